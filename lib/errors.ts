@@ -1,0 +1,87 @@
+/** Every code that a {@link TorchClipError} can carry. */
+export type ErrorCode =
+  | 'ERR_ARGUMENT'
+  | 'ERR_SHAPE'
+  | 'ERR_DTYPE'
+  | 'ERR_DEVICE'
+  | 'ERR_INDEX'
+  | 'ERR_DISPOSED'
+  | 'ERR_OUT_OF_MEMORY'
+  | 'ERR_STATE'
+  | 'ERR_NONFINITE'
+  | 'ERR_AUTOGRAD'
+  | 'ERR_ASYNC_SCOPE'
+  | 'ERR_OP_UNAVAILABLE'
+  | 'ERR_CUDA_UNAVAILABLE'
+  | 'ERR_LIBTORCH'
+  | 'ERR_LIBTORCH_NOT_FOUND'
+  | 'ERR_LIBTORCH_VERSION'
+  | 'ERR_BINARY_NOT_FOUND'
+  | 'ERR_INTERNAL';
+
+/**
+ * The one error class of torch-clip: one sentence in `message`, the kind in `code`.
+ *
+ * A bad argument changes nothing: when this is thrown, tensors and state are as they were before the call.
+ *
+ * @example
+ * try {
+ *   torch.zeros([2]).add(torch.zeros([3]));
+ * } catch (e) {
+ *   if (e instanceof TorchClipError && e.code === 'ERR_SHAPE') console.log(e.message);
+ * }
+ */
+export class TorchClipError extends Error {
+  override readonly name = 'TorchClipError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Says what came, shortly enough for a sentence; never runs the value's own code (a hostile toString, say). */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+    case 'bigint':
+      return `${value}n`;
+    case 'function':
+      return 'a function';
+    case 'symbol':
+      return 'a symbol';
+    case 'object':
+      break;
+    default:
+      return String(value);
+  }
+  if (Array.isArray(value)) {
+    if (value.length > 8) return `an array of ${value.length} elements`;
+    return `[${value.map((v) => (typeof v === 'object' && v !== null ? '...' : describe(v))).join(', ')}]`;
+  }
+  if (ArrayBuffer.isView(value)) return `a ${Object.prototype.toString.call(value).slice(8, -1)}`;
+  const name = className(value as object);
+  return name === 'Object' ? 'an object' : `${/^[aeiou]/i.test(name) ? 'an' : 'a'} ${name}`;
+}
+
+function className(value: object): string {
+  try {
+    const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
+    return typeof name === 'string' && name !== '' ? name : 'Object';
+  } catch {
+    return 'Object';
+  }
+}
+
+/** The sentence for a bad argument: its name, what was expected, what came. */
+export function invalidArgument(
+  name: string,
+  expected: string,
+  got: unknown,
+  code: ErrorCode = 'ERR_ARGUMENT',
+): TorchClipError {
+  return new TorchClipError(code, `"${name}" must be ${expected}, got ${describe(got)}`);
+}

@@ -1,0 +1,184 @@
+// Autograd: modes, backward, gradients, hooks.
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include "binding/env.h"
+#include "binding/modules.h"
+#include "binding/value.h"
+
+namespace tc {
+namespace {
+
+napi_value grad_enabled(napi_env env, Args& args) {
+  const bool before = at::GradMode::is_enabled();
+  if (!is_nullish(env, args[0])) at::GradMode::set_enabled(to_bool(env, args[0], "enabled"));
+  return js(env, before);
+}
+
+napi_value inference_push(napi_env env, Args& args) {
+  Env::of(env).inference.push_back(std::make_unique<c10::InferenceMode>(to_bool(env, args[0], "enabled")));
+  return undefined(env);
+}
+napi_value inference_pop(napi_env env, Args&) {
+  auto& stack = Env::of(env).inference;
+  if (stack.empty()) throw Error("ERR_STATE", "no inference mode is active");
+  stack.pop_back();
+  return undefined(env);
+}
+napi_value inference_enabled(napi_env env, Args&) { return js(env, c10::InferenceMode::is_enabled()); }
+
+napi_value requires_grad(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).requires_grad()); }
+napi_value set_requires_grad(napi_env env, Args& args) {
+  const at::Tensor& t = unwrap(env, args[0]);
+  const bool on = to_bool(env, args[1], "requiresGrad");
+  if (!t.is_leaf() && !on) {
+    throw Error("ERR_AUTOGRAD",
+                "requiresGrad can be turned off for leaf tensors only; use detach() to leave this tensor's graph");
+  }
+  t.set_requires_grad(on);
+  return undefined(env);
+}
+napi_value is_leaf(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).is_leaf()); }
+napi_value output_nr(napi_env env, Args& args) { return js(env, static_cast<int64_t>(unwrap(env, args[0]).output_nr())); }
+napi_value is_inference(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).is_inference()); }
+napi_value retains_grad(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).retains_grad()); }
+napi_value retain_grad(napi_env env, Args& args) {
+  unwrap(env, args[0]).retain_grad();
+  return undefined(env);
+}
+
+// The name of the function that made the tensor, such as AddBackward0, or null for a leaf.
+napi_value grad_fn(napi_env env, Args& args) {
+  const auto& fn = unwrap(env, args[0]).grad_fn();
+  return fn == nullptr ? null(env) : js(env, std::string_view(fn->name()));
+}
+
+napi_value grad(napi_env env, Args& args) { return wrap(env, unwrap(env, args[0]).grad()); }
+napi_value set_grad(napi_env env, Args& args) {
+  const at::Tensor& t = unwrap(env, args[0]);
+  if (is_nullish(env, args[1])) {
+    t.mutable_grad() = at::Tensor();
+    return undefined(env);
+  }
+  const at::Tensor& g = unwrap(env, args[1]);
+  if (g.is_same(t)) throw Error("ERR_ARGUMENT", "\"grad\" must be another tensor than the one it belongs to");
+  if (g.sizes() != t.sizes()) throw Error("ERR_SHAPE", "\"grad\" must have the shape of its tensor");
+  if (g.scalar_type() != t.scalar_type()) throw Error("ERR_DTYPE", "\"grad\" must have the dtype of its tensor");
+  if (g.device() != t.device()) throw Error("ERR_DEVICE", "\"grad\" must be on the device of its tensor");
+  t.mutable_grad() = g;
+  return undefined(env);
+}
+
+std::vector<at::Tensor> tensors(napi_env env, napi_value array, const char* what) {
+  const uint32_t n = array_length(env, array, what);
+  std::vector<at::Tensor> list;
+  list.reserve(n);
+  for (uint32_t i = 0; i < n; ++i) {
+    const napi_value e = element(env, array, i);
+    list.push_back(is_nullish(env, e) ? at::Tensor() : unwrap(env, e));
+  }
+  return list;
+}
+
+// backward(outputs, gradients, retainGraph, createGraph, inputs?)
+napi_value backward(napi_env env, Args& args) {
+  const auto inputs = is_nullish(env, args[4]) ? std::vector<at::Tensor>() : tensors(env, args[4], "inputs");
+  torch::autograd::backward(tensors(env, args[0], "outputs"), tensors(env, args[1], "gradient"),
+                            to_bool(env, args[2], "retainGraph"), to_bool(env, args[3], "createGraph"), inputs);
+  return undefined(env);
+}
+
+// gradOf(outputs, inputs, gradients, retainGraph, createGraph, allowUnused): the gradients, null where unused
+napi_value grad_of(napi_env env, Args& args) {
+  const auto grads = torch::autograd::grad(tensors(env, args[0], "outputs"), tensors(env, args[1], "inputs"),
+                                           tensors(env, args[2], "gradOutputs"), to_bool(env, args[3], "retainGraph"),
+                                           to_bool(env, args[4], "createGraph"), to_bool(env, args[5], "allowUnused"));
+  napi_value result;
+  check(env, napi_create_array_with_length(env, grads.size(), &result));
+  for (size_t i = 0; i < grads.size(); ++i) {
+    check(env, napi_set_element(env, result, static_cast<uint32_t>(i), wrap(env, grads[i])));
+  }
+  return result;
+}
+
+// A JavaScript function that a graph holds. The graph may die on any thread, so the reference goes to the graveyard.
+class Hook {
+ public:
+  Hook(napi_env env, napi_value function) : env_(env), graveyard_(Env::of(env).graveyard) {
+    check(env, napi_create_reference(env, function, 1, &ref_));
+  }
+  ~Hook() { graveyard_->bury(ref_); }
+  Hook(const Hook&) = delete;
+  Hook& operator=(const Hook&) = delete;
+
+  at::Tensor operator()(const at::Tensor& gradient) const {
+    Env* state = Env::current();
+    if (state == nullptr || state->env != env_) {
+      throw Error("ERR_AUTOGRAD", "a hook was reached on another thread than the one that registered it");
+    }
+    napi_handle_scope scope;
+    check(env_, napi_open_handle_scope(env_, &scope));
+    const auto close = [&](napi_handle_scope* s) { napi_close_handle_scope(env_, *s); };
+    const std::unique_ptr<napi_handle_scope, decltype(close)> guard(&scope, close);
+    napi_value function, receiver, result;
+    napi_value argument = wrap(env_, gradient);
+    check(env_, napi_get_reference_value(env_, ref_, &function));
+    check(env_, napi_get_undefined(env_, &receiver));
+    check(env_, napi_call_function(env_, receiver, function, 1, &argument, &result));
+    return is_nullish(env_, result) ? at::Tensor() : unwrap(env_, result);
+  }
+
+ private:
+  napi_env env_;
+  napi_ref ref_ = nullptr;
+  std::shared_ptr<Graveyard> graveyard_;
+};
+
+// registerHook(tensor, function of the gradient's handle): the hook's number, for removeHook
+napi_value register_hook(napi_env env, Args& args) {
+  const at::Tensor& t = unwrap(env, args[0]);
+  auto hook = std::make_shared<Hook>(env, args[1]);
+  Env::of(env).graveyard->sweep(env);
+  const auto call = [hook](const at::Tensor& gradient) { return (*hook)(gradient); };
+  return js(env, static_cast<int64_t>(t.register_hook(call)));
+}
+napi_value remove_hook(napi_env env, Args& args) {
+  const at::Tensor& t = unwrap(env, args[0]);
+  const auto& meta = torch::autograd::impl::get_autograd_meta(t);
+  const int64_t position = to_int64(env, args[1], "hook");
+  if (meta == nullptr || meta->cpp_hooks_list_ == nullptr || position < 0 ||
+      position >= static_cast<int64_t>(meta->cpp_hooks_list_->size())) {
+    return undefined(env);
+  }
+  t.remove_hook(static_cast<unsigned>(position));
+  return undefined(env);
+}
+
+}  // namespace
+
+void register_autograd(napi_env env, napi_value exports) {
+  define(env, exports, "gradEnabled", guarded<grad_enabled>);
+  define(env, exports, "inferencePush", guarded<inference_push>);
+  define(env, exports, "inferencePop", guarded<inference_pop>);
+  define(env, exports, "inferenceEnabled", guarded<inference_enabled>);
+  define(env, exports, "requiresGrad", guarded<requires_grad>);
+  define(env, exports, "setRequiresGrad", guarded<set_requires_grad>);
+  define(env, exports, "isLeaf", guarded<is_leaf>);
+  define(env, exports, "outputNr", guarded<output_nr>);
+  define(env, exports, "isInference", guarded<is_inference>);
+  define(env, exports, "retainsGrad", guarded<retains_grad>);
+  define(env, exports, "retainGrad", guarded<retain_grad>);
+  define(env, exports, "gradFn", guarded<grad_fn>);
+  define(env, exports, "grad", guarded<grad>);
+  define(env, exports, "setGrad", guarded<set_grad>);
+  define(env, exports, "backward", guarded<backward>);
+  define(env, exports, "gradOf", guarded<grad_of>);
+  define(env, exports, "registerHook", guarded<register_hook>);
+  define(env, exports, "removeHook", guarded<remove_hook>);
+}
+
+}  // namespace tc

@@ -1,0 +1,52 @@
+// What one JavaScript environment (the main thread, a worker) owns. Nothing here is shared between environments.
+#pragma once
+
+#include <node_api.h>
+
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "binding/handle.h"
+
+namespace c10 {
+struct InferenceMode;
+}
+
+namespace tc {
+
+// References to JavaScript functions that C++ objects (autograd hooks) gave up, perhaps on another thread or inside
+// the garbage collector, where a reference may not be deleted. The environment deletes them at its next safe point.
+class Graveyard {
+ public:
+  void bury(napi_ref ref);
+  void sweep(napi_env env);
+  bool empty();
+
+ private:
+  std::mutex mutex_;
+  std::vector<napi_ref> refs_;
+};
+
+struct Env {
+  explicit Env(napi_env env);
+  ~Env();
+  static Env& of(napi_env env);
+  // The environment of the running thread, or null outside JavaScript threads.
+  static Env* current() noexcept;
+
+  napi_env env;
+  std::thread::id thread;
+  napi_ref error_class = nullptr;
+  napi_ref collector = nullptr;  // a JavaScript function that runs a garbage collection
+  HandlePool* pool;              // outlives the environment while a handle is alive
+  Memory memory;
+  std::shared_ptr<Graveyard> graveyard;
+  bool sweep_posted = false;
+  std::unordered_map<c10::StorageImpl*, int> pinned;  // storages that a running transfer reads: not to be resized
+  std::vector<std::unique_ptr<c10::InferenceMode>> inference;
+};
+
+}  // namespace tc

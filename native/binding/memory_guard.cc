@@ -1,0 +1,94 @@
+#include "binding/memory_guard.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
+
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <mutex>
+#include <string>
+
+#include "binding/env.h"
+
+namespace tc {
+namespace {
+
+constexpr size_t kLarge = size_t{1} << 30;
+// Left to everything else in the process and on the machine.
+constexpr int64_t kReserve = int64_t{256} << 20;
+
+int64_t read_number(const char* path) {
+  std::ifstream file(path);
+  int64_t n;
+  return file >> n ? n : std::numeric_limits<int64_t>::max();
+}
+
+int64_t available_bytes() {
+  int64_t available = std::numeric_limits<int64_t>::max();
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string key; meminfo >> key;) {
+    int64_t kilobytes;
+    if (key == "MemAvailable:" && meminfo >> kilobytes) available = kilobytes * 1024;
+    std::getline(meminfo, key);
+  }
+  const int64_t limit = read_number("/sys/fs/cgroup/memory.max");
+  const int64_t used = read_number("/sys/fs/cgroup/memory.current");
+  if (limit != std::numeric_limits<int64_t>::max() && used != std::numeric_limits<int64_t>::max()) {
+    available = std::min(available, limit - used);
+  }
+  return available;
+}
+
+bool fits(size_t bytes) {
+  const int64_t available = available_bytes();
+  return available == std::numeric_limits<int64_t>::max() ||
+         (available > kReserve && bytes <= static_cast<uint64_t>(available - kReserve));
+}
+
+void collect_garbage() {
+  Env* state = Env::current();
+  if (state == nullptr || state->collector == nullptr) return;
+  napi_env env = state->env;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value function, receiver, result;
+  if (napi_get_reference_value(env, state->collector, &function) == napi_ok &&
+      napi_get_undefined(env, &receiver) == napi_ok &&
+      napi_call_function(env, receiver, function, 0, nullptr, &result) == napi_pending_exception) {
+    napi_get_and_clear_last_exception(env, &result);
+  }
+  napi_close_handle_scope(env, scope);
+}
+
+class GuardedAllocator final : public c10::Allocator {
+ public:
+  explicit GuardedAllocator(c10::Allocator& base) : base_(base) {}
+
+  c10::DataPtr allocate(size_t bytes) override {
+    if (bytes >= kLarge && !fits(bytes)) {
+      collect_garbage();
+      TORCH_CHECK_WITH(OutOfMemoryError, fits(bytes), "not enough memory: ", bytes,
+                       " bytes were asked for, and about ", available_bytes(), " are free");
+    }
+    return base_.allocate(bytes);
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return base_.raw_deleter(); }
+  void copy_data(void* to, const void* from, std::size_t bytes) const override { base_.copy_data(to, from, bytes); }
+
+ private:
+  c10::Allocator& base_;
+};
+
+}  // namespace
+
+void guard_memory() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    static GuardedAllocator allocator(*c10::GetCPUAllocator());
+    c10::SetCPUAllocator(&allocator, 1);
+  });
+}
+
+}  // namespace tc

@@ -1,0 +1,15 @@
+// One registration function a module; native/addon.cc calls them all.
+#pragma once
+
+#include <node_api.h>
+
+namespace tc {
+
+void register_runtime(napi_env env, napi_value exports);
+void register_tensor(napi_env env, napi_value exports);
+void register_transfer(napi_env env, napi_value exports);
+void register_autograd(napi_env env, napi_value exports);
+void register_ops(napi_env env, napi_value exports);
+void register_optim(napi_env env, napi_value exports);
+
+}  // namespace tc

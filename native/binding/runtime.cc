@@ -1,0 +1,131 @@
+// Process-wide settings: versions, threads, random generators, the default dtype.
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <c10/core/DefaultDtype.h>
+#include <torch/headeronly/version.h>
+
+#include "binding/env.h"
+#include "binding/memory_guard.h"
+#include "binding/modules.h"
+#include "binding/value.h"
+
+namespace tc {
+namespace {
+
+void keep(napi_env env, napi_value function, napi_ref& ref) {
+  if (ref != nullptr) check(env, napi_delete_reference(env, ref));
+  check(env, napi_create_reference(env, function, 1, &ref));
+}
+
+// init(TorchClipError, collectGarbage)
+napi_value init(napi_env env, Args& args) {
+  Env& state = Env::of(env);
+  keep(env, args[0], state.error_class);
+  keep(env, args[1], state.collector);
+  guard_memory();
+  return undefined(env);
+}
+
+napi_value libtorch_version(napi_env env, Args&) { return js(env, std::string_view(TORCH_VERSION)); }
+napi_value build_config(napi_env env, Args&) { return js(env, std::string_view(at::show_config())); }
+
+napi_value cuda_built(napi_env env, Args&) { return js(env, at::hasCUDA()); }
+
+napi_value set_num_threads(napi_env env, Args& args) {
+  const int64_t n = to_int64(env, args[0], "n");
+  if (n < 1 || n > 4096) throw Error("ERR_ARGUMENT", "\"n\" must be an integer from 1 to 4096");
+  at::set_num_threads(static_cast<int>(n));
+  return undefined(env);
+}
+napi_value get_num_threads(napi_env env, Args&) { return js(env, static_cast<int64_t>(at::get_num_threads())); }
+
+napi_value set_flush_denormal(napi_env env, Args& args) {
+  return js(env, at::globalContext().setFlushDenormal(to_bool(env, args[0], "mode")));
+}
+
+napi_value default_dtype(napi_env env, Args&) {
+  return js(env, static_cast<int64_t>(c10::get_default_dtype_as_scalartype()));
+}
+napi_value set_default_dtype(napi_env env, Args& args) {
+  c10::set_default_dtype(c10::scalarTypeToTypeMeta(to_dtype(env, args[0], "dtype")));
+  return undefined(env);
+}
+
+uint64_t to_seed(napi_env env, napi_value value) {
+  // Negative seeds wrap as in PyTorch.
+  uint64_t seed;
+  bool lossless;
+  if (napi_get_value_bigint_uint64(env, value, &seed, &lossless) == napi_ok && lossless) return seed;
+  return static_cast<uint64_t>(to_int64(env, value, "seed"));
+}
+
+napi_value manual_seed(napi_env env, Args& args) {
+  at::manual_seed(to_seed(env, args[0]));
+  return undefined(env);
+}
+
+napi_value default_generator(napi_env env, Args&) { return wrap(env, at::detail::getDefaultCPUGenerator()); }
+napi_value make_generator(napi_env env, Args&) { return wrap(env, at::make_generator<at::CPUGeneratorImpl>()); }
+
+napi_value generator_seed(napi_env env, Args& args) {
+  at::Generator g = unwrap_generator(env, args[0]);
+  std::lock_guard lock(g.mutex());
+  if (!is_nullish(env, args[1])) g.set_current_seed(to_seed(env, args[1]));
+  napi_value seed;
+  check(env, napi_create_bigint_uint64(env, g.current_seed(), &seed));
+  return seed;
+}
+napi_value generator_random_seed(napi_env env, Args& args) {
+  at::Generator g = unwrap_generator(env, args[0]);
+  std::lock_guard lock(g.mutex());
+  napi_value seed;
+  check(env, napi_create_bigint_uint64(env, g.seed(), &seed));
+  return seed;
+}
+napi_value generator_state(napi_env env, Args& args) {
+  at::Generator g = unwrap_generator(env, args[0]);
+  std::lock_guard lock(g.mutex());
+  return wrap(env, g.get_state());
+}
+napi_value generator_set_state(napi_env env, Args& args) {
+  at::Generator g = unwrap_generator(env, args[0]);
+  std::lock_guard lock(g.mutex());
+  g.set_state(unwrap(env, args[1]));
+  return undefined(env);
+}
+
+// What the handles keep alive, for tests and for people who hunt leaks.
+napi_value memory_stats(napi_env env, Args&) {
+  const Env& state = Env::of(env);
+  napi_value stats;
+  check(env, napi_create_object(env, &stats));
+  check(env, napi_set_named_property(env, stats, "handles", js(env, state.pool->live())));
+  check(env, napi_set_named_property(env, stats, "bytes", js(env, state.memory.bytes())));
+  return stats;
+}
+
+}  // namespace
+
+void register_runtime(napi_env env, napi_value exports) {
+  define(env, exports, "init", guarded<init>);
+  define(env, exports, "libtorchVersion", guarded<libtorch_version>);
+  define(env, exports, "buildConfig", guarded<build_config>);
+  define(env, exports, "cudaBuilt", guarded<cuda_built>);
+  define(env, exports, "setNumThreads", guarded<set_num_threads>);
+  define(env, exports, "getNumThreads", guarded<get_num_threads>);
+  define(env, exports, "setFlushDenormal", guarded<set_flush_denormal>);
+  define(env, exports, "defaultDtype", guarded<default_dtype>);
+  define(env, exports, "setDefaultDtype", guarded<set_default_dtype>);
+  define(env, exports, "manualSeed", guarded<manual_seed>);
+  define(env, exports, "defaultGenerator", guarded<default_generator>);
+  define(env, exports, "makeGenerator", guarded<make_generator>);
+  define(env, exports, "generatorSeed", guarded<generator_seed>);
+  define(env, exports, "generatorRandomSeed", guarded<generator_random_seed>);
+  define(env, exports, "generatorState", guarded<generator_state>);
+  define(env, exports, "generatorSetState", guarded<generator_set_state>);
+  define(env, exports, "memoryStats", guarded<memory_stats>);
+}
+
+}  // namespace tc

@@ -1,0 +1,259 @@
+// Data between JavaScript's memory and tensors: typed arrays in and out, and item().
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/resolve_conj.h>
+#include <ATen/ops/view_as_complex.h>
+#include <ATen/ops/view_as_real.h>
+
+#include <cstring>
+#include <optional>
+
+#include "binding/env.h"
+#include "binding/modules.h"
+#include "binding/value.h"
+
+namespace tc {
+namespace {
+
+using c10::ScalarType;
+
+ScalarType dtype_of(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array:
+      return ScalarType::Char;
+    case napi_uint8_array:
+    case napi_uint8_clamped_array:
+      return ScalarType::Byte;
+    case napi_int16_array:
+      return ScalarType::Short;
+    case napi_uint16_array:
+      return ScalarType::UInt16;
+    case napi_int32_array:
+      return ScalarType::Int;
+    case napi_uint32_array:
+      return ScalarType::UInt32;
+    case napi_float32_array:
+      return ScalarType::Float;
+    case napi_float64_array:
+      return ScalarType::Double;
+    case napi_bigint64_array:
+      return ScalarType::Long;
+    case napi_biguint64_array:
+      return ScalarType::UInt64;
+    default:
+      throw Error("ERR_DTYPE", "the typed array has an element type that no tensor has");
+  }
+}
+
+// fromTyped(data, shape, dtype, complex?): a new CPU tensor with a copy of the data, converted to dtype; with complex,
+// pairs of elements are the real and imaginary parts.
+napi_value from_typed(napi_env env, Args& args) {
+  const TypedArray data = to_typed_array(env, args[0], "data");
+  Ints sizes = to_ints(env, args[1], "shape");
+  const ScalarType dtype = to_dtype(env, args[2], "dtype");
+  const bool complex = !is_nullish(env, args[3]) && to_bool(env, args[3], "complex");
+  if (complex) sizes.push_back(2);
+  uint64_t numel = 1;
+  for (int64_t s : sizes) {
+    if (s < 0 || __builtin_mul_overflow(numel, static_cast<uint64_t>(s), &numel)) {
+      throw Error("ERR_SHAPE", "\"shape\" must hold sizes >= 0 whose product fits 64 bits");
+    }
+  }
+  if (numel != data.length) {
+    throw Error("ERR_SHAPE", "\"shape\" must have as many elements as the data, " + std::to_string(data.length) +
+                                 ", got " + std::to_string(numel));
+  }
+  const ScalarType source = dtype_of(data.type);
+  at::Tensor result = at::empty(sizes, at::TensorOptions(complex ? source : dtype));
+  if (numel > 0) {
+    // In memory of the same type the copy is a plain one; else it converts.
+    result.copy_(at::from_blob(data.data, sizes, at::TensorOptions(source)));
+  }
+  if (complex) result = at::view_as_complex(result).to(dtype);
+  return wrap(env, std::move(result));
+}
+
+struct Exported {
+  napi_typedarray_type type;
+  ScalarType memory;  // what the elements are converted to
+};
+
+// Half precision and the 8-bit floats have no typed array of their own on every supported Node; they are widened.
+Exported exported(ScalarType dtype) {
+  switch (dtype) {
+    case ScalarType::Char:
+      return {napi_int8_array, dtype};
+    case ScalarType::Byte:
+    case ScalarType::Bool:
+      return {napi_uint8_array, ScalarType::Byte};
+    case ScalarType::Short:
+      return {napi_int16_array, dtype};
+    case ScalarType::UInt16:
+      return {napi_uint16_array, dtype};
+    case ScalarType::Int:
+      return {napi_int32_array, dtype};
+    case ScalarType::UInt32:
+      return {napi_uint32_array, dtype};
+    case ScalarType::Long:
+      return {napi_bigint64_array, dtype};
+    case ScalarType::UInt64:
+      return {napi_biguint64_array, dtype};
+    case ScalarType::Double:
+    case ScalarType::ComplexDouble:
+      return {napi_float64_array, ScalarType::Double};
+    default:
+      if (!c10::isFloatingType(dtype) && !c10::isComplexType(dtype)) {
+        throw Error("ERR_DTYPE", std::string("a tensor of dtype ") + c10::toString(dtype) + " has no typed array");
+      }
+      return {napi_float32_array, ScalarType::Float};
+  }
+}
+
+// On the CPU, contiguous, and of the exported type; shares memory with t where it can.
+at::Tensor to_host(const at::Tensor& t, ScalarType memory) {
+  at::Tensor host = t.detach();
+  if (host.layout() != c10::kStrided) host = host.to_dense();
+  if (host.is_complex()) {
+    const auto pair = memory == ScalarType::Double ? ScalarType::ComplexDouble : ScalarType::ComplexFloat;
+    host = at::view_as_real(host.resolve_conj().to(pair));
+  }
+  return host.to(c10::kCPU, memory).resolve_neg().contiguous();
+}
+
+napi_value typed_array(napi_env env, napi_typedarray_type type, const at::Tensor& host) {
+  void* memory;
+  napi_value buffer, array;
+  const size_t bytes = host.nbytes();
+  if (bytes > size_t{1} << 32 && bytes / host.element_size() > (size_t{1} << 32) - 1) {
+    throw Error("ERR_SHAPE", "the tensor has more elements than a typed array can hold");
+  }
+  check(env, napi_create_arraybuffer(env, bytes, &memory, &buffer));
+  if (bytes > 0) std::memcpy(memory, host.const_data_ptr(), bytes);
+  check(env, napi_create_typedarray(env, type, static_cast<size_t>(host.numel()), buffer, 0, &array));
+  return array;
+}
+
+napi_value to_typed(napi_env env, Args& args) {
+  const at::Tensor& t = unwrap(env, args[0]);
+  const Exported e = exported(t.scalar_type());
+  return typed_array(env, e.type, to_host(t, e.memory));
+}
+
+napi_value item(napi_env env, Args& args) {
+  const at::Tensor& t = unwrap(env, args[0]);
+  if (t.numel() != 1) {
+    throw Error("ERR_SHAPE", "item() needs a tensor of one element, got " + std::to_string(t.numel()));
+  }
+  return js(env, t.item());
+}
+
+// A copy to the host off the JavaScript thread, resolved on it.
+class Transfer {
+ public:
+  Transfer(at::Tensor tensor, bool scalar)
+      : tensor_(std::move(tensor)), exported_(exported(tensor_.scalar_type())), scalar_(scalar) {}
+
+  static napi_value start(napi_env env, std::unique_ptr<Transfer> transfer) {
+    napi_value promise, name;
+    transfer->pin(env);
+    check(env, napi_create_promise(env, &transfer->deferred_, &promise));
+    check(env, napi_create_string_utf8(env, "torch-clip transfer", NAPI_AUTO_LENGTH, &name));
+    check(env, napi_create_async_work(env, nullptr, name, execute, complete, transfer.get(), &transfer->work_));
+    check(env, napi_queue_async_work(env, transfer->work_));
+    static_cast<void>(transfer.release());  // complete() takes it back
+    return promise;
+  }
+
+ private:
+  static void execute(napi_env, void* data) {
+    auto& self = *static_cast<Transfer*>(data);
+    try {
+      if (self.scalar_) {
+        self.value_ = self.tensor_.item();
+      } else {
+        // A copy even of contiguous host memory: the tensor may be written to before the promise resolves.
+        const at::Tensor host = to_host(self.tensor_, self.exported_.memory);
+        self.host_ = host.is_alias_of(self.tensor_) ? host.clone() : host;
+      }
+    } catch (...) {
+      self.error_ = std::current_exception();
+    }
+  }
+
+  static void complete(napi_env env, napi_status status, void* data) {
+    const std::unique_ptr<Transfer> self(static_cast<Transfer*>(data));
+    try {
+      napi_delete_async_work(env, self->work_);
+      self->unpin(env);
+      if (status == napi_cancelled) return;
+      if (self->error_) std::rethrow_exception(self->error_);
+      const napi_value value = self->scalar_ ? js(env, *self->value_) : typed_array(env, self->exported_.type, self->host_);
+      napi_resolve_deferred(env, self->deferred_, value);
+    } catch (...) {
+      to_javascript(env);
+      napi_value error;
+      if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_reject_deferred(env, self->deferred_, error);
+    }
+  }
+
+  // A resize would free the memory under the copy.
+  void pin(napi_env env) {
+    if (!tensor_.has_storage()) return;
+    storage_ = tensor_.storage();
+    c10::StorageImpl* impl = storage_.unsafeGetStorageImpl();
+    auto& pinned = Env::of(env).pinned;
+    auto it = pinned.find(impl);
+    if (it == pinned.end()) {
+      if (!impl->resizable()) return;
+      impl->set_resizable(false);
+      it = pinned.emplace(impl, 0).first;
+    }
+    ++it->second;
+    is_pinned_ = true;
+  }
+  void unpin(napi_env env) {
+    if (!is_pinned_) return;
+    c10::StorageImpl* impl = storage_.unsafeGetStorageImpl();
+    auto& pinned = Env::of(env).pinned;
+    const auto it = pinned.find(impl);
+    if (--it->second > 0) return;
+    pinned.erase(it);
+    impl->set_resizable(true);
+  }
+
+  at::Tensor tensor_;
+  c10::Storage storage_;
+  bool is_pinned_ = false;
+  Exported exported_;
+  bool scalar_;
+  at::Tensor host_;
+  std::optional<c10::Scalar> value_;
+  std::exception_ptr error_;
+  napi_deferred deferred_ = nullptr;
+  napi_async_work work_ = nullptr;
+};
+
+napi_value to_typed_async(napi_env env, Args& args) {
+  return Transfer::start(env, std::make_unique<Transfer>(unwrap(env, args[0]), false));
+}
+
+napi_value item_async(napi_env env, Args& args) {
+  const at::Tensor& t = unwrap(env, args[0]);
+  if (t.numel() != 1) {
+    throw Error("ERR_SHAPE", "itemAsync() needs a tensor of one element, got " + std::to_string(t.numel()));
+  }
+  return Transfer::start(env, std::make_unique<Transfer>(t, true));
+}
+
+}  // namespace
+
+void register_transfer(napi_env env, napi_value exports) {
+  define(env, exports, "fromTyped", guarded<from_typed>);
+  define(env, exports, "toTyped", guarded<to_typed>);
+  define(env, exports, "toTypedAsync", guarded<to_typed_async>);
+  define(env, exports, "item", guarded<item>);
+  define(env, exports, "itemAsync", guarded<item_async>);
+}
+
+}  // namespace tc

@@ -1,0 +1,62 @@
+// JavaScript values to C++ and back. Readers check what C++ needs to stay memory-safe; the sentence a user reads for a
+// wrong argument is TypeScript's.
+#pragma once
+
+#include <c10/core/Device.h>
+#include <c10/core/Layout.h>
+#include <c10/core/MemoryFormat.h>
+#include <c10/core/Scalar.h>
+#include <c10/core/ScalarType.h>
+#include <c10/util/ArrayRef.h>
+#include <c10/util/SmallVector.h>
+#include <node_api.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "binding/error.h"
+
+namespace tc {
+
+using Ints = c10::SmallVector<int64_t, 8>;
+
+napi_value undefined(napi_env env);
+napi_value null(napi_env env);
+napi_value js(napi_env env, bool value);
+napi_value js(napi_env env, double value);
+napi_value js(napi_env env, int64_t value);  // a number, or a bigint outside the safe integers
+napi_value js(napi_env env, std::string_view value);
+napi_value js(napi_env env, c10::IntArrayRef values);
+napi_value js(napi_env env, const c10::Scalar& value);  // number, bigint, boolean or { re, im }
+
+napi_valuetype type_of(napi_env env, napi_value value);
+inline bool is_nullish(napi_env env, napi_value value) {
+  const napi_valuetype t = type_of(env, value);
+  return t == napi_undefined || t == napi_null;
+}
+
+// `what` names the argument in the message.
+bool to_bool(napi_env env, napi_value value, const char* what);
+double to_double(napi_env env, napi_value value, const char* what);
+int64_t to_int64(napi_env env, napi_value value, const char* what);  // a number without fraction, or a bigint
+std::string to_string(napi_env env, napi_value value, const char* what);
+c10::Scalar to_scalar(napi_env env, napi_value value, const char* what);
+uint32_t array_length(napi_env env, napi_value value, const char* what);  // throws for what is no array
+napi_value element(napi_env env, napi_value array, uint32_t i);
+Ints to_ints(napi_env env, napi_value value, const char* what);
+c10::ScalarType to_dtype(napi_env env, napi_value value, const char* what);
+c10::Layout to_layout(napi_env env, napi_value value, const char* what);
+c10::MemoryFormat to_memory_format(napi_env env, napi_value value, const char* what);
+c10::Device to_device(napi_env env, napi_value value, const char* what);
+
+// The elements of a typed array (or DataView's bytes), alive as long as the JavaScript value is.
+struct TypedArray {
+  napi_typedarray_type type;
+  void* data;
+  size_t length;  // elements
+};
+TypedArray to_typed_array(napi_env env, napi_value value, const char* what);
+
+}  // namespace tc
