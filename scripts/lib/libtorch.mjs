@@ -91,7 +91,7 @@ export function findLibtorch({ env = process.env, extra = [], accept = () => und
     const found = consider(place, inspected);
     if (found !== undefined) return found;
     const code = inspected === undefined ? 'ERR_LIBTORCH_NOT_FOUND' : 'ERR_LIBTORCH_VERSION';
-    throw new LibtorchError(code, tried.at(-1), tried);
+    throw new LibtorchError(code, `the libtorch that ${name} names cannot be used`, tried);
   }
 
   let refused = false;
