@@ -6,8 +6,8 @@
 #include <c10/core/DefaultDtype.h>
 #include <torch/headeronly/version.h>
 
+#include "binding/allocator.h"
 #include "binding/env.h"
-#include "binding/memory_guard.h"
 #include "binding/modules.h"
 #include "binding/value.h"
 
@@ -24,7 +24,7 @@ napi_value init(napi_env env, Args& args) {
   Env& state = Env::of(env);
   keep(env, args[0], state.error_class);
   keep(env, args[1], state.collector);
-  guard_memory();
+  install_allocator();
   return undefined(env);
 }
 

@@ -1,4 +1,4 @@
-#include "binding/memory_guard.h"
+#include "binding/allocator.h"
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
@@ -11,6 +11,7 @@
 #include <string>
 
 #include "binding/env.h"
+#include "binding/small_blocks.h"
 
 namespace tc {
 namespace {
@@ -62,11 +63,15 @@ void collect_garbage() {
   napi_close_handle_scope(env, scope);
 }
 
-class GuardedAllocator final : public c10::Allocator {
+class CpuAllocator final : public c10::Allocator {
  public:
-  explicit GuardedAllocator(c10::Allocator& base) : base_(base) {}
+  explicit CpuAllocator(c10::Allocator& base) : base_(base) {}
 
   c10::DataPtr allocate(size_t bytes) override {
+    if (bytes > 0 && bytes <= small_blocks::kLargest) {
+      void* block = small_blocks::allocate(bytes);
+      return {block, block, small_blocks::free, c10::Device(c10::kCPU)};
+    }
     if (bytes >= kLarge && !fits(bytes)) {
       collect_garbage();
       TORCH_CHECK_WITH(OutOfMemoryError, fits(bytes), "not enough memory: ", bytes,
@@ -74,7 +79,8 @@ class GuardedAllocator final : public c10::Allocator {
     }
     return base_.allocate(bytes);
   }
-  c10::DeleterFnPtr raw_deleter() const override { return base_.raw_deleter(); }
+  // Small and other memory have deleters of their own, so there is no raw one.
+  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
   void copy_data(void* to, const void* from, std::size_t bytes) const override { base_.copy_data(to, from, bytes); }
 
  private:
@@ -83,10 +89,10 @@ class GuardedAllocator final : public c10::Allocator {
 
 }  // namespace
 
-void guard_memory() {
+void install_allocator() {
   static std::once_flag once;
   std::call_once(once, [] {
-    static GuardedAllocator allocator(*c10::GetCPUAllocator());
+    static CpuAllocator allocator(*c10::GetCPUAllocator());
     c10::SetCPUAllocator(&allocator, 1);
   });
 }
