@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fetchLibtorch } from './lib/fetch-libtorch.mjs';
 import { findLibtorch, LibtorchError } from './lib/libtorch.mjs';
-import { buildNative, digest, unlessStamped } from './lib/native.mjs';
+import { buildNative } from './lib/native.mjs';
 import { ensurePackages } from './lib/npm.mjs';
 import { Progress, run, SetupError, tail } from './lib/run.mjs';
+import { digest, unlessStamped } from './lib/stamp.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { cacheRoot, inspect, reference } from './libtorch.mjs';
-import { bar, Progress, run, SetupError, tail } from './run.mjs';
+import { bar, onPath, Progress, run, SetupError, tail } from './run.mjs';
 
 const archive = `https://download.pytorch.org/libtorch/cpu/libtorch-shared-with-deps-${reference}%2Bcpu.zip`;
 /** Bytes: the CPU build unpacked, and the download beside it while it is being unpacked. */
-const room = 1.5e9;
+const needed = 1.5e9;
 
 /** Each source fills `folder` so that `folder/torch` is a libtorch, or says in a line why it could not. */
 const sources = [
@@ -20,7 +20,7 @@ const sources = [
 ];
 
 /** Fills the cache with the reference libtorch; nothing half-filled is ever seen under its name. */
-export async function fetchLibtorch({ env = process.env, url = archive } = {}) {
+export async function fetchLibtorch({ env = process.env, url = archive, room = needed } = {}) {
   const cache = cacheRoot(env);
   try {
     mkdirSync(cache, { recursive: true });
@@ -105,7 +105,7 @@ async function unzip({ folder, url, progress }) {
     });
     await pipeline(Readable.fromWeb(response.body), count, createWriteStream(file));
   } catch (error) {
-    return `${url}: ${error.cause?.code ?? error.code ?? error.message}`;
+    return `${url}: ${error.cause?.code ?? error.cause?.message ?? error.message}`;
   }
   progress.say('unpacking');
   const { status, output } = await run('cmake', ['-E', 'tar', 'xf', file], { cwd: folder });
@@ -114,11 +114,6 @@ async function unzip({ folder, url, progress }) {
   if (!existsSync(join(folder, 'libtorch'))) return 'it holds no libtorch folder';
   renameSync(join(folder, 'libtorch'), join(folder, 'torch'));
   return undefined;
-}
-
-/** Whether a program lies on the PATH. */
-export function onPath(name, env = process.env) {
-  return (env.PATH ?? '').split(':').some((folder) => folder !== '' && existsSync(join(folder, name)));
 }
 
 function noRoom(cache, detail) {

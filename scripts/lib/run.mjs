@@ -1,5 +1,7 @@
 // Running other programs for the set-up: one line of progress, the whole output kept for when it fails.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** The set-up cannot go on: what went wrong, what was tried, and the command that mends it. */
 export class SetupError extends Error {
@@ -76,4 +78,9 @@ export function run(command, args, { cwd, env = process.env, onLine = () => {} }
 /** The last lines of a program's output, for a failure message. */
 export function tail(output, lines = 15) {
   return output.trimEnd().split('\n').slice(-lines).join('\n');
+}
+
+/** Whether a program lies on the PATH. */
+export function onPath(name, env = process.env) {
+  return (env.PATH ?? '').split(':').some((folder) => folder !== '' && existsSync(join(folder, name)));
 }

@@ -1,0 +1,31 @@
+// What an output was made from, kept beside it, so that it is made again only when that changes.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** A digest of the files (folders: of all files in them) and words that an output is made from. */
+export function digest(root, paths, words = []) {
+  const hash = createHash('sha256').update(words.join('\n'));
+  const visit = (path) => {
+    const full = join(root, path);
+    if (!existsSync(full)) return;
+    if (statSync(full).isDirectory()) {
+      for (const name of readdirSync(full).sort()) visit(join(path, name));
+    } else {
+      hash.update(`\n${path}\n`).update(readFileSync(full));
+    }
+  };
+  paths.forEach(visit);
+  return hash.digest('hex');
+}
+
+/** Runs `make` unless `stamp` holds `key` and every output exists. Returns whether it ran. */
+export async function unlessStamped({ stamp, key, outputs, force = false }, make) {
+  const fresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === key && outputs.every((path) => existsSync(path));
+  if (fresh && !force) return false;
+  rmSync(stamp, { force: true });
+  await make();
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, key);
+  return true;
+}

@@ -1,0 +1,35 @@
+// The tools that the native build needs, and the command that brings each.
+import { existsSync } from 'node:fs';
+import { onPath, run, SetupError } from './run.mjs';
+
+const mac = process.platform === 'darwin';
+
+/** Refuses, with the command that helps, where CMake, a build program or a C++ compiler is missing. */
+export async function checkTools(env = process.env) {
+  const { status, output } = await run('cmake', ['--version'], { env });
+  if (status !== 0) {
+    throw new SetupError('CMake was not found', {
+      tried: ['cmake on the PATH'],
+      mend: mac ? 'brew install cmake' : 'sudo apt-get install cmake',
+    });
+  }
+  const [version = '', major, minor] = /(\d+)\.(\d+)/.exec(output) ?? [];
+  if (Number(major) < 3 || (Number(major) === 3 && Number(minor) < 20)) {
+    throw new SetupError(`CMake ${version} is too old: 3.20 or newer is needed`, {
+      mend: 'pip install --upgrade cmake',
+    });
+  }
+  if (!['ninja', 'make'].some((name) => onPath(name, env))) {
+    throw new SetupError('no build program was found', {
+      tried: ['ninja and make on the PATH'],
+      mend: mac ? 'brew install ninja' : 'sudo apt-get install ninja-build',
+    });
+  }
+  const compilers = env.CXX ? [env.CXX.split(' ')[0]] : ['c++', 'g++', 'clang++'];
+  if (!compilers.some((name) => (name.includes('/') ? existsSync(name) : onPath(name, env)))) {
+    throw new SetupError('no C++ compiler was found', {
+      tried: [env.CXX ? `CXX=${env.CXX}` : `${compilers.join(', ')} on the PATH (CXX is not set)`],
+      mend: mac ? 'xcode-select --install' : 'sudo apt-get install g++',
+    });
+  }
+}

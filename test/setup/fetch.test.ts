@@ -1,0 +1,170 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect } from 'chai';
+import { fetchLibtorch } from '../../scripts/lib/fetch-libtorch.mjs';
+import { inspect } from '../../scripts/lib/libtorch.mjs';
+import { Fixture, failure } from './fixture.js';
+import { quiet } from './quiet.js';
+
+const nowhere = 'http://127.0.0.1:9/libtorch.zip';
+
+describe('fetching libtorch', () => {
+  let f: Fixture;
+  let server: Server | undefined;
+  quiet();
+  beforeEach(() => {
+    f = new Fixture();
+  });
+  afterEach(() => {
+    server?.close();
+    server = undefined;
+    f.remove();
+  });
+
+  // A pip that fills its --target, with the few system tools that the scripts of these tests call.
+  const env = () => ({ PATH: `${f.bin}:/usr/bin:/bin`, TORCH_CLIP_CACHE: f.path('cache') });
+  const lonely = () => ({ PATH: f.bin, TORCH_CLIP_CACHE: f.path('cache') });
+  const pip = (version: string, condition = 'true') =>
+    f.program(
+      'python3',
+      `${condition} || { echo "ERROR: No matching distribution found for $6"; exit 1; }
+mkdir -p "$5/torch/lib" && : > "$5/torch/lib/libtorch_cpu.so" && echo "__version__ = '${version}'" > "$5/torch/version.py"
+echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
+    );
+  const serve = async (answer: Buffer | number) => {
+    server = createServer((_request, response) => {
+      if (typeof answer === 'number') response.writeHead(answer).end();
+      else response.writeHead(200, { 'content-length': answer.length }).end(answer);
+    });
+    await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/libtorch.zip`;
+  };
+  const archive = () => {
+    f.write('libtorch/lib/libtorch_cpu.so');
+    f.write('libtorch/build-version', '2.13.0+cpu');
+    execFileSync('cmake', ['-E', 'tar', 'cf', f.path('archive.zip'), '--format=zip', 'libtorch'], { cwd: f.root });
+    return readFileSync(f.path('archive.zip'));
+  };
+
+  it("asks pip for the CPU build and keeps the wheel's layout, with its temporary files beside the cache", async () => {
+    pip('2.13.0+cpu');
+    await fetchLibtorch({ env: env(), url: nowhere });
+    expect(readdirSync(f.path('cache'))).to.deep.equal(['libtorch-2.13.0-cpu']);
+    expect(inspect(f.path('cache/libtorch-2.13.0-cpu'))).to.include({ version: '2.13.0', flavour: 'cpu' });
+    const called = readFileSync(f.path('called'), 'utf8');
+    expect(called).to.match(/-m pip install --target .*partial-\d+ torch==2\.13\.0\+cpu\n.*cache\/partial-\d+\/tmp\n/);
+  });
+
+  it('takes the official archive where pip has no CPU build', async () => {
+    pip('2.13.0', 'test "$6" = torch==2.13.0');
+    await fetchLibtorch({ env: env(), url: await serve(archive()) });
+    expect(readdirSync(f.path('cache'))).to.deep.equal(['libtorch-2.13.0-cpu']);
+    expect(readdirSync(f.path('cache/libtorch-2.13.0-cpu'))).to.deep.equal(['torch']);
+    expect(existsSync(f.path('called'))).to.equal(false);
+  });
+
+  it("takes pip's plain version where the archive cannot be had", async () => {
+    pip('2.13.0', 'test "$6" = torch==2.13.0');
+    await fetchLibtorch({ env: env(), url: await serve(404) });
+    expect(inspect(f.path('cache/libtorch-2.13.0-cpu'))).to.include({ version: '2.13.0' });
+  });
+
+  it('leaves a libtorch that another set-up has put there meanwhile', async () => {
+    pip('2.13.0+cpu');
+    f.wheel('cache/libtorch-2.13.0-cpu', '2.13.0');
+    f.write('cache/libtorch-2.13.0-cpu/mark');
+    await fetchLibtorch({ env: env(), url: nowhere });
+    expect(readdirSync(f.path('cache'))).to.deep.equal(['libtorch-2.13.0-cpu']);
+    expect(existsSync(f.path('cache/libtorch-2.13.0-cpu/mark'))).to.equal(true);
+  });
+
+  it('replaces one that is damaged', async () => {
+    pip('2.13.0+cpu');
+    f.wheel('cache/libtorch-2.13.0-cpu', 'garbled');
+    await fetchLibtorch({ env: env(), url: nowhere });
+    expect(inspect(f.path('cache/libtorch-2.13.0-cpu'))).to.include({ version: '2.13.0' });
+  });
+
+  const failures: { it: string; arrange: () => Promise<string> | string; says: RegExp; alone?: boolean }[] = [
+    {
+      it: 'no python3 and no network',
+      alone: true,
+      arrange: () => nowhere,
+      says: /tried: pip, .*: no python3 on the PATH\n.*official archive: http.*: (ECONNREFUSED|bad port)[\s\S]*mend: {2}pip install/,
+    },
+    {
+      it: 'a python3 without pip',
+      alone: true,
+      arrange: () => {
+        f.program('python3', 'echo "/usr/bin/python3: No module named pip" >&2; exit 1');
+        return nowhere;
+      },
+      says: /python3 has no pip/,
+    },
+    {
+      it: 'an index that cannot be reached',
+      arrange: () => {
+        f.program('python3', 'echo "WARNING: Retrying: NewConnectionError"; exit 1');
+        return nowhere;
+      },
+      says: /the package index cannot be reached/,
+    },
+    {
+      it: 'a pip that installs something else',
+      arrange: () => {
+        f.program('python3', 'mkdir -p "$5/six"');
+        return nowhere;
+      },
+      says: /what came holds no libtorch/,
+    },
+    {
+      it: 'an archive that is no archive',
+      arrange: () => {
+        f.program('python3', 'exit 1');
+        return serve(Buffer.from('<html>sign in</html>'));
+      },
+      says: /official archive: it cannot be unpacked/,
+    },
+    {
+      it: 'an archive that holds something else',
+      arrange: () => {
+        f.program('python3', 'exit 1');
+        f.write('readme');
+        execFileSync('cmake', ['-E', 'tar', 'cf', f.path('x.zip'), '--format=zip', 'readme'], { cwd: f.root });
+        return serve(readFileSync(f.path('x.zip')));
+      },
+      says: /it holds no libtorch folder/,
+    },
+    {
+      it: 'a disk that fills up',
+      arrange: () => {
+        f.program('python3', 'echo "OSError: [Errno 28] No space left on device"; exit 1');
+        return nowhere;
+      },
+      says: /no room for libtorch in .*mend: {2}free some, or: TORCH_CLIP_CACHE=/s,
+    },
+  ];
+  for (const { it: title, arrange, says, alone } of failures) {
+    it(`says what was tried and what mends it: ${title}`, async () => {
+      const url = await arrange();
+      const error = await failure(() => fetchLibtorch({ env: alone ? lonely() : env(), url }));
+      expect(String(error)).to.match(says);
+      expect(readdirSync(f.path('cache'))).to.deep.equal([]);
+    });
+  }
+
+  it('asks for room before it fetches anything', async () => {
+    pip('2.13.0+cpu');
+    const error = await failure(() => fetchLibtorch({ env: env(), url: nowhere, room: 1e18 }));
+    expect(String(error)).to.match(/no room .* free, .* GB needed/);
+    expect(existsSync(f.path('called'))).to.equal(false);
+  });
+
+  it('says so where the cache folder cannot be made', async () => {
+    f.write('cache');
+    const error = await failure(() => fetchLibtorch({ env: env(), url: nowhere }));
+    expect(String(error)).to.match(/cache folder .* cannot be made: EEXIST\n {2}mend: {2}TORCH_CLIP_CACHE=/);
+  });
+});
