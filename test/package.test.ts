@@ -17,7 +17,8 @@ describe('the package', () => {
 
   const node = (file: string, text: string) => {
     const env = { ...process.env, NODE_OPTIONS: '' };
-    return execFileSync(process.execPath, [f.write(file, text)], { cwd: f.root, env, encoding: 'utf8' }).trim();
+    const options = { cwd: f.root, env, encoding: 'utf8', stdio: 'pipe' } as const;
+    return execFileSync(process.execPath, [f.write(file, text)], options).trim();
   };
   const sum = 'torch.tensor([1, 2, 3]).sum().item()';
 
