@@ -1,0 +1,71 @@
+import { native } from './binding.js';
+import { invalidArgument } from './errors.js';
+import { type Handle, type Tensor, wrap } from './tensor.js';
+
+declare module './binding.js' {
+  interface Native {
+    makeGenerator(): Handle;
+    defaultGenerator(): Handle;
+    generatorSeed(generator: Handle, seed?: number | bigint): bigint;
+    generatorRandomSeed(generator: Handle): bigint;
+    generatorState(generator: Handle): Handle;
+    generatorSetState(generator: Handle, state: Handle): void;
+  }
+}
+
+/** @internal Checks a seed as PyTorch takes it: any integer of 64 bits. */
+export function checkSeed(seed: unknown): number | bigint {
+  const fits =
+    typeof seed === 'number'
+      ? Number.isSafeInteger(seed)
+      : typeof seed === 'bigint' && seed >= -(2n ** 63n) && seed < 2n ** 64n;
+  if (!fits) throw invalidArgument('seed', 'an integer of 64 bits', seed);
+  return seed as number | bigint;
+}
+
+/**
+ * A stream of random numbers of its own (Mersenne Twister on the CPU, the same numbers as PyTorch's for the same seed).
+ *
+ * @example
+ * const g = new torch.Generator().manualSeed(1);
+ * const x = torch.randn([3], { generator: g });
+ */
+export class Generator {
+  /** @internal */
+  readonly handle: Handle;
+
+  /** A CPU generator with PyTorch's default seed. */
+  constructor();
+  /** @internal */
+  constructor(handle: Handle);
+  constructor(handle: Handle = native.makeGenerator()) {
+    this.handle = handle;
+  }
+
+  /** Starts the stream at `seed`, an integer of 64 bits; returns this generator. */
+  manualSeed(seed: number | bigint): this {
+    native.generatorSeed(this.handle, checkSeed(seed));
+    return this;
+  }
+
+  /** The seed that the stream started at. */
+  initialSeed(): bigint {
+    return native.generatorSeed(this.handle);
+  }
+
+  /** Starts the stream at a seed from the operating system and returns that seed. */
+  seed(): bigint {
+    return native.generatorRandomSeed(this.handle);
+  }
+
+  /** The state as a uint8 tensor, as PyTorch stores it. */
+  getState(): Tensor {
+    return wrap(native.generatorState(this.handle));
+  }
+
+  /** Continues from a state of {@link Generator.getState}; `ERR_LIBTORCH` when it is not one. */
+  setState(state: Tensor): this {
+    native.generatorSetState(this.handle, state.handle);
+    return this;
+  }
+}

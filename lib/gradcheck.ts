@@ -1,0 +1,92 @@
+import { grad, noGrad } from './autograd.js';
+import { TorchClipError } from './errors.js';
+import { isTensor, type Tensor } from './tensor.js';
+
+/** Options of {@link gradcheck}. */
+export interface GradcheckOptions {
+  /** The step of the central difference; default 1e-6. */
+  eps?: number;
+  /** Allowed absolute difference; default 1e-5. */
+  atol?: number;
+  /** Allowed relative difference; default 1e-3. */
+  rtol?: number;
+  /** Throw at the first difference instead of returning false; default true. */
+  raiseException?: boolean;
+}
+
+/**
+ * Compares autograd's gradients of `fn` with central differences, element by element.
+ *
+ * @param fn a function of the inputs that returns a tensor or an array of tensors.
+ * @param inputs contiguous float64 tensors; those with `requiresGrad` are checked.
+ * @returns true when all agree within `atol + rtol * |numerical|`.
+ * @throws {TorchClipError} `ERR_AUTOGRAD` naming the first element that differs, unless `raiseException` is false;
+ * `ERR_ARGUMENT` when no input requires gradients.
+ *
+ * @example
+ * torch.autograd.gradcheck((x) => x.tanh(), [torch.randn([3], { dtype: torch.float64, requiresGrad: true })]);
+ */
+export function gradcheck(
+  fn: (...inputs: Tensor[]) => Tensor | Tensor[],
+  inputs: readonly Tensor[],
+  { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true }: GradcheckOptions = {},
+): boolean {
+  const checked = inputs.filter((x) => x.requiresGrad);
+  if (checked.length === 0) {
+    throw new TorchClipError('ERR_ARGUMENT', '"inputs" must hold a tensor that requires gradients, got none');
+  }
+  for (const [i, x] of checked.entries()) {
+    if (x.dtype.name === 'float64' && x.isContiguous()) continue;
+    throw new TorchClipError('ERR_DTYPE', `"inputs[${i}]" must be a contiguous float64 tensor, got ${x.dtype.name}`);
+  }
+  const run = () => {
+    const result = fn(...inputs);
+    return (isTensor(result) ? [result] : result).filter((y) => y.dtype.isFloatingPoint);
+  };
+  const values = () => noGrad(run).map((y) => y.toTypedArray<Float64Array<ArrayBuffer>>());
+
+  for (const [n, x] of checked.entries()) {
+    const numerical = differences(x, values, eps);
+    for (const [m, y] of run().entries()) {
+      const width = x.numel();
+      for (let i = 0; i < y.numel(); i++) {
+        const analytical = row(y, i, x);
+        for (let j = 0; j < width; j++) {
+          const want = numerical[j]![m]![i]!;
+          const got = analytical === null ? 0 : analytical[j]!;
+          if (Math.abs(got - want) <= atol + rtol * Math.abs(want)) continue;
+          if (!raiseException) return false;
+          throw new TorchClipError(
+            'ERR_AUTOGRAD',
+            `the gradient of output ${m}[${i}] by input ${n}[${j}] must be ${want} (numerical), got ${got} (autograd)`,
+          );
+        }
+      }
+    }
+  }
+  return true;
+}
+
+/** d(output m)[i] / d x[j] by central differences, as [j][m][i]. */
+function differences(x: Tensor, values: () => Float64Array[], eps: number): Float64Array[][] {
+  const flat = noGrad(() => x.detach().view([-1]));
+  return Array.from({ length: x.numel() }, (_, j) => {
+    const element = flat.narrow(0, j, 1);
+    const kept = element.clone();
+    element.add_(eps);
+    const above = values();
+    element.copy_(kept).sub_(eps);
+    const below = values();
+    element.copy_(kept);
+    return above.map((a, m) => a.map((v, i) => (v - below[m]![i]!) / (2 * eps)));
+  });
+}
+
+/** The gradient of one element of y by x, or null where y does not depend on x. */
+function row(y: Tensor, i: number, x: Tensor): Float64Array | null {
+  if (!y.requiresGrad) return null;
+  const one = y.detach().reshape([-1]).mul(0);
+  one.narrow(0, i, 1).fill_(1);
+  const [g] = grad(y, x, { gradOutputs: one.reshape(y.shape), retainGraph: true, allowUnused: true });
+  return g === null || g === undefined ? null : g.contiguous().toTypedArray<Float64Array<ArrayBuffer>>();
+}

@@ -1,0 +1,101 @@
+import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { native } from './binding.js';
+import { Dtype, dtypeOf } from './dtype.js';
+import { invalidArgument, TorchClipError } from './errors.js';
+
+declare module './binding.js' {
+  interface Native {
+    init(errorClass: typeof TorchClipError, collectGarbage: () => void): void;
+    libtorchVersion(): string;
+    buildConfig(): string;
+    cudaBuilt(): boolean;
+    setNumThreads(n: number): void;
+    getNumThreads(): number;
+    setFlushDenormal(mode: boolean): boolean;
+    defaultDtype(): number;
+    setDefaultDtype(code: number): void;
+    memoryStats(): MemoryStats;
+  }
+}
+
+/** What the live tensor handles of this thread keep in memory. */
+export interface MemoryStats {
+  /** Handles that were made and not yet released. */
+  handles: number;
+  /** Bytes of the storages behind them, each storage once. */
+  bytes: number;
+}
+
+let collect: (() => void) | undefined;
+
+/**
+ * Runs a full garbage collection, which releases the tensors that nothing refers to any more.
+ *
+ * The library calls it by itself before it gives up on a large allocation; call it where a measurement needs a clean slate.
+ */
+export function collectGarbage(): void {
+  if (collect === undefined) {
+    // The function exists only in contexts that are made while the flag is set.
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('gc') as () => void;
+    setFlagsFromString('--no-expose-gc');
+  }
+  collect();
+}
+
+native.init(TorchClipError, collectGarbage);
+
+const { version: own } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+/** The versions at work. */
+export const version = {
+  /** Of this package. */
+  torchClip: own,
+  /** Of the libtorch in the process, such as `'2.13.0'`. */
+  libtorch: native.libtorchVersion(),
+  /** libtorch's own description of its build: compiler, BLAS, vector instructions. */
+  get config(): string {
+    return native.buildConfig();
+  },
+} as const;
+
+/**
+ * Sets how many threads an op or an optimizer step may use on the CPU.
+ *
+ * @param n an integer from 1 to 4096; results do not depend on it in torch-clip's own kernels.
+ */
+export function setNumThreads(n: number): void {
+  if (!Number.isInteger(n) || n < 1 || n > 4096) throw invalidArgument('n', 'an integer from 1 to 4096', n);
+  native.setNumThreads(n);
+}
+
+/** How many threads an op or an optimizer step may use on the CPU. */
+export function getNumThreads(): number {
+  return native.getNumThreads();
+}
+
+/** Makes CPU arithmetic flush denormal numbers to zero; returns whether this machine can. */
+export function setFlushDenormal(mode: boolean): boolean {
+  if (typeof mode !== 'boolean') throw invalidArgument('mode', 'a boolean', mode);
+  return native.setFlushDenormal(mode);
+}
+
+/** The dtype of tensors made from JavaScript numbers; `torch.float32` unless set. */
+export function getDefaultDtype(): Dtype {
+  return dtypeOf(native.defaultDtype());
+}
+
+/** Sets the dtype of tensors made from JavaScript numbers: a floating-point dtype. */
+export function setDefaultDtype(dtype: Dtype): void {
+  if (!(dtype instanceof Dtype) || !dtype.isFloatingPoint) {
+    throw invalidArgument('dtype', 'a floating-point dtype', dtype, 'ERR_DTYPE');
+  }
+  native.setDefaultDtype(dtype.code);
+}
+
+/** What the live tensor handles of this thread keep in memory. */
+export function memoryStats(): MemoryStats {
+  return native.memoryStats();
+}

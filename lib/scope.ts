@@ -1,0 +1,68 @@
+import type { Tensor } from './tensor.js';
+import { refuseAsync, refusePromise } from './sync.js';
+
+/** The tensors made since the innermost scope began; undefined outside scopes. */
+let current: Tensor[] | undefined;
+
+/** @internal Called for every tensor that an op returns. */
+export function enroll(tensor: Tensor): void {
+  if (current !== undefined) current.push(tensor);
+}
+
+/**
+ * Runs `body` and releases every tensor that was made inside it and not returned, without waiting for the garbage
+ * collector.
+ *
+ * Tensors in returned arrays, maps, sets and objects are kept; so is what {@link keep} is called with. Gradients and
+ * optimizer state live in libtorch and are not touched. Scopes nest: what an inner one returns belongs to the outer one.
+ *
+ * @param body a synchronous function; an async one is refused with `ERR_ASYNC_SCOPE`.
+ * @returns what `body` returns.
+ *
+ * @example
+ * const loss = torch.scope(() => model.forward(x).sub(y).pow(2).mean());
+ */
+export function scope<T>(body: () => T): T {
+  refuseAsync('scope', body);
+  const outer = current;
+  const made: Tensor[] = [];
+  current = made;
+  const kept = new Set<unknown>();
+  try {
+    const result = refusePromise('scope', body());
+    collect(result, kept);
+    return result;
+  } finally {
+    current = outer;
+    for (const tensor of made) {
+      if (tensor.escapes || kept.has(tensor)) outer?.push(tensor);
+      else tensor.dispose();
+    }
+  }
+}
+
+/**
+ * Keeps a tensor alive past every scope that is open, and returns it.
+ *
+ * @example
+ * torch.scope(() => {
+ *   this.mean = torch.keep(x.mean());
+ * });
+ */
+export function keep<T extends Tensor>(tensor: T): T {
+  tensor.escapes = true;
+  return tensor;
+}
+
+/** Every object reachable from a result, through plain containers and class instances alike (a Module, say). */
+function collect(root: unknown, seen: Set<unknown>): void {
+  const queue = [root];
+  while (queue.length > 0) {
+    const value = queue.pop();
+    if (typeof value !== 'object' || value === null || seen.has(value) || ArrayBuffer.isView(value)) continue;
+    seen.add(value);
+    if (value instanceof Map) queue.push(...value.keys(), ...value.values());
+    else if (value instanceof Set || Array.isArray(value)) for (const v of value) queue.push(v);
+    else for (const v of Object.values(value)) queue.push(v);
+  }
+}

@@ -1,0 +1,355 @@
+import { native } from './binding.js';
+import { type Device, parseDevice } from './device.js';
+import { type Dtype, dtypeOf } from './dtype.js';
+import { invalidArgument, TorchClipError } from './errors.js';
+import { type Layout, layoutOf } from './layout.js';
+import type { TensorOps } from './ops/generated/methods.js';
+import { enroll } from './scope.js';
+
+declare const brand: unique symbol;
+/** @internal The addon's reference to a tensor or a generator. */
+export type Handle = { readonly [brand]: 'handle' };
+
+/** A complex number, as `item` and `tolist` return it. */
+export interface Complex {
+  re: number;
+  im: number;
+}
+
+/** The typed arrays that hold a tensor's elements; half precision comes as float32, bool as bytes. */
+export type TensorData =
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>
+  | Int16Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
+  | BigUint64Array<ArrayBuffer>;
+
+type Element = number | bigint | boolean | Complex;
+/** Arrays as deep as a tensor has dimensions; a bare element for none. */
+export type Nested<T> = T | Nested<T>[];
+
+declare module './binding.js' {
+  interface Native {
+    shape(t: Handle): number[];
+    strides(t: Handle): number[];
+    numel(t: Handle): number;
+    dim(t: Handle): number;
+    nbytes(t: Handle): number;
+    dtype(t: Handle): number;
+    layout(t: Handle): number;
+    device(t: Handle): string;
+    version(t: Handle): number;
+    dataPtr(t: Handle): bigint;
+    alias(t: Handle): Handle;
+    isSame(t: Handle, u: Handle): boolean;
+    dispose(t: Handle): void;
+    isDisposed(t: Handle): boolean;
+    requiresGrad(t: Handle): boolean;
+    setRequiresGrad(t: Handle, on: boolean): void;
+    isLeaf(t: Handle): boolean;
+    gradFn(t: Handle): string | null;
+    grad(t: Handle): Handle | null;
+    setGrad(t: Handle, grad: Handle | null): void;
+    retainGrad(t: Handle): void;
+    backward(
+      outputs: Handle[],
+      gradients: (Handle | null)[],
+      retainGraph: boolean,
+      createGraph: boolean,
+      inputs?: Handle[],
+    ): void;
+    registerHook(t: Handle, hook: (grad: Handle) => Handle | undefined): number;
+    removeHook(t: Handle, id: number): void;
+    item(t: Handle): Element;
+    itemAsync(t: Handle): Promise<Element>;
+    toTyped(t: Handle): TensorData;
+    toTypedAsync(t: Handle): Promise<TensorData>;
+  }
+}
+
+/** Options of {@link Tensor.backward}. */
+export interface BackwardOptions {
+  /** The gradient of the result with respect to this tensor, of its shape; needed unless it has one element. */
+  gradient?: Tensor | null;
+  /** Keep the graph for another backward; default `createGraph`. */
+  retainGraph?: boolean;
+  /** Record the gradients' own graph, for higher derivatives; default false. */
+  createGraph?: boolean;
+  /** Accumulate into the `grad` of these leaves only. */
+  inputs?: readonly Tensor[];
+}
+
+/** What {@link Tensor.registerHook} returns. */
+export interface HookHandle {
+  /** Takes the hook off; a second call does nothing. */
+  remove(): void;
+}
+
+export interface Tensor extends TensorOps {}
+
+/**
+ * A multi-dimensional array of one dtype on one device, as `torch.Tensor`.
+ *
+ * Tensors are made by functions (`torch.tensor`, `torch.zeros`, every op), not by `new`. Memory is released when the
+ * collector finds the tensor unused, or at once by {@link Tensor.dispose}, `using` or `torch.scope`.
+ *
+ * @example
+ * const w = torch.randn([3, 2], { requiresGrad: true });
+ * w.pow(2).sum().backward();
+ * console.log(w.grad);
+ */
+export class Tensor {
+  /** @internal */
+  readonly handle: Handle;
+  /** @internal Set by `keep`. */
+  declare escapes?: boolean;
+
+  /** @internal */
+  constructor(handle: Handle) {
+    this.handle = handle;
+  }
+
+  /** The sizes, outermost first. */
+  get shape(): number[] {
+    return native.shape(this.handle);
+  }
+  /** The element type. */
+  get dtype(): Dtype {
+    return dtypeOf(native.dtype(this.handle));
+  }
+  /** Where the memory is. */
+  get device(): Device {
+    return parseDevice(native.device(this.handle))!;
+  }
+  /** How the elements are kept: `torch.strided` or a sparse layout. */
+  get layout(): Layout {
+    return layoutOf(native.layout(this.handle));
+  }
+  /** The number of dimensions. */
+  get ndim(): number {
+    return native.dim(this.handle);
+  }
+  /** Bytes of all elements. */
+  get nbytes(): number {
+    return native.nbytes(this.handle);
+  }
+  /** Bytes of one element. */
+  get itemsize(): number {
+    return this.dtype.itemsize;
+  }
+  /** How often the memory was written in place; autograd compares it. */
+  get version(): number {
+    return native.version(this.handle);
+  }
+  /** The dimensions in reverse. */
+  get T(): Tensor {
+    return this.numpyT();
+  }
+
+  /** The number of elements. */
+  numel(): number {
+    return native.numel(this.handle);
+  }
+  /** The number of dimensions. */
+  dim(): number {
+    return native.dim(this.handle);
+  }
+  /** The sizes, or that of one dimension (negative counts from the end). */
+  size(): number[];
+  size(dim: number): number;
+  size(dim?: number): number | number[] {
+    return dim === undefined ? this.shape : entry(this.shape, dim);
+  }
+  /** Elements between neighbours along each dimension, or along one. */
+  stride(): number[];
+  stride(dim: number): number;
+  stride(dim?: number): number | number[] {
+    const strides = native.strides(this.handle);
+    return dim === undefined ? strides : entry(strides, dim);
+  }
+  /** The address of the first element: equal for tensors that share memory from there. */
+  dataPtr(): bigint {
+    return native.dataPtr(this.handle);
+  }
+
+  /** Whether autograd records what is done with this tensor. Can be set on leaves of floating-point or complex dtype. */
+  get requiresGrad(): boolean {
+    return native.requiresGrad(this.handle);
+  }
+  set requiresGrad(on: boolean) {
+    if (typeof on !== 'boolean') throw invalidArgument('requiresGrad', 'a boolean', on);
+    native.setRequiresGrad(this.handle, on);
+  }
+  /** Sets {@link Tensor.requiresGrad} and returns this tensor. */
+  requiresGrad_(on = true): this {
+    this.requiresGrad = on;
+    return this;
+  }
+  /** Whether the tensor was made by the user and not by a recorded op. */
+  get isLeaf(): boolean {
+    return native.isLeaf(this.handle);
+  }
+  /** The name of the function that made the tensor, such as `'AddBackward0'`; null for a leaf. */
+  get gradFn(): string | null {
+    return native.gradFn(this.handle);
+  }
+  /** The gradient that `backward` has accumulated, or null. Setting needs the same shape, dtype and device. */
+  get grad(): Tensor | null {
+    const grad = native.grad(this.handle);
+    return grad === null ? null : wrap(grad);
+  }
+  set grad(grad: Tensor | null) {
+    if (grad !== null && !isTensor(grad)) throw invalidArgument('grad', 'a Tensor or null', grad);
+    native.setGrad(this.handle, grad === null ? null : grad.handle);
+  }
+  /** Makes `backward` fill `grad` of this tensor although it is no leaf. */
+  retainGrad(): void {
+    native.retainGrad(this.handle);
+  }
+
+  /**
+   * Computes the gradient of this tensor with respect to the graph's leaves and adds it to their `grad`.
+   *
+   * @throws {TorchClipError} `ERR_AUTOGRAD` when there is no graph, when it was released by an earlier backward, or when
+   * the tensor has more than one element and no `gradient` is given.
+   *
+   * @example
+   * loss.backward();
+   * y.backward({ gradient: torch.onesLike(y), retainGraph: true });
+   */
+  backward(options: BackwardOptions = {}): void {
+    if (typeof options !== 'object' || options === null || isTensor(options)) {
+      throw invalidArgument('options', 'an options object such as { gradient }', options);
+    }
+    const { gradient = null, createGraph = false, retainGraph = createGraph, inputs } = options;
+    if (gradient !== null && !isTensor(gradient)) throw invalidArgument('gradient', 'a Tensor or null', gradient);
+    if (typeof createGraph !== 'boolean') throw invalidArgument('createGraph', 'a boolean', createGraph);
+    if (typeof retainGraph !== 'boolean') throw invalidArgument('retainGraph', 'a boolean', retainGraph);
+    const leaves = inputs === undefined ? undefined : handlesOf('inputs', inputs);
+    native.backward([this.handle], [gradient === null ? null : gradient.handle], retainGraph, createGraph, leaves);
+  }
+
+  /**
+   * Calls `hook` with this tensor's gradient whenever one is computed; a returned tensor takes its place.
+   *
+   * @example
+   * const h = y.registerHook((g) => g.mul(2));
+   * h.remove();
+   */
+  registerHook(hook: (grad: Tensor) => Tensor | undefined): HookHandle {
+    if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
+    const id = native.registerHook(this.handle, (handle) => {
+      const replaced: unknown = hook(wrap(handle));
+      if (replaced === undefined || replaced === null) return undefined;
+      if (!isTensor(replaced)) throw invalidArgument('the result of a hook', 'a Tensor or undefined', replaced);
+      return replaced.handle;
+    });
+    let attached = true;
+    return {
+      remove: () => {
+        if (attached) native.removeHook(this.handle, id);
+        attached = false;
+      },
+    };
+  }
+
+  /**
+   * The value of a tensor of one element: a number, a boolean for bool, `{ re, im }` for complex, and a bigint for an
+   * integer outside JavaScript's safe range. Waits for the device.
+   */
+  item<T extends Element = number>(): T {
+    return native.item(this.handle) as T;
+  }
+  /** {@link Tensor.item} without holding up the event loop. */
+  itemAsync<T extends Element = number>(): Promise<T> {
+    return native.itemAsync(this.handle) as Promise<T>;
+  }
+  /** The elements in row-major order, copied to the host; complex ones as pairs. Waits for the device. */
+  toTypedArray<T extends TensorData = TensorData>(): T {
+    return native.toTyped(this.handle) as T;
+  }
+  /** {@link Tensor.toTypedArray} without holding up the event loop. */
+  toTypedArrayAsync<T extends TensorData = TensorData>(): Promise<T> {
+    return native.toTypedAsync(this.handle) as Promise<T>;
+  }
+  /** The elements as nested arrays; a bare element for a tensor without dimensions. */
+  tolist<T extends Element = number>(): Nested<T> {
+    const { dtype } = this;
+    return nest(elements(this.toTypedArray(), dtype), this.shape) as Nested<T>;
+  }
+
+  /** Whether the other object is a handle of the very same tensor. */
+  isSame(other: Tensor): boolean {
+    return native.isSame(this.handle, handleOf(other));
+  }
+  /** Whether {@link Tensor.dispose} was called. */
+  get isDisposed(): boolean {
+    return native.isDisposed(this.handle);
+  }
+  /** Lets go of the memory now; later uses of this object throw `ERR_DISPOSED`, and a second call does nothing. */
+  dispose(): void {
+    native.dispose(this.handle);
+  }
+  [Symbol.dispose](): void {
+    native.dispose(this.handle);
+  }
+}
+
+/** @internal Makes the tensor of a handle that the addon returned. */
+export function wrap(handle: Handle): Tensor {
+  const tensor = new Tensor(handle);
+  enroll(tensor);
+  return tensor;
+}
+
+/** Whether a value is a {@link Tensor}. */
+export function isTensor(value: unknown): value is Tensor {
+  return value instanceof Tensor;
+}
+
+/** @internal The handle of a tensor. */
+export function handleOf(tensor: Tensor): Handle {
+  if (!(tensor instanceof Tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
+  return tensor.handle;
+}
+
+/** @internal The handles of an array of tensors, `name` being the argument that holds it. */
+export function handlesOf(name: string, tensors: readonly Tensor[]): Handle[] {
+  if (!Array.isArray(tensors)) throw invalidArgument(name, 'an array of Tensors', tensors);
+  return tensors.map((tensor: unknown, i) => {
+    if (!isTensor(tensor)) throw invalidArgument(`${name}[${i}]`, 'a Tensor', tensor);
+    return tensor.handle;
+  });
+}
+
+function entry(values: number[], dim: number): number {
+  const value = values[dim < 0 ? dim + values.length : dim];
+  if (value === undefined) {
+    throw new TorchClipError('ERR_INDEX', `"dim" must be one of the tensor's ${values.length} dimensions, got ${dim}`);
+  }
+  return value;
+}
+
+function elements(data: TensorData, dtype: Dtype): Element[] {
+  if (dtype.isComplex) {
+    const pairs = data as Float64Array;
+    return Array.from({ length: pairs.length / 2 }, (_, i) => ({ re: pairs[2 * i]!, im: pairs[2 * i + 1]! }));
+  }
+  if (dtype.name === 'bool') return Array.from(data as Uint8Array, (v) => v !== 0);
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    return Array.from(data, (v) => (Number.isSafeInteger(Number(v)) ? Number(v) : v));
+  }
+  return Array.from(data as Float64Array);
+}
+
+function nest(flat: Element[], shape: number[]): Nested<Element> {
+  let at = 0;
+  const build = (depth: number): Nested<Element> =>
+    depth === shape.length ? flat[at++]! : Array.from({ length: shape[depth]! }, () => build(depth + 1));
+  return build(0);
+}
