@@ -38,7 +38,9 @@ export class Progress {
 
   #draw() {
     const line = `${this.#label}: ${this.#text} (${this.#seconds()} s)`;
-    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line.slice(0, process.stderr.columns - 1)}` : `${line}\n`);
+    process.stderr.write(
+      process.stderr.isTTY ? `\r\x1b[K${line.slice(0, (process.stderr.columns || 80) - 1)}` : `${line}\n`,
+    );
   }
 
   #seconds() {
