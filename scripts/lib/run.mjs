@@ -29,7 +29,7 @@ export class Progress {
   constructor(label) {
     this.#label = label;
     if (!process.stderr.isTTY) process.stderr.write(`${label} ...\n`);
-    this.#timer = setInterval(() => this.#draw(), process.stderr.isTTY ? 250 : 10_000);
+    this.#timer = setInterval(() => this.#draw(), process.stderr.isTTY ? 250 : 10_000).unref();
   }
 
   say(text) {
