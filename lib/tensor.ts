@@ -4,20 +4,15 @@ import { type Dtype, dtypeOf } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
 import { type Layout, layoutOf } from './layout.js';
 import type { TensorOps } from './ops/generated/methods.js';
+import type { Complex } from './ops/types.js';
 import { enroll } from './scope.js';
 
 declare const brand: unique symbol;
 /** @internal The addon's reference to a tensor or a generator. */
 export type Handle = { readonly [brand]: 'handle' };
 
-/** A complex number, as `item` and `tolist` return it. */
-export interface Complex {
-  re: number;
-  im: number;
-}
-
 /** The typed arrays that hold a tensor's elements; half precision comes as float32, bool as bytes. */
-export type TensorData =
+export type ElementArray =
   | Float32Array<ArrayBuffer>
   | Float64Array<ArrayBuffer>
   | Int8Array<ArrayBuffer>
@@ -67,8 +62,8 @@ declare module './binding.js' {
     removeHook(t: Handle, id: number): void;
     item(t: Handle): Element;
     itemAsync(t: Handle): Promise<Element>;
-    toTyped(t: Handle): TensorData;
-    toTypedAsync(t: Handle): Promise<TensorData>;
+    toTyped(t: Handle): ElementArray;
+    toTypedAsync(t: Handle): Promise<ElementArray>;
   }
 }
 
@@ -270,11 +265,11 @@ export class Tensor {
     return native.itemAsync(this.handle) as Promise<T>;
   }
   /** The elements in row-major order, copied to the host; complex ones as pairs. Waits for the device. */
-  toTypedArray<T extends TensorData = TensorData>(): T {
+  toTypedArray<T extends ElementArray = ElementArray>(): T {
     return native.toTyped(this.handle) as T;
   }
   /** {@link Tensor.toTypedArray} without holding up the event loop. */
-  toTypedArrayAsync<T extends TensorData = TensorData>(): Promise<T> {
+  toTypedArrayAsync<T extends ElementArray = ElementArray>(): Promise<T> {
     return native.toTypedAsync(this.handle) as Promise<T>;
   }
   /** The elements as nested arrays; a bare element for a tensor without dimensions. */
@@ -335,7 +330,7 @@ function entry(values: number[], dim: number): number {
   return value;
 }
 
-function elements(data: TensorData, dtype: Dtype): Element[] {
+function elements(data: ElementArray, dtype: Dtype): Element[] {
   if (dtype.isComplex) {
     const pairs = data as Float64Array;
     return Array.from({ length: pairs.length / 2 }, (_, i) => ({ re: pairs[2 * i]!, im: pairs[2 * i + 1]! }));

@@ -1,0 +1,4 @@
+import * as torch from './torch.js';
+
+export * from './torch.js';
+export default torch;

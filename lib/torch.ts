@@ -1,0 +1,48 @@
+// Everything public, under the names that PyTorch gives it at the top of its package.
+import './install.js';
+
+export * as autograd from './autograd.js';
+export {
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  setGradEnabled,
+} from './autograd.js';
+export * as clip from './clip/index.js';
+export * from './creation/index.js';
+export * as data from './data/index.js';
+export { Device, type DeviceLike } from './device.js';
+export * from './dtype.js';
+export { type ErrorCode, TorchClipError } from './errors.js';
+export { Generator } from './generator.js';
+export * from './layout.js';
+export * as nn from './nn/index.js';
+export * as fft from './ops/generated/fft.js';
+export * from './ops/generated/functions.js';
+export * as linalg from './ops/generated/linalg.js';
+export type { Complex, Scalar } from './ops/types.js';
+export * as special from './ops/generated/special.js';
+export * as optim from './optim/index.js';
+export * from './random.js';
+export {
+  collectGarbage,
+  getDefaultDtype,
+  getNumThreads,
+  type MemoryStats,
+  memoryStats,
+  setDefaultDtype,
+  setFlushDenormal,
+  setNumThreads,
+  version,
+} from './runtime.js';
+export { keep, scope } from './scope.js';
+export {
+  type BackwardOptions,
+  type HookHandle,
+  isTensor,
+  type Nested,
+  Tensor,
+  type ElementArray,
+} from './tensor.js';
