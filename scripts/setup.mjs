@@ -68,12 +68,10 @@ function buildTypeScript(force) {
 
 // In a child: a binary that crashes when it is loaded must not take the set-up down with it.
 async function checkLoads() {
-  const { status, output } = await run(process.execPath, ['--input-type=module', '-e', "await import('torch-clip')"], {
-    cwd: root,
-  });
-  if (status !== 0) {
-    throw new SetupError(`the binary was built but cannot be loaded:\n${tail(output)}`, { mend: 'npm run build' });
-  }
+  const code = "import('torch-clip').catch((error) => { console.error(error.message); process.exit(1); })";
+  const { status, output } = await run(process.execPath, ['-e', code], { cwd: root });
+  if (status === 0) return;
+  throw new SetupError(`the binary was built but cannot be loaded:\n${tail(output)}`, { mend: 'npm run build' });
 }
 
 main(process.argv.slice(2)).catch((error) => {
