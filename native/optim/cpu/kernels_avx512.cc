@@ -1,0 +1,2 @@
+#define TC_ISA avx512
+#include "optim/cpu/kernels.inl"

@@ -1,0 +1,2 @@
+#define TC_ISA portable
+#include "optim/cpu/kernels.inl"

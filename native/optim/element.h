@@ -1,0 +1,98 @@
+// What every driver shares about one element: its storage and arithmetic types, and what clipping does to it.
+// This header and those it serves include nothing of libtorch: they are compiled for several instruction sets, and an
+// inline function shared with other code would be linked from any one of them.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#if defined(__CUDACC__)
+#define TC_HD __host__ __device__ __forceinline__
+#else
+#define TC_HD inline __attribute__((always_inline))
+#endif
+
+namespace tc::optim {
+
+// The storage types a driver visits; a complex tensor is visited as twice as many reals.
+enum class Dtype : uint8_t { kFloat, kDouble, kHalf, kBFloat16 };
+inline constexpr int kDtypes = 4;
+
+struct Half {
+  uint16_t bits;
+};
+struct BFloat16 {
+  uint16_t bits;
+};
+
+// Parameters narrower than fp32 compute and keep their state in fp32.
+template <class T>
+using Compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+TC_HD float widen(float x) { return x; }
+TC_HD double widen(double x) { return x; }
+TC_HD float widen(BFloat16 x) { return __builtin_bit_cast(float, uint32_t(x.bits) << 16); }
+TC_HD float widen(Half x) {
+  const uint32_t magnitude = uint32_t(x.bits & 0x7fff) << 13;
+  // 2^112 moves the exponent's bias from 15 to 127, of subnormals too.
+  const uint32_t moved = __builtin_bit_cast(uint32_t, __builtin_bit_cast(float, magnitude) * 0x1p112f);
+  const uint32_t bits = magnitude >= 0x0f800000 ? magnitude | 0x7f800000 : moved;
+  return __builtin_bit_cast(float, bits | uint32_t(x.bits & 0x8000) << 16);
+}
+
+// Rounded to nearest, ties to even.
+template <class T>
+TC_HD T narrow(Compute<T> x) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    const uint32_t bits = __builtin_bit_cast(uint32_t, x);
+    const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    return {uint16_t(x != x ? 0x7fc0 : rounded)};
+  } else if constexpr (std::is_same_v<T, Half>) {
+    const uint32_t bits = __builtin_bit_cast(uint32_t, x);
+    const uint32_t magnitude = bits & 0x7fffffff;
+    const uint32_t normal = (magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13;
+    // Adding a half aligns a subnormal's last bit with that of fp32, and the addition rounds.
+    const uint32_t subnormal = __builtin_bit_cast(uint32_t, __builtin_bit_cast(float, magnitude) + 0.5f) - 0x3f000000;
+    uint32_t half = magnitude < 0x38800000 ? subnormal : normal;
+    half = magnitude >= 0x477ff000 ? 0x7c00 : half;
+    half = magnitude > 0x7f800000 ? 0x7e00 : half;
+    return {uint16_t(half | (bits >> 16 & 0x8000))};
+  } else {
+    return x;
+  }
+}
+
+template <class T>
+TC_HD bool finite(T x) {
+  constexpr T kLargest = std::numeric_limits<T>::max();
+  return std::fabs(x) <= kLargest;
+}
+
+// The state tensors a rule keeps for each parameter, by PyTorch's names.
+inline constexpr int kMaxSlots = 4;
+struct Slots {
+  int count;
+  const char* name[kMaxSlots];
+};
+
+// The order of a clipper that decides without a norm.
+inline constexpr double kNoStatistic = 0;
+
+// What a clipper decided for one gradient element. A scale of 1 and an infinite limit change no bit; NaN stays NaN.
+template <class T>
+struct Clip {
+  T scale;
+  T limit;
+  bool zero_nonfinite;
+
+  TC_HD T operator()(T g) const {
+    if (zero_nonfinite) g = finite(g) ? g : T(0);
+    g *= scale;
+    g = -limit > g ? -limit : g;
+    return limit < g ? limit : g;
+  }
+};
+
+}  // namespace tc::optim

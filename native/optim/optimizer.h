@@ -1,0 +1,98 @@
+// An optimizer: parameter groups, their state, and one step as two passes over the plan.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "optim/clip/table.h"
+#include "optim/plan.h"
+
+namespace tc::optim {
+
+// What to do with a gradient that holds NaN or inf.
+enum class Policy { kPropagate, kSkip, kZero, kError };
+
+enum class Outcome {
+  kStepped,
+  kSkipped,
+  kTooManySkips,  // skipped, and more often in a row than is allowed
+  kNonfinite      // refused by Policy::kError; nothing moved
+};
+
+struct Settings {
+  Clipper clipper{std::in_place_type<NoClip>, nullptr};
+  Scope scope = Scope::kGlobal;
+  Policy policy = Policy::kPropagate;
+  int64_t max_consecutive_skips = 0;
+  bool write_back = false;
+};
+
+// A group's settings arrive as a row of doubles: the rule's place in the table, maximize, then the hyperparameters.
+inline constexpr int kRow = 2 + kMaxHyper;
+
+struct ParameterState {
+  int64_t step = 0;
+  at::Tensor slot[kMaxSlots];
+};
+
+struct Counters {
+  int64_t skipped = 0;
+  int64_t consecutive = 0;  // since the last step that was taken
+};
+
+class Optimizer {
+ public:
+  explicit Optimizer(Settings settings) : settings_(std::move(settings)) {}
+
+  // Refuses parameters that cannot be updated in place, and any that the optimizer has already.
+  void add_group(const std::vector<at::Tensor>& parameters);
+  size_t groups() const { return groups_.size(); }
+  size_t parameters() const { return parameters_.size(); }
+
+  // Takes one row a group. Throws before anything has moved.
+  Outcome step(const double* rows);
+  void zero_grad(bool set_to_none);
+
+  // A parameter that has taken no step has no state: step 0.
+  const ParameterState& state(size_t parameter) const { return parameters_[parameter].state; }
+  // Copies all states, in the order of the parameters, or throws and changes nothing.
+  void load(const std::vector<ParameterState>& states);
+  int64_t state_bytes() const;
+  Counters counters() const { return counters_; }
+  void load(Counters counters) { counters_ = counters; }
+
+  // The last step's norms before clipping and coefficients in fp64, one a unit of the scope, without a dimension for
+  // the global scope. The norm is NaN where none was needed; the coefficient of a skipped step is 0.
+  at::Tensor norm() const { return per_unit(norms_); }
+  at::Tensor coefficient() const { return per_unit(plan_.coefficients); }
+
+ private:
+  struct Parameter {
+    at::Tensor value;
+    int32_t group;
+    ParameterState state;
+    c10::ScalarType dtype;
+    std::vector<int64_t> layout;    // the strides of everything the kernels see
+    at::Tensor value_copy, grad_copy;  // stand-ins for what has another layout
+  };
+
+  void read(const double* rows);
+  bool revalidate();
+  void rebuild();
+  Item prepare(Parameter& parameter);
+  int32_t unit_of(size_t index) const;
+  at::Tensor per_unit(const std::vector<double>& values) const;
+
+  Settings settings_;
+  std::vector<Parameter> parameters_;
+  std::vector<Group> groups_;
+  Plan plan_;
+  std::vector<size_t> members_;  // the parameter of each item
+  std::vector<double> norms_;
+  bool planned_ = false;
+  bool staged_ = false;  // some parameter or gradient is visited as a copy
+  Counters counters_;
+};
+
+}  // namespace tc::optim

@@ -1,0 +1,62 @@
+#include "optim/tensor_view.h"
+
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/empty_strided.h>
+
+#include <string>
+
+#include "error.h"
+
+namespace tc::optim {
+
+Dtype dtype_of(c10::ScalarType type) {
+  switch (type) {
+    case c10::kFloat:
+    case c10::kComplexFloat: return Dtype::kFloat;
+    case c10::kDouble:
+    case c10::kComplexDouble: return Dtype::kDouble;
+    case c10::kHalf: return Dtype::kHalf;
+    case c10::kBFloat16: return Dtype::kBFloat16;
+    default:
+      throw Error("ERR_DTYPE", std::string("expected a tensor of float32, float64, float16, bfloat16, "
+                                           "complex64 or complex128, got ") + c10::toString(type));
+  }
+}
+
+void require_dense_storage(const at::Tensor& tensor, const char* what) {
+  if (tensor.layout() != c10::kStrided) {
+    throw Error("ERR_ARGUMENT", std::string("a sparse ") + what + " is not supported: make it dense with toDense()");
+  }
+  if (!tensor.device().is_cpu()) {
+    throw Error("ERR_DEVICE", std::string("a ") + what + " must lie on the CPU, got " + tensor.device().str());
+  }
+}
+
+std::vector<int64_t> layout_of(const at::Tensor& tensor) {
+  if (tensor.is_non_overlapping_and_dense()) return tensor.strides().vec();
+  return at::empty_like(tensor).strides().vec();
+}
+
+bool lies_in(const at::Tensor& tensor, at::IntArrayRef strides) {
+  if (tensor.is_conj() || tensor.is_neg() || tensor._is_zerotensor()) return false;
+  const at::IntArrayRef own = tensor.strides();
+  if (own == strides) return true;
+  // Where a dimension has one element its stride is never used.
+  const at::IntArrayRef sizes = tensor.sizes();
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    if (sizes[d] != 1 && own[d] != strides[d]) return tensor.numel() == 0;
+  }
+  return true;
+}
+
+at::Tensor empty_in(const at::Tensor& like, at::IntArrayRef strides, c10::ScalarType dtype) {
+  return at::empty_strided(like.sizes(), strides, like.options().dtype(dtype));
+}
+
+void* address(const at::Tensor& tensor) {
+  void* data = tensor.mutable_data_ptr();
+  if (data == nullptr && tensor.numel() > 0) throw Error("ERR_STATE", "a tensor has lost its memory");
+  return data;
+}
+
+}  // namespace tc::optim

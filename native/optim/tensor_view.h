@@ -1,0 +1,26 @@
+// How the engine sees a tensor: dense memory in some order of strides, as reals.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "optim/pass.h"
+
+namespace tc::optim {
+
+// Throws ERR_DTYPE unless the engine can visit tensors of this type.
+Dtype dtype_of(c10::ScalarType type);
+// Throws ERR_ARGUMENT unless the tensor is strided memory on the CPU. `what` names it in the message.
+void require_dense_storage(const at::Tensor& tensor, const char* what);
+// The strides in which the engine visits the tensor: its own unless it has gaps.
+std::vector<int64_t> layout_of(const at::Tensor& tensor);
+// Whether the elements lie in memory in this layout and mean what they say (no lazy conjugate, negation or zero).
+bool lies_in(const at::Tensor& tensor, at::IntArrayRef strides);
+at::Tensor empty_in(const at::Tensor& like, at::IntArrayRef strides, c10::ScalarType dtype);
+
+// The number of reals, and their address once it is known to be writable.
+inline int64_t reals(const at::Tensor& tensor) { return tensor.numel() * (tensor.is_complex() ? 2 : 1); }
+void* address(const at::Tensor& tensor);
+
+}  // namespace tc::optim
