@@ -63,9 +63,11 @@ void collect_garbage() {
   napi_close_handle_scope(env, scope);
 }
 
+c10::DeleterFnPtr base_deleter;
+
 class CpuAllocator final : public c10::Allocator {
  public:
-  explicit CpuAllocator(c10::Allocator& base) : base_(base) {}
+  explicit CpuAllocator(c10::Allocator& base) : base_(base) { base_deleter = base.raw_deleter(); }
 
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes > 0 && bytes <= small_blocks::kLargest) {
@@ -74,13 +76,18 @@ class CpuAllocator final : public c10::Allocator {
     }
     if (bytes >= kLarge && !fits(bytes)) {
       collect_garbage();
-      TORCH_CHECK_WITH(OutOfMemoryError, fits(bytes), "not enough memory: ", bytes,
-                       " bytes were asked for, and about ", available_bytes(), " are free");
+      TORCH_CHECK_WITH(OutOfMemoryError, fits(bytes), "not enough memory: ", bytes, " bytes were asked for, and about ",
+                       available_bytes(), " are free");
     }
     return base_.allocate(bytes);
   }
-  // Small and other memory have deleters of their own, so there is no raw one.
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
+  // oneDNN asks for memory without its deleter, and gives it back through this.
+  c10::DeleterFnPtr raw_deleter() const override {
+    return [](void* memory) {
+      if (small_blocks::owns(memory)) return small_blocks::free(memory);
+      base_deleter(memory);
+    };
+  }
   void copy_data(void* to, const void* from, std::size_t bytes) const override { base_.copy_data(to, from, bytes); }
 
  private:

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <unordered_set>
 #include <utility>
 
 namespace tc::small_blocks {
@@ -25,6 +26,8 @@ struct Block {
 struct Slab {
   size_t size_class;
 };
+
+uintptr_t slab_of(const void* block) { return reinterpret_cast<uintptr_t>(block) & ~(kSlabBytes - 1); }
 
 size_t class_of(size_t bytes) { return std::bit_width((std::max(bytes, kSmallest) - 1) / kSmallest); }
 constexpr size_t bytes_of(size_t size_class) { return kSmallest << size_class; }
@@ -61,10 +64,16 @@ class Exchange {
     if (to.length == 0) carve(size_class, to);
   }
 
+  bool owns(const void* memory) {
+    std::lock_guard lock(mutex_);
+    return slabs_.contains(slab_of(memory));
+  }
+
  private:
-  static void carve(size_t size_class, List& to) {
+  void carve(size_t size_class, List& to) {
     auto* memory = static_cast<std::byte*>(::operator new(kSlabBytes, std::align_val_t{kSlabBytes}));
     auto* slab = std::construct_at(reinterpret_cast<Slab*>(memory), Slab{size_class});
+    slabs_.insert(slab_of(slab));
     const size_t size = bytes_of(slab->size_class);
     // The first block's place holds the slab's header. Backwards, so that blocks are handed out in rising order.
     for (size_t at = kSlabBytes - size; at >= size; at -= size) to.push(reinterpret_cast<Block*>(memory + at));
@@ -72,6 +81,7 @@ class Exchange {
 
   std::mutex mutex_;
   std::array<List, kClasses> lists_;
+  std::unordered_set<uintptr_t> slabs_;
 };
 
 Exchange& exchange() {
@@ -102,11 +112,12 @@ void* allocate(size_t bytes) {
 }
 
 void free(void* block) noexcept {
-  const auto slab = reinterpret_cast<uintptr_t>(block) & ~(kSlabBytes - 1);
-  const size_t c = reinterpret_cast<const Slab*>(slab)->size_class;
+  const size_t c = reinterpret_cast<const Slab*>(slab_of(block))->size_class;
   List& list = cache.lists[c];
   list.push(static_cast<Block*>(block));
   if (list.length * bytes_of(c) > Cache::kMostBytes) exchange().give(c, list, list.length / 2);
 }
+
+bool owns(const void* memory) { return exchange().owns(memory); }
 
 }  // namespace tc::small_blocks

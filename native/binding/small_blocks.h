@@ -8,7 +8,8 @@ namespace tc::small_blocks {
 
 inline constexpr size_t kLargest = 4096;
 
-void* allocate(size_t bytes);  // 1 to kLargest bytes, aligned to 64
+void* allocate(size_t bytes);     // 1 to kLargest bytes, aligned to 64
 void free(void* block) noexcept;  // on any thread
+bool owns(const void* memory);    // whether it came from allocate
 
 }  // namespace tc::small_blocks
