@@ -1,0 +1,105 @@
+import { invalidArgument } from '../errors.js';
+import type { Generator } from '../generator.js';
+import { type Collated, collate } from './collate.js';
+import { type Dataset, settled } from './dataset.js';
+import { batches, drawSeed, RandomSampler, type Sampler, SequentialSampler } from './sampler.js';
+
+/** How a {@link DataLoader} cuts and orders a dataset. */
+export interface DataLoaderOptions<T, B> {
+  /** Samples a batch; default 1. */
+  batchSize?: number;
+  /** A new random order each epoch; default false. Not together with `sampler`. */
+  shuffle?: boolean;
+  /** Leave out a last batch that is not full; default false. */
+  dropLast?: boolean;
+  /** Where the order is drawn from; default the global generator. */
+  generator?: Generator;
+  /** An order of its own. */
+  sampler?: Sampler;
+  /** Puts samples together; default {@link collate}. */
+  collate?: (samples: T[]) => B;
+}
+
+/**
+ * Batches of a dataset, in the order that PyTorch's loader gives for the same seed.
+ *
+ * `for (const batch of loader)` is one epoch; `for await` too, and it waits for datasets whose `get` returns promises.
+ *
+ * @example
+ * const loader = new data.DataLoader(new data.TensorDataset(x, y), { batchSize: 20, shuffle: true });
+ * for (const [x, y] of loader) step(x, y);
+ */
+export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterable<B> {
+  readonly dataset: Dataset<T>;
+  readonly batchSize: number;
+  readonly dropLast: boolean;
+  readonly generator: Generator | undefined;
+  readonly sampler: Sampler;
+  readonly #collate: ((samples: T[]) => B) | undefined;
+
+  constructor(
+    dataset: Dataset<T>,
+    {
+      batchSize = 1,
+      shuffle = false,
+      dropLast = false,
+      generator,
+      sampler,
+      collate: own,
+      ...unknown
+    }: DataLoaderOptions<T, B> = {},
+  ) {
+    const [name] = Object.keys(unknown);
+    if (name !== undefined) throw invalidArgument('options', `free of the unknown name "${name}"`, unknown);
+    if (typeof dataset?.length !== 'number' || typeof dataset.get !== 'function') {
+      throw invalidArgument('dataset', 'an object with a length and a get method', dataset);
+    }
+    if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
+      throw invalidArgument('batchSize', 'an integer >= 1', batchSize);
+    }
+    if (sampler !== undefined && shuffle) throw invalidArgument('shuffle', 'false where a sampler is given', shuffle);
+    if (sampler !== undefined && typeof sampler?.[Symbol.iterator] !== 'function') {
+      throw invalidArgument('sampler', 'an iterable of indices', sampler);
+    }
+    if (own !== undefined && typeof own !== 'function') throw invalidArgument('collate', 'a function', own);
+    this.dataset = dataset;
+    this.batchSize = batchSize;
+    this.dropLast = dropLast;
+    this.generator = generator;
+    this.sampler = sampler ?? (shuffle ? new RandomSampler(dataset, { generator }) : new SequentialSampler(dataset));
+    this.#collate = own;
+  }
+
+  /** Batches an epoch. */
+  get length(): number {
+    const batches = this.sampler.length / this.batchSize;
+    return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
+  }
+
+  *[Symbol.iterator](): IterableIterator<B> {
+    for (const indices of this.#batches()) {
+      yield this.#ready(indices) ?? this.#join(indices.map((index) => settled(this.dataset.get(index))));
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<B> {
+    for (const indices of this.#batches()) {
+      yield this.#ready(indices) ?? this.#join(await Promise.all(indices.map((index) => this.dataset.get(index))));
+    }
+  }
+
+  /** The batch as the dataset itself puts it together, where it does and the user does not. */
+  #ready(indices: number[]): B | undefined {
+    return this.#collate ? undefined : (this.dataset.getBatch?.(indices) as B | undefined);
+  }
+
+  #join(samples: T[]): B {
+    return this.#collate ? this.#collate(samples) : (collate(samples) as B);
+  }
+
+  #batches(): Iterable<number[]> {
+    // PyTorch draws a seed for its workers before the order, even where there are none.
+    drawSeed(this.generator);
+    return batches(this.sampler, this.batchSize, this.dropLast);
+  }
+}

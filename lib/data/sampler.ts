@@ -1,0 +1,136 @@
+import { tensor } from '../creation/index.js';
+import { float64, int64 } from '../dtype.js';
+import { invalidArgument } from '../errors.js';
+import { Generator } from '../generator.js';
+import { empty, multinomial, randint, randperm } from '../ops/index.js';
+import type { Tensor } from '../tensor.js';
+
+/** An order of indices, anew each time it is iterated. */
+export interface Sampler extends Iterable<number> {
+  readonly length: number;
+}
+
+/** 0, 1, 2, ... */
+export class SequentialSampler implements Sampler {
+  constructor(readonly source: { readonly length: number }) {}
+
+  get length(): number {
+    return this.source.length;
+  }
+
+  *[Symbol.iterator](): IterableIterator<number> {
+    for (let i = 0; i < this.source.length; i++) yield i;
+  }
+}
+
+/**
+ * Indices in random order, the same as PyTorch's for the same generator.
+ *
+ * @param source what is sampled; only its length is read.
+ * @param options.replacement draw each index on its own; default false.
+ * @param options.numSamples how many to draw; default the length of the source.
+ * @param options.generator default: one seeded from the global generator at each iteration.
+ */
+export class RandomSampler implements Sampler {
+  readonly replacement: boolean;
+  readonly generator: Generator | undefined;
+  readonly #numSamples: number | undefined;
+
+  constructor(
+    readonly source: { readonly length: number },
+    {
+      replacement = false,
+      numSamples,
+      generator,
+    }: { replacement?: boolean; numSamples?: number; generator?: Generator } = {},
+  ) {
+    const n = numSamples ?? source.length;
+    if (!Number.isInteger(n) || n < 1) throw invalidArgument('numSamples', 'an integer >= 1', n);
+    this.replacement = replacement;
+    this.generator = generator;
+    this.#numSamples = numSamples;
+  }
+
+  get length(): number {
+    return this.#numSamples ?? this.source.length;
+  }
+
+  *[Symbol.iterator](): IterableIterator<number> {
+    const n = this.source.length;
+    if (n < 1) return;
+    const generator = this.generator ?? new Generator().manualSeed(drawSeed());
+    // PyTorch draws replacements by 32, and a last permutation even where none of it is needed: the generator moves on the same.
+    const chunk = this.replacement ? 32 : n;
+    for (let left = this.length; ; left -= chunk) {
+      const size = Math.min(left, chunk);
+      const drawn = this.replacement ? numbers(randint(n, [size], { generator })) : permutation(n, generator);
+      yield* drawn.subarray(0, size);
+      if (left < chunk) return;
+    }
+  }
+}
+
+/** The given indices in random order. */
+export class SubsetRandomSampler implements Sampler {
+  constructor(
+    readonly indices: readonly number[],
+    readonly options: { generator?: Generator } = {},
+  ) {}
+
+  get length(): number {
+    return this.indices.length;
+  }
+
+  *[Symbol.iterator](): IterableIterator<number> {
+    for (const i of permutation(this.indices.length, this.options.generator)) yield this.indices[i]!;
+  }
+}
+
+/**
+ * Indices drawn in proportion to weights.
+ *
+ * @param weights a number >= 0 for each index; they need not sum to 1.
+ * @param length how many to draw.
+ * @param options.replacement default true.
+ */
+export class WeightedRandomSampler implements Sampler {
+  readonly weights: Tensor;
+
+  constructor(
+    weights: readonly number[],
+    readonly length: number,
+    readonly options: { replacement?: boolean; generator?: Generator } = {},
+  ) {
+    if (!Number.isInteger(length) || length < 1) throw invalidArgument('length', 'an integer >= 1', length);
+    this.weights = tensor([...weights], { dtype: float64 });
+  }
+
+  *[Symbol.iterator](): IterableIterator<number> {
+    const { replacement = true, generator } = this.options;
+    yield* numbers(multinomial(this.weights, this.length, { replacement, generator }));
+  }
+}
+
+/** A seed from `generator` or the global one, as PyTorch draws it. */
+export function drawSeed(generator?: Generator): bigint {
+  return empty([], { dtype: int64 }).random_({ generator }).item<bigint>();
+}
+
+/** 0 to n - 1 in random order; from the global generator by default. */
+export function permutation(n: number, generator: Generator | null = null): Float64Array {
+  return numbers(randperm(n, { generator }));
+}
+
+/** Indices as JavaScript numbers: float64 holds every index exactly. */
+const numbers = (t: Tensor): Float64Array => t.to({ dtype: float64 }).toTypedArray() as Float64Array;
+
+/** Cuts an order into batches. */
+export function* batches(order: Iterable<number>, size: number, dropLast: boolean): IterableIterator<number[]> {
+  let batch: number[] = [];
+  for (const index of order) {
+    if (batch.push(index) < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0 && !dropLast) yield batch;
+}

@@ -1,0 +1,157 @@
+import { invalidArgument } from '../errors.js';
+import type { Tensor } from '../tensor.js';
+import { Module } from './module.js';
+import { indent } from './print.js';
+
+type InputOf<M extends readonly Module[]> = M extends readonly [infer First extends Module, ...unknown[]]
+  ? Parameters<First['forward']>
+  : [input: Tensor];
+type OutputOf<M extends readonly Module[]> = M extends readonly [...unknown[], infer Last extends Module]
+  ? ReturnType<Last['forward']>
+  : Tensor;
+
+/** A list of modules held under the names '0', '1', ... */
+abstract class Listed<M extends Module> extends Module {
+  [index: number]: M;
+
+  /** How many modules it holds. */
+  get length(): number {
+    return this.children_().length;
+  }
+
+  /** The module at `index`, counted from the end when negative. */
+  at(index: number): M | undefined {
+    return this.children_().at(index);
+  }
+
+  /** Adds a module at the end. */
+  append(module: M): this {
+    this.registerModule(String(this.length), module);
+    return this;
+  }
+
+  [Symbol.iterator](): IterableIterator<M> {
+    return this.children_()[Symbol.iterator]();
+  }
+
+  /** Unlike `children()`, a module held twice comes twice. */
+  protected children_(): M[] {
+    return Object.values(this).filter((value): value is M => value instanceof Module);
+  }
+}
+
+/**
+ * Modules applied one after another.
+ *
+ * @example
+ * const model = new nn.Sequential(new nn.Linear(10, 5), new nn.ReLU(), new nn.Linear(5, 1));
+ * const named = new nn.Sequential({ body: new nn.Linear(10, 5), head: new nn.Linear(5, 1) });
+ * model.forward(x);
+ */
+export class Sequential<M extends readonly Module[] = Module[]> extends Listed<Module> {
+  constructor(...modules: M);
+  constructor(modules: Record<string, Module>);
+  constructor(...args: Module[] | [Record<string, Module>]) {
+    super();
+    const [first] = args;
+    const named = first !== undefined && args.length === 1 && !(first instanceof Module) ? first : { ...args };
+    for (const [name, module] of Object.entries(named as Record<string, Module>)) this.registerModule(name, module);
+  }
+
+  override forward(...input: InputOf<M>): OutputOf<M> {
+    let args: unknown[] = input;
+    for (const module of this.children_()) args = [(module.forward as (...a: unknown[]) => unknown)(...args)];
+    return args[0] as OutputOf<M>;
+  }
+}
+
+/**
+ * A list of modules that all belong to the module that holds it; it computes nothing itself.
+ *
+ * @example
+ * this.layers = new nn.ModuleList([new nn.Linear(8, 8), new nn.Linear(8, 8)]);
+ * for (const layer of this.layers) x = layer.forward(x);
+ */
+export class ModuleList<M extends Module = Module> extends Listed<M> {
+  constructor(modules: Iterable<M> = []) {
+    super();
+    this.extend(modules);
+  }
+
+  /** Adds modules at the end. */
+  extend(modules: Iterable<M>): this {
+    for (const module of modules) this.append(module);
+    return this;
+  }
+
+  /** As PyTorch: a run of equal modules is printed once, with its count. */
+  override toString(): string {
+    const runs: { text: string; from: number; count: number }[] = [];
+    [...this].forEach((module, from) => {
+      const text = String(module);
+      const last = runs.at(-1);
+      if (last?.text === text) last.count++;
+      else runs.push({ text, from, count: 1 });
+    });
+    const lines = runs.map(({ text, from, count }) =>
+      indent(count === 1 ? `(${from}): ${text}` : `(${from}-${from + count - 1}): ${count} x ${text}`),
+    );
+    return `${this.constructor.name}(${lines.map((line) => `\n  ${line}`).join('')}${lines.length > 0 ? '\n' : ''})`;
+  }
+}
+
+/**
+ * Modules under names, all belonging to the module that holds it; it computes nothing itself.
+ *
+ * @example
+ * this.heads = new nn.ModuleDict({ policy: new nn.Linear(8, 4), value: new nn.Linear(8, 1) });
+ * this.heads.get('value').forward(x);
+ */
+export class ModuleDict<T extends Record<string, Module> = Record<string, Module>> extends Module {
+  constructor(modules: T = {} as T) {
+    super();
+    for (const [name, module] of Object.entries(modules)) this.registerModule(name, module);
+  }
+
+  /** How many modules it holds. */
+  get size(): number {
+    return this.entries().length;
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this, name) && Reflect.get(this, name) instanceof Module;
+  }
+
+  /** The module `name`; one that it does not hold is an `ERR_ARGUMENT`. */
+  get<K extends keyof T & string>(name: K): T[K] {
+    if (!this.has(name)) throw invalidArgument('name', `one of ${this.keys().join(', ')}`, name);
+    return (this as unknown as T)[name];
+  }
+
+  /** Sets or replaces the module `name`. */
+  set<K extends keyof T & string>(name: K, module: T[K]): this {
+    this.registerModule(name, module);
+    return this;
+  }
+
+  /** Takes the module `name` out; returns whether it was there. */
+  delete(name: string): boolean {
+    return this.has(name) && Reflect.deleteProperty(this, name);
+  }
+
+  keys(): string[] {
+    return this.entries().map(([name]) => name);
+  }
+
+  values(): Module[] {
+    return this.entries().map(([, module]) => module);
+  }
+
+  entries(): [string, Module][] {
+    return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, Module]> {
+    return this.entries()[Symbol.iterator]();
+  }
+}

@@ -1,0 +1,8 @@
+export { ModuleDict, ModuleList, Sequential } from './containers.js';
+export * as functional from './functional.js';
+export * as init from './init.js';
+export * from './layers/index.js';
+export { type FactoryOptions, Module } from './module.js';
+export { Parameter } from './parameter.js';
+export type { IncompatibleKeys, StateDict } from './state.js';
+export * as utils from './utils/index.js';

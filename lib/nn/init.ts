@@ -1,0 +1,206 @@
+import { noGrad } from '../autograd.js';
+import { invalidArgument } from '../errors.js';
+import type { Generator } from '../generator.js';
+import { linalg, randperm } from '../ops/index.js';
+import type { Tensor } from '../tensor.js';
+import * as check from './check.js';
+
+export { type TruncatedNormalOptions, truncNormal_ } from './truncated-normal.js';
+
+/** A function after which weights come, by PyTorch's name. */
+export type Nonlinearity =
+  | 'linear'
+  | 'conv1d'
+  | 'conv2d'
+  | 'conv3d'
+  | 'conv_transpose1d'
+  | 'conv_transpose2d'
+  | 'conv_transpose3d'
+  | 'sigmoid'
+  | 'tanh'
+  | 'relu'
+  | 'leaky_relu'
+  | 'selu';
+
+/** Which side's number of connections scales the weights: `fan_in` keeps the variance forward, `fan_out` backward. */
+export type FanMode = 'fan_in' | 'fan_out';
+
+/** Where random numbers come from; the global generator by default. */
+export interface RandomOptions {
+  generator?: Generator | undefined;
+}
+
+const GAINS: Partial<Record<Nonlinearity, number>> = { tanh: 5 / 3, relu: Math.sqrt(2), selu: 3 / 4 };
+const UNIT: readonly string[] =
+  'linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d sigmoid'.split(' ');
+
+/**
+ * The factor that keeps a signal's variance through a nonlinearity.
+ *
+ * @param param the negative slope of `leaky_relu`; default 0.01.
+ */
+export function calculateGain(nonlinearity: Nonlinearity, param?: number | null): number {
+  if (nonlinearity === 'leaky_relu') {
+    const slope = check.finite('param', param ?? 0.01);
+    return Math.sqrt(2 / (1 + slope * slope));
+  }
+  const gain = UNIT.includes(nonlinearity) ? 1 : Object.hasOwn(GAINS, nonlinearity) && GAINS[nonlinearity];
+  if (!gain)
+    throw invalidArgument('nonlinearity', `one of ${UNIT.join(', ')}, tanh, relu, leaky_relu, selu`, nonlinearity);
+  return gain;
+}
+
+/** Fills `tensor` from the uniform distribution on [a, b); defaults 0 and 1. */
+export function uniform_(
+  tensor: Tensor,
+  { a = 0, b = 1, generator }: { a?: number; b?: number } & RandomOptions = {},
+): Tensor {
+  return noGrad(() => tensor.uniform_(a, b, { generator }));
+}
+
+/** Fills `tensor` from the normal distribution; mean 0 and standard deviation 1 by default. */
+export function normal_(
+  tensor: Tensor,
+  { mean = 0, std = 1, generator }: { mean?: number; std?: number } & RandomOptions = {},
+): Tensor {
+  return noGrad(() => tensor.normal_(mean, std, { generator }));
+}
+
+/** Fills `tensor` with one value. */
+export function constant_(tensor: Tensor, val: number): Tensor {
+  return noGrad(() => tensor.fill_(val));
+}
+
+/** Fills `tensor` with ones. */
+export function ones_(tensor: Tensor): Tensor {
+  return constant_(tensor, 1);
+}
+
+/** Fills `tensor` with zeros. */
+export function zeros_(tensor: Tensor): Tensor {
+  return noGrad(() => tensor.zero_());
+}
+
+/** Fills a matrix with ones on its diagonal and zeros elsewhere. */
+export function eye_(tensor: Tensor): Tensor {
+  if (tensor.dim() !== 2) throw invalidArgument('tensor', 'of 2 dimensions', tensor.shape, 'ERR_SHAPE');
+  return noGrad(() => tensor.zero_().fillDiagonal_(1));
+}
+
+/**
+ * Fills a convolution's weight `[out, in, ...kernel]` so that it passes its input through.
+ *
+ * @param options.groups how many groups of channels do so apart from each other; default 1.
+ */
+export function dirac_(tensor: Tensor, { groups = 1 }: { groups?: number } = {}): Tensor {
+  const [out, channels, ...kernel] = tensor.shape;
+  if (kernel.length < 1 || kernel.length > 3) {
+    throw invalidArgument('tensor', 'of 3 to 5 dimensions', tensor.shape, 'ERR_SHAPE');
+  }
+  check.positiveInt('groups', groups);
+  if (out! % groups !== 0) throw invalidArgument('groups', `a divisor of the ${out} output channels`, groups);
+  return noGrad(() => {
+    tensor.zero_();
+    for (let i = 0; i < out!; i++) {
+      const channel = i % (out! / groups);
+      if (channel >= channels!) continue;
+      let at = tensor.select(0, i).select(0, channel);
+      for (const n of kernel) at = at.select(0, Math.floor(n / 2));
+      at.fill_(1);
+    }
+    return tensor;
+  });
+}
+
+/** Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
+export function xavierUniform_(
+  tensor: Tensor,
+  { gain = 1, generator }: { gain?: number } & RandomOptions = {},
+): Tensor {
+  const bound = Math.sqrt(3) * xavierStd(tensor, gain);
+  return uniform_(tensor, { a: -bound, b: bound, generator });
+}
+
+/** Fills `tensor` from the normal distribution of standard deviation gain * sqrt(2 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
+export function xavierNormal_(tensor: Tensor, { gain = 1, generator }: { gain?: number } & RandomOptions = {}): Tensor {
+  return normal_(tensor, { std: xavierStd(tensor, gain), generator });
+}
+
+/** How {@link kaimingUniform_} and {@link kaimingNormal_} scale. */
+export interface KaimingOptions extends RandomOptions {
+  /** Negative slope of `leaky_relu`; default 0. */
+  a?: number;
+  /** Default `fan_in`. */
+  mode?: FanMode;
+  /** Default `leaky_relu`. */
+  nonlinearity?: Nonlinearity;
+}
+
+/** Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(3 / fan) (He et al. 2015). */
+export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+  const bound = Math.sqrt(3) * kaimingStd(tensor, options);
+  return uniform_(tensor, { a: -bound, b: bound, generator: options.generator });
+}
+
+/** Fills `tensor` from the normal distribution of standard deviation gain / sqrt(fan) (He et al. 2015). */
+export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+  return normal_(tensor, { std: kaimingStd(tensor, options), generator: options.generator });
+}
+
+/** Fills `tensor`, seen as a matrix of its first dimension by the rest, with orthonormal rows or columns times `gain` (Saxe et al. 2013). */
+export function orthogonal_(tensor: Tensor, { gain = 1, generator }: { gain?: number } & RandomOptions = {}): Tensor {
+  if (tensor.dim() < 2) throw invalidArgument('tensor', 'of 2 or more dimensions', tensor.shape, 'ERR_SHAPE');
+  check.finite('gain', gain);
+  if (tensor.numel() === 0) return tensor;
+  return noGrad(() => {
+    const rows = tensor.shape[0]!;
+    const columns = tensor.numel() / rows;
+    const drawn = tensor.newEmpty([rows, columns]).normal_(0, 1, { generator });
+    const [q, r] = linalg.qr(rows < columns ? drawn.t() : drawn);
+    // The signs of R's diagonal make Q uniform among the orthogonal matrices (Mezzadri 2007).
+    q.mul_(r.diagonal().sign());
+    return tensor.copy_((rows < columns ? q.t() : q).reshape(tensor.shape)).mul_(gain);
+  });
+}
+
+/** Fills a matrix from the normal distribution, then sets a share of each column, chosen at random, to zero (Martens 2010). */
+export function sparse_(
+  tensor: Tensor,
+  sparsity: number,
+  { std = 0.01, generator }: { std?: number } & RandomOptions = {},
+): Tensor {
+  if (tensor.dim() !== 2) throw invalidArgument('tensor', 'of 2 dimensions', tensor.shape, 'ERR_SHAPE');
+  check.probability('sparsity', sparsity);
+  const [rows, columns] = tensor.shape as [number, number];
+  const zeros = Math.ceil(sparsity * rows);
+  return noGrad(() => {
+    tensor.normal_(0, std, { generator });
+    for (let i = 0; i < columns; i++) {
+      // PyTorch chooses the rows with the global generator, whatever drew the values.
+      const chosen = randperm(rows, { device: tensor.device }).narrow(0, 0, zeros);
+      tensor.select(1, i).indexFill_(0, chosen, 0);
+    }
+    return tensor;
+  });
+}
+
+/** The sizes that scale weights `[out, in, ...kernel]`: connections into and out of a unit. */
+export function fans(tensor: Tensor): { fanIn: number; fanOut: number } {
+  const [out, into, ...kernel] = tensor.shape;
+  if (into === undefined) throw invalidArgument('tensor', 'of 2 or more dimensions', tensor.shape, 'ERR_SHAPE');
+  const field = kernel.reduce((a, b) => a * b, 1);
+  return { fanIn: into * field, fanOut: out! * field };
+}
+
+function xavierStd(tensor: Tensor, gain: number): number {
+  const { fanIn, fanOut } = fans(tensor);
+  return check.finite('gain', gain) * Math.sqrt(2 / (fanIn + fanOut));
+}
+
+function kaimingStd(tensor: Tensor, { a = 0, mode = 'fan_in', nonlinearity = 'leaky_relu' }: KaimingOptions): number {
+  check.oneOf('mode', mode, ['fan_in', 'fan_out']);
+  const gain = calculateGain(nonlinearity, a);
+  const { fanIn, fanOut } = fans(tensor);
+  // An empty tensor draws nothing, whatever its scale.
+  return tensor.numel() === 0 ? 0 : gain / Math.sqrt(mode === 'fan_in' ? fanIn : fanOut);
+}

@@ -1,0 +1,147 @@
+import { invalidArgument } from '../../errors.js';
+import { conv1d, conv2d, empty, pad } from '../../ops/index.js';
+import type { Tensor } from '../../tensor.js';
+import * as check from '../check.js';
+import { type FactoryOptions, Module } from '../module.js';
+import { Parameter } from '../parameter.js';
+import * as print from '../print.js';
+import { resetWeightAndBias } from './linear.js';
+
+const PADDING_MODES = ['zeros', 'reflect', 'replicate', 'circular'] as const;
+
+/** Options of a convolution; a number stands for every dimension. */
+export interface ConvOptions extends FactoryOptions {
+  /** Default 1. */
+  stride?: number | readonly number[];
+  /** On both sides, or `'same'` (keeps the size, stride 1 only) or `'valid'` (none); default 0. */
+  padding?: number | readonly number[] | 'same' | 'valid';
+  /** Default 1. */
+  dilation?: number | readonly number[];
+  /** Groups of channels that do not see each other; default 1. */
+  groups?: number;
+  /** Default true. */
+  bias?: boolean;
+  /** What the padding holds; default `'zeros'`. */
+  paddingMode?: (typeof PADDING_MODES)[number];
+}
+
+abstract class Conv extends Module {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[] | 'same' | 'valid';
+  readonly dilation: readonly number[];
+  readonly groups: number;
+  readonly paddingMode: (typeof PADDING_MODES)[number];
+  /** `[outChannels, inChannels / groups, ...kernelSize]`. */
+  weight: Parameter;
+  /** `[outChannels]`, or null. */
+  bias: Parameter | null;
+  /** Both sides of each dimension, the last one first, as `pad` takes them; undefined where the convolution pads with zeros. */
+  readonly #pad: readonly number[] | undefined;
+
+  constructor(
+    n: number,
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number | readonly number[],
+    options: ConvOptions = {},
+  ) {
+    super();
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, ...more } = options;
+    const { paddingMode = 'zeros', device, dtype, ...unknown } = more;
+    check.noUnknown(unknown);
+    this.inChannels = check.positiveInt('inChannels', inChannels);
+    this.outChannels = check.positiveInt('outChannels', outChannels);
+    this.groups = check.positiveInt('groups', groups);
+    if (inChannels % groups !== 0) throw invalidArgument('inChannels', `a multiple of groups (${groups})`, inChannels);
+    if (outChannels % groups !== 0) {
+      throw invalidArgument('outChannels', `a multiple of groups (${groups})`, outChannels);
+    }
+    this.kernelSize = check.tuple('kernelSize', kernelSize, n);
+    this.stride = check.tuple('stride', stride, n);
+    this.dilation = check.tuple('dilation', dilation, n);
+    this.padding =
+      typeof padding === 'string'
+        ? check.oneOf('padding', padding, ['same', 'valid'] as const)
+        : check.tuple('padding', padding, n, check.nonNegativeInt);
+    if (padding === 'same' && this.stride.some((s) => s !== 1)) {
+      throw invalidArgument('stride', 'of 1 where padding is "same"', stride);
+    }
+    this.paddingMode = check.oneOf('paddingMode', paddingMode, PADDING_MODES);
+    this.#pad = paddingMode === 'zeros' ? undefined : this.#sides();
+    check.bool('bias', bias);
+    this.weight = new Parameter(empty([outChannels, inChannels / groups, ...this.kernelSize], { device, dtype }));
+    this.bias = bias ? new Parameter(empty([outChannels], { device, dtype })) : null;
+    this.resetParameters();
+  }
+
+  /** Draws weight and bias anew, uniformly up to 1 / sqrt(inChannels / groups * kernel elements). */
+  resetParameters(): void {
+    resetWeightAndBias(this.weight, this.bias);
+  }
+
+  override forward(input: Tensor): Tensor {
+    const { weight, bias, stride, dilation, groups } = this;
+    const padded = this.#pad ? pad(input, this.#pad, this.paddingMode) : input;
+    return this.conv(padded, weight, bias, stride, this.#pad ? 0 : this.padding, dilation, groups);
+  }
+
+  protected abstract get conv(): typeof conv1d;
+
+  override extraRepr(): string {
+    const { padding, dilation } = this;
+    let text = `${this.inChannels}, ${this.outChannels}, kernel_size=${print.size(this.kernelSize)}, stride=${print.size(this.stride)}`;
+    if (typeof padding === 'string' || padding.some((p) => p !== 0)) text += `, padding=${print.size(padding)}`;
+    if (dilation.some((d) => d !== 1)) text += `, dilation=${print.size(dilation)}`;
+    if (this.groups !== 1) text += `, groups=${this.groups}`;
+    if (this.bias === null) text += ', bias=False';
+    if (this.paddingMode !== 'zeros') text += `, padding_mode=${this.paddingMode}`;
+    return text;
+  }
+
+  #sides(): number[] {
+    return this.kernelSize
+      .flatMap((kernel, i) => {
+        if (this.padding === 'valid') return [0, 0];
+        if (this.padding !== 'same') return [this.padding[i]!, this.padding[i]!];
+        const total = this.dilation[i]! * (kernel - 1);
+        const left = Math.floor(total / 2);
+        return [total - left, left];
+      })
+      .reverse();
+  }
+}
+
+/**
+ * Convolution of `[n, inChannels, length]` with `[outChannels, inChannels / groups, kernelSize]`.
+ *
+ * @example
+ * new nn.Conv1d(16, 33, 3, { stride: 2 });
+ */
+export class Conv1d extends Conv {
+  constructor(inChannels: number, outChannels: number, kernelSize: number | readonly number[], options?: ConvOptions) {
+    super(1, inChannels, outChannels, kernelSize, options);
+  }
+
+  protected override get conv(): typeof conv1d {
+    return conv1d;
+  }
+}
+
+/**
+ * Convolution of `[n, inChannels, height, width]` with `[outChannels, inChannels / groups, ...kernelSize]`.
+ *
+ * @example
+ * new nn.Conv2d(3, 16, 3, { padding: 1 }).forward(torch.randn([8, 3, 32, 32])).shape; // [8, 16, 32, 32]
+ */
+export class Conv2d extends Conv {
+  constructor(inChannels: number, outChannels: number, kernelSize: number | readonly number[], options?: ConvOptions) {
+    super(2, inChannels, outChannels, kernelSize, options);
+  }
+
+  protected override get conv(): typeof conv2d {
+    return conv2d;
+  }
+}

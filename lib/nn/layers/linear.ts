@@ -1,0 +1,61 @@
+import { empty, linear } from '../../ops/index.js';
+import type { Tensor } from '../../tensor.js';
+import * as check from '../check.js';
+import { fans, kaimingUniform_, uniform_ } from '../init.js';
+import { type FactoryOptions, Module } from '../module.js';
+import { Parameter } from '../parameter.js';
+import * as print from '../print.js';
+
+/**
+ * y = x W' + b: `[..., inFeatures]` to `[..., outFeatures]`.
+ *
+ * @param options.bias whether there is a b; default true.
+ *
+ * @example
+ * new nn.Linear(10, 5).forward(torch.randn([20, 10])).shape; // [20, 5]
+ */
+export class Linear extends Module {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** `[outFeatures, inFeatures]`. */
+  weight: Parameter;
+  /** `[outFeatures]`, or null. */
+  bias: Parameter | null;
+
+  constructor(
+    inFeatures: number,
+    outFeatures: number,
+    { bias = true, device, dtype, ...unknown }: FactoryOptions & { bias?: boolean } = {},
+  ) {
+    super();
+    check.noUnknown(unknown);
+    this.inFeatures = check.nonNegativeInt('inFeatures', inFeatures);
+    this.outFeatures = check.nonNegativeInt('outFeatures', outFeatures);
+    check.bool('bias', bias);
+    this.weight = new Parameter(empty([outFeatures, inFeatures], { device, dtype }));
+    this.bias = bias ? new Parameter(empty([outFeatures], { device, dtype })) : null;
+    this.resetParameters();
+  }
+
+  /** Draws weight and bias anew, uniformly up to 1 / sqrt(inFeatures). */
+  resetParameters(): void {
+    resetWeightAndBias(this.weight, this.bias);
+  }
+
+  override forward(input: Tensor): Tensor {
+    return linear(input, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${print.bool(this.bias !== null)}`;
+  }
+}
+
+/** PyTorch's draws for linear and convolution layers: the weight, then the bias. */
+export function resetWeightAndBias(weight: Parameter, bias: Parameter | null): void {
+  kaimingUniform_(weight, { a: Math.sqrt(5) });
+  if (!bias) return;
+  const { fanIn } = fans(weight);
+  const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
+  uniform_(bias, { a: -bound, b: bound });
+}

@@ -1,0 +1,160 @@
+import { invalidArgument } from '../../errors.js';
+import { empty, groupNorm, layerNorm, rmsNorm } from '../../ops/index.js';
+import type { Tensor } from '../../tensor.js';
+import * as check from '../check.js';
+import { ones_, zeros_ } from '../init.js';
+import { type FactoryOptions, Module } from '../module.js';
+import { Parameter } from '../parameter.js';
+import * as print from '../print.js';
+
+/** Options of a normalisation over the last dimensions. */
+export interface LayerNormOptions extends FactoryOptions {
+  /** Added to the variance; default 1e-5. */
+  eps?: number;
+  /** Whether there are a weight and a bias; default true. */
+  elementwiseAffine?: boolean;
+  /** Whether there is a bias beside the weight; default true. */
+  bias?: boolean;
+}
+
+/**
+ * Centres and scales each sample over its last dimensions, which must be `normalizedShape`.
+ *
+ * @see Ba et al. 2016
+ */
+export class LayerNorm extends Module {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number;
+  readonly elementwiseAffine: boolean;
+  /** `normalizedShape`, or null. */
+  weight: Parameter | null;
+  bias: Parameter | null;
+
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+    super();
+    const { eps = 1e-5, elementwiseAffine = true, bias = true, device, dtype, ...unknown } = options;
+    check.noUnknown(unknown);
+    this.normalizedShape = shapeOf(normalizedShape);
+    this.eps = check.nonNegative('eps', eps);
+    this.elementwiseAffine = check.bool('elementwiseAffine', elementwiseAffine);
+    const make = () => new Parameter(empty(this.normalizedShape, { device, dtype }));
+    this.weight = elementwiseAffine ? make() : null;
+    this.bias = elementwiseAffine && check.bool('bias', bias) ? make() : null;
+    this.resetParameters();
+  }
+
+  /** Sets the weight to 1 and the bias to 0. */
+  resetParameters(): void {
+    if (this.weight) ones_(this.weight);
+    if (this.bias) zeros_(this.bias);
+  }
+
+  override forward(input: Tensor): Tensor {
+    return layerNorm(input, this.normalizedShape, this.weight, this.bias, this.eps);
+  }
+
+  override extraRepr(): string {
+    const affine = `elementwise_affine=${print.bool(this.elementwiseAffine)}, bias=${print.bool(this.bias !== null)}`;
+    return `${print.size(this.normalizedShape)}, eps=${print.float(this.eps)}, ${affine}`;
+  }
+}
+
+/**
+ * Divides each sample by the root mean square of its last dimensions, which must be `normalizedShape`.
+ *
+ * @param options.eps added to the mean square; default the dtype's machine epsilon.
+ *
+ * @see Zhang and Sennrich 2019
+ */
+export class RMSNorm extends Module {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number | null;
+  readonly elementwiseAffine: boolean;
+  /** `normalizedShape`, or null. */
+  weight: Parameter | null;
+
+  constructor(
+    normalizedShape: number | readonly number[],
+    options: FactoryOptions & { eps?: number | null; elementwiseAffine?: boolean } = {},
+  ) {
+    super();
+    const { eps = null, elementwiseAffine = true, device, dtype, ...unknown } = options;
+    check.noUnknown(unknown);
+    this.normalizedShape = shapeOf(normalizedShape);
+    this.eps = eps === null ? null : check.nonNegative('eps', eps);
+    this.elementwiseAffine = check.bool('elementwiseAffine', elementwiseAffine);
+    this.weight = elementwiseAffine ? new Parameter(empty(this.normalizedShape, { device, dtype })) : null;
+    this.resetParameters();
+  }
+
+  /** Sets the weight to 1. */
+  resetParameters(): void {
+    if (this.weight) ones_(this.weight);
+  }
+
+  override forward(input: Tensor): Tensor {
+    return rmsNorm(input, this.normalizedShape, this.weight, this.eps);
+  }
+
+  override extraRepr(): string {
+    const eps = this.eps === null ? 'None' : print.float(this.eps);
+    return `${print.size(this.normalizedShape)}, eps=${eps}, elementwise_affine=${print.bool(this.elementwiseAffine)}`;
+  }
+}
+
+/**
+ * Centres and scales each of `numGroups` groups of the channels in dimension 1.
+ *
+ * @see Wu and He 2018
+ */
+export class GroupNorm extends Module {
+  readonly numGroups: number;
+  readonly numChannels: number;
+  readonly eps: number;
+  readonly affine: boolean;
+  /** `[numChannels]`, or null. */
+  weight: Parameter | null;
+  bias: Parameter | null;
+
+  constructor(
+    numGroups: number,
+    numChannels: number,
+    options: FactoryOptions & { eps?: number; affine?: boolean; bias?: boolean } = {},
+  ) {
+    super();
+    const { eps = 1e-5, affine = true, bias = true, device, dtype, ...unknown } = options;
+    check.noUnknown(unknown);
+    this.numGroups = check.positiveInt('numGroups', numGroups);
+    this.numChannels = check.positiveInt('numChannels', numChannels);
+    if (numChannels % numGroups !== 0) throw invalidArgument('numChannels', `a multiple of ${numGroups}`, numChannels);
+    this.eps = check.nonNegative('eps', eps);
+    this.affine = check.bool('affine', affine);
+    const make = () => new Parameter(empty([numChannels], { device, dtype }));
+    this.weight = affine ? make() : null;
+    this.bias = affine && check.bool('bias', bias) ? make() : null;
+    this.resetParameters();
+  }
+
+  /** Sets the weight to 1 and the bias to 0. */
+  resetParameters(): void {
+    if (this.weight) ones_(this.weight);
+    if (this.bias) zeros_(this.bias);
+  }
+
+  override forward(input: Tensor): Tensor {
+    return groupNorm(input, this.numGroups, this.weight, this.bias, this.eps);
+  }
+
+  override extraRepr(): string {
+    const affine = `affine=${print.bool(this.affine)}, bias=${print.bool(this.bias !== null)}`;
+    return `${this.numGroups}, ${this.numChannels}, eps=${print.float(this.eps)}, ${affine}`;
+  }
+}
+
+function shapeOf(value: number | readonly number[]): number[] {
+  const shape = typeof value === 'number' ? [value] : value;
+  if (!Array.isArray(shape) || shape.length === 0) {
+    throw invalidArgument('normalizedShape', 'a number or an array of numbers', value);
+  }
+  return shape.map((n) => check.positiveInt('normalizedShape', n));
+}

@@ -1,0 +1,231 @@
+import {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  avgPool1d,
+  avgPool2d,
+  maxPool1d,
+  maxPool1dWithIndices,
+  maxPool2d,
+  maxPool2dWithIndices,
+} from '../../ops/index.js';
+import type { Tensor } from '../../tensor.js';
+import * as check from '../check.js';
+import { Module } from '../module.js';
+import * as print from '../print.js';
+
+type Size = number | readonly number[];
+
+/** Options of a maximum over windows; a number stands for every dimension. */
+export interface MaxPoolOptions<I extends boolean = boolean> {
+  /** Default the kernel's size. */
+  stride?: Size;
+  /** Default 0. */
+  padding?: Size;
+  /** Default 1. */
+  dilation?: Size;
+  /** Keep a last window that is not full; default false. */
+  ceilMode?: boolean;
+  /** Give the positions of the maxima too; default false. */
+  returnIndices?: I;
+}
+
+abstract class MaxPool<I extends boolean> extends Module {
+  readonly kernelSize: Size;
+  readonly stride: Size;
+  readonly padding: Size;
+  readonly dilation: Size;
+  readonly ceilMode: boolean;
+  readonly returnIndices: boolean;
+
+  constructor(n: number, kernelSize: Size, options: MaxPoolOptions<I> = {}) {
+    super();
+    const {
+      stride = kernelSize,
+      padding = 0,
+      dilation = 1,
+      ceilMode = false,
+      returnIndices = false,
+      ...unknown
+    } = options;
+    check.noUnknown(unknown);
+    this.kernelSize = sized('kernelSize', kernelSize, n);
+    this.stride = sized('stride', stride, n);
+    this.padding = sized('padding', padding, n, check.nonNegativeInt);
+    this.dilation = sized('dilation', dilation, n);
+    this.ceilMode = check.bool('ceilMode', ceilMode);
+    this.returnIndices = check.bool('returnIndices', returnIndices);
+  }
+
+  protected abstract get pool(): typeof maxPool1d;
+  protected abstract get poolWithIndices(): typeof maxPool1dWithIndices;
+
+  override forward(input: Tensor): I extends true ? [Tensor, Tensor] : Tensor {
+    const { kernelSize, stride, padding, dilation, ceilMode } = this;
+    const pool = this.returnIndices ? this.poolWithIndices : this.pool;
+    return pool(input, kernelSize, stride, padding, dilation, ceilMode) as I extends true ? [Tensor, Tensor] : Tensor;
+  }
+
+  override extraRepr(): string {
+    return (
+      `kernel_size=${print.size(this.kernelSize)}, stride=${print.size(this.stride)}, ` +
+      `padding=${print.size(this.padding)}, dilation=${print.size(this.dilation)}, ceil_mode=${print.bool(this.ceilMode)}`
+    );
+  }
+}
+
+/** Maximum over windows of `[n, channels, length]`. */
+export class MaxPool1d<I extends boolean = false> extends MaxPool<I> {
+  constructor(kernelSize: Size, options?: MaxPoolOptions<I>) {
+    super(1, kernelSize, options);
+  }
+
+  protected override get pool(): typeof maxPool1d {
+    return maxPool1d;
+  }
+
+  protected override get poolWithIndices(): typeof maxPool1dWithIndices {
+    return maxPool1dWithIndices;
+  }
+}
+
+/**
+ * Maximum over windows of `[n, channels, height, width]`.
+ *
+ * @example
+ * new nn.MaxPool2d(2).forward(torch.randn([1, 3, 8, 8])).shape; // [1, 3, 4, 4]
+ */
+export class MaxPool2d<I extends boolean = false> extends MaxPool<I> {
+  constructor(kernelSize: Size, options?: MaxPoolOptions<I>) {
+    super(2, kernelSize, options);
+  }
+
+  protected override get pool(): typeof maxPool2d {
+    return maxPool2d;
+  }
+
+  protected override get poolWithIndices(): typeof maxPool2dWithIndices {
+    return maxPool2dWithIndices;
+  }
+}
+
+/** Options of a mean over windows; a number stands for every dimension. */
+export interface AvgPoolOptions {
+  /** Default the kernel's size. */
+  stride?: Size;
+  /** Zeros on both sides; default 0. */
+  padding?: Size;
+  /** Keep a last window that is not full; default false. */
+  ceilMode?: boolean;
+  /** Count the padding in the mean; default true. */
+  countIncludePad?: boolean;
+}
+
+/** Mean over windows of `[n, channels, length]`. */
+export class AvgPool1d extends Module {
+  readonly kernelSize: number[];
+  readonly stride: number[];
+  readonly padding: number[];
+  readonly ceilMode: boolean;
+  readonly countIncludePad: boolean;
+
+  constructor(kernelSize: Size, options: AvgPoolOptions = {}) {
+    super();
+    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, ...unknown } = options;
+    check.noUnknown(unknown);
+    this.kernelSize = check.tuple('kernelSize', kernelSize, 1);
+    this.stride = check.tuple('stride', stride, 1);
+    this.padding = check.tuple('padding', padding, 1, check.nonNegativeInt);
+    this.ceilMode = check.bool('ceilMode', ceilMode);
+    this.countIncludePad = check.bool('countIncludePad', countIncludePad);
+  }
+
+  override forward(input: Tensor): Tensor {
+    return avgPool1d(input, this.kernelSize, this.stride, this.padding, this.ceilMode, this.countIncludePad);
+  }
+
+  override extraRepr(): string {
+    return `kernel_size=${print.size(this.kernelSize)}, stride=${print.size(this.stride)}, padding=${print.size(this.padding)}`;
+  }
+}
+
+/** Mean over windows of `[n, channels, height, width]`; `divisorOverride` replaces the number of elements. */
+export class AvgPool2d extends Module {
+  readonly kernelSize: Size;
+  readonly stride: Size;
+  readonly padding: Size;
+  readonly ceilMode: boolean;
+  readonly countIncludePad: boolean;
+  readonly divisorOverride: number | null;
+
+  constructor(kernelSize: Size, options: AvgPoolOptions & { divisorOverride?: number | null } = {}) {
+    super();
+    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, ...more } = options;
+    const { divisorOverride = null, ...unknown } = more;
+    check.noUnknown(unknown);
+    this.kernelSize = sized('kernelSize', kernelSize, 2);
+    this.stride = sized('stride', stride, 2);
+    this.padding = sized('padding', padding, 2, check.nonNegativeInt);
+    this.ceilMode = check.bool('ceilMode', ceilMode);
+    this.countIncludePad = check.bool('countIncludePad', countIncludePad);
+    this.divisorOverride = divisorOverride === null ? null : check.positiveInt('divisorOverride', divisorOverride);
+  }
+
+  override forward(input: Tensor): Tensor {
+    const { kernelSize, stride, padding, ceilMode, countIncludePad } = this;
+    return avgPool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad, this.divisorOverride);
+  }
+
+  override extraRepr(): string {
+    return `kernel_size=${print.size(this.kernelSize)}, stride=${print.size(this.stride)}, padding=${print.size(this.padding)}`;
+  }
+}
+
+/** Mean over as many windows of `[n, channels, length]` as `outputSize` asks for. */
+export class AdaptiveAvgPool1d extends Module {
+  readonly outputSize: number;
+
+  constructor(outputSize: number) {
+    super();
+    this.outputSize = check.positiveInt('outputSize', outputSize);
+  }
+
+  override forward(input: Tensor): Tensor {
+    return adaptiveAvgPool1d(input, this.outputSize);
+  }
+
+  override extraRepr(): string {
+    return `output_size=${this.outputSize}`;
+  }
+}
+
+/** Mean over as many windows of `[n, channels, height, width]` as `outputSize` asks for; null keeps a dimension. */
+export class AdaptiveAvgPool2d extends Module {
+  readonly outputSize: number | readonly (number | null)[];
+
+  constructor(outputSize: number | readonly (number | null)[]) {
+    super();
+    const orNull = (name: string, value: unknown) =>
+      value === null ? (value as never) : check.positiveInt(name, value);
+    this.outputSize = sized('outputSize', outputSize as Size, 2, orNull);
+  }
+
+  override forward(input: Tensor): Tensor {
+    const { outputSize } = this;
+    if (typeof outputSize === 'number') return adaptiveAvgPool2d(input, [outputSize, outputSize]);
+    const kept = input.shape.slice(-2);
+    return adaptiveAvgPool2d(
+      input,
+      outputSize.map((n, i) => n ?? kept[i]!),
+    );
+  }
+
+  override extraRepr(): string {
+    return `output_size=${print.size(this.outputSize)}`;
+  }
+}
+
+/** Checks a size and keeps it as it was given: so it is printed. */
+function sized(name: string, value: Size, n: number, item?: typeof check.positiveInt): Size {
+  const all = check.tuple(name, value, n, item);
+  return typeof value === 'number' ? value : all;
+}

@@ -1,0 +1,259 @@
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import { empty, gru, lstm, rnnRelu, rnnTanh, zeros } from '../../ops/index.js';
+import type { Tensor } from '../../tensor.js';
+import * as check from '../check.js';
+import { uniform_ } from '../init.js';
+import { type FactoryOptions, Module } from '../module.js';
+import { Parameter } from '../parameter.js';
+
+/** Options of a recurrent network. */
+export interface RecurrentOptions extends FactoryOptions {
+  /** Layers on top of each other; default 1. */
+  numLayers?: number;
+  /** Default true. */
+  bias?: boolean;
+  /** Input and output are `[batch, time, features]` rather than `[time, batch, features]`; default false. */
+  batchFirst?: boolean;
+  /** Dropout after every layer but the last; default 0. */
+  dropout?: number;
+  /** Run over the sequence from both ends; default false. */
+  bidirectional?: boolean;
+}
+
+type WeightName = `weight_${string}` | `bias_${string}`;
+
+/** What RNN, LSTM and GRU share: the weights `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, ... under PyTorch's names. */
+abstract class Recurrent extends Module {
+  [weight: `weight_${string}`]: Parameter;
+  [bias: `bias_${string}`]: Parameter;
+  readonly inputSize: number;
+  readonly hiddenSize: number;
+  readonly numLayers: number;
+  readonly bias: boolean;
+  readonly batchFirst: boolean;
+  readonly dropout: number;
+  readonly bidirectional: boolean;
+  /** Size of the output where it is projected, else 0. */
+  readonly projSize: number;
+  readonly #names: WeightName[] = [];
+
+  constructor(
+    gates: number,
+    inputSize: number,
+    hiddenSize: number,
+    { projSize = 0, ...options }: RecurrentOptions & { projSize?: number } = {},
+  ) {
+    super();
+    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, ...more } = options;
+    const { device, dtype, ...unknown } = more;
+    check.noUnknown(unknown);
+    this.inputSize = check.positiveInt('inputSize', inputSize);
+    this.hiddenSize = check.positiveInt('hiddenSize', hiddenSize);
+    this.numLayers = check.positiveInt('numLayers', numLayers);
+    this.bias = check.bool('bias', bias);
+    this.batchFirst = check.bool('batchFirst', batchFirst);
+    this.dropout = check.probability('dropout', dropout);
+    this.bidirectional = check.bool('bidirectional', bidirectional);
+    this.projSize = check.nonNegativeInt('projSize', projSize);
+    if (projSize >= hiddenSize) throw invalidArgument('projSize', `less than hiddenSize (${hiddenSize})`, projSize);
+    const add = (name: WeightName, shape: number[]) => {
+      this[name] = new Parameter(empty(shape, { device, dtype }));
+      this.#names.push(name);
+    };
+    const gateSize = gates * hiddenSize;
+    const outSize = projSize || hiddenSize;
+    for (let layer = 0; layer < numLayers; layer++) {
+      for (const direction of bidirectional ? ['', '_reverse'] : ['']) {
+        const at = `l${layer}${direction}`;
+        add(`weight_ih_${at}`, [gateSize, layer === 0 ? inputSize : outSize * this.directions]);
+        add(`weight_hh_${at}`, [gateSize, outSize]);
+        if (bias) add(`bias_ih_${at}`, [gateSize]);
+        if (bias) add(`bias_hh_${at}`, [gateSize]);
+        if (projSize > 0) add(`weight_hr_${at}`, [projSize, hiddenSize]);
+      }
+    }
+    this.resetParameters();
+  }
+
+  protected get directions(): number {
+    return this.bidirectional ? 2 : 1;
+  }
+
+  protected get weights(): Parameter[] {
+    return this.#names.map((name) => this[name]!);
+  }
+
+  /** Draws every weight anew, uniformly up to 1 / sqrt(hiddenSize). */
+  resetParameters(): void {
+    const bound = 1 / Math.sqrt(this.hiddenSize);
+    for (const weight of this.weights) uniform_(weight, { a: -bound, b: bound });
+  }
+
+  /**
+   * Runs `step` on a batch: a sequence alone, `[time, features]`, becomes a batch of one and its results lose it again.
+   *
+   * @param hidden the states given, or null for zeros; `sizes` are their last dimensions.
+   */
+  protected batched<S extends Tensor[]>(
+    input: Tensor,
+    hidden: S | null,
+    sizes: readonly number[],
+    step: (input: Tensor, hidden: S) => [Tensor, ...S],
+  ): [Tensor, ...S] {
+    const shape = input.shape;
+    if (shape.length !== 2 && shape.length !== 3) {
+      throw invalidArgument('input', 'of 2 or 3 dimensions', shape, 'ERR_SHAPE');
+    }
+    if (shape.at(-1) !== this.inputSize) {
+      throw invalidArgument('input', `of last dimension ${this.inputSize} (inputSize)`, shape, 'ERR_SHAPE');
+    }
+    const weights = this[this.#names[0]!]!;
+    if (input.dtype !== weights.dtype) {
+      throw invalidArgument('input', `of the weights' dtype ${weights.dtype.name}`, input.dtype.name, 'ERR_DTYPE');
+    }
+    const alone = shape.length === 2;
+    const batch = alone ? 1 : shape[this.batchFirst ? 0 : 1]!;
+    const layers = this.numLayers * this.directions;
+    const states = sizes.map((size, i) => {
+      const expected = alone ? [layers, size] : [layers, batch, size];
+      if (!hidden) return zeros([layers, batch, size], { dtype: input.dtype, device: input.device });
+      const given = hidden[i]!;
+      if (given.shape.join() !== expected.join()) {
+        throw invalidArgument('hidden', `of shape [${expected.join(', ')}]`, given.shape, 'ERR_SHAPE');
+      }
+      return alone ? given.unsqueeze(1) : given;
+    }) as S;
+    if (!alone) return step(input, states);
+    const time = this.batchFirst ? 0 : 1;
+    const [output, ...rest] = step(input.unsqueeze(time), states);
+    return [output.squeeze(time), ...rest.map((state) => state.squeeze(1))] as [Tensor, ...S];
+  }
+
+  override extraRepr(): string {
+    let text = `${this.inputSize}, ${this.hiddenSize}`;
+    if (this.projSize !== 0) text += `, proj_size=${this.projSize}`;
+    if (this.numLayers !== 1) text += `, num_layers=${this.numLayers}`;
+    if (!this.bias) text += ', bias=False';
+    if (this.batchFirst) text += ', batch_first=True';
+    if (this.dropout !== 0) text += `, dropout=${this.dropout}`;
+    if (this.bidirectional) text += ', bidirectional=True';
+    return text;
+  }
+}
+
+/** As in PyTorch; `nonlinearity` is `'tanh'` (default) or `'relu'`. */
+export interface RNNOptions extends RecurrentOptions {
+  nonlinearity?: 'tanh' | 'relu';
+}
+
+/**
+ * Elman network: h = tanh(W_ih x + b_ih + W_hh h + b_hh).
+ *
+ * @example
+ * const [output, hidden] = new nn.RNN(10, 20, { numLayers: 2 }).forward(torch.randn([5, 3, 10]));
+ * output.shape; // [5, 3, 20]: time, batch, features
+ * hidden.shape; // [2, 3, 20]: layers, batch, features
+ */
+export class RNN extends Recurrent {
+  readonly nonlinearity: 'tanh' | 'relu';
+
+  constructor(inputSize: number, hiddenSize: number, { nonlinearity = 'tanh', ...options }: RNNOptions = {}) {
+    check.oneOf('nonlinearity', nonlinearity, ['tanh', 'relu']);
+    super(1, inputSize, hiddenSize, noProjection(options));
+    this.nonlinearity = nonlinearity;
+  }
+
+  /** Returns the last layer's output at every step, and every layer's last state; `hidden` is zero by default. */
+  override forward(input: Tensor, hidden: Tensor | null = null): [output: Tensor, hidden: Tensor] {
+    const run = this.nonlinearity === 'tanh' ? rnnTanh : rnnRelu;
+    return this.batched<[Tensor]>(input, hidden && [hidden], [this.hiddenSize], (x, [h]) =>
+      run(
+        x,
+        h,
+        this.weights,
+        this.bias,
+        this.numLayers,
+        this.dropout,
+        this.training,
+        this.bidirectional,
+        this.batchFirst,
+      ),
+    );
+  }
+}
+
+/**
+ * Long short-term memory.
+ *
+ * @param options.projSize size of a projection of the output; default 0, none.
+ *
+ * @see Hochreiter and Schmidhuber 1997
+ *
+ * @example
+ * const [output, [h, c]] = new nn.LSTM(10, 20, { batchFirst: true }).forward(torch.randn([3, 5, 10]));
+ */
+export class LSTM extends Recurrent {
+  constructor(inputSize: number, hiddenSize: number, options?: RecurrentOptions & { projSize?: number }) {
+    super(4, inputSize, hiddenSize, options);
+  }
+
+  /** Returns the last layer's output at every step, and every layer's last state and cell; `hidden` is zero by default. */
+  override forward(
+    input: Tensor,
+    hidden: readonly [h: Tensor, c: Tensor] | null = null,
+  ): [output: Tensor, [h: Tensor, c: Tensor]] {
+    if (hidden !== null && hidden.length !== 2) throw invalidArgument('hidden', 'a pair [h, c]', hidden);
+    const sizes = [this.projSize || this.hiddenSize, this.hiddenSize];
+    const given = hidden && ([...hidden] as [Tensor, Tensor]);
+    const [output, h, c] = this.batched<[Tensor, Tensor]>(input, given, sizes, (x, states) =>
+      lstm(
+        x,
+        states,
+        this.weights,
+        this.bias,
+        this.numLayers,
+        this.dropout,
+        this.training,
+        this.bidirectional,
+        this.batchFirst,
+      ),
+    );
+    return [output, [h, c]];
+  }
+}
+
+/**
+ * Gated recurrent unit.
+ *
+ * @see Cho et al. 2014
+ *
+ * @example
+ * const [output, hidden] = new nn.GRU(10, 20, { bidirectional: true }).forward(torch.randn([5, 3, 10]));
+ */
+export class GRU extends Recurrent {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    super(3, inputSize, hiddenSize, noProjection(options));
+  }
+
+  /** Returns the last layer's output at every step, and every layer's last state; `hidden` is zero by default. */
+  override forward(input: Tensor, hidden: Tensor | null = null): [output: Tensor, hidden: Tensor] {
+    return this.batched<[Tensor]>(input, hidden && [hidden], [this.hiddenSize], (x, [h]) =>
+      gru(
+        x,
+        h,
+        this.weights,
+        this.bias,
+        this.numLayers,
+        this.dropout,
+        this.training,
+        this.bidirectional,
+        this.batchFirst,
+      ),
+    );
+  }
+}
+
+function noProjection<O extends object>(options: O): O {
+  if ('projSize' in options) throw new TorchClipError('ERR_ARGUMENT', '"projSize" is an option of LSTM only');
+  return options;
+}
