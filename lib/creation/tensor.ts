@@ -1,0 +1,144 @@
+import { native } from '../binding.js';
+import * as dtypes from '../dtype.js';
+import type { Dtype } from '../dtype.js';
+import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { isComplexNumber } from '../ops/convert.js';
+import type { Complex } from '../ops/types.js';
+import { getDefaultDtype } from '../runtime.js';
+import { isTensor, type Tensor, wrap } from '../tensor.js';
+import { checkGrad, checkOptions, fromTypedArray, isTypedArray, place } from './typed-array.js';
+import type { TensorOptions, TypedArray } from './typed-array.js';
+
+type Leaf = number | bigint | boolean | Complex;
+
+/** What {@link tensor} takes: one number, nested arrays of equal length (whose rows may be typed arrays), or a tensor. */
+export type TensorData = Leaf | TypedArray | Tensor | readonly TensorData[];
+
+type Kind = 'boolean' | 'bigint' | 'number' | 'complex';
+
+/** PyTorch has no more dimensions either; a cyclic array is refused by this. */
+const maxDims = 64;
+
+const isRow = (value: unknown): value is ArrayLike<unknown> => Array.isArray(value) || isTypedArray(value);
+
+function shapeOf(data: unknown): number[] {
+  const shape: number[] = [];
+  let at = data;
+  while (isRow(at)) {
+    if (shape.length === maxDims) {
+      throw new TorchClipError('ERR_SHAPE', `"data" must be nested at most ${maxDims} deep, got a deeper or cyclic array`);
+    }
+    shape.push(at.length);
+    at = at[0];
+  }
+  return shape;
+}
+
+function kindOf(value: unknown): Kind {
+  switch (typeof value) {
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+      return typeof value as Kind;
+    case 'object':
+      if (value !== null && isComplexNumber(value)) return 'complex';
+      break;
+  }
+  throw invalidArgument('data', 'numbers, bigints, booleans or { re, im } in arrays of equal length', value);
+}
+
+/** All leaves in row-major order, and the most general kind among them. */
+function flatten(data: unknown, shape: readonly number[]): { leaves: Leaf[]; kind: Kind | undefined } {
+  const leaves: Leaf[] = [];
+  const order: Kind[] = ['boolean', 'bigint', 'number', 'complex'];
+  let rank = -1;
+  const visit = (value: unknown, dim: number): void => {
+    if (dim === shape.length) {
+      if (isRow(value)) throw ragged(dim, 'a number', value);
+      rank = Math.max(rank, order.indexOf(kindOf(value)));
+      leaves.push(value as Leaf);
+      return;
+    }
+    if (!isRow(value) || value.length !== shape[dim]) throw ragged(dim, `an array of ${shape[dim]}`, value);
+    for (let i = 0; i < value.length; i++) visit(value[i], dim + 1);
+  };
+  visit(data, 0);
+  return { leaves, kind: rank < 0 ? undefined : order[rank] };
+}
+
+function ragged(dim: number, expected: string, got: unknown): TorchClipError {
+  const came = isRow(got) ? `an array of ${got.length}` : describe(got);
+  return new TorchClipError('ERR_SHAPE', `"data" must have equal lengths: ${expected} at depth ${dim}, got ${came}`);
+}
+
+function inferDtype(kind: Kind | undefined): Dtype {
+  switch (kind) {
+    case 'boolean':
+      return dtypes.bool;
+    case 'bigint':
+      return dtypes.int64;
+    case 'complex':
+      return getDefaultDtype() === dtypes.float64 ? dtypes.complex128 : dtypes.complex64;
+    default:
+      return getDefaultDtype();
+  }
+}
+
+function bigints(leaves: Leaf[], dtype: Dtype): BigInt64Array | BigUint64Array {
+  const unsigned = dtype === dtypes.uint64;
+  const memory = unsigned ? new BigUint64Array(leaves.length) : new BigInt64Array(leaves.length);
+  for (const [i, leaf] of leaves.entries()) {
+    const value = BigInt(leaf as bigint | boolean);
+    memory[i] = value;
+    if (memory[i] !== value) throw invalidArgument('data', `integers that fit ${unsigned ? 'uint64' : 'int64'}`, value);
+  }
+  return memory;
+}
+
+/** Leaves in memory that converts to the dtype without a loss that the dtype itself does not ask for. */
+function memoryFor(leaves: Leaf[], kind: Kind | undefined, dtype: Dtype) {
+  if (kind === 'complex') {
+    if (!dtype.isComplex) {
+      throw new TorchClipError('ERR_DTYPE', `"dtype" must be complex, as the data is, got ${dtype}`);
+    }
+    const real = (v: Leaf) => (typeof v === 'object' ? [v.re, v.im] : [Number(v), 0]);
+    return Float64Array.from(leaves.flatMap(real));
+  }
+  if (kind === 'bigint' && !dtype.isFloatingPoint && !dtype.isComplex) return bigints(leaves, dtype);
+  if (dtype === dtypes.float32) return Float32Array.from(leaves, Number);
+  return Float64Array.from(leaves, Number);
+}
+
+/**
+ * A tensor with a copy of the data.
+ *
+ * Numbers give the default dtype (float32), bigints int64, booleans bool, `{ re, im }` complex64; a typed array keeps its own
+ * dtype, and so does a tensor, whose copy is detached from its graph.
+ *
+ * @param options.shape for a typed array: its shape, of as many elements.
+ * @throws {TorchClipError} `ERR_SHAPE` for rows of unequal lengths, `ERR_ARGUMENT` for what is no number.
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]);
+ * torch.tensor([1n, 2n]).dtype;                                    // torch.int64
+ * torch.tensor(new Float32Array(6), { shape: [2, 3], requiresGrad: true });
+ */
+export function tensor(data: TensorData, options: TensorOptions & { shape?: readonly number[] } = {}): Tensor {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
+  checkOptions(options);
+  if (isTypedArray(data)) return fromTypedArray(data, options);
+  if (options.shape !== undefined) {
+    throw new TorchClipError('ERR_ARGUMENT', '"shape" must be absent unless the data is a typed array');
+  }
+  if (isTensor(data)) {
+    const copy = data.detach().to({ dtype: options.dtype ?? data.dtype, device: options.device ?? data.device, copy: true });
+    checkGrad(options, copy.dtype);
+    if (options.requiresGrad) copy.requiresGrad = true;
+    return copy;
+  }
+  const shape = shapeOf(data);
+  const { leaves, kind } = flatten(data, shape);
+  const dtype = options.dtype ?? inferDtype(kind);
+  checkGrad(options, dtype);
+  const memory = memoryFor(leaves, kind, dtype);
+  return place(wrap(native.fromTyped(memory, shape, dtype.code, kind === 'complex')), options);
+}

@@ -1,0 +1,71 @@
+/** An element type of a tensor. Compare with `===`: there is one object a type. */
+export class Dtype {
+  /** `'float32'`, as in `torch.float32`. */
+  readonly name: string;
+  /** libtorch's `c10::ScalarType`. */
+  readonly code: number;
+  /** Bytes of one element. */
+  readonly itemsize: number;
+  readonly isFloatingPoint: boolean;
+  readonly isComplex: boolean;
+
+  /** @internal */
+  constructor(name: string, code: number, itemsize: number, kind: 'float' | 'complex' | 'integer') {
+    this.name = name;
+    this.code = code;
+    this.itemsize = itemsize;
+    this.isFloatingPoint = kind === 'float';
+    this.isComplex = kind === 'complex';
+    Object.freeze(this);
+  }
+
+  /** `'torch.float32'`, as PyTorch prints it. */
+  toString(): string {
+    return `torch.${this.name}`;
+  }
+
+  toJSON(): string {
+    return this.name;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+const byCode = new Map<number, Dtype>();
+
+function dtype(name: string, code: number, itemsize: number, kind: 'float' | 'complex' | 'integer'): Dtype {
+  const made = new Dtype(name, code, itemsize, kind);
+  byCode.set(code, made);
+  return made;
+}
+
+export const uint8 = dtype('uint8', 0, 1, 'integer');
+export const int8 = dtype('int8', 1, 1, 'integer');
+export const int16 = dtype('int16', 2, 2, 'integer');
+export const int32 = dtype('int32', 3, 4, 'integer');
+export const int64 = dtype('int64', 4, 8, 'integer');
+export const float16 = dtype('float16', 5, 2, 'float');
+export const float32 = dtype('float32', 6, 4, 'float');
+export const float64 = dtype('float64', 7, 8, 'float');
+export const complex32 = dtype('complex32', 8, 4, 'complex');
+export const complex64 = dtype('complex64', 9, 8, 'complex');
+export const complex128 = dtype('complex128', 10, 16, 'complex');
+export const bool = dtype('bool', 11, 1, 'integer');
+export const qint8 = dtype('qint8', 12, 1, 'integer');
+export const quint8 = dtype('quint8', 13, 1, 'integer');
+export const qint32 = dtype('qint32', 14, 4, 'integer');
+export const bfloat16 = dtype('bfloat16', 15, 2, 'float');
+export const float8E5m2 = dtype('float8_e5m2', 23, 1, 'float');
+export const float8E4m3fn = dtype('float8_e4m3fn', 24, 1, 'float');
+export const float8E5m2fnuz = dtype('float8_e5m2fnuz', 25, 1, 'float');
+export const float8E4m3fnuz = dtype('float8_e4m3fnuz', 26, 1, 'float');
+export const uint16 = dtype('uint16', 27, 2, 'integer');
+export const uint32 = dtype('uint32', 28, 4, 'integer');
+export const uint64 = dtype('uint64', 29, 8, 'integer');
+
+/** The dtype of a `c10::ScalarType` code; one that has no name of its own here still has an object. */
+export function dtypeOf(code: number): Dtype {
+  return byCode.get(code) ?? dtype(`scalar_type_${code}`, code, 0, 'integer');
+}

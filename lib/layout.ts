@@ -1,0 +1,54 @@
+/** One of a few named choices that libtorch knows by number. */
+class Choice {
+  readonly name: string;
+  /** libtorch's number for it. */
+  readonly code: number;
+
+  /** @internal */
+  constructor(name: string, code: number) {
+    this.name = name;
+    this.code = code;
+    Object.freeze(this);
+  }
+
+  toString(): string {
+    return `torch.${this.name}`;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/** How a tensor keeps its elements: `strided` for dense tensors, or one of the sparse layouts. */
+export class Layout extends Choice {
+  declare private readonly brand: 'layout';
+}
+
+/** The order of a dense tensor's dimensions in memory. */
+export class MemoryFormat extends Choice {
+  declare private readonly brand: 'memory format';
+}
+
+export const strided = new Layout('strided', 0);
+export const sparseCoo = new Layout('sparse_coo', 1);
+export const sparseCsr = new Layout('sparse_csr', 2);
+export const mkldnn = new Layout('_mkldnn', 3);
+export const sparseCsc = new Layout('sparse_csc', 4);
+export const sparseBsr = new Layout('sparse_bsr', 5);
+export const sparseBsc = new Layout('sparse_bsc', 6);
+export const jagged = new Layout('jagged', 7);
+
+const layouts = [strided, sparseCoo, sparseCsr, mkldnn, sparseCsc, sparseBsr, sparseBsc, jagged];
+
+/** The layout of a `c10::Layout` code. */
+export const layoutOf = (code: number): Layout => layouts.find((l) => l.code === code) ?? new Layout(`layout_${code}`, code);
+
+/** Row-major. */
+export const contiguousFormat = new MemoryFormat('contiguous_format', 0);
+/** Like the input's. */
+export const preserveFormat = new MemoryFormat('preserve_format', 1);
+/** NHWC for 4-d tensors. */
+export const channelsLast = new MemoryFormat('channels_last', 2);
+/** NDHWC for 5-d tensors. */
+export const channelsLast3d = new MemoryFormat('channels_last_3d', 3);

@@ -1,0 +1,114 @@
+// JavaScript values to what the native functions take, and their results back. A converter returns `no` for a value that
+// its argument cannot be: another overload may take it.
+import { parseDevice } from '../device.js';
+import { Dtype, dtypeOf } from '../dtype.js';
+import { Layout, MemoryFormat } from '../layout.js';
+import { Generator } from '../generator.js';
+import { type Handle, isTensor, wrap } from '../tensor.js';
+import type { Arg, Return } from './types.js';
+
+export const no = Symbol('no');
+
+type Convert = (value: unknown) => unknown;
+
+const isInteger = (v: unknown) => (typeof v === 'number' ? Number.isSafeInteger(v) : typeof v === 'bigint');
+
+/** Whether a value is a complex scalar and not an options object. */
+export function isComplexNumber(value: object): boolean {
+  const { re, im } = value as { re?: unknown; im?: unknown };
+  return typeof re === 'number' && typeof im === 'number';
+}
+
+const converters: Record<string, Convert> = {
+  Tensor: (v) => (isTensor(v) ? v.handle : no),
+  int: (v) => (isInteger(v) ? v : no),
+  SymInt: (v) => (isInteger(v) ? v : no),
+  float: (v) => (typeof v === 'number' ? v : no),
+  bool: (v) => (typeof v === 'boolean' ? v : no),
+  str: (v) => (typeof v === 'string' ? v : no),
+  Scalar: (v) => {
+    switch (typeof v) {
+      case 'number':
+      case 'bigint':
+      case 'boolean':
+        return v;
+      case 'object':
+        return v !== null && isComplexNumber(v) ? v : no;
+      default:
+        return no;
+    }
+  },
+  ScalarType: (v) => (v instanceof Dtype ? v.code : no),
+  Layout: (v) => (v instanceof Layout ? v.code : no),
+  MemoryFormat: (v) => (v instanceof MemoryFormat ? v.code : no),
+  Device: (v) => parseDevice(v)?.toString() ?? no,
+  Generator: (v) => (v instanceof Generator ? v.handle : no),
+};
+
+function listOf(element: Convert, arg: Arg): Convert {
+  return (value) => {
+    if (!Array.isArray(value)) {
+      if (arg.size === undefined) return no;
+      const one = element(value);
+      return one === no ? no : new Array(arg.size).fill(one);
+    }
+    const result = new Array<unknown>(value.length);
+    for (let i = 0; i < value.length; i++) {
+      const v: unknown = value[i];
+      const converted = v === null && arg.nullableElements ? null : element(v);
+      if (converted === no) return no;
+      result[i] = converted;
+    }
+    return result;
+  };
+}
+
+/** The converter of an argument. */
+export function converterOf(arg: Arg): Convert {
+  const base = converters[arg.base];
+  if (base === undefined) throw new Error(`an argument of type ${arg.base} cannot be converted`);
+  const convert = arg.list ? listOf(base, arg) : base;
+  return arg.nullable ? (value) => (value === null ? null : convert(value)) : convert;
+}
+
+const nouns: Record<string, [one: string, many: string]> = {
+  Tensor: ['a Tensor', 'Tensors'],
+  int: ['an integer', 'integers'],
+  SymInt: ['an integer', 'integers'],
+  float: ['a number', 'numbers'],
+  bool: ['a boolean', 'booleans'],
+  str: ['a string', 'strings'],
+  Scalar: ['a number', 'numbers'],
+  ScalarType: ['a dtype', 'dtypes'],
+  Layout: ['a layout', 'layouts'],
+  MemoryFormat: ['a memory format', 'memory formats'],
+  Device: ["a device such as 'cpu' or 'cuda:0'", 'devices'],
+  Generator: ['a Generator', 'Generators'],
+};
+
+/** What an argument takes, for the sentence of an error. */
+export function expectedOf(arg: Arg): string[] {
+  const [one, many] = nouns[arg.base] ?? [arg.base, arg.base];
+  const kinds = arg.list ? [`an array of ${many}`] : [one];
+  if (arg.list && arg.size !== undefined) kinds.unshift(one);
+  if (arg.nullable) kinds.push('null');
+  return kinds;
+}
+
+function backOf(ret: Return): Convert | undefined {
+  switch (ret.base) {
+    case 'Tensor':
+      return (v) => (v === null ? null : wrap(v as Handle));
+    case 'ScalarType':
+      return (v) => dtypeOf(Number(v));
+    default:
+      return undefined;
+  }
+}
+
+/** The converter of a result; undefined where the native value is the result. */
+export function resultConverter(ret: Return): Convert | undefined {
+  const one = backOf(ret);
+  if (one === undefined || !ret.list) return one;
+  return (values) => (values as unknown[]).map(one);
+}

@@ -1,0 +1,152 @@
+// One overload of an op: whether a call fits it, its flat arguments, its results.
+import { native } from '../binding.js';
+import { TorchClipError } from '../errors.js';
+import { converterOf, no, resultConverter } from './convert.js';
+import { parseSchema } from './schema.js';
+import type { Arg, Schema } from './types.js';
+
+declare module '../binding.js' {
+  interface Native {
+    /** An operator as a function of its arguments in schema order; undefined where libtorch has none of that name. */
+    op(name: string, overload: string): NativeOp | undefined;
+    /** The JSON of every aten schema of the dispatcher. */
+    opSchemas(): string;
+  }
+}
+
+export type NativeOp = (...args: unknown[]) => unknown;
+export type Options = Record<string, unknown>;
+
+/** The native function of an overload of `aten::name`; throws `ERR_OP_UNAVAILABLE` where the libtorch at hand has none. */
+export function nativeOp(name: string, overload = ''): NativeOp {
+  const op = native.op(`aten::${name}`, overload);
+  if (op !== undefined) return op;
+  const full = overload === '' ? name : `${name}.${overload}`;
+  throw new TorchClipError('ERR_OP_UNAVAILABLE', `the libtorch at hand has no operator aten::${full}`);
+}
+
+export interface Param extends Arg {
+  convert: (value: unknown) => unknown;
+  /** Where it is among the native function's arguments. */
+  slot: number;
+}
+
+/** PyTorch's factories take `requires_grad` beside the arguments of their schemas. */
+function isFactory(schema: Schema): boolean {
+  const has = (name: string) => schema.args.some((a) => a.name === name && a.keywordOnly);
+  return schema.name !== 'to' && ['dtype', 'layout', 'device', 'pin_memory'].every(has);
+}
+
+export class Overload {
+  readonly schema: Schema;
+  /** All arguments but those of the `out` option. */
+  readonly params: readonly Param[];
+  readonly outs: readonly Param[];
+  readonly positional: readonly Param[];
+  readonly factory: boolean;
+  /** Whether the last positional argument is a list of sizes, which may be spread. */
+  readonly spreads: boolean;
+  private readonly byKey: ReadonlyMap<string, number>;
+  private readonly required: readonly number[];
+  private readonly results: (((v: unknown) => unknown) | undefined)[];
+  private call: NativeOp | undefined;
+
+  constructor(name: string, text: string) {
+    this.schema = parseSchema(name, text);
+    const all = this.schema.args.map((arg, slot) => ({ ...arg, slot, convert: converterOf(arg) }));
+    this.params = all.filter((p) => !p.out);
+    this.outs = all.filter((p) => p.out);
+    this.positional = this.params.filter((p) => !p.keywordOnly);
+    this.factory = isFactory(this.schema);
+    const last = this.positional.at(-1);
+    this.spreads = last !== undefined && last.list && last.size === undefined && /int$/i.test(last.base);
+    this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
+    this.required = this.params.filter((p) => !p.hasDefault).map((p) => p.slot);
+    this.results = this.schema.returns.map(resultConverter);
+  }
+
+  get native(): NativeOp {
+    this.call ??= nativeOp(this.schema.name, this.schema.overload);
+    return this.call;
+  }
+
+  /** The native arguments of a call; undefined where the call does not fit. */
+  match(given: readonly unknown[], options: Options | undefined): unknown[] | undefined {
+    const { params, positional } = this;
+    const flat: unknown[] = [];
+    for (let i = params.length + this.outs.length; i > 0; i--) flat.push(undefined);
+    const args = this.spreads ? this.gather(given) : given;
+    if (args.length > positional.length) return undefined;
+    for (let i = 0; i < args.length; i++) {
+      const value = args[i];
+      if (value === undefined) continue;
+      const param = params[i]!;
+      const converted = param.convert(value);
+      if (converted === no) return undefined;
+      flat[param.slot] = converted;
+    }
+    if (options !== undefined && !this.matchOptions(options, flat)) return undefined;
+    for (const slot of this.required) if (flat[slot] === undefined) return undefined;
+    return flat;
+  }
+
+  /** Positional arguments with sizes that were spread put into one list again. */
+  gather(given: readonly unknown[]): readonly unknown[] {
+    const at = this.positional.length - 1;
+    if (given.length <= at || typeof given[at] !== 'number') return given;
+    const sizes = given.slice(at);
+    return sizes.every((v) => typeof v === 'number') ? [...given.slice(0, at), sizes] : given;
+  }
+
+  private matchOptions(options: Options, flat: unknown[]): boolean {
+    for (const key in options) {
+      const value = options[key];
+      if (value === undefined) continue;
+      const i = this.byKey.get(key);
+      if (i === undefined) {
+        if (key === 'out' ? this.matchOut(value, flat) : this.factory && isGradFlag(key, value)) continue;
+        return false;
+      }
+      const param = this.params[i]!;
+      if (flat[param.slot] !== undefined) return false;
+      const converted = param.convert(value);
+      if (converted === no) return false;
+      flat[param.slot] = converted;
+    }
+    return true;
+  }
+
+  private matchOut(out: unknown, flat: unknown[]): boolean {
+    const tensors: unknown[] = this.outs.length === 1 ? [out] : Array.isArray(out) ? out : [];
+    if (tensors.length !== this.outs.length) return false;
+    return this.outs.every((param, i) => {
+      flat[param.slot] = param.convert(tensors[i]);
+      return flat[param.slot] !== no;
+    });
+  }
+
+  /** The object that the op writes to, by alias set. */
+  private written(given: readonly unknown[], options: Options | undefined, alias: string): unknown {
+    const at = this.params.findIndex((p) => p.written === alias);
+    if (at >= 0) return at < given.length ? given[at] : options?.[this.params[at]!.key];
+    const out = this.outs.findIndex((p) => p.written === alias);
+    return this.outs.length === 1 ? options!.out : (options!.out as unknown[])[out];
+  }
+
+  /** Makes the call's result of the native one. */
+  finish(result: unknown, given: readonly unknown[], options: Options | undefined): unknown {
+    const { returns } = this.schema;
+    if (returns.length === 0) return undefined;
+    if (returns.length === 1) return this.one(result, 0, given, options);
+    return returns.map((_, i) => this.one((result as unknown[])[i], i, given, options));
+  }
+
+  private one(value: unknown, i: number, given: readonly unknown[], options: Options | undefined): unknown {
+    const alias = this.schema.returns[i]!.written;
+    if (alias !== undefined) return this.written(given, options, alias);
+    const convert = this.results[i];
+    return convert === undefined ? value : convert(value);
+  }
+}
+
+const isGradFlag = (key: string, value: unknown) => key === 'requiresGrad' && typeof value === 'boolean';

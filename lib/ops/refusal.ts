@@ -1,0 +1,73 @@
+// The one sentence for a call that fits no overload: what the overloads that came furthest wanted next.
+import { describe, TorchClipError } from '../errors.js';
+import { expectedOf, no } from './convert.js';
+import type { Options, Overload } from './overload.js';
+import { camelCase } from './schema.js';
+
+interface Misfit {
+  /** How many arguments fit before this one. */
+  fitted: number;
+  /** The argument that is wrong; undefined where there is one too many. */
+  key?: string;
+  /** The option that there is not. */
+  unknown?: string;
+  expected: string[];
+  got?: unknown;
+}
+
+function misfitOf(overload: Overload, given: readonly unknown[], options: Options = {}): Misfit {
+  const { params, positional, outs } = overload;
+  const args = overload.spreads ? overload.gather(given) : given;
+  if (args.length > positional.length) return { fitted: positional.length, expected: [] };
+  for (const [i, param] of params.entries()) {
+    const twice = args[i] !== undefined && options[param.key] !== undefined;
+    if (twice) return { fitted: i, key: param.key, expected: ['given once'], got: options[param.key] };
+    const value = args[i] ?? options[param.key];
+    if (value === undefined ? !param.hasDefault : param.convert(value) === no) {
+      return { fitted: i, key: param.key, expected: expectedOf(param), got: value };
+    }
+  }
+  const known = params.map((p) => p.key).filter((key) => key !== 'self');
+  if (overload.factory) known.push('requiresGrad');
+  if (outs.length > 0) known.push('out');
+  const unknown = Object.keys(options).find((key) => options[key] !== undefined && !known.includes(key));
+  const fitted = params.length;
+  if (unknown !== undefined) return { fitted, unknown, expected: known };
+  if (outs.length === 0) return { fitted, key: 'requiresGrad', expected: ['a boolean'], got: options.requiresGrad };
+  const expected = outs.length === 1 ? ['a Tensor'] : [`an array of ${outs.length} Tensors`];
+  return { fitted, key: 'out', expected, got: options.out };
+}
+
+const either = (words: string[]) =>
+  words.length > 1 ? `${words.slice(0, -1).join(', ')} or ${words.at(-1)}` : words.join();
+
+/** @param overloads those that the call could have meant */
+export function refusal(
+  op: string,
+  overloads: readonly Overload[],
+  given: readonly unknown[],
+  options: Options | undefined,
+): TorchClipError {
+  const name = camelCase(op);
+  const error = (sentence: string) => new TorchClipError('ERR_ARGUMENT', sentence);
+  if (overloads.length === 0) {
+    return error(`"out" of ${name}() must be ${options?.out === undefined ? 'given' : 'absent'}: there is no such form`);
+  }
+  const misfits = overloads.map((overload) => misfitOf(overload, given, options));
+  const furthest = Math.max(...misfits.map((m) => m.fitted));
+  const best = misfits.filter((m) => m.fitted === furthest);
+  const first = best.find((m) => m.key !== undefined);
+  if (first !== undefined) {
+    const expected = new Set(best.filter((m) => m.key === first.key).flatMap((m) => m.expected));
+    const shown = first.key === 'self' ? 'input' : first.key;
+    return error(`"${shown}" of ${name}() must be ${either([...expected])}, got ${describe(first.got)}`);
+  }
+  const stray = best.find((m) => m.unknown !== undefined);
+  if (stray !== undefined) {
+    const known = [...new Set(misfits.flatMap((m) => (m.unknown === undefined ? [] : m.expected)))];
+    const list = known.map((key) => `"${key}"`);
+    return error(`an option of ${name}() must be ${either(list) || 'absent'}, got "${stray.unknown}"`);
+  }
+  const most = `${furthest} positional argument${furthest === 1 ? '' : 's'}`;
+  return error(`${name}() must get at most ${most}, got ${given.length} with ${describe(given.at(-1))} as the last`);
+}

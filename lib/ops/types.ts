@@ -1,0 +1,47 @@
+/** A complex number. */
+export interface Complex {
+  re: number;
+  im: number;
+}
+
+/**
+ * A number operand: an integral number and a bigint are int64, any other number is float64, and a scalar never raises the
+ * dtype of a tensor operand within its kind (`int64Tensor.add(2)` stays int64, `float32Tensor.mul(0.5)` float32).
+ */
+export type Scalar = number | bigint | boolean | Complex;
+
+/** One schema argument, as the dispatcher needs it. */
+export interface Arg {
+  /** `dim`: the schema's name. */
+  name: string;
+  /** `dim`, the option's key. */
+  key: string;
+  /** Without list, size or optional marks: `int`, `Tensor`. */
+  base: string;
+  list: boolean;
+  /** `n` of `int[n]`, for which one number is enough. */
+  size: number | undefined;
+  /** `T?`: null is a value. */
+  nullable: boolean;
+  /** `T?[]`: null is an element. */
+  nullableElements: boolean;
+  hasDefault: boolean;
+  keywordOnly: boolean;
+  /** Written to and only given by the `out` option. */
+  out: boolean;
+  /** The name of its alias set where the op writes to it: `a` of `Tensor(a!)`. */
+  written: string | undefined;
+}
+
+export interface Return {
+  base: string;
+  list: boolean;
+  written: string | undefined;
+}
+
+export interface Schema {
+  name: string;
+  overload: string;
+  args: Arg[];
+  returns: Return[];
+}

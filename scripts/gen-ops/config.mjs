@@ -1,0 +1,47 @@
+// What is not generated, and why. Every reason ends up in docs/ops.md.
+
+/** Ops left out by name. */
+export const excludedNames = [
+  [/^sym_/, 'symbolic shapes exist only while PyTorch traces a program'],
+  [/^(cudnn|miopen|mps|lstm_mps)_/, 'a backend kernel that the op of the public name calls itself'],
+  [/^fbgemm_/, 'reads a packed weight through a raw pointer kept in a tensor: not safe to call with any other tensor'],
+  [/^(get_gradients)$/, "part of PyTorch's distributed autograd"],
+  [/^(from_file)$/, 'maps a file into memory that another process may change: torch.io reads files'],
+  [/^(lift|lift_fresh|lift_fresh_copy)$/, 'the identity outside of functorch'],
+  [/^is_vulkan_available$/, 'no Vulkan backend in the libtorch builds that are supported'],
+  [/^(convolution_overrideable|convolution_backward_overrideable)$/, 'a hook for backends outside of PyTorch'],
+  [/^(is_distributed|infinitely_differentiable_gelu_backward)$/, "internal to PyTorch's autograd"],
+  [/^(set_data|data)$/, '`detach()` and `copy_` do this without going behind autograd'],
+];
+
+/** Ops left out because an argument or a result has a type that JavaScript never holds. */
+export const excludedTypes = [
+  [/Storage/, 'takes a Storage: views and `set_` with a tensor share memory'],
+  [/Stream/, 'takes a Stream'],
+  [/QScheme/, 'a quantization scheme has no value in JavaScript'],
+  [/Dict|__torch__/, 'takes or gives a TorchScript object'],
+  [/SymBool/, 'symbolic shapes exist only while PyTorch traces a program'],
+  [/Dimname/, 'named tensors are a prototype that PyTorch no longer develops'],
+];
+
+/** Single overloads left out. */
+export const excludedOverloads = {};
+
+/** Names whose method or function is written by hand, and where. */
+export const handWritten = {
+  backward: { method: 'lib/tensor.ts' },
+  clip: { function: 'not as a function: `torch.clip` is the namespace of clipping; `torch.clamp` is the same op' },
+  dim: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
+  full: { function: 'lib/creation/full.ts' },
+  index: { method: 'lib/indexing.ts', function: 'lib/indexing.ts' },
+  index_put: { method: 'lib/indexing.ts', function: 'lib/indexing.ts' },
+  index_put_: { method: 'lib/indexing.ts', function: 'lib/indexing.ts' },
+  is_leaf: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
+  item: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
+  numel: { method: 'lib/tensor.ts' },
+  requires_grad_: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
+  retain_grad: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
+  size: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
+  stride: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
+  to: { method: 'lib/ops/to.ts', function: 'lib/ops/to.ts' },
+};

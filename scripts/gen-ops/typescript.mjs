@@ -1,0 +1,183 @@
+// TypeScript call signatures of an op: required arguments positional, the rest in a trailing options object.
+import { camel } from './model.mjs';
+
+const reserved = new Set(['var', 'in', 'function', 'default', 'new', 'with', 'delete', 'this', 'class', 'enum']);
+
+const base = {
+  Tensor: 'Tensor',
+  int: 'number',
+  SymInt: 'number',
+  float: 'number',
+  bool: 'boolean',
+  str: 'string',
+  Scalar: 'Scalar',
+  ScalarType: 'Dtype',
+  Layout: 'Layout',
+  Device: 'DeviceLike',
+  MemoryFormat: 'MemoryFormat',
+  Generator: 'Generator',
+};
+
+function typeOf(arg) {
+  const m = /^(\w+)(\?)?(\[\])?(\?)?$/.exec(arg.type);
+  if (!m || !base[m[1]]) throw new Error(`no TypeScript type for ${arg.type}`);
+  let type = base[m[1]];
+  if (m[3]) {
+    const element = m[2] ? `(${type} | null)` : type;
+    type = arg.n === undefined ? `readonly ${element}[]` : `${type} | readonly ${element}[]`;
+    return m[4] ? `${type} | null` : type;
+  }
+  return m[2] ? `${type} | null` : type;
+}
+
+function returnOf(op, method) {
+  const one = (r) => {
+    const m = /^(\w+)(\[\])?$/.exec(r.type);
+    if (r.write && method && op.args.some((a) => a.name === 'self' && a.alias === r.alias)) return 'this';
+    return base[m[1]] + (m[2] ?? '');
+  };
+  if (op.returns.length === 0) return 'void';
+  if (op.returns.length === 1) return one(op.returns[0]);
+  const labelled = op.returns.every((r) => r.name);
+  return `[${op.returns.map((r) => (labelled ? `${camel(r.name)}: ` : '') + one(r)).join(', ')}]`;
+}
+
+const paramName = (a) => {
+  const name = camel(a.name === 'self' ? 'input' : a.name);
+  return reserved.has(name) ? `${name}_` : name;
+};
+const param = (a, optional) => ({ name: paramName(a), type: typeOf(a), optional });
+const option = (a, optional) => ({ name: camel(a.name), type: typeOf(a), optional });
+
+const factoryKeys = ['dtype', 'layout', 'device', 'pin_memory'];
+/** PyTorch's factories: their Python forms take `requires_grad` too. */
+export const isFactory = (op) =>
+  op.name !== 'to' && factoryKeys.every((k) => op.args.some((a) => a.name === k && a.kwargOnly));
+
+const outsOf = (op) => op.args.filter((a) => a.out);
+
+function outOption(outOp, optional) {
+  const n = outsOf(outOp);
+  if (n.length === 1) return { name: 'out', type: typeOf(n[0]), optional };
+  return { name: 'out', type: `[${n.map((a) => `${camel(a.name)}: ${typeOf(a)}`).join(', ')}]`, optional };
+}
+
+/** Pairs each functional overload with the one that writes its results into `out`. */
+function pairOuts(overloads) {
+  const key = (op) =>
+    op.args
+      .filter((a) => !a.out && !(isFactory(op) && factoryKeys.includes(a.name)))
+      .map((a) => `${a.type} ${a.name}`)
+      .join();
+  const pairs = new Map();
+  const rest = [];
+  for (const out of overloads.filter((op) => outsOf(op).length > 0)) {
+    const match = overloads.find((op) => outsOf(op).length === 0 && key(op) === key(out) && !pairs.has(op));
+    if (match) pairs.set(match, out);
+    else rest.push(out);
+  }
+  return { pairs, rest };
+}
+
+function signaturesOf(op, { method, outOp, keywordOnly }) {
+  const args = op.args.filter((a) => !a.out && !(method && a.name === 'self'));
+  const required = args.filter((a) => !a.kwargOnly && !a.hasDefault);
+  const optional = args.filter((a) => !a.kwargOnly && a.hasDefault);
+  const keywords = args.filter((a) => a.kwargOnly);
+  const tail = keywords.map((a) => option(a, a.hasDefault));
+  if (isFactory(op)) tail.push({ name: 'requiresGrad', type: 'boolean', optional: true });
+  if (outOp) tail.push(outOption(outOp, outOp !== op));
+  const named = optional.map((a) => option(a, true));
+  const ret = returnOf(op, method);
+  const positional = required.map((a) => param(a, false));
+  const make = (params, options, rest) => ({ params, options, ret, rest, texts: [op.text] });
+  const result = [make(positional, [...named, ...tail])];
+  const leading = optional.filter((a) => !keywordOnly.has(a.name));
+  if (leading.length > 0 && leading.length === optional.length) {
+    result.push(make([...positional, ...leading.map((a, i) => param(a, i > 0))], tail));
+  }
+  const last = required.at(-1);
+  if (last?.name === 'dim' && (method || required.length > 1)) {
+    result.push(make(positional.slice(0, -1), [option(last, false), ...named, ...tail]));
+  }
+  const sizes = last && /^(int|SymInt)\[\]$/.test(last.type) && last.n === undefined && optional.length === 0;
+  if (sizes && tail.every((o) => o.optional) && required.length === 1 + (op.args[0].name === 'self' && !method ? 1 : 0)) {
+    result.push(make(positional.slice(0, -1), [], paramName(last)));
+  }
+  return result;
+}
+
+const optionsKey = (s) => s.options.map((o) => `${o.name}${o.optional}${o.type}`).join();
+
+/** Joins signatures that differ in the type of one positional argument. */
+function merge(signatures) {
+  const result = [];
+  for (const s of signatures) {
+    const same = result.find((r) => {
+      if (r.ret !== s.ret || r.rest !== s.rest || r.params.length !== s.params.length) return false;
+      if (optionsKey(r) !== optionsKey(s)) return false;
+      if (r.params.some((p, i) => p.name !== s.params[i].name || p.optional !== s.params[i].optional)) return false;
+      return r.params.filter((p, i) => p.type !== s.params[i].type).length <= 1;
+    });
+    if (!same) {
+      result.push(s);
+      continue;
+    }
+    same.texts = [...new Set([...same.texts, ...s.texts])];
+    same.params = same.params.map((p, i) => {
+      const types = new Set([...p.type.split(' | '), ...s.params[i].type.split(' | ')]);
+      const nullable = types.delete('null');
+      return { ...p, type: [...types, ...(nullable ? ['null'] : [])].join(' | ') };
+    });
+  }
+  return result;
+}
+
+/** The call signatures of a name, as a method or as a function. */
+export function callSignatures(entry, method) {
+  const overloads = entry.exposed.filter((op) => !method || op.args.some((a) => a.name === 'self' && a.type === 'Tensor'));
+  const keywordOnly = new Set(overloads.flatMap((op) => op.args.filter((a) => a.kwargOnly).map((a) => a.name)));
+  const { pairs, rest } = pairOuts(overloads);
+  const signatures = [];
+  for (const op of overloads) {
+    if (outsOf(op).length > 0) {
+      if (!method && rest.includes(op)) signatures.push(...signaturesOf(op, { method, outOp: op, keywordOnly }));
+      continue;
+    }
+    signatures.push(...signaturesOf(op, { method, outOp: method ? undefined : pairs.get(op), keywordOnly }));
+  }
+  return merge(signatures);
+}
+
+const indent = (n) => ' '.repeat(n);
+
+/** `name(a: A, options?: {...}): R`, broken over lines where it does not fit. */
+export function renderSignature(prefix, s, depth, arrow = ':') {
+  const params = s.params.map((p) => `${p.name}${p.optional ? '?' : ''}: ${p.type}`);
+  if (s.rest) params.push(`...${s.rest}: number[]`);
+  const end = `)${arrow} ${s.ret};`;
+  const entries = s.options.map((o) => `${o.name}${o.optional ? '?' : ''}: ${o.type}`);
+  const question = s.options.every((o) => o.optional) ? '?' : '';
+  const inline = entries.length > 0 ? [...params, `options${question}: { ${entries.join('; ')} }`] : params;
+  const oneLine = `${indent(depth)}${prefix}(${inline.join(', ')}${end}`;
+  if (oneLine.length <= 120) return oneLine;
+  if (params.length === 0) {
+    const lines = entries.map((e) => `${indent(depth + 2)}${e};`);
+    return `${indent(depth)}${prefix}(options${question}: {\n${lines.join('\n')}\n${indent(depth)}}${end}`;
+  }
+  const inner = depth + 2;
+  const lines = params.map((p) => `${indent(inner)}${p},`);
+  if (entries.length > 0) {
+    const flat = `${indent(inner)}${inline.at(-1)},`;
+    if (flat.length <= 120) lines.push(flat);
+    else {
+      lines.push(`${indent(inner)}options${question}: {`);
+      lines.push(...entries.map((e) => `${indent(inner + 2)}${e};`));
+      lines.push(`${indent(inner)}},`);
+    }
+  }
+  return `${indent(depth)}${prefix}(\n${lines.join('\n')}\n${indent(depth)}${end}`;
+}
+
+/** The names of shared types that a piece of generated code mentions. */
+export const typeNames = ['DeviceLike', 'Dtype', 'Generator', 'Layout', 'MemoryFormat', 'Scalar', 'Tensor'];
