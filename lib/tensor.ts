@@ -8,8 +8,8 @@ import type { Complex } from './ops/types.js';
 import { enroll } from './scope.js';
 
 declare const brand: unique symbol;
-/** @internal The addon's reference to a tensor or a generator. */
-export type Handle = { readonly [brand]: 'handle' };
+/** @internal The addon's number for a tensor or a generator. */
+export type Handle = number & { readonly [brand]: 'handle' };
 
 /** The typed arrays that hold a tensor's elements; half precision comes as float32, bool as bytes. */
 export type ElementArray =
@@ -41,6 +41,8 @@ declare module './binding.js' {
     version(t: Handle): number;
     dataPtr(t: Handle): bigint;
     alias(t: Handle): Handle;
+    /** Makes the collection of `owner` release the handle; a handle may have several owners. */
+    adopt(owner: object, handle: Handle): void;
     isSame(t: Handle, u: Handle): boolean;
     dispose(t: Handle): void;
     isDisposed(t: Handle): boolean;
@@ -66,6 +68,9 @@ declare module './binding.js' {
     toTypedAsync(t: Handle): Promise<ElementArray>;
   }
 }
+
+/** @internal The handle of a tensor object before an op has filled it. */
+export const unfilled = 0 as Handle;
 
 /** Options of {@link Tensor.backward}. */
 export interface BackwardOptions {
@@ -104,9 +109,10 @@ export class Tensor {
   /** @internal Set by `keep`. */
   declare escapes?: boolean;
 
-  /** @internal */
+  /** @internal {@link unfilled} is for a tensor that an op makes itself the owner of. */
   constructor(handle: Handle) {
     this.handle = handle;
+    if (handle !== unfilled) native.adopt(this, handle);
   }
 
   /** The sizes, outermost first. */
@@ -298,6 +304,18 @@ export class Tensor {
 /** @internal Makes the tensor of a handle that the addon returned. */
 export function wrap(handle: Handle): Tensor {
   const tensor = new Tensor(handle);
+  enroll(tensor);
+  return tensor;
+}
+
+/** @internal A tensor object to pass to a native op as the owner of its result; then {@link fill} it. */
+export function owner(): Tensor {
+  return new Tensor(unfilled);
+}
+
+/** @internal Gives an {@link owner} the handle that the op returned. */
+export function fill(tensor: Tensor, handle: Handle): Tensor {
+  (tensor as { handle: Handle }).handle = handle;
   enroll(tensor);
   return tensor;
 }

@@ -1,6 +1,7 @@
+// biome-ignore-all lint/complexity/noArguments: a rest parameter would allocate an array also on the fast paths.
 // Which overload a call means. Overloads are tried in the table's order; the common shapes of a call (tensors alone, a
 // tensor and a number) skip the trying.
-import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
+import { fill, type Handle, isTensor, owner, type Tensor } from '../tensor.js';
 import { isComplexNumber } from './convert.js';
 import { schemas } from './generated/schemas.js';
 import { type NativeOp, type Options, Overload } from './overload.js';
@@ -47,7 +48,8 @@ function tensorsOnly(op: Op, count: number): Overload | undefined {
     if (o.outs.length > 0) continue;
     const required = o.params.filter((p) => !p.hasDefault);
     const fits =
-      required.length === count && required.every((p, i) => p.base === 'Tensor' && !p.list && !p.keywordOnly && p.slot === i);
+      required.length === count &&
+      required.every((p, i) => p.base === 'Tensor' && !p.list && !p.keywordOnly && p.slot === i);
     if (!fits) continue;
     const [result] = o.schema.returns;
     const returnsTensor = o.schema.returns.length === 1 && result!.base === 'Tensor' && !result!.list;
@@ -85,31 +87,49 @@ const unavailable = (overload: Overload): boolean => {
 
 const writes = (o: Overload) => o.schema.returns[0]!.written !== undefined;
 
+/** Calls for the common arities: the last argument, after all of the schema's, is the object that is to own the result. */
 function fast1(o: Overload): Fast1 {
   const native: NativeOp = o.native;
-  if (!writes(o)) return (a) => wrap(native(a.handle) as Handle);
+  if (writes(o)) {
+    return (a) => {
+      native(a.handle);
+      return a;
+    };
+  }
+  const call = padded(native, o, 1);
   return (a) => {
-    native(a.handle);
-    return a;
+    const result = owner();
+    return fill(result, call(a.handle, result) as Handle);
   };
 }
 
-function fast2(o: Overload): Fast2 {
+function fast2<B>(o: Overload, value: (b: B) => unknown): (a: Tensor, b: B) => Tensor {
   const native: NativeOp = o.native;
-  if (!writes(o)) return (a, b) => wrap(native(a.handle, b.handle) as Handle);
+  if (writes(o)) {
+    return (a, b) => {
+      native(a.handle, value(b));
+      return a;
+    };
+  }
+  const call = padded(native, o, 2);
   return (a, b) => {
-    native(a.handle, b.handle);
-    return a;
+    const result = owner();
+    return fill(result, call(a.handle, value(b), result) as Handle);
   };
 }
 
-function fastNumber(o: Overload): (a: Tensor, b: number) => Tensor {
-  const native: NativeOp = o.native;
-  if (!writes(o)) return (a, b) => wrap(native(a.handle, b) as Handle);
-  return (a, b) => {
-    native(a.handle, b);
-    return a;
-  };
+/** The native function with `undefined` for the arguments between the first `given` and the owner. */
+function padded(native: NativeOp, o: Overload, given: 1 | 2): NativeOp {
+  const missing = o.schema.args.length - given;
+  if (missing === 0) return native;
+  if (given === 1) {
+    if (missing === 1) return (a, owner) => native(a, undefined, owner);
+    const none = new Array<undefined>(missing);
+    return (a, owner) => native(a, ...none, owner);
+  }
+  if (missing === 1) return (a, b, owner) => native(a, b, undefined, owner);
+  const none = new Array<undefined>(missing);
+  return (a, b, owner) => native(a, b, ...none, owner);
 }
 
 export type Callable = (...args: unknown[]) => unknown;
@@ -125,7 +145,7 @@ function fastPaths(op: Op): Fast {
   const one = usable(tensorsOnly(op, 1));
   const two = usable(tensorsOnly(op, 2));
   const number = usable(tensorAndNumber(op));
-  return { one: one && fast1(one), two: two && fast2(two), number: number && fastNumber(number) };
+  return { one: one && fast1(one), two: two && fast2(two, (b: Tensor) => b.handle), number: number && fast2(number, (b: number) => b) };
 }
 
 /** The arguments in an array, `self` at its place; `Array.from` would take most of the time of a call. */

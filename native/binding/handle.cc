@@ -1,11 +1,10 @@
 #include "binding/handle.h"
 
-#include <cstddef>
 #include <memory>
-#include <new>
 
 #include "binding/env.h"
 #include "binding/error.h"
+#include "binding/value.h"
 
 // Part of every supported Node, but not of the node-api-headers package.
 extern "C" NAPI_EXTERN napi_status NAPI_CDECL node_api_post_finalizer(node_api_basic_env env, napi_finalize finalize,
@@ -13,53 +12,29 @@ extern "C" NAPI_EXTERN napi_status NAPI_CDECL node_api_post_finalizer(node_api_b
 
 namespace tc {
 
-// Aligned to its own size, so that a slot's address gives its slab's.
-struct alignas(HandlePool::kSlabBytes) HandlePool::Slab {
-  static constexpr size_t kSlots = kSlabBytes / sizeof(Slot);
-  Slot slots[kSlots];
-};
-
-Slot* HandlePool::acquire() {
-  if (free_ == nullptr) {
-    Slab* slab = std::make_unique<Slab>().release();
-    slabs_.insert(slab);
-    for (Slot& slot : slab->slots) {
-      slot.next = free_;
-      free_ = &slot;
-    }
+Slot& HandlePool::acquire() {
+  if (free_.empty()) {
+    slabs_.push_back(std::make_unique<Slot[]>(kSlab));
+    for (uint32_t i = 0; i < kSlab; ++i) slabs_.back()[i].id = size_ + i + 1;
+    for (uint32_t i = kSlab; i > 0; --i) free_.push_back(size_ + i);
+    size_ += kSlab;
+    free_.reserve(size_);  // so that release() never allocates
   }
-  Slot* slot = free_;
-  free_ = slot->next;
+  Slot& slot = *find(free_.back());
+  free_.pop_back();
   ++live_;
   return slot;
 }
 
-void HandlePool::release(Slot* slot) noexcept {
-  slot->kind = Kind::Free;
-  slot->next = free_;
-  free_ = slot;
+void HandlePool::release(Slot& slot) noexcept {
+  slot.kind = Kind::Free;
+  free_.push_back(slot.id);
   if (--live_ == 0 && closed_) std::default_delete<HandlePool>{}(this);
-}
-
-Slot* HandlePool::find(void* p) const noexcept {
-  const auto address = reinterpret_cast<uintptr_t>(p);
-  auto* slab = reinterpret_cast<Slab*>(address & ~(kSlabBytes - 1));
-  if (slab != last_) {
-    if (!slabs_.contains(slab)) return nullptr;
-    last_ = slab;
-  }
-  const size_t offset = address - reinterpret_cast<uintptr_t>(slab->slots);
-  if (offset % sizeof(Slot) != 0 || offset / sizeof(Slot) >= Slab::kSlots) return nullptr;
-  return static_cast<Slot*>(p);
 }
 
 void HandlePool::close(HandlePool* pool) noexcept {
   pool->closed_ = true;
   if (pool->live_ == 0) std::default_delete<HandlePool>{}(pool);
-}
-
-HandlePool::~HandlePool() {
-  for (Slab* slab : slabs_) std::default_delete<Slab>{}(slab);
 }
 
 namespace {
@@ -70,42 +45,37 @@ constexpr int64_t kHandleBytes = 256;
 constexpr int64_t kReportStep = 256 * 1024;
 
 void finalize(node_api_basic_env basic, void* data, void* hint) {
-  auto* slot = static_cast<Slot*>(data);
-  auto* pool = static_cast<HandlePool*>(hint);
-  void* instance = nullptr;
+  auto& slot = *static_cast<Slot*>(data);
+  if (--slot.owners > 0) return;
   auto* env = const_cast<napi_env>(basic);
-  const bool alive = napi_get_instance_data(basic, &instance) == napi_ok && instance != nullptr;
-  if (!alive) {
-    slot->tensor.reset();
-    slot->generator = at::Generator();
-    pool->release(slot);
-    return;
-  }
-  auto& state = *static_cast<Env*>(instance);
-  dispose(env, *slot);
-  pool->release(slot);
-  if (!state.sweep_posted && !state.graveyard->empty()) {
-    state.sweep_posted = true;
-    node_api_post_finalizer(
-        env,
-        [](napi_env later, void*, void*) {
-          Env& e = Env::of(later);
-          e.sweep_posted = false;
-          e.graveyard->sweep(later);
-        },
-        nullptr, nullptr);
-  }
+  dispose(env, slot);
+  static_cast<HandlePool*>(hint)->release(slot);
+  Env& state = Env::of(env);
+  if (state.sweep_posted || state.graveyard->empty()) return;
+  state.sweep_posted = true;
+  node_api_post_finalizer(
+      env,
+      [](napi_env later, void*, void*) {
+        Env& e = Env::of(later);
+        e.sweep_posted = false;
+        e.graveyard->sweep(later);
+      },
+      nullptr, nullptr);
 }
 
-napi_value external(napi_env env, Env& state, Slot* slot) {
-  napi_value handle;
-  const napi_status status = napi_create_external(env, slot, finalize, state.pool, &handle);
-  if (status != napi_ok) {
-    dispose(env, *slot);
-    state.pool->release(slot);
-    check(env, status);
-  }
-  return handle;
+napi_value id_of(napi_env env, const Slot& slot) {
+  napi_value id;
+  check(env, napi_create_uint32(env, slot.id, &id));
+  return id;
+}
+
+Slot& fill(napi_env env, at::Tensor&& tensor) {
+  Env& state = Env::of(env);
+  Slot& slot = state.pool->acquire();
+  slot.tensor = std::move(tensor);
+  slot.kind = Kind::Tensor;
+  state.memory.add(env, slot);
+  return slot;
 }
 }  // namespace
 
@@ -148,35 +118,45 @@ void Memory::remove(napi_env env, Slot& slot) noexcept {
 }
 
 napi_value wrap(napi_env env, at::Tensor tensor) {
-  napi_value result;
-  if (!tensor.defined()) {
-    check(env, napi_get_null(env, &result));
-    return result;
-  }
-  Env& state = Env::of(env);
-  Slot* slot = state.pool->acquire();
-  slot->tensor = std::move(tensor);
-  slot->kind = Kind::Tensor;
-  state.memory.add(env, *slot);
-  return external(env, state, slot);
+  return tensor.defined() ? id_of(env, fill(env, std::move(tensor))) : null(env);
+}
+
+napi_value wrap(napi_env env, at::Tensor tensor, napi_value owner) {
+  if (!tensor.defined()) return null(env);
+  Slot& slot = fill(env, std::move(tensor));
+  adopt(env, owner, slot);
+  return id_of(env, slot);
 }
 
 napi_value wrap(napi_env env, at::Generator generator) {
   Env& state = Env::of(env);
-  Slot* slot = state.pool->acquire();
-  slot->generator = std::move(generator);
-  slot->kind = Kind::Generator;
-  state.memory.add(env, *slot);
-  return external(env, state, slot);
+  Slot& slot = state.pool->acquire();
+  slot.generator = std::move(generator);
+  slot.kind = Kind::Generator;
+  state.memory.add(env, slot);
+  return id_of(env, slot);
+}
+
+void adopt(napi_env env, napi_value owner, Slot& slot) {
+  HandlePool* pool = Env::of(env).pool;
+  const napi_status status = napi_add_finalizer(env, owner, &slot, finalize, pool, nullptr);
+  if (status == napi_ok) {
+    ++slot.owners;
+  } else if (slot.owners == 0) {
+    dispose(env, slot);
+    pool->release(slot);
+  }
+  check(env, status);
 }
 
 Slot* slot_of(napi_env env, napi_value handle) noexcept {
-  void* p = nullptr;
-  if (napi_get_value_external(env, handle, &p) != napi_ok) return nullptr;
-  return Env::of(env).pool->find(p);
+  uint32_t id;
+  if (napi_get_value_uint32(env, handle, &id) != napi_ok) return nullptr;
+  Slot* slot = Env::of(env).pool->find(id);
+  return slot == nullptr || slot->kind == Kind::Free ? nullptr : slot;
 }
 
-const at::Tensor& unwrap(napi_env env, napi_value handle) {
+at::Tensor unwrap(napi_env env, napi_value handle) {
   Slot* slot = slot_of(env, handle);
   if (slot != nullptr && slot->kind == Kind::Tensor) [[likely]]
     return slot->tensor;
@@ -186,7 +166,7 @@ const at::Tensor& unwrap(napi_env env, napi_value handle) {
   throw Error("ERR_ARGUMENT", "a tensor of this environment was expected");
 }
 
-const at::Generator& unwrap_generator(napi_env env, napi_value handle) {
+at::Generator unwrap_generator(napi_env env, napi_value handle) {
   Slot* slot = slot_of(env, handle);
   if (slot != nullptr && slot->kind == Kind::Generator) return slot->generator;
   throw Error("ERR_ARGUMENT", "a generator of this environment was expected");

@@ -1,5 +1,6 @@
-// Tensor handles: an External that points at a slot, with a basic finalizer that runs inside the garbage collection.
-// A pointer is believed only when it lies in one of the pool's slabs, so a foreign External is refused, not read.
+// Tensor handles: small numbers that name the slots of a pool. The JavaScript object that owns a handle carries a basic
+// finalizer, which runs inside the garbage collection and gives the slot back. A number that names no live slot is
+// refused, so no value from JavaScript is ever believed to be a pointer.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -7,8 +8,9 @@
 #include <node_api.h>
 
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
-#include <unordered_set>
+#include <vector>
 
 namespace tc {
 
@@ -18,32 +20,33 @@ struct Slot {
   at::Tensor tensor;
   at::Generator generator;
   const void* storage = nullptr;  // what Memory counts for this slot
-  Slot* next = nullptr;           // in the free list
+  uint32_t id = 0;                // from 1; 0 is no handle
+  uint32_t owners = 0;            // JavaScript objects with a finalizer for it
   Kind kind = Kind::Free;
 };
 
 class HandlePool {
  public:
-  static constexpr size_t kSlabBytes = size_t{1} << 16;
-
   HandlePool() = default;
-  ~HandlePool();
   HandlePool(const HandlePool&) = delete;
   HandlePool& operator=(const HandlePool&) = delete;
 
-  Slot* acquire();
-  void release(Slot* slot) noexcept;
-  // Null unless p is a slot of this pool.
-  Slot* find(void* p) const noexcept;
+  Slot& acquire();
+  void release(Slot& slot) noexcept;
+  // Null unless id names a slot of this pool.
+  Slot* find(uint32_t id) const noexcept {
+    const uint32_t i = id - 1;
+    return i < size_ ? &slabs_[i / kSlab][i % kSlab] : nullptr;
+  }
   int64_t live() const noexcept { return live_; }
   // The environment is gone: the pool deletes itself with its last handle.
   static void close(HandlePool* pool) noexcept;
 
  private:
-  struct Slab;
-  std::unordered_set<Slab*> slabs_;
-  mutable Slab* last_ = nullptr;
-  Slot* free_ = nullptr;
+  static constexpr uint32_t kSlab = 1024;
+  std::vector<std::unique_ptr<Slot[]>> slabs_;
+  std::vector<uint32_t> free_;
+  uint32_t size_ = 0;
   int64_t live_ = 0;
   bool closed_ = false;
 };
@@ -66,12 +69,18 @@ class Memory {
   int64_t unreported_ = 0;
 };
 
-napi_value wrap(napi_env env, at::Tensor tensor);  // null for an undefined tensor
+// A new handle, which TypeScript gives an owner with adopt(); null for an undefined tensor.
+napi_value wrap(napi_env env, at::Tensor tensor);
 napi_value wrap(napi_env env, at::Generator generator);
+// The same with the owner at hand: one call less for TypeScript.
+napi_value wrap(napi_env env, at::Tensor tensor, napi_value owner);
+// Makes the collection of `owner` release the handle.
+void adopt(napi_env env, napi_value owner, Slot& slot);
 
-// Throw ERR_ARGUMENT for what is no handle of this kind and ERR_DISPOSED for a disposed one.
-const at::Tensor& unwrap(napi_env env, napi_value handle);
-const at::Generator& unwrap_generator(napi_env env, napi_value handle);
+// Throw ERR_ARGUMENT for what is no handle of this kind and ERR_DISPOSED for a disposed one. By value: a collection in
+// the middle of an operator may release the handle.
+at::Tensor unwrap(napi_env env, napi_value handle);
+at::Generator unwrap_generator(napi_env env, napi_value handle);
 
 // Null for anything that is not a handle of this environment.
 Slot* slot_of(napi_env env, napi_value handle) noexcept;

@@ -1,8 +1,4 @@
 // Every ATen operator through the dispatcher: one converter over FunctionSchema, no code an operator.
-#include "ops/boxed.h"
-
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/core/ivalue.h>
 #include <ATen/core/stack.h>
 
 #include <memory>
@@ -16,33 +12,12 @@
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/value.h"
+#include "ops/op.h"
 
 namespace tc {
 namespace {
 
 using c10::TypeKind;
-
-// What an argument is, decided once an operator and not once a call.
-enum class Arg : uint8_t {
-  Tensor,
-  TensorList,
-  OptionalTensorList,
-  Int,
-  IntList,
-  Float,
-  FloatList,
-  Bool,
-  BoolList,
-  Scalar,
-  ScalarList,
-  String,
-  Dtype,
-  Layout,
-  MemoryFormat,
-  Device,
-  Generator,
-  Unsupported,
-};
 
 Arg list_kind(const c10::Type& element) {
   switch (element.kind()) {
@@ -99,31 +74,6 @@ Arg kind_of(const c10::Type& type) {
       return Arg::Unsupported;
   }
 }
-
-struct Param {
-  Arg kind;
-  bool optional;
-  int32_t size;  // of int[N], else 0
-  bool has_default;
-  c10::IValue fallback;
-  std::string name;
-};
-
-struct Op {
-  explicit Op(c10::OperatorHandle h) : handle(std::move(h)) {
-    const auto& schema = handle.schema();
-    for (const auto& a : schema.arguments()) {
-      const c10::Type& type = *a.real_type();
-      params.push_back({kind_of(type), type.kind() == TypeKind::OptionalType, a.N().value_or(0),
-                        a.default_value().has_value(), a.default_value().value_or(c10::IValue()), a.name()});
-    }
-    for (const auto& r : schema.returns()) written.push_back(r.alias_info() != nullptr && r.alias_info()->isWrite());
-  }
-
-  c10::OperatorHandle handle;
-  std::vector<Param> params;
-  std::vector<bool> written;  // a return is one of the arguments, which the caller still has
-};
 
 template <typename T, typename Read>
 c10::IValue list(napi_env env, napi_value v, const Param& p, Read read) {
@@ -211,21 +161,19 @@ napi_value to_js(napi_env env, const c10::IValue& value) {
   throw Error("ERR_LIBTORCH", "the operator returned a " + value.tagKind() + ", which JavaScript cannot hold");
 }
 
-constexpr size_t kMaxOpArgs = 32;
-
+// The functions take the arguments in schema order, and then the object that is to own the result if it is one tensor.
+template <size_t N>
 napi_value call(napi_env env, napi_callback_info info) noexcept {
   try {
-    napi_value args[kMaxOpArgs];
-    size_t count = kMaxOpArgs;
-    void* data = nullptr;
-    check(env, napi_get_cb_info(env, info, &count, args, nullptr, &data));
-    const Op& op = *static_cast<const Op*>(data);
+    ArgsOf<N> args;
+    check(env, napi_get_cb_info(env, info, &args.count, args.v, nullptr, &args.data));
+    const Op& op = *static_cast<const Op*>(args.data);
 
     torch::jit::Stack stack;
     stack.reserve(op.params.size());
     for (size_t i = 0; i < op.params.size(); ++i) {
       const Param& p = op.params[i];
-      const napi_valuetype type = i < count ? type_of(env, args[i]) : napi_undefined;
+      const napi_valuetype type = i < args.count ? type_of(env, args[i]) : napi_undefined;
       if (type == napi_undefined && p.has_default) {
         stack.push_back(p.fallback);
       } else if (type == napi_undefined || type == napi_null) {
@@ -238,7 +186,13 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
 
     op.handle.callBoxed(stack);
 
-    if (stack.size() == 1) return op.written[0] ? undefined(env) : to_js(env, stack[0]);
+    if (stack.size() == 1) {
+      if (op.written[0]) return undefined(env);
+      if (args.count > op.params.size() && stack[0].isTensor()) {
+        return wrap(env, std::move(stack[0]).toTensor(), args[op.params.size()]);
+      }
+      return to_js(env, stack[0]);
+    }
     if (stack.empty()) return undefined(env);
     napi_value results;
     check(env, napi_create_array_with_length(env, stack.size(), &results));
@@ -253,6 +207,10 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
   }
 }
 
+constexpr size_t kMaxOpArgs = 32;
+
+napi_callback boxed(size_t params) { return params < 5 ? call<5> : call<kMaxOpArgs>; }
+
 // Operators live as long as the process: the dispatcher's own entries do, and functions of any thread point at them.
 const Op* find(const std::string& name, const std::string& overload) {
   static std::mutex mutex;
@@ -261,24 +219,36 @@ const Op* find(const std::string& name, const std::string& overload) {
   auto [it, added] = ops.try_emplace(name + "." + overload);
   if (added) {
     auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
-    if (handle.has_value() && handle->schema().arguments().size() <= kMaxOpArgs) {
+    if (handle.has_value() && handle->schema().arguments().size() < kMaxOpArgs) {
       it->second = std::make_unique<Op>(*handle);
     }
   }
   return it->second.get();
 }
 
-// op(name, overload): the operator as a function of its arguments in schema order, or undefined where there is none.
+// op(name, overload): the operator as a function, or undefined where there is none.
 napi_value op(napi_env env, Args& args) {
   const std::string name = to_string(env, args[0], "name");
   const Op* found = find(name, to_string(env, args[1], "overload"));
   if (found == nullptr) return undefined(env);
   napi_value function;
-  check(env, napi_create_function(env, name.c_str(), name.size(), call, const_cast<Op*>(found), &function));
+  check(env, napi_create_function(env, name.c_str(), name.size(), found->callback, const_cast<Op*>(found), &function));
   return function;
 }
 
 }  // namespace
+
+Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
+  const auto& schema = handle.schema();
+  for (const auto& a : schema.arguments()) {
+    const c10::Type& type = *a.real_type();
+    params.push_back({kind_of(type), type.kind() == TypeKind::OptionalType, a.N().value_or(0),
+                      a.default_value().has_value(), a.default_value().value_or(c10::IValue()), a.name()});
+  }
+  for (const auto& r : schema.returns()) written.push_back(r.alias_info() != nullptr && r.alias_info()->isWrite());
+  const napi_callback fast = unboxed(*this);
+  callback = fast != nullptr ? fast : boxed(params.size());
+}
 
 void register_ops(napi_env env, napi_value exports) {
   define(env, exports, "op", guarded<op>);

@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "binding/value.h"
-#include "ops/boxed.h"
+#include "ops/op.h"
 
 namespace tc {
 namespace {

@@ -1,0 +1,61 @@
+// An operator of the dispatcher and what its arguments are, decided once an operator and not once a call.
+#pragma once
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/ivalue.h>
+#include <node_api.h>
+
+#include <string>
+#include <vector>
+
+#include "binding/error.h"
+
+namespace tc {
+
+enum class Arg : uint8_t {
+  Tensor,
+  TensorList,
+  OptionalTensorList,
+  Int,
+  IntList,
+  Float,
+  FloatList,
+  Bool,
+  BoolList,
+  Scalar,
+  ScalarList,
+  String,
+  Dtype,
+  Layout,
+  MemoryFormat,
+  Device,
+  Generator,
+  Unsupported,
+};
+
+struct Param {
+  Arg kind;
+  bool optional;
+  int32_t size;  // of int[N], else 0
+  bool has_default;
+  c10::IValue fallback;
+  std::string name;
+};
+
+struct Op {
+  explicit Op(c10::OperatorHandle handle);
+
+  c10::OperatorHandle handle;
+  std::vector<Param> params;
+  std::vector<bool> written;  // a return is one of the arguments, which the caller still has
+  napi_callback callback;     // the native function of the operator
+};
+
+// The callback of an operator whose C++ signature is one of a few common ones, or null: such an operator is called
+// without boxing its arguments.
+napi_callback unboxed(const Op& op);
+
+// The JSON of every aten schema of the dispatcher: what the generator of lib/ops reads.
+napi_value op_schemas(napi_env env, Args& args);
+
+}  // namespace tc
