@@ -1,6 +1,6 @@
 import { tensor } from '../creation/index.js';
 import { invalidArgument } from '../errors.js';
-import { stack } from '../ops/index.js';
+import { stack } from '../ops/generated/functions.js';
 import { Tensor } from '../tensor.js';
 
 /** What {@link collate} makes of samples of type `T`. */

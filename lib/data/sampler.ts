@@ -2,7 +2,7 @@ import { tensor } from '../creation/index.js';
 import { float64, int64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import { Generator } from '../generator.js';
-import { empty, multinomial, randint, randperm } from '../ops/index.js';
+import { empty, multinomial, randint, randperm } from '../ops/generated/functions.js';
 import type { Tensor } from '../tensor.js';
 
 /** An order of indices, anew each time it is iterated. */

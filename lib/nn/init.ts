@@ -1,7 +1,8 @@
 import { noGrad } from '../autograd.js';
 import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
-import { linalg, randperm } from '../ops/index.js';
+import { randperm } from '../ops/generated/functions.js';
+import { qr } from '../ops/generated/linalg.js';
 import type { Tensor } from '../tensor.js';
 import * as check from './check.js';
 
@@ -156,7 +157,7 @@ export function orthogonal_(tensor: Tensor, { gain = 1, generator }: { gain?: nu
     const rows = tensor.shape[0]!;
     const columns = tensor.numel() / rows;
     const drawn = tensor.newEmpty([rows, columns]).normal_(0, 1, { generator });
-    const [q, r] = linalg.qr(rows < columns ? drawn.t() : drawn);
+    const [q, r] = qr(rows < columns ? drawn.t() : drawn);
     // The signs of R's diagonal make Q uniform among the orthogonal matrices (Mezzadri 2007).
     q.mul_(r.diagonal().sign());
     return tensor.copy_((rows < columns ? q.t() : q).reshape(tensor.shape)).mul_(gain);

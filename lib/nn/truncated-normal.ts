@@ -2,7 +2,7 @@ import { noGrad } from '../autograd.js';
 import { float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
-import { emptyLike, scalarTensor, where } from '../ops/index.js';
+import { emptyLike, scalarTensor, where } from '../ops/generated/functions.js';
 import type { Tensor } from '../tensor.js';
 import * as check from './check.js';
 import type { RandomOptions } from './init.js';

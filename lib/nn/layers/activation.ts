@@ -12,7 +12,7 @@ import {
   softmax,
   softplus,
   tanh,
-} from '../../ops/index.js';
+} from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { Module } from '../module.js';

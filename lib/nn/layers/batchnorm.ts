@@ -1,6 +1,6 @@
 import { int64 } from '../../dtype.js';
 import { invalidArgument } from '../../errors.js';
-import { batchNorm, empty, ones, zeros } from '../../ops/index.js';
+import { batchNorm, empty, ones, zeros } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { ones_, zeros_ } from '../init.js';

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../errors.js';
-import { conv1d, conv2d, empty, pad } from '../../ops/index.js';
+import { conv1d, conv2d, empty, pad } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { type FactoryOptions, Module } from '../module.js';

@@ -1,4 +1,4 @@
-import { dropout, dropout_, featureDropout, featureDropout_ } from '../../ops/index.js';
+import { dropout, dropout_, featureDropout, featureDropout_ } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { Module } from '../module.js';

@@ -1,6 +1,6 @@
 import { noGrad } from '../../autograd.js';
 import { invalidArgument } from '../../errors.js';
-import { embedding, embeddingRenorm_, empty } from '../../ops/index.js';
+import { embedding, embeddingRenorm_, empty } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { normal_ } from '../init.js';

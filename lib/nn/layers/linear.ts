@@ -1,4 +1,4 @@
-import { empty, linear } from '../../ops/index.js';
+import { empty, linear } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { fans, kaimingUniform_, uniform_ } from '../init.js';

@@ -9,7 +9,7 @@ import {
   mseLoss,
   nllLossNd,
   smoothL1Loss,
-} from '../../ops/index.js';
+} from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { Module } from '../module.js';

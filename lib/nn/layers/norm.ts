@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../errors.js';
-import { empty, groupNorm, layerNorm, rmsNorm } from '../../ops/index.js';
+import { empty, groupNorm, layerNorm, rmsNorm } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { ones_, zeros_ } from '../init.js';

@@ -7,7 +7,7 @@ import {
   maxPool1dWithIndices,
   maxPool2d,
   maxPool2dWithIndices,
-} from '../../ops/index.js';
+} from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { Module } from '../module.js';

@@ -1,5 +1,5 @@
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import { empty, gru, lstm, rnnRelu, rnnTanh, zeros } from '../../ops/index.js';
+import { empty, gru, lstm, rnnRelu, rnnTanh, zeros } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { uniform_ } from '../init.js';
