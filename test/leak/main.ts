@@ -1,0 +1,65 @@
+// Resident memory over long synchronous loops that never call dispose: it must stay flat after a warm-up.
+// npm run test:leak
+import torch, { clip, nn, optim } from '../../lib/index.js';
+
+const limit = 50e6;
+
+interface Scenario {
+  name: string;
+  steps: number;
+  /** One step; what it makes is garbage afterwards. */
+  start(): () => void;
+}
+
+const scenarios: Scenario[] = [
+  {
+    name: 'small ops: a.add(b) on 4 elements',
+    steps: 3_000_000,
+    start() {
+      const a = torch.randn([4]);
+      const b = torch.randn([4]);
+      return () => a.add(b);
+    },
+  },
+  {
+    name: 'train steps: a two-layer network, norm clip + AdamW',
+    steps: 20_000,
+    start() {
+      const model = new nn.Sequential(new nn.Linear(32, 64), new nn.ReLU(), new nn.Linear(64, 8));
+      const optimizer = new optim.AdamW(model.parameters(), { lr: 1e-3, clip: clip.norm(1) });
+      const loss = new nn.MSELoss();
+      const x = torch.randn([16, 32]);
+      const y = torch.randn([16, 8]);
+      return () => {
+        optimizer.zeroGrad();
+        loss.forward(model.forward(x), y).backward();
+        optimizer.step();
+      };
+    },
+  },
+  {
+    name: 'creations of tensors of 1 MB',
+    steps: 10_000,
+    start: () => () => torch.ones([1 << 18]),
+  },
+];
+
+let failed = false;
+for (const { name, steps, start } of scenarios) {
+  const step = start();
+  const warmUp = Math.ceil(steps / 5);
+  for (let i = 0; i < warmUp; i++) step();
+  const before = process.memoryUsage.rss();
+  let peak = before;
+  const every = Math.ceil(steps / 50);
+  for (let i = 0; i < steps; i++) {
+    step();
+    if (i % every === 0) peak = Math.max(peak, process.memoryUsage.rss());
+  }
+  const growth = Math.max(peak, process.memoryUsage.rss()) - before;
+  const verdict = growth < limit ? 'flat' : 'GROWS';
+  const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
+  console.log(`${name}: ${steps} steps, resident ${mb(before)} MB, largest growth ${mb(growth)} MB: ${verdict}`);
+  failed ||= growth >= limit;
+}
+process.exitCode = failed ? 1 : 0;
