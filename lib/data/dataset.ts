@@ -31,9 +31,9 @@ export class TensorDataset<T extends readonly Tensor[] = Tensor[]> implements Da
   readonly length: number;
 
   constructor(...tensors: T) {
+    for (const t of tensors) if (!(t instanceof Tensor)) throw invalidArgument('tensors', 'tensors', t);
     const first = tensors[0]?.shape[0];
     for (const t of tensors) {
-      if (!(t instanceof Tensor)) throw invalidArgument('tensors', 'tensors', t);
       if (t.dim() === 0 || t.shape[0] !== first) {
         throw invalidArgument('tensors', `of one length in dimension 0 (${first})`, t.shape, 'ERR_SHAPE');
       }

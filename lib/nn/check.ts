@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.js';
+import { isTensor, type Tensor } from '../tensor.js';
 
 /** Checks of constructor arguments: each returns its value or throws one sentence. */
 
@@ -43,6 +44,12 @@ export function bool(name: string, value: unknown): boolean {
 export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
   if (!allowed.includes(value as T)) throw invalidArgument(name, `one of ${allowed.join(', ')}`, value);
   return value as T;
+}
+
+/** For the inputs that a layer itself looks into; ops check their own. */
+export function tensor(name: string, value: unknown): Tensor {
+  if (!isTensor(value)) throw invalidArgument(name, 'a Tensor', value);
+  return value;
 }
 
 /** A number for every dimension, or one for each: always `n` numbers come back. */

@@ -69,7 +69,7 @@ export function refused(run: () => unknown, code: string, ...words: string[]): v
   } catch (e) {
     error = e;
   }
-  expect(error, 'nothing was thrown').to.be.instanceOf(TorchClipError);
+  expect(error, `not refused: ${error}`).to.be.instanceOf(TorchClipError);
   expect((error as TorchClipError).code, (error as Error).message).to.equal(code);
   for (const word of words) expect((error as Error).message).to.include(word);
 }

@@ -53,7 +53,7 @@ abstract class Activation extends Module {
 /** max(x, 0). */
 export class ReLU extends Activation {
   override forward(input: Tensor): Tensor {
-    return this.inplace ? input.relu_() : relu(input);
+    return this.inplace ? check.tensor('input', input).relu_() : relu(input);
   }
 }
 

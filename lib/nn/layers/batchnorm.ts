@@ -79,7 +79,7 @@ abstract class BatchNorm extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    const shape = input.shape;
+    const { shape } = check.tensor('input', input);
     if (!this.dims.includes(shape.length)) {
       throw invalidArgument('input', `of ${this.dims.join(' or ')} dimensions`, shape, 'ERR_SHAPE');
     }

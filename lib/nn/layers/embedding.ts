@@ -70,7 +70,8 @@ export class Embedding extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    if (this.maxNorm !== null) embeddingRenorm_(this.weight.detach(), input.contiguous(), this.maxNorm, this.normType);
+    if (this.maxNorm !== null)
+      embeddingRenorm_(this.weight.detach(), check.tensor('input', input).contiguous(), this.maxNorm, this.normType);
     return embedding(this.weight, input, this.paddingIdx ?? -1, this.scaleGradByFreq, this.sparse);
   }
 

@@ -208,7 +208,8 @@ export class BCEWithLogitsLoss extends WeightedLoss {
 }
 
 function sameShape(input: Tensor, target: Tensor): void {
-  const [a, b] = [input.shape, target.shape];
+  const a = check.tensor('input', input).shape;
+  const b = check.tensor('target', target).shape;
   if (a.length !== b.length || a.some((n, i) => n !== b[i])) {
     throw invalidArgument('target', `of the input's shape [${a.join(', ')}]`, b, 'ERR_SHAPE');
   }

@@ -100,7 +100,7 @@ abstract class Recurrent extends Module {
     sizes: readonly number[],
     step: (input: Tensor, hidden: S) => [Tensor, ...S],
   ): [Tensor, ...S] {
-    const shape = input.shape;
+    const { shape } = check.tensor('input', input);
     if (shape.length !== 2 && shape.length !== 3) {
       throw invalidArgument('input', 'of 2 or 3 dimensions', shape, 'ERR_SHAPE');
     }
@@ -117,7 +117,7 @@ abstract class Recurrent extends Module {
     const states = sizes.map((size, i) => {
       const expected = alone ? [layers, size] : [layers, batch, size];
       if (!hidden) return zeros([layers, batch, size], { dtype: input.dtype, device: input.device });
-      const given = hidden[i]!;
+      const given = check.tensor('hidden', hidden[i]);
       if (given.shape.join() !== expected.join()) {
         throw invalidArgument('hidden', `of shape [${expected.join(', ')}]`, given.shape, 'ERR_SHAPE');
       }

@@ -34,7 +34,7 @@ export class Flatten extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return input.flatten(this.startDim, this.endDim);
+    return check.tensor('input', input).flatten(this.startDim, this.endDim);
   }
 
   override extraRepr(): string {
@@ -54,7 +54,7 @@ export class Unflatten extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return input.unflatten(this.dim, this.unflattenedSize);
+    return check.tensor('input', input).unflatten(this.dim, this.unflattenedSize);
   }
 
   override extraRepr(): string {
