@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
 import { type Collated, collate } from './collate.js';
@@ -23,7 +24,8 @@ export interface DataLoaderOptions<T, B> {
 /**
  * Batches of a dataset, in the order that PyTorch's loader gives for the same seed.
  *
- * `for (const batch of loader)` is one epoch; `for await` too, and it waits for datasets whose `get` returns promises.
+ * `for (const batch of loader)` is one epoch; `for await` too, and it lets the event loop turn before each batch and waits for
+ * datasets whose `get` returns promises.
  *
  * @example
  * const loader = new data.DataLoader(new data.TensorDataset(x, y), { batchSize: 20, shuffle: true });
@@ -84,6 +86,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
 
   async *[Symbol.asyncIterator](): AsyncIterableIterator<B> {
     for (const indices of this.#batches()) {
+      await setImmediate();
       yield this.#ready(indices) ?? this.#join(await Promise.all(indices.map((index) => this.dataset.get(index))));
     }
   }

@@ -1,11 +1,11 @@
 import { noGrad } from '../autograd.js';
-import type { DeviceLike } from '../device.js';
-import { bfloat16, type Dtype, float16, float32, float64 } from '../dtype.js';
+import { type DeviceLike, parseDevice } from '../device.js';
+import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { nativeOp } from '../ops/overload.js';
 import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
-import { bool } from './check.js';
+import { bool, noUnknown } from './check.js';
 import { Parameter } from './parameter.js';
 import { indent } from './print.js';
 import { type IncompatibleKeys, loadState, type StateDict } from './state.js';
@@ -165,9 +165,14 @@ export class Module {
   /**
    * Moves parameters, their gradients and buffers, in place: the optimizer's references stay good.
    *
-   * @param options.dtype applies to floating-point members only.
+   * @param target a device, a dtype (for floating-point and complex members only), both, or a tensor that has them.
+   *
+   * @example
+   * model.to('cuda');
+   * model.to({ device: 'cuda:1', dtype: torch.bfloat16 });
    */
-  to({ device, dtype }: FactoryOptions): this {
+  to(target: FactoryOptions | DeviceLike | Dtype | Tensor): this {
+    const { device, dtype } = placeOf(target);
     if (dtype !== undefined && !dtype.isFloatingPoint && !dtype.isComplex) {
       throw invalidArgument('dtype', 'a floating-point or complex dtype', dtype.name, 'ERR_DTYPE');
     }
@@ -296,6 +301,19 @@ export class Module {
 type Wanted = (name: string, value: unknown, module: Module) => boolean;
 
 const isBuffer: Wanted = (name, value, module) => value instanceof Tensor && bufferOf(module, name) !== undefined;
+
+function placeOf(target: FactoryOptions | DeviceLike | Dtype | Tensor): FactoryOptions {
+  if (target instanceof Dtype) return { dtype: target };
+  const device = parseDevice(target);
+  if (device) return { device };
+  if (target instanceof Tensor) return target;
+  if (typeof target === 'object' && target !== null) {
+    const { device: _, dtype: __, ...unknown } = target as FactoryOptions;
+    noUnknown(unknown);
+    return target as FactoryOptions;
+  }
+  throw invalidArgument('target', 'a device, a dtype, a Tensor or { device, dtype }', target);
+}
 
 /** Gives a tensor other memory, of another dtype or device perhaps, while it stays the same object for autograd and optimizers. */
 function setData(tensor: Tensor, data: Tensor): void {

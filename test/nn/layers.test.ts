@@ -104,6 +104,20 @@ describe('layers refuse inputs that they cannot use', () => {
   });
 });
 
+describe('losses warn once of sizes that broadcast', () => {
+  it('[n, 1] against [n]', async () => {
+    const seen: string[] = [];
+    const listen = (warning: Error) => seen.push(warning.message);
+    process.on('warning', listen);
+    const loss = new nn.MSELoss();
+    loss.forward(torch.zeros([3]), torch.zeros([3]));
+    for (let i = 0; i < 2; i++) loss.forward(torch.zeros([3, 1]), torch.zeros([3]));
+    await new Promise(setImmediate);
+    process.off('warning', listen);
+    expect(seen).to.deep.equal(['MSELoss broadcasts an input of shape [3, 1] and a target of shape [3]']);
+  });
+});
+
 describe('options may stand alone or by name', () => {
   it('as PyTorch takes them by position or keyword', () => {
     const pairs: [nn.Module, nn.Module][] = [

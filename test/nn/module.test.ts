@@ -126,6 +126,10 @@ describe('Module', () => {
       .backward();
     expect(net.to({ dtype: torch.bfloat16 }).fc2.weight.dtype).to.equal(torch.bfloat16);
     refused(() => net.to({ dtype: torch.int64 }), 'ERR_DTYPE', 'floating-point');
+    expect(net.to(torch.float32).to('cpu').scale.dtype).to.equal(torch.float32);
+    expect(net.to(torch.zeros([1], { dtype: torch.float64 })).scale.dtype).to.equal(torch.float64);
+    refused(() => net.to('gpu' as 'cpu'), 'ERR_ARGUMENT', 'target');
+    refused(() => net.to({ dytpe: torch.float32 } as object), 'ERR_ARGUMENT', 'dytpe');
   });
 
   it('leaves integer buffers as they are when the dtype changes', () => {

@@ -10,7 +10,7 @@ import {
   nllLossNd,
   smoothL1Loss,
 } from '../../ops/generated/functions.js';
-import type { Tensor } from '../../tensor.js';
+import { isTensor, type Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { Module } from '../module.js';
 
@@ -28,12 +28,22 @@ const CODES: Record<Reduction, number> = { none: 0, mean: 1, sum: 2 };
 abstract class Loss extends Module {
   readonly reduction: Reduction;
   protected readonly code: number;
+  #warned = false;
 
   constructor({ reduction = 'mean', ...unknown }: LossOptions) {
     super();
     check.noUnknown(unknown);
     this.reduction = check.oneOf('reduction', reduction, ['none', 'mean', 'sum']);
     this.code = CODES[reduction];
+  }
+
+  /** Warns once of sizes that broadcast: `[n]` against `[n, 1]` gives `[n, n]`, which is hardly ever meant. */
+  protected warnOfBroadcast(input: Tensor, target: Tensor): void {
+    if (this.#warned || !isTensor(input) || !isTensor(target)) return;
+    if (input.dim() === target.dim() && input.numel() === target.numel()) return;
+    this.#warned = true;
+    const [a, b] = [input.shape.join(', '), target.shape.join(', ')];
+    process.emitWarning(`${this.constructor.name} broadcasts an input of shape [${a}] and a target of shape [${b}]`);
   }
 }
 
@@ -54,6 +64,7 @@ export class MSELoss extends Loss {
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
+    this.warnOfBroadcast(input, target);
     return mseLoss(input, target, this.code);
   }
 }
@@ -65,6 +76,7 @@ export class L1Loss extends Loss {
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
+    this.warnOfBroadcast(input, target);
     return l1Loss(input, target, this.code);
   }
 }
@@ -79,6 +91,7 @@ export class SmoothL1Loss extends Loss {
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
+    this.warnOfBroadcast(input, target);
     return smoothL1Loss(input, target, this.code, this.beta);
   }
 }
@@ -93,6 +106,7 @@ export class HuberLoss extends Loss {
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
+    this.warnOfBroadcast(input, target);
     return huberLoss(input, target, this.code, this.delta);
   }
 }
