@@ -1,0 +1,68 @@
+// npm run demo: a recurrent network on real digits without clipping, with clip.norm and with clip.value.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SingleBar } from 'cli-progress';
+import torch, { clip } from 'torch-clip';
+import type { Series } from './charts.js';
+import { loadDigits } from './digits.js';
+import { color, report } from './report.js';
+import { lastMean } from './statistics.js';
+import { header, row, textTable } from './table.js';
+import { type Run, setting, train } from './train.js';
+
+const contenders: { name: string; clipper?: clip.Clipper; clipLevel?: number }[] = [
+  { name: 'no clipping' },
+  { name: 'clip.norm(0.5)', clipper: clip.norm(0.5), clipLevel: 0.5 },
+  { name: 'clip.value(0.01)', clipper: clip.value(0.01) },
+];
+
+const digits = loadDigits();
+const [trainSize, testSize] = [digits.train.y.numel(), digits.test.y.numel()];
+const { hidden, lr, momentum, batchSize, epochs } = setting;
+const about =
+  `A tanh RNN (${hidden} hidden units, orthogonal recurrent weights) reads MNIST digits row by row, 28 steps of 28 pixels: ` +
+  `${trainSize} to train on, ${testSize} to test. SGD, lr ${lr}, momentum ${momentum}, batches of ${batchSize}, ` +
+  `${epochs} epochs; every run starts from the same weights and sees the same batches.`;
+console.log(
+  `${about}\ntorch-clip ${torch.version.torchClip}, libtorch ${torch.version.libtorch}, CPU, ${torch.getNumThreads()} threads\n`,
+);
+
+const steps = (epochs * trainSize) / batchSize;
+const widest = Math.max(...contenders.map(({ name }) => name.length));
+const runs = contenders.map(({ name, clipper, clipLevel }, i): Series => {
+  const run = withProgress(name.padEnd(widest), (onStep) => train(name, clipper, digits, onStep));
+  return { ...run, color: color(i), clipLevel };
+});
+
+console.log(`\n${textTable([header, ...runs.map(row)])}\n`);
+const file = fileURLToPath(new URL('../../report/demo.html', import.meta.url));
+mkdirSync(new URL('.', `file://${file}`), { recursive: true });
+writeFileSync(file, await report(runs, about));
+console.log(`Report: ${relative(process.cwd(), file)}`);
+
+const [plain, ...clipped] = runs;
+for (const run of clipped) {
+  if (run.accuracy > plain!.accuracy) continue;
+  console.error(
+    `Failed: ${run.name} should beat ${plain!.name}, ${run.accuracy} against ${plain!.accuracy} test accuracy.`,
+  );
+  process.exitCode = 1;
+}
+
+/** A bar on a terminal; elsewhere one line when the run is over. */
+function withProgress(name: string, body: (onStep: (step: number, loss: number) => void) => Run): Run {
+  const bar = new SingleBar({
+    format: `${name} {bar} {value}/{total}  loss {loss}  {duration_formatted}`,
+    hideCursor: true,
+  });
+  const losses: number[] = [];
+  bar.start(steps, 0, { loss: '' });
+  const run = body((step, loss) => {
+    losses.push(loss);
+    bar.update(step, { loss: lastMean(losses, 20).toFixed(3) });
+  });
+  bar.stop();
+  if (!process.stderr.isTTY) console.error(`${name} ${steps} steps in ${run.seconds.toFixed(1)} s`);
+  return run;
+}

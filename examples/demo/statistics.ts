@@ -1,0 +1,41 @@
+// What the demo says about a run's losses and gradient norms.
+
+/** The q-th quantile, 0 <= q <= 1, with linear interpolation; NaN of nothing. */
+export function quantile(values: number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = q * (sorted.length - 1);
+  const below = sorted[Math.floor(at)] ?? Number.NaN;
+  return below + (at % 1) * ((sorted[Math.ceil(at)] ?? Number.NaN) - below);
+}
+
+/** The mean of the last `count` values, or of all where there are fewer. */
+export function lastMean(values: number[], count: number): number {
+  const last = values.slice(-count);
+  return last.reduce((a, b) => a + b, 0) / last.length;
+}
+
+/**
+ * The share of values above Q3 + 1.5 IQR: .0035 for a normal distribution, many times that for a heavy tail
+ * (Gorbunov, Danilova & Gasnikov 2020).
+ */
+export function tailShare(values: number[]): number {
+  const [q1, q3] = [quantile(values, 0.25), quantile(values, 0.75)];
+  return values.filter((v) => v > q3 + 1.5 * (q3 - q1)).length / values.length;
+}
+
+export interface Bin {
+  from: number;
+  to: number;
+  count: number;
+}
+
+/** How many positive, finite values lie in each of the bins that cut a power of ten into equal ratios. */
+export function logBins(values: number[], perDecade: number): Bin[] {
+  const counts = new Map<number, number>();
+  for (const value of values) {
+    const bin = Math.floor(Math.log10(value) * perDecade);
+    if (Number.isFinite(bin)) counts.set(bin, (counts.get(bin) ?? 0) + 1);
+  }
+  const edge = (bin: number) => 10 ** (bin / perDecade);
+  return [...counts].map(([bin, count]) => ({ from: edge(bin), to: edge(bin + 1), count }));
+}
