@@ -1,14 +1,14 @@
 // The engine in JavaScript: an optimizer is an object that wraps a tc::optim::Optimizer, tagged so that no other object
 // passes for one.
-#include "optim/optimizer.h"
-
 #include <limits>
 #include <memory>
 
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/value.h"
+#include "optim/clip/info.h"
 #include "optim/gradients.h"
+#include "optim/optimizer.h"
 #include "optim/rule/info.h"
 
 namespace tc {
@@ -82,7 +82,7 @@ const double* doubles(napi_env env, napi_value value, const char* what, size_t a
   return static_cast<const double*>(data.data);
 }
 
-// optimRules(): what TypeScript must know of each rule, in the order of the table.
+// optimRules(): the length of a group's row, and what TypeScript must know of each rule in the order of the table.
 napi_value rules(napi_env env, Args&) {
   const auto& infos = optim::rule_infos();
   const napi_value out = array(env, infos.size());
@@ -94,33 +94,23 @@ napi_value rules(napi_env env, Args&) {
     set(env, rule, "storesStep", js(env, infos[i].stores_step));
     set(env, out, uint32_t(i), rule);
   }
-  return out;
+  const napi_value table = object(env);
+  set(env, table, "row", js(env, int64_t{optim::kRow}));
+  set(env, table, "rules", out);
+  return table;
 }
-
-template <size_t... I>
-napi_value describe_clippers(napi_env env, std::index_sequence<I...>) {
-  const napi_value out = array(env, sizeof...(I));
-  const auto describe = [&](uint32_t index, const char* name, const auto& options) {
-    const napi_value clipper = object(env);
-    set(env, clipper, "name", js(env, std::string_view(name)));
-    set(env, clipper, "options", names(env, options, std::size(options) - (options[0] == nullptr ? 1 : 0)));
-    set(env, out, index, clipper);
-  };
-  (describe(uint32_t(I), std::variant_alternative_t<I, optim::Clipper>::kName,
-            std::variant_alternative_t<I, optim::Clipper>::kOptions),
-   ...);
-  return out;
-}
-using Clippers = std::make_index_sequence<std::variant_size_v<optim::Clipper>>;
 
 // optimClippers(): likewise for the clippers.
-napi_value clippers(napi_env env, Args&) { return describe_clippers(env, Clippers{}); }
-
-template <size_t... I>
-optim::Clipper make_clipper(size_t index, const double* options, std::index_sequence<I...>) {
-  optim::Clipper clipper{std::in_place_index<0>, options};
-  ((I == index ? void(clipper.emplace<I>(options)) : void()), ...);
-  return clipper;
+napi_value clippers(napi_env env, Args&) {
+  const auto& infos = optim::clipper_infos();
+  const napi_value out = array(env, infos.size());
+  for (size_t i = 0; i < infos.size(); ++i) {
+    const napi_value clipper = object(env);
+    set(env, clipper, "name", js(env, std::string_view(infos[i].name)));
+    set(env, clipper, "options", names(env, infos[i].options.data(), infos[i].options.size()));
+    set(env, out, uint32_t(i), clipper);
+  }
+  return out;
 }
 
 // optimCreate(clipper, options, scope, policy, maxConsecutiveSkips, writeBack)
@@ -130,9 +120,9 @@ napi_value create(napi_env env, Args& args) {
     if (value < 0 || value >= count) throw Error("ERR_INTERNAL", std::string("no such ") + what);
     return value;
   };
-  const double* options = doubles(env, args[1], "options", 8);
+  const auto& info = optim::clipper_infos()[size_t(choice(0, "clipper", int64_t(optim::clipper_infos().size())))];
   optim::Settings settings;
-  settings.clipper = make_clipper(size_t(choice(0, "clipper", Clippers::size())), options, Clippers{});
+  settings.clipper = info.make(doubles(env, args[1], "options", info.options.size()));
   settings.scope = optim::Scope(choice(2, "scope", 3));
   settings.policy = optim::Policy(choice(3, "policy", 4));
   settings.max_consecutive_skips = choice(4, "maxConsecutiveSkips", std::numeric_limits<int64_t>::max());
@@ -218,8 +208,15 @@ napi_value load_counters(napi_env env, Args& args) {
   return undefined(env);
 }
 
-napi_value last_norm(napi_env env, Args& args) { return wrap(env, optimizer(env, args[0]).norm()); }
-napi_value last_coefficient(napi_env env, Args& args) { return wrap(env, optimizer(env, args[0]).coefficient()); }
+// optimStats(optimizer): [norm, coefficient, skipped]
+napi_value stats(napi_env env, Args& args) {
+  const Optimizer& opt = optimizer(env, args[0]);
+  const napi_value out = array(env, 3);
+  set(env, out, uint32_t{0}, wrap(env, opt.norm()));
+  set(env, out, 1, wrap(env, opt.coefficient()));
+  set(env, out, 2, wrap(env, opt.skipped()));
+  return out;
+}
 
 // The gradients of those tensors that have one.
 std::vector<at::Tensor> gradients(napi_env env, napi_value list) {
@@ -234,9 +231,8 @@ std::vector<at::Tensor> gradients(napi_env env, napi_value list) {
 // clipGradNorm(parameters, maxNorm, normType, errorIfNonfinite): the norm before, or null for a refusal.
 napi_value clip_grad_norm(napi_env env, Args& args) {
   const bool refuse = to_bool(env, args[3], "errorIfNonfinite");
-  const optim::TotalNorm total =
-      optim::clip_by_norm(gradients(env, args[0]), to_double(env, args[1], "maxNorm"),
-                          to_double(env, args[2], "normType"), refuse);
+  const optim::TotalNorm total = optim::clip_by_norm(gradients(env, args[0]), to_double(env, args[1], "maxNorm"),
+                                                     to_double(env, args[2], "normType"), refuse);
   return refuse && !total.finite ? null(env) : wrap(env, total.tensor());
 }
 
@@ -272,8 +268,7 @@ void register_optim(napi_env env, napi_value exports) {
   define(env, exports, "optimLoad", guarded<load>);
   define(env, exports, "optimCounters", guarded<counters>);
   define(env, exports, "optimLoadCounters", guarded<load_counters>);
-  define(env, exports, "optimNorm", guarded<last_norm>);
-  define(env, exports, "optimCoefficient", guarded<last_coefficient>);
+  define(env, exports, "optimStats", guarded<stats>);
   define(env, exports, "clipGradNorm", guarded<clip_grad_norm>);
   define(env, exports, "totalNorm", guarded<total_norm>);
   define(env, exports, "clipGradsWithNorm", guarded<clip_grads_with_norm>);

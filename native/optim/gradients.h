@@ -9,8 +9,8 @@ namespace tc::optim {
 
 struct TotalNorm {
   double value = 0;
-  bool finite = true;      // every element is
-  bool fp64 = false;       // some tensor is
+  bool finite = true;         // every element is
+  bool fp64 = false;          // some tensor is
   at::Tensor tensor() const;  // without dimensions, in fp32 or, where some tensor is, fp64
 };
 

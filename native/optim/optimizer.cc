@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/copy.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/zero.h>
 
 #include <limits>
@@ -35,7 +36,7 @@ void bump_version(const at::Tensor& tensor) {
 }  // namespace
 
 void Optimizer::add_group(const std::vector<at::Tensor>& parameters) {
-  std::unordered_set<const c10::TensorImpl*> known;
+  std::unordered_set<const c10::TensorImpl*> known, here;
   for (const Parameter& p : parameters_) known.insert(p.value.unsafeGetTensorImpl());
   std::vector<Parameter> added;
   added.reserve(parameters.size());
@@ -45,8 +46,11 @@ void Optimizer::add_group(const std::vector<at::Tensor>& parameters) {
     if (at::has_internal_overlap(value) == at::MemOverlap::Yes) {
       throw Error("ERR_ARGUMENT", "a parameter whose elements share memory cannot be optimized");
     }
-    if (!known.insert(value.unsafeGetTensorImpl()).second) {
-      throw Error("ERR_ARGUMENT", "some parameters appear more than once");
+    if (known.count(value.unsafeGetTensorImpl()) > 0) {
+      throw Error("ERR_ARGUMENT", "some parameters appear in more than one parameter group");
+    }
+    if (!here.insert(value.unsafeGetTensorImpl()).second) {
+      throw Error("ERR_ARGUMENT", "a parameter group contains duplicate parameters");
     }
     Parameter parameter;
     parameter.value = value;
@@ -72,9 +76,12 @@ void Optimizer::read(const double* rows) {
 
 int32_t Optimizer::unit_of(size_t index) const {
   switch (settings_.scope) {
-    case Scope::kGlobal: return 0;
-    case Scope::kGroup: return parameters_[index].group;
-    case Scope::kTensor: break;
+    case Scope::kGlobal:
+      return 0;
+    case Scope::kGroup:
+      return parameters_[index].group;
+    case Scope::kTensor:
+      break;
   }
   return int32_t(index);
 }
@@ -246,6 +253,8 @@ int64_t Optimizer::state_bytes() const {
   }
   return bytes;
 }
+
+at::Tensor Optimizer::skipped() const { return at::scalar_tensor(counters_.skipped, c10::kLong); }
 
 at::Tensor Optimizer::per_unit(const std::vector<double>& values) const {
   std::vector<int64_t> shape;

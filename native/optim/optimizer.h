@@ -66,6 +66,8 @@ class Optimizer {
   // the global scope. The norm is NaN where none was needed; the coefficient of a skipped step is 0.
   at::Tensor norm() const { return per_unit(norms_); }
   at::Tensor coefficient() const { return per_unit(plan_.coefficients); }
+  // How many steps were skipped, int64.
+  at::Tensor skipped() const;
 
  private:
   struct Parameter {
@@ -73,7 +75,7 @@ class Optimizer {
     int32_t group;
     ParameterState state;
     c10::ScalarType dtype;
-    std::vector<int64_t> layout;    // the strides of everything the kernels see
+    std::vector<int64_t> layout;       // the strides of everything the kernels see
     at::Tensor value_copy, grad_copy;  // stand-ins for what has another layout
   };
 

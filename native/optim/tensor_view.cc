@@ -12,14 +12,19 @@ namespace tc::optim {
 Dtype dtype_of(c10::ScalarType type) {
   switch (type) {
     case c10::kFloat:
-    case c10::kComplexFloat: return Dtype::kFloat;
+    case c10::kComplexFloat:
+      return Dtype::kFloat;
     case c10::kDouble:
-    case c10::kComplexDouble: return Dtype::kDouble;
-    case c10::kHalf: return Dtype::kHalf;
-    case c10::kBFloat16: return Dtype::kBFloat16;
+    case c10::kComplexDouble:
+      return Dtype::kDouble;
+    case c10::kHalf:
+      return Dtype::kHalf;
+    case c10::kBFloat16:
+      return Dtype::kBFloat16;
     default:
       throw Error("ERR_DTYPE", std::string("expected a tensor of float32, float64, float16, bfloat16, "
-                                           "complex64 or complex128, got ") + c10::toString(type));
+                                           "complex64 or complex128, got ") +
+                                   c10::toString(type));
   }
 }
 

@@ -1,13 +1,15 @@
 // No clipping: a coefficient of 1 and no limit.
 #pragma once
 
+#include <array>
+
 #include "optim/element.h"
 
 namespace tc::optim {
 
 struct NoClip {
   static constexpr const char* kName = "none";
-  static constexpr const char* kOptions[] = {nullptr};
+  static constexpr std::array<const char*, 0> kOptions = {};
 
   explicit NoClip(const double*) {}
 

@@ -1,13 +1,15 @@
 // Clipping by a p-norm (Pascanu, Mikolov & Bengio 2013), with torch.nn.utils.clip_grad_norm_'s coefficient.
 #pragma once
 
+#include <array>
+
 #include "optim/element.h"
 
 namespace tc::optim {
 
 struct NormClip {
   static constexpr const char* kName = "norm";
-  static constexpr const char* kOptions[] = {"maxNorm", "normType"};
+  static constexpr std::array<const char*, 2> kOptions = {"maxNorm", "normType"};
 
   double max_norm, norm_type;
 

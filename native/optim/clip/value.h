@@ -1,13 +1,15 @@
 // Clamping every gradient element to [-limit, limit], as torch.nn.utils.clip_grad_value_.
 #pragma once
 
+#include <array>
+
 #include "optim/element.h"
 
 namespace tc::optim {
 
 struct ValueClip {
   static constexpr const char* kName = "value";
-  static constexpr const char* kOptions[] = {"limit"};
+  static constexpr std::array<const char*, 1> kOptions = {"limit"};
 
   double bound;
 

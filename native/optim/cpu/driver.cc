@@ -57,8 +57,14 @@ void run(const Pass& pass, int64_t first, int64_t last, const Pick& pick) {
 }
 
 Pass pass_of(const Plan& plan) {
-  return {plan.items.data(), plan.chunks.data(), nullptr, plan.coefficients.data(), nullptr, 2,
-          std::numeric_limits<double>::infinity(), false};
+  return {plan.items.data(),
+          plan.chunks.data(),
+          nullptr,
+          plan.coefficients.data(),
+          nullptr,
+          2,
+          std::numeric_limits<double>::infinity(),
+          false};
 }
 
 // A balanced tree over the chunks: its shape depends on their number alone.
@@ -94,10 +100,14 @@ bool reduce(Plan& plan, double p, bool zero_nonfinite) {
     run(pass, first, last, [&](const Item& item) { return table[int(item.dtype)]; });
   });
   switch (order) {
-    case Order::kOne: return finish<Order::kOne>(plan, p);
-    case Order::kTwo: return finish<Order::kTwo>(plan, p);
-    case Order::kAny: return finish<Order::kAny>(plan, p);
-    case Order::kInf: return finish<Order::kInf>(plan, p);
+    case Order::kOne:
+      return finish<Order::kOne>(plan, p);
+    case Order::kTwo:
+      return finish<Order::kTwo>(plan, p);
+    case Order::kAny:
+      return finish<Order::kAny>(plan, p);
+    case Order::kInf:
+      return finish<Order::kInf>(plan, p);
   }
   return false;
 }

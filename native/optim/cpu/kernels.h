@@ -12,7 +12,7 @@ using Kernel = void (*)(const Pass&, int64_t first, int64_t last);
 struct Kernels {
   Kernel apply[Rules::kCount][kDtypes];  // clip the gradient on the way and update parameter and state
   Kernel clip[kDtypes];                  // clip the gradient where it lies
-  Kernel reduce[kOrders][kDtypes];             // by Order: the gradient's partial sums
+  Kernel reduce[kOrders][kDtypes];       // by Order: the gradient's partial sums
 };
 
 namespace portable {

@@ -101,18 +101,17 @@ void reduce(const Pass& pass, int64_t first, int64_t last) {
 
 template <template <class> class... Rule>
 constexpr Kernels table(RuleList<Rule...>) {
-  return {
-      {{apply<Rule<float>, float>, apply<Rule<double>, double>, apply<Rule<float>, Half>,
-        apply<Rule<float>, BFloat16>}...},
-      {clip<float>, clip<double>, clip<Half>, clip<BFloat16>},
-      {{reduce<Order::kOne, float>, reduce<Order::kOne, double>, reduce<Order::kOne, Half>,
-        reduce<Order::kOne, BFloat16>},
-       {reduce<Order::kTwo, float>, reduce<Order::kTwo, double>, reduce<Order::kTwo, Half>,
-        reduce<Order::kTwo, BFloat16>},
-       {reduce<Order::kAny, float>, reduce<Order::kAny, double>, reduce<Order::kAny, Half>,
-        reduce<Order::kAny, BFloat16>},
-       {reduce<Order::kInf, float>, reduce<Order::kInf, double>, reduce<Order::kInf, Half>,
-        reduce<Order::kInf, BFloat16>}}};
+  return {{{apply<Rule<float>, float>, apply<Rule<double>, double>, apply<Rule<float>, Half>,
+            apply<Rule<float>, BFloat16>}...},
+          {clip<float>, clip<double>, clip<Half>, clip<BFloat16>},
+          {{reduce<Order::kOne, float>, reduce<Order::kOne, double>, reduce<Order::kOne, Half>,
+            reduce<Order::kOne, BFloat16>},
+           {reduce<Order::kTwo, float>, reduce<Order::kTwo, double>, reduce<Order::kTwo, Half>,
+            reduce<Order::kTwo, BFloat16>},
+           {reduce<Order::kAny, float>, reduce<Order::kAny, double>, reduce<Order::kAny, Half>,
+            reduce<Order::kAny, BFloat16>},
+           {reduce<Order::kInf, float>, reduce<Order::kInf, double>, reduce<Order::kInf, Half>,
+            reduce<Order::kInf, BFloat16>}}};
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Adam (Kingma & Ba 2015), AdamW (Loshchilov & Hutter 2019) and their AMSGrad forms (Reddi et al. 2018), as in torch.optim.
+// Adam (Kingma & Ba 2015), AdamW (Loshchilov & Hutter 2019) and their AMSGrad forms (Reddi et al. 2018), as in
+// torch.optim.
 #pragma once
 
 #include "optim/element.h"

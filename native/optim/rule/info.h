@@ -18,7 +18,8 @@ struct RuleInfo {
 
 template <class Rule>
 RuleInfo describe() {
-  static_assert(sizeof(typename Rule::Hyper) == std::size(Rule::kHyper) * sizeof(double), "kHyper names Hyper's fields");
+  static_assert(sizeof(typename Rule::Hyper) == std::size(Rule::kHyper) * sizeof(double),
+                "kHyper names Hyper's fields");
   static_assert(std::size(Rule::kHyper) <= kMaxHyper);
   return {Rule::kName, {std::begin(Rule::kHyper), std::end(Rule::kHyper)}, Rule::kSlots, Rule::kStoresStep};
 }

@@ -1,0 +1,90 @@
+import { full } from '../creation/full.js';
+import { complex128, type Dtype, float64 } from '../dtype.js';
+import { invalidArgument } from '../errors.js';
+import { stack } from '../ops/generated/functions-s.js';
+import { vectorNorm } from '../ops/generated/linalg.js';
+import { isTensor, type Tensor } from '../tensor.js';
+import { positive } from './clipper.js';
+
+/**
+ * Scales a tensor down to an L2 norm of at most `clipNorm`, as TensorFlow's `clip_by_norm`; the norm is taken in float64.
+ *
+ * @param options.dim the dimensions over which each norm is taken, so that every slice is clipped by itself; default all.
+ * @returns a new tensor of the same shape and dtype; differentiable.
+ *
+ * @example
+ * clip.byNorm(torch.tensor([3, 4]), 1).tolist(); // [0.6, 0.8]
+ */
+export function byNorm(t: Tensor, clipNorm: number, { dim }: { dim?: number | readonly number[] } = {}): Tensor {
+  tensor('t', t);
+  positive('clipNorm', clipNorm);
+  return scaled(t, vectorNorm(t, { dim: dim ?? null, keepdim: dim !== undefined, dtype: wide(t) }), clipNorm);
+}
+
+/**
+ * Scales a list of tensors by one number, so that their common L2 norm is at most `clipNorm`, as TensorFlow's
+ * `clip_by_global_norm`. A norm that is not finite makes every element NaN.
+ *
+ * @param ts null stands for a missing gradient and comes back as null.
+ * @param options.useNorm a norm that is known already, as a tensor of one element.
+ * @returns the clipped tensors and the norm before clipping, float64 where it was computed here.
+ *
+ * @example
+ * const [clipped, before] = clip.byGlobalNorm(model.parameters().map((p) => p.grad), 1);
+ */
+export function byGlobalNorm<T extends Tensor | null>(
+  ts: readonly T[],
+  clipNorm: number,
+  { useNorm }: { useNorm?: Tensor } = {},
+): [T[], Tensor] {
+  if (!Array.isArray(ts)) throw invalidArgument('ts', 'an array of Tensors', ts);
+  ts.forEach((t, i) => {
+    if (t !== null) tensor(`ts[${i}]`, t);
+  });
+  positive('clipNorm', clipNorm);
+  if (useNorm !== undefined) tensor('useNorm', useNorm);
+  const norm = useNorm ?? globalNorm(ts.filter((t) => t !== null));
+  // NaN where the norm is not finite, else 0.
+  const spoiled = norm.sub(norm);
+  return [ts.map((t) => (t === null ? t : scaled(t, norm, clipNorm, spoiled)) as T), norm];
+}
+
+/**
+ * Limits every element to [min, max], as TensorFlow's `clip_by_value` and `torch.clamp`.
+ *
+ * @param min a number, or a tensor that broadcasts with `t`.
+ * @param max of the kind of `min`.
+ */
+export function byValue(t: Tensor, min: number | Tensor, max: number | Tensor): Tensor {
+  tensor('t', t);
+  if (isTensor(min) && isTensor(max)) return t.clamp(min, max);
+  if (typeof min === 'number' && typeof max === 'number') return t.clamp(min, max);
+  throw invalidArgument('min and max', 'two numbers or two Tensors', [min, max]);
+}
+
+/**
+ * Scales a tensor down to an average norm, the L2 norm divided by the number of elements, of at most `clipNorm`, as TensorFlow's
+ * `clip_by_average_norm`.
+ */
+export function byAverageNorm(t: Tensor, clipNorm: number): Tensor {
+  tensor('t', t);
+  positive('clipNorm', clipNorm);
+  return scaled(t, vectorNorm(t, { dtype: wide(t) }).div(Math.max(t.numel(), 1)), clipNorm);
+}
+
+const wide = (t: Tensor): Dtype => (t.dtype.isComplex ? complex128 : float64);
+
+function globalNorm(ts: readonly Tensor[]): Tensor {
+  if (ts.length === 0) return full([], 0, { dtype: float64 });
+  return vectorNorm(stack(ts.map((t) => vectorNorm(t, { dtype: wide(t) }))));
+}
+
+// 1 / max(norm / level, 1) is exactly 1 below the level.
+function scaled(t: Tensor, norm: Tensor, level: number, spoiled?: Tensor): Tensor {
+  const scale = norm.div(level).clamp({ min: 1 }).reciprocal();
+  return t.mul((spoiled === undefined ? scale : scale.add(spoiled)).to({ dtype: t.dtype }));
+}
+
+function tensor(name: string, t: unknown): asserts t is Tensor {
+  if (!isTensor(t)) throw invalidArgument(name, 'a Tensor', t);
+}

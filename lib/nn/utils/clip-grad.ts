@@ -1,0 +1,115 @@
+import { native } from '../../binding.js';
+import '../../clip/native.js';
+import { positive } from '../../clip/clipper.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import { type Handle, isTensor, type Tensor, wrap } from '../../tensor.js';
+import { bool } from '../check.js';
+
+/** One tensor or several: what the functions of this module take. */
+export type TensorOrTensors = Tensor | Iterable<Tensor>;
+
+/** Options of {@link clipGradNorm_} and {@link getTotalNorm}. */
+export interface NormOptions {
+  /** The p of the norm: a number > 0, or Infinity for the largest magnitude; default 2. */
+  normType?: number;
+  /** Throw when the norm is not finite, and change nothing; default false. */
+  errorIfNonfinite?: boolean;
+}
+
+/**
+ * Clips the gradients of `parameters` in place, so that their norm taken together is at most `maxNorm`: each is multiplied by
+ * min(1, maxNorm / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_`.
+ *
+ * To step right after, prefer an optimizer's `clip: clip.norm(maxNorm)`, which reads and writes the gradients less often.
+ *
+ * @param parameters those without a gradient are passed over.
+ * @returns the norm before clipping, without dimensions: float32, or float64 where some gradient is; 0 without gradients.
+ * @throws {TorchClipError} `ERR_NONFINITE` with `errorIfNonfinite`.
+ *
+ * @example
+ * loss.backward();
+ * const norm = nn.utils.clipGradNorm_(model.parameters(), 1.0);
+ * optimizer.step();
+ */
+export function clipGradNorm_(
+  parameters: TensorOrTensors,
+  maxNorm: number,
+  { normType = 2, errorIfNonfinite = false }: NormOptions = {},
+): Tensor {
+  const handles = list('parameters', parameters);
+  nonNegative('maxNorm', maxNorm);
+  positive('normType', normType);
+  bool('errorIfNonfinite', errorIfNonfinite);
+  return result(native.clipGradNorm(handles, maxNorm, normType, errorIfNonfinite), normType);
+}
+
+/**
+ * The norm of all elements of `tensors` together, as `torch.nn.utils.get_total_norm`.
+ *
+ * @returns a tensor without dimensions: float32, or float64 where some tensor is; 0 for no tensors.
+ * @throws {TorchClipError} `ERR_NONFINITE` with `errorIfNonfinite`.
+ *
+ * @example
+ * nn.utils.getTotalNorm([torch.tensor([3]), torch.tensor([4])]).item(); // 5
+ */
+export function getTotalNorm(
+  tensors: TensorOrTensors,
+  { normType = 2, errorIfNonfinite = false }: NormOptions = {},
+): Tensor {
+  const handles = list('tensors', tensors);
+  positive('normType', normType);
+  bool('errorIfNonfinite', errorIfNonfinite);
+  return result(native.totalNorm(handles, normType, errorIfNonfinite), normType);
+}
+
+/**
+ * Clips the gradients of `parameters` in place as if their norm were `totalNorm`, as
+ * `torch.nn.utils.clip_grads_with_norm_`.
+ *
+ * @param totalNorm a tensor of one element, such as {@link getTotalNorm} returns.
+ */
+export function clipGradsWithNorm_(parameters: TensorOrTensors, maxNorm: number, totalNorm: Tensor): void {
+  const handles = list('parameters', parameters);
+  nonNegative('maxNorm', maxNorm);
+  if (!isTensor(totalNorm) || totalNorm.numel() !== 1) {
+    throw invalidArgument('totalNorm', 'a Tensor of one element', totalNorm);
+  }
+  native.clipGradsWithNorm(handles, maxNorm, totalNorm.handle);
+}
+
+/**
+ * Clamps every element of the gradients of `parameters` to [-clipValue, clipValue] in place, as
+ * `torch.nn.utils.clip_grad_value_`.
+ *
+ * @example
+ * nn.utils.clipGradValue_(model.parameters(), 0.5);
+ */
+export function clipGradValue_(parameters: TensorOrTensors, clipValue: number): void {
+  const handles = list('parameters', parameters);
+  nonNegative('clipValue', clipValue);
+  native.clipGradValue(handles, clipValue);
+}
+
+function list(name: string, tensors: TensorOrTensors): Handle[] {
+  if (isTensor(tensors)) return [tensors.handle];
+  if (typeof tensors !== 'object' || tensors === null || !(Symbol.iterator in tensors)) {
+    throw invalidArgument(name, 'a Tensor or an iterable of Tensors', tensors);
+  }
+  return Array.from(tensors, (t: unknown, i) => {
+    if (!isTensor(t)) throw invalidArgument(`${name}[${i}]`, 'a Tensor', t);
+    return t.handle;
+  });
+}
+
+function nonNegative(name: string, value: unknown): void {
+  if (typeof value !== 'number' || !(value >= 0)) throw invalidArgument(name, 'a number >= 0', value);
+}
+
+function result(norm: Handle | null, normType: number): Tensor {
+  if (norm !== null) return wrap(norm);
+  throw new TorchClipError(
+    'ERR_NONFINITE',
+    `The total norm of order ${normType} for gradients from \`parameters\` is non-finite, so it cannot be clipped; ` +
+      'to scale the gradients by the non-finite norm anyway, set errorIfNonfinite to false',
+  );
+}

@@ -1,0 +1,35 @@
+import { noGrad } from '../../autograd.js';
+import { invalidArgument } from '../../errors.js';
+import { cat } from '../../ops/generated/functions-c.js';
+import { isTensor, type Tensor } from '../../tensor.js';
+
+/**
+ * All elements of the parameters in one row, as `torch.nn.utils.parameters_to_vector`; differentiable.
+ *
+ * @example
+ * const theta = nn.utils.parametersToVector(model.parameters());
+ */
+export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
+  return cat(Array.from(parameters, (p) => p.reshape([-1])));
+}
+
+/**
+ * Copies the elements of `vector` into the parameters, in order, as `torch.nn.utils.vector_to_parameters`.
+ *
+ * @param vector one dimension, as many elements as the parameters have.
+ */
+export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
+  if (!isTensor(vector)) throw invalidArgument('vector', 'a Tensor', vector);
+  const targets = [...parameters];
+  const total = targets.reduce((sum, p) => sum + p.numel(), 0);
+  if (vector.dim() !== 1 || vector.numel() !== total) {
+    throw invalidArgument('vector', `of shape [${total}]`, vector.shape, 'ERR_SHAPE');
+  }
+  noGrad(() => {
+    let start = 0;
+    for (const p of targets) {
+      p.copy_(vector.narrow(0, start, p.numel()).reshape(p.shape));
+      start += p.numel();
+    }
+  });
+}

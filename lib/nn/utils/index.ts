@@ -1,0 +1,9 @@
+export {
+  clipGradNorm_,
+  clipGradsWithNorm_,
+  clipGradValue_,
+  getTotalNorm,
+  type NormOptions,
+  type TensorOrTensors,
+} from './clip-grad.js';
+export { parametersToVector, vectorToParameters } from './convert-parameters.js';

@@ -1,0 +1,101 @@
+import { describe, TorchClipError } from '../errors.js';
+
+/** One option of a parameter group: its default and what it accepts. */
+export interface Option {
+  default: unknown;
+  /** Nothing for a good value, else the sentence of the error. */
+  check(name: string, value: unknown): string | undefined;
+}
+
+/** An optimizer as data: what its groups hold and which rule of the engine they ask for. */
+export interface Definition<G> {
+  /** The class's name. */
+  name: string;
+  options: { [K in keyof Required<G>]: Option };
+  /** The engine's rule for a group; all rules of one optimizer number their state in the same order. */
+  rule(group: Required<G>): string;
+  /** What no option can say alone: the sentence of the error. */
+  check?(group: Required<G>): string | undefined;
+}
+
+// PyTorch's message, with what it leaves out: the name and what was expected.
+function refusal(label: string, name: string, expected: string, value: unknown): string {
+  return `Invalid ${label}: ${describe(value)} ("${name}" must be ${expected})`;
+}
+
+/** A number >= 0. `label` is what PyTorch's message calls it. */
+export function nonNegative(fallback: number, label: string): Option {
+  return {
+    default: fallback,
+    check: (name, value) =>
+      typeof value === 'number' && value >= 0 ? undefined : refusal(label, name, 'a number >= 0', value),
+  };
+}
+
+/** Any finite number. */
+export function finite(fallback: number, label: string): Option {
+  return {
+    default: fallback,
+    check: (name, value) => (Number.isFinite(value) ? undefined : refusal(label, name, 'a finite number', value)),
+  };
+}
+
+/** true or false. */
+export function flag(fallback: boolean): Option {
+  return {
+    default: fallback,
+    check: (name, value) =>
+      typeof value === 'boolean' ? undefined : `"${name}" must be true or false, got ${describe(value)}`,
+  };
+}
+
+/** A value that makes this optimizer what it is. */
+export function fixed(constant: boolean): Option {
+  return {
+    default: constant,
+    check: (name, value) =>
+      value === constant ? undefined : `"${name}" must be ${constant} in this optimizer, got ${describe(value)}`,
+  };
+}
+
+/** Two decay rates in [0, 1). */
+export function betas(fallback: readonly [number, number]): Option {
+  return {
+    default: fallback,
+    check(name, value) {
+      if (!Array.isArray(value) || value.length !== 2) {
+        return `"${name}" must be an array of 2 numbers, got ${describe(value)}`;
+      }
+      const i = value.findIndex((beta) => !(typeof beta === 'number' && beta >= 0 && beta < 1));
+      return i < 0 ? undefined : refusal(`beta parameter at index ${i}`, name, '2 numbers in [0, 1)', value[i]);
+    },
+  };
+}
+
+/**
+ * Completes a group's options from `given` and `defaults` and checks them.
+ *
+ * @throws {TorchClipError} `ERR_ARGUMENT` for an unknown name or a value that is not accepted.
+ */
+export function complete<G>(
+  definition: Definition<G>,
+  given: Readonly<Record<string, unknown>>,
+  defaults: Readonly<Record<string, unknown>>,
+): Required<G> {
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(definition.options, name)) continue;
+    const known = Object.keys(definition.options).join(', ');
+    throw new TorchClipError('ERR_ARGUMENT', `${definition.name} has no option "${name}"; it has ${known}`);
+  }
+  const group: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries<Option>(definition.options)) {
+    const value = given[name] ?? defaults[name] ?? option.default;
+    const problem = option.check(name, value);
+    if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', problem);
+    // A copy, so that groups do not share an array.
+    group[name] = Array.isArray(value) ? [...value] : value;
+  }
+  const problem = definition.check?.(group as Required<G>);
+  if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', problem);
+  return group as Required<G>;
+}

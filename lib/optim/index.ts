@@ -1,0 +1,12 @@
+export { Adam, type AdamGroup, AdamW, type AdamWGroup } from './adam.js';
+export {
+  type ClipStats,
+  type CommonOptions,
+  type GroupInput,
+  type NonFinite,
+  Optimizer,
+  type Parameters,
+  type ParamGroup,
+} from './optimizer.js';
+export { SGD, type SGDGroup } from './sgd.js';
+export type { OptimizerStateDict } from './state-dict.js';

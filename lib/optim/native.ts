@@ -1,0 +1,75 @@
+import { native } from '../binding.js';
+import type { Handle } from '../tensor.js';
+
+declare const brand: unique symbol;
+/** @internal The engine's side of an optimizer. */
+export type NativeOptimizer = { readonly [brand]: 'optimizer' };
+
+/** @internal A parameter's step count, then its state tensors in the order of the rule's slots; null where there is none. */
+export type ParameterState = [step: number, ...slots: (Handle | null)[]];
+
+interface NativeRule {
+  name: string;
+  /** The hyperparameters it reads, in its order: the name of an option, with `.i` for an element of one that is an array. */
+  hyper: string[];
+  /** Its state tensors, by PyTorch's names. */
+  slots: string[];
+  /** Whether PyTorch keeps the step count in the state dict. */
+  storesStep: boolean;
+}
+
+declare module '../binding.js' {
+  interface Native {
+    optimRules(): { row: number; rules: NativeRule[] };
+    optimCreate(
+      clipper: number,
+      options: Float64Array,
+      scope: number,
+      policy: number,
+      maxConsecutiveSkips: number,
+      writeBack: boolean,
+    ): NativeOptimizer;
+    optimAddGroup(optimizer: NativeOptimizer, params: Handle[]): void;
+    optimStep(optimizer: NativeOptimizer, rows: Float64Array): number;
+    optimZeroGrad(optimizer: NativeOptimizer, setToNone: boolean): void;
+    optimState(optimizer: NativeOptimizer): ParameterState[];
+    optimLoad(optimizer: NativeOptimizer, states: ParameterState[]): void;
+    optimStats(optimizer: NativeOptimizer): [norm: Handle, coefficient: Handle, skipped: Handle];
+    optimCounters(optimizer: NativeOptimizer): [skipped: number, consecutive: number];
+    optimLoadCounters(optimizer: NativeOptimizer, skipped: number, consecutive: number): void;
+  }
+}
+
+type Group = Readonly<Record<string, unknown>>;
+
+/** One of the engine's rules, ready to read a group's options. */
+export interface Rule {
+  index: number;
+  slots: string[];
+  storesStep: boolean;
+  readers: { option: string; read(group: Group): unknown }[];
+}
+
+function reader(path: string): Rule['readers'][number] {
+  const [option, index] = path.split('.') as [string, string?];
+  const read =
+    index === undefined ? (group: Group) => group[option] : (group: Group) => (group[option] as unknown[])[+index];
+  return { option, read };
+}
+
+const table = native.optimRules();
+
+/** How many numbers describe a group to the engine: the rule, maximize, then what the rule reads. */
+export const rowLength = table.row;
+
+const rules = new Map<string, Rule>(
+  table.rules.map(({ name, hyper, slots, storesStep }, index) => [
+    name,
+    { index, slots, storesStep, readers: hyper.map(reader) },
+  ]),
+);
+
+/** The rule of that name. */
+export function ruleOf(name: string): Rule {
+  return rules.get(name)!;
+}

@@ -1,0 +1,261 @@
+import { enableGrad } from '../autograd.js';
+import { native } from '../binding.js';
+import { Clipper, scopes } from '../clip/clipper.js';
+import { clippers } from '../clip/native.js';
+import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { isTensor, type Tensor, wrap } from '../tensor.js';
+import { complete, type Definition } from './definition.js';
+import { type NativeOptimizer, rowLength, ruleOf } from './native.js';
+import { type OptimizerStateDict, parseState, type Restored, saveState } from './state-dict.js';
+
+/** What a step does with gradients that hold NaN or inf. */
+export type NonFinite = 'propagate' | 'skip' | 'zero' | 'error';
+
+// In the order of the engine's enumeration.
+const policies: readonly NonFinite[] = ['propagate', 'skip', 'zero', 'error'];
+
+/** Options of every optimizer beside those of its groups. */
+export interface CommonOptions {
+  /** How gradients are clipped on their way into the step; default not at all. */
+  clip?: Clipper | null;
+  /**
+   * What to do when some gradient is NaN or inf:
+   * `'skip'`: leave parameters and all state as they are and count the step as skipped; the default with `clip`.
+   * `'propagate'`: compute as PyTorch does; the default without `clip`.
+   * `'zero'`: treat those elements as 0.
+   * `'error'`: throw `ERR_NONFINITE` and change nothing.
+   */
+  nonFinite?: NonFinite;
+  /** `step` throws `ERR_NONFINITE` when it has skipped more often than this in a row; default 100. */
+  maxConsecutiveSkips?: number;
+  /** Store the clipped gradients in `grad`, for code that reads them after the step; default false. */
+  writeBack?: boolean;
+}
+
+/** A group of parameters with options of its own, as the constructor takes it. */
+export type GroupInput<G> = G & { params: Tensor | Iterable<Tensor> };
+/** What an optimizer optimizes: tensors, or groups of them. */
+export type Parameters<G> = Iterable<Tensor> | Iterable<GroupInput<G>>;
+/** A group as `paramGroups` holds it: assign to its options between steps. */
+export type ParamGroup<G> = { -readonly [K in keyof G]-?: G[K] } & {
+  readonly params: readonly Tensor[];
+  initialLr?: number;
+};
+
+/** What the last step's clipping saw, on the device; nothing is read back until asked. */
+export interface ClipStats {
+  /**
+   * Norms before clipping, float64: without dimensions for the global scope, else one a group or tensor. NaN where the step
+   * needed no norm.
+   */
+  norm: Tensor;
+  /** What the gradients were multiplied by, float64, of the same shape; 0 for a skipped step. */
+  coefficient: Tensor;
+  /** How many steps were skipped so far, int64. */
+  skipped: Tensor;
+}
+
+type Loose = Readonly<Record<string, unknown>>;
+const outcomes = ['stepped', 'skipped', 'tooManySkips', 'nonFinite'] as const;
+
+/**
+ * The base of all optimizers: it holds the parameter groups and takes one step of the engine at a time.
+ *
+ * Parameters are leaves of dtype float32, float64, float16, bfloat16, complex64 or complex128. State is kept in float32, or in
+ * float64 for parameters of double precision. Parameters without a gradient are passed over.
+ */
+export abstract class Optimizer<G extends object> {
+  /** The groups; their options can be assigned between steps. */
+  readonly paramGroups: ParamGroup<G>[] = [];
+  /** The clipping rule, or null. */
+  readonly clip: Clipper | null;
+  readonly #definition: Definition<G>;
+  readonly #defaults: Loose;
+  readonly #native: NativeOptimizer;
+  readonly #maxConsecutiveSkips: number;
+  #rows = new Float64Array(0);
+
+  /** @internal */
+  protected constructor(definition: Definition<G>, params: Parameters<G>, options: G & CommonOptions) {
+    if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
+    const {
+      clip = null,
+      nonFinite,
+      maxConsecutiveSkips = 100,
+      writeBack = false,
+      ...defaults
+    } = options as CommonOptions;
+    if (clip !== null && !(clip instanceof Clipper))
+      throw invalidArgument('clip', 'a Clipper, such as clip.norm(1)', clip);
+    const policy = nonFinite ?? (clip === null ? 'propagate' : 'skip');
+    if (!policies.includes(policy)) throw invalidArgument('nonFinite', `one of ${policies.join(', ')}`, nonFinite);
+    if (!Number.isSafeInteger(maxConsecutiveSkips) || maxConsecutiveSkips < 0) {
+      throw invalidArgument('maxConsecutiveSkips', 'an integer >= 0', maxConsecutiveSkips);
+    }
+    if (typeof writeBack !== 'boolean') throw invalidArgument('writeBack', 'true or false', writeBack);
+    this.clip = clip;
+    this.#definition = definition;
+    this.#defaults = complete(definition, defaults as Loose, {}) as Loose;
+    this.#maxConsecutiveSkips = maxConsecutiveSkips;
+    const index = clippers.findIndex(({ name }) => name === (clip?.name ?? 'none'));
+    const numbers = Float64Array.from(clippers[index]!.options, (name) => clip!.options[name]!);
+    const scope = scopes.indexOf(clip?.scope ?? 'global');
+    this.#native = native.optimCreate(index, numbers, scope, policies.indexOf(policy), maxConsecutiveSkips, writeBack);
+
+    const groups = groupsOf<G>(params);
+    if (groups.length === 0) throw new TorchClipError('ERR_ARGUMENT', 'optimizer got an empty parameter list');
+    for (const group of groups) this.addParamGroup(group);
+  }
+
+  /**
+   * Adds a group, such as the layers that fine-tuning has unfrozen.
+   *
+   * @param group `params`, and the options that differ from the constructor's.
+   */
+  addParamGroup(group: GroupInput<G>): void {
+    if (typeof group !== 'object' || group === null) throw invalidArgument('paramGroup', 'an object', group);
+    const { params, ...own } = group;
+    const list = Object.freeze(isTensor(params) ? [params] : [...iterable('params', params)]);
+    for (const param of list) checkParameter(param);
+    const options = complete(this.#definition, own as Loose, this.#defaults);
+    native.optimAddGroup(
+      this.#native,
+      list.map((param) => param.handle),
+    );
+    this.paramGroups.push(Object.defineProperty(options, 'params', { value: list, enumerable: true }) as ParamGroup<G>);
+    this.#rows = new Float64Array(this.paramGroups.length * rowLength);
+  }
+
+  /**
+   * Clips the gradients and updates the parameters, in one call of the engine.
+   *
+   * @param closure computes the loss again; it runs before the update, with gradients recorded.
+   * @returns what the closure returned.
+   * @throws {TorchClipError} `ERR_NONFINITE` as `nonFinite` and `maxConsecutiveSkips` say. When a step throws, parameters and
+   * state are as they were.
+   *
+   * @example
+   * optimizer.zeroGrad();
+   * loss.backward();
+   * optimizer.step();
+   */
+  step(): undefined;
+  step<T>(closure: () => T): T;
+  step<T>(closure?: () => T): T | undefined {
+    if (closure !== undefined && typeof closure !== 'function') throw invalidArgument('closure', 'a function', closure);
+    const loss = closure && enableGrad(closure);
+    this.#fillRows();
+    const outcome = outcomes[native.optimStep(this.#native, this.#rows)];
+    if (outcome === 'tooManySkips') {
+      throw new TorchClipError(
+        'ERR_NONFINITE',
+        `more than maxConsecutiveSkips = ${this.#maxConsecutiveSkips} steps in a row had gradients with NaN or inf and were skipped`,
+      );
+    }
+    if (outcome === 'nonFinite') {
+      throw new TorchClipError(
+        'ERR_NONFINITE',
+        'gradients hold NaN or inf, and nonFinite is "error": nothing was changed',
+      );
+    }
+    return loss;
+  }
+
+  /**
+   * Clears the gradients of all parameters.
+   *
+   * @param options.setToNone drop them, which frees their memory, instead of filling them with 0; default true.
+   */
+  zeroGrad({ setToNone = true }: { setToNone?: boolean } = {}): void {
+    if (typeof setToNone !== 'boolean') throw invalidArgument('setToNone', 'true or false', setToNone);
+    native.optimZeroGrad(this.#native, setToNone);
+  }
+
+  /** What the last step's clipping saw: tensors of their own, which later steps leave alone. */
+  get clipStats(): ClipStats {
+    const [norm, coefficient, skipped] = native.optimStats(this.#native);
+    return { norm: wrap(norm), coefficient: wrap(coefficient), skipped: wrap(skipped) };
+  }
+
+  /**
+   * Copies of all state and options, in the layout and under the names of PyTorch's optimizer of the same name, which can load
+   * it; `clip` holds what PyTorch has no place for.
+   */
+  stateDict(): OptimizerStateDict {
+    return saveState({
+      groups: this.paramGroups as readonly Loose[] as never,
+      rules: this.#rules(),
+      states: native.optimState(this.#native),
+      clip: this.clip,
+      counters: native.optimCounters(this.#native),
+    });
+  }
+
+  /**
+   * Takes over the options and state of a {@link stateDict} of this optimizer, or of PyTorch's of the same name: the next
+   * steps are those that its owner would have taken, bit for bit.
+   *
+   * @throws {TorchClipError} `ERR_STATE` when it was saved for other groups, shapes or another clipper (delete its `clip` to load
+   * it under another one); nothing changes then.
+   */
+  loadStateDict(stateDict: OptimizerStateDict): void {
+    const restored: Restored<G> = parseState(stateDict, this.#definition, this.paramGroups, this.clip);
+    native.optimLoad(this.#native, restored.states);
+    if (restored.counters !== undefined) native.optimLoadCounters(this.#native, ...restored.counters);
+    restored.groups.forEach((options, i) => Object.assign(this.paramGroups[i]!, options));
+  }
+
+  #rules() {
+    return this.paramGroups.map((group) => ruleOf(this.#definition.rule(group as unknown as Required<G>)));
+  }
+
+  #fillRows(): void {
+    this.#rules().forEach((rule, i) => {
+      const group = this.paramGroups[i] as unknown as Loose;
+      let at = i * rowLength;
+      this.#rows[at++] = rule.index;
+      this.#rows[at++] = Number(group.maximize);
+      for (const { option, read } of rule.readers) {
+        const value = read(group);
+        if (typeof value !== 'number' && typeof value !== 'boolean') {
+          throw invalidArgument(`paramGroups[${i}].${option}`, 'a number', value);
+        }
+        this.#rows[at++] = Number(value);
+      }
+    });
+  }
+}
+
+function iterable<T>(name: string, value: Iterable<T>): Iterable<T> {
+  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value) || isTensor(value)) {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      `${name} argument given to the optimizer should be an iterable of Tensors or groups, but got ${describe(value)}`,
+    );
+  }
+  return value;
+}
+
+function groupsOf<G extends object>(params: Parameters<G>): GroupInput<G>[] {
+  const list = [...iterable<Tensor | GroupInput<G>>('params', params)];
+  const isGroup = (entry: unknown): entry is GroupInput<G> =>
+    typeof entry === 'object' && entry !== null && !isTensor(entry) && Object.hasOwn(entry, 'params');
+  if (list.some(isGroup)) {
+    list.forEach((entry, i) => {
+      if (!isGroup(entry)) throw invalidArgument(`params[${i}]`, 'a parameter group, as others are', entry);
+    });
+    return list as GroupInput<G>[];
+  }
+  return list.length === 0 ? [] : [{ params: list as Tensor[] } as GroupInput<G>];
+}
+
+function checkParameter(param: unknown): asserts param is Tensor {
+  if (!isTensor(param)) {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      `optimizer can only optimize Tensors, but one of the params is ${describe(param)}`,
+    );
+  }
+  if (!param.isLeaf && !param.retainsGrad())
+    throw new TorchClipError('ERR_ARGUMENT', "can't optimize a non-leaf Tensor");
+}
