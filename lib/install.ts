@@ -1,6 +1,9 @@
-// Gives the class Tensor its generated methods; a module of its own, as ops need the class and the class must not need ops.
-import { methodNames } from './ops/generated/methods.js';
+// Gives the class Tensor the methods that need ops; a module of its own, as ops need the class and it must not need them.
+import './indexing.js';
 import { defineMethods } from './ops/define.js';
+import { methodNames } from './ops/generated/methods.js';
+import './ops/to.js';
+import './print.js';
 import { Tensor } from './tensor.js';
 
 defineMethods(Tensor.prototype, methodNames);

@@ -17,14 +17,13 @@ export { Device, type DeviceLike } from './device.js';
 export * from './dtype.js';
 export { type ErrorCode, TorchClipError } from './errors.js';
 export { Generator } from './generator.js';
+export type { Index, Slice } from './indexing.js';
+export * as io from './io/index.js';
 export * from './layout.js';
 export * as nn from './nn/index.js';
-export * as fft from './ops/generated/fft.js';
-export * from './ops/generated/functions.js';
-export * as linalg from './ops/generated/linalg.js';
-export type { Complex, Scalar } from './ops/types.js';
-export * as special from './ops/generated/special.js';
+export * from './ops/index.js';
 export * as optim from './optim/index.js';
+export { getPrintOptions, type PrintOptions, setPrintOptions } from './print.js';
 export * from './random.js';
 export {
   collectGarbage,
@@ -40,9 +39,9 @@ export {
 export { keep, scope } from './scope.js';
 export {
   type BackwardOptions,
+  type ElementArray,
   type HookHandle,
   isTensor,
   type Nested,
   Tensor,
-  type ElementArray,
 } from './tensor.js';

@@ -3,7 +3,7 @@ import { define } from '../ops/define.js';
 import type { Scalar } from '../ops/types.js';
 import { getDefaultDtype } from '../runtime.js';
 import type { Tensor } from '../tensor.js';
-import { type TensorOptions } from './typed-array.js';
+import type { TensorOptions } from './typed-array.js';
 
 interface FullOptions extends TensorOptions {
   layout?: Layout | null;

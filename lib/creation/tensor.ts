@@ -1,13 +1,13 @@
 import { native } from '../binding.js';
-import * as dtypes from '../dtype.js';
 import type { Dtype } from '../dtype.js';
+import * as dtypes from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { isComplexNumber } from '../ops/convert.js';
 import type { Complex } from '../ops/types.js';
 import { getDefaultDtype } from '../runtime.js';
 import { isTensor, type Tensor, wrap } from '../tensor.js';
-import { checkGrad, checkOptions, fromTypedArray, isTypedArray, place } from './typed-array.js';
 import type { TensorOptions, TypedArray } from './typed-array.js';
+import { checkGrad, checkOptions, fromTypedArray, isTypedArray, place } from './typed-array.js';
 
 type Leaf = number | bigint | boolean | Complex;
 
@@ -26,7 +26,10 @@ function shapeOf(data: unknown): number[] {
   let at = data;
   while (isRow(at)) {
     if (shape.length === maxDims) {
-      throw new TorchClipError('ERR_SHAPE', `"data" must be nested at most ${maxDims} deep, got a deeper or cyclic array`);
+      throw new TorchClipError(
+        'ERR_SHAPE',
+        `"data" must be nested at most ${maxDims} deep, got a deeper or cyclic array`,
+      );
     }
     shape.push(at.length);
     at = at[0];
@@ -130,7 +133,9 @@ export function tensor(data: TensorData, options: TensorOptions & { shape?: read
     throw new TorchClipError('ERR_ARGUMENT', '"shape" must be absent unless the data is a typed array');
   }
   if (isTensor(data)) {
-    const copy = data.detach().to({ dtype: options.dtype ?? data.dtype, device: options.device ?? data.device, copy: true });
+    const copy = data
+      .detach()
+      .to({ dtype: options.dtype ?? data.dtype, device: options.device ?? data.device, copy: true });
     checkGrad(options, copy.dtype);
     if (options.requiresGrad) copy.requiresGrad = true;
     return copy;

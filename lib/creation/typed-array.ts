@@ -63,7 +63,8 @@ export const dtypeOfArray = (data: TypedArray): Dtype => dtypeByClass[className(
 
 export function checkOptions(options: TensorOptions): void {
   const { dtype, device, requiresGrad } = options;
-  if (dtype != null && !(dtype instanceof Dtype)) throw invalidArgument('dtype', 'a dtype such as torch.float32', dtype);
+  if (dtype != null && !(dtype instanceof Dtype))
+    throw invalidArgument('dtype', 'a dtype such as torch.float32', dtype);
   if (device != null && parseDevice(device) === undefined) {
     throw invalidArgument('device', "a device such as 'cpu' or 'cuda:0'", device, 'ERR_DEVICE');
   }

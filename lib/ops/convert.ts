@@ -2,8 +2,8 @@
 // its argument cannot be: another overload may take it.
 import { parseDevice } from '../device.js';
 import { Dtype, dtypeOf } from '../dtype.js';
-import { Layout, MemoryFormat } from '../layout.js';
 import { Generator } from '../generator.js';
+import { Layout, MemoryFormat } from '../layout.js';
 import { type Handle, isTensor, wrap } from '../tensor.js';
 import type { Arg, Return } from './types.js';
 

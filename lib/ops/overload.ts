@@ -59,7 +59,7 @@ export class Overload {
     this.positional = this.params.filter((p) => !p.keywordOnly);
     this.factory = isFactory(this.schema);
     const last = this.positional.at(-1);
-    this.spreads = last !== undefined && last.list && last.size === undefined && /int$/i.test(last.base);
+    this.spreads = last?.list === true && last.size === undefined && /int$/i.test(last.base);
     this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
     this.required = this.params.filter((p) => !p.hasDefault).map((p) => p.slot);
     this.results = this.schema.returns.map(resultConverter);

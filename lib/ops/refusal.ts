@@ -51,7 +51,9 @@ export function refusal(
   const name = camelCase(op);
   const error = (sentence: string) => new TorchClipError('ERR_ARGUMENT', sentence);
   if (overloads.length === 0) {
-    return error(`"out" of ${name}() must be ${options?.out === undefined ? 'given' : 'absent'}: there is no such form`);
+    return error(
+      `"out" of ${name}() must be ${options?.out === undefined ? 'given' : 'absent'}: there is no such form`,
+    );
   }
   const misfits = overloads.map((overload) => misfitOf(overload, given, options));
   const furthest = Math.max(...misfits.map((m) => m.fitted));

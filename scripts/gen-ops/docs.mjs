@@ -9,7 +9,9 @@ function where(entry) {
   if (entry.method) forms.push(`t.${entry.js}`);
   const hand = entry.handWritten ?? {};
   const sources = [...new Set(Object.values(hand))];
-  return [forms.length > 0 ? codes(forms) : '', ...sources.map((s) => (s.startsWith('lib/') ? `by hand in ${s}` : s))].filter(Boolean).join('; ');
+  return [forms.length > 0 ? codes(forms) : '', ...sources.map((s) => (s.startsWith('lib/') ? `by hand in ${s}` : s))]
+    .filter(Boolean)
+    .join('; ');
 }
 
 const overloadName = (op) => op.overload || 'default';
@@ -68,4 +70,3 @@ ${c.internal} more overloads have names that begin with an underscore: those are
 ${rows.join('\n')}
 `;
 }
-

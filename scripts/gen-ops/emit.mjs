@@ -27,7 +27,9 @@ function imports(code, extra = []) {
 function comment(lines, depth) {
   const pad = ' '.repeat(depth);
   const safe = lines.map((l) => l.replaceAll('*/', '*\\/'));
-  return safe.length === 1 ? `${pad}/** ${safe[0]} */` : [`${pad}/**`, ...safe.map((l) => `${pad} * ${l}`), `${pad} */`].join('\n');
+  return safe.length === 1
+    ? `${pad}/** ${safe[0]} */`
+    : [`${pad}/**`, ...safe.map((l) => `${pad} * ${l}`), `${pad} */`].join('\n');
 }
 
 const manual = 'https://pytorch.org/docs/stable';
@@ -94,7 +96,10 @@ export function emit(model, documented) {
   const functions = model.names.filter((e) => e.function);
   const methods = model.names.filter((e) => e.method);
   for (const namespace of ['linalg', 'fft', 'special']) {
-    files[`${namespace}.ts`] = functionsFile(functions.filter((e) => e.namespace === namespace), documented);
+    files[`${namespace}.ts`] = functionsFile(
+      functions.filter((e) => e.namespace === namespace),
+      documented,
+    );
   }
   const flat = functions.filter((e) => e.namespace === 'torch');
   const functionFiles = [];

@@ -11,7 +11,8 @@ export function readHeaders(include, names) {
   for (const name of names) {
     const header = join(include, 'ATen/ops', `${name}.h`);
     if (!existsSync(header)) continue;
-    if (new RegExp(`^inline .*?[ >]${name}(_symint|_out)?\\(`, 'm').test(readFileSync(header, 'utf8'))) functions.add(name);
+    if (new RegExp(`^inline .*?[ >]${name}(_symint|_out)?\\(`, 'm').test(readFileSync(header, 'utf8')))
+      functions.add(name);
   }
   return { methods, functions };
 }

@@ -125,7 +125,8 @@ export function buildModel(schemas, headers) {
     const isMethod = headers.methods.has(entry.name);
     const some = entry.exposed.length > 0;
     entry.method = some && isMethod && entry.handWritten?.method === undefined;
-    entry.function = some && entry.handWritten?.function === undefined && (headers.functions.has(entry.name) || !isMethod);
+    entry.function =
+      some && entry.handWritten?.function === undefined && (headers.functions.has(entry.name) || !isMethod);
   }
   return { names, internal };
 }

@@ -42,11 +42,12 @@ function returnOf(op, method) {
   return `[${op.returns.map((r) => (labelled ? `${camel(r.name)}: ` : '') + one(r)).join(', ')}]`;
 }
 
-const paramName = (a) => {
-  const name = camel(a.name === 'self' ? 'input' : a.name);
+const paramName = (a, op) => {
+  const isInput = a.name === 'self' && !op.args.some((other) => other.name === 'input');
+  const name = camel(isInput ? 'input' : a.name);
   return reserved.has(name) ? `${name}_` : name;
 };
-const param = (a, optional) => ({ name: paramName(a), type: typeOf(a), optional });
+const param = (a, optional, op) => ({ name: paramName(a, op), type: typeOf(a), optional });
 const option = (a, optional) => ({ name: camel(a.name), type: typeOf(a), optional });
 
 const factoryKeys = ['dtype', 'layout', 'device', 'pin_memory'];
@@ -89,20 +90,26 @@ function signaturesOf(op, { method, outOp, keywordOnly }) {
   if (outOp) tail.push(outOption(outOp, outOp !== op));
   const named = optional.map((a) => option(a, true));
   const ret = returnOf(op, method);
-  const positional = required.map((a) => param(a, false));
+  const positional = required.map((a) => param(a, false, op));
   const make = (params, options, rest) => ({ params, options, ret, rest, texts: [op.text] });
   const result = [make(positional, [...named, ...tail])];
   const leading = optional.filter((a) => !keywordOnly.has(a.name));
   if (leading.length > 0 && leading.length === optional.length) {
-    result.push(make([...positional, ...leading.map((a, i) => param(a, i > 0))], tail));
+    result.push(
+      make([...positional, ...leading.map((a, i) => param(a, i > 0 && tail.every((o) => o.optional), op))], tail),
+    );
   }
   const last = required.at(-1);
   if (last?.name === 'dim' && (method || required.length > 1)) {
     result.push(make(positional.slice(0, -1), [option(last, false), ...named, ...tail]));
   }
   const sizes = last && /^(int|SymInt)\[\]$/.test(last.type) && last.n === undefined && optional.length === 0;
-  if (sizes && tail.every((o) => o.optional) && required.length === 1 + (op.args[0].name === 'self' && !method ? 1 : 0)) {
-    result.push(make(positional.slice(0, -1), [], paramName(last)));
+  if (
+    sizes &&
+    tail.every((o) => o.optional) &&
+    required.length === 1 + (op.args[0].name === 'self' && !method ? 1 : 0)
+  ) {
+    result.push(make(positional.slice(0, -1), [], paramName(last, op)));
   }
   return result;
 }
@@ -135,7 +142,9 @@ function merge(signatures) {
 
 /** The call signatures of a name, as a method or as a function. */
 export function callSignatures(entry, method) {
-  const overloads = entry.exposed.filter((op) => !method || op.args.some((a) => a.name === 'self' && a.type === 'Tensor'));
+  const overloads = entry.exposed.filter(
+    (op) => !method || op.args.some((a) => a.name === 'self' && a.type === 'Tensor'),
+  );
   const keywordOnly = new Set(overloads.flatMap((op) => op.args.filter((a) => a.kwargOnly).map((a) => a.name)));
   const { pairs, rest } = pairOuts(overloads);
   const signatures = [];

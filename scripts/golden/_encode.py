@@ -10,7 +10,7 @@ import torch
 
 def tensor(t: torch.Tensor) -> dict:
     """One tensor; a dtype without a NumPy counterpart is widened to float32."""
-    t = t.detach().contiguous()
+    t = t.detach().clone(memory_format=torch.contiguous_format)  # fresh strides, also where a size is 0 or 1
     name = str(t.dtype).removeprefix('torch.')
     raw = t.view(torch.uint8) if t.dim() else t.reshape(1).view(torch.uint8)
     return {'dtype': name, 'shape': list(t.shape), 'data': base64.b64encode(raw.numpy().tobytes()).decode()}

@@ -636,7 +636,7 @@ export const normal: {
     },
   ): Tensor;
   (input: Tensor, options: { mean?: number; std?: number; generator?: Generator | null; out: Tensor }): Tensor;
-  (input: Tensor, mean: number, std?: number, options: { generator?: Generator | null; out: Tensor }): Tensor;
+  (input: Tensor, mean: number, std: number, options: { generator?: Generator | null; out: Tensor }): Tensor;
 } = define('normal');
 
 /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
