@@ -40,7 +40,9 @@ const ours: Side = {
 };
 
 const theirs = python(fileURLToPath(new URL('ops.py', import.meta.url)));
-console.log(`torch ${torch.version.libtorch}, ${torch.getNumThreads()} threads; ratio = PyTorch / torch-clip, above 1 we are faster`);
+console.log(
+  `torch ${torch.version.libtorch}, ${torch.getNumThreads()} threads; ratio = PyTorch / torch-clip, above 1 we are faster`,
+);
 for (const [name, { title }] of Object.entries(cases)) {
   const r = await compare(name, ours, theirs);
   const [low, high] = r.interval;

@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'ERR_DISPOSED'
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_STATE'
+  | 'ERR_FILE'
   | 'ERR_NONFINITE'
   | 'ERR_AUTOGRAD'
   | 'ERR_ASYNC_SCOPE'

@@ -1,5 +1,5 @@
-import type { Tensor } from './tensor.js';
 import { refuseAsync, refusePromise } from './sync.js';
+import type { Tensor } from './tensor.js';
 
 /** The tensors made since the innermost scope began; undefined outside scopes. */
 let current: Tensor[] | undefined;

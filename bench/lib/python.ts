@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { delimiter, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { findLibtorch, series } from '../../scripts/lib/libtorch.mjs';
 import torch from '../../lib/index.js';
+import { findLibtorch, series } from '../../scripts/lib/libtorch.mjs';
 import type { Side } from './paired.js';
 
 /** Starts `script` with the PyTorch that owns the libtorch at work, and as many threads. */

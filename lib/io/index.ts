@@ -1,0 +1,1 @@
+export { loadSafetensors, type SaveOptions, saveSafetensors } from './safetensors.js';
