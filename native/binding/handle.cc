@@ -84,8 +84,8 @@ void Memory::report(napi_env env, int64_t delta) noexcept {
   unreported_ += delta;
   if (unreported_ < kReportStep && unreported_ > -kReportStep) return;
   int64_t total;
-  napi_adjust_external_memory(env, unreported_, &total);
-  unreported_ = 0;
+  // Cleared first: the call may collect garbage, whose finalizers come back here and must not report it again.
+  napi_adjust_external_memory(env, std::exchange(unreported_, 0), &total);
 }
 
 void Memory::add(napi_env env, Slot& slot) {
