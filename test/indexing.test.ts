@@ -12,7 +12,13 @@ interface Golden {
 
 const expected = golden<Golden>('indexing');
 
-const source = (shape: number[]) => torch.arange(shape.reduce((a, b) => a * b, 1), { dtype: torch.float32 }).reshape(shape);
+const source = (shape: number[]) =>
+  torch
+    .arange(
+      shape.reduce((a, b) => a * b, 1),
+      { dtype: torch.float32 },
+    )
+    .reshape(shape);
 
 function toIndex(index: GoldenIndex): Index {
   if (typeof index !== 'object' || index === null || !('tensor' in index)) return index as Index;
@@ -45,15 +51,24 @@ describe('indexing', () => {
     const t = source([3, 4]);
     expect(t.index([[2, 0]]).tolist()).to.deep.equal(t.index([torch.tensor([2n, 0n])]).tolist());
     expect(t.at([true, false, true], 1).tolist()).to.deep.equal([1, 9]);
-    expect(t.at([[0], [1]], [[1, 2]]).tolist()).to.deep.equal([[1, 2], [5, 6]]);
+    expect(t.at([[0], [1]], [[1, 2]]).tolist()).to.deep.equal([
+      [1, 2],
+      [5, 6],
+    ]);
     expect(t.at([]).shape).to.deep.equal([0, 4]);
   });
 
   it('indexes a dimension after a mask of several dimensions', () => {
     const t = source([2, 2, 3]);
-    const mask = torch.tensor([[true, false], [false, true]]);
+    const mask = torch.tensor([
+      [true, false],
+      [false, true],
+    ]);
     expect(t.index([mask, 0]).tolist()).to.deep.equal([0, 9]);
-    expect(t.index([mask, { start: 1 }]).tolist()).to.deep.equal([[1, 2], [10, 11]]);
+    expect(t.index([mask, { start: 1 }]).tolist()).to.deep.equal([
+      [1, 2],
+      [10, 11],
+    ]);
   });
 
   it('gives views for numbers and slices, and copies for tensors', () => {
@@ -61,7 +76,11 @@ describe('indexing', () => {
     t.at(1).fill_(0);
     t.index([{ start: 2 }, { step: 2 }]).fill_(-1);
     t.index([torch.tensor([0n])]).fill_(100);
-    expect(t.tolist()).to.deep.equal([[0, 1, 2, 3], [0, 0, 0, 0], [-1, 9, -1, 11]]);
+    expect(t.tolist()).to.deep.equal([
+      [0, 1, 2, 3],
+      [0, 0, 0, 0],
+      [-1, 9, -1, 11],
+    ]);
     const all = t.index([]);
     expect(all).to.not.equal(t);
     expect(all.dataPtr()).to.equal(t.dataPtr());
@@ -69,7 +88,11 @@ describe('indexing', () => {
 
   it('slices by dimension, start, end and step', () => {
     const t = source([3, 4]);
-    expect(t.slice(1, 1, 3).tolist()).to.deep.equal([[1, 2], [5, 6], [9, 10]]);
+    expect(t.slice(1, 1, 3).tolist()).to.deep.equal([
+      [1, 2],
+      [5, 6],
+      [9, 10],
+    ]);
     expect(t.slice(0, null, null, 2).tolist()).to.deep.equal(t.index([{ step: 2 }]).tolist());
     expect(t.slice(1, -1).tolist()).to.deep.equal([[3], [7], [11]]);
     expect(t.slice({ dim: 1, end: 1 }).tolist()).to.deep.equal([[0], [4], [8]]);
@@ -77,8 +100,15 @@ describe('indexing', () => {
 
   it('passes gradients', () => {
     const x = source([3, 4]).requiresGrad_();
-    x.at(1).sum().add(x.index([torch.tensor([0n, 0n]), 2]).sum()).backward();
-    expect(x.grad!.tolist()).to.deep.equal([[0, 0, 2, 0], [1, 1, 1, 1], [0, 0, 0, 0]]);
+    x.at(1)
+      .sum()
+      .add(x.index([torch.tensor([0n, 0n]), 2]).sum())
+      .backward();
+    expect(x.grad!.tolist()).to.deep.equal([
+      [0, 0, 2, 0],
+      [1, 1, 1, 1],
+      [0, 0, 0, 0],
+    ]);
   });
 
   it('refuses what is no index, and writes nothing then', () => {
@@ -112,11 +142,17 @@ describe('indexing', () => {
   it('slices as arrays do', () => {
     const end = fc.option(fc.integer({ min: -8, max: 8 }), { nil: null });
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 6 }), end, end, fc.integer({ min: 1, max: 3 }), (size, start, stop, step) => {
-        const t: Tensor = torch.arange(size);
-        const want = Array.from({ length: size }, (_, i) => i).slice(start ?? 0, stop ?? size);
-        expect(t.index([{ start, stop, step }]).tolist()).to.deep.equal(want.filter((_, i) => i % step === 0));
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 6 }),
+        end,
+        end,
+        fc.integer({ min: 1, max: 3 }),
+        (size, start, stop, step) => {
+          const t: Tensor = torch.arange(size);
+          const want = Array.from({ length: size }, (_, i) => i).slice(start ?? 0, stop ?? size);
+          expect(t.index([{ start, stop, step }]).tolist()).to.deep.equal(want.filter((_, i) => i % step === 0));
+        },
+      ),
     );
   });
 });

@@ -39,8 +39,20 @@ describe('printing', () => {
   });
 
   it('prints sparse tensors by their indices and values', () => {
-    const coo = torch.sparseCooTensor(torch.tensor([[0n, 1n], [2n, 0n]]), torch.tensor([3, 4]), [2, 3]);
-    const csr = torch.tensor([[0, 1], [2, 0]]).toSparseCsr();
+    const coo = torch.sparseCooTensor(
+      torch.tensor([
+        [0n, 1n],
+        [2n, 0n],
+      ]),
+      torch.tensor([3, 4]),
+      [2, 3],
+    );
+    const csr = torch
+      .tensor([
+        [0, 1],
+        [2, 0],
+      ])
+      .toSparseCsr();
     const none = torch.sparseCooTensor(torch.zeros([2, 0], { dtype: torch.int64 }), torch.zeros([0]), [2, 3]);
     const made: Record<string, Tensor> = { coo, csr, empty: none };
     for (const { expression, text } of expected.sparse) expect(String(made[expression]), expression).to.equal(text);
@@ -82,9 +94,22 @@ describe('printing', () => {
   });
 
   it('refuses options that make no sense, and keeps the old ones', () => {
-    for (const bad of [{ precision: -1 }, { linewidth: 0 }, { edgeitems: 1.5 }, { sciMode: 1 }, { width: 3 }, { profile: 'x' }]) {
+    for (const bad of [
+      { precision: -1 },
+      { linewidth: 0 },
+      { edgeitems: 1.5 },
+      { sciMode: 1 },
+      { width: 3 },
+      { profile: 'x' },
+    ]) {
       expect(refusalOf(() => torch.setPrintOptions(bad as never)).code, JSON.stringify(bad)).to.equal('ERR_ARGUMENT');
     }
-    expect(torch.getPrintOptions()).to.deep.equal({ precision: 4, threshold: 1000, edgeitems: 3, linewidth: 80, sciMode: null });
+    expect(torch.getPrintOptions()).to.deep.equal({
+      precision: 4,
+      threshold: 1000,
+      edgeitems: 3,
+      linewidth: 80,
+      sciMode: null,
+    });
   });
 });

@@ -9,7 +9,7 @@ export function readHeaders(include, names) {
   for (const m of body.matchAll(/^inline .*? Tensor::(?:__dispatch_)?(\w+?)(?:_symint)?\(/gm)) methods.add(m[1]);
   const functions = new Set();
   for (const name of names) {
-    const header = join(include, 'ATen/ops', `${name}.h`);
+    const header = join(include, 'ATen/ops', `${name.replace(/_$/, '')}.h`);
     if (!existsSync(header)) continue;
     if (new RegExp(`^inline .*?[ >]${name}(_symint|_out)?\\(`, 'm').test(readFileSync(header, 'utf8')))
       functions.add(name);

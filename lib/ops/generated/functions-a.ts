@@ -15,6 +15,11 @@ export const abs: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('abs');
 
+/** `aten::abs_(Tensor(a!) self) -> Tensor(a!)` */
+export const abs_: {
+  (input: Tensor): Tensor;
+} = define('abs_');
+
 /**
  * `aten::absolute(Tensor self) -> Tensor`
  * `aten::absolute.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -33,6 +38,11 @@ export const acos: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('acos');
 
+/** `aten::acos_(Tensor(a!) self) -> Tensor(a!)` */
+export const acos_: {
+  (input: Tensor): Tensor;
+} = define('acos_');
+
 /**
  * `aten::acosh(Tensor self) -> Tensor`
  * `aten::acosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -41,6 +51,11 @@ export const acos: {
 export const acosh: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('acosh');
+
+/** `aten::acosh_(Tensor(a!) self) -> Tensor(a!)` */
+export const acosh_: {
+  (input: Tensor): Tensor;
+} = define('acosh_');
 
 /**
  * `aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor`
@@ -188,6 +203,11 @@ export const addmm: {
 export const addmv: {
   (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('addmv');
+
+/** `aten::addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
+export const addmv_: {
+  (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+} = define('addmv_');
 
 /**
  * `aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
@@ -399,6 +419,11 @@ export const arccos: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arccos');
 
+/** `aten::arccos_(Tensor(a!) self) -> Tensor(a!)` */
+export const arccos_: {
+  (input: Tensor): Tensor;
+} = define('arccos_');
+
 /**
  * `aten::arccosh(Tensor self) -> Tensor`
  * `aten::arccosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -407,6 +432,11 @@ export const arccos: {
 export const arccosh: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arccosh');
+
+/** `aten::arccosh_(Tensor(a!) self) -> Tensor(a!)` */
+export const arccosh_: {
+  (input: Tensor): Tensor;
+} = define('arccosh_');
 
 /**
  * `aten::arcsin(Tensor self) -> Tensor`
@@ -417,6 +447,11 @@ export const arcsin: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arcsin');
 
+/** `aten::arcsin_(Tensor(a!) self) -> Tensor(a!)` */
+export const arcsin_: {
+  (input: Tensor): Tensor;
+} = define('arcsin_');
+
 /**
  * `aten::arcsinh(Tensor self) -> Tensor`
  * `aten::arcsinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -425,6 +460,11 @@ export const arcsin: {
 export const arcsinh: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arcsinh');
+
+/** `aten::arcsinh_(Tensor(a!) self) -> Tensor(a!)` */
+export const arcsinh_: {
+  (input: Tensor): Tensor;
+} = define('arcsinh_');
 
 /**
  * `aten::arctan(Tensor self) -> Tensor`
@@ -444,6 +484,11 @@ export const arctan2: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arctan2');
 
+/** `aten::arctan_(Tensor(a!) self) -> Tensor(a!)` */
+export const arctan_: {
+  (input: Tensor): Tensor;
+} = define('arctan_');
+
 /**
  * `aten::arctanh(Tensor self) -> Tensor`
  * `aten::arctanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -452,6 +497,11 @@ export const arctan2: {
 export const arctanh: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arctanh');
+
+/** `aten::arctanh_(Tensor(a!) self) -> Tensor(a!)` */
+export const arctanh_: {
+  (input: Tensor): Tensor;
+} = define('arctanh_');
 
 /**
  * `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
@@ -506,6 +556,17 @@ export const asStrided: {
   (input: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
 } = define('as_strided');
 
+/** `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)` */
+export const asStrided_: {
+  (
+    input: Tensor,
+    size: readonly number[],
+    stride: readonly number[],
+    options?: { storageOffset?: number | null },
+  ): Tensor;
+  (input: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
+} = define('as_strided_');
+
 /**
  * `aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
  * `aten::as_strided_copy.out(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)`
@@ -557,6 +618,11 @@ export const asin: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('asin');
 
+/** `aten::asin_(Tensor(a!) self) -> Tensor(a!)` */
+export const asin_: {
+  (input: Tensor): Tensor;
+} = define('asin_');
+
 /**
  * `aten::asinh(Tensor self) -> Tensor`
  * `aten::asinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -565,6 +631,11 @@ export const asin: {
 export const asinh: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('asinh');
+
+/** `aten::asinh_(Tensor(a!) self) -> Tensor(a!)` */
+export const asinh_: {
+  (input: Tensor): Tensor;
+} = define('asinh_');
 
 /**
  * `aten::atan(Tensor self) -> Tensor`
@@ -584,6 +655,11 @@ export const atan2: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('atan2');
 
+/** `aten::atan_(Tensor(a!) self) -> Tensor(a!)` */
+export const atan_: {
+  (input: Tensor): Tensor;
+} = define('atan_');
+
 /**
  * `aten::atanh(Tensor self) -> Tensor`
  * `aten::atanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -592,6 +668,11 @@ export const atan2: {
 export const atanh: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('atanh');
+
+/** `aten::atanh_(Tensor(a!) self) -> Tensor(a!)` */
+export const atanh_: {
+  (input: Tensor): Tensor;
+} = define('atanh_');
 
 /**
  * `aten::atleast_1d(Tensor self) -> Tensor`

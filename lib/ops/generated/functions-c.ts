@@ -67,6 +67,11 @@ export const ceil: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('ceil');
 
+/** `aten::ceil_(Tensor(a!) self) -> Tensor(a!)` */
+export const ceil_: {
+  (input: Tensor): Tensor;
+} = define('ceil_');
+
 /**
  * `aten::celu(Tensor self, Scalar alpha=1.) -> Tensor`
  * `aten::celu.out(Tensor self, Scalar alpha=1., *, Tensor(a!) out) -> Tensor(a!)`
@@ -159,6 +164,17 @@ export const clamp: {
 } = define('clamp');
 
 /**
+ * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+ * `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+ */
+export const clamp_: {
+  (input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  (input: Tensor, min: Tensor | null, max?: Tensor | null): Tensor;
+  (input: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  (input: Tensor, min: Scalar | null, max?: Scalar | null): Tensor;
+} = define('clamp_');
+
+/**
  * `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor`
  * `aten::clamp_max(Tensor self, Scalar max) -> Tensor`
  * `aten::clamp_max.Tensor_out(Tensor self, Tensor max, *, Tensor(a!) out) -> Tensor(a!)`
@@ -169,6 +185,14 @@ export const clampMax: {
 } = define('clamp_max');
 
 /**
+ * `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)`
+ * `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)`
+ */
+export const clampMax_: {
+  (input: Tensor, max: Tensor | Scalar): Tensor;
+} = define('clamp_max_');
+
+/**
  * `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor`
  * `aten::clamp_min(Tensor self, Scalar min) -> Tensor`
  * `aten::clamp_min.Tensor_out(Tensor self, Tensor min, *, Tensor(a!) out) -> Tensor(a!)`
@@ -177,6 +201,25 @@ export const clampMax: {
 export const clampMin: {
   (input: Tensor, min: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('clamp_min');
+
+/**
+ * `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)`
+ * `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)`
+ */
+export const clampMin_: {
+  (input: Tensor, min: Tensor | Scalar): Tensor;
+} = define('clamp_min_');
+
+/**
+ * `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+ * `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+ */
+export const clip_: {
+  (input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  (input: Tensor, min: Tensor | null, max?: Tensor | null): Tensor;
+  (input: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  (input: Tensor, min: Scalar | null, max?: Scalar | null): Tensor;
+} = define('clip_');
 
 /**
  * `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
@@ -266,6 +309,11 @@ export const concatenate: {
 export const conjPhysical: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('conj_physical');
+
+/** `aten::conj_physical_(Tensor(a!) self) -> Tensor(a!)` */
+export const conjPhysical_: {
+  (input: Tensor): Tensor;
+} = define('conj_physical_');
 
 /**
  * `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor`
@@ -603,6 +651,11 @@ export const cos: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('cos');
 
+/** `aten::cos_(Tensor(a!) self) -> Tensor(a!)` */
+export const cos_: {
+  (input: Tensor): Tensor;
+} = define('cos_');
+
 /**
  * `aten::cosh(Tensor self) -> Tensor`
  * `aten::cosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -611,6 +664,11 @@ export const cos: {
 export const cosh: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('cosh');
+
+/** `aten::cosh_(Tensor(a!) self) -> Tensor(a!)` */
+export const cosh_: {
+  (input: Tensor): Tensor;
+} = define('cosh_');
 
 /**
  * `aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor`

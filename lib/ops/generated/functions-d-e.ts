@@ -16,6 +16,11 @@ export const deg2rad: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('deg2rad');
 
+/** `aten::deg2rad_(Tensor(a!) self) -> Tensor(a!)` */
+export const deg2rad_: {
+  (input: Tensor): Tensor;
+} = define('deg2rad_');
+
 /**
  * `aten::dequantize.self(Tensor self) -> Tensor`
  * `aten::dequantize.tensors(Tensor[] tensors) -> Tensor[]`
@@ -40,6 +45,11 @@ export const det: {
 export const detach: {
   (input: Tensor): Tensor;
 } = define('detach');
+
+/** `aten::detach_(Tensor(a!) self) -> Tensor(a!)` */
+export const detach_: {
+  (input: Tensor): Tensor;
+} = define('detach_');
 
 /**
  * `aten::detach_copy(Tensor self) -> Tensor`
@@ -512,6 +522,11 @@ export const erf: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('erf');
 
+/** `aten::erf_(Tensor(a!) self) -> Tensor(a!)` */
+export const erf_: {
+  (input: Tensor): Tensor;
+} = define('erf_');
+
 /**
  * `aten::erfc(Tensor self) -> Tensor`
  * `aten::erfc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -520,6 +535,11 @@ export const erf: {
 export const erfc: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('erfc');
+
+/** `aten::erfc_(Tensor(a!) self) -> Tensor(a!)` */
+export const erfc_: {
+  (input: Tensor): Tensor;
+} = define('erfc_');
 
 /**
  * `aten::erfinv(Tensor self) -> Tensor`
@@ -548,6 +568,16 @@ export const exp2: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('exp2');
 
+/** `aten::exp2_(Tensor(a!) self) -> Tensor(a!)` */
+export const exp2_: {
+  (input: Tensor): Tensor;
+} = define('exp2_');
+
+/** `aten::exp_(Tensor(a!) self) -> Tensor(a!)` */
+export const exp_: {
+  (input: Tensor): Tensor;
+} = define('exp_');
+
 /**
  * `aten::expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor`
  * `aten::expand_copy.out(Tensor self, SymInt[] size, *, bool implicit=False, Tensor(a!) out) -> Tensor(a!)`
@@ -565,6 +595,11 @@ export const expandCopy: {
 export const expm1: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('expm1');
+
+/** `aten::expm1_(Tensor(a!) self) -> Tensor(a!)` */
+export const expm1_: {
+  (input: Tensor): Tensor;
+} = define('expm1_');
 
 /**
  * `aten::exponential(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor`

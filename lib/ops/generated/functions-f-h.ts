@@ -100,6 +100,14 @@ export const fill: {
 } = define('fill');
 
 /**
+ * `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)`
+ * `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)`
+ */
+export const fill_: {
+  (input: Tensor, value: Tensor | Scalar): Tensor;
+} = define('fill_');
+
+/**
  * `aten::fix(Tensor self) -> Tensor`
  * `aten::fix.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.fix.html
@@ -107,6 +115,11 @@ export const fill: {
 export const fix: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('fix');
+
+/** `aten::fix_(Tensor(a!) self) -> Tensor(a!)` */
+export const fix_: {
+  (input: Tensor): Tensor;
+} = define('fix_');
 
 /**
  * `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)`
@@ -171,6 +184,11 @@ export const floor: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('floor');
 
+/** `aten::floor_(Tensor(a!) self) -> Tensor(a!)` */
+export const floor_: {
+  (input: Tensor): Tensor;
+} = define('floor_');
+
 /**
  * `aten::floor_divide(Tensor self, Tensor other) -> Tensor`
  * `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor`
@@ -219,6 +237,11 @@ export const fmod: {
 export const frac: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('frac');
+
+/** `aten::frac_(Tensor(a!) self) -> Tensor(a!)` */
+export const frac_: {
+  (input: Tensor): Tensor;
+} = define('frac_');
 
 /**
  * `aten::fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)`
@@ -375,6 +398,11 @@ export const gatherBackward: {
 export const gcd: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('gcd');
+
+/** `aten::gcd_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+export const gcd_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = define('gcd_');
 
 /**
  * `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor`

@@ -15,6 +15,11 @@ export const i0: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('i0');
 
+/** `aten::i0_(Tensor(a!) self) -> Tensor(a!)` */
+export const i0_: {
+  (input: Tensor): Tensor;
+} = define('i0_');
+
 /**
  * `aten::igamma(Tensor self, Tensor other) -> Tensor`
  * `aten::igamma.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`

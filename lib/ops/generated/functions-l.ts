@@ -45,6 +45,11 @@ export const lcm: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('lcm');
 
+/** `aten::lcm_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+export const lcm_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = define('lcm_');
+
 /**
  * `aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::ldexp.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
@@ -53,6 +58,11 @@ export const lcm: {
 export const ldexp: {
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('ldexp');
+
+/** `aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+export const ldexp_: {
+  (input: Tensor, other: Tensor): Tensor;
+} = define('ldexp_');
 
 /**
  * `aten::le.Tensor(Tensor self, Tensor other) -> Tensor`
@@ -216,6 +226,11 @@ export const log10: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('log10');
 
+/** `aten::log10_(Tensor(a!) self) -> Tensor(a!)` */
+export const log10_: {
+  (input: Tensor): Tensor;
+} = define('log10_');
+
 /**
  * `aten::log1p(Tensor self) -> Tensor`
  * `aten::log1p.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -225,6 +240,11 @@ export const log1p: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('log1p');
 
+/** `aten::log1p_(Tensor(a!) self) -> Tensor(a!)` */
+export const log1p_: {
+  (input: Tensor): Tensor;
+} = define('log1p_');
+
 /**
  * `aten::log2(Tensor self) -> Tensor`
  * `aten::log2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -233,6 +253,16 @@ export const log1p: {
 export const log2: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('log2');
+
+/** `aten::log2_(Tensor(a!) self) -> Tensor(a!)` */
+export const log2_: {
+  (input: Tensor): Tensor;
+} = define('log2_');
+
+/** `aten::log_(Tensor(a!) self) -> Tensor(a!)` */
+export const log_: {
+  (input: Tensor): Tensor;
+} = define('log_');
 
 /**
  * `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor`
@@ -359,6 +389,12 @@ export const logit: {
   (input: Tensor, options?: { eps?: number | null; out?: Tensor }): Tensor;
   (input: Tensor, eps: number | null, options?: { out?: Tensor }): Tensor;
 } = define('logit');
+
+/** `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)` */
+export const logit_: {
+  (input: Tensor, options?: { eps?: number | null }): Tensor;
+  (input: Tensor, eps: number | null): Tensor;
+} = define('logit_');
 
 /**
  * `aten::logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Tensor`

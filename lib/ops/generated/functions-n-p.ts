@@ -26,6 +26,12 @@ export const nanToNum: {
   ): Tensor;
 } = define('nan_to_num');
 
+/** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
+export const nanToNum_: {
+  (input: Tensor, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
+  (input: Tensor, nan: number | null, posinf?: number | null, neginf?: number | null): Tensor;
+} = define('nan_to_num_');
+
 /**
  * `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
  * `aten::nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
@@ -296,6 +302,11 @@ export const neg: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('neg');
 
+/** `aten::neg_(Tensor(a!) self) -> Tensor(a!)` */
+export const neg_: {
+  (input: Tensor): Tensor;
+} = define('neg_');
+
 /**
  * `aten::negative(Tensor self) -> Tensor`
  * `aten::negative.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -304,6 +315,11 @@ export const neg: {
 export const negative: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('negative');
+
+/** `aten::negative_(Tensor(a!) self) -> Tensor(a!)` */
+export const negative_: {
+  (input: Tensor): Tensor;
+} = define('negative_');
 
 /** `aten::nested_to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor` */
 export const nestedToPaddedTensor: {

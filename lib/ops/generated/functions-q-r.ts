@@ -359,6 +359,11 @@ export const rad2deg: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('rad2deg');
 
+/** `aten::rad2deg_(Tensor(a!) self) -> Tensor(a!)` */
+export const rad2deg_: {
+  (input: Tensor): Tensor;
+} = define('rad2deg_');
+
 /**
  * `aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
@@ -757,6 +762,11 @@ export const reciprocal: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('reciprocal');
 
+/** `aten::reciprocal_(Tensor(a!) self) -> Tensor(a!)` */
+export const reciprocal_: {
+  (input: Tensor): Tensor;
+} = define('reciprocal_');
+
 /**
  * `aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor`
  * `aten::reflection_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)`
@@ -826,6 +836,14 @@ export const relu6: {
 export const relu6_: {
   (input: Tensor): Tensor;
 } = define('relu6_');
+
+/**
+ * `aten::relu_(Tensor(a!) self) -> Tensor(a!)`
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu_.html
+ */
+export const relu_: {
+  (input: Tensor): Tensor;
+} = define('relu_');
 
 /**
  * `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor`
@@ -946,6 +964,11 @@ export const resizeAs: {
   (input: Tensor, theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
 } = define('resize_as');
 
+/** `aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
+export const resizeAs_: {
+  (input: Tensor, theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+} = define('resize_as_');
+
 /**
  * `aten::resize_as_sparse(Tensor self, Tensor the_template) -> Tensor`
  * `aten::resize_as_sparse.out(Tensor self, Tensor the_template, *, Tensor(a!) out) -> Tensor(a!)`
@@ -953,6 +976,11 @@ export const resizeAs: {
 export const resizeAsSparse: {
   (input: Tensor, theTemplate: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('resize_as_sparse');
+
+/** `aten::resize_as_sparse_(Tensor(a!) self, Tensor the_template) -> Tensor(a!)` */
+export const resizeAsSparse_: {
+  (input: Tensor, theTemplate: Tensor): Tensor;
+} = define('resize_as_sparse_');
 
 /**
  * `aten::resolve_conj(Tensor(a) self) -> Tensor(a)`
@@ -1108,6 +1136,15 @@ export const round: {
 } = define('round');
 
 /**
+ * `aten::round_(Tensor(a!) self) -> Tensor(a!)`
+ * `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)`
+ */
+export const round_: {
+  (input: Tensor): Tensor;
+  (input: Tensor, options: { decimals: number }): Tensor;
+} = define('round_');
+
+/**
  * `aten::row_indices_copy(Tensor self) -> Tensor`
  * `aten::row_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -1228,6 +1265,11 @@ export const rreluWithNoiseFunctional: {
 export const rsqrt: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('rsqrt');
+
+/** `aten::rsqrt_(Tensor(a!) self) -> Tensor(a!)` */
+export const rsqrt_: {
+  (input: Tensor): Tensor;
+} = define('rsqrt_');
 
 /**
  * `aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`

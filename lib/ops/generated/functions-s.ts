@@ -205,6 +205,11 @@ export const sigmoid: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sigmoid');
 
+/** `aten::sigmoid_(Tensor(a!) self) -> Tensor(a!)` */
+export const sigmoid_: {
+  (input: Tensor): Tensor;
+} = define('sigmoid_');
+
 /**
  * `aten::sigmoid_backward(Tensor grad_output, Tensor output) -> Tensor`
  * `aten::sigmoid_backward.grad_input(Tensor grad_output, Tensor output, *, Tensor(a!) grad_input) -> Tensor(a!)`
@@ -262,6 +267,11 @@ export const sin: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sin');
 
+/** `aten::sin_(Tensor(a!) self) -> Tensor(a!)` */
+export const sin_: {
+  (input: Tensor): Tensor;
+} = define('sin_');
+
 /**
  * `aten::sinc(Tensor self) -> Tensor`
  * `aten::sinc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -271,6 +281,11 @@ export const sinc: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sinc');
 
+/** `aten::sinc_(Tensor(a!) self) -> Tensor(a!)` */
+export const sinc_: {
+  (input: Tensor): Tensor;
+} = define('sinc_');
+
 /**
  * `aten::sinh(Tensor self) -> Tensor`
  * `aten::sinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -279,6 +294,11 @@ export const sinc: {
 export const sinh: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sinh');
+
+/** `aten::sinh_(Tensor(a!) self) -> Tensor(a!)` */
+export const sinh_: {
+  (input: Tensor): Tensor;
+} = define('sinh_');
 
 /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
 export const slice: {
@@ -924,6 +944,11 @@ export const sqrt: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sqrt');
 
+/** `aten::sqrt_(Tensor(a!) self) -> Tensor(a!)` */
+export const sqrt_: {
+  (input: Tensor): Tensor;
+} = define('sqrt_');
+
 /**
  * `aten::square(Tensor self) -> Tensor`
  * `aten::square.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -932,6 +957,11 @@ export const sqrt: {
 export const square: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('square');
+
+/** `aten::square_(Tensor(a!) self) -> Tensor(a!)` */
+export const square_: {
+  (input: Tensor): Tensor;
+} = define('square_');
 
 /**
  * `aten::squeeze(Tensor(a) self) -> Tensor(a)`

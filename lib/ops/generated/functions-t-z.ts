@@ -51,6 +51,11 @@ export const tan: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('tan');
 
+/** `aten::tan_(Tensor(a!) self) -> Tensor(a!)` */
+export const tan_: {
+  (input: Tensor): Tensor;
+} = define('tan_');
+
 /**
  * `aten::tanh(Tensor self) -> Tensor`
  * `aten::tanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
@@ -59,6 +64,11 @@ export const tan: {
 export const tanh: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('tanh');
+
+/** `aten::tanh_(Tensor(a!) self) -> Tensor(a!)` */
+export const tanh_: {
+  (input: Tensor): Tensor;
+} = define('tanh_');
 
 /**
  * `aten::tanh_backward(Tensor grad_output, Tensor output) -> Tensor`
@@ -410,6 +420,11 @@ export const trueDivide: {
 export const trunc: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('trunc');
+
+/** `aten::trunc_(Tensor(a!) self) -> Tensor(a!)` */
+export const trunc_: {
+  (input: Tensor): Tensor;
+} = define('trunc_');
 
 /**
  * `aten::unbind.int(Tensor(a) self, int dim=0) -> Tensor(a)[]`
@@ -984,7 +999,6 @@ const var_: {
     options?: { correction?: Scalar | null; keepdim?: boolean; out?: Tensor },
   ): Tensor;
 } = define('var');
-
 export { var_ as var };
 
 /**
@@ -1126,12 +1140,25 @@ export const xlogy: {
 } = define('xlogy');
 
 /**
+ * `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+ * `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+ */
+export const xlogy_: {
+  (input: Tensor, other: Tensor | Scalar): Tensor;
+} = define('xlogy_');
+
+/**
  * `aten::zero(Tensor self) -> Tensor`
  * `aten::zero.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const zero: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('zero');
+
+/** `aten::zero_(Tensor(a!) self) -> Tensor(a!)` */
+export const zero_: {
+  (input: Tensor): Tensor;
+} = define('zero_');
 
 /**
  * `aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`

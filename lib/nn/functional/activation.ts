@@ -1,0 +1,47 @@
+import type { Dtype } from '../../dtype.js';
+import * as ops from '../../ops/generated/functions.js';
+import type { Tensor } from '../../tensor.js';
+import { withDefaults } from './options.js';
+
+/** `log(1 / (1 + exp(-x)))`, element by element. */
+export const logsigmoid = ops.logSigmoid;
+
+/** `x / (1 + |x|)`, element by element. */
+export function softsign(input: Tensor): Tensor {
+  return ops.div(input, ops.abs(input).add(1));
+}
+
+/** `x - tanh(x)`, element by element. */
+export function tanhshrink(input: Tensor): Tensor {
+  return ops.sub(input, ops.tanh(input));
+}
+
+/** The softmax of the negated input along a dimension. */
+export function softmin(input: Tensor, options: { dim: number; dtype?: Dtype | null }): Tensor {
+  return ops.softmax(ops.neg(input), options);
+}
+
+/** What {@link gumbelSoftmax} takes beside the logits. */
+export interface GumbelSoftmaxOptions {
+  /** The temperature. Default: 1. */
+  tau?: number;
+  /** One-hot samples, differentiated as if they were soft. Default: false. */
+  hard?: boolean;
+  /** Along which dimension. Default: -1. */
+  dim?: number;
+}
+
+/**
+ * Samples of the Gumbel-softmax distribution of unnormalised log-probabilities.
+ *
+ * Jang et al., "Categorical reparameterization with Gumbel-softmax", 2017.
+ */
+export function gumbelSoftmax(logits: Tensor, options?: GumbelSoftmaxOptions): Tensor {
+  const { tau, hard, dim } = withDefaults('gumbelSoftmax', options, { tau: 1, hard: false, dim: -1 });
+  const noise = ops.emptyLike(logits).exponential_().log().neg();
+  const soft = logits.add(noise).div(tau).softmax(dim);
+  if (!hard) return soft;
+  const index = soft.argmax({ dim, keepdim: true });
+  const oneHot = ops.zerosLike(logits).scatter_(dim, index, 1);
+  return oneHot.sub(soft.detach()).add(soft);
+}

@@ -1,0 +1,50 @@
+import { describe, invalidArgument, TorchClipError } from '../../errors.js';
+import { isTensor } from '../../tensor.js';
+
+/** The options with their defaults; an option that there is not is refused, as it is most likely misspelled. */
+export function withDefaults<T extends object>(name: string, given: unknown, defaults: T): T {
+  if (given === undefined) return defaults;
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || isTensor(given)) {
+    throw new TorchClipError('ERR_ARGUMENT', `"options" of ${name}() must be an object, got ${describe(given)}`);
+  }
+  const result = { ...defaults };
+  for (const [key, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaults, key)) {
+      const known = Object.keys(defaults).map((k) => `"${k}"`);
+      throw new TorchClipError(
+        'ERR_ARGUMENT',
+        `an option of ${name}() must be one of ${known.join(', ')}, got "${key}"`,
+      );
+    }
+    if (value !== undefined) (result as Record<string, unknown>)[key] = value;
+  }
+  return result;
+}
+
+/** How the losses of the elements become one: not at all, by their mean, or by their sum. */
+export type Reduction = 'none' | 'mean' | 'sum';
+
+const codes: Readonly<Record<string, number>> = { none: 0, mean: 1, sum: 2 };
+
+/** libtorch's number for a reduction. */
+export function reductionCode(reduction: unknown): number {
+  const code = typeof reduction === 'string' && Object.hasOwn(codes, reduction) ? codes[reduction] : undefined;
+  if (code === undefined) throw invalidArgument('reduction', "'none', 'mean' or 'sum'", reduction);
+  return code;
+}
+
+/** One of a few words, by its place among them. */
+export function wordCode(name: string, words: readonly string[], word: unknown): number {
+  const code = words.indexOf(word as string);
+  if (code < 0) throw invalidArgument(name, words.map((w) => `'${w}'`).join(' or '), word);
+  return code;
+}
+
+/** One number for `n` dimensions, or `n` numbers. */
+export function numbers(name: string, value: unknown, n: number): number[] {
+  const list: unknown[] = typeof value === 'number' ? new Array(n).fill(value) : Array.isArray(value) ? value : [];
+  if (list.length !== n || !list.every((v) => typeof v === 'number')) {
+    throw invalidArgument(name, n === 1 ? 'a number' : `a number or an array of ${n} numbers`, value);
+  }
+  return list as number[];
+}
