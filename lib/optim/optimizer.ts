@@ -202,7 +202,7 @@ export abstract class Optimizer<G extends object> {
     const restored: Restored<G> = parseState(stateDict, this.#definition, this.paramGroups, this.clip);
     native.optimLoad(this.#native, restored.states);
     if (restored.counters !== undefined) native.optimLoadCounters(this.#native, ...restored.counters);
-    restored.groups.forEach((options, i) => Object.assign(this.paramGroups[i]!, options));
+    for (const [i, options] of restored.groups.entries()) Object.assign(this.paramGroups[i]!, options);
   }
 
   #rules() {

@@ -17,24 +17,25 @@ struct AdamRule {
     double lr, beta1, beta2, eps, weight_decay, decoupled;
   };
 
-  T step_size, mean_weight, beta2, square_weight, root_scale, eps, decay, weight_decay;
+  T step_size, mean_weight, square_weight, root_scale, eps, decay, weight_decay;
 
   TC_HD AdamRule(const Hyper& h, int64_t step)
       : step_size(h.lr / (1 - std::pow(h.beta1, double(step)))),
         mean_weight(1 - h.beta1),
-        beta2(h.beta2),
         square_weight(1 - h.beta2),
         root_scale(1 / std::sqrt(1 - std::pow(h.beta2, double(step)))),
         eps(h.eps),
-        decay(h.decoupled != 0 ? 1 - h.lr * h.weight_decay : 1),
+        decay(h.decoupled != 0 ? h.lr * h.weight_decay : 0),
         weight_decay(h.decoupled != 0 ? 0 : h.weight_decay) {}
 
+  // Means move by a part of a difference: 1 - lr * decay and beta2 are not fp32 numbers, and the error would add up.
   TC_HD void operator()(T& p, T g, T* state) const {
     g = weight_decay == 0 ? g : g + weight_decay * p;
     const T mean = state[0] += mean_weight * (g - state[0]);
-    T square = state[1] = beta2 * state[1] + square_weight * g * g;
+    // A square that overflowed stays infinite, and its parameter where it is.
+    T square = state[1] = finite(state[1]) ? state[1] + square_weight * (g * g - state[1]) : state[1];
     if constexpr (kAmsgrad) square = state[2] = square <= state[2] ? state[2] : square;
-    p = decay * p - step_size * mean / (std::sqrt(square) * root_scale + eps);
+    p -= decay * p + step_size * mean / (std::sqrt(square) * root_scale + eps);
   }
 };
 
