@@ -112,7 +112,8 @@ Exported exported(ScalarType dtype) {
 
 // On the CPU, contiguous, and of the exported type; shares memory with t where it can.
 at::Tensor to_host(const at::Tensor& t, ScalarType memory) {
-  at::Tensor host = t.detach();
+  // Some derivatives are zero tensors without memory; a copy has it.
+  at::Tensor host = t._is_zerotensor() ? t.detach().clone() : t.detach();
   if (host.layout() != c10::kStrided) host = host.to_dense();
   if (host.is_complex()) {
     const auto pair = memory == ScalarType::Double ? ScalarType::ComplexDouble : ScalarType::ComplexFloat;
