@@ -64,7 +64,7 @@ const outcomes = ['stepped', 'skipped', 'tooManySkips', 'nonFinite'] as const;
  * Parameters are leaves of dtype float32, float64, float16, bfloat16, complex64 or complex128. State is kept in float32, or in
  * float64 for parameters of double precision. Parameters without a gradient are passed over.
  */
-export abstract class Optimizer<G extends object> {
+export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   /** The groups; their options can be assigned between steps. */
   readonly paramGroups: ParamGroup<G>[] = [];
   /** The clipping rule, or null. */

@@ -74,10 +74,7 @@ export function setGradients(groups: Tensor[][], t: number, layout: (t: Tensor) 
 
 export function make(rule: RuleCase, groups: Tensor[][], options: Record<string, unknown> = {}) {
   const params = groups.map((group) => ({ params: group }));
-  const Class = optim[rule.optimizer] as new (
-    params: { params: Tensor[] }[],
-    options: object,
-  ) => InstanceType<typeof optim.Adam>;
+  const Class = optim[rule.optimizer] as new (params: { params: Tensor[] }[], options: object) => optim.Optimizer;
   return new Class(params, { ...rule.options, ...options });
 }
 
@@ -98,7 +95,7 @@ export const bits = (t: Tensor): string =>
   Buffer.from(t.detach().contiguous().view(torch.uint8).toTypedArray<Uint8Array<ArrayBuffer>>()).toString('hex');
 
 /** Everything a step may move, as bits. */
-export function snapshot(optimizer: InstanceType<typeof optim.Adam>): unknown {
+export function snapshot(optimizer: optim.Optimizer): unknown {
   const { state } = optimizer.stateDict();
   return {
     params: optimizer.paramGroups.flatMap(({ params }) => params.map(bits)),

@@ -1,0 +1,217 @@
+import { expect } from 'chai';
+import torch, { clip, optim, TorchClipError } from '../../lib/index.js';
+import type { OptimizerStateDict } from '../../lib/optim/index.js';
+import { cases, clipperOf, make, parameters, setGradients, snapshot } from './support.js';
+
+describe('optim: state dicts', () => {
+  for (const [ruleName, rule] of Object.entries(cases.rules)) {
+    for (const [clipName, spec] of Object.entries(cases.clippers)) {
+      for (const dtype of ['float32', 'float64', 'bfloat16'] as const) {
+        it(`a resumed run is the uninterrupted one: ${ruleName} / ${clipName}, ${dtype}`, () => {
+          const options = { clip: clipperOf(spec) };
+          const whole = parameters(torch[dtype]);
+          const uninterrupted = make(rule, whole, options);
+          const run = (groups: typeof whole, optimizer: typeof uninterrupted, from: number, to: number) => {
+            for (let t = from; t <= to; t++) {
+              setGradients(groups, t);
+              optimizer.step();
+            }
+          };
+          run(whole, uninterrupted, 1, 4);
+          const saved = uninterrupted.stateDict();
+          const copies = whole.map((group) => group.map((p) => p.detach().clone().requiresGrad_()));
+          const resumed = make({ ...rule, options: {} }, copies, options);
+          resumed.loadStateDict(saved);
+          run(whole, uninterrupted, 5, 9);
+          run(copies, resumed, 5, 9);
+          expect(snapshot(resumed)).deep.equal(snapshot(uninterrupted));
+          expect(resumed.stateDict().param_groups).deep.equal(uninterrupted.stateDict().param_groups);
+        });
+      }
+    }
+  }
+
+  const adam = (options: object = {}) => {
+    const p = torch.tensor([1, 2], { requiresGrad: true });
+    const q = torch.ones([2, 2], { requiresGrad: true });
+    const optimizer = new optim.AdamW([{ params: [p], lr: 0.5 }, { params: q }], options);
+    return { p, q, optimizer };
+  };
+
+  it("has PyTorch's layout and names", () => {
+    const { q, optimizer } = adam({ weightDecay: 0 });
+    q.grad = torch.ones([2, 2]);
+    optimizer.step();
+    const dict = optimizer.stateDict();
+    expect(Object.keys(dict)).deep.equal(['state', 'param_groups']);
+    expect(Object.keys(dict.state)).deep.equal(['1']);
+    expect(Object.keys(dict.state[1]!)).deep.equal(['step', 'exp_avg', 'exp_avg_sq']);
+    expect(dict.state[1]!.step).property('dtype', torch.float32);
+    expect(dict.param_groups[0]).deep.equal({
+      lr: 0.5,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weight_decay: 0,
+      amsgrad: false,
+      maximize: false,
+      decoupled_weight_decay: true,
+      params: [0],
+    });
+  });
+
+  it("loads what PyTorch's AdamW and SGD save", () => {
+    const { q, optimizer } = adam();
+    optimizer.loadStateDict({
+      state: { 1: { step: torch.tensor(3), exp_avg: torch.ones([2, 2]), exp_avg_sq: torch.ones([2, 2]) } },
+      param_groups: [0, 1].map((i) => ({
+        lr: 0.25,
+        betas: [0.9, 0.99],
+        eps: 1e-8,
+        weight_decay: 0,
+        amsgrad: false,
+        maximize: false,
+        foreach: null,
+        capturable: false,
+        differentiable: false,
+        fused: null,
+        decoupled_weight_decay: true,
+        initial_lr: 0.125,
+        params: [i],
+      })),
+    });
+    expect(optimizer.paramGroups[1]).include({ lr: 0.25, weightDecay: 0, initialLr: 0.125 });
+    q.grad = torch.ones([2, 2]);
+    optimizer.step();
+    expect((optimizer.stateDict().state[1]!.step as torch.Tensor).item()).equal(4);
+
+    const p = torch.tensor([1], { requiresGrad: true });
+    const sgd = new optim.SGD([p]);
+    sgd.loadStateDict({
+      state: { 0: { momentum_buffer: torch.tensor([8]) } },
+      param_groups: [{ lr: 1, momentum: 0.5, dampening: 0.5, weight_decay: 0, nesterov: false, params: [0] }],
+    });
+    p.grad = torch.tensor([2]);
+    sgd.step();
+    expect(p.tolist()).deep.equal([1 - (0.5 * 8 + 0.5 * 2)]);
+  });
+
+  it('keeps the counters of skipped steps', () => {
+    const { q, optimizer } = adam({ clip: clip.norm(1), maxConsecutiveSkips: 3 });
+    q.grad = torch.full([2, 2], Number.NaN);
+    optimizer.step();
+    optimizer.step();
+    const dict = optimizer.stateDict();
+    expect(dict.clip).deep.equal({
+      name: 'norm',
+      scope: 'global',
+      maxNorm: 1,
+      normType: 2,
+      skipped: 2,
+      consecutive: 2,
+    });
+    const other = adam({ clip: clip.norm(1), maxConsecutiveSkips: 3 });
+    other.optimizer.loadStateDict(dict);
+    other.q.grad = torch.full([2, 2], Number.NaN);
+    other.optimizer.step();
+    expect(other.optimizer.clipStats.skipped.item()).equal(3);
+    expect(() => other.optimizer.step()).throw(TorchClipError, /maxConsecutiveSkips/);
+  });
+
+  const breakages: [string, (dict: OptimizerStateDict) => void, RegExp][] = [
+    [
+      'no param_groups',
+      (d) => Reflect.deleteProperty(d, 'param_groups'),
+      /"stateDict" must be an object with state and param_groups/,
+    ],
+    ['too few groups', (d) => d.param_groups.pop(), /different number of parameter groups: 1, the optimizer has 2/],
+    [
+      'another group size',
+      (d) => d.param_groups[0]!.params.push(7),
+      /param_groups\[0\] has 2 parameters, the optimizer's group has 1/,
+    ],
+    [
+      'another shape',
+      (d) => {
+        d.state[1]!.exp_avg = torch.ones([4]);
+      },
+      /state\[1\]\.exp_avg has shape \[4\], the parameter has \[2, 2\]/,
+    ],
+    [
+      'a missing tensor',
+      (d) => Reflect.deleteProperty(d.state[1]!, 'exp_avg_sq'),
+      /state\[1\]\.exp_avg_sq must be a Tensor, got undefined/,
+    ],
+    [
+      'a tensor too many',
+      (d) => {
+        d.state[1]!.momentum_buffer = torch.ones([2, 2]);
+      },
+      /state\[1\] holds "momentum_buffer"/,
+    ],
+    [
+      'a bad step',
+      (d) => {
+        d.state[1]!.step = -1;
+      },
+      /state\[1\]\.step must be an integer >= 0, got -1/,
+    ],
+    [
+      'a bad option',
+      (d) => {
+        d.param_groups[1]!.lr = 'fast';
+      },
+      /Invalid learning rate: "fast"/,
+    ],
+    [
+      'amsgrad without its state',
+      (d) => {
+        d.param_groups[1]!.amsgrad = true;
+      },
+      /state\[1\]\.max_exp_avg_sq must be a Tensor/,
+    ],
+    [
+      'another clipper',
+      (d) => {
+        d.clip!.name = 'value';
+      },
+      /clip\.name is "value", the optimizer's clipper has "norm"/,
+    ],
+    [
+      'another level',
+      (d) => {
+        d.clip!.maxNorm = 2;
+      },
+      /clip\.maxNorm is 2, the optimizer's clipper has 1/,
+    ],
+    [
+      'a bad counter',
+      (d) => {
+        d.clip!.skipped = 0.5;
+      },
+      /clip\.skipped must be an integer >= 0, got 0\.5/,
+    ],
+  ];
+  for (const [name, damage, message] of breakages) {
+    it(`refuses ${name} and changes nothing`, () => {
+      const { p, q, optimizer } = adam({ clip: clip.norm(1) });
+      p.grad = torch.ones([2]);
+      q.grad = torch.ones([2, 2]);
+      optimizer.step();
+      const dict = optimizer.stateDict();
+      dict.param_groups[0]!.lr = 99;
+      damage(dict);
+      const before = snapshot(optimizer);
+      expect(() => optimizer.loadStateDict(dict)).throw(TorchClipError, message);
+      expect(snapshot(optimizer)).deep.equal(before);
+      expect(optimizer.paramGroups[0]!.lr).equal(0.5);
+    });
+  }
+
+  it('refuses a clipped state without a clipper', () => {
+    const dict = adam({ clip: clip.norm(1) }).optimizer.stateDict();
+    const { optimizer } = adam();
+    expect(() => optimizer.loadStateDict(dict)).throw(TorchClipError, /the optimizer has no clipper/);
+    delete dict.clip;
+    optimizer.loadStateDict(dict);
+  });
+});
