@@ -145,7 +145,11 @@ function fastPaths(op: Op): Fast {
   const one = usable(tensorsOnly(op, 1));
   const two = usable(tensorsOnly(op, 2));
   const number = usable(tensorAndNumber(op));
-  return { one: one && fast1(one), two: two && fast2(two, (b: Tensor) => b.handle), number: number && fast2(number, (b: number) => b) };
+  return {
+    one: one && fast1(one),
+    two: two && fast2(two, (b: Tensor) => b.handle),
+    number: number && fast2(number, (b: number) => b),
+  };
 }
 
 /** The arguments in an array, `self` at its place; `Array.from` would take most of the time of a call. */

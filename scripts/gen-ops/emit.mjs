@@ -62,7 +62,7 @@ function functionCode(entry, documented) {
   const declaration = `const ${name}: {\n${body}\n} = define('${entry.name}');`;
   const doc = comment(docLines(texts, functionPage(entry, documented)), 0);
   if (name === entry.js) return `${doc}\nexport ${declaration}`;
-  return `${doc}\n${declaration}\nexport { ${name} as ${entry.js} };`;
+  return `${doc}\n${declaration}\n\nexport { ${name} as ${entry.js} };`;
 }
 
 export const isReserved = (name) => ['var', 'in', 'delete', 'default'].includes(name);

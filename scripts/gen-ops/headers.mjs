@@ -11,7 +11,7 @@ export function readHeaders(include, names) {
   for (const name of names) {
     const header = join(include, 'ATen/ops', `${name.replace(/_$/, '')}.h`);
     if (!existsSync(header)) continue;
-    if (new RegExp(`^inline .*?[ >]${name}(_symint|_out)?\\(`, 'm').test(readFileSync(header, 'utf8')))
+    if (new RegExp(`^inline .*?[ >](__dispatch_)?${name}(_symint|_out)?\\(`, 'm').test(readFileSync(header, 'utf8')))
       functions.add(name);
   }
   return { methods, functions };

@@ -122,11 +122,11 @@ export function buildModel(schemas, headers) {
     entry.overloads = orderOverloads(entry.overloads);
     entry.exposed = entry.overloads.filter((op) => op.reason === undefined);
     entry.handWritten = handWritten[entry.name];
-    const isMethod = headers.methods.has(entry.name);
     const some = entry.exposed.length > 0;
-    entry.method = some && isMethod && entry.handWritten?.method === undefined;
-    entry.function =
-      some && entry.handWritten?.function === undefined && (headers.functions.has(entry.name) || !isMethod);
+    const isMethod = headers.methods.has(entry.name) && entry.handWritten?.method === undefined;
+    entry.method = some && isMethod;
+    const isFunction = headers.functions.has(entry.name) || !isMethod;
+    entry.function = some && isFunction && entry.handWritten?.function === undefined;
   }
   return { names, internal };
 }

@@ -302,6 +302,14 @@ export const concatenate: {
 } = define('concatenate');
 
 /**
+ * `aten::conj(Tensor(a) self) -> Tensor(a)`
+ * @see https://pytorch.org/docs/stable/generated/torch.conj.html
+ */
+export const conj: {
+  (input: Tensor): Tensor;
+} = define('conj');
+
+/**
  * `aten::conj_physical(Tensor self) -> Tensor`
  * `aten::conj_physical.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.conj_physical.html

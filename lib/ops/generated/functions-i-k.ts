@@ -171,6 +171,40 @@ export const inverse: {
 } = define('inverse');
 
 /**
+ * `aten::is_complex(Tensor self) -> bool`
+ * @see https://pytorch.org/docs/stable/generated/torch.is_complex.html
+ */
+export const isComplex: {
+  (input: Tensor): boolean;
+} = define('is_complex');
+
+/**
+ * `aten::is_conj(Tensor self) -> bool`
+ * @see https://pytorch.org/docs/stable/generated/torch.is_conj.html
+ */
+export const isConj: {
+  (input: Tensor): boolean;
+} = define('is_conj');
+
+/**
+ * `aten::is_floating_point(Tensor self) -> bool`
+ * @see https://pytorch.org/docs/stable/generated/torch.is_floating_point.html
+ */
+export const isFloatingPoint: {
+  (input: Tensor): boolean;
+} = define('is_floating_point');
+
+/** `aten::is_inference(Tensor self) -> bool` */
+export const isInference: {
+  (input: Tensor): boolean;
+} = define('is_inference');
+
+/** `aten::is_neg(Tensor self) -> bool` */
+export const isNeg: {
+  (input: Tensor): boolean;
+} = define('is_neg');
+
+/**
  * `aten::is_nonzero(Tensor self) -> bool`
  * @see https://pytorch.org/docs/stable/generated/torch.is_nonzero.html
  */
@@ -182,6 +216,11 @@ export const isNonzero: {
 export const isSameSize: {
   (input: Tensor, other: Tensor): boolean;
 } = define('is_same_size');
+
+/** `aten::is_signed(Tensor self) -> bool` */
+export const isSigned: {
+  (input: Tensor): boolean;
+} = define('is_signed');
 
 /**
  * `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor`

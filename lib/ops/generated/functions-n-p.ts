@@ -687,6 +687,14 @@ export const nuclearNorm: {
 } = define('nuclear_norm');
 
 /**
+ * `aten::numel(Tensor self) -> int`
+ * @see https://pytorch.org/docs/stable/generated/torch.numel.html
+ */
+export const numel: {
+  (input: Tensor): number;
+} = define('numel');
+
+/**
  * `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
  */

@@ -999,6 +999,7 @@ const var_: {
     options?: { correction?: Scalar | null; keepdim?: boolean; out?: Tensor },
   ): Tensor;
 } = define('var');
+
 export { var_ as var };
 
 /**
