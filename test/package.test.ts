@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { Fixture } from './setup/fixture.js';
@@ -65,11 +66,13 @@ describe('the package', () => {
       /^TorchClipError ERR_LIBTORCH_NOT_FOUND .*TORCH_CLIP_LIBTORCH=.*nothing: no libtorch there; run "npm run setup"/,
     );
     expect(load({ TORCH_CLIP_LIBTORCH: f.wheel('old', '2.4.1') })).to.match(/^TorchClipError ERR_LIBTORCH_VERSION /);
-    expect(load({ TORCH_CLIP_LIBTORCH: f.wheel('other', '2.11.0') })).to.match(
-      /^TorchClipError ERR_LIBTORCH_VERSION .*torch 2\.11\.0 \(cpu\), but the binary is for torch 2\.\d+/,
+    const built = JSON.parse(readFileSync(join(root, 'build/Release/torch_clip.json'), 'utf8'));
+    const cuda = built.flavour !== 'cpu';
+    expect(load({ TORCH_CLIP_LIBTORCH: f.wheel('other', `${built.torch}.0`, { cuda: !cuda }) })).to.match(
+      /^TorchClipError ERR_LIBTORCH_VERSION .*torch 2\.\d+\.0 \(\w+\), but the binary is for torch 2\.\d+ \(\w+\)/,
     );
     f.write('hollow/torch/lib/libtorch.so');
-    expect(load({ TORCH_CLIP_LIBTORCH: f.wheel('hollow', '2.13.0') })).to.match(
+    expect(load({ TORCH_CLIP_LIBTORCH: f.wheel('hollow', `${built.torch}.0`, { cuda }) })).to.match(
       /^TorchClipError ERR_LIBTORCH .*too short/,
     );
   });

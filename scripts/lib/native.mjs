@@ -51,12 +51,12 @@ export async function buildNative(root, libtorch, { env = process.env, force = f
   });
 }
 
-/** Ninja's `[3/40] ...` or make's `[ 12%] ...` as a bar; other lines as they are. */
+/** Ninja's `[3/40] ...` or make's `[ 12%] ...` as a bar; undefined for any other line. */
 export function step(line) {
   const [, done, all] = /^\[(\d+)\/(\d+)\]/.exec(line) ?? [];
   const [, percent] = /^\[ *(\d+)%\]/.exec(line) ?? [];
   if (all !== undefined) return `${bar(done / all)} ${done} of ${all}`;
-  return percent === undefined ? line : bar(percent / 100);
+  return percent === undefined ? undefined : bar(percent / 100);
 }
 
 // The compiler's first error says more than the build tool's last line.

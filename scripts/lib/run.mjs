@@ -22,7 +22,7 @@ export class SetupError extends Error {
 /** One line that is rewritten in a terminal, and written out every ten seconds elsewhere. */
 export class Progress {
   #label;
-  #text = '';
+  #text = 'starting';
   #start = Date.now();
   #timer;
 
@@ -32,8 +32,9 @@ export class Progress {
     this.#timer = setInterval(() => this.#draw(), process.stderr.isTTY ? 250 : 10_000).unref();
   }
 
+  /** What is going on now; undefined changes nothing. */
   say(text) {
-    this.#text = text;
+    this.#text = text ?? this.#text;
   }
 
   #draw() {
