@@ -2,6 +2,7 @@
 import './indexing.js';
 import { defineMethods } from './ops/define.js';
 import { methodNames } from './ops/generated/methods.js';
+import './ops/properties.js';
 import './ops/to.js';
 import './print.js';
 import { Tensor } from './tensor.js';

@@ -22,7 +22,7 @@ function misfitOf(overload: Overload, given: readonly unknown[], options: Option
   for (const [i, param] of params.entries()) {
     const twice = args[i] !== undefined && options[param.key] !== undefined;
     if (twice) return { fitted: i, key: param.key, expected: ['given once'], got: options[param.key] };
-    const value = args[i] ?? options[param.key];
+    const value = args[i] === undefined ? options[param.key] : args[i];
     if (value === undefined ? !param.hasDefault : param.convert(value) === no) {
       return { fitted: i, key: param.key, expected: expectedOf(param), got: value };
     }

@@ -5,10 +5,6 @@ import type { Tensor } from '../../tensor.js';
 import type { Scalar } from '../types.js';
 
 export interface MethodsM {
-  /** `aten::mH(Tensor(a) self) -> Tensor(a)` */
-  mH(): Tensor;
-  /** `aten::mT(Tensor(a) self) -> Tensor(a)` */
-  mT(): Tensor;
   /**
    * `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
    * `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
@@ -41,8 +37,6 @@ export interface MethodsM {
    * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
    */
   matmul(other: Tensor): Tensor;
-  /** `aten::matrix_H(Tensor(a) self) -> Tensor(a)` */
-  matrixH(): Tensor;
   /**
    * `aten::matrix_exp(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.matrix_exp.html
