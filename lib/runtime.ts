@@ -7,7 +7,7 @@ import { invalidArgument, TorchClipError } from './errors.js';
 
 declare module './binding.js' {
   interface Native {
-    init(errorClass: typeof TorchClipError, collectGarbage: () => void): void;
+    init(errorClass: typeof TorchClipError, collectGarbage: () => void, warn: (text: string) => void): void;
     libtorchVersion(): string;
     buildConfig(): string;
     cudaBuilt(): boolean;
@@ -45,7 +45,7 @@ export function collectGarbage(): void {
   collect();
 }
 
-native.init(TorchClipError, collectGarbage);
+native.init(TorchClipError, collectGarbage, (text) => process.emitWarning(text, 'TorchWarning'));
 
 const { version: own } = createRequire(import.meta.url)('../package.json') as { version: string };
 

@@ -48,21 +48,6 @@ bool fits(size_t bytes) {
          (available > kReserve && bytes <= static_cast<uint64_t>(available - kReserve));
 }
 
-void collect_garbage() {
-  Env* state = Env::current();
-  if (state == nullptr || state->collector == nullptr) return;
-  napi_env env = state->env;
-  napi_handle_scope scope;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  napi_value function, receiver, result;
-  if (napi_get_reference_value(env, state->collector, &function) == napi_ok &&
-      napi_get_undefined(env, &receiver) == napi_ok &&
-      napi_call_function(env, receiver, function, 0, nullptr, &result) == napi_pending_exception) {
-    napi_get_and_clear_last_exception(env, &result);
-  }
-  napi_close_handle_scope(env, scope);
-}
-
 c10::DeleterFnPtr base_deleter;
 
 class CpuAllocator final : public c10::Allocator {
@@ -75,7 +60,7 @@ class CpuAllocator final : public c10::Allocator {
       return {block, block, small_blocks::free, c10::Device(c10::kCPU)};
     }
     if (bytes >= kLarge && !fits(bytes)) {
-      collect_garbage();
+      if (const Env* state = Env::current()) state->call(state->collector);
       TORCH_CHECK_WITH(OutOfMemoryError, fits(bytes), "not enough memory: ", bytes, " bytes were asked for, and about ",
                        available_bytes(), " are free");
     }

@@ -50,4 +50,16 @@ Env& Env::of(napi_env env) {
 
 Env* Env::current() noexcept { return current_env; }
 
+void Env::call(napi_ref function, const char* argument) const noexcept {
+  napi_handle_scope scope;
+  if (function == nullptr || napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value callee, receiver, text, result;
+  if (napi_get_reference_value(env, function, &callee) == napi_ok && napi_get_undefined(env, &receiver) == napi_ok &&
+      napi_create_string_utf8(env, argument == nullptr ? "" : argument, NAPI_AUTO_LENGTH, &text) == napi_ok &&
+      napi_call_function(env, receiver, callee, 1, &text, &result) == napi_pending_exception) {
+    napi_get_and_clear_last_exception(env, &result);
+  }
+  napi_close_handle_scope(env, scope);
+}
+
 }  // namespace tc

@@ -36,11 +36,14 @@ struct Env {
   static Env& of(napi_env env);
   // The environment of the running thread, or null outside JavaScript threads.
   static Env* current() noexcept;
+  // Calls one of the functions below from the middle of an operator; what it throws is dropped.
+  void call(napi_ref function, const char* argument = nullptr) const noexcept;
 
   napi_env env;
   std::thread::id thread;
   napi_ref error_class = nullptr;
   napi_ref collector = nullptr;  // a JavaScript function that runs a garbage collection
+  napi_ref warn = nullptr;       // one that shows a warning's text
   HandlePool* pool;              // outlives the environment while a handle is alive
   Memory memory;
   std::shared_ptr<Graveyard> graveyard;

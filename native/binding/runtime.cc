@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <c10/core/DefaultDtype.h>
+#include <c10/util/Exception.h>
 #include <torch/headeronly/version.h>
 
 #include "binding/allocator.h"
@@ -19,11 +20,24 @@ void keep(napi_env env, napi_value function, napi_ref& ref) {
   check(env, napi_create_reference(env, function, 1, &ref));
 }
 
-// init(TorchClipError, collectGarbage)
+// libtorch's warnings as JavaScript's; those of its own threads go to the standard error stream as they always did.
+class Warnings final : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning& warning) override {
+    const Env* state = Env::current();
+    if (state == nullptr) return c10::WarningHandler::process(warning);
+    state->call(state->warn, warning.msg().c_str());
+  }
+};
+
+// init(TorchClipError, collectGarbage, warn)
 napi_value init(napi_env env, Args& args) {
   Env& state = Env::of(env);
   keep(env, args[0], state.error_class);
   keep(env, args[1], state.collector);
+  keep(env, args[2], state.warn);
+  static Warnings warnings;
+  c10::WarningUtils::set_warning_handler(&warnings);  // of this thread
   install_allocator();
   return undefined(env);
 }
