@@ -27,7 +27,7 @@ const names = new Set(schemas.map((s) => s.name.replace('aten::', '')));
 const model = buildModel(schemas, readHeaders(join(folder, 'include'), names));
 const documented = JSON.parse(readFileSync(join(root, 'scripts/gen-ops/documented.json'), 'utf8'));
 const files = Object.fromEntries(
-  Object.entries(emit(model, documented)).map(([name, text]) => [join(generated, name), text]),
+  Object.entries(emit(model, documented, libtorch)).map(([name, text]) => [join(generated, name), text]),
 );
 files[join(root, 'docs/ops.md')] = docsFile(model, libtorch);
 

@@ -6,6 +6,7 @@ import { isComplexNumber } from './convert.js';
 import { schemas } from './generated/schemas.js';
 import { type NativeOp, type Options, Overload } from './overload.js';
 import { refusal } from './refusal.js';
+import { parseSchema } from './schema.js';
 
 function isOptions(value: unknown): value is Options {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
@@ -20,7 +21,7 @@ export class Op {
 
   constructor(name: string) {
     this.name = name;
-    this.overloads = (schemas[name] ?? []).map((text) => new Overload(name, text));
+    this.overloads = (schemas[name] ?? []).map((text) => new Overload(parseSchema(name, text)));
   }
 
   /** Calls the overload that fits; `args` are the positional arguments and perhaps an options object after them. */

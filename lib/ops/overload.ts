@@ -2,15 +2,13 @@
 import { native } from '../binding.js';
 import { TorchClipError } from '../errors.js';
 import { converterOf, no, resultConverter } from './convert.js';
-import { parseSchema } from './schema.js';
+import { argumentOrder } from './order.js';
 import type { Arg, Schema } from './types.js';
 
 declare module '../binding.js' {
   interface Native {
     /** An operator as a function of its arguments in schema order; undefined where libtorch has none of that name. */
     op(name: string, overload: string): NativeOp | undefined;
-    /** The JSON of every aten schema of the dispatcher. */
-    opSchemas(): string;
   }
 }
 
@@ -46,14 +44,20 @@ export class Overload {
   readonly factory: boolean;
   /** Whether the last positional argument is a list of sizes, which may be spread. */
   readonly spreads: boolean;
+  private readonly arity: number;
   private readonly byKey: ReadonlyMap<string, number>;
   private readonly required: readonly number[];
   private readonly results: (((v: unknown) => unknown) | undefined)[];
   private call: NativeOp | undefined;
 
-  constructor(name: string, text: string) {
-    this.schema = parseSchema(name, text);
-    const all = this.schema.args.map((arg, slot) => ({ ...arg, slot, convert: converterOf(arg) }));
+  /** @param order the names of the native function's arguments, where they are not the schema's */
+  constructor(schema: Schema, order = argumentOrder(schema.name, schema.overload)) {
+    this.schema = schema;
+    const slotOf = (arg: Arg, i: number) => (order === undefined ? i : order.indexOf(arg.name));
+    const all = schema.args
+      .map((arg, i) => ({ ...arg, slot: slotOf(arg, i), convert: converterOf(arg) }))
+      .filter((param) => param.slot >= 0);
+    this.arity = order?.length ?? all.length;
     this.params = all.filter((p) => !p.out);
     this.outs = all.filter((p) => p.out);
     this.positional = this.params.filter((p) => !p.keywordOnly);
@@ -62,7 +66,7 @@ export class Overload {
     this.spreads = last?.list === true && last.size === undefined && /int$/i.test(last.base);
     this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
     this.required = this.params.filter((p) => !p.hasDefault).map((p) => p.slot);
-    this.results = this.schema.returns.map(resultConverter);
+    this.results = schema.returns.map(resultConverter);
   }
 
   get native(): NativeOp {
@@ -74,7 +78,7 @@ export class Overload {
   match(given: readonly unknown[], options: Options | undefined): unknown[] | undefined {
     const { params, positional } = this;
     const flat: unknown[] = [];
-    for (let i = params.length + this.outs.length; i > 0; i--) flat.push(undefined);
+    for (let i = 0; i < this.arity; i++) flat.push(undefined);
     const args = this.spreads ? this.gather(given) : given;
     if (args.length > positional.length) return undefined;
     for (let i = 0; i < args.length; i++) {

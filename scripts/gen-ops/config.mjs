@@ -2,6 +2,12 @@
 
 /** Ops left out by name. */
 export const excludedNames = [
+  [
+    /_(backward|forward|jvp)(_|$)/,
+    'a kernel of autograd, which trusts what the forward op made: hostile arguments crash some (PyTorch keeps it out of Python too)',
+  ],
+  [/^(native_group_norm)$/, 'divides by the number of groups unchecked: `groupNorm` checks it'],
+  [/^quantized_(lstm|gru|rnn_relu|rnn_tanh)_cell$/, 'trusts the packed weights it is given: a wrong one crashes it'],
   [/^sym_/, 'symbolic shapes exist only while PyTorch traces a program'],
   [/^(cudnn|miopen|mps|lstm_mps)_/, 'a backend kernel that the op of the public name calls itself'],
   [/^fbgemm_/, 'reads a packed weight through a raw pointer kept in a tensor: not safe to call with any other tensor'],

@@ -84,11 +84,6 @@ export const adaptiveAvgPool3d: {
   (input: Tensor, outputSize: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('adaptive_avg_pool3d');
 
-/** `aten::adaptive_avg_pool3d_backward.grad_input(Tensor grad_output, Tensor self, *, Tensor(a!) grad_input) -> Tensor(a!)` */
-export const adaptiveAvgPool3dBackward: {
-  (gradOutput: Tensor, input: Tensor, options: { out: Tensor }): Tensor;
-} = define('adaptive_avg_pool3d_backward');
-
 /**
  * `aten::adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
@@ -111,14 +106,6 @@ export const adaptiveMaxPool2d: {
 } = define('adaptive_max_pool2d');
 
 /**
- * `aten::adaptive_max_pool2d_backward(Tensor grad_output, Tensor self, Tensor indices) -> Tensor`
- * `aten::adaptive_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const adaptiveMaxPool2dBackward: {
-  (gradOutput: Tensor, input: Tensor, indices: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('adaptive_max_pool2d_backward');
-
-/**
  * `aten::adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)`
  * `aten::adaptive_max_pool3d.out(Tensor self, int[3] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool3d.html
@@ -130,14 +117,6 @@ export const adaptiveMaxPool3d: {
     options?: { out?: [out: Tensor, indices: Tensor] },
   ): [Tensor, Tensor];
 } = define('adaptive_max_pool3d');
-
-/**
- * `aten::adaptive_max_pool3d_backward(Tensor grad_output, Tensor self, Tensor indices) -> Tensor`
- * `aten::adaptive_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const adaptiveMaxPool3dBackward: {
-  (gradOutput: Tensor, input: Tensor, indices: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('adaptive_max_pool3d_backward');
 
 /**
  * `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
@@ -233,11 +212,6 @@ export const adjoint: {
 export const affineGridGenerator: {
   (theta: Tensor, size: readonly number[], alignCorners: boolean, options?: { out?: Tensor }): Tensor;
 } = define('affine_grid_generator');
-
-/** `aten::affine_grid_generator_backward(Tensor grad, SymInt[] size, bool align_corners) -> Tensor` */
-export const affineGridGeneratorBackward: {
-  (grad: Tensor, size: readonly number[], alignCorners: boolean): Tensor;
-} = define('affine_grid_generator_backward');
 
 /** `aten::alias(Tensor(a) self) -> Tensor(a)` */
 export const alias: {
@@ -763,24 +737,6 @@ export const avgPool2d: {
 } = define('avg_pool2d');
 
 /**
- * `aten::avg_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor`
- * `aten::avg_pool2d_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, bool ceil_mode, bool count_include_pad, int? divisor_override, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const avgPool2dBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding: number | readonly number[],
-    ceilMode: boolean,
-    countIncludePad: boolean,
-    divisorOverride: number | null,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('avg_pool2d_backward');
-
-/**
  * `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
  * `aten::avg_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html
@@ -809,21 +765,3 @@ export const avgPool3d: {
     options?: { out?: Tensor },
   ): Tensor;
 } = define('avg_pool3d');
-
-/**
- * `aten::avg_pool3d_backward(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor`
- * `aten::avg_pool3d_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, bool ceil_mode, bool count_include_pad, int? divisor_override, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const avgPool3dBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding: number | readonly number[],
-    ceilMode: boolean,
-    countIncludePad: boolean,
-    divisorOverride: number | null,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('avg_pool3d_backward');

@@ -76,59 +76,6 @@ export const batchNorm: {
   ): Tensor;
 } = define('batch_norm');
 
-/** `aten::batch_norm_backward(Tensor grad_out, Tensor input, Tensor weight, Tensor? running_mean, Tensor? running_var, Tensor? save_mean, Tensor? save_var, bool update, float eps, bool[3] output_mask, Tensor reserve) -> (Tensor, Tensor, Tensor)` */
-export const batchNormBackward: {
-  (
-    gradOut: Tensor,
-    input: Tensor,
-    weight: Tensor,
-    runningMean: Tensor | null,
-    runningVar: Tensor | null,
-    saveMean: Tensor | null,
-    saveVar: Tensor | null,
-    update: boolean,
-    eps: number,
-    outputMask: boolean | readonly boolean[],
-    reserve: Tensor,
-  ): [Tensor, Tensor, Tensor];
-} = define('batch_norm_backward');
-
-/**
- * `aten::batch_norm_backward_elemt(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count) -> Tensor`
- * `aten::batch_norm_backward_elemt.out(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const batchNormBackwardElemt: {
-  (
-    gradOut: Tensor,
-    input: Tensor,
-    mean: Tensor,
-    invstd: Tensor,
-    weight: Tensor | null,
-    sumDy: Tensor,
-    sumDyXmu: Tensor,
-    count: Tensor,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('batch_norm_backward_elemt');
-
-/**
- * `aten::batch_norm_backward_reduce(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g) -> (Tensor, Tensor, Tensor, Tensor)`
- * `aten::batch_norm_backward_reduce.out(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!))`
- */
-export const batchNormBackwardReduce: {
-  (
-    gradOut: Tensor,
-    input: Tensor,
-    mean: Tensor,
-    invstd: Tensor,
-    weight: Tensor | null,
-    inputG: boolean,
-    weightG: boolean,
-    biasG: boolean,
-    options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor, out3: Tensor] },
-  ): [Tensor, Tensor, Tensor, Tensor];
-} = define('batch_norm_backward_reduce');
-
 /**
  * `aten::batch_norm_elemt(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps) -> Tensor`
  * `aten::batch_norm_elemt.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps, *, Tensor(a!) out) -> Tensor(a!)`
@@ -235,27 +182,6 @@ export const binaryCrossEntropy: {
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; out?: Tensor }): Tensor;
   (input: Tensor, target: Tensor, weight: Tensor | null, reduction?: number, options?: { out?: Tensor }): Tensor;
 } = define('binary_cross_entropy');
-
-/**
- * `aten::binary_cross_entropy_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor`
- * `aten::binary_cross_entropy_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, Tensor? weight=None, int reduction=1, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const binaryCrossEntropyBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    target: Tensor,
-    options?: { weight?: Tensor | null; reduction?: number; out?: Tensor },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | null,
-    reduction?: number,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('binary_cross_entropy_backward');
 
 /**
  * `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor`

@@ -475,11 +475,6 @@ export const convTbc: {
   (input: Tensor, weight: Tensor, bias: Tensor, pad: number, options?: { out?: Tensor }): Tensor;
 } = define('conv_tbc');
 
-/** `aten::conv_tbc_backward(Tensor self, Tensor input, Tensor weight, Tensor bias, int pad) -> (Tensor, Tensor, Tensor)` */
-export const convTbcBackward: {
-  (self: Tensor, input: Tensor, weight: Tensor, bias: Tensor, pad: number): [Tensor, Tensor, Tensor];
-} = define('conv_tbc_backward');
-
 /**
  * `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
@@ -585,27 +580,6 @@ export const convolution: {
     options?: { out?: Tensor },
   ): Tensor;
 } = define('convolution');
-
-/**
- * `aten::convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor)`
- * `aten::convolution_backward.out(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
- */
-export const convolutionBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    weight: Tensor,
-    biasSizes: readonly number[] | null,
-    stride: readonly number[],
-    padding: readonly number[],
-    dilation: readonly number[],
-    transposed: boolean,
-    outputPadding: readonly number[],
-    groups: number,
-    outputMask: boolean | readonly boolean[],
-    options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
-  ): [Tensor, Tensor, Tensor];
-} = define('convolution_backward');
 
 /**
  * `aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor`
@@ -807,12 +781,6 @@ export const cummax: {
   (input: Tensor, options: { dim: number; out?: [values: Tensor, indices: Tensor] }): [values: Tensor, indices: Tensor];
 } = define('cummax');
 
-/** `aten::cummaxmin_backward(Tensor grad, Tensor input, Tensor indices, int dim) -> Tensor` */
-export const cummaxminBackward: {
-  (grad: Tensor, input: Tensor, indices: Tensor, dim: number): Tensor;
-  (grad: Tensor, input: Tensor, indices: Tensor, options: { dim: number }): Tensor;
-} = define('cummaxmin_backward');
-
 /**
  * `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)`
  * `aten::cummin.out(Tensor self, int dim, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
@@ -836,11 +804,6 @@ export const cumprod: {
   (input: Tensor, dim: number, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
   (input: Tensor, options: { dim: number; dtype?: Dtype | null; out?: Tensor }): Tensor;
 } = define('cumprod');
-
-/** `aten::cumprod_backward(Tensor grad, Tensor input, int dim, Tensor output) -> Tensor` */
-export const cumprodBackward: {
-  (grad: Tensor, input: Tensor, dim: number, output: Tensor): Tensor;
-} = define('cumprod_backward');
 
 /**
  * `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`

@@ -98,21 +98,6 @@ export const diagonal: {
 } = define('diagonal');
 
 /**
- * `aten::diagonal_backward(Tensor grad_output, SymInt[] input_sizes, int offset, int dim1, int dim2) -> Tensor`
- * `aten::diagonal_backward.out(Tensor grad_output, SymInt[] input_sizes, int offset, int dim1, int dim2, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const diagonalBackward: {
-  (
-    gradOutput: Tensor,
-    inputSizes: readonly number[],
-    offset: number,
-    dim1: number,
-    dim2: number,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('diagonal_backward');
-
-/**
  * `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor`
  * `aten::diagonal_copy.out(Tensor self, int offset=0, int dim1=0, int dim2=1, *, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -272,22 +257,6 @@ export const elu_: {
 } = define('elu_');
 
 /**
- * `aten::elu_backward(Tensor grad_output, Scalar alpha, Scalar scale, Scalar input_scale, bool is_result, Tensor self_or_result) -> Tensor`
- * `aten::elu_backward.grad_input(Tensor grad_output, Scalar alpha, Scalar scale, Scalar input_scale, bool is_result, Tensor self_or_result, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const eluBackward: {
-  (
-    gradOutput: Tensor,
-    alpha: Scalar,
-    scale: Scalar,
-    inputScale: Scalar,
-    isResult: boolean,
-    selfOrResult: Tensor,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('elu_backward');
-
-/**
  * `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor`
  * `aten::embedding.out(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
@@ -307,18 +276,6 @@ export const embedding: {
     options?: { out?: Tensor },
   ): Tensor;
 } = define('embedding');
-
-/** `aten::embedding_backward(Tensor grad, Tensor indices, SymInt num_weights, SymInt padding_idx, bool scale_grad_by_freq, bool sparse) -> Tensor` */
-export const embeddingBackward: {
-  (
-    grad: Tensor,
-    indices: Tensor,
-    numWeights: number,
-    paddingIdx: number,
-    scaleGradByFreq: boolean,
-    sparse: boolean,
-  ): Tensor;
-} = define('embedding_backward');
 
 /**
  * `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)`
@@ -362,21 +319,6 @@ export const embeddingBag: {
 } = define('embedding_bag');
 
 /**
- * `aten::embedding_dense_backward(Tensor grad_output, Tensor indices, SymInt num_weights, SymInt padding_idx, bool scale_grad_by_freq) -> Tensor`
- * `aten::embedding_dense_backward.out(Tensor grad_output, Tensor indices, SymInt num_weights, SymInt padding_idx, bool scale_grad_by_freq, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const embeddingDenseBackward: {
-  (
-    gradOutput: Tensor,
-    indices: Tensor,
-    numWeights: number,
-    paddingIdx: number,
-    scaleGradByFreq: boolean,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('embedding_dense_backward');
-
-/**
  * `aten::embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor`
  * `aten::embedding_renorm.out(Tensor self, Tensor indices, float max_norm, float norm_type, *, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -388,11 +330,6 @@ export const embeddingRenorm: {
 export const embeddingRenorm_: {
   (input: Tensor, indices: Tensor, maxNorm: number, normType: number): Tensor;
 } = define('embedding_renorm_');
-
-/** `aten::embedding_sparse_backward(Tensor grad, Tensor indices, int num_weights, int padding_idx, bool scale_grad_by_freq) -> Tensor` */
-export const embeddingSparseBackward: {
-  (grad: Tensor, indices: Tensor, numWeights: number, paddingIdx: number, scaleGradByFreq: boolean): Tensor;
-} = define('embedding_sparse_backward');
 
 /**
  * `aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`

@@ -31,11 +31,6 @@ export const fakeQuantizePerChannelAffineCachemask: {
   ): [output: Tensor, mask: Tensor];
 } = define('fake_quantize_per_channel_affine_cachemask');
 
-/** `aten::fake_quantize_per_channel_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor` */
-export const fakeQuantizePerChannelAffineCachemaskBackward: {
-  (grad: Tensor, mask: Tensor): Tensor;
-} = define('fake_quantize_per_channel_affine_cachemask_backward');
-
 /**
  * `aten::fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max) -> Tensor`
  * `aten::fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> Tensor`
@@ -60,11 +55,6 @@ export const fakeQuantizePerTensorAffineCachemask: {
     options?: { out?: [out0: Tensor, out1: Tensor] },
   ): [output: Tensor, mask: Tensor];
 } = define('fake_quantize_per_tensor_affine_cachemask');
-
-/** `aten::fake_quantize_per_tensor_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor` */
-export const fakeQuantizePerTensorAffineCachemaskBackward: {
-  (grad: Tensor, mask: Tensor): Tensor;
-} = define('fake_quantize_per_tensor_affine_cachemask_backward');
 
 /**
  * `aten::feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor`
@@ -259,21 +249,6 @@ export const fractionalMaxPool2d: {
 } = define('fractional_max_pool2d');
 
 /**
- * `aten::fractional_max_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] output_size, Tensor indices) -> Tensor`
- * `aten::fractional_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] output_size, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const fractionalMaxPool2dBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    outputSize: number | readonly number[],
-    indices: Tensor,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('fractional_max_pool2d_backward');
-
-/**
  * `aten::fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)`
  * `aten::fractional_max_pool3d.output(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples, *, Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.fractional_max_pool3d.html
@@ -287,21 +262,6 @@ export const fractionalMaxPool3d: {
     options?: { out?: [output: Tensor, indices: Tensor] },
   ): [Tensor, Tensor];
 } = define('fractional_max_pool3d');
-
-/**
- * `aten::fractional_max_pool3d_backward(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] output_size, Tensor indices) -> Tensor`
- * `aten::fractional_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] output_size, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const fractionalMaxPool3dBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    outputSize: number | readonly number[],
-    indices: Tensor,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('fractional_max_pool3d_backward');
 
 /**
  * `aten::frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)`
@@ -385,11 +345,6 @@ export const gather: {
   (input: Tensor, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor }): Tensor;
 } = define('gather');
 
-/** `aten::gather_backward(Tensor grad, Tensor self, int dim, Tensor index, bool sparse_grad) -> Tensor` */
-export const gatherBackward: {
-  (grad: Tensor, input: Tensor, dim: number, index: Tensor, sparseGrad: boolean): Tensor;
-} = define('gather_backward');
-
 /**
  * `aten::gcd(Tensor self, Tensor other) -> Tensor`
  * `aten::gcd.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
@@ -430,14 +385,6 @@ export const gelu_: {
 } = define('gelu_');
 
 /**
- * `aten::gelu_backward(Tensor grad_output, Tensor self, *, str approximate="none") -> Tensor`
- * `aten::gelu_backward.grad_input(Tensor grad_output, Tensor self, *, str approximate="none", Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const geluBackward: {
-  (gradOutput: Tensor, input: Tensor, options?: { approximate?: string; out?: Tensor }): Tensor;
-} = define('gelu_backward');
-
-/**
  * `aten::geometric(Tensor self, float p, *, Generator? generator=None) -> Tensor`
  * `aten::geometric.out(Tensor self, float p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -472,48 +419,6 @@ export const glu: {
   (input: Tensor, options?: { dim?: number; out?: Tensor }): Tensor;
   (input: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
 } = define('glu');
-
-/**
- * `aten::glu_backward(Tensor grad_output, Tensor self, int dim) -> Tensor`
- * `aten::glu_backward.grad_input(Tensor grad_output, Tensor self, int dim, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const gluBackward: {
-  (gradOutput: Tensor, input: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
-  (gradOutput: Tensor, input: Tensor, options: { dim: number; out?: Tensor }): Tensor;
-} = define('glu_backward');
-
-/**
- * `aten::glu_backward_jvp(Tensor grad_x, Tensor grad_glu, Tensor x, Tensor dgrad_glu, Tensor dx, int dim) -> Tensor`
- * `aten::glu_backward_jvp.out(Tensor grad_x, Tensor grad_glu, Tensor x, Tensor dgrad_glu, Tensor dx, int dim, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const gluBackwardJvp: {
-  (
-    gradX: Tensor,
-    gradGlu: Tensor,
-    x: Tensor,
-    dgradGlu: Tensor,
-    dx: Tensor,
-    dim: number,
-    options?: { out?: Tensor },
-  ): Tensor;
-  (
-    gradX: Tensor,
-    gradGlu: Tensor,
-    x: Tensor,
-    dgradGlu: Tensor,
-    dx: Tensor,
-    options: { dim: number; out?: Tensor },
-  ): Tensor;
-} = define('glu_backward_jvp');
-
-/**
- * `aten::glu_jvp(Tensor glu, Tensor x, Tensor dx, int dim) -> Tensor`
- * `aten::glu_jvp.out(Tensor glu, Tensor x, Tensor dx, int dim, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const gluJvp: {
-  (glu: Tensor, x: Tensor, dx: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
-  (glu: Tensor, x: Tensor, dx: Tensor, options: { dim: number; out?: Tensor }): Tensor;
-} = define('glu_jvp');
 
 /**
  * `aten::gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[]`
@@ -578,23 +483,6 @@ export const gridSampler2d: {
 } = define('grid_sampler_2d');
 
 /**
- * `aten::grid_sampler_2d_backward(Tensor grad_output, Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, bool[2] output_mask) -> (Tensor, Tensor)`
- * `aten::grid_sampler_2d_backward.out(Tensor grad_output, Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, bool[2] output_mask, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
- */
-export const gridSampler2dBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    grid: Tensor,
-    interpolationMode: number,
-    paddingMode: number,
-    alignCorners: boolean,
-    outputMask: boolean | readonly boolean[],
-    options?: { out?: [out0: Tensor, out1: Tensor] },
-  ): [Tensor, Tensor];
-} = define('grid_sampler_2d_backward');
-
-/**
  * `aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor`
  * `aten::grid_sampler_3d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -608,23 +496,6 @@ export const gridSampler3d: {
     options?: { out?: Tensor },
   ): Tensor;
 } = define('grid_sampler_3d');
-
-/**
- * `aten::grid_sampler_3d_backward(Tensor grad_output, Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, bool[2] output_mask) -> (Tensor, Tensor)`
- * `aten::grid_sampler_3d_backward.out(Tensor grad_output, Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, bool[2] output_mask, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
- */
-export const gridSampler3dBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    grid: Tensor,
-    interpolationMode: number,
-    paddingMode: number,
-    alignCorners: boolean,
-    outputMask: boolean | readonly boolean[],
-    options?: { out?: [out0: Tensor, out1: Tensor] },
-  ): [Tensor, Tensor];
-} = define('grid_sampler_3d_backward');
 
 /**
  * `aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor`
@@ -800,14 +671,6 @@ export const hardshrink: {
 } = define('hardshrink');
 
 /**
- * `aten::hardshrink_backward(Tensor grad_out, Tensor self, Scalar lambd) -> Tensor`
- * `aten::hardshrink_backward.grad_input(Tensor grad_out, Tensor self, Scalar lambd, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const hardshrinkBackward: {
-  (gradOut: Tensor, input: Tensor, lambd: Scalar, options?: { out?: Tensor }): Tensor;
-} = define('hardshrink_backward');
-
-/**
  * `aten::hardsigmoid(Tensor self) -> Tensor`
  * `aten::hardsigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html
@@ -822,14 +685,6 @@ export const hardsigmoid_: {
 } = define('hardsigmoid_');
 
 /**
- * `aten::hardsigmoid_backward(Tensor grad_output, Tensor self) -> Tensor`
- * `aten::hardsigmoid_backward.grad_input(Tensor grad_output, Tensor self, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const hardsigmoidBackward: {
-  (gradOutput: Tensor, input: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('hardsigmoid_backward');
-
-/**
  * `aten::hardswish(Tensor self) -> Tensor`
  * `aten::hardswish.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
@@ -842,14 +697,6 @@ export const hardswish: {
 export const hardswish_: {
   (input: Tensor): Tensor;
 } = define('hardswish_');
-
-/**
- * `aten::hardswish_backward(Tensor grad_output, Tensor self) -> Tensor`
- * `aten::hardswish_backward.out(Tensor grad_output, Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const hardswishBackward: {
-  (gradOutput: Tensor, input: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('hardswish_backward');
 
 /**
  * `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor`
@@ -869,14 +716,6 @@ export const hardtanh_: {
   (input: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
   (input: Tensor, minVal: Scalar, maxVal?: Scalar): Tensor;
 } = define('hardtanh_');
-
-/**
- * `aten::hardtanh_backward(Tensor grad_output, Tensor self, Scalar min_val, Scalar max_val) -> Tensor`
- * `aten::hardtanh_backward.grad_input(Tensor grad_output, Tensor self, Scalar min_val, Scalar max_val, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const hardtanhBackward: {
-  (gradOutput: Tensor, input: Tensor, minVal: Scalar, maxVal: Scalar, options?: { out?: Tensor }): Tensor;
-} = define('hardtanh_backward');
 
 /**
  * `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor`
@@ -1015,21 +854,6 @@ export const huberLoss: {
   (input: Tensor, target: Tensor, options?: { reduction?: number; delta?: number; out?: Tensor }): Tensor;
   (input: Tensor, target: Tensor, reduction: number, delta?: number, options?: { out?: Tensor }): Tensor;
 } = define('huber_loss');
-
-/**
- * `aten::huber_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, float delta) -> Tensor`
- * `aten::huber_loss_backward.out(Tensor grad_output, Tensor self, Tensor target, int reduction, float delta, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const huberLossBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    target: Tensor,
-    reduction: number,
-    delta: number,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('huber_loss_backward');
 
 /**
  * `aten::hypot(Tensor self, Tensor other) -> Tensor`

@@ -113,11 +113,6 @@ export const indexSelect: {
   (input: Tensor, dim: number, index: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('index_select');
 
-/** `aten::index_select_backward(Tensor grad, SymInt[] self_sizes, int dim, Tensor index) -> Tensor` */
-export const indexSelectBackward: {
-  (grad: Tensor, selfSizes: readonly number[], dim: number, index: Tensor): Tensor;
-} = define('index_select_backward');
-
 /**
  * `aten::indices_copy(Tensor self) -> Tensor`
  * `aten::indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`

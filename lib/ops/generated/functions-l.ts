@@ -95,14 +95,6 @@ export const leakyRelu_: {
 } = define('leaky_relu_');
 
 /**
- * `aten::leaky_relu_backward(Tensor grad_output, Tensor self, Scalar negative_slope, bool self_is_result) -> Tensor`
- * `aten::leaky_relu_backward.grad_input(Tensor grad_output, Tensor self, Scalar negative_slope, bool self_is_result, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const leakyReluBackward: {
-  (gradOutput: Tensor, input: Tensor, negativeSlope: Scalar, selfIsResult: boolean, options?: { out?: Tensor }): Tensor;
-} = define('leaky_relu_backward');
-
-/**
  * `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
  * `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
  * `aten::lerp.Tensor_out(Tensor self, Tensor end, Tensor weight, *, Tensor(a!) out) -> Tensor(a!)`
@@ -153,20 +145,6 @@ export const linear: {
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; out?: Tensor }): Tensor;
   (input: Tensor, weight: Tensor, bias: Tensor | null, options?: { out?: Tensor }): Tensor;
 } = define('linear');
-
-/**
- * `aten::linear_backward(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask) -> (Tensor, Tensor, Tensor)`
- * `aten::linear_backward.out(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
- */
-export const linearBackward: {
-  (
-    input: Tensor,
-    gradOutput: Tensor,
-    weight: Tensor,
-    outputMask: boolean | readonly boolean[],
-    options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
-  ): [Tensor, Tensor, Tensor];
-} = define('linear_backward');
 
 /**
  * `aten::linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
@@ -282,22 +260,6 @@ export const logSigmoid: {
 } = define('log_sigmoid');
 
 /**
- * `aten::log_sigmoid_backward(Tensor grad_output, Tensor self, Tensor buffer) -> Tensor`
- * `aten::log_sigmoid_backward.grad_input(Tensor grad_output, Tensor self, Tensor buffer, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const logSigmoidBackward: {
-  (gradOutput: Tensor, input: Tensor, buffer: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('log_sigmoid_backward');
-
-/**
- * `aten::log_sigmoid_forward(Tensor self) -> (Tensor output, Tensor buffer)`
- * `aten::log_sigmoid_forward.output(Tensor self, *, Tensor(a!) output, Tensor(b!) buffer) -> (Tensor(a!), Tensor(b!))`
- */
-export const logSigmoidForward: {
-  (input: Tensor, options?: { out?: [output: Tensor, buffer: Tensor] }): [output: Tensor, buffer: Tensor];
-} = define('log_sigmoid_forward');
-
-/**
  * `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
  * `aten::log_softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
@@ -395,15 +357,6 @@ export const logit_: {
   (input: Tensor, options?: { eps?: number | null }): Tensor;
   (input: Tensor, eps: number | null): Tensor;
 } = define('logit_');
-
-/**
- * `aten::logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Tensor`
- * `aten::logit_backward.grad_input(Tensor grad_output, Tensor self, float? eps=None, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const logitBackward: {
-  (gradOutput: Tensor, input: Tensor, options?: { eps?: number | null; out?: Tensor }): Tensor;
-  (gradOutput: Tensor, input: Tensor, eps: number | null, options?: { out?: Tensor }): Tensor;
-} = define('logit_backward');
 
 /**
  * `aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`

@@ -32,11 +32,6 @@ export const maskedScatter: {
   (input: Tensor, mask: Tensor, source: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('masked_scatter');
 
-/** `aten::masked_scatter_backward(Tensor grad_output, Tensor mask, SymInt[] sizes) -> Tensor` */
-export const maskedScatterBackward: {
-  (gradOutput: Tensor, mask: Tensor, sizes: readonly number[]): Tensor;
-} = define('masked_scatter_backward');
-
 /**
  * `aten::masked_select(Tensor self, Tensor mask) -> Tensor`
  * `aten::masked_select.out(Tensor self, Tensor mask, *, Tensor(a!) out) -> Tensor(a!)`
@@ -45,11 +40,6 @@ export const maskedScatterBackward: {
 export const maskedSelect: {
   (input: Tensor, mask: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('masked_select');
-
-/** `aten::masked_select_backward(Tensor grad, Tensor input, Tensor mask) -> Tensor` */
-export const maskedSelectBackward: {
-  (grad: Tensor, input: Tensor, mask: Tensor): Tensor;
-} = define('masked_select_backward');
 
 /**
  * `aten::matmul(Tensor self, Tensor other) -> Tensor`
@@ -61,31 +51,12 @@ export const matmul: {
 } = define('matmul');
 
 /**
- * `aten::matmul_backward(Tensor grad, Tensor self, Tensor other, bool[2] mask) -> (Tensor, Tensor)`
- * `aten::matmul_backward.out(Tensor grad, Tensor self, Tensor other, bool[2] mask, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
- */
-export const matmulBackward: {
-  (
-    grad: Tensor,
-    input: Tensor,
-    other: Tensor,
-    mask: boolean | readonly boolean[],
-    options?: { out?: [out0: Tensor, out1: Tensor] },
-  ): [Tensor, Tensor];
-} = define('matmul_backward');
-
-/**
  * `aten::matrix_exp(Tensor self) -> Tensor`
  * @see https://pytorch.org/docs/stable/generated/torch.matrix_exp.html
  */
 export const matrixExp: {
   (input: Tensor): Tensor;
 } = define('matrix_exp');
-
-/** `aten::matrix_exp_backward(Tensor self, Tensor grad) -> Tensor` */
-export const matrixExpBackward: {
-  (input: Tensor, grad: Tensor): Tensor;
-} = define('matrix_exp_backward');
 
 /**
  * `aten::matrix_power(Tensor self, int n) -> Tensor`
@@ -201,35 +172,6 @@ export const maxPool2d: {
 } = define('max_pool2d');
 
 /**
- * `aten::max_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False) -> Tensor`
- * `aten::max_pool2d_backward.out(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const maxPool2dBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    options?: {
-      stride?: number | readonly number[];
-      padding?: number | readonly number[];
-      dilation?: number | readonly number[];
-      ceilMode?: boolean;
-      out?: Tensor;
-    },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('max_pool2d_backward');
-
-/**
  * `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False) -> (Tensor, Tensor)`
  * `aten::max_pool2d_with_indices.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d_with_indices.html
@@ -256,24 +198,6 @@ export const maxPool2dWithIndices: {
     options?: { out?: [out: Tensor, indices: Tensor] },
   ): [Tensor, Tensor];
 } = define('max_pool2d_with_indices');
-
-/**
- * `aten::max_pool2d_with_indices_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices) -> Tensor`
- * `aten::max_pool2d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const maxPool2dWithIndicesBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding: number | readonly number[],
-    dilation: number | readonly number[],
-    ceilMode: boolean,
-    indices: Tensor,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('max_pool2d_with_indices_backward');
 
 /**
  * `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], int[3] dilation=[1, 1, 1], bool ceil_mode=False) -> Tensor`
@@ -327,24 +251,6 @@ export const maxPool3dWithIndices: {
     options?: { out?: [out: Tensor, indices: Tensor] },
   ): [Tensor, Tensor];
 } = define('max_pool3d_with_indices');
-
-/**
- * `aten::max_pool3d_with_indices_backward(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, int[3] dilation, bool ceil_mode, Tensor indices) -> Tensor`
- * `aten::max_pool3d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, int[3] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const maxPool3dWithIndicesBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding: number | readonly number[],
-    dilation: number | readonly number[],
-    ceilMode: boolean,
-    indices: Tensor,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('max_pool3d_with_indices_backward');
 
 /**
  * `aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor`
@@ -494,11 +400,6 @@ export const mish_: {
   (input: Tensor): Tensor;
 } = define('mish_');
 
-/** `aten::mish_backward(Tensor grad_output, Tensor self) -> Tensor` */
-export const mishBackward: {
-  (gradOutput: Tensor, input: Tensor): Tensor;
-} = define('mish_backward');
-
 /**
  * `aten::mkldnn_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor`
  * `aten::mkldnn_adaptive_avg_pool2d.out(Tensor self, int[2] output_size, *, Tensor(a!) out) -> Tensor(a!)`
@@ -506,14 +407,6 @@ export const mishBackward: {
 export const mkldnnAdaptiveAvgPool2d: {
   (input: Tensor, outputSize: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('mkldnn_adaptive_avg_pool2d');
-
-/**
- * `aten::mkldnn_adaptive_avg_pool2d_backward(Tensor grad_output, Tensor self) -> Tensor`
- * `aten::mkldnn_adaptive_avg_pool2d_backward.out(Tensor grad_output, Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const mkldnnAdaptiveAvgPool2dBackward: {
-  (gradOutput: Tensor, input: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('mkldnn_adaptive_avg_pool2d_backward');
 
 /**
  * `aten::mkldnn_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor`
@@ -540,42 +433,6 @@ export const mkldnnLinear: {
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; out?: Tensor }): Tensor;
   (input: Tensor, weight: Tensor, bias: Tensor | null, options?: { out?: Tensor }): Tensor;
 } = define('mkldnn_linear');
-
-/**
- * `aten::mkldnn_linear_backward(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask) -> (Tensor, Tensor, Tensor)`
- * `aten::mkldnn_linear_backward.out(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
- */
-export const mkldnnLinearBackward: {
-  (
-    input: Tensor,
-    gradOutput: Tensor,
-    weight: Tensor,
-    outputMask: boolean | readonly boolean[],
-    options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
-  ): [Tensor, Tensor, Tensor];
-} = define('mkldnn_linear_backward');
-
-/**
- * `aten::mkldnn_linear_backward_input(int[] input_size, Tensor grad_output, Tensor weight) -> Tensor`
- * `aten::mkldnn_linear_backward_input.out(int[] input_size, Tensor grad_output, Tensor weight, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const mkldnnLinearBackwardInput: {
-  (inputSize: readonly number[], gradOutput: Tensor, weight: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('mkldnn_linear_backward_input');
-
-/**
- * `aten::mkldnn_linear_backward_weights(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined) -> (Tensor, Tensor)`
- * `aten::mkldnn_linear_backward_weights.out(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
- */
-export const mkldnnLinearBackwardWeights: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    weight: Tensor,
-    biasDefined: boolean,
-    options?: { out?: [out0: Tensor, out1: Tensor] },
-  ): [Tensor, Tensor];
-} = define('mkldnn_linear_backward_weights');
 
 /**
  * `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False) -> Tensor`
@@ -605,37 +462,6 @@ export const mkldnnMaxPool2d: {
 } = define('mkldnn_max_pool2d');
 
 /**
- * `aten::mkldnn_max_pool2d_backward(Tensor grad_output, Tensor output, Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False) -> Tensor`
- * `aten::mkldnn_max_pool2d_backward.out(Tensor grad_output, Tensor output, Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const mkldnnMaxPool2dBackward: {
-  (
-    gradOutput: Tensor,
-    output: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    options?: {
-      stride?: number | readonly number[];
-      padding?: number | readonly number[];
-      dilation?: number | readonly number[];
-      ceilMode?: boolean;
-      out?: Tensor;
-    },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    output: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('mkldnn_max_pool2d_backward');
-
-/**
  * `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], int[3] dilation=[1, 1, 1], bool ceil_mode=False) -> Tensor`
  * `aten::mkldnn_max_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], int[3] dilation=[1, 1, 1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -661,37 +487,6 @@ export const mkldnnMaxPool3d: {
     options?: { out?: Tensor },
   ): Tensor;
 } = define('mkldnn_max_pool3d');
-
-/**
- * `aten::mkldnn_max_pool3d_backward(Tensor grad_output, Tensor output, Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], int[3] dilation=[1, 1, 1], bool ceil_mode=False) -> Tensor`
- * `aten::mkldnn_max_pool3d_backward.out(Tensor grad_output, Tensor output, Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], int[3] dilation=[1, 1, 1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const mkldnnMaxPool3dBackward: {
-  (
-    gradOutput: Tensor,
-    output: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    options?: {
-      stride?: number | readonly number[];
-      padding?: number | readonly number[];
-      dilation?: number | readonly number[];
-      ceilMode?: boolean;
-      out?: Tensor;
-    },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    output: Tensor,
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('mkldnn_max_pool3d_backward');
 
 /**
  * `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor`
@@ -774,41 +569,6 @@ export const mkldnnRnnLayer: {
 } = define('mkldnn_rnn_layer');
 
 /**
- * `aten::mkldnn_rnn_layer_backward(Tensor input, Tensor weight1, Tensor weight2, Tensor weight3, Tensor weight4, Tensor hx_, Tensor cx_tmp, Tensor output, Tensor hy_, Tensor cy_, Tensor? grad_output, Tensor? grad_hy, Tensor? grad_cy, bool reverse, int mode, int hidden_size, int num_layers, bool has_biases, bool train, bool bidirectional, int[] batch_sizes, bool batch_first, Tensor workspace) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)`
- * `aten::mkldnn_rnn_layer_backward.out(Tensor input, Tensor weight1, Tensor weight2, Tensor weight3, Tensor weight4, Tensor hx_, Tensor cx_tmp, Tensor output, Tensor hy_, Tensor cy_, Tensor? grad_output, Tensor? grad_hy, Tensor? grad_cy, bool reverse, int mode, int hidden_size, int num_layers, bool has_biases, bool train, bool bidirectional, int[] batch_sizes, bool batch_first, Tensor workspace, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3, Tensor(e!) out4, Tensor(f!) out5, Tensor(g!) out6) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!), Tensor(e!), Tensor(f!), Tensor(g!))`
- */
-export const mkldnnRnnLayerBackward: {
-  (
-    input: Tensor,
-    weight1: Tensor,
-    weight2: Tensor,
-    weight3: Tensor,
-    weight4: Tensor,
-    hx_: Tensor,
-    cxTmp: Tensor,
-    output: Tensor,
-    hy_: Tensor,
-    cy_: Tensor,
-    gradOutput: Tensor | null,
-    gradHy: Tensor | null,
-    gradCy: Tensor | null,
-    reverse: boolean,
-    mode: number,
-    hiddenSize: number,
-    numLayers: number,
-    hasBiases: boolean,
-    train: boolean,
-    bidirectional: boolean,
-    batchSizes: readonly number[],
-    batchFirst: boolean,
-    workspace: Tensor,
-    options?: {
-      out?: [out0: Tensor, out1: Tensor, out2: Tensor, out3: Tensor, out4: Tensor, out5: Tensor, out6: Tensor];
-    },
-  ): [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
-} = define('mkldnn_rnn_layer_backward');
-
-/**
  * `aten::mm(Tensor self, Tensor mat2) -> Tensor`
  * `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
  * `aten::mm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
@@ -869,14 +629,6 @@ export const mseLoss: {
 } = define('mse_loss');
 
 /**
- * `aten::mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor`
- * `aten::mse_loss_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, int reduction, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const mseLossBackward: {
-  (gradOutput: Tensor, input: Tensor, target: Tensor, reduction: number, options?: { out?: Tensor }): Tensor;
-} = define('mse_loss_backward');
-
-/**
  * `aten::msort(Tensor self) -> Tensor`
  * `aten::msort.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.msort.html
@@ -919,31 +671,6 @@ export const multiMarginLoss: {
 } = define('multi_margin_loss');
 
 /**
- * `aten::multi_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, Tensor? weight=None, int reduction=1) -> Tensor`
- * `aten::multi_margin_loss_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, Tensor? weight=None, int reduction=1, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const multiMarginLossBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    target: Tensor,
-    p: Scalar,
-    margin: Scalar,
-    options?: { weight?: Tensor | null; reduction?: number; out?: Tensor },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    target: Tensor,
-    p: Scalar,
-    margin: Scalar,
-    weight: Tensor | null,
-    reduction?: number,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('multi_margin_loss_backward');
-
-/**
  * `aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor`
  * `aten::multilabel_margin_loss.out(Tensor self, Tensor target, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_margin_loss.html
@@ -952,34 +679,6 @@ export const multilabelMarginLoss: {
   (input: Tensor, target: Tensor, options?: { reduction?: number; out?: Tensor }): Tensor;
   (input: Tensor, target: Tensor, reduction: number, options?: { out?: Tensor }): Tensor;
 } = define('multilabel_margin_loss');
-
-/**
- * `aten::multilabel_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, Tensor is_target) -> Tensor`
- * `aten::multilabel_margin_loss_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, int reduction, Tensor is_target, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const multilabelMarginLossBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    target: Tensor,
-    reduction: number,
-    isTarget: Tensor,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('multilabel_margin_loss_backward');
-
-/**
- * `aten::multilabel_margin_loss_forward(Tensor self, Tensor target, int reduction) -> (Tensor output, Tensor is_target)`
- * `aten::multilabel_margin_loss_forward.output(Tensor self, Tensor target, int reduction, *, Tensor(a!) output, Tensor(b!) is_target) -> (Tensor(a!), Tensor(b!))`
- */
-export const multilabelMarginLossForward: {
-  (
-    input: Tensor,
-    target: Tensor,
-    reduction: number,
-    options?: { out?: [output: Tensor, isTarget: Tensor] },
-  ): [output: Tensor, isTarget: Tensor];
-} = define('multilabel_margin_loss_forward');
 
 /**
  * `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`

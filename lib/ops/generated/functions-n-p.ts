@@ -151,26 +151,6 @@ export const nativeBatchNorm: {
   ): [Tensor, Tensor, Tensor];
 } = define('native_batch_norm');
 
-/**
- * `aten::native_batch_norm_backward(Tensor grad_out, Tensor input, Tensor? weight, Tensor? running_mean, Tensor? running_var, Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[3] output_mask) -> (Tensor, Tensor, Tensor)`
- * `aten::native_batch_norm_backward.out(Tensor grad_out, Tensor input, Tensor? weight, Tensor? running_mean, Tensor? running_var, Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
- */
-export const nativeBatchNormBackward: {
-  (
-    gradOut: Tensor,
-    input: Tensor,
-    weight: Tensor | null,
-    runningMean: Tensor | null,
-    runningVar: Tensor | null,
-    saveMean: Tensor | null,
-    saveInvstd: Tensor | null,
-    train: boolean,
-    eps: number,
-    outputMask: boolean | readonly boolean[],
-    options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
-  ): [Tensor, Tensor, Tensor];
-} = define('native_batch_norm_backward');
-
 /** `aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor` */
 export const nativeChannelShuffle: {
   (input: Tensor, groups: number): Tensor;
@@ -183,52 +163,6 @@ export const nativeChannelShuffle: {
 export const nativeDropout: {
   (input: Tensor, p: number, train: boolean | null, options?: { out?: [out0: Tensor, out1: Tensor] }): [Tensor, Tensor];
 } = define('native_dropout');
-
-/**
- * `aten::native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor`
- * `aten::native_dropout_backward.out(Tensor grad_output, Tensor mask, float scale, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const nativeDropoutBackward: {
-  (gradOutput: Tensor, mask: Tensor, scale: number, options?: { out?: Tensor }): Tensor;
-} = define('native_dropout_backward');
-
-/**
- * `aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)`
- * `aten::native_group_norm.out(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
- */
-export const nativeGroupNorm: {
-  (
-    input: Tensor,
-    weight: Tensor | null,
-    bias: Tensor | null,
-    N: number,
-    C: number,
-    HxW: number,
-    group: number,
-    eps: number,
-    options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
-  ): [Tensor, Tensor, Tensor];
-} = define('native_group_norm');
-
-/**
- * `aten::native_group_norm_backward(Tensor grad_out, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, SymInt N, SymInt C, SymInt HxW, int group, bool[3] output_mask) -> (Tensor, Tensor, Tensor)`
- * `aten::native_group_norm_backward.out(Tensor grad_out, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, SymInt N, SymInt C, SymInt HxW, int group, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
- */
-export const nativeGroupNormBackward: {
-  (
-    gradOut: Tensor,
-    input: Tensor,
-    mean: Tensor,
-    rstd: Tensor,
-    weight: Tensor | null,
-    N: number,
-    C: number,
-    HxW: number,
-    group: number,
-    outputMask: boolean | readonly boolean[],
-    options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
-  ): [Tensor, Tensor, Tensor];
-} = define('native_group_norm_backward');
 
 /**
  * `aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)`
@@ -244,24 +178,6 @@ export const nativeLayerNorm: {
     options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
   ): [Tensor, Tensor, Tensor];
 } = define('native_layer_norm');
-
-/**
- * `aten::native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, Tensor? bias, bool[3] output_mask) -> (Tensor, Tensor, Tensor)`
- * `aten::native_layer_norm_backward.out(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, Tensor? bias, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
- */
-export const nativeLayerNormBackward: {
-  (
-    gradOut: Tensor,
-    input: Tensor,
-    normalizedShape: readonly number[],
-    mean: Tensor,
-    rstd: Tensor,
-    weight: Tensor | null,
-    bias: Tensor | null,
-    outputMask: boolean | readonly boolean[],
-    options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
-  ): [Tensor, Tensor, Tensor];
-} = define('native_layer_norm_backward');
 
 /**
  * `aten::native_norm(Tensor self, Scalar p=2) -> Tensor`
@@ -476,70 +392,6 @@ export const nllLoss2d: {
     options?: { out?: Tensor },
   ): Tensor;
 } = define('nll_loss2d');
-
-/**
- * `aten::nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, Tensor total_weight) -> Tensor`
- * `aten::nll_loss2d_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, Tensor total_weight, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const nllLoss2dBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | null,
-    reduction: number,
-    ignoreIndex: number,
-    totalWeight: Tensor,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('nll_loss2d_backward');
-
-/**
- * `aten::nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)`
- * `aten::nll_loss2d_forward.output(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, *, Tensor(a!) output, Tensor(b!) total_weight) -> (Tensor(a!), Tensor(b!))`
- */
-export const nllLoss2dForward: {
-  (
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | null,
-    reduction: number,
-    ignoreIndex: number,
-    options?: { out?: [output: Tensor, totalWeight: Tensor] },
-  ): [output: Tensor, totalWeight: Tensor];
-} = define('nll_loss2d_forward');
-
-/**
- * `aten::nll_loss_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, Tensor total_weight) -> Tensor`
- * `aten::nll_loss_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, Tensor total_weight, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const nllLossBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | null,
-    reduction: number,
-    ignoreIndex: number,
-    totalWeight: Tensor,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('nll_loss_backward');
-
-/**
- * `aten::nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)`
- * `aten::nll_loss_forward.output(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, *, Tensor(a!) output, Tensor(b!) total_weight) -> (Tensor(a!), Tensor(b!))`
- */
-export const nllLossForward: {
-  (
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | null,
-    reduction: number,
-    ignoreIndex: number,
-    options?: { out?: [output: Tensor, totalWeight: Tensor] },
-  ): [output: Tensor, totalWeight: Tensor];
-} = define('nll_loss_forward');
 
 /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
 export const nllLossNd: {

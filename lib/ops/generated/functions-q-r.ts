@@ -156,26 +156,6 @@ export const quantizedGru: {
   ): [Tensor, Tensor];
 } = define('quantized_gru');
 
-/** `aten::quantized_gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor` */
-export const quantizedGruCell: {
-  (
-    input: Tensor,
-    hx: Tensor,
-    wIh: Tensor,
-    wHh: Tensor,
-    bIh: Tensor,
-    bHh: Tensor,
-    packedIh: Tensor,
-    packedHh: Tensor,
-    colOffsetsIh: Tensor,
-    colOffsetsHh: Tensor,
-    scaleIh: Scalar,
-    scaleHh: Scalar,
-    zeroPointIh: Scalar,
-    zeroPointHh: Scalar,
-  ): Tensor;
-} = define('quantized_gru_cell');
-
 /**
  * `aten::quantized_lstm.data_legacy(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)`
  * `aten::quantized_lstm.input_legacy(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)`
@@ -206,26 +186,6 @@ export const quantizedLstm: {
     options?: { dtype?: Dtype | null; useDynamic?: boolean },
   ): [Tensor, Tensor, Tensor];
 } = define('quantized_lstm');
-
-/** `aten::quantized_lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> (Tensor, Tensor)` */
-export const quantizedLstmCell: {
-  (
-    input: Tensor,
-    hx: readonly Tensor[],
-    wIh: Tensor,
-    wHh: Tensor,
-    bIh: Tensor,
-    bHh: Tensor,
-    packedIh: Tensor,
-    packedHh: Tensor,
-    colOffsetsIh: Tensor,
-    colOffsetsHh: Tensor,
-    scaleIh: Scalar,
-    scaleHh: Scalar,
-    zeroPointIh: Scalar,
-    zeroPointHh: Scalar,
-  ): [Tensor, Tensor];
-} = define('quantized_lstm_cell');
 
 /**
  * `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor`
@@ -309,46 +269,6 @@ export const quantizedMaxPool3d: {
     options?: { out?: Tensor },
   ): Tensor;
 } = define('quantized_max_pool3d');
-
-/** `aten::quantized_rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor` */
-export const quantizedRnnReluCell: {
-  (
-    input: Tensor,
-    hx: Tensor,
-    wIh: Tensor,
-    wHh: Tensor,
-    bIh: Tensor,
-    bHh: Tensor,
-    packedIh: Tensor,
-    packedHh: Tensor,
-    colOffsetsIh: Tensor,
-    colOffsetsHh: Tensor,
-    scaleIh: Scalar,
-    scaleHh: Scalar,
-    zeroPointIh: Scalar,
-    zeroPointHh: Scalar,
-  ): Tensor;
-} = define('quantized_rnn_relu_cell');
-
-/** `aten::quantized_rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor` */
-export const quantizedRnnTanhCell: {
-  (
-    input: Tensor,
-    hx: Tensor,
-    wIh: Tensor,
-    wHh: Tensor,
-    bIh: Tensor,
-    bHh: Tensor,
-    packedIh: Tensor,
-    packedHh: Tensor,
-    colOffsetsIh: Tensor,
-    colOffsetsHh: Tensor,
-    scaleIh: Scalar,
-    scaleHh: Scalar,
-    zeroPointIh: Scalar,
-    zeroPointHh: Scalar,
-  ): Tensor;
-} = define('quantized_rnn_tanh_cell');
 
 /**
  * `aten::rad2deg(Tensor self) -> Tensor`
@@ -776,14 +696,6 @@ export const reflectionPad1d: {
 } = define('reflection_pad1d');
 
 /**
- * `aten::reflection_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor`
- * `aten::reflection_pad1d_backward.grad_input(Tensor grad_output, Tensor self, SymInt[2] padding, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const reflectionPad1dBackward: {
-  (gradOutput: Tensor, input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
-} = define('reflection_pad1d_backward');
-
-/**
  * `aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor`
  * `aten::reflection_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -792,28 +704,12 @@ export const reflectionPad2d: {
 } = define('reflection_pad2d');
 
 /**
- * `aten::reflection_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor`
- * `aten::reflection_pad2d_backward.grad_input(Tensor grad_output, Tensor self, SymInt[4] padding, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const reflectionPad2dBackward: {
-  (gradOutput: Tensor, input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
-} = define('reflection_pad2d_backward');
-
-/**
  * `aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor`
  * `aten::reflection_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const reflectionPad3d: {
   (input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('reflection_pad3d');
-
-/**
- * `aten::reflection_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor`
- * `aten::reflection_pad3d_backward.grad_input(Tensor grad_output, Tensor self, SymInt[6] padding, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const reflectionPad3dBackward: {
-  (gradOutput: Tensor, input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
-} = define('reflection_pad3d_backward');
 
 /**
  * `aten::relu(Tensor self) -> Tensor`
@@ -899,14 +795,6 @@ export const replicationPad1d: {
 } = define('replication_pad1d');
 
 /**
- * `aten::replication_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor`
- * `aten::replication_pad1d_backward.grad_input(Tensor grad_output, Tensor self, SymInt[2] padding, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const replicationPad1dBackward: {
-  (gradOutput: Tensor, input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
-} = define('replication_pad1d_backward');
-
-/**
  * `aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor`
  * `aten::replication_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -915,28 +803,12 @@ export const replicationPad2d: {
 } = define('replication_pad2d');
 
 /**
- * `aten::replication_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor`
- * `aten::replication_pad2d_backward.grad_input(Tensor grad_output, Tensor self, SymInt[4] padding, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const replicationPad2dBackward: {
-  (gradOutput: Tensor, input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
-} = define('replication_pad2d_backward');
-
-/**
  * `aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor`
  * `aten::replication_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const replicationPad3d: {
   (input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('replication_pad3d');
-
-/**
- * `aten::replication_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor`
- * `aten::replication_pad3d_backward.grad_input(Tensor grad_output, Tensor self, SymInt[6] padding, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const replicationPad3dBackward: {
-  (gradOutput: Tensor, input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
-} = define('replication_pad3d_backward');
 
 /**
  * `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)`
@@ -1222,23 +1094,6 @@ export const rreluWithNoise_: {
     generator?: Generator | null,
   ): Tensor;
 } = define('rrelu_with_noise_');
-
-/**
- * `aten::rrelu_with_noise_backward(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, bool self_is_result) -> Tensor`
- * `aten::rrelu_with_noise_backward.out(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, bool self_is_result, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const rreluWithNoiseBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    noise: Tensor,
-    lower: Scalar,
-    upper: Scalar,
-    training: boolean,
-    selfIsResult: boolean,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('rrelu_with_noise_backward');
 
 /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
 export const rreluWithNoiseFunctional: {

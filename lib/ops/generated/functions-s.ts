@@ -139,14 +139,6 @@ export const select: {
 } = define('select');
 
 /**
- * `aten::select_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt index) -> Tensor`
- * `aten::select_backward.out(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt index, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const selectBackward: {
-  (gradOutput: Tensor, inputSizes: readonly number[], dim: number, index: number, options?: { out?: Tensor }): Tensor;
-} = define('select_backward');
-
-/**
  * `aten::select_copy.int(Tensor self, int dim, SymInt index) -> Tensor`
  * `aten::select_copy.int_out(Tensor self, int dim, SymInt index, *, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -211,14 +203,6 @@ export const sigmoid_: {
 } = define('sigmoid_');
 
 /**
- * `aten::sigmoid_backward(Tensor grad_output, Tensor output) -> Tensor`
- * `aten::sigmoid_backward.grad_input(Tensor grad_output, Tensor output, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const sigmoidBackward: {
-  (gradOutput: Tensor, output: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('sigmoid_backward');
-
-/**
  * `aten::sign(Tensor self) -> Tensor`
  * `aten::sign.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.sign.html
@@ -249,14 +233,6 @@ export const silu: {
 export const silu_: {
   (input: Tensor): Tensor;
 } = define('silu_');
-
-/**
- * `aten::silu_backward(Tensor grad_output, Tensor self) -> Tensor`
- * `aten::silu_backward.grad_input(Tensor grad_output, Tensor self, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const siluBackward: {
-  (gradOutput: Tensor, input: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('silu_backward');
 
 /**
  * `aten::sin(Tensor self) -> Tensor`
@@ -305,22 +281,6 @@ export const slice: {
   (input: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
   (input: Tensor, dim: number, start?: number | null, end?: number | null, step?: number): Tensor;
 } = define('slice');
-
-/**
- * `aten::slice_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt start, SymInt end, SymInt step) -> Tensor`
- * `aten::slice_backward.out(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt start, SymInt end, SymInt step, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const sliceBackward: {
-  (
-    gradOutput: Tensor,
-    inputSizes: readonly number[],
-    dim: number,
-    start: number,
-    end: number,
-    step: number,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('slice_backward');
 
 /**
  * `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
@@ -408,22 +368,6 @@ export const slowConv3d: {
     options?: { out?: Tensor },
   ): Tensor;
 } = define('slow_conv3d');
-
-/**
- * `aten::slow_conv3d_forward(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding) -> Tensor`
- * `aten::slow_conv3d_forward.output(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, *, Tensor(a!) output) -> Tensor(a!)`
- */
-export const slowConv3dForward: {
-  (
-    input: Tensor,
-    weight: Tensor,
-    kernelSize: number | readonly number[],
-    bias: Tensor | null,
-    stride: number | readonly number[],
-    padding: number | readonly number[],
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('slow_conv3d_forward');
 
 /**
  * `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor`
@@ -561,21 +505,6 @@ export const smoothL1Loss: {
 } = define('smooth_l1_loss');
 
 /**
- * `aten::smooth_l1_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, float beta) -> Tensor`
- * `aten::smooth_l1_loss_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, int reduction, float beta, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const smoothL1LossBackward: {
-  (
-    gradOutput: Tensor,
-    input: Tensor,
-    target: Tensor,
-    reduction: number,
-    beta: number,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('smooth_l1_loss_backward');
-
-/**
  * `aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor`
  * `aten::soft_margin_loss.out(Tensor self, Tensor target, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.soft_margin_loss.html
@@ -584,14 +513,6 @@ export const softMarginLoss: {
   (input: Tensor, target: Tensor, options?: { reduction?: number; out?: Tensor }): Tensor;
   (input: Tensor, target: Tensor, reduction: number, options?: { out?: Tensor }): Tensor;
 } = define('soft_margin_loss');
-
-/**
- * `aten::soft_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor`
- * `aten::soft_margin_loss_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, int reduction, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const softMarginLossBackward: {
-  (gradOutput: Tensor, input: Tensor, target: Tensor, reduction: number, options?: { out?: Tensor }): Tensor;
-} = define('soft_margin_loss_backward');
 
 /**
  * `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
@@ -615,14 +536,6 @@ export const softplus: {
 } = define('softplus');
 
 /**
- * `aten::softplus_backward(Tensor grad_output, Tensor self, Scalar beta, Scalar threshold) -> Tensor`
- * `aten::softplus_backward.grad_input(Tensor grad_output, Tensor self, Scalar beta, Scalar threshold, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const softplusBackward: {
-  (gradOutput: Tensor, input: Tensor, beta: Scalar, threshold: Scalar, options?: { out?: Tensor }): Tensor;
-} = define('softplus_backward');
-
-/**
  * `aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
  * `aten::softshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html
@@ -631,14 +544,6 @@ export const softshrink: {
   (input: Tensor, options?: { lambd?: Scalar; out?: Tensor }): Tensor;
   (input: Tensor, lambd: Scalar, options?: { out?: Tensor }): Tensor;
 } = define('softshrink');
-
-/**
- * `aten::softshrink_backward(Tensor grad_output, Tensor self, Scalar lambd) -> Tensor`
- * `aten::softshrink_backward.grad_input(Tensor grad_output, Tensor self, Scalar lambd, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const softshrinkBackward: {
-  (gradOutput: Tensor, input: Tensor, lambd: Scalar, options?: { out?: Tensor }): Tensor;
-} = define('softshrink_backward');
 
 /**
  * `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`

@@ -71,14 +71,6 @@ export const tanh_: {
 } = define('tanh_');
 
 /**
- * `aten::tanh_backward(Tensor grad_output, Tensor output) -> Tensor`
- * `aten::tanh_backward.grad_input(Tensor grad_output, Tensor output, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const tanhBackward: {
-  (gradOutput: Tensor, output: Tensor, options?: { out?: Tensor }): Tensor;
-} = define('tanh_backward');
-
-/**
  * `aten::tensor_split.tensor_indices_or_sections(Tensor(a) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]`
  * `aten::tensor_split.sections(Tensor(a) self, SymInt sections, int dim=0) -> Tensor(a)[]`
  * `aten::tensor_split.indices(Tensor(a) self, SymInt[] indices, int dim=0) -> Tensor(a)[]`
@@ -153,14 +145,6 @@ export const threshold_: {
 } = define('threshold_');
 
 /**
- * `aten::threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Tensor`
- * `aten::threshold_backward.grad_input(Tensor grad_output, Tensor self, Scalar threshold, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const thresholdBackward: {
-  (gradOutput: Tensor, input: Tensor, threshold: Scalar, options?: { out?: Tensor }): Tensor;
-} = define('threshold_backward');
-
-/**
  * `aten::tile(Tensor self, SymInt[] dims) -> Tensor`
  * @see https://pytorch.org/docs/stable/generated/torch.tile.html
  */
@@ -168,12 +152,6 @@ export const tile: {
   (input: Tensor, dims: readonly number[]): Tensor;
   (input: Tensor, ...dims: number[]): Tensor;
 } = define('tile');
-
-/** `aten::to_dense_backward(Tensor grad, Tensor input, bool? masked_grad=None) -> Tensor` */
-export const toDenseBackward: {
-  (grad: Tensor, input: Tensor, options?: { maskedGrad?: boolean | null }): Tensor;
-  (grad: Tensor, input: Tensor, maskedGrad: boolean | null): Tensor;
-} = define('to_dense_backward');
 
 /**
  * `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor`
@@ -183,11 +161,6 @@ export const toMkldnn: {
   (input: Tensor, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
   (input: Tensor, dtype: Dtype | null, options?: { out?: Tensor }): Tensor;
 } = define('to_mkldnn');
-
-/** `aten::to_mkldnn_backward(Tensor grad, Tensor input) -> Tensor` */
-export const toMkldnnBackward: {
-  (grad: Tensor, input: Tensor): Tensor;
-} = define('to_mkldnn_backward');
 
 /**
  * `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor`
@@ -227,11 +200,6 @@ export const topk: {
 export const trace: {
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('trace');
-
-/** `aten::trace_backward(Tensor grad, SymInt[] sizes) -> Tensor` */
-export const traceBackward: {
-  (grad: Tensor, sizes: readonly number[]): Tensor;
-} = define('trace_backward');
 
 /**
  * `aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)`
@@ -458,21 +426,6 @@ export const unflattenDenseTensors: {
 } = define('unflatten_dense_tensors');
 
 /**
- * `aten::unfold_backward(Tensor grad_in, SymInt[] input_sizes, int dim, int size, int step) -> Tensor`
- * `aten::unfold_backward.out(Tensor grad_in, SymInt[] input_sizes, int dim, int size, int step, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const unfoldBackward: {
-  (
-    gradIn: Tensor,
-    inputSizes: readonly number[],
-    dim: number,
-    size: number,
-    step: number,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('unfold_backward');
-
-/**
  * `aten::unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor`
  * `aten::unfold_copy.out(Tensor self, int dimension, int size, int step, *, Tensor(a!) out) -> Tensor(a!)`
  */
@@ -647,29 +600,6 @@ export const upsampleBicubic2d: {
 } = define('upsample_bicubic2d');
 
 /**
- * `aten::upsample_bicubic2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
- * `aten::upsample_bicubic2d_backward.grad_input(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const upsampleBicubic2dBackward: {
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    alignCorners: boolean,
-    options?: { scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    alignCorners: boolean,
-    scalesH: number | null,
-    scalesW?: number | null,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('upsample_bicubic2d_backward');
-
-/**
  * `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
  * `aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
  * `aten::upsample_bilinear2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
@@ -700,29 +630,6 @@ export const upsampleBilinear2d: {
 } = define('upsample_bilinear2d');
 
 /**
- * `aten::upsample_bilinear2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
- * `aten::upsample_bilinear2d_backward.grad_input(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const upsampleBilinear2dBackward: {
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    alignCorners: boolean,
-    options?: { scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    alignCorners: boolean,
-    scalesH: number | null,
-    scalesW?: number | null,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('upsample_bilinear2d_backward');
-
-/**
  * `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor`
  * `aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
  * `aten::upsample_linear1d.out(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)`
@@ -750,28 +657,6 @@ export const upsampleLinear1d: {
 } = define('upsample_linear1d');
 
 /**
- * `aten::upsample_linear1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, bool align_corners, float? scales=None) -> Tensor`
- * `aten::upsample_linear1d_backward.grad_input(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, bool align_corners, float? scales=None, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const upsampleLinear1dBackward: {
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    alignCorners: boolean,
-    options?: { scales?: number | null; out?: Tensor },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    alignCorners: boolean,
-    scales: number | null,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('upsample_linear1d_backward');
-
-/**
  * `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor`
  * `aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
  * `aten::upsample_nearest1d.out(Tensor self, SymInt[1] output_size, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)`
@@ -781,26 +666,6 @@ export const upsampleNearest1d: {
   (input: Tensor, outputSize: number | readonly number[], scales: number | null, options?: { out?: Tensor }): Tensor;
   (input: Tensor, outputSize: readonly number[] | null, scaleFactors: readonly number[] | null): Tensor;
 } = define('upsample_nearest1d');
-
-/**
- * `aten::upsample_nearest1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor`
- * `aten::upsample_nearest1d_backward.grad_input(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const upsampleNearest1dBackward: {
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    options?: { scales?: number | null; out?: Tensor },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    scales: number | null,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('upsample_nearest1d_backward');
 
 /**
  * `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor`
@@ -830,27 +695,6 @@ export const upsampleNearest2d: {
 } = define('upsample_nearest2d');
 
 /**
- * `aten::upsample_nearest2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor`
- * `aten::upsample_nearest2d_backward.grad_input(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const upsampleNearest2dBackward: {
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    options?: { scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    scalesH: number | null,
-    scalesW?: number | null,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('upsample_nearest2d_backward');
-
-/**
  * `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor`
  * `aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
  * `aten::upsample_nearest3d.out(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
@@ -871,28 +715,6 @@ export const upsampleNearest3d: {
   ): Tensor;
   (input: Tensor, outputSize: readonly number[] | null, scaleFactors: readonly number[] | null): Tensor;
 } = define('upsample_nearest3d');
-
-/**
- * `aten::upsample_nearest3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor`
- * `aten::upsample_nearest3d_backward.grad_input(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const upsampleNearest3dBackward: {
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    scalesD: number | null,
-    scalesH?: number | null,
-    scalesW?: number | null,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('upsample_nearest3d_backward');
 
 /**
  * `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor`
@@ -922,35 +744,6 @@ export const upsampleTrilinear3d: {
     scaleFactors: readonly number[] | null,
   ): Tensor;
 } = define('upsample_trilinear3d');
-
-/**
- * `aten::upsample_trilinear3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor`
- * `aten::upsample_trilinear3d_backward.grad_input(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) grad_input) -> Tensor(a!)`
- */
-export const upsampleTrilinear3dBackward: {
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    alignCorners: boolean,
-    options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
-  (
-    gradOutput: Tensor,
-    outputSize: number | readonly number[],
-    inputSize: number | readonly number[],
-    alignCorners: boolean,
-    scalesD: number | null,
-    scalesH?: number | null,
-    scalesW?: number | null,
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('upsample_trilinear3d_backward');
-
-/** `aten::value_selecting_reduction_backward(Tensor grad, int dim, Tensor indices, SymInt[] sizes, bool keepdim) -> Tensor` */
-export const valueSelectingReductionBackward: {
-  (grad: Tensor, dim: number, indices: Tensor, sizes: readonly number[], keepdim: boolean): Tensor;
-} = define('value_selecting_reduction_backward');
 
 /**
  * `aten::values_copy(Tensor self) -> Tensor`

@@ -224,8 +224,6 @@ export interface MethodsFH {
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html
    */
   hardshrink(lambd: Scalar): Tensor;
-  /** `aten::hardshrink_backward(Tensor grad_out, Tensor self, Scalar lambd) -> Tensor` */
-  hardshrinkBackward(gradOut: Tensor, lambd: Scalar): Tensor;
   /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */
   hashTensor(options?: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number }): Tensor;
   /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */

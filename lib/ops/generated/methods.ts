@@ -229,7 +229,6 @@ export const methodNames: Readonly<Record<string, string>> = {
   gt: 'gt',
   gt_: 'gt_',
   hardshrink: 'hardshrink',
-  hardshrinkBackward: 'hardshrink_backward',
   hashTensor: 'hash_tensor',
   heaviside: 'heaviside',
   heaviside_: 'heaviside_',
