@@ -14,7 +14,7 @@ export interface Series extends Run {
 
 // The colours are the page's CSS variables: the same SVG serves light and dark.
 const config: TopLevelSpec['config'] = {
-  background: null,
+  background: 'transparent',
   font: 'system-ui, -apple-system, "Segoe UI", sans-serif',
   view: { stroke: null },
   axis: {
@@ -115,7 +115,7 @@ function panel({ name, norms, color, clipLevel }: Series, bins: Bin[], { domain,
     type: 'quantitative',
     title: 'steps',
     // The tail is a handful of steps: a root keeps it in sight beside the bulk. The room above is for the labels.
-    scale: { type: 'sqrt', domain: [0, 1.8 * most], nice: false },
+    scale: { type: 'sqrt', domainMin: 0, domainMax: 1.8 * most, nice: false },
     axis: { values: [1, 10, 40, 100, 400].filter((count) => count <= most) },
   } as const;
   const marks = [
