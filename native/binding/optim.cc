@@ -152,9 +152,8 @@ napi_value add_group(napi_env env, Args& args) {
 napi_value step(napi_env env, Args& args) {
   Wrapped& data = wrapped(env, args[0]);
   const double* rows = doubles(env, args[1], "rows", data.optimizer->groups() * optim::kRow);
-  const bool first = data.reported == 0;
   const auto outcome = data.optimizer->step(rows);
-  if (first) data.report(env, data.optimizer->state_bytes());
+  data.report(env, data.optimizer->state_bytes());
   return js(env, int64_t(outcome));
 }
 

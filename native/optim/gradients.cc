@@ -19,12 +19,13 @@ constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 // The tensors as one plan with a single unit; those with gaps in memory as copies.
 class Batch {
  public:
-  Batch(const std::vector<at::Tensor>& tensors, bool unique) {
+  Batch(const std::vector<at::Tensor>& tensors, bool write) {
     std::vector<Item> items;
     std::unordered_set<const c10::TensorImpl*> seen;
     for (const at::Tensor& tensor : tensors) {
-      if (unique && !seen.insert(tensor.unsafeGetTensorImpl()).second) continue;
+      if (write && !seen.insert(tensor.unsafeGetTensorImpl()).second) continue;
       require_dense_storage(tensor, "tensor");
+      if (write) require_writable(tensor);
       Item item;
       item.dtype = dtype_of(tensor.scalar_type());
       item.numel = reals(tensor);

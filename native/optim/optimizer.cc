@@ -1,6 +1,5 @@
 #include "optim/optimizer.h"
 
-#include <ATen/MemoryOverlap.h>
 #include <ATen/OpMathType.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/copy.h>
@@ -43,9 +42,7 @@ void Optimizer::add_group(const std::vector<at::Tensor>& parameters) {
   for (const at::Tensor& value : parameters) {
     require_dense_storage(value, "parameter");
     dtype_of(value.scalar_type());
-    if (at::has_internal_overlap(value) == at::MemOverlap::Yes) {
-      throw Error("ERR_ARGUMENT", "a parameter whose elements share memory cannot be optimized");
-    }
+    require_writable(value);
     if (known.count(value.unsafeGetTensorImpl()) > 0) {
       throw Error("ERR_ARGUMENT", "some parameters appear in more than one parameter group");
     }
@@ -64,8 +61,8 @@ void Optimizer::add_group(const std::vector<at::Tensor>& parameters) {
 
 void Optimizer::read(const double* rows) {
   for (Group& group : groups_) {
-    const int32_t rule = int32_t(rows[0]);
     if (!(rows[0] >= 0 && rows[0] < Rules::kCount)) throw Error("ERR_INTERNAL", "no such update rule");
+    const int32_t rule = int32_t(rows[0]);
     if (rule != group.rule) planned_ = false;
     group.rule = rule;
     group.maximize = rows[1] != 0;
@@ -86,6 +83,12 @@ int32_t Optimizer::unit_of(size_t index) const {
   return int32_t(index);
 }
 
+bool Optimizer::same_layout(const Parameter& p, const at::Tensor& grad) {
+  // Two flags tell most tensors.
+  if (p.contiguous) return p.value.is_contiguous() && grad.is_contiguous();
+  return p.value.strides() == at::IntArrayRef(p.layout) && grad.sizes() == p.value.sizes() && lies_in(grad, p.layout);
+}
+
 // Most steps find the tensors where the last one left them, with new gradients: this is all they pay for it.
 bool Optimizer::revalidate() {
   if (!planned_ || staged_) return false;
@@ -96,10 +99,9 @@ bool Optimizer::revalidate() {
     if (!grad.defined()) continue;
     if (n == members_.size() || members_[n] != k) return false;
     Item& item = plan_.items[n++];
-    if (p.value.scalar_type() != p.dtype || grad.scalar_type() != p.dtype || grad.layout() != c10::kStrided ||
-        !grad.device().is_cpu() || grad.sizes() != p.value.sizes() || reals(p.value) != item.numel ||
-        p.value.mutable_data_ptr() != item.param || p.value.strides() != at::IntArrayRef(p.layout) ||
-        !lies_in(grad, p.layout)) {
+    if (!is_plain(p.value) || !is_plain(grad) || p.value.scalar_type() != p.dtype || grad.scalar_type() != p.dtype ||
+        reals(p.value) != item.numel || grad.numel() != p.value.numel() || !same_layout(p, grad) ||
+        p.value.mutable_data_ptr() != item.param) {
       return false;
     }
     item.grad = address(grad);
@@ -115,6 +117,7 @@ Item Optimizer::prepare(Parameter& p) {
   if (grad.scalar_type() != p.value.scalar_type() || grad.sizes() != p.value.sizes()) {
     throw Error("ERR_STATE", "a gradient must have the dtype and shape of its parameter");
   }
+  if (settings_.write_back) require_writable(grad);
   Item item;
   item.dtype = dtype_of(p.value.scalar_type());
   item.numel = reals(p.value);
@@ -129,6 +132,7 @@ Item Optimizer::prepare(Parameter& p) {
 
   p.dtype = p.value.scalar_type();
   p.layout = layout_of(p.value);
+  p.contiguous = p.value.is_contiguous();
   p.value_copy = lies_in(p.value, p.layout) ? at::Tensor() : empty_in(p.value, p.layout, p.dtype).copy_(p.value);
   p.grad_copy = lies_in(grad, p.layout) ? at::Tensor() : empty_in(p.value, p.layout, p.dtype).copy_(grad);
   item.param = address(p.value_copy.defined() ? p.value_copy : p.value);
@@ -139,6 +143,9 @@ Item Optimizer::prepare(Parameter& p) {
     at::Tensor& slot = p.state.slot[k];
     if (!slot.defined()) {
       slot = empty_in(p.value, p.layout, state_dtype).zero_();
+      state_bytes_ += int64_t(slot.nbytes());
+    } else if (slot.sizes() != p.value.sizes()) {
+      throw Error("ERR_STATE", "a parameter has another shape than its state");
     } else if (slot.scalar_type() != state_dtype || slot.strides() != at::IntArrayRef(p.layout)) {
       slot = empty_in(p.value, p.layout, state_dtype).copy_(slot);
     }
@@ -242,16 +249,13 @@ void Optimizer::load(const std::vector<ParameterState>& states) {
       loaded[i].slot[k] = empty_in(value, layout_of(value), at::toOpMathType(value.scalar_type())).copy_(slot);
     }
   }
-  for (size_t i = 0; i < states.size(); ++i) parameters_[i].state = std::move(loaded[i]);
-  planned_ = false;
-}
-
-int64_t Optimizer::state_bytes() const {
-  int64_t bytes = 0;
-  for (const Parameter& p : parameters_) {
-    for (const at::Tensor& slot : p.state.slot) bytes += slot.defined() ? int64_t(slot.nbytes()) : 0;
+  state_bytes_ = 0;
+  for (size_t i = 0; i < states.size(); ++i) {
+    parameters_[i].state = std::move(loaded[i]);
+    for (const at::Tensor& slot : parameters_[i].state.slot)
+      state_bytes_ += slot.defined() ? int64_t(slot.nbytes()) : 0;
   }
-  return bytes;
+  planned_ = false;
 }
 
 at::Tensor Optimizer::skipped() const { return at::scalar_tensor(counters_.skipped, c10::kLong); }

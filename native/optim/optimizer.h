@@ -58,7 +58,7 @@ class Optimizer {
   const ParameterState& state(size_t parameter) const { return parameters_[parameter].state; }
   // Copies all states, in the order of the parameters, or throws and changes nothing.
   void load(const std::vector<ParameterState>& states);
-  int64_t state_bytes() const;
+  int64_t state_bytes() const { return state_bytes_; }
   Counters counters() const { return counters_; }
   void load(Counters counters) { counters_ = counters; }
 
@@ -76,10 +76,12 @@ class Optimizer {
     ParameterState state;
     c10::ScalarType dtype;
     std::vector<int64_t> layout;       // the strides of everything the kernels see
+    bool contiguous;                   // whether they are the row-major ones
     at::Tensor value_copy, grad_copy;  // stand-ins for what has another layout
   };
 
   void read(const double* rows);
+  static bool same_layout(const Parameter& parameter, const at::Tensor& grad);
   bool revalidate();
   void rebuild();
   Item prepare(Parameter& parameter);
@@ -94,6 +96,7 @@ class Optimizer {
   std::vector<double> norms_;
   bool planned_ = false;
   bool staged_ = false;  // some parameter or gradient is visited as a copy
+  int64_t state_bytes_ = 0;
   Counters counters_;
 };
 

@@ -1,5 +1,6 @@
 #include "optim/tensor_view.h"
 
+#include <ATen/MemoryOverlap.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/empty_strided.h>
 
@@ -37,13 +38,19 @@ void require_dense_storage(const at::Tensor& tensor, const char* what) {
   }
 }
 
+void require_writable(const at::Tensor& tensor) {
+  if (at::has_internal_overlap(tensor) == at::MemOverlap::Yes) {
+    throw Error("ERR_ARGUMENT", "a tensor whose elements share memory, as expand() makes, cannot be written in place");
+  }
+}
+
 std::vector<int64_t> layout_of(const at::Tensor& tensor) {
   if (tensor.is_non_overlapping_and_dense()) return tensor.strides().vec();
   return at::empty_like(tensor).strides().vec();
 }
 
 bool lies_in(const at::Tensor& tensor, at::IntArrayRef strides) {
-  if (tensor.is_conj() || tensor.is_neg() || tensor._is_zerotensor()) return false;
+  if (!is_plain(tensor)) return false;
   const at::IntArrayRef own = tensor.strides();
   if (own == strides) return true;
   // Where a dimension has one element its stride is never used.
