@@ -119,7 +119,7 @@ function panel({ name, norms, color, clipLevel }: Series, bins: Bin[], { domain,
     axis: { values: [1, 10, 40, 100, 400].filter((count) => count <= most) },
   } as const;
   const marks = [
-    { at: quantile(norms, 0.5), label: 'median', strokeDash: [2, 3] },
+    { at: quantile(norms.filter(Number.isFinite), 0.5), label: 'median', strokeDash: [2, 3] },
     ...(clipLevel === undefined ? [] : [{ at: clipLevel, label: `clipped above ${clipLevel}`, strokeDash: [1, 0] }]),
   ];
   return {

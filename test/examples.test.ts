@@ -1,0 +1,90 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import type { Series } from '../examples/demo/charts.js';
+import { color, report } from '../examples/demo/report.js';
+import { lastMean, logBins, quantile, tailShare } from '../examples/demo/statistics.js';
+import { header, row, textTable } from '../examples/demo/table.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+// Examples use the built package: in a process of their own, as the tests have lib/ itself in this one.
+const run = (...args: string[]) =>
+  execFileSync(process.execPath, ['--import', 'tsx', ...args], { cwd: root, encoding: 'utf8' });
+
+describe('examples', () => {
+  it('first-script: the fused step ends where clipGradNorm_ and a step end', () => {
+    const losses = [...run('examples/first-script.ts').matchAll(/step: +loss (\S+)/g)].map(([, loss]) => loss);
+    expect(losses).to.have.length(2);
+    expect(losses[0]).to.equal(losses[1]);
+    expect(Number(losses[0])).to.be.within(0.01, 1.5);
+  });
+
+  it('type-check in a strict project, with the declarations of the package itself', () => {
+    const tsc = ['node_modules/typescript/bin/tsc', '--ignoreConfig', '--noEmit', '--strict'];
+    const target = ['--target', 'es2023', '--module', 'nodenext', '--types', 'node'];
+    const files = ['examples/first-script.ts', 'examples/demo/main.ts'];
+    const { stdout } = spawnSync(process.execPath, [...tsc, ...target, ...files], { cwd: root, encoding: 'utf8' });
+    expect(stdout).to.equal('');
+  });
+});
+
+describe('the demo', () => {
+  it('reads the same 8,000 and 2,000 digits each time, all ten of them in both', () => {
+    const code = `import { loadDigits } from './examples/demo/digits.ts';
+      const [a, b] = [loadDigits(), loadDigits()];
+      const seen = (y) => [...new Set(y.tolist())].length;
+      console.log(JSON.stringify({
+        train: a.train.x.shape, test: a.test.x.shape, labels: [seen(a.train.y), seen(a.test.y)],
+        range: [a.train.x.min().item(), a.train.x.max().item()],
+        same: a.train.x.equal(b.train.x) && a.test.y.equal(b.test.y),
+      }));`;
+    expect(JSON.parse(run('--input-type=module', '--eval', code))).to.deep.equal({
+      train: [8000, 28, 28],
+      test: [2000, 28, 28],
+      labels: [10, 10],
+      range: [0, 1],
+      same: true,
+    });
+  });
+
+  it('counts, cuts and averages', () => {
+    expect(quantile([4, 1, 3, 2], 0.5)).to.equal(2.5);
+    expect(quantile([7], 1)).to.equal(7);
+    expect(quantile([], 0.5)).to.be.NaN;
+    expect(lastMean([9, 1, 3], 2)).to.equal(2);
+    expect(tailShare([1, 2, 3, 4, 100])).to.equal(0.2);
+    const bins = logBins([1, 1.5, 20, 0, Number.NaN, Number.POSITIVE_INFINITY], 1);
+    expect(bins).to.deep.equal([
+      { from: 1, to: 10, count: 2 },
+      { from: 10, to: 100, count: 1 },
+    ]);
+  });
+
+  // A run that diverges to NaN half way must not spoil the others.
+  const losses = Array.from({ length: 60 }, (_, i) => 2 / (i + 1));
+  const series = (name: string, i: number, values: Partial<Series>): Series => {
+    return { name, color: color(i), losses, norms: losses, testLoss: 0.5, accuracy: 0.85, seconds: 1, ...values };
+  };
+  const runs = [
+    series('<none>', 0, { losses: losses.map((v, i) => (i > 30 ? Number.NaN : v)), norms: [1, Number.NaN] }),
+    series('clip.norm(0.5)', 1, { clipLevel: 0.5 }),
+  ];
+
+  it('prints a table with one line a run', () => {
+    const lines = textTable([header, ...runs.map(row)]).split('\n');
+    expect(lines).to.have.length(4);
+    expect(new Set(lines.map((line) => line.length)).size).to.equal(1);
+    expect(lines[3]).to.match(/^clip\.norm\(0\.5\) .* 85\.0% /);
+  });
+
+  it('writes a report that needs nothing else', async () => {
+    const html = await report(runs, 'a & b');
+    expect(html).to.include('a &amp; b').and.include('&lt;none&gt;');
+    expect(html.match(/<svg /g)).to.have.length(2);
+    expect(html).to.include('clipped above 0.5');
+    expect(html).not.to.match(/<script|<link|<img|@import|NaN(?!<\/td>)/);
+    // Namespaces are names, not addresses that anything fetches.
+    expect(html.replaceAll(/ xmlns(:\w+)?="[^"]*"/g, '')).not.to.match(/https?:/);
+  });
+});
