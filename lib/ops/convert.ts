@@ -3,7 +3,7 @@
 import { parseDevice } from '../device.js';
 import { Dtype, dtypeOf } from '../dtype.js';
 import { Generator } from '../generator.js';
-import { Layout, MemoryFormat } from '../layout.js';
+import { jagged, Layout, MemoryFormat, mkldnn } from '../layout.js';
 import { type Handle, isTensor, wrap } from '../tensor.js';
 import type { Arg, Return } from './types.js';
 
@@ -18,6 +18,9 @@ export function isComplexNumber(value: object): boolean {
   const { re, im } = value as { re?: unknown; im?: unknown };
   return typeof re === 'number' && typeof im === 'number';
 }
+
+// libtorch makes tensors of these layouts without what its own ops then expect of them.
+const isOpaque = (layout: Layout) => layout === mkldnn || layout === jagged;
 
 const converters: Record<string, Convert> = {
   Tensor: (v) => (isTensor(v) ? v.handle : no),
@@ -39,7 +42,7 @@ const converters: Record<string, Convert> = {
     }
   },
   ScalarType: (v) => (v instanceof Dtype ? v.code : no),
-  Layout: (v) => (v instanceof Layout ? v.code : no),
+  Layout: (v) => (v instanceof Layout && !isOpaque(v) ? v.code : no),
   MemoryFormat: (v) => (v instanceof MemoryFormat ? v.code : no),
   Device: (v) => parseDevice(v)?.toString() ?? no,
   Generator: (v) => (v instanceof Generator ? v.handle : no),

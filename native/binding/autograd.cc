@@ -79,7 +79,7 @@ std::vector<at::Tensor> tensors(napi_env env, napi_value array, const char* what
   list.reserve(n);
   for (uint32_t i = 0; i < n; ++i) {
     const napi_value e = element(env, array, i);
-    list.push_back(is_nullish(env, e) ? at::Tensor() : unwrap(env, e));
+    list.push_back(type_of(env, e) == napi_null ? at::Tensor() : unwrap(env, e));
   }
   return list;
 }

@@ -1,6 +1,7 @@
 // Every ATen operator through the dispatcher: one converter over FunctionSchema, no code an operator.
 #include <ATen/core/stack.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -161,6 +162,29 @@ napi_value to_js(napi_env env, const c10::IValue& value) {
   throw Error("ERR_LIBTORCH", "the operator returned a " + value.tagKind() + ", which JavaScript cannot hold");
 }
 
+// An operator may give its `out` another shape while it reads its inputs, so an input that is the same tensor is passed
+// as a view that keeps its own; two outs that are one tensor cannot both be right.
+void separate_outs(torch::jit::Stack& stack, const Op& op) {
+  for (size_t o : op.outs) {
+    if (!stack[o].isTensor()) continue;
+    const at::Tensor out = stack[o].toTensor();
+    for (size_t i = 0; i < stack.size(); ++i) {
+      if (i == o) continue;
+      if (stack[i].isTensor() && stack[i].toTensor().is_same(out)) {
+        if (std::find(op.outs.begin(), op.outs.end(), i) != op.outs.end()) {
+          throw Error("ERR_ARGUMENT", "\"out\" must hold a different tensor for each result");
+        }
+        stack[i] = out.alias();
+      } else if (stack[i].isTensorList()) {
+        auto list = stack[i].toTensorList();
+        for (size_t j = 0; j < list.size(); ++j) {
+          if (list.get(j).is_same(out)) list.set(j, out.alias());
+        }
+      }
+    }
+  }
+}
+
 // The functions take the arguments in schema order, and then the object that is to own the result if it is one tensor.
 template <size_t N>
 napi_value call(napi_env env, napi_callback_info info) noexcept {
@@ -184,6 +208,7 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
       }
     }
 
+    if (!op.outs.empty()) separate_outs(stack, op);
     op.handle.callBoxed(stack);
 
     if (stack.size() == 1) {
@@ -244,6 +269,7 @@ Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
     const c10::Type& type = *a.real_type();
     params.push_back({kind_of(type), type.kind() == TypeKind::OptionalType, a.N().value_or(0),
                       a.default_value().has_value(), a.default_value().value_or(c10::IValue()), a.name()});
+    if (a.is_out()) outs.push_back(params.size() - 1);
   }
   for (const auto& r : schema.returns()) written.push_back(r.alias_info() != nullptr && r.alias_info()->isWrite());
   const napi_callback fast = unboxed(*this);

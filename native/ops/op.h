@@ -48,6 +48,7 @@ struct Op {
   c10::OperatorHandle handle;
   std::vector<Param> params;
   std::vector<bool> written;  // a return is one of the arguments, which the caller still has
+  std::vector<size_t> outs;   // the arguments that are only written to
   napi_callback callback;     // the native function of the operator
 };
 

@@ -8,6 +8,11 @@ export const excludedNames = [
   ],
   [/^(native_group_norm)$/, 'divides by the number of groups unchecked: `groupNorm` checks it'],
   [/^quantized_(lstm|gru|rnn_relu|rnn_tanh)_cell$/, 'trusts the packed weights it is given: a wrong one crashes it'],
+  [
+    /^(to_mkldnn|mkldnn_.*)$/,
+    'opaque oneDNN tensors: ops on empty ones divide by zero, and ops that read them as dense crash; dense ops use oneDNN by themselves',
+  ],
+  [/^copy$/, 'crashes on sparse and opaque tensors: `copy_` checks them'],
   [/^sym_/, 'symbolic shapes exist only while PyTorch traces a program'],
   [/^(cudnn|miopen|mps|lstm_mps)_/, 'a backend kernel that the op of the public name calls itself'],
   [/^fbgemm_/, 'reads a packed weight through a raw pointer kept in a tensor: not safe to call with any other tensor'],

@@ -582,15 +582,6 @@ export const convolution: {
 } = define('convolution');
 
 /**
- * `aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor`
- * `aten::copy.out(Tensor self, Tensor src, bool non_blocking=False, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const copy: {
-  (input: Tensor, src: Tensor, options?: { nonBlocking?: boolean; out?: Tensor }): Tensor;
-  (input: Tensor, src: Tensor, nonBlocking: boolean, options?: { out?: Tensor }): Tensor;
-} = define('copy');
-
-/**
  * `aten::copy_sparse_to_sparse(Tensor self, Tensor src, bool non_blocking=False) -> Tensor`
  * `aten::copy_sparse_to_sparse.out(Tensor self, Tensor src, bool non_blocking=False, *, Tensor(a!) out) -> Tensor(a!)`
  */

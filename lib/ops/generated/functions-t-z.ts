@@ -154,15 +154,6 @@ export const tile: {
 } = define('tile');
 
 /**
- * `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor`
- * `aten::to_mkldnn.out(Tensor self, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
-export const toMkldnn: {
-  (input: Tensor, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
-  (input: Tensor, dtype: Dtype | null, options?: { out?: Tensor }): Tensor;
-} = define('to_mkldnn');
-
-/**
  * `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor`
  * `aten::to_padded_tensor.out(Tensor self, float padding, SymInt[]? output_size=None, *, Tensor(a!) out) -> Tensor(a!)`
  */

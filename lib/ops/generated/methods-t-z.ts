@@ -101,16 +101,6 @@ export interface MethodsTZ {
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_dense.html
    */
   toDense(dtype: Dtype | null, options?: { maskedGrad?: boolean | null }): Tensor;
-  /**
-   * `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_mkldnn.html
-   */
-  toMkldnn(options?: { dtype?: Dtype | null }): Tensor;
-  /**
-   * `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_mkldnn.html
-   */
-  toMkldnn(dtype: Dtype | null): Tensor;
   /** `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor` */
   toPaddedTensor(padding: number, options?: { outputSize?: readonly number[] | null }): Tensor;
   /** `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor` */

@@ -495,7 +495,6 @@ export const methodNames: Readonly<Record<string, string>> = {
   tensorSplit: 'tensor_split',
   tile: 'tile',
   toDense: 'to_dense',
-  toMkldnn: 'to_mkldnn',
   toPaddedTensor: 'to_padded_tensor',
   toSparse: 'to_sparse',
   toSparseBsc: 'to_sparse_bsc',

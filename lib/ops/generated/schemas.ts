@@ -476,10 +476,6 @@ export const schemas: Readonly<Record<string, readonly string[]>> = {
     '(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor',
     '.out(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)',
   ],
-  copy: [
-    '(Tensor self, Tensor src, bool non_blocking=False) -> Tensor',
-    '.out(Tensor self, Tensor src, bool non_blocking=False, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
   copy_: ['(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)'],
   copy_sparse_to_sparse: [
     '(Tensor self, Tensor src, bool non_blocking=False) -> Tensor',
@@ -1544,38 +1540,6 @@ export const schemas: Readonly<Record<string, readonly string[]>> = {
   ],
   mish: ['(Tensor self) -> Tensor', '.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)'],
   mish_: ['(Tensor(a!) self) -> Tensor(a!)'],
-  mkldnn_adaptive_avg_pool2d: [
-    '(Tensor self, int[2] output_size) -> Tensor',
-    '.out(Tensor self, int[2] output_size, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
-  mkldnn_convolution: [
-    '(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor',
-    '.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
-  mkldnn_linear: [
-    '(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor',
-    '.out(Tensor self, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
-  mkldnn_max_pool2d: [
-    '(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False) -> Tensor',
-    '.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
-  mkldnn_max_pool3d: [
-    '(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], int[3] dilation=[1, 1, 1], bool ceil_mode=False) -> Tensor',
-    '.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], int[3] dilation=[1, 1, 1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
-  mkldnn_reorder_conv2d_weight: [
-    '(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor',
-    '.out(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
-  mkldnn_reorder_conv3d_weight: [
-    '(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor',
-    '.out(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
-  mkldnn_rnn_layer: [
-    '(Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, Tensor hx_, Tensor cx_, bool reverse, int[] batch_sizes, int mode, int hidden_size, int num_layers, bool has_biases, bool bidirectional, bool batch_first, bool train) -> (Tensor, Tensor, Tensor, Tensor)',
-    '.out(Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, Tensor hx_, Tensor cx_, bool reverse, int[] batch_sizes, int mode, int hidden_size, int num_layers, bool has_biases, bool bidirectional, bool batch_first, bool train, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!))',
-  ],
   mm: [
     '(Tensor self, Tensor mat2) -> Tensor',
     '.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor',
@@ -2632,10 +2596,6 @@ export const schemas: Readonly<Record<string, readonly string[]>> = {
     '.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)',
   ],
   to_dense: ['(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor'],
-  to_mkldnn: [
-    '(Tensor self, ScalarType? dtype=None) -> Tensor',
-    '.out(Tensor self, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
   to_padded_tensor: [
     '(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor',
     '.out(Tensor self, float padding, SymInt[]? output_size=None, *, Tensor(a!) out) -> Tensor(a!)',
