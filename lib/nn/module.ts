@@ -72,7 +72,14 @@ export class Module {
 
   /** This module and all below it, each once, parents first. */
   modules(): Module[] {
-    return this.namedModules().map(([, module]) => module);
+    const found = new Set<Module>();
+    const visit = (module: Module) => {
+      if (found.has(module)) return;
+      found.add(module);
+      for (const value of Object.values(module)) if (value instanceof Module) visit(value);
+    };
+    visit(this);
+    return [...found];
   }
 
   /**
@@ -85,8 +92,13 @@ export class Module {
   }
 
   /** All parameters, each once: what an optimizer takes. */
-  parameters(options?: { recurse?: boolean }): Parameter[] {
-    return this.namedParameters(options).map(([, parameter]) => parameter);
+  parameters({ recurse = true }: { recurse?: boolean } = {}): Parameter[] {
+    // Training loops ask for this at every step: no names are made.
+    const found = new Set<Parameter>();
+    for (const module of recurse ? this.modules() : [this]) {
+      for (const value of Object.values(module)) if (value instanceof Parameter) found.add(value);
+    }
+    return [...found];
   }
 
   /** All buffers with their dotted names, each tensor once. */

@@ -34,7 +34,9 @@ describe('Module', () => {
     expect(names(net.namedChildren())).to.deep.equal(['fc1', 'act', 'fc2']);
     expect(names(net.namedModules())).to.deep.equal(['', 'fc1', 'act', 'fc2']);
     expect(net.modules()[0]).to.equal(net);
-    expect(net.parameters()[1]).to.equal(net.fc1.weight);
+    expect(net.parameters()).to.deep.equal(net.namedParameters().map(([, p]) => p));
+    expect(net.parameters({ recurse: false })).to.deep.equal([net.scale]);
+    expect(net.modules()).to.deep.equal(net.namedModules().map(([, m]) => m));
     expect(Object.keys(net.stateDict())).to.deep.equal(['scale', 'seen', 'fc1.weight', 'fc1.bias', 'fc2.weight']);
   });
 
