@@ -175,7 +175,8 @@ class Transfer {
       } else {
         // A copy even of contiguous host memory: the tensor may be written to before the promise resolves.
         const at::Tensor host = to_host(self.tensor_, self.exported_.memory);
-        self.host_ = host.is_alias_of(self.tensor_) ? host.clone() : host;
+        const bool shared = self.tensor_.has_storage() && host.is_alias_of(self.tensor_);
+        self.host_ = shared ? host.clone() : host;
       }
     } catch (...) {
       self.error_ = std::current_exception();
