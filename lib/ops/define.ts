@@ -1,10 +1,19 @@
 // Ops as functions and methods, each compiled at its first call.
 import { type Callable, compileFunction, compileMethod } from './dispatch.js';
+import { guards } from './guards.js';
 
 /** The function of an op, by its name in libtorch. */
 export function define<F>(name: string): F {
   let op: Callable = (...args) => {
-    op = compileFunction(name);
+    const compiled = compileFunction(name);
+    const guard = guards[name];
+    op = compiled;
+    if (guard !== undefined) {
+      op = (...all) => {
+        guard(all);
+        return compiled(...all);
+      };
+    }
     return op(...args);
   };
   return ((...args: unknown[]) => op(...args)) as F;

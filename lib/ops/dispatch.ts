@@ -34,7 +34,7 @@ export class Op {
       if (overload.outs.length > 0 !== wantsOut) continue;
       const flat = overload.match(args, options);
       if (flat === undefined) continue;
-      const result = overload.finish(overload.native(...flat), args, options);
+      const result = overload.run(flat, args, options);
       if (options?.requiresGrad === true && overload.factory) (result as Tensor).requiresGrad = true;
       return result;
     }
@@ -45,19 +45,15 @@ export class Op {
 
 /** The overload that a call with `count` tensors and nothing else means, if its one result is a tensor. */
 function tensorsOnly(op: Op, count: number): Overload | undefined {
-  for (const o of op.overloads) {
-    if (o.outs.length > 0) continue;
-    const required = o.params.filter((p) => !p.hasDefault);
-    const fits =
-      required.length === count &&
-      required.every((p, i) => p.base === 'Tensor' && !p.list && !p.keywordOnly && p.slot === i);
-    if (!fits) continue;
-    const [result] = o.schema.returns;
-    const returnsTensor = o.schema.returns.length === 1 && result!.base === 'Tensor' && !result!.list;
-    const inPlace = result?.written !== undefined;
-    return returnsTensor && (!inPlace || result!.written === o.params[0]!.written) ? o : undefined;
-  }
-  return undefined;
+  const chosen = op.overloads.find(
+    (o) =>
+      o.outs.length === 0 &&
+      o.positional.length >= count &&
+      o.params.every((p, i) => (i < count ? p.base === 'Tensor' && !p.list && p.slot === i : p.hasDefault)),
+  );
+  const [result, ...more] = chosen?.schema.returns ?? [];
+  if (result === undefined || more.length > 0 || result.base !== 'Tensor' || result.list) return undefined;
+  return result.written === undefined || result.written === chosen!.params[0]!.written ? chosen : undefined;
 }
 
 /** The overload of a tensor and a number. */
@@ -77,6 +73,7 @@ function tensorAndNumber(op: Op): Overload | undefined {
 
 type Fast1 = (a: Tensor) => Tensor;
 type Fast2 = (a: Tensor, b: Tensor) => Tensor;
+type Fast3 = (a: Tensor, b: Tensor, c: Tensor) => Tensor;
 
 const unavailable = (overload: Overload): boolean => {
   try {
@@ -119,9 +116,24 @@ function fast2<B>(o: Overload, value: (b: B) => unknown): (a: Tensor, b: B) => T
   };
 }
 
+function fast3(o: Overload): Fast3 {
+  const native: NativeOp = o.native;
+  if (writes(o)) {
+    return (a, b, c) => {
+      native(a.handle, b.handle, c.handle);
+      return a;
+    };
+  }
+  const none = new Array<undefined>(o.arity - 3);
+  return (a, b, c) => {
+    const result = owner();
+    return fill(result, native(a.handle, b.handle, c.handle, ...none, result) as Handle);
+  };
+}
+
 /** The native function with `undefined` for the arguments between the first `given` and the owner. */
 function padded(native: NativeOp, o: Overload, given: 1 | 2): NativeOp {
-  const missing = o.schema.args.length - given;
+  const missing = o.arity - given;
   if (missing === 0) return native;
   if (given === 1) {
     if (missing === 1) return (a, owner) => native(a, undefined, owner);
@@ -138,6 +150,7 @@ export type Callable = (...args: unknown[]) => unknown;
 interface Fast {
   one: Fast1 | undefined;
   two: Fast2 | undefined;
+  three: Fast3 | undefined;
   number: ((a: Tensor, b: number) => Tensor) | undefined;
 }
 
@@ -145,39 +158,45 @@ function fastPaths(op: Op): Fast {
   const usable = (o: Overload | undefined) => (o === undefined || unavailable(o) ? undefined : o);
   const one = usable(tensorsOnly(op, 1));
   const two = usable(tensorsOnly(op, 2));
+  const three = usable(tensorsOnly(op, 3));
   const number = usable(tensorAndNumber(op));
   return {
     one: one && fast1(one),
     two: two && fast2(two, (b: Tensor) => b.handle),
+    three: three && fast3(three),
     number: number && fast2(number, (b: number) => b),
   };
 }
 
-/** The arguments in an array, `self` at its place; `Array.from` would take most of the time of a call. */
-function gather(args: IArguments, self: unknown, at: number): unknown[] {
-  const all: unknown[] = [];
-  for (let i = 0; i < args.length; i++) {
-    if (i === at) all.push(self);
-    all.push(args[i]);
-  }
-  if (at >= args.length) all.push(self);
+/** The arguments in an array of the right length; `Array.from` would take most of the time of a call. */
+function gather(args: IArguments): unknown[] {
+  const all = new Array<unknown>(args.length);
+  for (let i = 0; i < args.length; i++) all[i] = args[i];
+  return all;
+}
+
+/** {@link gather} with `self` at its place. */
+function gatherWith(args: IArguments, self: unknown, at: number): unknown[] {
+  const all = new Array<unknown>(args.length + 1);
+  all[at] = self;
+  for (let i = 0; i < args.length; i++) all[i < at ? i : i + 1] = args[i];
   return all;
 }
 
 /** The op as a function of all its arguments. */
 export function compileFunction(name: string): Callable {
   const op = new Op(name);
-  const { one, two, number } = fastPaths(op);
-  return function (a?: unknown, b?: unknown) {
+  const { one, two, three, number } = fastPaths(op);
+  return function (a?: unknown, b?: unknown, c?: unknown) {
     if (isTensor(a)) {
       if (arguments.length === 2) {
         if (two !== undefined && isTensor(b)) return two(a, b);
         if (number !== undefined && typeof b === 'number') return number(a, b);
-      } else if (one !== undefined && arguments.length === 1) return one(a);
+      } else if (arguments.length === 1) {
+        if (one !== undefined) return one(a);
+      } else if (three !== undefined && arguments.length === 3 && isTensor(b) && isTensor(c)) return three(a, b, c);
     }
-    const args: unknown[] = [];
-    for (let i = 0; i < arguments.length; i++) args.push(arguments[i]);
-    return op.call(args);
+    return op.call(gather(arguments));
   };
 }
 
@@ -185,14 +204,16 @@ export function compileFunction(name: string): Callable {
 export function compileMethod(name: string): Callable {
   const op = new Op(name);
   const self = Math.max(0, op.overloads[0]?.params.findIndex((p) => p.name === 'self') ?? 0);
-  const { one, two, number } = self === 0 ? fastPaths(op) : ({} as Fast);
-  return function (this: unknown, b?: unknown) {
+  const { one, two, three, number } = self === 0 ? fastPaths(op) : ({} as Fast);
+  return function (this: unknown, b?: unknown, c?: unknown) {
     if (isTensor(this)) {
       if (arguments.length === 1) {
         if (two !== undefined && isTensor(b)) return two(this, b);
         if (number !== undefined && typeof b === 'number') return number(this, b);
-      } else if (one !== undefined && arguments.length === 0) return one(this);
+      } else if (arguments.length === 0) {
+        if (one !== undefined) return one(this);
+      } else if (three !== undefined && arguments.length === 2 && isTensor(b) && isTensor(c)) return three(this, b, c);
     }
-    return op.call(gather(arguments, this, self));
+    return op.call(gatherWith(arguments, this, self));
   };
 }

@@ -1,6 +1,7 @@
 // One overload of an op: whether a call fits it, its flat arguments, its results.
 import { native } from '../binding.js';
 import { TorchClipError } from '../errors.js';
+import { fill, type Handle, owner } from '../tensor.js';
 import { converterOf, no, resultConverter } from './convert.js';
 import { argumentOrder } from './order.js';
 import type { Arg, Schema } from './types.js';
@@ -42,11 +43,14 @@ export class Overload {
   readonly outs: readonly Param[];
   readonly positional: readonly Param[];
   readonly factory: boolean;
+  /** How many arguments the native function takes; after them comes the owner of the result. */
+  readonly arity: number;
   /** Whether the last positional argument is a list of sizes, which may be spread. */
   readonly spreads: boolean;
-  private readonly arity: number;
   private readonly byKey: ReadonlyMap<string, number>;
   private readonly required: readonly number[];
+  /** Whether the one result is a new tensor. */
+  private readonly makesTensor: boolean;
   private readonly results: (((v: unknown) => unknown) | undefined)[];
   private call: NativeOp | undefined;
 
@@ -67,6 +71,8 @@ export class Overload {
     this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
     this.required = this.params.filter((p) => !p.hasDefault).map((p) => p.slot);
     this.results = schema.returns.map(resultConverter);
+    const [result, ...more] = schema.returns;
+    this.makesTensor = result?.base === 'Tensor' && !result.list && result.written === undefined && more.length === 0;
   }
 
   get native(): NativeOp {
@@ -77,8 +83,7 @@ export class Overload {
   /** The native arguments of a call; undefined where the call does not fit. */
   match(given: readonly unknown[], options: Options | undefined): unknown[] | undefined {
     const { params, positional } = this;
-    const flat: unknown[] = [];
-    for (let i = 0; i < this.arity; i++) flat.push(undefined);
+    const flat = new Array<unknown>(this.arity);
     const args = this.spreads ? this.gather(given) : given;
     if (args.length > positional.length) return undefined;
     for (let i = 0; i < args.length; i++) {
@@ -137,8 +142,14 @@ export class Overload {
     return this.outs.length === 1 ? options!.out : (options!.out as unknown[])[out];
   }
 
-  /** Makes the call's result of the native one. */
-  finish(result: unknown, given: readonly unknown[], options: Options | undefined): unknown {
+  /** Calls the native function and makes the result. */
+  run(flat: unknown[], given: readonly unknown[], options: Options | undefined): unknown {
+    if (this.makesTensor) {
+      const result = owner();
+      flat[this.arity] = result;
+      return fill(result, this.native(...flat) as Handle);
+    }
+    const result = this.native(...flat);
     const { returns } = this.schema;
     if (returns.length === 0) return undefined;
     if (returns.length === 1) return this.one(result, 0, given, options);

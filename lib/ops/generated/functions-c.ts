@@ -135,11 +135,6 @@ export const choleskySolve: {
   (input: Tensor, input2: Tensor, upper: boolean, options?: { out?: Tensor }): Tensor;
 } = define('cholesky_solve');
 
-/** `aten::choose_qparams_optimized(Tensor input, int numel, int n_bins, float ratio, int bit_width) -> (Tensor, Tensor)` */
-export const chooseQparamsOptimized: {
-  (input: Tensor, numel: number, nBins: number, ratio: number, bitWidth: number): [Tensor, Tensor];
-} = define('choose_qparams_optimized');
-
 /**
  * `aten::chunk(Tensor(a) self, int chunks, int dim=0) -> Tensor(a)[]`
  * @see https://pytorch.org/docs/stable/generated/torch.chunk.html

@@ -377,7 +377,6 @@ export const schemas: Readonly<Record<string, readonly string[]>> = {
     '(Tensor self, Tensor input2, bool upper=False) -> Tensor',
     '.out(Tensor self, Tensor input2, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)',
   ],
-  choose_qparams_optimized: ['(Tensor input, int numel, int n_bins, float ratio, int bit_width) -> (Tensor, Tensor)'],
   chunk: ['(Tensor(a) self, int chunks, int dim=0) -> Tensor(a)[]'],
   clamp: [
     '.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor',
