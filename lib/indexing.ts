@@ -1,4 +1,4 @@
-import { tensor } from './creation/tensor.js';
+import { flatten, shapeOf, tensor } from './creation/tensor.js';
 import { bool } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
 import { nativeOp } from './ops/overload.js';
@@ -83,17 +83,12 @@ function checkSlice({ start, stop, step }: Slice): void {
 
 /** An array index as a tensor: booleans as a mask, numbers as int64. */
 function fromArray(index: NestedIndex): Tensor {
-  const hasBoolean = (value: unknown): boolean =>
-    Array.isArray(value) ? value.some(hasBoolean) : typeof value === 'boolean';
-  const masks = hasBoolean(index);
-  if (masks) return tensor(index as never, { dtype: bool });
-  const toBig = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(toBig);
-    if (!Number.isSafeInteger(value))
-      throw invalidArgument('an index', 'integers or booleans in arrays', value, 'ERR_INDEX');
-    return BigInt(value as number);
-  };
-  return tensor(index.length === 0 ? new BigInt64Array(0) : (toBig(index) as never));
+  const shape = shapeOf(index);
+  const { leaves } = flatten(index, shape);
+  if (leaves.some((leaf) => typeof leaf === 'boolean')) return tensor(index as never, { dtype: bool });
+  const wrong = leaves.find((leaf) => !Number.isSafeInteger(leaf));
+  if (wrong !== undefined) throw invalidArgument('an index', 'integers or booleans in arrays', wrong, 'ERR_INDEX');
+  return tensor(BigInt64Array.from(leaves as number[], BigInt), { shape });
 }
 
 const isMask = (t: Tensor) => t.dtype.name === 'bool' || t.dtype.name === 'uint8';

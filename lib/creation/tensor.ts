@@ -21,7 +21,8 @@ const maxDims = 64;
 
 const isRow = (value: unknown): value is ArrayLike<unknown> => Array.isArray(value) || isTypedArray(value);
 
-function shapeOf(data: unknown): number[] {
+/** The lengths of nested arrays, by the first element of each. */
+export function shapeOf(data: unknown): number[] {
   const shape: number[] = [];
   let at = data;
   while (isRow(at)) {
@@ -51,7 +52,7 @@ function kindOf(value: unknown): Kind {
 }
 
 /** All leaves in row-major order, and the most general kind among them. */
-function flatten(data: unknown, shape: readonly number[]): { leaves: Leaf[]; kind: Kind | undefined } {
+export function flatten(data: unknown, shape: readonly number[]): { leaves: Leaf[]; kind: Kind | undefined } {
   const leaves: Leaf[] = [];
   const order: Kind[] = ['boolean', 'bigint', 'number', 'complex'];
   let rank = -1;

@@ -110,7 +110,10 @@ describe('what is no tensor', () => {
   it('is not made by new', () => {
     const Constructor = Tensor as unknown as new (handle: unknown) => Tensor;
     for (const handle of [undefined, null, {}, 'x', Number.NaN, -1, 1e9, 2 ** 40, 0.5]) {
-      expect(codeOf(() => new Constructor(handle).shape), String(handle)).to.equal('ERR_ARGUMENT');
+      expect(
+        codeOf(() => new Constructor(handle).shape),
+        String(handle),
+      ).to.equal('ERR_ARGUMENT');
     }
   });
 });

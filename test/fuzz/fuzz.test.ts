@@ -1,0 +1,9 @@
+import { expect } from 'chai';
+import { fuzz } from './run.js';
+
+describe('hostile arguments', () => {
+  it('are refused or served in 10,000 random calls of the public API, and never crash the process', async function () {
+    this.timeout(300_000);
+    expect(await fuzz({ seed: 1, cases: 10_000 })).to.deep.equal([]);
+  });
+});

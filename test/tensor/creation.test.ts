@@ -1,0 +1,121 @@
+import { expect } from 'chai';
+import torch, { type Tensor, type TensorData } from '../../lib/index.js';
+import { refusalOf } from '../support.js';
+
+const codeOf = (body: () => unknown) => refusalOf(body).code;
+
+describe('torch.tensor', () => {
+  it('infers the dtype as PyTorch does', () => {
+    expect(torch.tensor([1, 2]).dtype).to.equal(torch.float32);
+    expect(torch.tensor([1n]).dtype).to.equal(torch.int64);
+    expect(torch.tensor([true]).dtype).to.equal(torch.bool);
+    expect(torch.tensor([true, 1n]).dtype).to.equal(torch.int64);
+    expect(torch.tensor([1n, 0.5]).dtype).to.equal(torch.float32);
+    expect(torch.tensor([0.5, { re: 0, im: 1 }]).dtype).to.equal(torch.complex64);
+    expect(torch.tensor([]).dtype).to.equal(torch.float32);
+    torch.setDefaultDtype(torch.float64);
+    try {
+      expect(torch.tensor([1]).dtype).to.equal(torch.float64);
+      expect(torch.tensor({ re: 0, im: 1 }).dtype).to.equal(torch.complex128);
+      expect(torch.zeros([1]).dtype).to.equal(torch.float64);
+    } finally {
+      torch.setDefaultDtype(torch.float32);
+    }
+  });
+
+  it('takes nesting of every depth, and rows of typed arrays', () => {
+    expect(torch.tensor(5).shape).to.deep.equal([]);
+    expect(torch.tensor([[], []]).shape).to.deep.equal([2, 0]);
+    expect(torch.tensor([[[1], [2]]]).shape).to.deep.equal([1, 2, 1]);
+    const rows = [new Float32Array([1, 2]), new Float32Array([3, 4])];
+    expect(torch.tensor(rows).tolist()).to.deep.equal([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
+  it('copies a tensor out of its graph', () => {
+    const x = torch.ones([2], { requiresGrad: true });
+    const copy = torch.tensor(x.mul(2));
+    expect(copy.requiresGrad).to.equal(false);
+    copy.add_(1);
+    expect(x.tolist()).to.deep.equal([1, 1]);
+  });
+
+  const cyclic: unknown[] = [];
+  cyclic.push(cyclic);
+  const wide: unknown[] = [1];
+  wide.push(wide);
+  const refused: [string, unknown, string][] = [
+    ['ragged rows', [[1, 2], [3]], 'ERR_SHAPE'],
+    ['numbers beside arrays', [1, [2]], 'ERR_SHAPE'],
+    ['arrays beside numbers', [[1], 2], 'ERR_SHAPE'],
+    ['a cyclic array', cyclic, 'ERR_SHAPE'],
+    ['an array that holds itself second', wide, 'ERR_SHAPE'],
+    ['strings', ['1'], 'ERR_ARGUMENT'],
+    ['null', null, 'ERR_ARGUMENT'],
+    ['undefined', undefined, 'ERR_ARGUMENT'],
+    ['holes', new Array(3), 'ERR_ARGUMENT'],
+    ['an object', {}, 'ERR_ARGUMENT'],
+    ['a half complex number', { re: 1 }, 'ERR_ARGUMENT'],
+    ['a symbol', Symbol('x'), 'ERR_ARGUMENT'],
+    ['a function', () => 1, 'ERR_ARGUMENT'],
+    ['a DataView', new DataView(new ArrayBuffer(8)), 'ERR_ARGUMENT'],
+    ['a bigint beyond 64 bits', 2n ** 70n, 'ERR_ARGUMENT'],
+  ];
+  for (const [name, data, code] of refused) {
+    it(`refuses ${name}`, () => expect(codeOf(() => torch.tensor(data as TensorData))).to.equal(code));
+  }
+
+  it('refuses wrong options', () => {
+    const make = (options: object) => () => torch.tensor([1], options as never);
+    expect(codeOf(make({ dtype: 'float32' }))).to.equal('ERR_ARGUMENT');
+    expect(codeOf(make({ device: 'tpu' }))).to.equal('ERR_DEVICE');
+    expect(codeOf(make({ requiresGrad: 1 }))).to.equal('ERR_ARGUMENT');
+    expect(codeOf(make({ requiresGrad: true, dtype: torch.int64 }))).to.equal('ERR_DTYPE');
+    expect(codeOf(() => torch.tensor([1n], { requiresGrad: true }))).to.equal('ERR_DTYPE');
+    expect(codeOf(() => torch.tensor([{ re: 1, im: 2 }], { dtype: torch.float32 }))).to.equal('ERR_DTYPE');
+  });
+});
+
+describe('sizes', () => {
+  const makers: Record<string, (shape: number[]) => Tensor> = {
+    zeros: (shape) => torch.zeros(shape),
+    empty: (shape) => torch.empty(shape),
+    full: (shape) => torch.full(shape, 1),
+    randn: (shape) => torch.randn(shape),
+    expand: (shape) => torch.ones([1]).expand(shape),
+  };
+  const refused: [string, unknown][] = [
+    ['negative', [-2]],
+    ['not a number', [Number.NaN]],
+    ['infinite', [Number.POSITIVE_INFINITY]],
+    ['fractional', [1.5]],
+    ['strings', ['3']],
+    ['missing', undefined],
+    ['more than 64 bits together', [2 ** 40, 2 ** 40]],
+  ];
+  for (const [name, shape] of refused) {
+    it(`that are ${name} are refused`, () => {
+      for (const [maker, make] of Object.entries(makers)) {
+        if (maker === 'expand' && name.startsWith('more')) continue;
+        expect(() => make(shape as number[]), maker).to.throw(torch.TorchClipError);
+      }
+    });
+  }
+
+  it('that no machine can hold give ERR_OUT_OF_MEMORY', () => {
+    expect(codeOf(() => torch.zeros([2 ** 45]))).to.equal('ERR_OUT_OF_MEMORY');
+    expect(codeOf(() => torch.ones([2 ** 45], { dtype: torch.uint8 }))).to.equal('ERR_OUT_OF_MEMORY');
+    expect(
+      codeOf(() =>
+        torch
+          .ones([1])
+          .expand([2 ** 45])
+          .contiguous(),
+      ),
+    ).to.equal('ERR_OUT_OF_MEMORY');
+    expect(codeOf(() => torch.arange(2 ** 45))).to.equal('ERR_OUT_OF_MEMORY');
+    expect(torch.ones([2]).add(1).tolist()).to.deep.equal([2, 2]);
+  });
+});
