@@ -7,7 +7,6 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/zero.h>
 
-#include <limits>
 #include <string>
 #include <unordered_set>
 
@@ -18,8 +17,6 @@
 
 namespace tc::optim {
 namespace {
-
-constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 double order_of(const Clipper& clipper) {
   return std::visit([](const auto& c) { return c.order(); }, clipper);
@@ -33,6 +30,10 @@ void bump_version(const at::Tensor& tensor) {
 }
 
 }  // namespace
+
+Optimizer::Optimizer(Settings settings) : settings_(std::move(settings)) {
+  plan_.build({}, settings_.scope == Scope::kGlobal ? 1 : 0);
+}
 
 void Optimizer::add_group(const std::vector<at::Tensor>& parameters) {
   std::unordered_set<const c10::TensorImpl*> known, here;
@@ -105,7 +106,6 @@ bool Optimizer::revalidate() {
       return false;
     }
     item.grad = address(grad);
-    item.step = p.state.step + 1;
   }
   return n == members_.size();
 }
@@ -122,7 +122,6 @@ Item Optimizer::prepare(Parameter& p) {
   item.dtype = dtype_of(p.value.scalar_type());
   item.numel = reals(p.value);
   item.group = p.group;
-  item.step = p.state.step + 1;
   if (p.value.is_complex()) {
     const double order = order_of(settings_.clipper);
     if ((order != kNoStatistic && order != 2) || std::isfinite(limit_of(settings_.clipper))) {
@@ -139,7 +138,10 @@ Item Optimizer::prepare(Parameter& p) {
   item.grad = address(p.grad_copy.defined() ? p.grad_copy : grad);
 
   const auto state_dtype = at::toOpMathType(p.dtype);
-  for (int k = 0; k < rule_info(groups_[p.group].rule).slots.count; ++k) {
+  const int slots = rule_info(groups_[p.group].rule).slots.count;
+  // A rule without state has nothing to count.
+  if (slots > 0) item.step = &p.state.step;
+  for (int k = 0; k < slots; ++k) {
     at::Tensor& slot = p.state.slot[k];
     if (!slot.defined()) {
       slot = empty_in(p.value, p.layout, state_dtype).zero_();
@@ -177,45 +179,22 @@ Outcome Optimizer::step(const double* rows) {
   const at::NoGradGuard no_grad;
   read(rows);
   if (!revalidate()) rebuild();
+  const Outcome outcome = cpu::step(plan_, groups_.data(), settings_, counters_);
+  if (outcome == Outcome::kStepped) publish();
+  return outcome;
+}
 
-  const Policy policy = settings_.policy;
-  const bool zero = policy == Policy::kZero;
-  const double order = order_of(settings_.clipper);
-  bool all_finite = true;
-  if (order != kNoStatistic || policy == Policy::kSkip || policy == Policy::kError) {
-    all_finite = cpu::reduce(plan_, order == kNoStatistic ? 2 : order, zero);
-    norms_ = plan_.norms;
-  } else {
-    norms_.assign(plan_.norms.size(), kUnknown);
-  }
-  if (!all_finite && policy == Policy::kError) return Outcome::kNonfinite;
-  if (!all_finite && policy == Policy::kSkip) {
-    plan_.coefficients.assign(plan_.coefficients.size(), 0);
-    ++counters_.skipped;
-    ++counters_.consecutive;
-    return counters_.consecutive > settings_.max_consecutive_skips ? Outcome::kTooManySkips : Outcome::kSkipped;
-  }
-  counters_.consecutive = 0;
-
-  std::visit(
-      [&](auto& clipper) {
-        for (size_t u = 0; u < norms_.size(); ++u) plan_.coefficients[u] = clipper(norms_[u]);
-      },
-      settings_.clipper);
-  cpu::apply(plan_, groups_.data(), limit_of(settings_.clipper), zero, settings_.write_back);
-
-  for (size_t n = 0; n < members_.size(); ++n) {
-    Parameter& p = parameters_[members_[n]];
+// Lets autograd, and whoever holds a tensor that was visited as a copy, see what was written.
+void Optimizer::publish() {
+  for (const size_t k : members_) {
+    const Parameter& p = parameters_[k];
     const at::Tensor& grad = p.value.unsafeGetTensorImpl()->grad();
-    // A rule without state has nothing to count.
-    if (rule_info(groups_[p.group].rule).slots.count > 0) ++p.state.step;
     bump_version(p.value);
     if (settings_.write_back) bump_version(grad);
     if (!staged_) continue;
     if (p.value_copy.defined()) p.value.copy_(p.value_copy);
     if (p.grad_copy.defined() && settings_.write_back) grad.copy_(p.grad_copy);
   }
-  return Outcome::kStepped;
 }
 
 void Optimizer::zero_grad(bool set_to_none) {

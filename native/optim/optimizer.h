@@ -5,28 +5,10 @@
 
 #include <vector>
 
-#include "optim/clip/table.h"
 #include "optim/plan.h"
+#include "optim/settings.h"
 
 namespace tc::optim {
-
-// What to do with a gradient that holds NaN or inf.
-enum class Policy { kPropagate, kSkip, kZero, kError };
-
-enum class Outcome {
-  kStepped,
-  kSkipped,
-  kTooManySkips,  // skipped, and more often in a row than is allowed
-  kNonfinite      // refused by Policy::kError; nothing moved
-};
-
-struct Settings {
-  Clipper clipper{std::in_place_type<NoClip>, nullptr};
-  Scope scope = Scope::kGlobal;
-  Policy policy = Policy::kPropagate;
-  int64_t max_consecutive_skips = 0;
-  bool write_back = false;
-};
 
 // A group's settings arrive as a row of doubles: the rule's place in the table, maximize, then the hyperparameters.
 inline constexpr int kRow = 2 + kMaxHyper;
@@ -36,14 +18,9 @@ struct ParameterState {
   at::Tensor slot[kMaxSlots];
 };
 
-struct Counters {
-  int64_t skipped = 0;
-  int64_t consecutive = 0;  // since the last step that was taken
-};
-
 class Optimizer {
  public:
-  explicit Optimizer(Settings settings) : settings_(std::move(settings)) {}
+  explicit Optimizer(Settings settings);
 
   // Refuses parameters that cannot be updated in place, and any that the optimizer has already.
   void add_group(const std::vector<at::Tensor>& parameters);
@@ -64,7 +41,7 @@ class Optimizer {
 
   // The last step's norms before clipping and coefficients in fp64, one a unit of the scope, without a dimension for
   // the global scope. The norm is NaN where none was needed; the coefficient of a skipped step is 0.
-  at::Tensor norm() const { return per_unit(norms_); }
+  at::Tensor norm() const { return per_unit(plan_.norms); }
   at::Tensor coefficient() const { return per_unit(plan_.coefficients); }
   // How many steps were skipped, int64.
   at::Tensor skipped() const;
@@ -84,6 +61,7 @@ class Optimizer {
   static bool same_layout(const Parameter& parameter, const at::Tensor& grad);
   bool revalidate();
   void rebuild();
+  void publish();
   Item prepare(Parameter& parameter);
   int32_t unit_of(size_t index) const;
   at::Tensor per_unit(const std::vector<double>& values) const;
@@ -93,7 +71,6 @@ class Optimizer {
   std::vector<Group> groups_;
   Plan plan_;
   std::vector<size_t> members_;  // the parameter of each item
-  std::vector<double> norms_;
   bool planned_ = false;
   bool staged_ = false;  // some parameter or gradient is visited as a copy
   int64_t state_bytes_ = 0;

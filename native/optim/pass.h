@@ -17,13 +17,13 @@ struct Group {
   double hyper[kMaxHyper] = {};
 };
 
-// One gradient and what it updates. `step` counts the updates of this parameter, the coming one included.
+// One gradient and what it updates.
 struct Item {
   void* grad = nullptr;
   void* param = nullptr;
   void* state[kMaxSlots] = {};
+  int64_t* step = nullptr;  // counts the updates; null where the rule has no use for it
   int64_t numel = 0;
-  int64_t step = 0;
   int32_t group = 0;
   int32_t unit = 0;  // whose coefficient clips it
   Dtype dtype = Dtype::kFloat;

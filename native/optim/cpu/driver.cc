@@ -87,6 +87,25 @@ bool finish(Plan& plan, double p) {
   return all_finite;
 }
 
+// Clips every gradient on the way and updates its parameter and state; write_back also stores the clipped gradient.
+void apply(const Plan& plan, const Group* groups, double limit, bool zero_nonfinite, bool write_back) {
+  Pass pass = pass_of(plan);
+  pass.groups = groups;
+  pass.limit = limit;
+  pass.zero_nonfinite = zero_nonfinite;
+  const auto& table = kernels();
+  const auto rule = [&](const Item& item) { return table.apply[groups[item.group].rule][int(item.dtype)]; };
+  const auto clip = [&](const Item& item) { return table.clip[int(item.dtype)]; };
+  for_chunks(plan, [&](int64_t first, int64_t last) {
+    if (!write_back) return run(pass, first, last, rule);
+    // A chunk at a time: the gradient is still in the cache when it is written.
+    for (int64_t c = first; c < last; ++c) {
+      run(pass, c, c + 1, rule);
+      run(pass, c, c + 1, clip);
+    }
+  });
+}
+
 }  // namespace
 
 bool reduce(Plan& plan, double p, bool zero_nonfinite) {
@@ -112,24 +131,6 @@ bool reduce(Plan& plan, double p, bool zero_nonfinite) {
   return false;
 }
 
-void apply(const Plan& plan, const Group* groups, double limit, bool zero_nonfinite, bool write_back) {
-  Pass pass = pass_of(plan);
-  pass.groups = groups;
-  pass.limit = limit;
-  pass.zero_nonfinite = zero_nonfinite;
-  const auto& table = kernels();
-  const auto rule = [&](const Item& item) { return table.apply[groups[item.group].rule][int(item.dtype)]; };
-  const auto clip = [&](const Item& item) { return table.clip[int(item.dtype)]; };
-  for_chunks(plan, [&](int64_t first, int64_t last) {
-    if (!write_back) return run(pass, first, last, rule);
-    // A chunk at a time: the gradient is still in the cache when it is written.
-    for (int64_t c = first; c < last; ++c) {
-      run(pass, c, c + 1, rule);
-      run(pass, c, c + 1, clip);
-    }
-  });
-}
-
 void clip(const Plan& plan, double limit) {
   Pass pass = pass_of(plan);
   pass.limit = limit;
@@ -137,6 +138,38 @@ void clip(const Plan& plan, double limit) {
   for_chunks(plan, [&](int64_t first, int64_t last) {
     run(pass, first, last, [&](const Item& item) { return table[int(item.dtype)]; });
   });
+}
+
+Outcome step(Plan& plan, const Group* groups, Settings& settings, Counters& counters) {
+  const Policy policy = settings.policy;
+  const bool zero = policy == Policy::kZero;
+  const double order = std::visit([](const auto& c) { return c.order(); }, settings.clipper);
+  const double limit = std::visit([](const auto& c) { return c.limit(); }, settings.clipper);
+
+  bool all_finite = true;
+  if (order != kNoStatistic || policy == Policy::kSkip || policy == Policy::kError) {
+    all_finite = reduce(plan, order == kNoStatistic ? 2 : order, zero);
+  } else {
+    std::fill(plan.norms.begin(), plan.norms.end(), std::numeric_limits<double>::quiet_NaN());
+  }
+  if (!all_finite && policy == Policy::kError) return Outcome::kNonfinite;
+  if (!all_finite && policy == Policy::kSkip) {
+    std::fill(plan.coefficients.begin(), plan.coefficients.end(), 0);
+    ++counters.skipped;
+    ++counters.consecutive;
+    return counters.consecutive > settings.max_consecutive_skips ? Outcome::kTooManySkips : Outcome::kSkipped;
+  }
+  counters.consecutive = 0;
+
+  const auto decide = [&](auto& clipper) {
+    for (size_t u = 0; u < plan.norms.size(); ++u) plan.coefficients[u] = clipper(plan.norms[u]);
+  };
+  std::visit(decide, settings.clipper);
+  for (const Item& item : plan.items) {
+    if (item.step != nullptr) ++*item.step;
+  }
+  apply(plan, groups, limit, zero, settings.write_back);
+  return Outcome::kStepped;
 }
 
 }  // namespace tc::optim::cpu

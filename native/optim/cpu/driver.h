@@ -1,8 +1,8 @@
 // The CPU driver: one parallel region over all chunks of a plan for each pass.
 #pragma once
 
-#include "optim/clip/table.h"
 #include "optim/plan.h"
+#include "optim/settings.h"
 
 namespace tc::optim::cpu {
 
@@ -10,10 +10,10 @@ namespace tc::optim::cpu {
 // such elements count as 0.
 bool reduce(Plan& plan, double p, bool zero_nonfinite);
 
-// Clips every gradient on the way and updates its parameter and state; write_back also stores the clipped gradient.
-void apply(const Plan& plan, const Group* groups, double limit, bool zero_nonfinite, bool write_back);
-
-// Clips every gradient where it lies.
+// Clips every gradient where it lies, by plan.coefficients and the limit.
 void clip(const Plan& plan, double limit);
+
+// Takes a step: norms, the decision, and the update of parameters, state and step counts; all or nothing.
+Outcome step(Plan& plan, const Group* groups, Settings& settings, Counters& counters);
 
 }  // namespace tc::optim::cpu

@@ -11,6 +11,8 @@ Clip<Compute<T>> clip_of(const Pass& pass, const Item& item, bool negate) {
   return {negate ? -scale : scale, C(pass.limit), pass.zero_nonfinite};
 }
 
+int64_t step_of(const Item& item) { return item.step == nullptr ? 0 : *item.step; }
+
 template <class Rule, class T>
 void update(const Rule& rule, const Clip<Compute<T>> clip, const Item& item, const Chunk& chunk) {
   using C = Compute<T>;
@@ -37,12 +39,12 @@ void apply(const Pass& pass, int64_t first, int64_t last) {
   while (chunk != end) {
     // Neighbours mostly share their group and step count, and the coefficients take two calls of pow.
     const int32_t group = pass.items[chunk->item].group;
-    const int64_t step = pass.items[chunk->item].step;
+    const int64_t step = step_of(pass.items[chunk->item]);
     const auto& hyper = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[group].hyper);
     const Rule rule(hyper, step);
     for (; chunk != end; ++chunk) {
       const Item& item = pass.items[chunk->item];
-      if (item.group != group || item.step != step) break;
+      if (item.group != group || step_of(item) != step) break;
       update<Rule, T>(rule, clip_of<T>(pass, item, pass.groups[group].maximize), item, *chunk);
     }
   }
