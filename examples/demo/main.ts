@@ -61,11 +61,14 @@ function withProgress(name: string, body: (onStep: (step: number, loss: number) 
   });
   const losses: number[] = [];
   bar.start(steps, 0, { loss: '' });
-  const run = body((step, loss) => {
-    losses.push(loss);
-    bar.update(step, { loss: lastMean(losses, 20).toFixed(3) });
-  });
-  bar.stop();
-  if (!process.stderr.isTTY) console.error(`${name} ${steps} steps in ${run.seconds.toFixed(1)} s`);
-  return run;
+  try {
+    const run = body((step, loss) => {
+      losses.push(loss);
+      bar.update(step, { loss: lastMean(losses, 20).toFixed(3) });
+    });
+    if (!process.stderr.isTTY) console.error(`${name} ${steps} steps in ${run.seconds.toFixed(1)} s`);
+    return run;
+  } finally {
+    bar.stop(); // also gives the terminal its cursor back
+  }
 }
