@@ -42,7 +42,8 @@ export const jagged = new Layout('jagged', 7);
 const layouts = [strided, sparseCoo, sparseCsr, mkldnn, sparseCsc, sparseBsr, sparseBsc, jagged];
 
 /** The layout of a `c10::Layout` code. */
-export const layoutOf = (code: number): Layout => layouts.find((l) => l.code === code) ?? new Layout(`layout_${code}`, code);
+export const layoutOf = (code: number): Layout =>
+  layouts.find((l) => l.code === code) ?? new Layout(`layout_${code}`, code);
 
 /** Row-major. */
 export const contiguousFormat = new MemoryFormat('contiguous_format', 0);

@@ -10,9 +10,9 @@
 NAPI_MODULE_INIT(/* env, exports */) {
   try {
     auto state = std::make_unique<tc::Env>(env);
-    tc::check(env, napi_set_instance_data(
-                       env, state.get(), [](napi_env, void* data, void*) { delete static_cast<tc::Env*>(data); },
-                       nullptr));
+    tc::check(env,
+              napi_set_instance_data(
+                  env, state.get(), [](napi_env, void* data, void*) { delete static_cast<tc::Env*>(data); }, nullptr));
     static_cast<void>(state.release());
     tc::register_runtime(env, exports);
     tc::register_tensor(env, exports);

@@ -43,7 +43,9 @@ napi_value set_requires_grad(napi_env env, Args& args) {
   return undefined(env);
 }
 napi_value is_leaf(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).is_leaf()); }
-napi_value output_nr(napi_env env, Args& args) { return js(env, static_cast<int64_t>(unwrap(env, args[0]).output_nr())); }
+napi_value output_nr(napi_env env, Args& args) {
+  return js(env, static_cast<int64_t>(unwrap(env, args[0]).output_nr()));
+}
 napi_value is_inference(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).is_inference()); }
 napi_value retains_grad(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).retains_grad()); }
 napi_value retain_grad(napi_env env, Args& args) {

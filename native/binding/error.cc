@@ -54,7 +54,8 @@ const char* code_of(std::string_view message) {
 
 // libtorch appends "Exception raised from ..." and a C++ backtrace to some messages.
 std::string_view without_backtrace(std::string_view message) {
-  message = message.substr(0, std::min(message.find("\nException raised from"), message.find("\nC++ CapturedTraceback")));
+  message =
+      message.substr(0, std::min(message.find("\nException raised from"), message.find("\nC++ CapturedTraceback")));
   while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.remove_suffix(1);
   return message;
 }
@@ -108,8 +109,8 @@ void check(napi_env env, napi_status status) {
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending) throw JsException(env);
   const napi_extended_error_info* info = nullptr;
   napi_get_last_error_info(env, &info);
-  throw Error("ERR_ARGUMENT", info != nullptr && info->error_message != nullptr ? info->error_message
-                                                                                : "a Node-API call failed");
+  throw Error("ERR_ARGUMENT",
+              info != nullptr && info->error_message != nullptr ? info->error_message : "a Node-API call failed");
 }
 
 void to_javascript(napi_env env) noexcept {

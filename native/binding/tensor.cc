@@ -15,9 +15,7 @@ napi_value dim(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).d
 napi_value storage_offset(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).storage_offset()); }
 napi_value nbytes(napi_env env, Args& args) { return js(env, static_cast<int64_t>(unwrap(env, args[0]).nbytes())); }
 
-napi_value dtype(napi_env env, Args& args) {
-  return js(env, static_cast<int64_t>(unwrap(env, args[0]).scalar_type()));
-}
+napi_value dtype(napi_env env, Args& args) { return js(env, static_cast<int64_t>(unwrap(env, args[0]).scalar_type())); }
 napi_value layout(napi_env env, Args& args) { return js(env, static_cast<int64_t>(unwrap(env, args[0]).layout())); }
 napi_value device(napi_env env, Args& args) {
   const c10::Device d = unwrap(env, args[0]).device();
@@ -26,8 +24,8 @@ napi_value device(napi_env env, Args& args) {
 }
 
 napi_value is_contiguous(napi_env env, Args& args) {
-  const auto format = is_nullish(env, args[1]) ? c10::MemoryFormat::Contiguous
-                                               : to_memory_format(env, args[1], "memoryFormat");
+  const auto format =
+      is_nullish(env, args[1]) ? c10::MemoryFormat::Contiguous : to_memory_format(env, args[1], "memoryFormat");
   return js(env, unwrap(env, args[0]).is_contiguous(format));
 }
 
@@ -40,7 +38,8 @@ napi_value version(napi_env env, Args& args) {
 napi_value data_ptr(napi_env env, Args& args) {
   const at::Tensor& t = unwrap(env, args[0]);
   napi_value address;
-  check(env, napi_create_bigint_uint64(env, t.has_storage() ? reinterpret_cast<uintptr_t>(t.const_data_ptr()) : 0, &address));
+  check(env, napi_create_bigint_uint64(env, t.has_storage() ? reinterpret_cast<uintptr_t>(t.const_data_ptr()) : 0,
+                                       &address));
   return address;
 }
 

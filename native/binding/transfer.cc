@@ -190,7 +190,8 @@ class Transfer {
       self->unpin(env);
       if (status == napi_cancelled) return;
       if (self->error_) std::rethrow_exception(self->error_);
-      const napi_value value = self->scalar_ ? js(env, *self->value_) : typed_array(env, self->exported_.type, self->host_);
+      const napi_value value =
+          self->scalar_ ? js(env, *self->value_) : typed_array(env, self->exported_.type, self->host_);
       napi_resolve_deferred(env, self->deferred_, value);
     } catch (...) {
       to_javascript(env);

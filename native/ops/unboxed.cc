@@ -120,14 +120,14 @@ napi_callback first_that_fits(const Op& op) {
 
 napi_callback unboxed(const Op& op) {
   using T = const at::Tensor&;
-  return first_that_fits<Signature<T>,                                   // relu
-                         Signature<T, T>,                                // mul, matmul
-                         Signature<T, T, const at::Scalar&>,             // add, sub
-                         Signature<T, const at::Scalar&>,                // mul by a number
+  return first_that_fits<Signature<T>,                                        // relu
+                         Signature<T, T>,                                     // mul, matmul
+                         Signature<T, T, const at::Scalar&>,                  // add, sub
+                         Signature<T, const at::Scalar&>,                     // mul by a number
                          Signature<T, const at::Scalar&, const at::Scalar&>,  // add a number
                          Signature<T, T, const std::optional<at::Tensor>&>,   // linear
-                         Signature<T, c10::SymIntArrayRef>,              // view, reshape
-                         Signature<T, std::optional<at::ScalarType>>     // sum, mean
+                         Signature<T, c10::SymIntArrayRef>,                   // view, reshape
+                         Signature<T, std::optional<at::ScalarType>>          // sum, mean
                          >(op);
 }
 
