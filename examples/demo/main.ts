@@ -1,6 +1,6 @@
 // npm run demo: a recurrent network on real digits without clipping, with clip.norm and with clip.value.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SingleBar } from 'cli-progress';
 import torch, { clip } from 'torch-clip';
@@ -40,7 +40,7 @@ const runs = contenders.map(({ name, clipper, clipLevel }, i): Series => {
 
 console.log(`\n${textTable([header, ...runs.map(row)])}\n`);
 const file = fileURLToPath(new URL('../../report/demo.html', import.meta.url));
-mkdirSync(new URL('.', `file://${file}`), { recursive: true });
+mkdirSync(dirname(file), { recursive: true });
 writeFileSync(file, await report(runs, about.join(' ')));
 console.log(`Report: ${relative(process.cwd(), file)}`);
 
