@@ -32,7 +32,11 @@ const refused: [string, () => unknown, RegExp, ErrorCode?][] = [
     'ERR_DTYPE',
   ],
   ['a sparse tensor', () => new SGD!([torch.ones([2]).toSparse()]), /a sparse parameter is not supported/],
-  ['an expanded tensor', () => new SGD!([torch.ones([1]).expand([3])]), /elements share memory, as expand\(\) makes, cannot/],
+  [
+    'an expanded tensor',
+    () => new SGD!([torch.ones([1]).expand([3])]),
+    /elements share memory, as expand\(\) makes, cannot/,
+  ],
   [
     'a disposed tensor',
     () => {
