@@ -39,6 +39,8 @@ napi_value init(napi_env env, Args& args) {
   static Warnings warnings;
   c10::WarningUtils::set_warning_handler(&warnings);  // of this thread
   install_allocator();
+  // Indices outside of a sparse tensor's shape would otherwise be followed out of its memory.
+  at::globalContext().setCheckSparseTensorInvariants(true);
   return undefined(env);
 }
 
