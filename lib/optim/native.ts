@@ -53,7 +53,9 @@ export interface Rule {
 function reader(path: string): Rule['readers'][number] {
   const [option, index] = path.split('.') as [string, string?];
   const read =
-    index === undefined ? (group: Group) => group[option] : (group: Group) => (group[option] as unknown[])[+index];
+    index === undefined
+      ? (group: Group) => group[option]
+      : (group: Group) => (group[option] as unknown[] | null | undefined)?.[+index];
   return { option, read };
 }
 

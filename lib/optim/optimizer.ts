@@ -6,7 +6,7 @@ import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { isTensor, type Tensor, wrap } from '../tensor.js';
 import { complete, type Definition } from './definition.js';
 import { type NativeOptimizer, rowLength, ruleOf } from './native.js';
-import { type OptimizerStateDict, parseState, type Restored, saveState } from './state-dict.js';
+import { type OptimizerStateDict, parseState, type Restored, type SavedGroup, saveState } from './state-dict.js';
 
 /** What a step does with gradients that hold NaN or inf. */
 export type NonFinite = 'propagate' | 'skip' | 'zero' | 'error';
@@ -183,7 +183,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    */
   stateDict(): OptimizerStateDict {
     return saveState({
-      groups: this.paramGroups as readonly Loose[] as never,
+      groups: this.paramGroups as unknown as readonly SavedGroup[],
       rules: this.#rules(),
       states: native.optimState(this.#native),
       clip: this.clip,

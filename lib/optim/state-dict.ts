@@ -17,7 +17,8 @@ export interface OptimizerStateDict {
 }
 
 type Counters = [skipped: number, consecutive: number];
-type Group = Readonly<Record<string, unknown>> & { readonly params: readonly Tensor[] };
+/** A parameter group as {@link saveState} reads it. */
+export type SavedGroup = Readonly<Record<string, unknown>> & { readonly params: readonly Tensor[] };
 
 /** What {@link parseState} found, checked. */
 export interface Restored<G> {
@@ -30,7 +31,7 @@ const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.to
 const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 export function saveState(source: {
-  groups: readonly Group[];
+  groups: readonly SavedGroup[];
   rules: readonly Rule[];
   states: readonly ParameterState[];
   clip: Clipper | null;

@@ -192,6 +192,8 @@ describe('optim: bad arguments', () => {
     const optimizer = new optim.AdamW([t]);
     Object.assign(optimizer.paramGroups[0]!, { lr: '1' });
     expect(() => optimizer.step()).throw(TorchClipError, /"paramGroups\[0\]\.lr" must be a number, got "1"/);
+    Object.assign(optimizer.paramGroups[0]!, { lr: 1, betas: null });
+    expect(() => optimizer.step()).throw(TorchClipError, /"paramGroups\[0\]\.betas" must be a number, got undefined/);
     expect(t.tolist()).deep.equal([1, 1]);
   });
 

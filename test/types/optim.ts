@@ -1,0 +1,46 @@
+// Compiled, never run: what the declarations of optimizers and clippers accept and refuse.
+import torch, { clip, nn, optim } from '../../lib/index.js';
+
+const model = new nn.Linear(2, 1);
+
+new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9, nesterov: true, clip: clip.norm(1) });
+new optim.AdamW([{ params: model.weight, lr: 1 }, { params: [torch.ones([1])] }], {
+  betas: [0.9, 0.99],
+  nonFinite: 'zero',
+});
+new optim.Adam(new Set(model.parameters()), {
+  clip: clip.norm(1, { normType: Infinity, scope: 'group' }),
+  writeBack: true,
+});
+
+// Any optimizer passes where the base is asked for.
+function halve(optimizer: optim.Optimizer): void {
+  for (const group of optimizer.paramGroups) group.lr /= 2;
+}
+const adam = new optim.AdamW(model.parameters());
+halve(adam);
+halve(new optim.SGD(model.parameters()));
+adam.paramGroups[0]!.betas = [0.8, 0.9];
+const loss: torch.Tensor = adam.step(() => torch.ones([1]));
+const nothing: undefined = adam.step();
+const norm: number = adam.clipStats.norm.item();
+adam.loadStateDict(adam.stateDict());
+const clipper: clip.Clipper = clip.value(1);
+const total: torch.Tensor = nn.utils.clipGradNorm_(model.parameters(), 1, { errorIfNonfinite: true });
+
+// @ts-expect-error an option of another optimizer
+new optim.AdamW(model.parameters(), { momentum: 0.9 });
+// @ts-expect-error a misspelt option
+new optim.SGD(model.parameters(), { weight_decay: 0.1 });
+// @ts-expect-error a number is no clipper
+new optim.SGD(model.parameters(), { clip: 1 });
+// @ts-expect-error an unknown scope
+clip.norm(1, { scope: 'layer' });
+// @ts-expect-error groups keep their parameters
+adam.paramGroups[0]!.params = [];
+// @ts-expect-error an unknown policy
+new optim.Adam(model.parameters(), { nonFinite: 'ignore' });
+// @ts-expect-error AdamW is what it is
+new optim.AdamW(model.parameters(), { decoupledWeightDecay: false });
+
+export { clipper, loss, norm, nothing, total };
