@@ -12,7 +12,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const run = (...args: string[]) =>
   execFileSync(process.execPath, ['--import', 'tsx', ...args], { cwd: root, encoding: 'utf8' });
 
-describe('examples', () => {
+describe('examples', function () {
+  this.timeout(120_000); // processes of their own, on a machine that may be busy
+
   it('first-script: the fused step ends where clipGradNorm_ and a step end', () => {
     const losses = [...run('examples/first-script.ts').matchAll(/step: +loss (\S+)/g)].map(([, loss]) => loss);
     expect(losses).to.have.length(2);
@@ -29,7 +31,9 @@ describe('examples', () => {
   });
 });
 
-describe('the demo', () => {
+describe('the demo', function () {
+  this.timeout(120_000);
+
   it('reads the same 8,000 and 2,000 digits each time, all ten of them in both', () => {
     const code = `import { loadDigits } from './examples/demo/digits.ts';
       const [a, b] = [loadDigits(), loadDigits()];
