@@ -26,6 +26,16 @@ function reasons(entry) {
     .join('; ');
 }
 
+/** The reasons, the most frequent first. */
+function summary(model) {
+  const count = new Map();
+  for (const { reason } of model.names.flatMap((e) => e.overloads)) {
+    if (reason) count.set(reason, (count.get(reason) ?? 0) + 1);
+  }
+  const rows = [...count].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  return rows.map(([reason, n]) => `| ${reason} | ${n} |`).join('\n');
+}
+
 export function counts(model) {
   const overloads = model.names.flatMap((e) => e.overloads);
   return {
@@ -64,6 +74,14 @@ ${c.internal} more overloads have names that begin with an underscore: those are
 - Overloads that write into given tensors are reached by the option \`out\` of the function: one tensor, or an array where
   the op has several results. \`Tensor(a!)\` is the argument itself, so in-place methods return \`this\`.
 - An overload that the libtorch at hand does not have throws \`ERR_OP_UNAVAILABLE\`.
+
+## Not exposed
+
+| why | overloads |
+| --- | --- |
+${summary(model)}
+
+## All ops
 
 | op | in torch-clip | overloads | not exposed, why |
 | --- | --- | --- | --- |
