@@ -279,12 +279,7 @@ export class Tensor {
    */
   registerHook(hook: (grad: Tensor) => Tensor | undefined): HookHandle {
     if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
-    const id = native.registerHook(this.handle, (handle) => {
-      const replaced: unknown = hook(wrap(handle));
-      if (replaced === undefined || replaced === null) return undefined;
-      if (!isTensor(replaced)) throw invalidArgument('the result of a hook', 'a Tensor or undefined', replaced);
-      return replaced.handle;
-    });
+    const id = native.registerHook(this.handle, nativeHook(hook));
     let attached = true;
     return {
       remove: () => {
@@ -334,6 +329,16 @@ export class Tensor {
   [Symbol.dispose](): void {
     native.dispose(this.handle);
   }
+}
+
+/** Outside of the method: a closure made there would keep its tensor, and so the graph that holds the closure, for good. */
+function nativeHook(hook: (grad: Tensor) => Tensor | undefined): (grad: Handle) => Handle | undefined {
+  return (handle) => {
+    const replaced: unknown = hook(wrap(handle));
+    if (replaced === undefined || replaced === null) return undefined;
+    if (!isTensor(replaced)) throw invalidArgument('the result of a hook', 'a Tensor or undefined', replaced);
+    return replaced.handle;
+  };
 }
 
 /** @internal Makes the tensor of a handle that the addon returned. */
