@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import torch, { clip, nn, optim } from '../../lib/index.js';
@@ -160,7 +161,14 @@ describe('optim: properties of clipping', () => {
 
   it('the bits do not depend on the instruction set', () => {
     const script = new URL('instruction-set.ts', import.meta.url).pathname;
-    const runs = ['default', 'avx2', 'avx512'].map((set) =>
+    // libtorch takes the word of the variable, so only what the processor has may be asked for.
+    const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+    const sets = [
+      'default',
+      ...(flags.includes(' avx2 ') ? ['avx2'] : []),
+      ...(flags.includes(' avx512vl ') ? ['avx512'] : []),
+    ];
+    const runs = sets.map((set) =>
       execFileSync(process.execPath, ['--import', 'tsx', script], {
         encoding: 'utf8',
         env: { ...process.env, ATEN_CPU_CAPABILITY: set },
