@@ -26,6 +26,7 @@ export function getPrintOptions(): PrintOptions {
  * @see https://pytorch.org/docs/stable/generated/torch.set_printoptions.html
  */
 export function setPrintOptions(options: Partial<PrintOptions> & { profile?: 'default' | 'short' | 'full' }): void {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
   const { profile, sciMode = null, ...given } = options;
   if (profile !== undefined && !['default', 'short', 'full'].includes(profile)) {
     throw invalidArgument('profile', "'default', 'short' or 'full'", profile);

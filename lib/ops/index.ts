@@ -4,4 +4,4 @@ export * as linalg from './generated/linalg.js';
 export * as special from './generated/special.js';
 export type { ToOptions } from './to.js';
 export type { Complex, Scalar } from './types.js';
-export { unique } from './unique.js';
+export { type UniqueOptions, unique } from './unique.js';

@@ -60,3 +60,6 @@ export const handWritten = {
   stride: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
   to: { method: 'lib/ops/to.ts', function: 'lib/ops/to.ts' },
 };
+
+/** The overload that is tried first where the schemas do not say it: the one that PyTorch's Python function calls. */
+export const firstOverload = { stft: 'center' };

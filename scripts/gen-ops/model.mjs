@@ -1,5 +1,5 @@
 // The dispatcher's schemas as the generator sees them: what is public, what is exposed, in which order overloads are tried.
-import { excludedNames, excludedOverloads, excludedTypes, handWritten } from './config.mjs';
+import { excludedNames, excludedOverloads, excludedTypes, firstOverload, handWritten } from './config.mjs';
 
 export const camel = (name) => name.replace(/(?<=[a-zA-Z0-9])_+([a-zA-Z0-9])/g, (_, c) => c.toUpperCase());
 
@@ -88,6 +88,8 @@ function orderOverloads(overloads) {
     const i = sorted.findIndex((op) => !sorted.some((other) => other !== op && overloadAfter(op, other)));
     result.push(...sorted.splice(i < 0 ? 0 : i, 1));
   }
+  const first = result.findIndex((op) => op.overload === firstOverload[op.name]);
+  if (first > 0) result.unshift(...result.splice(first, 1));
   return result;
 }
 

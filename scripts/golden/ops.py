@@ -386,6 +386,8 @@ def linear_algebra():
         ['fft.irfft', [torch.tensor([1 + 0j, 3 - 1j, 0.5 + 0j])], {'n': 4}],
         ['fft.hfft', [torch.tensor([1 + 0j, 3 - 1j, 0.5 + 0j])], {}],
         ['fft.fft', [x(4)], {'norm': 'ortho'}],
+        ['stft', [x(16), 4], {'return_complex': True}],
+        ['stft', [x(16), 4, 2], {'return_complex': True, 'center': False}],
         ['fft.fft2', [x(2, 4)], {'dim': [0, 1]}],
         ['special.logsumexp', [x(), 1], {}],
         ['special.softmax', [x(), 1], {}],

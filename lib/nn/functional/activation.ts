@@ -1,7 +1,8 @@
 import type { Dtype } from '../../dtype.js';
 import * as ops from '../../ops/generated/functions.js';
+import { withDefaults } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { withDefaults } from './options.js';
+import { checkTensors } from './arguments.js';
 
 /** `log(1 / (1 + exp(-x)))`, element by element. */
 export const logsigmoid = ops.logSigmoid;
@@ -38,6 +39,7 @@ export interface GumbelSoftmaxOptions {
  */
 export function gumbelSoftmax(logits: Tensor, options?: GumbelSoftmaxOptions): Tensor {
   const { tau, hard, dim } = withDefaults('gumbelSoftmax', options, { tau: 1, hard: false, dim: -1 });
+  checkTensors({ logits });
   const noise = ops.emptyLike(logits).exponential_().log().neg();
   const soft = logits.add(noise).div(tau).softmax(dim);
   if (!hard) return soft;

@@ -1,7 +1,8 @@
 import { invalidArgument } from '../../errors.js';
 import * as ops from '../../ops/generated/functions.js';
+import { withDefaults } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { withDefaults } from './options.js';
+import { checkTensors } from './arguments.js';
 
 /** What the dropout functions take beside the input. */
 export interface DropoutOptions {
@@ -39,6 +40,7 @@ export function featureAlphaDropout(input: Tensor, options?: DropoutOptions): Te
 
 /** Zeroes whole channels of `[N, C, ...]`; without the batch dimension the input is taken as a batch of one. */
 function channels(name: string, unbatched: number, input: Tensor, options: unknown): Tensor {
+  checkTensors({ input });
   const batched = input.ndim === unbatched ? input.unsqueeze(0) : input;
   const result = run(name, true, batched, options, ops.featureDropout, ops.featureDropout_);
   return batched === input ? result : result.squeeze(0);

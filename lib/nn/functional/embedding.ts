@@ -1,7 +1,8 @@
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import * as ops from '../../ops/generated/functions.js';
+import { withDefaults } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { withDefaults, wordCode } from './options.js';
+import { checkTensors, wordCode } from './arguments.js';
 
 /** What {@link embedding} takes beside its tensors. */
 export interface EmbeddingOptions {
@@ -40,6 +41,7 @@ export function embedding(input: Tensor, weight: Tensor, options?: EmbeddingOpti
     scaleGradByFreq: false,
     sparse: false,
   });
+  checkTensors({ input, weight });
   const row = paddingRow(weight, paddingIdx);
   const indices = maxNorm === null ? input : input.contiguous();
   if (maxNorm !== null) ops.embeddingRenorm_(weight.detach(), indices, maxNorm, normType);
@@ -71,6 +73,8 @@ export function embeddingBag(input: Tensor, weight: Tensor, options?: EmbeddingB
     perSampleWeights: null as Tensor | null,
     includeLastOffset: false,
   });
+  checkTensors({ input, weight });
+  if (o.perSampleWeights !== null) checkTensors({ perSampleWeights: o.perSampleWeights });
   const rows = input.ndim === 2;
   if (rows !== (o.offsets === null)) {
     const expected = rows ? 'absent, as "input" has a bag a row' : 'a Tensor, as "input" is flat';

@@ -1,7 +1,8 @@
-import { TorchClipError } from '../../errors.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
 import * as ops from '../../ops/generated/functions.js';
+import { withDefaults } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { type Reduction, reductionCode, withDefaults } from './options.js';
+import { checkTensors, type Reduction, reductionCode } from './arguments.js';
 
 /** What every loss takes beside its tensors. */
 export interface LossOptions {
@@ -98,6 +99,7 @@ export function binaryCrossEntropy(
     reduction: mean,
   });
   sameShape(input, target);
+  if (weight !== null) checkTensors({ weight });
   const spread = weight === null ? null : weight.expand(input.shape);
   return ops.binaryCrossEntropy(input, target, { weight: spread, reduction: reductionCode(reduction) });
 }
@@ -119,6 +121,7 @@ export function binaryCrossEntropyWithLogits(
 
 /** Broadcasting here is nearly always a mistake. */
 function sameShape(input: Tensor, target: Tensor): void {
+  checkTensors({ input, target });
   if (String(input.shape) !== String(target.shape)) {
     const message = `"target" must have the shape of "input", [${input.shape}], got [${target.shape}]`;
     throw new TorchClipError('ERR_SHAPE', message);
@@ -168,6 +171,7 @@ export function gaussianNllLoss(
     eps: 1e-6,
     reduction: mean,
   });
+  checkTensors({ input, target, variance });
   const spread = variance.ndim === input.ndim - 1 ? variance.unsqueeze(-1) : variance;
   // The clamp's own derivative is 1 here, as PyTorch has it.
   const floor = spread.detach().clamp({ min: eps }).sub(spread.detach());
@@ -236,6 +240,7 @@ export function multilabelSoftMarginLoss(
     weight: null as Tensor | null,
     reduction: mean,
   });
+  checkTensors({ input, target });
   const negative = ops.rsub(target, 1).mul(ops.logSigmoid(input.neg()));
   const loss = target.mul(ops.logSigmoid(input)).add(negative).neg();
   return reduce((weight === null ? loss : loss.mul(weight)).mean(-1), reduction);
@@ -289,8 +294,13 @@ export function tripletMarginWithDistanceLoss(
     swap: false,
     reduction: mean,
   });
+  checkTensors({ anchor, positive, negative });
+  if (typeof distanceFunction !== 'function') {
+    throw invalidArgument('distanceFunction', 'a function of two tensors', distanceFunction);
+  }
   const near = distanceFunction(anchor, positive);
   const far = distanceFunction(anchor, negative);
+  checkTensors({ 'the distance': near, 'the distance to the negative': far });
   const least = swap ? far.minimum(distanceFunction(positive, negative)) : far;
   return reduce(near.sub(least).add(margin).clampMin(0), reduction);
 }

@@ -1,7 +1,8 @@
 import { TorchClipError } from '../../errors.js';
 import * as ops from '../../ops/generated/functions.js';
+import { withDefaults } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { withDefaults } from './options.js';
+import { checkTensors } from './arguments.js';
 
 /** What {@link batchNorm} takes beside the input and the running statistics. */
 export interface BatchNormOptions {
@@ -31,6 +32,7 @@ export function batchNorm(
     momentum: 0.1,
     eps: 1e-5,
   });
+  checkTensors({ input });
   if (training) severalValues(input);
   return ops.batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps, true);
 }
@@ -79,6 +81,7 @@ export function localResponseNorm(
   options?: { alpha?: number; beta?: number; k?: number },
 ): Tensor {
   const { alpha, beta, k } = withDefaults('localResponseNorm', options, { alpha: 1e-4, beta: 0.75, k: 1 });
+  checkTensors({ input });
   const { shape } = input;
   if (shape.length < 3) {
     const message = `"input" must have at least 3 dimensions, got a tensor of shape [${shape}]`;
@@ -104,5 +107,6 @@ export function normalize(
     dim: 1 as number | readonly number[],
     eps: 1e-12,
   });
+  checkTensors({ input });
   return input.div(input.norm(p, dim, { keepdim: true }).clampMin(eps).expandAs(input));
 }

@@ -4,8 +4,9 @@ import {
   maxUnpool2d as unpool2d,
   maxUnpool3d as unpool3d,
 } from '../../ops/generated/functions.js';
+import { withDefaults } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { numbers, withDefaults } from './options.js';
+import { checkTensors, numbers } from './arguments.js';
 
 export { maxPool1dWithIndices };
 
@@ -49,7 +50,11 @@ function unpooledSize(name: string, input: Tensor, kernelSize: Sizes, options: u
     padding: 0 as Sizes,
     outputSize: null as readonly number[] | null,
   });
-  if (o.outputSize !== null) return numbers('outputSize', o.outputSize.slice(-n), n);
+  checkTensors({ input });
+  if (o.outputSize !== null) {
+    const sizes: unknown = o.outputSize;
+    return numbers('outputSize', Array.isArray(sizes) && sizes.length === n + 2 ? sizes.slice(2) : sizes, n);
+  }
   const kernel = numbers('kernelSize', kernelSize, n);
   const stride = o.stride === null ? kernel : numbers('stride', o.stride, n);
   const padding = numbers('padding', o.padding, n);
@@ -60,6 +65,7 @@ function unpooledSize(name: string, input: Tensor, kernelSize: Sizes, options: u
 /** Puts the maxima of a pooling of `[N, C, L]` back where they were, zeros elsewhere. */
 export function maxUnpool1d(input: Tensor, indices: Tensor, kernelSize: Sizes, options?: MaxUnpoolOptions): Tensor {
   const [length] = unpooledSize('maxUnpool1d', input, kernelSize, options, 1);
+  checkTensors({ indices });
   return unpool2d(input.unsqueeze(-1), indices.unsqueeze(-1), [length!, 1]).squeeze(-1);
 }
 
@@ -97,6 +103,7 @@ function lpPool(
   options: unknown,
 ) {
   const { stride, ceilMode } = withDefaults(name, options, { stride: null as Sizes | null, ceilMode: false });
+  checkTensors({ input });
   const kernel = numbers('kernelSize', kernelSize, n);
   const rest = { ceilMode, ...(stride === null ? {} : { stride }) };
   if (normType === Number.POSITIVE_INFINITY) return maximum(input.abs(), kernel, rest);

@@ -1,8 +1,9 @@
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import * as ops from '../../ops/generated/functions.js';
 import { nativeOp } from '../../ops/overload.js';
+import { withDefaults } from '../../options.js';
 import { type Handle, type Tensor, wrap } from '../../tensor.js';
-import { numbers, withDefaults, wordCode } from './options.js';
+import { checkTensors, numbers, wordCode } from './arguments.js';
 
 /** How {@link interpolate} fills in values. */
 export type InterpolateMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear' | 'bicubic' | 'trilinear' | 'area';
@@ -47,6 +48,7 @@ export function interpolate(input: Tensor, options: InterpolateOptions): Tensor 
     recomputeScaleFactor: null as boolean | null,
     antialias: false,
   });
+  checkTensors({ input });
   const dims = input.ndim - 2;
   if (dims < 1 || dims > 3) {
     throw new TorchClipError(

@@ -983,35 +983,11 @@ export const stdMean: {
 } = define('std_mean');
 
 /**
- * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
  * `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
+ * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
  * @see https://pytorch.org/docs/stable/generated/torch.stft.html
  */
 export const stft: {
-  (
-    input: Tensor,
-    nFft: number,
-    options?: {
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  (
-    input: Tensor,
-    nFft: number,
-    hopLength: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    returnComplex?: boolean | null,
-    alignToWindow?: boolean | null,
-  ): Tensor;
   (
     input: Tensor,
     nFft: number,
@@ -1035,6 +1011,30 @@ export const stft: {
     window?: Tensor | null,
     center?: boolean,
     padMode?: string,
+    normalized?: boolean,
+    onesided?: boolean | null,
+    returnComplex?: boolean | null,
+    alignToWindow?: boolean | null,
+  ): Tensor;
+  (
+    input: Tensor,
+    nFft: number,
+    options?: {
+      hopLength?: number | null;
+      winLength?: number | null;
+      window?: Tensor | null;
+      normalized?: boolean;
+      onesided?: boolean | null;
+      returnComplex?: boolean | null;
+      alignToWindow?: boolean | null;
+    },
+  ): Tensor;
+  (
+    input: Tensor,
+    nFft: number,
+    hopLength: number | null,
+    winLength?: number | null,
+    window?: Tensor | null,
     normalized?: boolean,
     onesided?: boolean | null,
     returnComplex?: boolean | null,

@@ -362,36 +362,6 @@ export interface MethodsS {
    */
   std(dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
   /**
-   * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
-   */
-  stft(
-    nFft: number,
-    options?: {
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /**
-   * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
-   */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    returnComplex?: boolean | null,
-    alignToWindow?: boolean | null,
-  ): Tensor;
-  /**
    * `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.stft.html
    */
@@ -420,6 +390,36 @@ export interface MethodsS {
     window?: Tensor | null,
     center?: boolean,
     padMode?: string,
+    normalized?: boolean,
+    onesided?: boolean | null,
+    returnComplex?: boolean | null,
+    alignToWindow?: boolean | null,
+  ): Tensor;
+  /**
+   * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
+  stft(
+    nFft: number,
+    options?: {
+      hopLength?: number | null;
+      winLength?: number | null;
+      window?: Tensor | null;
+      normalized?: boolean;
+      onesided?: boolean | null;
+      returnComplex?: boolean | null;
+      alignToWindow?: boolean | null;
+    },
+  ): Tensor;
+  /**
+   * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
+  stft(
+    nFft: number,
+    hopLength: number | null,
+    winLength?: number | null,
+    window?: Tensor | null,
     normalized?: boolean,
     onesided?: boolean | null,
     returnComplex?: boolean | null,
