@@ -124,6 +124,7 @@ interface Indexed {
 
 /** Takes the steps that make views, and collects the tensors that pick elements. */
 function resolve(t: Tensor, given: readonly Index[]): Indexed {
+  if (!isTensor(t)) throw invalidArgument('this', 'a Tensor', t);
   const indices = normalize(given);
   const used = indices.reduce((sum: number, index) => sum + uses(index), 0);
   if (used > t.ndim) {
@@ -224,6 +225,7 @@ const methods = {
   index,
   indexPut_,
   indexPut(this: Tensor, indices: readonly Index[], value: Tensor | Scalar, options?: IndexPutOptions) {
+    if (!isTensor(this)) throw invalidArgument('this', 'a Tensor', this);
     return indexPut_.call(this.clone(), indices, value, options);
   },
 };

@@ -6,7 +6,7 @@ import { nativeOp } from './ops/overload.js';
 import { formatterOf, type PrintOptions } from './print/formatter.js';
 import { layout, type Printed } from './print/layout.js';
 import { getDefaultDtype } from './runtime.js';
-import { type Handle, Tensor, wrap } from './tensor.js';
+import { type Handle, isTensor, Tensor, wrap } from './tensor.js';
 
 export type { PrintOptions };
 
@@ -182,6 +182,7 @@ export function format(t: Tensor): string {
 }
 
 function print(this: Tensor): string {
+  if (!isTensor(this)) return 'Tensor {}';
   return this.isDisposed ? 'tensor(<disposed>)' : format(this);
 }
 

@@ -1,19 +1,10 @@
 // Ops as functions and methods, each compiled at its first call.
 import { type Callable, compileFunction, compileMethod } from './dispatch.js';
-import { guards } from './guards.js';
 
 /** The function of an op, by its name in libtorch. */
 export function define<F>(name: string): F {
   let op: Callable = (...args) => {
-    const compiled = compileFunction(name);
-    const guard = guards[name];
-    op = compiled;
-    if (guard !== undefined) {
-      op = (...all) => {
-        guard(all);
-        return compiled(...all);
-      };
-    }
+    op = compileFunction(name);
     return op(...args);
   };
   return ((...args: unknown[]) => op(...args)) as F;
@@ -27,8 +18,14 @@ export function defineMethods(prototype: object, names: Readonly<Record<string, 
       Object.defineProperty(prototype, method, { value, writable: true, configurable: true, enumerable: false });
     put(function (this: unknown, ...args: unknown[]) {
       const compiled = compileMethod(name);
-      put(compiled);
-      return compiled.apply(this, args);
+      const guard = guards[name];
+      const checked: Callable = function (this: unknown, ...all) {
+        guard!([this, ...all]);
+        return compiled.apply(this, all);
+      };
+      const method = guard === undefined ? compiled : checked;
+      put(method);
+      return method.apply(this, args);
     });
   }
 }

@@ -155,7 +155,7 @@ interface Fast {
 }
 
 function fastPaths(op: Op): Fast {
-  const usable = (o: Overload | undefined) => (o === undefined || unavailable(o) ? undefined : o);
+  const usable = (o: Overload | undefined) => (o === undefined || o.guard || unavailable(o) ? undefined : o);
   const one = usable(tensorsOnly(op, 1));
   const two = usable(tensorsOnly(op, 2));
   const three = usable(tensorsOnly(op, 3));

@@ -1,15 +1,23 @@
 // Checks before ops that would take the process down, or hold it up for hours, on arguments that libtorch lets through.
+import { Dtype } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
-import { isTensor } from '../tensor.js';
+import { isTensor, type Tensor } from '../tensor.js';
 
+/** Takes a call's arguments, `this` of a method as the first, and throws. */
 type Guard = (args: readonly unknown[]) => void;
+
+/** Whether the values are at hand to be looked at. */
+const isReadable = (value: unknown): value is Tensor =>
+  isTensor(value) && value.device.type === 'cpu' && value.layout.name === 'strided';
+
+const holds = (condition: Tensor): boolean => condition.all().item<boolean>();
 
 const maxDegree = 100_000;
 
 /** The recurrences run as many times as the degree says. */
 const boundedDegree: Guard = ([, n]) => {
-  const read = isTensor(n) && n.device.type === 'cpu' && n.numel() > 0 && !n.dtype.isComplex;
-  const degree = read ? n.max().item<number | bigint>() : n;
+  const read = isReadable(n) && n.numel() > 0 && !n.dtype.isComplex;
+  const degree = read ? n.double().max().item() : n;
   if ((typeof degree === 'number' || typeof degree === 'bigint') && degree > maxDegree) {
     throw invalidArgument('n', `a degree of at most ${maxDegree}`, degree);
   }
@@ -17,8 +25,32 @@ const boundedDegree: Guard = ([, n]) => {
 
 /** A quantized `out` is read as if there were a first tensor. */
 const nonEmpty: Guard = ([tensors]) => {
-  if (Array.isArray(tensors) && tensors.length === 0)
-    throw invalidArgument('tensors', 'an array of at least one Tensor', []);
+  if (Array.isArray(tensors) && tensors.length === 0) {
+    throw invalidArgument('tensors', 'an array of at least one Tensor', tensors);
+  }
+};
+
+/** LAPACK is given them unchecked here, and writes outside of its memory; `linalg.eig` checks. */
+const finite: Guard = ([input]) => {
+  if (isReadable(input) && !holds(input.isfinite())) {
+    throw invalidArgument('input', 'a Tensor without NaN and infinities', input);
+  }
+};
+
+/** The sampler loops until a sum that never grows has grown. */
+const binomial: Guard = ([count, prob]) => {
+  if (isReadable(count) && !holds(count.isfinite()))
+    throw invalidArgument('count', 'a Tensor of finite numbers', count);
+  if (isReadable(prob) && !prob.dtype.isComplex && !holds(prob.ge(0).logicalAnd(prob.le(1)))) {
+    throw invalidArgument('prob', 'a Tensor of numbers from 0 to 1', prob);
+  }
+};
+
+/** The new tensor would be quantized without a quantizer. */
+const notQuantized: Guard = ([input, dtype]) => {
+  if (dtype instanceof Dtype && isTensor(input) && input.dtype.name.startsWith('q')) {
+    throw invalidArgument('dtype', 'absent for a quantized Tensor', dtype, 'ERR_DTYPE');
+  }
 };
 
 const polynomials = [
@@ -32,4 +64,8 @@ export const guards: Readonly<Record<string, Guard>> = {
   cat: nonEmpty,
   concat: nonEmpty,
   concatenate: nonEmpty,
+  linalg_eigvals: finite,
+  binomial,
+  view: notQuantized,
+  view_copy: notQuantized,
 };

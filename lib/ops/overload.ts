@@ -3,6 +3,7 @@ import { native } from '../binding.js';
 import { TorchClipError } from '../errors.js';
 import { fill, type Handle, owner } from '../tensor.js';
 import { converterOf, no, resultConverter } from './convert.js';
+import { type Guard, guards } from './guards.js';
 import { argumentOrder } from './order.js';
 import type { Arg, Schema } from './types.js';
 
@@ -49,6 +50,7 @@ export class Overload {
   readonly spreads: boolean;
   private readonly byKey: ReadonlyMap<string, number>;
   private readonly required: readonly number[];
+  readonly guard: Guard | undefined;
   /** Whether the one result is a new tensor. */
   private readonly makesTensor: boolean;
   private readonly results: (((v: unknown) => unknown) | undefined)[];
@@ -70,6 +72,7 @@ export class Overload {
     this.spreads = last?.list === true && last.size === undefined && /int$/i.test(last.base);
     this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
     this.required = this.params.filter((p) => !p.hasDefault).map((p) => p.slot);
+    this.guard = guards[schema.name];
     this.results = schema.returns.map(resultConverter);
     const [result, ...more] = schema.returns;
     this.makesTensor = result?.base === 'Tensor' && !result.list && result.written === undefined && more.length === 0;
@@ -134,16 +137,23 @@ export class Overload {
     });
   }
 
+  /** An argument of a call, by its key. */
+  private valueOf(key: string, given: readonly unknown[], options: Options | undefined): unknown {
+    const at = this.byKey.get(key);
+    return at !== undefined && at < given.length ? given[at] : options?.[key];
+  }
+
   /** The object that the op writes to, by alias set. */
   private written(given: readonly unknown[], options: Options | undefined, alias: string): unknown {
-    const at = this.params.findIndex((p) => p.written === alias);
-    if (at >= 0) return at < given.length ? given[at] : options?.[this.params[at]!.key];
+    const param = this.params.find((p) => p.written === alias);
+    if (param !== undefined) return this.valueOf(param.key, given, options);
     const out = this.outs.findIndex((p) => p.written === alias);
     return this.outs.length === 1 ? options!.out : (options!.out as unknown[])[out];
   }
 
   /** Calls the native function and makes the result. */
   run(flat: unknown[], given: readonly unknown[], options: Options | undefined): unknown {
+    this.guard?.((key) => this.valueOf(key, given, options));
     if (this.makesTensor) {
       const result = owner();
       flat[this.arity] = result;

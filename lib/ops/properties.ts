@@ -1,4 +1,4 @@
-import { type Handle, Tensor, wrap } from '../tensor.js';
+import { type Handle, handleOf, Tensor, wrap } from '../tensor.js';
 import { nativeOp } from './overload.js';
 
 declare module '../tensor.js' {
@@ -19,7 +19,7 @@ declare module '../tensor.js' {
 for (const [name, op] of Object.entries({ real: 'real', imag: 'imag', H: 'matrix_H', mT: 'mT', mH: 'mH' })) {
   Object.defineProperty(Tensor.prototype, name, {
     get(this: Tensor) {
-      return wrap(nativeOp(op)(this.handle) as Handle);
+      return wrap(nativeOp(op)(handleOf(this)) as Handle);
     },
     configurable: true,
   });

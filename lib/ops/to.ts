@@ -82,15 +82,15 @@ const conversions = {
 const methods: Record<string, Callable> = {
   to: to as Callable,
   cpu(this: Tensor) {
-    return this.to('cpu');
+    return to.call(this, 'cpu');
   },
   cuda(this: Tensor, index?: unknown) {
-    return this.to({ device: (index === undefined ? 'cuda' : `cuda:${index}`) as DeviceLike });
+    return to.call(this, index === undefined ? 'cuda' : `cuda:${index}`);
   },
 };
 for (const [name, dtype] of Object.entries(conversions)) {
   methods[name] = function (this: Tensor) {
-    return this.to(dtype);
+    return to.call(this, dtype);
   };
 }
 for (const [name, value] of Object.entries(methods)) {
