@@ -18,14 +18,8 @@ export function defineMethods(prototype: object, names: Readonly<Record<string, 
       Object.defineProperty(prototype, method, { value, writable: true, configurable: true, enumerable: false });
     put(function (this: unknown, ...args: unknown[]) {
       const compiled = compileMethod(name);
-      const guard = guards[name];
-      const checked: Callable = function (this: unknown, ...all) {
-        guard!([this, ...all]);
-        return compiled.apply(this, all);
-      };
-      const method = guard === undefined ? compiled : checked;
-      put(method);
-      return method.apply(this, args);
+      put(compiled);
+      return compiled.apply(this, args);
     });
   }
 }

@@ -3,8 +3,8 @@ import { Dtype } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
-/** Takes a call's arguments, `this` of a method as the first, and throws. */
-type Guard = (args: readonly unknown[]) => void;
+/** Looks at a call's arguments by their keys, and throws. */
+export type Guard = (argument: (key: string) => unknown) => void;
 
 /** Whether the values are at hand to be looked at. */
 const isReadable = (value: unknown): value is Tensor =>
@@ -15,7 +15,8 @@ const holds = (condition: Tensor): boolean => condition.all().item<boolean>();
 const maxDegree = 100_000;
 
 /** The recurrences run as many times as the degree says. */
-const boundedDegree: Guard = ([, n]) => {
+const boundedDegree: Guard = (argument) => {
+  const n = argument('n');
   const read = isReadable(n) && n.numel() > 0 && !n.dtype.isComplex;
   const degree = read ? n.double().max().item() : n;
   if ((typeof degree === 'number' || typeof degree === 'bigint') && degree > maxDegree) {
@@ -24,21 +25,24 @@ const boundedDegree: Guard = ([, n]) => {
 };
 
 /** A quantized `out` is read as if there were a first tensor. */
-const nonEmpty: Guard = ([tensors]) => {
+const nonEmpty: Guard = (argument) => {
+  const tensors = argument('tensors');
   if (Array.isArray(tensors) && tensors.length === 0) {
     throw invalidArgument('tensors', 'an array of at least one Tensor', tensors);
   }
 };
 
 /** LAPACK is given them unchecked here, and writes outside of its memory; `linalg.eig` checks. */
-const finite: Guard = ([input]) => {
+const finite: Guard = (argument) => {
+  const input = argument('self');
   if (isReadable(input) && !holds(input.isfinite())) {
     throw invalidArgument('input', 'a Tensor without NaN and infinities', input);
   }
 };
 
 /** The sampler loops until a sum that never grows has grown. */
-const binomial: Guard = ([count, prob]) => {
+const binomial: Guard = (argument) => {
+  const [count, prob] = [argument('count'), argument('prob')];
   if (isReadable(count) && !holds(count.isfinite()))
     throw invalidArgument('count', 'a Tensor of finite numbers', count);
   if (isReadable(prob) && !prob.dtype.isComplex && !holds(prob.ge(0).logicalAnd(prob.le(1)))) {
@@ -47,7 +51,8 @@ const binomial: Guard = ([count, prob]) => {
 };
 
 /** The new tensor would be quantized without a quantizer. */
-const notQuantized: Guard = ([input, dtype]) => {
+const notQuantized: Guard = (argument) => {
+  const [input, dtype] = [argument('self'), argument('dtype')];
   if (dtype instanceof Dtype && isTensor(input) && input.dtype.name.startsWith('q')) {
     throw invalidArgument('dtype', 'absent for a quantized Tensor', dtype, 'ERR_DTYPE');
   }
