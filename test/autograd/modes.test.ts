@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import torch from '../../lib/index.js';
 import { refusalOf } from '../support.js';
 
-// biome-ignore lint/suspicious/noThenProperty: a promise of someone's own is refused too.
 class Thenable {
+  // biome-ignore lint/suspicious/noThenProperty: a promise of someone's own is refused too.
   then(): void {}
 }
 
