@@ -205,6 +205,22 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     for (const [i, options] of restored.groups.entries()) Object.assign(this.paramGroups[i]!, options);
   }
 
+  /** The options of each group, as PyTorch prints an optimizer. */
+  toString(): string {
+    const groups = this.paramGroups.map((group, i) => {
+      const options = Object.entries(group).filter(([name]) => name !== 'params');
+      const lines = options
+        .sort()
+        .map(([name, value]) => `    ${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : value}\n`);
+      return `Parameter Group ${i}\n${lines.join('')}`;
+    });
+    return `${this.#definition.name} (\n${groups.join('\n')})`;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+
   #rules() {
     return this.paramGroups.map((group) => ruleOf(this.#definition.rule(group as unknown as Required<G>)));
   }

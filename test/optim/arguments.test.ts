@@ -205,6 +205,31 @@ describe('optim: bad arguments', () => {
     expect(t.tolist()).deep.equal([1, 1]);
   });
 
+  it('a gradient that cannot be written back is refused before anything moves', () => {
+    const [t, u] = [withGrad(), p()];
+    u.grad = torch.ones([1]).expand([2]);
+    const optimizer = new optim.SGD([t, u], { lr: 1, clip: clip.norm(1), writeBack: true });
+    expect(() => optimizer.step()).throw(TorchClipError, /elements share memory/);
+    expect(() => nn.utils.clipGradNorm_([t, u], 0.5)).throw(TorchClipError, /elements share memory/);
+    expect([t.tolist(), t.grad!.tolist()]).deep.equal([
+      [1, 1],
+      [1, 1],
+    ]);
+  });
+
+  it('a parameter that changed its shape is refused', () => {
+    const [t, u] = [withGrad(), withGrad()];
+    const optimizer = new optim.Adam([t, u]);
+    optimizer.step();
+    const before = t.tolist();
+    torch.noGrad(() => u.set_(torch.ones([50])));
+    u.grad = torch.ones([50]);
+    expect(() => optimizer.step())
+      .throw(TorchClipError, /another shape than its state/)
+      .property('code', 'ERR_STATE');
+    expect(t.tolist()).deep.equal(before);
+  });
+
   it('a group that is refused leaves the optimizer as it was', () => {
     const t = withGrad();
     const optimizer = new optim.SGD([t], { lr: 1 });

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import torch, { clip, nn, optim, TorchClipError } from '../../lib/index.js';
 import { bits, cases, clipperOf, flat, layouts, make, parameters, setGradients } from './support.js';
@@ -201,5 +202,14 @@ describe('optim: the step', () => {
     expect(flat([layer.parameters()])).not.deep.equal(before);
     expect(optimizer.stateDict().state[0]!.exp_avg).property('dtype', torch.float64);
     expect((optimizer.stateDict().state[0]!.step as torch.Tensor).item()).equal(2);
+  });
+
+  it('prints its options as PyTorch does', () => {
+    const optimizer = new optim.Adam([{ params: [leaf(1)], lr: 0.5 }, { params: [leaf(1)] }]);
+    const group = (i: number, lr: number) =>
+      `Parameter Group ${i}\n    amsgrad: false\n    betas: [0.9, 0.999]\n    decoupledWeightDecay: false\n    eps: 1e-8\n` +
+      `    lr: ${lr}\n    maximize: false\n    weightDecay: 0\n`;
+    expect(String(optimizer)).equal(`Adam (\n${group(0, 0.5)}\n${group(1, 0.001)})`);
+    expect(inspect(optimizer)).equal(String(optimizer));
   });
 });
