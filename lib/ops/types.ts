@@ -1,6 +1,8 @@
-import type { Complex } from '../tensor.js';
-
-export type { Complex };
+/** A complex number. */
+export interface Complex {
+  re: number;
+  im: number;
+}
 
 /**
  * A number operand: an integral number and a bigint are int64, any other number is float64, and a scalar never raises the
