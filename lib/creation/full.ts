@@ -1,16 +1,9 @@
-import type { Layout } from '../layout.js';
 import { define } from '../ops/define.js';
-import type { Scalar } from '../ops/types.js';
+import type { FactoryOptions, Scalar } from '../ops/types.js';
 import { getDefaultDtype } from '../runtime.js';
 import type { Tensor } from '../tensor.js';
-import type { TensorOptions } from './typed-array.js';
 
-interface FullOptions extends TensorOptions {
-  layout?: Layout | null;
-  pinMemory?: boolean | null;
-}
-
-const atenFull: (size: readonly number[], fillValue: Scalar, options: FullOptions & { out?: Tensor }) => Tensor =
+const atenFull: (size: readonly number[], fillValue: Scalar, options: FactoryOptions & { out?: Tensor }) => Tensor =
   define('full');
 
 /**
@@ -22,7 +15,11 @@ const atenFull: (size: readonly number[], fillValue: Scalar, options: FullOption
  * torch.full([2, 3], 0.5);
  * @see https://pytorch.org/docs/stable/generated/torch.full.html
  */
-export function full(size: readonly number[], fillValue: Scalar, options: FullOptions & { out?: Tensor } = {}): Tensor {
+export function full(
+  size: readonly number[],
+  fillValue: Scalar,
+  options: FactoryOptions & { out?: Tensor } = {},
+): Tensor {
   const inferred = typeof fillValue === 'number' && options.dtype == null && options.out === undefined;
   return atenFull(size, fillValue, inferred ? { ...options, dtype: getDefaultDtype() } : options);
 }

@@ -1,3 +1,7 @@
+import type { DeviceLike } from '../device.js';
+import type { Dtype } from '../dtype.js';
+import type { Layout } from '../layout.js';
+
 /** A complex number. */
 export interface Complex {
   re: number;
@@ -9,6 +13,20 @@ export interface Complex {
  * dtype of a tensor operand within its kind (`int64Tensor.add(2)` stays int64, `float32Tensor.mul(0.5)` float32).
  */
 export type Scalar = number | bigint | boolean | Complex;
+
+/** What every function that makes a new tensor takes. */
+export interface FactoryOptions {
+  /** Default: the default dtype, or what the arguments say. */
+  dtype?: Dtype | null;
+  /** Default: strided, or that of the tensor the new one is like. */
+  layout?: Layout | null;
+  /** Default: the CPU, or that of the tensor the new one is like. */
+  device?: DeviceLike | null;
+  /** Whether the memory is page-locked, for faster copies to a GPU. Default: false. */
+  pinMemory?: boolean | null;
+  /** Whether autograd records what is done with the tensor. Default: false. */
+  requiresGrad?: boolean;
+}
 
 /** One schema argument, as the dispatcher needs it. */
 export interface Arg {

@@ -160,33 +160,45 @@ export function callSignatures(entry, method) {
 
 const indent = (n) => ' '.repeat(n);
 
+const factoryOptions = ['dtype', 'layout', 'device', 'pinMemory', 'requiresGrad'];
+
+/** The options as a shared type that has some of them, and the others as properties. */
+function optionParts(options) {
+  const named = factoryOptions.every((key) => options.some((o) => o.name === key && o.optional));
+  const own = named ? options.filter((o) => !factoryOptions.includes(o.name)) : options;
+  return { named, entries: own.map((o) => `${o.name}${o.optional ? '?' : ''}: ${o.type}`) };
+}
+
 /** `name(a: A, options?: {...}): R`, broken over lines where it does not fit. */
 export function renderSignature(prefix, s, depth, arrow = ':') {
   const params = s.params.map((p) => `${p.name}${p.optional ? '?' : ''}: ${p.type}`);
   if (s.rest) params.push(`...${s.rest}: number[]`);
   const end = `)${arrow} ${s.ret};`;
-  const entries = s.options.map((o) => `${o.name}${o.optional ? '?' : ''}: ${o.type}`);
-  const question = s.options.every((o) => o.optional) ? '?' : '';
-  const inline = entries.length > 0 ? [...params, `options${question}: { ${entries.join('; ')} }`] : params;
+  const { named, entries } = optionParts(s.options);
+  const key = `options${s.options.every((o) => o.optional) ? '?' : ''}: ${named ? 'FactoryOptions' : ''}`;
+  const lead = named && entries.length > 0 ? `${key} & ` : key;
+  const whole = entries.length > 0 ? `${lead}{ ${entries.join('; ')} }` : key;
+  const inline = s.options.length > 0 ? [...params, whole] : params;
   const oneLine = `${indent(depth)}${prefix}(${inline.join(', ')}${end}`;
   if (oneLine.length <= 120) return oneLine;
-  if (params.length === 0) {
-    const lines = entries.map((e) => `${indent(depth + 2)}${e};`);
-    return `${indent(depth)}${prefix}(options${question}: {\n${lines.join('\n')}\n${indent(depth)}}${end}`;
-  }
-  const inner = depth + 2;
-  const lines = params.map((p) => `${indent(inner)}${p},`);
-  if (entries.length > 0) {
-    const flat = `${indent(inner)}${inline.at(-1)},`;
-    if (flat.length <= 120) lines.push(flat);
-    else {
-      lines.push(`${indent(inner)}options${question}: {`);
-      lines.push(...entries.map((e) => `${indent(inner + 2)}${e};`));
-      lines.push(`${indent(inner)}},`);
-    }
+  const block = (at) => `${lead}{\n${entries.map((e) => `${indent(at + 2)}${e};\n`).join('')}${indent(at)}}`;
+  if (params.length === 0) return `${indent(depth)}${prefix}(${block(depth)}${end}`;
+  const lines = params.map((p) => `${indent(depth + 2)}${p},`);
+  if (s.options.length > 0) {
+    const flat = `${indent(depth + 2)}${whole},`;
+    lines.push(flat.length <= 120 ? flat : `${indent(depth + 2)}${block(depth + 2)},`);
   }
   return `${indent(depth)}${prefix}(\n${lines.join('\n')}\n${indent(depth)}${end}`;
 }
 
 /** The names of shared types that a piece of generated code mentions. */
-export const typeNames = ['DeviceLike', 'Dtype', 'Generator', 'Layout', 'MemoryFormat', 'Scalar', 'Tensor'];
+export const typeNames = [
+  'DeviceLike',
+  'Dtype',
+  'FactoryOptions',
+  'Generator',
+  'Layout',
+  'MemoryFormat',
+  'Scalar',
+  'Tensor',
+];

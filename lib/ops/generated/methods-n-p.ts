@@ -2,9 +2,8 @@
 import type { DeviceLike } from '../../device.js';
 import type { Dtype } from '../../dtype.js';
 import type { Generator } from '../../generator.js';
-import type { Layout } from '../../layout.js';
 import type { Tensor } from '../../tensor.js';
-import type { Scalar } from '../types.js';
+import type { FactoryOptions, Scalar } from '../types.js';
 
 export interface MethodsNP {
   /**
@@ -123,16 +122,7 @@ export interface MethodsNP {
    * `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_empty.html
    */
-  newEmpty(
-    size: readonly number[],
-    options?: {
-      dtype?: Dtype | null;
-      layout?: Layout | null;
-      device?: DeviceLike | null;
-      pinMemory?: boolean | null;
-      requiresGrad?: boolean;
-    },
-  ): Tensor;
+  newEmpty(size: readonly number[], options?: FactoryOptions): Tensor;
   /**
    * `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_empty.html
@@ -142,46 +132,17 @@ export interface MethodsNP {
    * `aten::new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_empty_strided.html
    */
-  newEmptyStrided(
-    size: readonly number[],
-    stride: readonly number[],
-    options?: {
-      dtype?: Dtype | null;
-      layout?: Layout | null;
-      device?: DeviceLike | null;
-      pinMemory?: boolean | null;
-      requiresGrad?: boolean;
-    },
-  ): Tensor;
+  newEmptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor;
   /**
    * `aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_full.html
    */
-  newFull(
-    size: readonly number[],
-    fillValue: Scalar,
-    options?: {
-      dtype?: Dtype | null;
-      layout?: Layout | null;
-      device?: DeviceLike | null;
-      pinMemory?: boolean | null;
-      requiresGrad?: boolean;
-    },
-  ): Tensor;
+  newFull(size: readonly number[], fillValue: Scalar, options?: FactoryOptions): Tensor;
   /**
    * `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_ones.html
    */
-  newOnes(
-    size: readonly number[],
-    options?: {
-      dtype?: Dtype | null;
-      layout?: Layout | null;
-      device?: DeviceLike | null;
-      pinMemory?: boolean | null;
-      requiresGrad?: boolean;
-    },
-  ): Tensor;
+  newOnes(size: readonly number[], options?: FactoryOptions): Tensor;
   /**
    * `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_ones.html
@@ -191,16 +152,7 @@ export interface MethodsNP {
    * `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_zeros.html
    */
-  newZeros(
-    size: readonly number[],
-    options?: {
-      dtype?: Dtype | null;
-      layout?: Layout | null;
-      device?: DeviceLike | null;
-      pinMemory?: boolean | null;
-      requiresGrad?: boolean;
-    },
-  ): Tensor;
+  newZeros(size: readonly number[], options?: FactoryOptions): Tensor;
   /**
    * `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_zeros.html
