@@ -1,3 +1,4 @@
+import { invalidArgument } from '../errors.js';
 import { define } from '../ops/define.js';
 import type { FactoryOptions, Scalar } from '../ops/types.js';
 import { getDefaultDtype } from '../runtime.js';
@@ -20,6 +21,7 @@ export function full(
   fillValue: Scalar,
   options: FactoryOptions & { out?: Tensor } = {},
 ): Tensor {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
   const inferred = typeof fillValue === 'number' && options.dtype == null && options.out === undefined;
   return atenFull(size, fillValue, inferred ? { ...options, dtype: getDefaultDtype() } : options);
 }
