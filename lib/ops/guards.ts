@@ -58,6 +58,18 @@ const notQuantized: Guard = (argument) => {
   }
 };
 
+const maxSections = 100_000;
+
+/** As many tensors are made as sections are asked for, however small the dimension. */
+const boundedSections: Guard = (given) => {
+  const sections = given('sections') ?? given('tensorIndicesOrSections');
+  const read = isReadable(sections) && sections.ndim === 0 && !sections.dtype.isComplex;
+  const count = read ? sections.double().item() : sections;
+  if ((typeof count === 'number' || typeof count === 'bigint') && count > maxSections) {
+    throw invalidArgument('sections', `an integer of at most ${maxSections}`, count);
+  }
+};
+
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
   ...['hermite_polynomial_h', 'hermite_polynomial_he', 'laguerre_polynomial_l', 'legendre_polynomial_p'],
@@ -69,6 +81,7 @@ export const guards: Readonly<Record<string, Guard>> = {
   cat: nonEmpty,
   concat: nonEmpty,
   concatenate: nonEmpty,
+  ...Object.fromEntries(['tensor_split', 'hsplit', 'vsplit', 'dsplit'].map((name) => [name, boundedSections])),
   linalg_eigvals: finite,
   binomial,
   view: notQuantized,

@@ -238,6 +238,21 @@ describe('calls that fit no overload', () => {
     });
   }
 
+  it('refuses what libtorch would run away with, however it is given', () => {
+    const empty = torch.zeros([0, 0, 0]) as unknown as Record<string, (...args: unknown[]) => unknown>;
+    for (const name of ['tensorSplit', 'hsplit', 'vsplit', 'dsplit']) {
+      for (const given of [1e9, { sections: 1e9 }]) {
+        expect(refusalOf(() => empty[name]!(given)).message).to.equal(
+          '"sections" must be an integer of at most 100000, got 1000000000',
+        );
+      }
+    }
+    expect(refusalOf(() => empty.tensorSplit!(torch.tensor(10n ** 9n))).code).to.equal('ERR_ARGUMENT');
+    expect(refusalOf(() => fn.cat!({ tensors: [] })).message).to.match(/at least one Tensor/);
+    expect(refusalOf(() => torch.special.hermitePolynomialH(a, 1e9)).message).to.match(/at most 100000/);
+    expect(a.tensorSplit(2).length).to.equal(2);
+  });
+
   it('changes nothing when it refuses', () => {
     expect(a.tolist()).to.deep.equal([1, 2]);
   });
