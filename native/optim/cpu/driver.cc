@@ -57,14 +57,12 @@ void run(const Pass& pass, int64_t first, int64_t last, const Pick& pick) {
 }
 
 Pass pass_of(const Plan& plan) {
-  return {plan.items.data(),
-          plan.chunks.data(),
-          nullptr,
-          plan.coefficients.data(),
-          nullptr,
-          2,
-          std::numeric_limits<double>::infinity(),
-          false};
+  Pass pass{};
+  pass.items = plan.items.data();
+  pass.chunks = plan.chunks.data();
+  pass.coefficient = plan.coefficients.data();
+  pass.limit = std::numeric_limits<double>::infinity();
+  return pass;
 }
 
 // A balanced tree over the chunks: its shape depends on their number alone.
