@@ -4,6 +4,11 @@
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/Exception.h>
 
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <fstream>
 #include <limits>
@@ -16,7 +21,7 @@
 namespace tc {
 namespace {
 
-constexpr size_t kLarge = size_t{1} << 30;
+constexpr size_t kLarge = size_t{64} << 20;
 // Left to everything else in the process and on the machine.
 constexpr int64_t kReserve = int64_t{256} << 20;
 
@@ -26,29 +31,52 @@ int64_t read_number(const char* path) {
   return file >> n ? n : std::numeric_limits<int64_t>::max();
 }
 
-int64_t available_bytes() {
-  int64_t available = std::numeric_limits<int64_t>::max();
+// What the machine, or the container, has in all, and what is left of it.
+struct Room {
+  int64_t total = std::numeric_limits<int64_t>::max();
+  int64_t left = std::numeric_limits<int64_t>::max();
+};
+
+Room room() {
+  Room r;
   std::ifstream meminfo("/proc/meminfo");
   for (std::string key; meminfo >> key;) {
     int64_t kilobytes;
-    if (key == "MemAvailable:" && meminfo >> kilobytes) available = kilobytes * 1024;
+    if (key == "MemTotal:" && meminfo >> kilobytes) r.total = kilobytes * 1024;
+    if (key == "MemAvailable:" && meminfo >> kilobytes) r.left = kilobytes * 1024;
     std::getline(meminfo, key);
   }
   const int64_t limit = read_number("/sys/fs/cgroup/memory.max");
   const int64_t used = read_number("/sys/fs/cgroup/memory.current");
-  if (limit != std::numeric_limits<int64_t>::max() && used != std::numeric_limits<int64_t>::max()) {
-    available = std::min(available, limit - used);
+  rlimit own;
+  if (getrlimit(RLIMIT_DATA, &own) == 0 && own.rlim_cur != RLIM_INFINITY) {
+    r.total = std::min(r.total, static_cast<int64_t>(own.rlim_cur));
   }
-  return available;
+  r.total = std::min(r.total, limit);
+  if (limit != std::numeric_limits<int64_t>::max()) r.left = std::min(r.left, limit - used);
+  return r;
 }
 
+// Bytes of the large blocks that are alive. Memory counts as used only once it is written to, so what was granted and
+// not yet written would be granted again.
+std::atomic<int64_t> granted{0};
+
 bool fits(size_t bytes) {
-  const int64_t available = available_bytes();
-  return available == std::numeric_limits<int64_t>::max() ||
-         (available > kReserve && bytes <= static_cast<uint64_t>(available - kReserve));
+  const auto wanted = static_cast<int64_t>(std::min<uint64_t>(bytes, std::numeric_limits<int64_t>::max() / 2));
+  const Room r = room();
+  const int64_t reserve = kReserve + r.total / 32;
+  return wanted <= r.left - reserve && wanted <= r.total - reserve - granted;
 }
 
 c10::DeleterFnPtr base_deleter;
+
+void free_block(void* memory) {
+  if (memory != nullptr) {
+    if (small_blocks::owns(memory)) return small_blocks::free(memory);
+    if (const size_t bytes = malloc_usable_size(memory); bytes >= kLarge) granted -= static_cast<int64_t>(bytes);
+  }
+  base_deleter(memory);
+}
 
 class CpuAllocator final : public c10::Allocator {
  public:
@@ -62,17 +90,19 @@ class CpuAllocator final : public c10::Allocator {
     if (bytes >= kLarge && !fits(bytes)) {
       if (const Env* state = Env::current()) state->call(state->collector);
       TORCH_CHECK_WITH(OutOfMemoryError, fits(bytes), "not enough memory: ", bytes, " bytes were asked for, and about ",
-                       available_bytes(), " are free");
+                       std::max<int64_t>(0, std::min(room().left, room().total - granted)), " are free");
     }
-    return base_.allocate(bytes);
+    c10::DataPtr block = base_.allocate(bytes);
+    if (bytes > 0) {
+      if (const size_t usable = malloc_usable_size(block.get()); usable >= kLarge) {
+        granted += static_cast<int64_t>(usable);
+        TORCH_INTERNAL_ASSERT(block.compare_exchange_deleter(base_deleter, free_block));
+      }
+    }
+    return block;
   }
   // oneDNN asks for memory without its deleter, and gives it back through this.
-  c10::DeleterFnPtr raw_deleter() const override {
-    return [](void* memory) {
-      if (small_blocks::owns(memory)) return small_blocks::free(memory);
-      base_deleter(memory);
-    };
-  }
+  c10::DeleterFnPtr raw_deleter() const override { return free_block; }
   void copy_data(void* to, const void* from, std::size_t bytes) const override { base_.copy_data(to, from, bytes); }
 
  private:

@@ -9,6 +9,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const child = fileURLToPath(new URL('child.ts', import.meta.url));
 const tsx = import.meta.resolve('tsx');
 const stuckAfter = 20_000;
+/** Runs its arguments in at most 6 GB: an op that allocates without end is to be a refusal, not the end of the machine. */
+const limited = 'ulimit -d 6291456; exec "$0" "$@"';
 
 interface Outcome {
   /** The first sentences of what went wrong. */
@@ -25,7 +27,10 @@ function runRange(seed: number, from: number, to: number, only: string): Promise
   const at = () => Number(readFileSync(progress, 'utf8'));
   const args = ['--import', tsx, child, String(seed), String(from), String(to), progress, only];
   // In a folder of its own: hostile paths are written there.
-  const process_ = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const process_ = spawn('sh', ['-c', limited, process.execPath, ...args], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   process_.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
