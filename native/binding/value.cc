@@ -7,6 +7,7 @@
 
 namespace tc {
 namespace {
+constexpr uint32_t kMaxList = uint32_t{1} << 24;
 constexpr int64_t kMaxSafe = (int64_t{1} << 53) - 1;
 
 [[noreturn]] void expected(const char* what, const char* kind) {
@@ -150,6 +151,7 @@ c10::Scalar to_scalar(napi_env env, napi_value value, const char* what) {
 uint32_t array_length(napi_env env, napi_value value, const char* what) {
   uint32_t n;
   if (napi_get_array_length(env, value, &n) != napi_ok) expected(what, "an array");
+  if (n > kMaxList) expected(what, "a shorter array");  // one of holes costs JavaScript nothing, and us gigabytes
   return n;
 }
 

@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { expect } from 'chai';
+import torch from '../lib/index.js';
+import { train } from './fixtures/train.js';
+
+interface Report {
+  losses: number[];
+  refusal: string | undefined;
+}
+
+const start = new URL('./fixtures/worker.mjs', import.meta.url);
+const module = new URL('./fixtures/train.ts', import.meta.url).href;
+
+function startWorker(steps: number, handle: unknown = null): Worker {
+  return new Worker(start, { workerData: { module, seed: 7, steps, handle } });
+}
+
+async function report(worker: Worker): Promise<Report> {
+  for (;;) {
+    const [message] = (await once(worker, 'message')) as [Report | string];
+    if (typeof message === 'object') return message;
+  }
+}
+
+describe('a worker thread', function () {
+  this.timeout(120_000);
+
+  it('trains while the main thread does, to the same losses', async () => {
+    const worker = startWorker(30);
+    await once(worker, 'message');
+    const pending = report(worker);
+    const here = train(7, 30);
+    const { losses } = await pending;
+    expect(losses).to.deep.equal(here);
+    expect(losses.at(-1)).to.be.below(losses[0]!);
+    await once(worker, 'exit');
+  });
+
+  it('is not given a tensor of another thread', async () => {
+    const worker = startWorker(1, torch.ones([1]));
+    const { refusal } = await report(worker);
+    expect(refusal).to.equal('ERR_ARGUMENT');
+    await once(worker, 'exit');
+  });
+
+  it('can be terminated in the middle of its work, again and again', async () => {
+    for (let i = 0; i < 3; i++) {
+      const worker = startWorker(1_000_000);
+      await once(worker, 'message');
+      await worker.terminate();
+    }
+    expect(torch.ones([2]).add(1).tolist()).to.deep.equal([2, 2]);
+  });
+});
