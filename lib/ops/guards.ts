@@ -70,18 +70,71 @@ const boundedSections: Guard = (given) => {
   }
 };
 
+const least: Readonly<Record<string, bigint>> = { int32: -(2n ** 31n), int64: -(2n ** 63n) };
+
+const hasLeast = (t: Tensor): boolean =>
+  Object.hasOwn(least, t.dtype.name) && t.eq(least[t.dtype.name]!).any().item<boolean>();
+
+/** The processor traps where the quotient of the least integer and -1 does not fit. */
+const fittingQuotient: Guard = (given) => {
+  const [self, other] = [given('self'), given('other')];
+  if (given('roundingMode') !== 'trunc' || !isReadable(self) || !hasLeast(self)) return;
+  const negative = isReadable(other) ? other.eq(-1).any().item<boolean>() : Number(other) === -1;
+  if (negative) throw invalidArgument('other', `other than -1 where "input" is ${least[self.dtype.name]}`, other);
+};
+
+/** Its division by the greatest common divisor, which may come out as -1, traps likewise. */
+const withoutLeast: Guard = (given) => {
+  for (const key of ['self', 'other']) {
+    const t = given(key);
+    if (isReadable(t) && hasLeast(t)) throw invalidArgument(key, `without ${least[t.dtype.name]}`, t);
+  }
+};
+
+/** The targets that a length says are there; what is after them in a padded row is not read. */
+function* rowsOf(targets: Tensor, lengths: unknown): Iterable<Tensor> {
+  const counts: unknown = isTensor(lengths) ? lengths.flatten().tolist() : lengths;
+  if (targets.ndim !== 2 || !Array.isArray(counts)) {
+    yield targets;
+    return;
+  }
+  const [rows, width] = targets.shape as [number, number];
+  for (let i = 0; i < rows; i++)
+    yield targets.select(0, i).narrow(0, 0, Math.min(width, Math.max(0, Number(counts[i]) || 0)));
+}
+
+/** The classes are places in the log-probabilities, and are not checked against them. */
+const knownClasses: Guard = (given) => {
+  const [logProbs, targets] = [given('logProbs'), given('targets')];
+  if (!isReadable(targets) || !isTensor(logProbs)) return;
+  const classes = logProbs.shape.at(-1) ?? 0;
+  for (const row of rowsOf(targets, given('targetLengths'))) {
+    if (row.numel() === 0) continue;
+    const [low, high] = [row.min().item(), row.max().item()];
+    if (low >= 0 && high < classes) continue;
+    throw invalidArgument('targets', `a Tensor of classes from 0 to ${classes - 1}`, low < 0 ? low : high, 'ERR_INDEX');
+  }
+};
+
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
   ...['hermite_polynomial_h', 'hermite_polynomial_he', 'laguerre_polynomial_l', 'legendre_polynomial_p'],
 ];
 
-/** By the ops' names in libtorch. */
+const rounding = ['Tensor_mode', 'Scalar_mode', 'out_mode', 'Scalar_mode_out'];
+const divisions = ['div', 'div_', 'divide', 'divide_'].flatMap((name) => rounding.map((mode) => `${name}.${mode}`));
+
+/** By the ops' names in libtorch, or by name and overload. */
 export const guards: Readonly<Record<string, Guard>> = {
   ...Object.fromEntries(polynomials.map((name) => [`special_${name}`, boundedDegree])),
   cat: nonEmpty,
   concat: nonEmpty,
   concatenate: nonEmpty,
   ...Object.fromEntries(['tensor_split', 'hsplit', 'vsplit', 'dsplit'].map((name) => [name, boundedSections])),
+  ...Object.fromEntries(divisions.map((overload) => [overload, fittingQuotient])),
+  lcm: withoutLeast,
+  lcm_: withoutLeast,
+  ctc_loss: knownClasses,
   linalg_eigvals: finite,
   binomial,
   view: notQuantized,

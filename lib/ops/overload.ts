@@ -72,7 +72,7 @@ export class Overload {
     this.spreads = last?.list === true && last.size === undefined && /int$/i.test(last.base);
     this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
     this.required = this.params.filter((p) => !p.hasDefault).map((p) => p.slot);
-    this.guard = guards[schema.name];
+    this.guard = guards[`${schema.name}.${schema.overload}`] ?? guards[schema.name];
     this.results = schema.returns.map(resultConverter);
     const [result, ...more] = schema.returns;
     this.makesTensor = result?.base === 'Tensor' && !result.list && result.written === undefined && more.length === 0;

@@ -250,7 +250,20 @@ describe('calls that fit no overload', () => {
     expect(refusalOf(() => empty.tensorSplit!(torch.tensor(10n ** 9n))).code).to.equal('ERR_ARGUMENT');
     expect(refusalOf(() => fn.cat!({ tensors: [] })).message).to.match(/at least one Tensor/);
     expect(refusalOf(() => torch.special.hermitePolynomialH(a, 1e9)).message).to.match(/at most 100000/);
+    const padded = torch.tensor([[1n, 2n, -1n]]);
+    expect(torch.nn.functional.ctcLoss(torch.zeros([4, 1, 3]), padded, [4], [2]).shape).to.deep.equal([]);
     expect(a.tensorSplit(2).length).to.equal(2);
+    const least = torch.tensor([-(2n ** 63n)]);
+    expect(refusalOf(() => least.div(-1, { roundingMode: 'trunc' })).message).to.match(/other than -1/);
+    expect(refusalOf(() => least.div_(torch.tensor([-1n]), { roundingMode: 'trunc' })).message).to.match(
+      /other than -1/,
+    );
+    expect(least.div(2, { roundingMode: 'trunc' }).item<bigint>()).to.equal(-(2n ** 62n));
+    expect(refusalOf(() => torch.lcm(least, torch.tensor([5n]))).message).to.match(/without -9223372036854775808/);
+    const scores = torch.zeros([4, 1, 3]);
+    expect(refusalOf(() => torch.nn.functional.ctcLoss(scores, torch.tensor([[1n, 3n]]), [4], [2])).code).to.equal(
+      'ERR_INDEX',
+    );
   });
 
   it('changes nothing when it refuses', () => {
