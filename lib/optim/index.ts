@@ -1,4 +1,6 @@
 export { Adam, type AdamGroup, AdamW, type AdamWGroup } from './adam.js';
+export { type ComparedRun, type CompareOptions, compare } from './compare.js';
+export { estimateLipschitz, type LipschitzOptions } from './lipschitz.js';
 export {
   type ClipStats,
   type CommonOptions,
@@ -8,5 +10,6 @@ export {
   type Parameters,
   type ParamGroup,
 } from './optimizer.js';
+export { Restarter, type RestarterOptions, type RestarterStateDict } from './restarter.js';
 export { SGD, type SGDGroup } from './sgd.js';
 export type { OptimizerStateDict } from './state-dict.js';
