@@ -29,8 +29,8 @@ export interface LipschitzOptions<B> {
  *
  * @throws {TorchClipError} `ERR_NONFINITE` where a gradient holds NaN or inf; `ERR_ARGUMENT` where no batch has a gradient other
  * than 0.
- * @see Nesterov, "Introductory lectures on convex optimization", 2004, section 1.2.2; the factor 2, for safety: Python's
- * `get_optimal_L` of torch-clip.
+ * @see Nesterov, "Introductory lectures on convex optimization", 2004, section 1.2.2; the factor 2, for safety:
+ * `get_optimal_L` of the Python package torch-clip.
  *
  * @example
  * const L = optim.estimateLipschitz({
