@@ -116,6 +116,13 @@ const knownClasses: Guard = (given) => {
   }
 };
 
+/** The tensor is given the sizes before their product is looked at. */
+const sizes: Guard = (argument) => {
+  const given = argument('size');
+  const wrong = (Array.isArray(given) ? given : [given]).find((n) => n < 0);
+  if (wrong !== undefined) throw invalidArgument('size', 'integers >= 0', wrong, 'ERR_SHAPE');
+};
+
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
   ...['hermite_polynomial_h', 'hermite_polynomial_he', 'laguerre_polynomial_l', 'legendre_polynomial_p'],
@@ -137,6 +144,10 @@ export const guards: Readonly<Record<string, Guard>> = {
   ctc_loss: knownClasses,
   linalg_eigvals: finite,
   binomial,
-  view: notQuantized,
-  view_copy: notQuantized,
+  resize_: sizes,
+  sparse_resize_: sizes,
+  sparse_resize_and_clear_: sizes,
+  'view.dtype': notQuantized,
+  'view_copy.dtype': notQuantized,
+  'view_copy.dtype_out': notQuantized,
 };

@@ -140,7 +140,8 @@ export class Overload {
   /** An argument of a call, by its key. */
   private valueOf(key: string, given: readonly unknown[], options: Options | undefined): unknown {
     const at = this.byKey.get(key);
-    return at !== undefined && at < given.length ? given[at] : options?.[key];
+    const args = this.spreads ? this.gather(given) : given;
+    return at !== undefined && at < args.length ? args[at] : options?.[key];
   }
 
   /** The object that the op writes to, by alias set. */
