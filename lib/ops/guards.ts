@@ -123,6 +123,21 @@ const sizes: Guard = (argument) => {
   if (wrong !== undefined) throw invalidArgument('size', 'integers >= 0', wrong, 'ERR_SHAPE');
 };
 
+/** The first offset is read even where there is none, and the others are trusted. */
+const boundedOffsets: Guard = (given) => {
+  const [indices, offsets] = [given('indices'), given('offsets')];
+  if (!isTensor(indices) || !isReadable(offsets)) return;
+  const length = indices.numel();
+  if (offsets.numel() === 0) {
+    if (length === 0 && given('includeLastOffset') !== true) return;
+    throw invalidArgument('offsets', 'a Tensor of at least one offset', offsets, 'ERR_SHAPE');
+  }
+  const [low, high] = [offsets.min().item(), offsets.max().item()];
+  if (!(low >= 0 && high <= length)) {
+    throw invalidArgument('offsets', `a Tensor of places from 0 to ${length}`, low < 0 ? low : high, 'ERR_INDEX');
+  }
+};
+
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
   ...['hermite_polynomial_h', 'hermite_polynomial_he', 'laguerre_polynomial_l', 'legendre_polynomial_p'],
@@ -142,6 +157,7 @@ export const guards: Readonly<Record<string, Guard>> = {
   lcm: withoutLeast,
   lcm_: withoutLeast,
   ctc_loss: knownClasses,
+  embedding_bag: boundedOffsets,
   linalg_eigvals: finite,
   binomial,
   resize_: sizes,

@@ -250,6 +250,13 @@ describe('calls that fit no overload', () => {
     expect(refusalOf(() => empty.tensorSplit!(torch.tensor(10n ** 9n))).code).to.equal('ERR_ARGUMENT');
     expect(refusalOf(() => fn.cat!({ tensors: [] })).message).to.match(/at least one Tensor/);
     expect(refusalOf(() => torch.special.hermitePolynomialH(a, 1e9)).message).to.match(/at most 100000/);
+    const bag = (offsets: number[]) =>
+      torch.nn.functional.embeddingBag(torch.tensor([0n, 1n]), torch.ones([2, 2]), {
+        offsets: torch.tensor(offsets, { dtype: torch.int64 }),
+      });
+    expect(bag([0, 1]).shape).to.deep.equal([2, 2]);
+    for (const offsets of [[], [0, -1], [0, 3]])
+      expect(refusalOf(() => bag(offsets)).message).to.match(/"offsets" must be/);
     const padded = torch.tensor([[1n, 2n, -1n]]);
     expect(torch.nn.functional.ctcLoss(torch.zeros([4, 1, 3]), padded, [4], [2]).shape).to.deep.equal([]);
     expect(a.tensorSplit(2).length).to.equal(2);
