@@ -1,6 +1,7 @@
 export { Adam, type AdamGroup, AdamW, type AdamWGroup } from './adam.js';
 export { type ComparedRun, type CompareOptions, compare } from './compare.js';
 export { estimateLipschitz, type LipschitzOptions } from './lipschitz.js';
+export * as lrScheduler from './lr-scheduler/index.js';
 export {
   type ClipStats,
   type CommonOptions,

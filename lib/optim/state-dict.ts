@@ -109,16 +109,21 @@ export function parseState<G>(
   return restored;
 }
 
+// What learning-rate schedulers keep in a group.
+const scheduled = ['initialLr', 'maxLr', 'minLr', 'maxMomentum', 'baseMomentum'];
+
 function parseGroup<G>(saved: Record<string, unknown>, definition: Definition<G>) {
   const known: Record<string, unknown> = {};
   const all: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(saved)) {
     const option = camel(name);
     if (Object.hasOwn(definition.options, option)) known[option] = value;
-    else if (option === 'initialLr') all[option] = value;
+    else if (scheduled.includes(option)) all[option] = value;
   }
-  const options = complete(definition, known, {});
-  return { complete: options, all: { ...all, ...options } as Partial<G> };
+  // A schedule that ends in 0 may by rounding end just below, in PyTorch too.
+  const belowZero = typeof known.lr === 'number' && known.lr < 0 && known.lr > -1e-12;
+  const options = complete(definition, belowZero ? { ...known, lr: 0 } : known, {});
+  return { complete: options, all: { ...all, ...options, ...(belowZero && { lr: known.lr }) } as Partial<G> };
 }
 
 function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule): ParameterState {

@@ -28,6 +28,18 @@ adam.loadStateDict(adam.stateDict());
 const clipper: clip.Clipper = clip.value(1);
 const total: torch.Tensor = nn.utils.clipGradNorm_(model.parameters(), 1, { errorIfNonfinite: true });
 
+const decay: optim.lrScheduler.LRScheduler = new optim.lrScheduler.StepLR(adam, { stepSize: 3 });
+new optim.lrScheduler.SequentialLR(adam, { schedulers: [decay, decay], milestones: [1] }).step();
+const rate: number = new optim.lrScheduler.ChainedScheduler([decay]).getLastLr()[0]!;
+const plateau = new optim.lrScheduler.ReduceLROnPlateau(adam, { mode: 'max' });
+plateau.step(loss);
+
+// @ts-expect-error it needs a metric
+plateau.step();
+// @ts-expect-error whose step needs a metric
+new optim.lrScheduler.ChainedScheduler([plateau]);
+// @ts-expect-error stepSize must be given
+new optim.lrScheduler.StepLR(adam, {});
 // @ts-expect-error an option of another optimizer
 new optim.AdamW(model.parameters(), { momentum: 0.9 });
 // @ts-expect-error a misspelt option
@@ -43,4 +55,4 @@ new optim.Adam(model.parameters(), { nonFinite: 'ignore' });
 // @ts-expect-error AdamW is what it is
 new optim.AdamW(model.parameters(), { decoupledWeightDecay: false });
 
-export { clipper, loss, norm, nothing, total };
+export { clipper, loss, norm, nothing, rate, total };

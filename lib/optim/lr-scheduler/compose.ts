@@ -1,0 +1,180 @@
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import type { Optimizer } from '../optimizer.js';
+import { finite, type Group, groupsOf, integer, list, perGroup } from './options.js';
+import { LRScheduler } from './scheduler.js';
+import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
+
+function members(schedulers: readonly LRScheduler[], optimizer?: Optimizer): LRScheduler[] {
+  if (!Array.isArray(schedulers) || schedulers.length === 0) {
+    throw invalidArgument('schedulers', 'an array of at least one scheduler', schedulers);
+  }
+  schedulers.forEach((scheduler: LRScheduler, i) => {
+    if (!(scheduler instanceof LRScheduler)) {
+      throw invalidArgument(`schedulers[${i}]`, 'a scheduler whose step() needs no metric', scheduler);
+    }
+    if (scheduler.optimizer !== (optimizer ?? schedulers[0].optimizer)) {
+      throw new TorchClipError('ERR_ARGUMENT', `schedulers[${i}] belongs to another optimizer`);
+    }
+  });
+  return [...schedulers];
+}
+
+abstract class Composite extends LRScheduler {
+  readonly optimizer: Optimizer;
+  protected readonly schedulers: readonly LRScheduler[];
+  protected abstract readonly fields: Fields;
+
+  constructor(schedulers: LRScheduler[]) {
+    super();
+    this.schedulers = schedulers;
+    this.optimizer = schedulers[0]!.optimizer;
+  }
+
+  /** @internal */
+  override begin(): void {
+    this.advance();
+  }
+
+  /** @internal */
+  override undo(): void {
+    for (const scheduler of this.schedulers) scheduler.undo();
+  }
+
+  override stateDict(): LRSchedulerStateDict {
+    return { ...save(this, this.fields), _schedulers: this.schedulers.map((scheduler) => scheduler.stateDict()) };
+  }
+
+  /** @internal */
+  override parseState(stateDict: LRSchedulerStateDict): () => void {
+    const groups = this.optimizer.paramGroups.length;
+    const more = ['_schedulers', '_step_count'];
+    const takes = [parse(this, this.fields, stateDict, groups, more)];
+    const saved = stateDict._schedulers;
+    if (!Array.isArray(saved) || saved.length !== this.schedulers.length) {
+      throw invalidArgument('_schedulers', `an array of ${this.schedulers.length} state dicts`, saved, 'ERR_STATE');
+    }
+    this.schedulers.forEach((scheduler, i) => {
+      takes.push(scheduler.parseState(saved[i]));
+    });
+    return () => {
+      for (const take of takes) take();
+    };
+  }
+
+  protected record(): void {
+    this._lastLr = groupsOf(this.optimizer).map(({ lr }) => lr);
+  }
+}
+
+/** Options of {@link SequentialLR}. */
+export interface SequentialLROptions {
+  /** The schedulers, in the order of their stages. */
+  schedulers: readonly LRScheduler[];
+  /** The epochs at which a stage ends and the next begins, one fewer than schedulers. */
+  milestones: readonly number[];
+  /** The last epoch of the run that is resumed; default -1, a new run. */
+  lastEpoch?: number;
+}
+
+/**
+ * Runs one scheduler after the other, as `torch.optim.lr_scheduler.SequentialLR`.
+ *
+ * Other than in PyTorch, a stage after the first may itself be a SequentialLR or a ChainedScheduler.
+ *
+ * @example
+ * const warmup = new optim.lrScheduler.LinearLR(optimizer, { startFactor: 0.1, totalIters: 20 });
+ * const decay = new optim.lrScheduler.CosineAnnealingLR(optimizer, { TMax: 80 });
+ * const scheduler = new optim.lrScheduler.SequentialLR(optimizer, { schedulers: [warmup, decay], milestones: [20] });
+ */
+export class SequentialLR extends Composite {
+  /** The epoch that the last step began. */
+  lastEpoch: number;
+  protected _milestones: number[];
+  protected readonly fields: Fields;
+
+  constructor(optimizer: Optimizer, options: SequentialLROptions) {
+    const groups = groupsOf(optimizer);
+    if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
+    const { schedulers, milestones, lastEpoch = -1 } = options;
+    super(members(schedulers, optimizer));
+    const ascending = {
+      expected: `${schedulers.length - 1} ascending integers >= 0, one fewer than schedulers`,
+      test: (value: unknown) =>
+        list(integer(0)).test(value, 0) &&
+        (value as number[]).length === schedulers.length - 1 &&
+        (value as number[]).every((epoch, i, all) => i === 0 || all[i - 1]! <= epoch),
+    };
+    if (!ascending.test(milestones)) throw invalidArgument('milestones', ascending.expected, milestones);
+    if (!integer(-1).test(lastEpoch, 0)) throw invalidArgument('lastEpoch', integer(-1).expected, lastEpoch);
+    this.fields = { _milestones: ascending, lastEpoch: integer(0), _lastLr: perGroup(finite) };
+    this._milestones = [...milestones];
+    this.lastEpoch = lastEpoch + 1;
+    for (const group of groups as Required<Group>[]) group.lr = group.initialLr;
+    this.undo();
+    this.#at(0).begin();
+    this.record();
+  }
+
+  override step(): void {
+    this.#move((scheduler) => scheduler.step());
+  }
+
+  /** @internal */
+  override advance(): void {
+    this.#move((scheduler) => scheduler.advance());
+  }
+
+  /** @internal */
+  override restart(): void {
+    this.#at(0).restart();
+    this.lastEpoch = 0;
+    this.record();
+  }
+
+  #move(step: (scheduler: LRScheduler) => void): void {
+    const epoch = this.lastEpoch + 1;
+    if (this._milestones.includes(epoch)) this.#at(epoch).restart();
+    else step(this.#at(epoch));
+    this.lastEpoch = epoch;
+    this.record();
+  }
+
+  #at(epoch: number): LRScheduler {
+    return this.schedulers[this._milestones.filter((milestone) => milestone <= epoch).length]!;
+  }
+}
+
+/**
+ * Steps several schedulers at once, each from the rate that the one before has set, as
+ * `torch.optim.lr_scheduler.ChainedScheduler`.
+ *
+ * @example
+ * const warmup = new optim.lrScheduler.ConstantLR(optimizer, { factor: 0.1, totalIters: 20 });
+ * const decay = new optim.lrScheduler.ExponentialLR(optimizer, { gamma: 0.9 });
+ * const scheduler = new optim.lrScheduler.ChainedScheduler([warmup, decay]);
+ */
+export class ChainedScheduler extends Composite {
+  protected readonly fields: Fields = { _lastLr: perGroup(finite) };
+
+  constructor(schedulers: readonly LRScheduler[], { optimizer }: { optimizer?: Optimizer } = {}) {
+    super(members(schedulers, optimizer));
+    this.record();
+  }
+
+  override step(): void {
+    for (const scheduler of this.schedulers) scheduler.step();
+    this.record();
+  }
+
+  /** @internal */
+  override advance(): void {
+    for (const scheduler of this.schedulers) scheduler.advance();
+    this.record();
+  }
+
+  /** @internal */
+  override restart(): void {
+    for (const scheduler of this.schedulers) scheduler.restart();
+    this.record();
+  }
+}

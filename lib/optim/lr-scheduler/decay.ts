@@ -1,0 +1,72 @@
+import type { Optimizer } from '../optimizer.js';
+import { pow } from './exact.js';
+import { complete, finite, integer, lastEpoch } from './options.js';
+import { EpochScheduler, type Point } from './scheduler.js';
+
+/** Options of {@link ExponentialLR}. */
+export interface ExponentialLROptions {
+  /** What the rate is multiplied by. */
+  gamma: number;
+  /** The last epoch of the run that is resumed; default -1, a new run. */
+  lastEpoch?: number;
+}
+
+/**
+ * Multiplies the learning rate by `gamma` every epoch, as `torch.optim.lr_scheduler.ExponentialLR`.
+ *
+ * @example
+ * const scheduler = new optim.lrScheduler.ExponentialLR(optimizer, { gamma: 0.99 });
+ */
+export class ExponentialLR extends EpochScheduler {
+  declare gamma: number;
+
+  constructor(optimizer: Optimizer, options: ExponentialLROptions) {
+    const table = { gamma: [finite], lastEpoch } as const;
+    super(optimizer, { gamma: finite }, complete('ExponentialLR', optimizer, table, options));
+  }
+
+  protected override next({ lr, initial }: Point): number {
+    return initial ? lr : lr * this.gamma;
+  }
+
+  protected override closedForm({ baseLr, epoch }: Point): number {
+    return baseLr * pow(this.gamma, epoch);
+  }
+}
+
+/** Options of {@link PolynomialLR}. */
+export interface PolynomialLROptions {
+  /** The epochs until the rate is 0; default 5. */
+  totalIters?: number;
+  /** The power of the part of the epochs that is left; default 1. */
+  power?: number;
+  /** The last epoch of the run that is resumed; default -1, a new run. */
+  lastEpoch?: number;
+}
+
+/**
+ * Lets the learning rate fall to 0 as (1 - epoch / totalIters)^power, as `torch.optim.lr_scheduler.PolynomialLR`.
+ *
+ * @example
+ * const scheduler = new optim.lrScheduler.PolynomialLR(optimizer, { totalIters: 100, power: 0.9 });
+ */
+export class PolynomialLR extends EpochScheduler {
+  declare totalIters: number;
+  declare power: number;
+
+  constructor(optimizer: Optimizer, options: PolynomialLROptions = {}) {
+    const table = { totalIters: [integer(1), 5], power: [finite, 1], lastEpoch } as const;
+    const fields = { totalIters: integer(1), power: finite };
+    super(optimizer, fields, complete('PolynomialLR', optimizer, table, options));
+  }
+
+  protected override next({ lr, epoch, initial }: Point): number {
+    const total = this.totalIters;
+    if (initial || epoch > total) return lr;
+    return lr * pow((1 - epoch / total) / (1 - (epoch - 1) / total), this.power);
+  }
+
+  protected override closedForm({ baseLr, epoch }: Point): number {
+    return baseLr * pow(1 - Math.min(this.totalIters, epoch) / this.totalIters, this.power);
+  }
+}

@@ -1,0 +1,61 @@
+import type { Optimizer } from '../optimizer.js';
+import { callable, complete, groupsOf, lastEpoch, shared, spread } from './options.js';
+import { EpochScheduler, type Point } from './scheduler.js';
+import type { LRSchedulerStateDict } from './state.js';
+
+/** A factor as a function of the epoch. */
+export type LRLambda = (epoch: number) => number;
+
+/** Options of {@link LambdaLR} and {@link MultiplicativeLR}. */
+export interface LambdaLROptions {
+  /** The factor as a function of the epoch, or an array with one for each parameter group. */
+  lrLambda: LRLambda | readonly LRLambda[];
+  /** The last epoch of the run that is resumed; default -1, a new run. */
+  lastEpoch?: number;
+}
+
+abstract class FunctionScheduler extends EpochScheduler {
+  /** The functions, one for each parameter group. */
+  declare lrLambdas: LRLambda[];
+
+  constructor(optimizer: Optimizer, options: LambdaLROptions) {
+    const table = { lrLambda: [shared(callable)], lastEpoch } as const;
+    const values = complete(new.target.name, optimizer, table, options);
+    const lrLambdas = spread(values.lrLambda, groupsOf(optimizer));
+    super(optimizer, {}, { lrLambdas, lastEpoch: values.lastEpoch } as { lastEpoch: number });
+  }
+
+  override stateDict(): LRSchedulerStateDict {
+    return { ...super.stateDict(), lr_lambdas: this.lrLambdas.map(() => null) };
+  }
+
+  protected factor({ group, epoch }: Point): number {
+    return this.lrLambdas[this.optimizer.paramGroups.indexOf(group as never)]!(epoch);
+  }
+}
+
+/**
+ * Sets the learning rate to the first one times a function of the epoch, as `torch.optim.lr_scheduler.LambdaLR`; the function
+ * is not part of the state dict.
+ *
+ * @example
+ * const scheduler = new optim.lrScheduler.LambdaLR(optimizer, { lrLambda: (epoch) => 0.95 ** epoch });
+ */
+export class LambdaLR extends FunctionScheduler {
+  protected override next(point: Point): number {
+    return point.baseLr * this.factor(point);
+  }
+}
+
+/**
+ * Multiplies the learning rate by a function of the epoch, as `torch.optim.lr_scheduler.MultiplicativeLR`; the function is not
+ * part of the state dict.
+ *
+ * @example
+ * const scheduler = new optim.lrScheduler.MultiplicativeLR(optimizer, { lrLambda: () => 0.95 });
+ */
+export class MultiplicativeLR extends FunctionScheduler {
+  protected override next(point: Point): number {
+    return point.initial ? point.lr : point.lr * this.factor(point);
+  }
+}

@@ -1,0 +1,193 @@
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import type { Optimizer } from '../optimizer.js';
+import { cos } from './exact.js';
+import { beginMomentum, setMomentum, usesBeta1 } from './momentum.js';
+import {
+  complete,
+  finite,
+  flag,
+  type Group,
+  groupsOf,
+  integer,
+  type Kind,
+  lastEpoch,
+  number,
+  oneOf,
+  orNull,
+  shared,
+  spread,
+} from './options.js';
+import { EpochScheduler, type Point } from './scheduler.js';
+
+/** Options of {@link OneCycleLR}; `totalSteps`, or `epochs` and `stepsPerEpoch`, must be given. */
+export interface OneCycleLROptions {
+  /** The highest learning rate, or an array with one for each parameter group. */
+  maxLr: number | readonly number[];
+  /** The steps of the whole cycle; default `epochs * stepsPerEpoch`. */
+  totalSteps?: number | null;
+  epochs?: number | null;
+  stepsPerEpoch?: number | null;
+  /** The part of the steps in which the rate rises, from 0 to 1; default 0.3. */
+  pctStart?: number;
+  /** The shape of the rise and the fall; default 'cos'. */
+  annealStrategy?: 'cos' | 'linear';
+  /** Whether momentum (`betas[0]` in Adam) falls while the rate rises; default true. */
+  cycleMomentum?: boolean;
+  /** The lowest momentum, or an array with one for each parameter group; default 0.85. */
+  baseMomentum?: number | readonly number[];
+  /** The highest momentum, or an array with one for each parameter group; default 0.95. */
+  maxMomentum?: number | readonly number[];
+  /** The first rate is `maxLr / divFactor`; default 25. */
+  divFactor?: number;
+  /** The last rate is the first by this; default 1e4. */
+  finalDivFactor?: number;
+  /** Whether the rate falls to the first one and then, in a third phase, to the last; default false. */
+  threePhase?: boolean;
+  /** The last step of the run that is resumed; default -1, a new run. */
+  lastEpoch?: number;
+}
+
+// As in PyTorch's state dict; the names are those of values in the parameter groups.
+const rates = { initial_lr: 'initialLr', max_lr: 'maxLr', min_lr: 'minLr' } as const;
+const momenta = { max_momentum: 'maxMomentum', base_momentum: 'baseMomentum' } as const;
+type Rate = keyof typeof rates;
+type Momentum = keyof typeof momenta;
+interface Phase {
+  end_step: number;
+  start_lr: Rate;
+  end_lr: Rate;
+  start_momentum: Momentum;
+  end_momentum: Momentum;
+}
+
+const phase = (end_step: number, start_lr: Rate, end_lr: Rate, start_momentum: Momentum, end_momentum: Momentum) => ({
+  end_step,
+  start_lr,
+  end_lr,
+  start_momentum,
+  end_momentum,
+});
+
+const phaseList: Kind = {
+  expected: 'an array of phases, each with end_step and the names of its rates and momenta',
+  test: (value) =>
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every(
+      (p: Partial<Record<keyof Phase, unknown>> | null) =>
+        finite.test(p?.end_step, 0) &&
+        [p!.start_lr, p!.end_lr].every((name) => Object.hasOwn(rates, name as string)) &&
+        [p!.start_momentum, p!.end_momentum].every((name) => Object.hasOwn(momenta, name as string)),
+    ),
+};
+
+const divisor = number('a number other than 0', (x) => x !== 0);
+const strategy = oneOf('cos', 'linear');
+
+/**
+ * Raises the learning rate to `maxLr` and then lowers it far below the first one, once, as
+ * `torch.optim.lr_scheduler.OneCycleLR`; step it after every batch.
+ *
+ * @throws {TorchClipError} `ERR_STATE` from `step` after more than `totalSteps` steps.
+ *
+ * @see Smith & Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", 2018.
+ *
+ * @example
+ * const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, { maxLr: 0.01, epochs: 10, stepsPerEpoch: loader.length });
+ */
+export class OneCycleLR extends EpochScheduler {
+  declare totalSteps: number;
+  declare cycleMomentum: boolean;
+  declare protected _schedulePhases: Phase[];
+  declare protected _annealFuncType: 'cos' | 'linear';
+
+  constructor(optimizer: Optimizer, options: OneCycleLROptions) {
+    const table = {
+      maxLr: [shared(finite)],
+      totalSteps: [orNull(integer(1)), null],
+      epochs: [orNull(integer(1)), null],
+      stepsPerEpoch: [orNull(integer(1)), null],
+      pctStart: [number('a number from 0 to 1', (x) => x >= 0 && x <= 1), 0.3],
+      annealStrategy: [strategy, 'cos'],
+      cycleMomentum: [flag, true],
+      baseMomentum: [shared(finite), 0.85],
+      maxMomentum: [shared(finite), 0.95],
+      divFactor: [divisor, 25],
+      finalDivFactor: [divisor, 1e4],
+      threePhase: [flag, false],
+      lastEpoch,
+    } as const;
+    const o = complete('OneCycleLR', optimizer, table, options);
+    const groups = groupsOf(optimizer);
+    const totalSteps = o.totalSteps ?? (o.epochs ?? NaN) * (o.stepsPerEpoch ?? NaN);
+    if (Number.isNaN(totalSteps)) {
+      throw new TorchClipError('ERR_ARGUMENT', 'either totalSteps, or epochs and stepsPerEpoch, must be given');
+    }
+    const end = o.pctStart * totalSteps - 1;
+    if (end === 0) throw invalidArgument('pctStart', 'such that the rise has more than one step', o.pctStart);
+    if (o.lastEpoch >= totalSteps) throw invalidArgument('lastEpoch', 'below the total number of steps', o.lastEpoch);
+    const useBeta1 = o.cycleMomentum && usesBeta1(groups);
+    const up = phase(end, 'initial_lr', 'max_lr', 'max_momentum', 'base_momentum');
+    const down = o.threePhase
+      ? [
+          phase(2 * o.pctStart * totalSteps - 2, 'max_lr', 'initial_lr', 'base_momentum', 'max_momentum'),
+          phase(totalSteps - 1, 'initial_lr', 'min_lr', 'max_momentum', 'max_momentum'),
+        ]
+      : [phase(totalSteps - 1, 'max_lr', 'min_lr', 'base_momentum', 'max_momentum')];
+    if (o.lastEpoch === -1) {
+      const maxLrs = spread(o.maxLr, groups);
+      groups.forEach((group, i) => {
+        group.initialLr = maxLrs[i]! / o.divFactor;
+        group.maxLr = maxLrs[i]!;
+        group.minLr = group.initialLr / o.finalDivFactor;
+      });
+      if (o.cycleMomentum) beginMomentum(groups, o.baseMomentum, o.maxMomentum);
+    }
+    const fields = {
+      totalSteps: integer(1),
+      _schedulePhases: phaseList,
+      _annealFuncType: strategy,
+      cycleMomentum: oneOf(o.cycleMomentum),
+      ...(o.cycleMomentum && { useBeta1: oneOf(useBeta1) }),
+    };
+    super(optimizer, fields, {
+      totalSteps,
+      _schedulePhases: [up, ...down],
+      _annealFuncType: o.annealStrategy,
+      cycleMomentum: o.cycleMomentum,
+      useBeta1,
+      lastEpoch: o.lastEpoch,
+    } as { lastEpoch: number });
+  }
+
+  protected override next({ group, epoch }: Point): number {
+    if (epoch > this.totalSteps) {
+      throw new TorchClipError('ERR_STATE', `step ${epoch} is more than the total number of steps, ${this.totalSteps}`);
+    }
+    const { phase, part } = this.at(epoch);
+    return this.anneal(group, rates[phase.start_lr], rates[phase.end_lr], part);
+  }
+
+  protected override update(epoch: number | undefined, initial: boolean): void {
+    super.update(epoch, initial);
+    if (!this.cycleMomentum) return;
+    const { phase, part } = this.at(this.lastEpoch);
+    for (const group of this.optimizer.paramGroups as unknown as Group[]) {
+      setMomentum(group, this.anneal(group, momenta[phase.start_momentum], momenta[phase.end_momentum], part));
+    }
+  }
+
+  private at(step: number): { phase: Phase; part: number } {
+    const phases = this._schedulePhases;
+    const found = phases.findIndex(({ end_step }) => step <= end_step);
+    const i = found < 0 ? phases.length - 1 : found;
+    const start = i === 0 ? 0 : phases[i - 1]!.end_step;
+    return { phase: phases[i]!, part: (step - start) / (phases[i]!.end_step - start) };
+  }
+
+  private anneal(group: Group, from: keyof Group, to: keyof Group, part: number): number {
+    const [start, end] = [group[from] as number, group[to] as number];
+    if (this._annealFuncType === 'linear') return (end - start) * part + start;
+    return end + ((start - end) / 2) * (cos(Math.PI * part) + 1);
+  }
+}

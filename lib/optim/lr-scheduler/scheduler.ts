@@ -1,0 +1,179 @@
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import type { Optimizer } from '../optimizer.js';
+import { finite, type Group, groupsOf, integer, number, perGroup } from './options.js';
+import { warnOrder, watch } from './order.js';
+import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
+
+/**
+ * The base of the schedulers whose `step()` needs no argument: it sets `lr` in the optimizer's groups, once when it is made
+ * and then at every step, after the optimizer's.
+ */
+export abstract class LRScheduler {
+  /** The optimizer whose groups it sets. */
+  abstract readonly optimizer: Optimizer;
+  protected _lastLr: number[] = [];
+
+  /** Moves on by one epoch, or whatever a step stands for. */
+  abstract step(): void;
+
+  /** The learning rates that the last step set, one for each parameter group. */
+  getLastLr(): number[] {
+    return [...this._lastLr];
+  }
+
+  /** A copy of the state under PyTorch's names; functions are not part of it. It can be written as JSON. */
+  abstract stateDict(): LRSchedulerStateDict;
+
+  /**
+   * Takes over a {@link stateDict} of this scheduler or of PyTorch's. The learning rates themselves are in the optimizer's
+   * state: load that too, after the scheduler was made.
+   *
+   * @throws {TorchClipError} `ERR_STATE` when it does not fit; nothing changes then.
+   */
+  loadStateDict(stateDict: LRSchedulerStateDict): void {
+    this.parseState(stateDict)();
+  }
+
+  /** @internal Checks a state dict and returns what takes it over. */
+  abstract parseState(stateDict: LRSchedulerStateDict): () => void;
+  /** @internal step() without the check that the optimizer stepped first. */
+  abstract advance(): void;
+  /** @internal The first step, which sets the rates of epoch 0. */
+  abstract begin(): void;
+  /** @internal Epoch 0 as a later stage of a SequentialLR. */
+  abstract restart(): void;
+  /** @internal Takes back the count of the first step. */
+  abstract undo(): void;
+}
+
+/** What a schedule reads to set the rate of one group. */
+export interface Point {
+  group: Group;
+  /** The group's rate now, the user's changes included. */
+  lr: number;
+  /** The rate from which the schedule started. */
+  baseLr: number;
+  /** The epoch that begins. */
+  epoch: number;
+  /** Whether the scheduler is being made. */
+  initial: boolean;
+}
+
+const fields: Fields = {
+  baseLrs: perGroup(finite),
+  // Below -1 where a SequentialLR has taken back more than one first step.
+  lastEpoch: number('an integer', Number.isSafeInteger),
+  _stepCount: integer(0),
+  _lastLr: perGroup(finite),
+};
+
+/** A schedule of its own, not made of others. */
+export abstract class EpochScheduler extends LRScheduler {
+  readonly optimizer: Optimizer;
+  /** The learning rates from which the schedule started, one for each parameter group. */
+  baseLrs: number[];
+  /** The epoch that the last step began. */
+  lastEpoch: number;
+  protected _stepCount = 0;
+  readonly #fields: Fields;
+
+  /** @internal `own` are the fields of the class and `values` their values and `lastEpoch`. */
+  protected constructor(optimizer: Optimizer, own: Fields, values: { lastEpoch: number }) {
+    super();
+    const groups = groupsOf(optimizer);
+    this.optimizer = optimizer;
+    this.lastEpoch = values.lastEpoch;
+    groups.forEach((group, i) => {
+      if (this.lastEpoch !== -1 && group.initialLr === undefined) {
+        throw invalidArgument(`paramGroups[${i}].initialLr`, 'set when lastEpoch >= 0', undefined);
+      }
+    });
+    this.baseLrs = groups.map((group) => {
+      group.initialLr ??= group.lr;
+      return group.initialLr;
+    });
+    this.#fields = { ...own, ...fields };
+    // Subclasses declare their fields without initialisers, which would run after this.
+    Object.assign(this, values);
+    watch(optimizer);
+    this.begin();
+  }
+
+  /** @param epoch where to jump to, instead of on by one; by the closed form where there is one, as in PyTorch. */
+  override step(epoch?: number): void {
+    if (epoch !== undefined && !(Number.isSafeInteger(epoch) && epoch >= 0)) {
+      throw invalidArgument('epoch', 'an integer >= 0', epoch);
+    }
+    if (this._stepCount === 1) warnOrder(this.optimizer);
+    this.update(epoch, false);
+    this._stepCount++;
+  }
+
+  override stateDict(): LRSchedulerStateDict {
+    return save(this, this.#fields);
+  }
+
+  /** @internal */
+  override parseState(stateDict: LRSchedulerStateDict): () => void {
+    return parse(this, this.#fields, stateDict, this.optimizer.paramGroups.length);
+  }
+
+  /** @internal */
+  override advance(): void {
+    this.update(undefined, false);
+    this._stepCount++;
+  }
+
+  /** @internal */
+  override begin(): void {
+    this.update(undefined, true);
+    this._stepCount = 1;
+  }
+
+  /** @internal */
+  override restart(): void {
+    this.update(0, false);
+  }
+
+  /** @internal */
+  override undo(): void {
+    this.lastEpoch--;
+  }
+
+  /** The rate of the next epoch from the present one. */
+  protected abstract next(point: Point): number;
+  /** The rate of any epoch from the base. */
+  protected closedForm?(point: Point): number;
+
+  protected update(epoch: number | undefined, initial: boolean): void {
+    const at = epoch ?? this.lastEpoch + 1;
+    const closed = epoch !== undefined && this.closedForm !== undefined;
+    this.set(at, initial, (point) => (closed ? this.closedForm!(point) : this.next(point)));
+  }
+
+  /** Sets what `rate` computes for each group; nothing, when one of them is no number. */
+  protected set(epoch: number, initial: boolean, rate: (point: Point) => number): void {
+    const groups = this.optimizer.paramGroups as unknown as Group[];
+    if (groups.length !== this.baseLrs.length) {
+      throw new TorchClipError(
+        'ERR_STATE',
+        `${this.constructor.name} was made for ${this.baseLrs.length} parameter groups, the optimizer has ${groups.length}`,
+      );
+    }
+    const rates = groups.map((group, i) => {
+      const lr = rate({ group, lr: group.lr, baseLr: this.baseLrs[i]!, epoch, initial });
+      if (!finite.test(lr, 0)) {
+        throw new TorchClipError(
+          'ERR_STATE',
+          `${this.constructor.name} got the learning rate ${String(lr)} for paramGroups[${i}] at epoch ${epoch}`,
+        );
+      }
+      return lr;
+    });
+    groups.forEach((group, i) => {
+      group.lr = rates[i]!;
+    });
+    this.lastEpoch = Math.floor(epoch);
+    this._lastLr = rates;
+  }
+}

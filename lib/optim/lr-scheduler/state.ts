@@ -1,0 +1,51 @@
+import { describe, invalidArgument, TorchClipError } from '../../errors.js';
+import type { Kind } from './options.js';
+
+/** A scheduler's state under PyTorch's names; it can be written as JSON. */
+export type LRSchedulerStateDict = Record<string, unknown>;
+
+/** The fields of a scheduler that its state dict holds. */
+export type Fields = Readonly<Record<string, Kind>>;
+
+// PyTorch's: stepSize is step_size, TMax is T_max.
+const pythonName = (name: string) => name.replace(/(?<=[A-Z])\d|(?<!^)[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+
+// What PyTorch stores and nobody needs: marks of a running step, functions.
+const ignored = [
+  'verbose',
+  '_get_lr_called_within_step',
+  '_is_initial',
+  'lr_lambdas',
+  '_scale_fn_custom',
+  'mode_worse',
+];
+
+export function save(source: object, fields: Fields): LRSchedulerStateDict {
+  const values = source as Record<string, unknown>;
+  return Object.fromEntries(Object.keys(fields).map((name) => [pythonName(name), structuredClone(values[name])]));
+}
+
+/** Checks a state dict and returns what takes it over. */
+export function parse(
+  target: object,
+  fields: Fields,
+  saved: LRSchedulerStateDict,
+  groups: number,
+  more: readonly string[] = [],
+): () => void {
+  if (typeof saved !== 'object' || saved === null) throw invalidArgument('stateDict', 'an object', saved, 'ERR_STATE');
+  const values: Record<string, unknown> = {};
+  for (const [name, kind] of Object.entries(fields)) {
+    const key = pythonName(name);
+    const value = Object.hasOwn(saved, key) ? saved[key] : undefined;
+    if (!kind.test(value, groups)) throw invalidArgument(key, kind.expected, value, 'ERR_STATE');
+    values[name] = structuredClone(value);
+  }
+  const known = [...Object.keys(fields).map(pythonName), ...ignored, ...more];
+  const stranger = Object.keys(saved).find((key) => !known.includes(key));
+  if (stranger !== undefined) {
+    const name = target.constructor.name;
+    throw new TorchClipError('ERR_STATE', `the state dict holds ${describe(stranger)}, which ${name} does not`);
+  }
+  return () => Object.assign(target, values);
+}
