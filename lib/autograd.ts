@@ -1,5 +1,6 @@
 import { native } from './binding.js';
 import { invalidArgument } from './errors.js';
+import { given } from './options.js';
 import { refuseAsync, refusePromise } from './sync.js';
 import { type Handle, handlesOf, isTensor, type Tensor, wrap } from './tensor.js';
 
@@ -114,8 +115,9 @@ export function grad(
 export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
-  { gradOutputs, createGraph = false, retainGraph = createGraph, allowUnused = false }: GradOptions = {},
+  options: GradOptions = {},
 ): (Tensor | null)[] {
+  const { gradOutputs, createGraph = false, retainGraph = createGraph, allowUnused = false } = given(options);
   const list = (value: Tensor | readonly Tensor[]) => (isTensor(value) ? [value] : value);
   const out = handlesOf('outputs', list(outputs));
   const weights = gradOutputs === undefined ? out.map(() => null) : isTensor(gradOutputs) ? [gradOutputs] : gradOutputs;
@@ -126,12 +128,12 @@ export function grad(
   for (const [name, value] of Object.entries(flags)) {
     if (typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
   }
-  const given = weights.map((w: unknown, i) => {
+  const seeds = weights.map((w: unknown, i) => {
     if (w !== null && !isTensor(w)) throw invalidArgument(`gradOutputs[${i}]`, 'a Tensor or null', w);
     return w === null ? null : w.handle;
   });
   return native
-    .gradOf(out, handlesOf('inputs', list(inputs)), given, retainGraph, createGraph, allowUnused)
+    .gradOf(out, handlesOf('inputs', list(inputs)), seeds, retainGraph, createGraph, allowUnused)
     .map((handle) => (handle === null ? null : wrap(handle)));
 }
 
@@ -144,18 +146,19 @@ export function grad(
 export function backward(
   tensors: Tensor | readonly Tensor[],
   gradTensors?: readonly (Tensor | null)[] | null,
-  { createGraph = false, retainGraph = createGraph }: { retainGraph?: boolean; createGraph?: boolean } = {},
+  options: { retainGraph?: boolean; createGraph?: boolean } = {},
 ): void {
+  const { createGraph = false, retainGraph = createGraph } = given(options);
   const outputs = handlesOf('tensors', isTensor(tensors) ? [tensors] : tensors);
   const weights = gradTensors ?? outputs.map(() => null);
   if (!Array.isArray(weights) || weights.length !== outputs.length) {
     throw invalidArgument('gradTensors', `an array of ${outputs.length} Tensors`, gradTensors);
   }
-  const given = weights.map((w: unknown, i) => {
+  const seeds = weights.map((w: unknown, i) => {
     if (w !== null && !isTensor(w)) throw invalidArgument(`gradTensors[${i}]`, 'a Tensor or null', w);
     return w === null ? null : w.handle;
   });
   if (typeof createGraph !== 'boolean') throw invalidArgument('createGraph', 'a boolean', createGraph);
   if (typeof retainGraph !== 'boolean') throw invalidArgument('retainGraph', 'a boolean', retainGraph);
-  native.backward(outputs, given, retainGraph, createGraph);
+  native.backward(outputs, seeds, retainGraph, createGraph);
 }

@@ -1,6 +1,6 @@
 import { native } from './binding.js';
 import { invalidArgument } from './errors.js';
-import { type Handle, type Tensor, wrap } from './tensor.js';
+import { type Handle, handleOf, type Tensor, wrap } from './tensor.js';
 
 declare module './binding.js' {
   interface Native {
@@ -66,7 +66,7 @@ export class Generator {
 
   /** Continues from a state of {@link Generator.getState}; `ERR_LIBTORCH` when it is not one. */
   setState(state: Tensor): this {
-    native.generatorSetState(this.handle, state.handle);
+    native.generatorSetState(this.handle, handleOf(state));
     return this;
   }
 }

@@ -1,5 +1,6 @@
 import { grad, noGrad } from './autograd.js';
 import { TorchClipError } from './errors.js';
+import { given } from './options.js';
 import { isTensor, type Tensor } from './tensor.js';
 
 /** Options of {@link gradcheck}. */
@@ -29,8 +30,9 @@ export interface GradcheckOptions {
 export function gradcheck(
   fn: (...inputs: Tensor[]) => Tensor | Tensor[],
   inputs: readonly Tensor[],
-  { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true }: GradcheckOptions = {},
+  options: GradcheckOptions = {},
 ): boolean {
+  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true } = given(options);
   const checked = inputs.filter((x) => x.requiresGrad);
   if (checked.length === 0) {
     throw new TorchClipError('ERR_ARGUMENT', '"inputs" must hold a tensor that requires gradients, got none');

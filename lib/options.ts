@@ -1,4 +1,4 @@
-import { describe, TorchClipError } from './errors.js';
+import { describe, invalidArgument, TorchClipError } from './errors.js';
 import { isTensor } from './tensor.js';
 
 /** The options with their defaults; an option that there is not is refused, as it is most likely misspelled. */
@@ -19,4 +19,10 @@ export function withDefaults<T extends object>(name: string, given: unknown, def
     if (value !== undefined) (result as Record<string, unknown>)[key] = value;
   }
   return result;
+}
+
+/** The options, once they are known to be an object that can be taken apart. */
+export function given<T>(options: T): T {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
+  return options;
 }

@@ -1,3 +1,4 @@
+import { invalidArgument } from './errors.js';
 import { refuseAsync, refusePromise } from './sync.js';
 import type { Tensor } from './tensor.js';
 
@@ -50,6 +51,10 @@ export function scope<T>(body: () => T): T {
  * });
  */
 export function keep<T extends Tensor>(tensor: T): T {
+  // Not by the class: it needs this module.
+  if (typeof tensor !== 'object' || tensor === null || !('handle' in tensor)) {
+    throw invalidArgument('tensor', 'a Tensor', tensor);
+  }
   tensor.escapes = true;
   return tensor;
 }

@@ -1,7 +1,7 @@
 import { native } from './binding.js';
 import { type Device, parseDevice } from './device.js';
 import { bfloat16, bool, type Dtype, dtypeOf, float16, float32, float64, int32, int64 } from './dtype.js';
-import { invalidArgument, TorchClipError } from './errors.js';
+import { invalidArgument } from './errors.js';
 import { type Layout, layoutOf } from './layout.js';
 import type { TensorOps } from './ops/generated/methods.js';
 import type { Complex } from './ops/types.js';
@@ -381,10 +381,8 @@ export function handlesOf(name: string, tensors: readonly Tensor[]): Handle[] {
 }
 
 function entry(values: number[], dim: number): number {
-  const value = values[dim < 0 ? dim + values.length : dim];
-  if (value === undefined) {
-    throw new TorchClipError('ERR_INDEX', `"dim" must be one of the tensor's ${values.length} dimensions, got ${dim}`);
-  }
+  const value = Number.isInteger(dim) ? values.at(dim) : undefined;
+  if (value === undefined) throw invalidArgument('dim', `one of ${values.length} dimensions`, dim, 'ERR_INDEX');
   return value;
 }
 

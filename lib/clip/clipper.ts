@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.js';
+import { given } from '../options.js';
 
 /** What one norm and one coefficient are taken over: all groups of the optimizer, each group, or each tensor. */
 export type Scope = 'global' | 'group' | 'tensor';
@@ -47,7 +48,8 @@ export interface NormOptions {
  * @example
  * new optim.SGD(model.parameters(), { lr: 0.1, clip: clip.norm(1, { normType: Infinity, scope: 'group' }) });
  */
-export function norm(maxNorm: number, { normType = 2, scope = 'global' }: NormOptions = {}): Clipper {
+export function norm(maxNorm: number, options: NormOptions = {}): Clipper {
+  const { normType = 2, scope = 'global' } = given(options);
   positive('maxNorm', maxNorm);
   positive('normType', normType);
   if (!scopes.includes(scope)) throw invalidArgument('scope', "'global', 'group' or 'tensor'", scope);
@@ -55,7 +57,8 @@ export function norm(maxNorm: number, { normType = 2, scope = 'global' }: NormOp
 }
 
 /** Clips each tensor by its own norm: {@link norm} with the scope `'tensor'`. */
-export function layerwise(maxNorm: number, { normType = 2 }: { normType?: number } = {}): Clipper {
+export function layerwise(maxNorm: number, options: { normType?: number } = {}): Clipper {
+  const { normType = 2 } = given(options);
   return norm(maxNorm, { normType, scope: 'tensor' });
 }
 

@@ -3,6 +3,7 @@ import { complex128, type Dtype, float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import { stack } from '../ops/generated/functions-s.js';
 import { vectorNorm } from '../ops/generated/linalg.js';
+import { given } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { positive } from './clipper.js';
 
@@ -15,7 +16,8 @@ import { positive } from './clipper.js';
  * @example
  * clip.byNorm(torch.tensor([3, 4]), 1).tolist(); // [0.6, 0.8]
  */
-export function byNorm(t: Tensor, clipNorm: number, { dim }: { dim?: number | readonly number[] } = {}): Tensor {
+export function byNorm(t: Tensor, clipNorm: number, options: { dim?: number | readonly number[] } = {}): Tensor {
+  const { dim } = given(options);
   tensor('t', t);
   positive('clipNorm', clipNorm);
   return scaled(t, vectorNorm(t, { dim: dim ?? null, keepdim: dim !== undefined, dtype: wide(t) }), clipNorm);
@@ -35,8 +37,9 @@ export function byNorm(t: Tensor, clipNorm: number, { dim }: { dim?: number | re
 export function byGlobalNorm<T extends Tensor | null>(
   ts: readonly T[],
   clipNorm: number,
-  { useNorm }: { useNorm?: Tensor } = {},
+  options: { useNorm?: Tensor } = {},
 ): [T[], Tensor] {
+  const { useNorm } = given(options);
   if (!Array.isArray(ts)) throw invalidArgument('ts', 'an array of Tensors', ts);
   ts.forEach((t, i) => {
     if (t !== null) tensor(`ts[${i}]`, t);

@@ -19,6 +19,7 @@ export type Collated<T> = T extends Tensor | number | bigint | boolean
  * collate([[torch.ones([3]), 0], [torch.zeros([3]), 1]]); // [a 2x3 tensor, a tensor of 2 numbers]
  */
 export function collate<T>(samples: readonly T[]): Collated<T> {
+  if (!Array.isArray(samples)) throw invalidArgument('samples', 'an array of samples', samples);
   return collateAny(samples) as Collated<T>;
 }
 

@@ -56,6 +56,13 @@ export class TensorDataset<T extends readonly Tensor[] = Tensor[]> implements Da
   }
 }
 
+/** Checks what only needs a length, such as a dataset that is sampled. */
+export function checkSource(name: string, source: unknown): void {
+  const { length } = (source ?? {}) as { length?: unknown };
+  if (!Number.isSafeInteger(length) || (length as number) < 0)
+    throw invalidArgument(name, 'something with a length', source);
+}
+
 /** The samples of `dataset` at `indices`. */
 export class Subset<T> implements Dataset<T> {
   readonly length: number;
@@ -65,6 +72,8 @@ export class Subset<T> implements Dataset<T> {
     readonly dataset: Dataset<T>,
     readonly indices: readonly number[],
   ) {
+    checkSource('dataset', dataset);
+    if (!Array.isArray(indices)) throw invalidArgument('indices', 'an array of integers', indices);
     for (const index of indices) checkIndex(index, dataset.length);
     this.length = indices.length;
     if (dataset.getBatch) this.getBatch = (at) => dataset.getBatch!(at.map((index) => this.#outer(index)));

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
+import { given } from '../options.js';
 import { type Collated, collate } from './collate.js';
 import { type Dataset, settled } from './dataset.js';
 import { batches, drawSeed, RandomSampler, type Sampler, SequentialSampler } from './sampler.js';
@@ -39,9 +40,8 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   readonly sampler: Sampler;
   readonly #collate: ((samples: T[]) => B) | undefined;
 
-  constructor(
-    dataset: Dataset<T>,
-    {
+  constructor(dataset: Dataset<T>, options: DataLoaderOptions<T, B> = {}) {
+    const {
       batchSize = 1,
       shuffle = false,
       dropLast = false,
@@ -49,8 +49,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
       sampler,
       collate: own,
       ...unknown
-    }: DataLoaderOptions<T, B> = {},
-  ) {
+    } = given(options);
     const [name] = Object.keys(unknown);
     if (name !== undefined) throw invalidArgument('options', `free of the unknown name "${name}"`, unknown);
     if (typeof dataset?.length !== 'number' || typeof dataset.get !== 'function') {

@@ -3,7 +3,9 @@ import { float64, int64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import { Generator } from '../generator.js';
 import { empty, multinomial, randint, randperm } from '../ops/generated/functions.js';
+import { given } from '../options.js';
 import type { Tensor } from '../tensor.js';
+import { checkSource } from './dataset.js';
 
 /** An order of indices, anew each time it is iterated. */
 export interface Sampler extends Iterable<number> {
@@ -12,7 +14,9 @@ export interface Sampler extends Iterable<number> {
 
 /** 0, 1, 2, ... */
 export class SequentialSampler implements Sampler {
-  constructor(readonly source: { readonly length: number }) {}
+  constructor(readonly source: { readonly length: number }) {
+    checkSource('source', source);
+  }
 
   get length(): number {
     return this.source.length;
@@ -38,12 +42,10 @@ export class RandomSampler implements Sampler {
 
   constructor(
     readonly source: { readonly length: number },
-    {
-      replacement = false,
-      numSamples,
-      generator,
-    }: { replacement?: boolean; numSamples?: number; generator?: Generator } = {},
+    options: { replacement?: boolean; numSamples?: number; generator?: Generator } = {},
   ) {
+    const { replacement = false, numSamples, generator } = given(options);
+    checkSource('source', source);
     const n = numSamples ?? source.length;
     if (!Number.isInteger(n) || n < 1) throw invalidArgument('numSamples', 'an integer >= 1', n);
     this.replacement = replacement;
@@ -75,7 +77,9 @@ export class SubsetRandomSampler implements Sampler {
   constructor(
     readonly indices: readonly number[],
     readonly options: { generator?: Generator } = {},
-  ) {}
+  ) {
+    if (!Array.isArray(indices)) throw invalidArgument('indices', 'an array of integers', indices);
+  }
 
   get length(): number {
     return this.indices.length;
@@ -102,7 +106,8 @@ export class WeightedRandomSampler implements Sampler {
     readonly options: { replacement?: boolean; generator?: Generator } = {},
   ) {
     if (!Number.isInteger(length) || length < 1) throw invalidArgument('length', 'an integer >= 1', length);
-    this.weights = tensor([...weights], { dtype: float64 });
+    if (!Array.isArray(weights)) throw invalidArgument('weights', 'an array of numbers', weights);
+    this.weights = tensor(weights, { dtype: float64 });
   }
 
   *[Symbol.iterator](): IterableIterator<number> {

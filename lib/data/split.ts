@@ -1,5 +1,6 @@
 import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
+import { given } from '../options.js';
 import { type Dataset, Subset } from './dataset.js';
 import { permutation } from './sampler.js';
 
@@ -15,8 +16,9 @@ import { permutation } from './sampler.js';
 export function randomSplit<T>(
   dataset: Dataset<T>,
   lengths: readonly number[],
-  { generator }: { generator?: Generator } = {},
+  options: { generator?: Generator } = {},
 ): Subset<T>[] {
+  const { generator } = given(options);
   if (!Array.isArray(lengths) || !lengths.every((n) => typeof n === 'number' && n >= 0)) {
     throw invalidArgument('lengths', 'an array of numbers >= 0', lengths);
   }

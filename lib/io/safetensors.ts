@@ -4,6 +4,7 @@ import type { Dtype } from '../dtype.js';
 import * as dtypes from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { empty } from '../ops/generated/functions.js';
+import { given } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
 /** The format's names of the element types. */
@@ -54,7 +55,8 @@ export interface SaveOptions {
  * torch.io.saveSafetensors(model.stateDict(), 'model.safetensors');
  * @see https://huggingface.co/docs/safetensors
  */
-export function saveSafetensors(tensors: Record<string, Tensor>, path: string, { metadata }: SaveOptions = {}): void {
+export function saveSafetensors(tensors: Record<string, Tensor>, path: string, options: SaveOptions = {}): void {
+  const { metadata } = given(options);
   if (typeof tensors !== 'object' || tensors === null)
     throw invalidArgument('tensors', 'an object of Tensors', tensors);
   if (typeof path !== 'string') throw invalidArgument('path', 'a string', path);

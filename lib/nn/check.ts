@@ -1,4 +1,7 @@
 import { invalidArgument } from '../errors.js';
+
+export { given } from '../options.js';
+
 import { isTensor, type Tensor } from '../tensor.js';
 
 /** Checks of constructor arguments: each returns its value or throws one sentence. */
@@ -50,6 +53,16 @@ export function oneOf<T extends string>(name: string, value: unknown, allowed: r
 export function tensor(name: string, value: unknown): Tensor {
   if (!isTensor(value)) throw invalidArgument(name, 'a Tensor', value);
   return value;
+}
+
+/** The elements of an iterable, each checked. */
+export function list<T>(name: string, value: Iterable<T>, item: (name: string, value: unknown) => unknown): T[] {
+  if (typeof value !== 'object' || value === null || typeof value[Symbol.iterator] !== 'function') {
+    throw invalidArgument(name, 'iterable', value);
+  }
+  const items = [...value];
+  items.forEach((v, i) => void item(`${name}[${i}]`, v));
+  return items;
 }
 
 /** A number for every dimension, or one for each: always `n` numbers come back. */

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../errors.js';
 import type { Tensor } from '../tensor.js';
+import * as check from './check.js';
 import { Module } from './module.js';
 import { indent } from './print.js';
 
@@ -80,7 +81,10 @@ export class ModuleList<M extends Module = Module> extends Listed<M> {
 
   /** Adds modules at the end. */
   extend(modules: Iterable<M>): this {
-    for (const module of modules) this.append(module);
+    for (const module of check.list('modules', modules, (name, value) => {
+      if (!(value instanceof Module)) throw invalidArgument(name, 'a Module', value);
+    }))
+      this.append(module);
     return this;
   }
 

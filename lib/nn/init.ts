@@ -3,6 +3,7 @@ import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
 import { randperm } from '../ops/generated/functions.js';
 import { qr } from '../ops/generated/linalg.js';
+import { given } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import * as check from './check.js';
 
@@ -52,23 +53,22 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number | null)
 }
 
 /** Fills `tensor` from the uniform distribution on [a, b); defaults 0 and 1. */
-export function uniform_(
-  tensor: Tensor,
-  { a = 0, b = 1, generator }: { a?: number; b?: number } & RandomOptions = {},
-): Tensor {
+export function uniform_(tensor: Tensor, options: { a?: number; b?: number } & RandomOptions = {}): Tensor {
+  const { a = 0, b = 1, generator } = given(options);
+  check.tensor('tensor', tensor);
   return noGrad(() => tensor.uniform_(a, b, { generator }));
 }
 
 /** Fills `tensor` from the normal distribution; mean 0 and standard deviation 1 by default. */
-export function normal_(
-  tensor: Tensor,
-  { mean = 0, std = 1, generator }: { mean?: number; std?: number } & RandomOptions = {},
-): Tensor {
+export function normal_(tensor: Tensor, options: { mean?: number; std?: number } & RandomOptions = {}): Tensor {
+  const { mean = 0, std = 1, generator } = given(options);
+  check.tensor('tensor', tensor);
   return noGrad(() => tensor.normal_(mean, std, { generator }));
 }
 
 /** Fills `tensor` with one value. */
 export function constant_(tensor: Tensor, val: number): Tensor {
+  check.tensor('tensor', tensor);
   return noGrad(() => tensor.fill_(val));
 }
 
@@ -79,11 +79,13 @@ export function ones_(tensor: Tensor): Tensor {
 
 /** Fills `tensor` with zeros. */
 export function zeros_(tensor: Tensor): Tensor {
+  check.tensor('tensor', tensor);
   return noGrad(() => tensor.zero_());
 }
 
 /** Fills a matrix with ones on its diagonal and zeros elsewhere. */
 export function eye_(tensor: Tensor): Tensor {
+  check.tensor('tensor', tensor);
   if (tensor.dim() !== 2) throw invalidArgument('tensor', 'of 2 dimensions', tensor.shape, 'ERR_SHAPE');
   return noGrad(() => tensor.zero_().fillDiagonal_(1));
 }
@@ -93,7 +95,9 @@ export function eye_(tensor: Tensor): Tensor {
  *
  * @param options.groups how many groups of channels do so apart from each other; default 1.
  */
-export function dirac_(tensor: Tensor, { groups = 1 }: { groups?: number } = {}): Tensor {
+export function dirac_(tensor: Tensor, options: { groups?: number } = {}): Tensor {
+  const { groups = 1 } = given(options);
+  check.tensor('tensor', tensor);
   const [out, channels, ...kernel] = tensor.shape;
   if (kernel.length < 1 || kernel.length > 3) {
     throw invalidArgument('tensor', 'of 3 to 5 dimensions', tensor.shape, 'ERR_SHAPE');
@@ -114,16 +118,15 @@ export function dirac_(tensor: Tensor, { groups = 1 }: { groups?: number } = {})
 }
 
 /** Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
-export function xavierUniform_(
-  tensor: Tensor,
-  { gain = 1, generator }: { gain?: number } & RandomOptions = {},
-): Tensor {
+export function xavierUniform_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
+  const { gain = 1, generator } = given(options);
   const bound = Math.sqrt(3) * xavierStd(tensor, gain);
   return uniform_(tensor, { a: -bound, b: bound, generator });
 }
 
 /** Fills `tensor` from the normal distribution of standard deviation gain * sqrt(2 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
-export function xavierNormal_(tensor: Tensor, { gain = 1, generator }: { gain?: number } & RandomOptions = {}): Tensor {
+export function xavierNormal_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
+  const { gain = 1, generator } = given(options);
   return normal_(tensor, { std: xavierStd(tensor, gain), generator });
 }
 
@@ -139,17 +142,21 @@ export interface KaimingOptions extends RandomOptions {
 
 /** Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(3 / fan) (He et al. 2015). */
 export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+  check.given(options);
   const bound = Math.sqrt(3) * kaimingStd(tensor, options);
   return uniform_(tensor, { a: -bound, b: bound, generator: options.generator });
 }
 
 /** Fills `tensor` from the normal distribution of standard deviation gain / sqrt(fan) (He et al. 2015). */
 export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+  check.given(options);
   return normal_(tensor, { std: kaimingStd(tensor, options), generator: options.generator });
 }
 
 /** Fills `tensor`, seen as a matrix of its first dimension by the rest, with orthonormal rows or columns times `gain` (Saxe et al. 2013). */
-export function orthogonal_(tensor: Tensor, { gain = 1, generator }: { gain?: number } & RandomOptions = {}): Tensor {
+export function orthogonal_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
+  const { gain = 1, generator } = given(options);
+  check.tensor('tensor', tensor);
   if (tensor.dim() < 2) throw invalidArgument('tensor', 'of 2 or more dimensions', tensor.shape, 'ERR_SHAPE');
   check.finite('gain', gain);
   if (tensor.numel() === 0) return tensor;
@@ -165,11 +172,9 @@ export function orthogonal_(tensor: Tensor, { gain = 1, generator }: { gain?: nu
 }
 
 /** Fills a matrix from the normal distribution, then sets a share of each column, chosen at random, to zero (Martens 2010). */
-export function sparse_(
-  tensor: Tensor,
-  sparsity: number,
-  { std = 0.01, generator }: { std?: number } & RandomOptions = {},
-): Tensor {
+export function sparse_(tensor: Tensor, sparsity: number, options: { std?: number } & RandomOptions = {}): Tensor {
+  const { std = 0.01, generator } = given(options);
+  check.tensor('tensor', tensor);
   if (tensor.dim() !== 2) throw invalidArgument('tensor', 'of 2 dimensions', tensor.shape, 'ERR_SHAPE');
   check.probability('sparsity', sparsity);
   const [rows, columns] = tensor.shape as [number, number];
@@ -187,6 +192,7 @@ export function sparse_(
 
 /** The sizes that scale weights `[out, in, ...kernel]`: connections into and out of a unit. */
 export function fans(tensor: Tensor): { fanIn: number; fanOut: number } {
+  check.tensor('tensor', tensor);
   const [out, into, ...kernel] = tensor.shape;
   if (into === undefined) throw invalidArgument('tensor', 'of 2 or more dimensions', tensor.shape, 'ERR_SHAPE');
   const field = kernel.reduce((a, b) => a * b, 1);

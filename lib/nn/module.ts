@@ -3,6 +3,7 @@ import { type DeviceLike, parseDevice } from '../device.js';
 import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { nativeOp } from '../ops/overload.js';
+import { given } from '../options.js';
 import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
 import { bool, noUnknown } from './check.js';
@@ -87,12 +88,14 @@ export class Module {
    *
    * @param options.recurse false for this module's own only; default true.
    */
-  namedParameters({ recurse = true }: { recurse?: boolean } = {}): [string, Parameter][] {
+  namedParameters(options: { recurse?: boolean } = {}): [string, Parameter][] {
+    const { recurse = true } = given(options);
     return this.#collect(recurse, (_, value) => value instanceof Parameter) as [string, Parameter][];
   }
 
   /** All parameters, each once: what an optimizer takes. */
-  parameters({ recurse = true }: { recurse?: boolean } = {}): Parameter[] {
+  parameters(options: { recurse?: boolean } = {}): Parameter[] {
+    const { recurse = true } = given(options);
     // Training loops ask for this at every step: no names are made.
     const found = new Set<Parameter>();
     for (const module of recurse ? this.modules() : [this]) {
@@ -102,7 +105,8 @@ export class Module {
   }
 
   /** All buffers with their dotted names, each tensor once. */
-  namedBuffers({ recurse = true }: { recurse?: boolean } = {}): [string, Tensor][] {
+  namedBuffers(options: { recurse?: boolean } = {}): [string, Tensor][] {
+    const { recurse = true } = given(options);
     return this.#collect(recurse, isBuffer) as [string, Tensor][];
   }
 
@@ -117,7 +121,8 @@ export class Module {
    * @param tensor the buffer, or null to name it without a value.
    * @param options.persistent whether it is part of {@link stateDict}; default true.
    */
-  registerBuffer(name: string, tensor: Tensor | null, { persistent = true }: { persistent?: boolean } = {}): void {
+  registerBuffer(name: string, tensor: Tensor | null, options: { persistent?: boolean } = {}): void {
+    const { persistent = true } = given(options);
     if (!this.#buffers?.has(name)) this.#free(name);
     if (tensor !== null && !(tensor instanceof Tensor)) throw invalidArgument('tensor', 'a Tensor or null', tensor);
     this.#buffers ??= new Map();
@@ -158,7 +163,8 @@ export class Module {
    * @returns the names that were missing or unexpected; both empty when strict.
    * @throws {TorchClipError} `ERR_STATE` naming every missing or unexpected key and every size mismatch; nothing was copied then.
    */
-  loadStateDict(stateDict: StateDict, { strict = true }: { strict?: boolean } = {}): IncompatibleKeys {
+  loadStateDict(stateDict: StateDict, options: { strict?: boolean } = {}): IncompatibleKeys {
+    const { strict = true } = given(options);
     return loadState(this.constructor.name, stateOf(this), stateDict, bool('strict', strict));
   }
 
@@ -240,7 +246,8 @@ export class Module {
    *
    * @param options.setToNone drop the gradient (default) rather than fill it with zeros.
    */
-  zeroGrad({ setToNone = true }: { setToNone?: boolean } = {}): void {
+  zeroGrad(options: { setToNone?: boolean } = {}): void {
+    const { setToNone = true } = given(options);
     for (const parameter of this.parameters()) {
       if (setToNone) parameter.grad = null;
       else parameter.grad?.detach().zero_();

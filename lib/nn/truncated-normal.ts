@@ -3,6 +3,7 @@ import { float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
 import { emptyLike, scalarTensor, where } from '../ops/generated/functions.js';
+import { given } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import * as check from './check.js';
 import type { RandomOptions } from './init.js';
@@ -20,10 +21,9 @@ export interface TruncatedNormalOptions extends RandomOptions {
 }
 
 /** Fills `tensor` from a normal distribution whose values outside [a, b] are drawn again. */
-export function truncNormal_(
-  tensor: Tensor,
-  { mean = 0, std = 1, a = -2, b = 2, generator }: TruncatedNormalOptions = {},
-): Tensor {
+export function truncNormal_(tensor: Tensor, options: TruncatedNormalOptions = {}): Tensor {
+  const { mean = 0, std = 1, a = -2, b = 2, generator } = given(options);
+  check.tensor('tensor', tensor);
   check.finite('mean', mean);
   if (!(check.finite('std', std) > 0)) throw invalidArgument('std', 'a number > 0', std);
   if (!(a < b)) throw invalidArgument('a', `less than b (${b})`, a);

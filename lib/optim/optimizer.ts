@@ -3,6 +3,7 @@ import { native } from '../binding.js';
 import { Clipper, scopes } from '../clip/clipper.js';
 import { clippers } from '../clip/native.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { given } from '../options.js';
 import { isTensor, type Tensor, wrap } from '../tensor.js';
 import { complete, type Definition } from './definition.js';
 import { type NativeOptimizer, rowLength, ruleOf } from './native.js';
@@ -77,6 +78,9 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** @internal */
   protected constructor(definition: Definition<G>, params: Parameters<G>, options: G & CommonOptions) {
+    if (new.target === Optimizer) {
+      throw new TorchClipError('ERR_ARGUMENT', 'Optimizer is the base class; make one of its kinds, such as optim.SGD');
+    }
     if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
     const {
       clip = null,
@@ -166,7 +170,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    *
    * @param options.setToNone drop them, which frees their memory, instead of filling them with 0; default true.
    */
-  zeroGrad({ setToNone = true }: { setToNone?: boolean } = {}): void {
+  zeroGrad(options: { setToNone?: boolean } = {}): void {
+    const { setToNone = true } = given(options);
     if (typeof setToNone !== 'boolean') throw invalidArgument('setToNone', 'true or false', setToNone);
     native.optimZeroGrad(this.#native, setToNone);
   }

@@ -50,7 +50,9 @@ napi_value js(napi_env env, c10::IntArrayRef values) {
   napi_value v;
   check(env, napi_create_array_with_length(env, values.size(), &v));
   for (size_t i = 0; i < values.size(); ++i) {
-    check(env, napi_set_element(env, v, static_cast<uint32_t>(i), js(env, values[i])));
+    napi_value size;
+    check(env, napi_create_int64(env, values[i], &size));
+    check(env, napi_set_element(env, v, static_cast<uint32_t>(i), size));
   }
   return v;
 }

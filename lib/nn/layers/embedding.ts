@@ -40,6 +40,7 @@ export class Embedding extends Module {
   weight: Parameter;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
+    check.given(options);
     super();
     const {
       paddingIdx,

@@ -22,11 +22,8 @@ export class Linear extends Module {
   /** `[outFeatures]`, or null. */
   bias: Parameter | null;
 
-  constructor(
-    inFeatures: number,
-    outFeatures: number,
-    { bias = true, device, dtype, ...unknown }: FactoryOptions & { bias?: boolean } = {},
-  ) {
+  constructor(inFeatures: number, outFeatures: number, options: FactoryOptions & { bias?: boolean } = {}) {
+    const { bias = true, device, dtype, ...unknown } = check.given(options);
     super();
     check.noUnknown(unknown);
     this.inFeatures = check.nonNegativeInt('inFeatures', inFeatures);

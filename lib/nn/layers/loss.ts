@@ -60,6 +60,7 @@ abstract class WeightedLoss extends Loss {
 /** (input - target)². */
 export class MSELoss extends Loss {
   constructor(options: LossOptions = {}) {
+    check.given(options);
     super(options);
   }
 
@@ -72,6 +73,7 @@ export class MSELoss extends Loss {
 /** |input - target|. */
 export class L1Loss extends Loss {
   constructor(options: LossOptions = {}) {
+    check.given(options);
     super(options);
   }
 
@@ -85,7 +87,8 @@ export class L1Loss extends Loss {
 export class SmoothL1Loss extends Loss {
   readonly beta: number;
 
-  constructor({ beta = 1, ...options }: LossOptions & { beta?: number } = {}) {
+  constructor(given: LossOptions & { beta?: number } = {}) {
+    const { beta = 1, ...options } = check.given(given);
     super(options);
     this.beta = check.nonNegative('beta', beta);
   }
@@ -100,7 +103,8 @@ export class SmoothL1Loss extends Loss {
 export class HuberLoss extends Loss {
   readonly delta: number;
 
-  constructor({ delta = 1, ...options }: LossOptions & { delta?: number } = {}) {
+  constructor(given: LossOptions & { delta?: number } = {}) {
+    const { delta = 1, ...options } = check.given(given);
     super(options);
     this.delta = check.nonNegative('delta', delta);
   }
@@ -131,7 +135,8 @@ export class CrossEntropyLoss extends WeightedLoss {
   readonly ignoreIndex: number;
   readonly labelSmoothing: number;
 
-  constructor({ ignoreIndex = -100, labelSmoothing = 0, ...options }: CrossEntropyOptions = {}) {
+  constructor(given: CrossEntropyOptions = {}) {
+    const { ignoreIndex = -100, labelSmoothing = 0, ...options } = check.given(given);
     super(options);
     this.ignoreIndex = check.int('ignoreIndex', ignoreIndex);
     this.labelSmoothing = check.probability('labelSmoothing', labelSmoothing);
@@ -146,7 +151,8 @@ export class CrossEntropyLoss extends WeightedLoss {
 export class NLLLoss extends WeightedLoss {
   readonly ignoreIndex: number;
 
-  constructor({ ignoreIndex = -100, ...options }: Omit<CrossEntropyOptions, 'labelSmoothing'> = {}) {
+  constructor(given: Omit<CrossEntropyOptions, 'labelSmoothing'> = {}) {
+    const { ignoreIndex = -100, ...options } = check.given(given);
     super(options);
     this.ignoreIndex = check.int('ignoreIndex', ignoreIndex);
   }
@@ -166,11 +172,8 @@ export class KLDivLoss extends Loss {
   readonly logTarget: boolean;
   readonly #batchMean: boolean;
 
-  constructor({
-    reduction = 'mean',
-    logTarget = false,
-    ...unknown
-  }: { reduction?: Reduction | 'batchmean'; logTarget?: boolean } = {}) {
+  constructor(options: { reduction?: Reduction | 'batchmean'; logTarget?: boolean } = {}) {
+    const { reduction = 'mean', logTarget = false, ...unknown } = check.given(options);
     super({ reduction: reduction === 'batchmean' ? 'sum' : reduction, ...unknown });
     this.logTarget = check.bool('logTarget', logTarget);
     this.#batchMean = reduction === 'batchmean';
@@ -189,6 +192,7 @@ export class KLDivLoss extends Loss {
  */
 export class BCELoss extends WeightedLoss {
   constructor(options: LossOptions & { weight?: Tensor | null } = {}) {
+    check.given(options);
     super(options);
   }
 
@@ -207,10 +211,8 @@ export class BCELoss extends WeightedLoss {
 export class BCEWithLogitsLoss extends WeightedLoss {
   declare pos_weight: Tensor | null;
 
-  constructor({
-    posWeight = null,
-    ...options
-  }: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {}) {
+  constructor(given: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {}) {
+    const { posWeight = null, ...options } = check.given(given);
     super(options);
     this.registerBuffer('pos_weight', posWeight);
   }

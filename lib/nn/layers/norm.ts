@@ -31,6 +31,7 @@ export class LayerNorm extends Module {
   bias: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+    check.given(options);
     super();
     const { eps = 1e-5, elementwiseAffine = true, bias = true, device, dtype, ...unknown } = options;
     check.noUnknown(unknown);
@@ -77,6 +78,7 @@ export class RMSNorm extends Module {
     normalizedShape: number | readonly number[],
     options: FactoryOptions & { eps?: number | null; elementwiseAffine?: boolean } = {},
   ) {
+    check.given(options);
     super();
     const { eps = null, elementwiseAffine = true, device, dtype, ...unknown } = options;
     check.noUnknown(unknown);
@@ -121,6 +123,7 @@ export class GroupNorm extends Module {
     numChannels: number,
     options: FactoryOptions & { eps?: number; affine?: boolean; bias?: boolean } = {},
   ) {
+    check.given(options);
     super();
     const { eps = 1e-5, affine = true, bias = true, device, dtype, ...unknown } = options;
     check.noUnknown(unknown);

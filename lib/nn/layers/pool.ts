@@ -38,7 +38,9 @@ abstract class MaxPool<I extends boolean> extends Module {
   readonly returnIndices: boolean;
 
   constructor(n: number, kernelSize: Size, options: MaxPoolOptions<I> = {}) {
+    check.given(options);
     super();
+    check.given(options);
     const {
       stride = kernelSize,
       padding = 0,
@@ -129,6 +131,7 @@ export class AvgPool1d extends Module {
   readonly countIncludePad: boolean;
 
   constructor(kernelSize: Size, options: AvgPoolOptions = {}) {
+    check.given(options);
     super();
     const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, ...unknown } = options;
     check.noUnknown(unknown);
@@ -158,6 +161,7 @@ export class AvgPool2d extends Module {
   readonly divisorOverride: number | null;
 
   constructor(kernelSize: Size, options: AvgPoolOptions & { divisorOverride?: number | null } = {}) {
+    check.given(options);
     super();
     const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, ...more } = options;
     const { divisorOverride = null, ...unknown } = more;

@@ -41,8 +41,9 @@ abstract class Recurrent extends Module {
     gates: number,
     inputSize: number,
     hiddenSize: number,
-    { projSize = 0, ...options }: RecurrentOptions & { projSize?: number } = {},
+    given: RecurrentOptions & { projSize?: number } = {},
   ) {
+    const { projSize = 0, ...options } = check.given(given);
     super();
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, ...more } = options;
     const { device, dtype, ...unknown } = more;
@@ -157,7 +158,8 @@ export interface RNNOptions extends RecurrentOptions {
 export class RNN extends Recurrent {
   readonly nonlinearity: 'tanh' | 'relu';
 
-  constructor(inputSize: number, hiddenSize: number, { nonlinearity = 'tanh', ...options }: RNNOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, given: RNNOptions = {}) {
+    const { nonlinearity = 'tanh', ...options } = check.given(given);
     check.oneOf('nonlinearity', nonlinearity, ['tanh', 'relu']);
     super(1, inputSize, hiddenSize, noProjection(options));
     this.nonlinearity = nonlinearity;
@@ -232,6 +234,7 @@ export class LSTM extends Recurrent {
  */
 export class GRU extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    check.given(options);
     super(3, inputSize, hiddenSize, noProjection(options));
   }
 

@@ -1,4 +1,5 @@
 import { native } from '../../binding.js';
+import { given } from '../../options.js';
 import '../../clip/native.js';
 import { positive } from '../../clip/clipper.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
@@ -31,11 +32,8 @@ export interface NormOptions {
  * const norm = nn.utils.clipGradNorm_(model.parameters(), 1.0);
  * optimizer.step();
  */
-export function clipGradNorm_(
-  parameters: TensorOrTensors,
-  maxNorm: number,
-  { normType = 2, errorIfNonfinite = false }: NormOptions = {},
-): Tensor {
+export function clipGradNorm_(parameters: TensorOrTensors, maxNorm: number, options: NormOptions = {}): Tensor {
+  const { normType = 2, errorIfNonfinite = false } = given(options);
   const handles = list('parameters', parameters);
   nonNegative('maxNorm', maxNorm);
   positive('normType', normType);
@@ -52,10 +50,8 @@ export function clipGradNorm_(
  * @example
  * nn.utils.getTotalNorm([torch.tensor([3]), torch.tensor([4])]).item(); // 5
  */
-export function getTotalNorm(
-  tensors: TensorOrTensors,
-  { normType = 2, errorIfNonfinite = false }: NormOptions = {},
-): Tensor {
+export function getTotalNorm(tensors: TensorOrTensors, options: NormOptions = {}): Tensor {
+  const { normType = 2, errorIfNonfinite = false } = given(options);
   const handles = list('tensors', tensors);
   positive('normType', normType);
   bool('errorIfNonfinite', errorIfNonfinite);

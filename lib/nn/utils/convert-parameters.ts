@@ -2,6 +2,7 @@ import { noGrad } from '../../autograd.js';
 import { invalidArgument } from '../../errors.js';
 import { cat } from '../../ops/generated/functions-c.js';
 import { isTensor, type Tensor } from '../../tensor.js';
+import * as check from '../check.js';
 
 /**
  * All elements of the parameters in one row, as `torch.nn.utils.parameters_to_vector`; differentiable.
@@ -10,7 +11,7 @@ import { isTensor, type Tensor } from '../../tensor.js';
  * const theta = nn.utils.parametersToVector(model.parameters());
  */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
-  return cat(Array.from(parameters, (p) => p.reshape([-1])));
+  return cat(check.list('parameters', parameters, check.tensor).map((p) => p.reshape([-1])));
 }
 
 /**
@@ -20,7 +21,7 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
  */
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
   if (!isTensor(vector)) throw invalidArgument('vector', 'a Tensor', vector);
-  const targets = [...parameters];
+  const targets = check.list('parameters', parameters, check.tensor);
   const total = targets.reduce((sum, p) => sum + p.numel(), 0);
   if (vector.dim() !== 1 || vector.numel() !== total) {
     throw invalidArgument('vector', `of shape [${total}]`, vector.shape, 'ERR_SHAPE');
