@@ -11,6 +11,7 @@ const nearest = (x: bigint, unit: bigint) => (2n * x + unit) / (2n * unit) - (2n
 
 /** cos x, for x in radians. */
 export function cos(x: number): number {
+  if (!Number.isFinite(x)) return NaN;
   const angle = fixed(x) % (2n * pi);
   const square = (angle * angle) >> bits;
   let sum = 0n;

@@ -111,6 +111,14 @@ describe('optim.lrScheduler: steps', () => {
     expect(() => scheduler.step()).throw(TorchClipError, 'step 6 is more than the total number of steps, 5');
   });
 
+  it('OneCycleLR that only rises has no step after its last', () => {
+    const optimizer = makeOptimizer();
+    const scheduler = new lr.OneCycleLR(optimizer, { maxLr: 1, totalSteps: 5, pctStart: 1 });
+    for (let t = 1; t <= 4; t++) scheduler.step();
+    expect(optimizer.paramGroups[0]!.lr).equal(1);
+    expect(() => scheduler.step()).throw(TorchClipError, 'got the learning rate NaN for paramGroups[0] at epoch 5');
+  });
+
   it('refuse epochs that are none, and groups that were added', () => {
     const optimizer = makeOptimizer();
     const step = new lr.StepLR(optimizer, { stepSize: 1 });
