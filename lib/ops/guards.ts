@@ -138,6 +138,12 @@ const boundedOffsets: Guard = (given) => {
   }
 };
 
+/** The batches of the result are written at equal distances, whatever its strides are. */
+const contiguousOut: Guard = (argument) => {
+  const out = argument('out');
+  if (isTensor(out) && !out.isContiguous()) throw invalidArgument('out', 'a contiguous Tensor', out);
+};
+
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
   ...['hermite_polynomial_h', 'hermite_polynomial_he', 'laguerre_polynomial_l', 'legendre_polynomial_p'],
@@ -160,6 +166,8 @@ export const guards: Readonly<Record<string, Guard>> = {
   embedding_bag: boundedOffsets,
   linalg_eigvals: finite,
   binomial,
+  triu: contiguousOut,
+  tril: contiguousOut,
   resize_: sizes,
   sparse_resize_: sizes,
   sparse_resize_and_clear_: sizes,

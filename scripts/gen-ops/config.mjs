@@ -6,6 +6,10 @@ export const excludedNames = [
     /_(backward|forward|jvp)(_|$)/,
     'a kernel of autograd, which trusts what the forward op made: hostile arguments crash some (PyTorch keeps nearly all out of Python too)',
   ],
+  [
+    /^(native_batch_norm|batch_norm_update_stats)$/,
+    'reads weights and statistics of the wrong length outside of their memory: `batchNorm` checks them',
+  ],
   [/^(native_group_norm)$/, 'divides by the number of groups unchecked: `groupNorm` checks it'],
   [/^quantized_(lstm|gru|rnn_relu|rnn_tanh)_cell$/, 'trusts the packed weights it is given: a wrong one crashes it'],
   [

@@ -9,7 +9,7 @@ import { randomAnything, randomArgument, randomHostile, Thrown } from './values.
 
 const codes = new Set([
   ...['ARGUMENT', 'SHAPE', 'DTYPE', 'DEVICE', 'INDEX', 'DISPOSED', 'OUT_OF_MEMORY', 'STATE', 'NONFINITE', 'AUTOGRAD'],
-  ...['ASYNC_SCOPE', 'OP_UNAVAILABLE', 'CUDA_UNAVAILABLE', 'LIBTORCH', 'FILE'],
+  ...['ASYNC_SCOPE', 'OP_UNAVAILABLE', 'CUDA_UNAVAILABLE', 'LIBTORCH', 'FILE', 'FILE'],
 ]);
 
 /** Why an exception is not a proper refusal, or undefined where it is one. */

@@ -114,20 +114,6 @@ export const batchNormStats: {
 } = define('batch_norm_stats');
 
 /**
- * `aten::batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)`
- * `aten::batch_norm_update_stats.out(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
- */
-export const batchNormUpdateStats: {
-  (
-    input: Tensor,
-    runningMean: Tensor | null,
-    runningVar: Tensor | null,
-    momentum: number,
-    options?: { out?: [out0: Tensor, out1: Tensor] },
-  ): [Tensor, Tensor];
-} = define('batch_norm_update_stats');
-
-/**
  * `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
  * `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor`
  * `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`

@@ -132,24 +132,6 @@ export const narrowCopy: {
   (input: Tensor, dim: number, start: number, length: number, options?: { out?: Tensor }): Tensor;
 } = define('narrow_copy');
 
-/**
- * `aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)`
- * `aten::native_batch_norm.out(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, *, Tensor(a!) out, Tensor(b!) save_mean, Tensor(c!) save_invstd) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
- */
-export const nativeBatchNorm: {
-  (
-    input: Tensor,
-    weight: Tensor | null,
-    bias: Tensor | null,
-    runningMean: Tensor | null,
-    runningVar: Tensor | null,
-    training: boolean,
-    momentum: number,
-    eps: number,
-    options?: { out?: [out: Tensor, saveMean: Tensor, saveInvstd: Tensor] },
-  ): [Tensor, Tensor, Tensor];
-} = define('native_batch_norm');
-
 /** `aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor` */
 export const nativeChannelShuffle: {
   (input: Tensor, groups: number): Tensor;

@@ -222,10 +222,6 @@ export const schemas: Readonly<Record<string, readonly string[]>> = {
     '(Tensor input, float eps) -> (Tensor, Tensor)',
     '.out(Tensor input, float eps, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))',
   ],
-  batch_norm_update_stats: [
-    '(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)',
-    '.out(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))',
-  ],
   bernoulli: [
     '(Tensor self, *, Generator? generator=None) -> Tensor',
     '.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor',
@@ -1628,10 +1624,6 @@ export const schemas: Readonly<Record<string, readonly string[]>> = {
   narrow_copy: [
     '(Tensor self, int dim, SymInt start, SymInt length) -> Tensor',
     '.out(Tensor self, int dim, SymInt start, SymInt length, *, Tensor(a!) out) -> Tensor(a!)',
-  ],
-  native_batch_norm: [
-    '(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)',
-    '.out(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, *, Tensor(a!) out, Tensor(b!) save_mean, Tensor(c!) save_invstd) -> (Tensor(a!), Tensor(b!), Tensor(c!))',
   ],
   native_channel_shuffle: ['(Tensor self, SymInt groups) -> Tensor'],
   native_dropout: [
