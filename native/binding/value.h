@@ -28,7 +28,7 @@ napi_value js(napi_env env, bool value);
 napi_value js(napi_env env, double value);
 napi_value js(napi_env env, int64_t value);  // a number, or a bigint outside the safe integers
 napi_value js(napi_env env, std::string_view value);
-napi_value js(napi_env env, c10::IntArrayRef values);  // always numbers, such as sizes
+napi_value js(napi_env env, c10::IntArrayRef values);   // always numbers, such as sizes
 napi_value js(napi_env env, const c10::Scalar& value);  // number, bigint, boolean or { re, im }
 
 napi_valuetype type_of(napi_env env, napi_value value);
