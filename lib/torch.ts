@@ -14,12 +14,52 @@ export * as clip from './clip/index.js';
 export * from './creation/index.js';
 export * as data from './data/index.js';
 export { Device, type DeviceLike } from './device.js';
-export * from './dtype.js';
+export {
+  bfloat16,
+  bool,
+  complex32,
+  complex64,
+  complex128,
+  Dtype,
+  float8E4m3fn,
+  float8E4m3fnuz,
+  float8E5m2,
+  float8E5m2fnuz,
+  float16,
+  float32,
+  float64,
+  int8,
+  int16,
+  int32,
+  int64,
+  qint8,
+  qint32,
+  quint8,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+} from './dtype.js';
 export { type ErrorCode, TorchClipError } from './errors.js';
 export { Generator } from './generator.js';
 export type { Index, Slice } from './indexing.js';
 export * as io from './io/index.js';
-export * from './layout.js';
+export {
+  channelsLast,
+  channelsLast3d,
+  contiguousFormat,
+  jagged,
+  Layout,
+  MemoryFormat,
+  mkldnn,
+  preserveFormat,
+  sparseBsc,
+  sparseBsr,
+  sparseCoo,
+  sparseCsc,
+  sparseCsr,
+  strided,
+} from './layout.js';
 export * as nn from './nn/index.js';
 export * from './ops/index.js';
 export * as optim from './optim/index.js';
