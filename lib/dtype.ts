@@ -1,3 +1,5 @@
+import { invalidArgument } from './errors.js';
+
 /** An element type of a tensor. Compare with `===`: there is one object a type. */
 export class Dtype {
   /** `'float32'`, as in `torch.float32`. */
@@ -67,5 +69,8 @@ export const uint64 = dtype('uint64', 29, 8, 'integer');
 
 /** The dtype of a `c10::ScalarType` code; one that has no name of its own here still has an object. */
 export function dtypeOf(code: number): Dtype {
-  return byCode.get(code) ?? dtype(`scalar_type_${code}`, code, 0, 'integer');
+  const known = byCode.get(code);
+  if (known !== undefined) return known;
+  if (!Number.isInteger(code)) throw invalidArgument('code', 'an integer', code);
+  return dtype(`scalar_type_${code}`, code, 0, 'integer');
 }

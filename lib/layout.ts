@@ -1,3 +1,5 @@
+import { invalidArgument } from './errors.js';
+
 /** One of a few named choices that libtorch knows by number. */
 class Choice {
   readonly name: string;
@@ -42,8 +44,10 @@ export const jagged = new Layout('jagged', 7);
 const layouts = [strided, sparseCoo, sparseCsr, mkldnn, sparseCsc, sparseBsr, sparseBsc, jagged];
 
 /** The layout of a `c10::Layout` code. */
-export const layoutOf = (code: number): Layout =>
-  layouts.find((l) => l.code === code) ?? new Layout(`layout_${code}`, code);
+export function layoutOf(code: number): Layout {
+  if (!Number.isInteger(code)) throw invalidArgument('code', 'an integer', code);
+  return layouts.find((l) => l.code === code) ?? new Layout(`layout_${code}`, code);
+}
 
 /** Row-major. */
 export const contiguousFormat = new MemoryFormat('contiguous_format', 0);

@@ -46,7 +46,9 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number | null)
     const slope = check.finite('param', param ?? 0.01);
     return Math.sqrt(2 / (1 + slope * slope));
   }
-  const gain = UNIT.includes(nonlinearity) ? 1 : Object.hasOwn(GAINS, nonlinearity) && GAINS[nonlinearity];
+  const gain = UNIT.includes(nonlinearity)
+    ? 1
+    : typeof nonlinearity === 'string' && Object.hasOwn(GAINS, nonlinearity) && GAINS[nonlinearity];
   if (!gain)
     throw invalidArgument('nonlinearity', `one of ${UNIT.join(', ')}, tanh, relu, leaky_relu, selu`, nonlinearity);
   return gain;

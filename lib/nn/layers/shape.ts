@@ -1,3 +1,4 @@
+import { invalidArgument } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { Module } from '../module.js';
@@ -50,6 +51,8 @@ export class Unflatten extends Module {
   constructor(dim: number, unflattenedSize: readonly number[]) {
     super();
     this.dim = check.int('dim', dim);
+    if (!Array.isArray(unflattenedSize))
+      throw invalidArgument('unflattenedSize', 'an array of integers', unflattenedSize);
     this.unflattenedSize = [...unflattenedSize].map((n) => check.int('unflattenedSize', n));
   }
 
