@@ -15,6 +15,10 @@ const left = new Set([
   'inferencePush',
   'inferencePop',
   'setNumThreads',
+  'setFlushDenormal',
+  // 1.5 is read as 1, a handle that somebody owns.
+  'dispose',
+  'disposeAll',
 ]);
 
 const proxy = new Proxy(
