@@ -103,8 +103,13 @@ function uses(index: unknown): number {
 const known =
   'a number, a slice such as { start: 1 }, null, "...", a boolean, or a tensor or array of integers or booleans';
 
+/** Twice the dimensions that a tensor can have; a longer array may be one of holes without end. */
+const maxIndices = 128;
+
 function normalize(indices: readonly Index[]): Exclude<Index, NestedIndex>[] {
   if (!Array.isArray(indices)) throw invalidArgument('indices', 'an array of indices', indices);
+  if (indices.length > maxIndices)
+    throw invalidArgument('indices', `at most ${maxIndices} indices`, indices, 'ERR_INDEX');
   return indices.map((index: Index) => {
     if (Array.isArray(index)) return fromArray(index);
     const plain = index === null || index === '...' || typeof index === 'boolean' || isTensor(index);

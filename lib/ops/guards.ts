@@ -144,6 +144,16 @@ const contiguousOut: Guard = (argument) => {
   if (isTensor(out) && !out.isContiguous()) throw invalidArgument('out', 'a contiguous Tensor', out);
 };
 
+/** One state is read for each layer of the other. */
+const equalLayers: Guard = (argument) => {
+  const hx = argument('hx');
+  if (!Array.isArray(hx) || !hx.every(isTensor)) return;
+  const [h, c] = hx as readonly Tensor[];
+  if (h !== undefined && c !== undefined && h.shape[0] !== c.shape[0]) {
+    throw invalidArgument('hx', 'two Tensors of as many layers each', [h.shape[0], c.shape[0]], 'ERR_SHAPE');
+  }
+};
+
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
   ...['hermite_polynomial_h', 'hermite_polynomial_he', 'laguerre_polynomial_l', 'legendre_polynomial_p'],
@@ -166,6 +176,8 @@ export const guards: Readonly<Record<string, Guard>> = {
   embedding_bag: boundedOffsets,
   linalg_eigvals: finite,
   binomial,
+  lstm: equalLayers,
+  quantized_lstm: equalLayers,
   triu: contiguousOut,
   tril: contiguousOut,
   resize_: sizes,

@@ -1,6 +1,7 @@
 import { type DeviceLike, parseDevice } from '../device.js';
 import * as dtypes from '../dtype.js';
 import { Dtype } from '../dtype.js';
+import { invalidArgument } from '../errors.js';
 import type { MemoryFormat } from '../layout.js';
 import { isTensor, Tensor } from '../tensor.js';
 import { type Callable, compileMethod } from './dispatch.js';
@@ -85,6 +86,7 @@ const methods: Record<string, Callable> = {
     return to.call(this, 'cpu');
   },
   cuda(this: Tensor, index?: unknown) {
+    if (index !== undefined && !Number.isInteger(index)) throw invalidArgument('index', 'an integer', index);
     return to.call(this, index === undefined ? 'cuda' : `cuda:${index}`);
   },
 };

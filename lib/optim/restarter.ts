@@ -72,10 +72,12 @@ export class Restarter {
     if (isTensor(params) || typeof params?.[Symbol.iterator] !== 'function') {
       throw invalidArgument('params', 'an iterable of Tensors', params);
     }
-    this.#params = [...params];
-    this.#params.forEach((param, i) => {
-      if (!isTensor(param)) throw invalidArgument(`params[${i}]`, 'a Tensor', param);
-    });
+    // One by one: spreading an endless array of holes would end the process.
+    this.#params = [];
+    for (const param of params) {
+      if (!isTensor(param)) throw invalidArgument(`params[${this.#params.length}]`, 'a Tensor', param);
+      this.#params.push(param);
+    }
     if (typeof start !== 'function') throw invalidArgument('start', 'a function', start);
     if (!Number.isSafeInteger(firstStretch) || firstStretch < 1) {
       throw invalidArgument('firstStretch', 'an integer >= 1', firstStretch);
