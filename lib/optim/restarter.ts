@@ -56,7 +56,7 @@ export interface RestarterStateDict {
  * restarter.step();
  */
 export class Restarter {
-  readonly #params: readonly Tensor[];
+  readonly #params: Tensor[];
   readonly #means: readonly Tensor[];
   readonly #start: () => Optimizer;
   readonly #firstStretch: number;
