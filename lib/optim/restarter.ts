@@ -73,11 +73,12 @@ export class Restarter {
       throw invalidArgument('params', 'an iterable of Tensors', params);
     }
     // One by one: spreading an endless array of holes would end the process.
-    this.#params = [];
+    const tensors: Tensor[] = [];
     for (const param of params) {
-      if (!isTensor(param)) throw invalidArgument(`params[${this.#params.length}]`, 'a Tensor', param);
-      this.#params.push(param);
+      if (!isTensor(param)) throw invalidArgument(`params[${tensors.length}]`, 'a Tensor', param);
+      tensors.push(param);
     }
+    this.#params = tensors;
     if (typeof start !== 'function') throw invalidArgument('start', 'a function', start);
     if (!Number.isSafeInteger(firstStretch) || firstStretch < 1) {
       throw invalidArgument('firstStretch', 'an integer >= 1', firstStretch);
