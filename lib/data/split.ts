@@ -19,7 +19,14 @@ export function randomSplit<T>(
   options: { generator?: Generator } = {},
 ): Subset<T>[] {
   const { generator } = given(options);
-  if (!Array.isArray(lengths) || !lengths.every((n) => typeof n === 'number' && n >= 0)) {
+  if (typeof dataset !== 'object' || dataset === null || !Number.isSafeInteger(dataset.length)) {
+    throw invalidArgument('dataset', 'a dataset', dataset);
+  }
+  if (
+    !Array.isArray(lengths) ||
+    lengths.includes(undefined) ||
+    !lengths.every((n) => typeof n === 'number' && n >= 0)
+  ) {
     throw invalidArgument('lengths', 'an array of numbers >= 0', lengths);
   }
   const sizes = isFractions(lengths) ? shares(dataset.length, lengths) : lengths;

@@ -2,6 +2,7 @@ import { invalidArgument } from '../errors.js';
 
 export { given } from '../options.js';
 
+import { elementsOf } from '../iterate.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
 /** Checks of constructor arguments: each returns its value or throws one sentence. */
@@ -60,7 +61,7 @@ export function list<T>(name: string, value: Iterable<T>, item: (name: string, v
   if (typeof value !== 'object' || value === null || typeof value[Symbol.iterator] !== 'function') {
     throw invalidArgument(name, 'iterable', value);
   }
-  const items = [...value];
+  const items = elementsOf(value);
   items.forEach((v, i) => void item(`${name}[${i}]`, v));
   return items;
 }

@@ -1,5 +1,6 @@
 import { enableGrad, grad, noGrad } from '../autograd.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
+import { elementsOf } from '../iterate.js';
 import { Module } from '../nn/module.js';
 import { getTotalNorm } from '../nn/utils/clip-grad.js';
 import { zerosLike } from '../ops/generated/functions-t-z.js';
@@ -104,7 +105,7 @@ function parametersOf(params: unknown): Tensor[] {
   if (typeof params !== 'object' || params === null || isTensor(params) || !(Symbol.iterator in params)) {
     throw invalidArgument('params', 'a Module or an iterable of Tensors', params);
   }
-  const list = [...(params as Iterable<unknown>)];
+  const list = elementsOf(params as Iterable<unknown>);
   return list.map((param, i) => {
     if (isTensor(param) && param.isLeaf) return param;
     throw invalidArgument(`params[${i}]`, 'a Tensor that is a leaf', param);

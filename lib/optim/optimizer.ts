@@ -3,6 +3,7 @@ import { native } from '../binding.js';
 import { Clipper, scopes } from '../clip/clipper.js';
 import { clippers } from '../clip/native.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { elementsOf } from '../iterate.js';
 import { given } from '../options.js';
 import { isTensor, type Tensor, wrap } from '../tensor.js';
 import { complete, type Definition } from './definition.js';
@@ -119,7 +120,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   addParamGroup(group: GroupInput<G>): void {
     if (typeof group !== 'object' || group === null) throw invalidArgument('paramGroup', 'an object', group);
     const { params, ...own } = group;
-    const list = Object.freeze(isTensor(params) ? [params] : [...iterable('params', params)]);
+    const list = Object.freeze(isTensor(params) ? [params] : elementsOf(iterable('params', params)));
     for (const param of list) checkParameter(param);
     const options = complete(this.#definition, own as Loose, this.#defaults);
     native.optimAddGroup(
@@ -258,7 +259,7 @@ function iterable<T>(name: string, value: Iterable<T>): Iterable<T> {
 }
 
 function groupsOf<G extends object>(params: Parameters<G>): GroupInput<G>[] {
-  const list = [...iterable<Tensor | GroupInput<G>>('params', params)];
+  const list = elementsOf(iterable<Tensor | GroupInput<G>>('params', params));
   const isGroup = (entry: unknown): entry is GroupInput<G> =>
     typeof entry === 'object' && entry !== null && !isTensor(entry) && Object.hasOwn(entry, 'params');
   if (list.some(isGroup)) {

@@ -1,6 +1,7 @@
 import { noGrad } from '../autograd.js';
 import { type Dtype, float32 } from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { elementsOf } from '../iterate.js';
 import { withDefaults } from '../options.js';
 import { keep } from '../scope.js';
 import { isTensor, type Tensor } from '../tensor.js';
@@ -72,13 +73,10 @@ export class Restarter {
     if (isTensor(params) || typeof params?.[Symbol.iterator] !== 'function') {
       throw invalidArgument('params', 'an iterable of Tensors', params);
     }
-    // One by one: spreading an endless array of holes would end the process.
-    const tensors: Tensor[] = [];
-    for (const param of params) {
-      if (!isTensor(param)) throw invalidArgument(`params[${tensors.length}]`, 'a Tensor', param);
-      tensors.push(param);
-    }
-    this.#params = tensors;
+    this.#params = elementsOf(params);
+    this.#params.forEach((param, i) => {
+      if (!isTensor(param)) throw invalidArgument(`params[${i}]`, 'a Tensor', param);
+    });
     if (typeof start !== 'function') throw invalidArgument('start', 'a function', start);
     if (!Number.isSafeInteger(firstStretch) || firstStretch < 1) {
       throw invalidArgument('firstStretch', 'an integer >= 1', firstStretch);

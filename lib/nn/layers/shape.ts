@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../errors.js';
+import { elementsOf } from '../../iterate.js';
 import type { Tensor } from '../../tensor.js';
 import * as check from '../check.js';
 import { Module } from '../module.js';
@@ -53,7 +54,7 @@ export class Unflatten extends Module {
     this.dim = check.int('dim', dim);
     if (!Array.isArray(unflattenedSize))
       throw invalidArgument('unflattenedSize', 'an array of integers', unflattenedSize);
-    this.unflattenedSize = [...unflattenedSize].map((n) => check.int('unflattenedSize', n));
+    this.unflattenedSize = elementsOf(unflattenedSize).map((n) => check.int('unflattenedSize', n));
   }
 
   override forward(input: Tensor): Tensor {
