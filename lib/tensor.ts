@@ -2,6 +2,7 @@ import { native } from './binding.js';
 import { type Device, parseDevice } from './device.js';
 import { bfloat16, bool, type Dtype, dtypeOf, float16, float32, float64, int32, int64 } from './dtype.js';
 import { invalidArgument } from './errors.js';
+import { elementsOf } from './iterate.js';
 import { type Layout, layoutOf } from './layout.js';
 import type { TensorOps } from './ops/generated/methods.js';
 import type { Complex } from './ops/types.js';
@@ -374,7 +375,7 @@ export function handleOf(tensor: Tensor): Handle {
 /** @internal The handles of an array of tensors, `name` being the argument that holds it. */
 export function handlesOf(name: string, tensors: readonly Tensor[]): Handle[] {
   if (!Array.isArray(tensors)) throw invalidArgument(name, 'an array of Tensors', tensors);
-  return tensors.map((tensor: unknown, i) => {
+  return elementsOf(tensors as readonly unknown[]).map((tensor, i) => {
     if (!isTensor(tensor)) throw invalidArgument(`${name}[${i}]`, 'a Tensor', tensor);
     return tensor.handle;
   });

@@ -1,6 +1,7 @@
 import { full } from '../creation/full.js';
 import { complex128, type Dtype, float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
+import { elementsOf } from '../iterate.js';
 import { stack } from '../ops/generated/functions-s.js';
 import { vectorNorm } from '../ops/generated/linalg.js';
 import { given } from '../options.js';
@@ -41,7 +42,7 @@ export function byGlobalNorm<T extends Tensor | null>(
 ): [T[], Tensor] {
   const { useNorm } = given(options);
   if (!Array.isArray(ts)) throw invalidArgument('ts', 'an array of Tensors', ts);
-  ts.forEach((t, i) => {
+  elementsOf<T>(ts).forEach((t, i) => {
     if (t !== null) tensor(`ts[${i}]`, t);
   });
   positive('clipNorm', clipNorm);

@@ -17,11 +17,11 @@ const maxDegree = 100_000;
 /** The recurrences run as many times as the degree says. */
 const boundedDegree: Guard = (argument) => {
   const n = argument('n');
-  const read = isReadable(n) && n.numel() > 0 && !n.dtype.isComplex;
-  const degree = read ? n.double().max().item() : n;
-  if ((typeof degree === 'number' || typeof degree === 'bigint') && degree > maxDegree) {
-    throw invalidArgument('n', `a degree of at most ${maxDegree}`, degree);
-  }
+  // Not the largest one: NaN would hide it.
+  const over = isReadable(n)
+    ? !n.dtype.isComplex && n.double().gt(maxDegree).any().item<boolean>()
+    : (typeof n === 'number' || typeof n === 'bigint') && n > maxDegree;
+  if (over) throw invalidArgument('n', `a degree of at most ${maxDegree}`, n);
 };
 
 /** A quantized `out` is read as if there were a first tensor. */
