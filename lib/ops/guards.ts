@@ -154,6 +154,27 @@ const equalLayers: Guard = (argument) => {
   }
 };
 
+/** The range of a floating-point tensor is rounded in a loop that does not end at the edge of int64. */
+const floatRange: Guard = (argument) => {
+  const input = argument('self');
+  if (!isTensor(input) || !input.dtype.isFloatingPoint) return;
+  for (const key of ['from', 'to']) {
+    const bound = argument(key);
+    if (typeof bound === 'bigint' && !Number.isSafeInteger(Number(bound))) {
+      throw invalidArgument(key, 'a safe integer for a floating-point Tensor', bound);
+    }
+  }
+};
+
+const maxWindow = 2 ** 24;
+
+/** The window is walked to its end, also where the input has ended. */
+const boundedWindow: Guard = (argument) => {
+  const given = argument('kernelSize');
+  const wrong = (Array.isArray(given) ? given : [given]).find((n) => n > maxWindow);
+  if (wrong !== undefined) throw invalidArgument('kernelSize', `at most ${maxWindow}`, wrong);
+};
+
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
   ...['hermite_polynomial_h', 'hermite_polynomial_he', 'laguerre_polynomial_l', 'legendre_polynomial_p'],
@@ -178,6 +199,10 @@ export const guards: Readonly<Record<string, Guard>> = {
   binomial,
   lstm: equalLayers,
   quantized_lstm: equalLayers,
+  random: floatRange,
+  random_: floatRange,
+  max_pool1d: boundedWindow,
+  max_pool1d_with_indices: boundedWindow,
   triu: contiguousOut,
   tril: contiguousOut,
   resize_: sizes,
