@@ -56,6 +56,25 @@ function tensorsOnly(op: Op, count: number): Overload | undefined {
   return result.written === undefined || result.written === chosen!.params[0]!.written ? chosen : undefined;
 }
 
+/** The overload of a tensor and a list of integers: sizes, or dimensions. */
+function tensorAndIntegers(op: Op): Overload | undefined {
+  const takesList = (o: Overload) => o.positional[1]?.list === true;
+  const chosen = op.overloads.find((o) => o.outs.length === 0 && takesList(o));
+  const fits =
+    chosen?.makesTensor &&
+    chosen.params.every((p, i) => {
+      if (i === 0) return p.base === 'Tensor' && !p.list && p.slot === 0;
+      return i === 1 ? /^(Sym)?int$/i.test(p.base) && p.slot === 1 : p.hasDefault;
+    });
+  return fits ? chosen : undefined;
+}
+
+function isIntegers(value: unknown): value is number[] {
+  if (!Array.isArray(value)) return false;
+  for (let i = 0; i < value.length; i++) if (!Number.isSafeInteger(value[i])) return false;
+  return true;
+}
+
 /** The overload of a tensor and a number. */
 function tensorAndNumber(op: Op): Overload | undefined {
   const o = op.overloads.find(
@@ -152,6 +171,7 @@ interface Fast {
   two: Fast2 | undefined;
   three: Fast3 | undefined;
   number: ((a: Tensor, b: number) => Tensor) | undefined;
+  integers: ((a: Tensor, b: number[]) => Tensor) | undefined;
 }
 
 function fastPaths(op: Op): Fast {
@@ -160,11 +180,13 @@ function fastPaths(op: Op): Fast {
   const two = usable(tensorsOnly(op, 2));
   const three = usable(tensorsOnly(op, 3));
   const number = usable(tensorAndNumber(op));
+  const integers = usable(tensorAndIntegers(op));
   return {
     one: one && fast1(one),
     two: two && fast2(two, (b: Tensor) => b.handle),
     three: three && fast3(three),
     number: number && fast2(number, (b: number) => b),
+    integers: integers && fast2(integers, (b: number[]) => b),
   };
 }
 
@@ -186,12 +208,13 @@ function gatherWith(args: IArguments, self: unknown, at: number): unknown[] {
 /** The op as a function of all its arguments. */
 export function compileFunction(name: string): Callable {
   const op = new Op(name);
-  const { one, two, three, number } = fastPaths(op);
+  const { one, two, three, number, integers } = fastPaths(op);
   return function (a?: unknown, b?: unknown, c?: unknown) {
     if (isTensor(a)) {
       if (arguments.length === 2) {
         if (two !== undefined && isTensor(b)) return two(a, b);
         if (number !== undefined && typeof b === 'number') return number(a, b);
+        if (integers !== undefined && isIntegers(b)) return integers(a, b);
       } else if (arguments.length === 1) {
         if (one !== undefined) return one(a);
       } else if (three !== undefined && arguments.length === 3 && isTensor(b) && isTensor(c)) return three(a, b, c);
@@ -204,12 +227,13 @@ export function compileFunction(name: string): Callable {
 export function compileMethod(name: string): Callable {
   const op = new Op(name);
   const self = Math.max(0, op.overloads[0]?.params.findIndex((p) => p.name === 'self') ?? 0);
-  const { one, two, three, number } = self === 0 ? fastPaths(op) : ({} as Fast);
+  const { one, two, three, number, integers } = self === 0 ? fastPaths(op) : ({} as Fast);
   return function (this: unknown, b?: unknown, c?: unknown) {
     if (isTensor(this)) {
       if (arguments.length === 1) {
         if (two !== undefined && isTensor(b)) return two(this, b);
         if (number !== undefined && typeof b === 'number') return number(this, b);
+        if (integers !== undefined && isIntegers(b)) return integers(this, b);
       } else if (arguments.length === 0) {
         if (one !== undefined) return one(this);
       } else if (three !== undefined && arguments.length === 2 && isTensor(b) && isTensor(c)) return three(this, b, c);

@@ -52,7 +52,7 @@ export class Overload {
   private readonly required: readonly number[];
   readonly guard: Guard | undefined;
   /** Whether the one result is a new tensor. */
-  private readonly makesTensor: boolean;
+  readonly makesTensor: boolean;
   private readonly results: (((v: unknown) => unknown) | undefined)[];
   private call: NativeOp | undefined;
 
