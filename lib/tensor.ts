@@ -3,7 +3,7 @@ import { type Device, parseDevice } from './device.js';
 import { bfloat16, bool, type Dtype, dtypeOf, float16, float32, float64, int32, int64 } from './dtype.js';
 import { invalidArgument } from './errors.js';
 import { elementsOf } from './iterate.js';
-import { type Layout, layoutOf } from './layout.js';
+import { contiguousFormat, type Layout, layoutOf, MemoryFormat } from './layout.js';
 import type { TensorOps } from './ops/generated/methods.js';
 import type { Complex } from './ops/types.js';
 import { enroll } from './scope.js';
@@ -40,6 +40,7 @@ declare module './binding.js' {
     layout(t: Handle): number;
     device(t: Handle): string;
     version(t: Handle): number;
+    isContiguous(t: Handle, memoryFormat: number): boolean;
     dataPtr(t: Handle): bigint;
     alias(t: Handle): Handle;
     /** Makes the collection of `owner` release the handle; a handle may have several owners. */
@@ -208,6 +209,11 @@ export class Tensor {
   stride(dim?: number): number | number[] {
     const strides = native.strides(this.handle);
     return dim === undefined ? strides : entry(strides, dim);
+  }
+  /** Whether the elements lie in memory in the order of the dimensions, or of `memoryFormat`. */
+  isContiguous(memoryFormat: MemoryFormat = contiguousFormat): boolean {
+    if (!(memoryFormat instanceof MemoryFormat)) throw invalidArgument('memoryFormat', 'a memory format', memoryFormat);
+    return native.isContiguous(this.handle, memoryFormat.code);
   }
   /** The address of the first element: equal for tensors that share memory from there. */
   dataPtr(): bigint {
