@@ -120,21 +120,26 @@ export function grad(
   const { gradOutputs, createGraph = false, retainGraph = createGraph, allowUnused = false } = given(options);
   const list = (value: Tensor | readonly Tensor[]) => (isTensor(value) ? [value] : value);
   const out = handlesOf('outputs', list(outputs));
-  const weights = gradOutputs === undefined ? out.map(() => null) : isTensor(gradOutputs) ? [gradOutputs] : gradOutputs;
-  if (!Array.isArray(weights) || weights.length !== out.length) {
-    throw invalidArgument('gradOutputs', `an array of ${out.length} Tensors`, gradOutputs);
-  }
+  const seeds = seedsOf('gradOutputs', isTensor(gradOutputs) ? [gradOutputs] : gradOutputs, out.length);
   const flags = { retainGraph, createGraph, allowUnused };
   for (const [name, value] of Object.entries(flags)) {
     if (typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
   }
-  const seeds = weights.map((w: unknown, i) => {
-    if (w !== null && !isTensor(w)) throw invalidArgument(`gradOutputs[${i}]`, 'a Tensor or null', w);
-    return w === null ? null : w.handle;
-  });
   return native
     .gradOf(out, handlesOf('inputs', list(inputs)), seeds, retainGraph, createGraph, allowUnused)
     .map((handle) => (handle === null ? null : wrap(handle)));
+}
+
+/** The handles of the outputs' own gradients; null for each where none are given. */
+function seedsOf(name: string, tensors: unknown, count: number): (Handle | null)[] {
+  if (tensors === undefined || tensors === null) return new Array<null>(count).fill(null);
+  if (!Array.isArray(tensors) || tensors.length !== count) {
+    throw invalidArgument(name, `an array of ${count} Tensors`, tensors);
+  }
+  return tensors.map((t: unknown, i) => {
+    if (t !== null && !isTensor(t)) throw invalidArgument(`${name}[${i}]`, 'a Tensor or null', t);
+    return t === null ? null : t.handle;
+  });
 }
 
 /**
@@ -150,14 +155,7 @@ export function backward(
 ): void {
   const { createGraph = false, retainGraph = createGraph } = given(options);
   const outputs = handlesOf('tensors', isTensor(tensors) ? [tensors] : tensors);
-  const weights = gradTensors ?? outputs.map(() => null);
-  if (!Array.isArray(weights) || weights.length !== outputs.length) {
-    throw invalidArgument('gradTensors', `an array of ${outputs.length} Tensors`, gradTensors);
-  }
-  const seeds = weights.map((w: unknown, i) => {
-    if (w !== null && !isTensor(w)) throw invalidArgument(`gradTensors[${i}]`, 'a Tensor or null', w);
-    return w === null ? null : w.handle;
-  });
+  const seeds = seedsOf('gradTensors', gradTensors, outputs.length);
   if (typeof createGraph !== 'boolean') throw invalidArgument('createGraph', 'a boolean', createGraph);
   if (typeof retainGraph !== 'boolean') throw invalidArgument('retainGraph', 'a boolean', retainGraph);
   native.backward(outputs, seeds, retainGraph, createGraph);

@@ -77,7 +77,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   if (args[0] === '--case') {
     const [, seed, index, only = ''] = args;
     const run = ['--import', tsx, child, seed!, index!, String(Number(index) + 1), '', only];
-    spawn(process.execPath, run, { stdio: 'inherit' }).on('close', (code, signal) => {
+    spawn('sh', ['-c', limited, process.execPath, ...run], { stdio: 'inherit' }).on('close', (code, signal) => {
       if (signal) console.log(`died: ${signal}`);
       process.exitCode = code ?? 1;
     });
