@@ -66,13 +66,13 @@ void for_dtype(Dtype dtype, const F& f) {
 
 void clip(const Job& job, const Run& run) {
   for_dtype(run.dtype, [&]<class T>() {
-    clip_kernel<T><<<run.count, kThreads, 0, job.stream>>>(job.pass, run.list, job.control);
+    start(clip_kernel<T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
   });
 }
 
 void clip_elements(const Job& job, const Run& run, const SpamClip& clipper, const double* count) {
   for_dtype(run.dtype, [&]<class T>() {
-    elements_kernel<T><<<run.count, kThreads, 0, job.stream>>>(job.pass, run.list, job.control, clipper, count);
+    start(elements_kernel<T>, run.count, kThreads, job.stream, job.pass, run.list, job.control, clipper, count);
   });
 }
 

@@ -266,19 +266,19 @@ __global__ void __launch_bounds__(kThreads)
 
 void finish_units(const Verdict& v, cudaStream_t stream) {
   const int blocks = v.plan.units < 4096 ? v.plan.units : 4096;
-  finish_kernel<<<blocks, kThreads, 0, stream>>>(v);
+  start(finish_kernel, blocks, kThreads, stream, v);
 }
 
 void decide(const Verdict& v, const Clipper& clipper, cudaStream_t stream) {
-  std::visit([&](const auto& c) { decide_kernel<<<1, kThreads, 0, stream>>>(v, c); }, clipper);
+  std::visit([&]<class C>(const C& c) { start(decide_kernel<C>, 1, kThreads, stream, v, c); }, clipper);
 }
 
 void decide_plain(const Verdict& v, bool chosen, cudaStream_t stream) {
-  plain_kernel<<<1, kThreads, 0, stream>>>(v, chosen);
+  start(plain_kernel, 1, kThreads, stream, v, chosen);
 }
 
 void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, cudaStream_t stream) {
-  moments_kernel<<<1, kThreads, 0, stream>>>(plan, groups, control);
+  start(moments_kernel, 1, kThreads, stream, plan, groups, control);
 }
 
 }  // namespace tc::optim::cuda

@@ -41,7 +41,7 @@ __device__ void for_elements(int length, bool vectors, const Wide& wide, const E
 // The rule of the block's parameter, made by one thread: its coefficients take calls of pow.
 template <class Rule>
 __device__ const Rule& shared_rule(const Pass& pass, const Chunk& chunk) {
-  __shared__ alignas(Rule) unsigned char memory[sizeof(Rule)];
+  alignas(Rule) __shared__ unsigned char memory[sizeof(Rule)];
   Rule* const rule = reinterpret_cast<Rule*>(memory);
   if (threadIdx.x == 0) {
     const Item& item = pass.items[chunk.item];
@@ -58,7 +58,7 @@ __device__ const Rule& shared_rule(const Pass& pass, const Chunk& chunk) {
 // A tree over the block in a fixed shape; the result is thread 0's.
 template <class T, class Add>
 __device__ T block_tree(T value, const Add& add) {
-  __shared__ alignas(T) unsigned char memory[sizeof(T) * kThreads];
+  alignas(T) __shared__ unsigned char memory[sizeof(T) * kThreads];
   T* const slot = reinterpret_cast<T*>(memory);
   __syncthreads();
   slot[threadIdx.x] = value;

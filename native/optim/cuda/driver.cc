@@ -1,9 +1,5 @@
 #include "optim/cuda/driver.h"
 
-#include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAGuard.h>
-#include <c10/cuda/CUDAStream.h>
-
 #include <algorithm>
 
 #include "error.h"

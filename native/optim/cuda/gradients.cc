@@ -1,9 +1,6 @@
 #include "optim/cuda/gradients.h"
 
 #include <ATen/ops/from_blob.h>
-#include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAGuard.h>
-#include <c10/cuda/CUDAStream.h>
 
 namespace tc::optim::cuda {
 

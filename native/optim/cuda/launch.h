@@ -1,9 +1,8 @@
 // The kernels, as host code starts them: each is one launch on the stream.
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include "optim/clip/table.h"
+#include "optim/cuda/runtime.h"
 #include "optim/cuda/tables.h"
 
 namespace tc::optim::cuda {

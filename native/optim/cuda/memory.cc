@@ -1,7 +1,5 @@
 #include "optim/cuda/memory.h"
 
-#include <c10/cuda/CUDAStream.h>
-
 #include <algorithm>
 
 #include "optim/cuda/launch.h"

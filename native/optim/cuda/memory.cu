@@ -28,12 +28,12 @@ unsigned blocks(int64_t units) { return unsigned((units + kThreads - 1) / kThrea
 
 void move_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
                     cudaStream_t stream) {
-  move_kernel<<<blocks(units), kThreads, 0, stream>>>(heads, values, places, units, capacity);
+  start(move_kernel, blocks(units), kThreads, stream, heads, values, places, units, capacity);
 }
 
 void make_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
                     const double* old, const int64_t* lengths, double quantile, cudaStream_t stream) {
-  make_kernel<<<blocks(units), kThreads, 0, stream>>>(heads, values, places, units, capacity, old, lengths, quantile);
+  start(make_kernel, blocks(units), kThreads, stream, heads, values, places, units, capacity, old, lengths, quantile);
 }
 
 }  // namespace tc::optim::cuda

@@ -57,13 +57,13 @@ __global__ void __launch_bounds__(kThreads) settle_kernel(Pass pass, const int32
 template <class T>
 void propose_as(const Job& job, const Run& run) {
   for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
-    propose_kernel<Rule<Compute<T>>, T><<<run.count, kThreads, 0, job.stream>>>(job.pass, run.list, job.control);
+    start(propose_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
   });
 }
 template <class T>
 void settle_as(const Job& job, const Run& run) {
   for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
-    settle_kernel<Rule<Compute<T>>, T><<<run.count, kThreads, 0, job.stream>>>(job.pass, run.list, job.control);
+    start(settle_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
   });
 }
 

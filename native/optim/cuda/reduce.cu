@@ -50,16 +50,16 @@ __global__ void __launch_bounds__(kThreads) reduce_kernel(Pass pass, const int32
 
 template <Order kOrder>
 void launch(const Job& job, const Run& run, Dtype dtype) {
-  const auto start = [&](auto kernel) { kernel<<<run.count, kThreads, 0, job.stream>>>(job.pass, run.list); };
+  const auto run_kernel = [&](auto kernel) { start(kernel, run.count, kThreads, job.stream, job.pass, run.list); };
   switch (dtype) {
     case Dtype::kFloat:
-      return start(reduce_kernel<kOrder, float>);
+      return run_kernel(reduce_kernel<kOrder, float>);
     case Dtype::kDouble:
-      return start(reduce_kernel<kOrder, double>);
+      return run_kernel(reduce_kernel<kOrder, double>);
     case Dtype::kHalf:
-      return start(reduce_kernel<kOrder, Half>);
+      return run_kernel(reduce_kernel<kOrder, Half>);
     case Dtype::kBFloat16:
-      return start(reduce_kernel<kOrder, BFloat16>);
+      return run_kernel(reduce_kernel<kOrder, BFloat16>);
   }
 }
 

@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(kThreads) measure_kernel(Pass pass, const int3
 template <class T>
 void update_as(const Job& job, const Run& run) {
   for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
-    update_kernel<Rule<Compute<T>>, T><<<run.count, kThreads, 0, job.stream>>>(job.pass, run.list, job.control);
+    start(update_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
   });
 }
 
@@ -92,7 +92,7 @@ template <class T>
 void measure_as(const Job& job, const Run& run) {
   for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
     if constexpr (moments_of<Rule<Compute<T>>>() > 0) {
-      measure_kernel<Rule<Compute<T>>, T><<<run.count, kThreads, 0, job.stream>>>(job.pass, run.list, job.control);
+      start(measure_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
     }
   });
 }

@@ -1,0 +1,23 @@
+// The one place where CUDA's runtime comes in.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#if !defined(__CUDACC__)
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+namespace tc::optim::cuda {
+
+#if defined(__CUDACC__)
+// Puts a kernel on the stream.
+template <class... Parameters, class... Arguments>
+void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t stream,
+           const Arguments&... arguments) {
+  kernel<<<unsigned(blocks), unsigned(threads), 0, stream>>>(arguments...);
+}
+#endif
+
+}  // namespace tc::optim::cuda
