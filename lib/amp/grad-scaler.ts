@@ -3,7 +3,7 @@ import { full } from '../creation/index.js';
 import { requireCuda } from '../cuda/available.js';
 import { int32 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { Optimizer } from '../optim/optimizer.js';
+import { Optimizer, stepScaled } from '../optim/optimizer.js';
 import { given, withDefaults } from '../options.js';
 import { keep } from '../scope.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
@@ -62,8 +62,9 @@ const numbers = ['initScale', 'growthFactor', 'backoffFactor', 'growthInterval']
 /**
  * Scales the loss so that small gradients survive in half precision, and finds the scale by itself, as `torch.amp.GradScaler`.
  *
- * A step whose gradients hold NaN or inf is skipped. {@link step} waits for nothing where the optimizer has a clipper or
- * `nonFinite: 'skip'`, which then counts the step; for another one it waits for the device to tell.
+ * A step whose gradients hold NaN or inf is skipped; an optimizer with `nonFinite: 'skip'`, the default with a clipper, counts it.
+ * The engine multiplies by the inverse of the scale on the gradients' way into the step, in float32 or wider, and looks for NaN and
+ * inf there: nothing waits, and `grad` stays scaled unless the optimizer has `writeBack`.
  *
  * @throws {TorchClipError} `ERR_CUDA_UNAVAILABLE` for the device `'cuda'` where there is no GPU, unless `enabled` is false:
  * PyTorch warns, and goes on without scaling.
@@ -136,7 +137,7 @@ export class GradScaler {
 
   /**
    * Divides the gradients of the optimizer's parameters by the scale, for code that looks at them or clips them before
-   * {@link step}; which otherwise does it. Waits for nothing.
+   * {@link step}, in a pass of its own. Waits for nothing.
    *
    * @throws {TorchClipError} `ERR_STATE` when it was called before since the last {@link update}, `ERR_DTYPE` for gradients
    * of dtype float16.
@@ -153,15 +154,15 @@ export class GradScaler {
       );
     }
     if (stage === 'stepped') throw new TorchClipError('ERR_STATE', 'unscale_() is being called after step().');
-    // A reciprocal in float32 may differ with the compiler's options.
-    const inverse = scale.double().reciprocal().float();
+    const inverse = inverseOf(scale);
     const parameters = optimizer.paramGroups.flatMap(({ params }) => params.map((p) => p.handle));
     const foundInf = native.ampUnscale(parameters, inverse.handle).map((handle) => keep(wrap(handle)));
     this.#progress.set(optimizer, { stage: 'unscaled', foundInf });
   }
 
   /**
-   * Unscales the gradients, unless {@link unscale_} has, and takes the optimizer's step unless they hold NaN or inf.
+   * Takes the optimizer's step with unscaled gradients unless they hold NaN or inf. Waits for the device after {@link unscale_}, for an
+   * optimizer that does not skip by itself; else, as the optimizer's own step, for nothing.
    *
    * @throws {TorchClipError} `ERR_STATE` when it was called before since the last {@link update}, or when no parameter has a
    * gradient.
@@ -172,15 +173,18 @@ export class GradScaler {
       optimizer.step();
       return;
     }
-    this.#started('step');
-    if (this.#progress.get(optimizer)?.stage === 'stepped') {
+    const [scale] = this.#started('step');
+    const progress = this.#progress.get(optimizer);
+    if (progress?.stage === 'stepped') {
       throw new TorchClipError('ERR_STATE', 'step() has already been called since the last update().');
     }
-    if (!this.#progress.has(optimizer)) this.unscale_(optimizer);
-    const progress = this.#progress.get(optimizer)!;
-    if (progress.foundInf.length === 0) {
-      throw new TorchClipError('ERR_STATE', 'No inf checks were recorded for this optimizer.');
+    if (progress === undefined) {
+      const found = stepScaled(optimizer, inverseOf(scale));
+      if (found === null) throw nothingRecorded();
+      this.#progress.set(optimizer, { stage: 'stepped', foundInf: [keep(found)] });
+      return;
     }
+    if (progress.foundInf.length === 0) throw nothingRecorded();
     // An optimizer that skips finds out by itself, on the device: nothing is read back.
     if (optimizer.nonFinite === 'skip' || progress.foundInf.every((found) => found.item() === 0)) optimizer.step();
     progress.stage = 'stepped';
@@ -314,6 +318,11 @@ export class GradScaler {
     this.#tracker?.fill_(tracker);
   }
 }
+
+// A reciprocal in float32 may differ with the compiler's options.
+const inverseOf = (scale: Tensor) => scale.double().reciprocal().float();
+
+const nothingRecorded = () => new TorchClipError('ERR_STATE', 'No inf checks were recorded for this optimizer.');
 
 function checkInterval(value: unknown): void {
   if (!Number.isSafeInteger(value)) throw invalidArgument('growthInterval', 'an integer', value);

@@ -50,6 +50,14 @@ declare module '../binding.js' {
       custom: ((stage: number, norms: Handle, numels: Handle) => Float64Array) | undefined,
       outside: (() => void) | undefined,
     ): number;
+    /** Gradients are multiplied by `inverse` first; also returns a tensor, 1 where one was NaN or inf, null without gradients. */
+    optimStepScaled(
+      optimizer: NativeOptimizer,
+      rows: Float64Array,
+      custom: ((stage: number, norms: Handle, numels: Handle) => Float64Array) | undefined,
+      outside: (() => void) | undefined,
+      inverse: Handle,
+    ): [outcome: number, found: Handle | null];
     optimZeroGrad(optimizer: NativeOptimizer, setToNone: boolean): void;
     optimState(optimizer: NativeOptimizer): ParameterState[];
     optimSlot(optimizer: NativeOptimizer, parameter: number, slot: number): Handle | null;

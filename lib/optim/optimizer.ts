@@ -71,6 +71,25 @@ export interface ClipStats extends StageStats {
   skipped: Tensor;
 }
 
+// A step that a gradient scaler takes.
+let scaled: { optimizer: object; inverse: Tensor; found: Tensor | null } | undefined;
+
+/**
+ * @internal Takes a step with gradients that are multiplied by a tensor of one number first; one that finds NaN or inf in them is
+ * skipped.
+ * @returns 1 where it was, else 0, on the device; null where no parameter has a gradient.
+ */
+export function stepScaled(optimizer: Optimizer, inverse: Tensor): Tensor | null {
+  const outer = scaled;
+  scaled = { optimizer, inverse, found: null };
+  try {
+    optimizer.step();
+    return scaled.found;
+  } finally {
+    scaled = outer;
+  }
+}
+
 type Loose = Readonly<Record<string, unknown>>;
 const outcomes = ['stepped', 'skipped', 'tooManySkips', 'nonFinite'] as const;
 
@@ -188,7 +207,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    */
   protected takeStep(outside?: () => void): boolean {
     this.#fillRows();
-    const outcome = outcomes[native.optimStep(this.#native, this.#rows, this.#custom, outside)];
+    const outcome = outcomes[this.#ask(outside)];
     if (outcome === 'tooManySkips') {
       throw new TorchClipError(
         'ERR_NONFINITE',
@@ -202,6 +221,14 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       );
     }
     return outcome === 'stepped';
+  }
+
+  #ask(outside: (() => void) | undefined): number {
+    if (scaled?.optimizer !== this) return native.optimStep(this.#native, this.#rows, this.#custom, outside);
+    const { inverse } = scaled;
+    const [outcome, found] = native.optimStepScaled(this.#native, this.#rows, this.#custom, outside, inverse.handle);
+    scaled = { optimizer: this, inverse, found: found === null ? null : wrap(found) };
+    return outcome;
   }
 
   /** @internal The engine's own state tensors of that name, one a parameter, null before its first step. */

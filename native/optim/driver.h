@@ -1,13 +1,19 @@
 // What stands between an optimizer and its device.
 #pragma once
 
-#include <c10/core/Device.h>
+#include <ATen/core/Tensor.h>
 
 #include <memory>
 
 #include "optim/pipeline.h"
 
 namespace tc::optim {
+
+// What a gradient scaler asks of one step: gradients times `inverse`, and no step where one of them is not finite.
+struct Scaling {
+  at::Tensor inverse;  // one number; undefined: no scaler
+  at::Tensor found;    // fp32: the driver's answer, 1 where one was not finite, else 0
+};
 
 // All that a step reads and moves beside tensors. A device may keep a copy of its own: see pull and push.
 struct State {
@@ -18,7 +24,14 @@ struct State {
   std::vector<StageMemory> memories;
   std::vector<Group> groups;
   Counters counters;
-  Outside outside;  // of the step under way
+  // Of the step under way:
+  Outside outside;
+  Scaling scaling;
+
+  bool scaled() const { return scaling.inverse.defined(); }
+  bool refuses_nonfinite() const {
+    return scaled() || settings.policy == Policy::kSkip || settings.policy == Policy::kError;
+  }
 };
 
 class Driver {

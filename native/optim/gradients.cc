@@ -75,7 +75,7 @@ class Batch {
       return norm_.to(dtype);
     }
 #endif
-    const bool finite = cpu::reduce(plan, p, false);
+    const bool finite = cpu::reduce(plan, p, {});
     norm_ = at::scalar_tensor(plan.norms[0], c10::kDouble);
     return refuse_nonfinite && !finite ? at::Tensor() : norm_.to(dtype);
   }
@@ -97,7 +97,7 @@ class Batch {
     // A coefficient of 1 changes no bit, so nothing is written.
     if (coefficient == 1) return;
     plan.coefficients[0] = coefficient;
-    cpu::clip(plan, false);
+    cpu::clip(plan, {});
     publish();
   }
 
@@ -111,7 +111,7 @@ class Batch {
     }
 #endif
     plan.limits[0] = limit;
-    cpu::clip(plan, false);
+    cpu::clip(plan, {});
     publish();
   }
 

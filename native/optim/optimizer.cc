@@ -271,11 +271,13 @@ void Optimizer::rebuild() {
   planned_ = true;
 }
 
-Outcome Optimizer::step(const double* rows, const Custom& custom, const Outside& outside) {
+std::pair<Outcome, at::Tensor> Optimizer::step(const double* rows, const Custom& custom, const Outside& outside,
+                                               const at::Tensor& inverse) {
   require_idle();
   const at::NoGradGuard no_grad;
   read(rows);
   if (!revalidate()) rebuild();
+  if (inverse.defined() && members_.empty()) return {Outcome::kSkipped, {}};
   const auto guarded = [this](const auto& ask) {
     const auto idle = [this](bool*) { stepping_ = false; };
     const std::unique_ptr<bool, decltype(idle)> busy(&stepping_, idle);
@@ -293,10 +295,12 @@ Outcome Optimizer::step(const double* rows, const Custom& custom, const Outside&
     return coefficients;
   };
   state_.outside = outside ? Outside([&] { guarded(outside); }) : Outside();
+  state_.scaling = {inverse, {}};
   const Outcome outcome = driver_->step(state_, guarded_custom);
   state_.outside = {};
+  const Scaling scaling = std::exchange(state_.scaling, {});
   if (outcome == Outcome::kStepped) publish();
-  return outcome;
+  return {outcome, scaling.found};
 }
 
 // Lets autograd, and whoever holds a tensor that was visited as a copy, see what was written.

@@ -37,7 +37,10 @@ class Optimizer {
 
   // Takes one row a group; `custom` answers for stages with a CustomClip, and `outside`, where it is not empty,
   // computes the step of groups with the rule Adopt. Throws before anything has moved.
-  Outcome step(const double* rows, const Custom& custom, const Outside& outside);
+  // Where `inverse` is defined the gradients are multiplied by it first, the step is skipped where one of them is not
+  // finite, and whether it was (fp32, 1 or 0) is the second result; without gradients there is no step and no answer.
+  std::pair<Outcome, at::Tensor> step(const double* rows, const Custom& custom, const Outside& outside,
+                                      const at::Tensor& inverse);
   void zero_grad(bool set_to_none);
 
   // Brings what is read below up to date, where the device has its own copy.

@@ -44,6 +44,14 @@ struct Chunk {
   int32_t unit;
 };
 
+// What is done first to gradients that no clipper has touched.
+struct Intake {
+  bool zero_nonfinite = false;
+  const double* unscale = nullptr;  // what they are multiplied by, on the driver's device; null: 1
+
+  TC_HD double factor() const { return unscale == nullptr ? 1 : *unscale; }
+};
+
 struct Pass {
   const Item* items;
   const Chunk* chunks;
@@ -53,10 +61,11 @@ struct Pass {
   Partial* partial;           // one a chunk
   double order;               // of the norm
   bool of_parameters;         // the norm is theirs
-  bool zero_nonfinite;
-  double* terms;          // kMaxMoments a chunk
-  const double* moments;  // kMaxMoments an item
-  const int64_t* counts;  // one an item: the elements its moments are taken over
+  Intake intake;              // of Item::grad
+  Intake source;              // of Item::source
+  double* terms;              // kMaxMoments a chunk
+  const double* moments;      // kMaxMoments an item
+  const int64_t* counts;      // one an item: the elements its moments are taken over
 };
 
 }  // namespace tc::optim

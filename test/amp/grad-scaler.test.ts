@@ -31,7 +31,12 @@ function setUp(more: torch.optim.CommonOptions = {}) {
     const losses = params.map((p, i) => p.pow(2).mul(factor[factors[i]!]!).sum());
     for (const scaled of scaler.scale(losses)) scaled.backward();
     if (t % 2 === 1) scaler.unscale_(optimizers[0]);
+    const scale = scaler.getScale();
     for (const o of optimizers) scaler.step(o);
+    // The engine unscales on the way into the step, and grad stays as it was.
+    params.forEach((p, i) => {
+      if (i === 1 || t % 2 === 0) p.grad!.div_(scale);
+    });
     scaler.update(t === 9 ? 16 : undefined);
   };
   return { params, optimizers, round };

@@ -104,8 +104,7 @@ std::vector<double> ask(napi_env env, napi_value function, size_t stage, const o
   return {data, data + plan.norms.size()};
 }
 
-// optimStep(optimizer, rows, custom, outside): 0 stepped, 1 skipped, 2 skipped too often, 3 refused.
-napi_value step(napi_env env, Args& args) {
+std::pair<optim::Outcome, at::Tensor> take_step(napi_env env, Args& args, const at::Tensor& inverse) {
   Wrapped& data = wrapped(env, args[0]);
   const double* given = doubles(env, args[1], "rows", data.optimizer->groups() * optim::kRow);
   // A custom clipper is JavaScript, which may detach the array.
@@ -116,9 +115,23 @@ napi_value step(napi_env env, Args& args) {
     check(env, napi_get_undefined(env, &receiver));
     check(env, napi_call_function(env, receiver, args[3], 0, nullptr, nullptr));
   };
-  const auto outcome = data.optimizer->step(rows.data(), custom, is_nullish(env, args[3]) ? optim::Outside() : outside);
+  auto result =
+      data.optimizer->step(rows.data(), custom, is_nullish(env, args[3]) ? optim::Outside() : outside, inverse);
   data.report(env, data.optimizer->state_bytes());
-  return js(env, int64_t(outcome));
+  return result;
+}
+
+// optimStep(optimizer, rows, custom, outside): 0 stepped, 1 skipped, 2 skipped too often, 3 refused.
+napi_value step(napi_env env, Args& args) { return js(env, int64_t(take_step(env, args, {}).first)); }
+
+// optimStepScaled(optimizer, rows, custom, outside, inverse): the same and the flag of NaN and inf, null without
+// gradients.
+napi_value step_scaled(napi_env env, Args& args) {
+  const auto [outcome, found] = take_step(env, args, unwrap(env, args[4]));
+  const napi_value out = array(env, 2);
+  set(env, out, uint32_t{0}, js(env, int64_t(outcome)));
+  set(env, out, 1, wrap(env, found));
+  return out;
 }
 
 napi_value zero_grad(napi_env env, Args& args) {
@@ -134,6 +147,7 @@ void register_optim(napi_env env, napi_value exports) {
   define(env, exports, "optimCreate", guarded<create>);
   define(env, exports, "optimAddGroup", guarded<add_group>);
   define(env, exports, "optimStep", guarded<step>);
+  define(env, exports, "optimStepScaled", guarded<step_scaled>);
   define(env, exports, "optimZeroGrad", guarded<zero_grad>);
   register_optim_state(env, exports);
   register_gradients(env, exports);

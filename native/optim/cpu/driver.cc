@@ -88,22 +88,22 @@ Partial tree(const Partial* partials, int64_t count, double p) {
 }
 
 template <Order kOrder>
-bool finish(const Plan& plan, double p, std::vector<double>& norms) {
-  bool all_finite = true;
+bool finish(const Plan& plan, double p, double factor, std::vector<double>& norms) {
+  bool all_finite = finite(factor);
   for (size_t u = 0; u < norms.size(); ++u) {
     const Partial total = tree<kOrder>(plan.partials.data() + plan.unit[u], plan.unit[u + 1] - plan.unit[u], p);
     all_finite = all_finite && total.all_finite();
-    norms[u] = norm<kOrder>(total, p);
+    norms[u] = factor * norm<kOrder>(total, p);
   }
   return all_finite;
 }
 
-bool reduce(Plan& plan, double p, bool zero_nonfinite, bool of_parameters, std::vector<double>& norms) {
+bool reduce(Plan& plan, double p, const Intake& intake, bool of_parameters, std::vector<double>& norms) {
   Pass pass = pass_of(plan);
   pass.partial = plan.partials.data();
   pass.order = p;
   pass.of_parameters = of_parameters;
-  pass.zero_nonfinite = zero_nonfinite;
+  pass.intake = intake;
   const Order order = order_of(p);
   const auto& table = kernels().reduce[int(order)];
   for_chunks(plan, [&](int64_t first, int64_t last) {
@@ -111,13 +111,13 @@ bool reduce(Plan& plan, double p, bool zero_nonfinite, bool of_parameters, std::
   });
   switch (order) {
     case Order::kOne:
-      return finish<Order::kOne>(plan, p, norms);
+      return finish<Order::kOne>(plan, p, intake.factor(), norms);
     case Order::kTwo:
-      return finish<Order::kTwo>(plan, p, norms);
+      return finish<Order::kTwo>(plan, p, intake.factor(), norms);
     case Order::kAny:
-      return finish<Order::kAny>(plan, p, norms);
+      return finish<Order::kAny>(plan, p, intake.factor(), norms);
     case Order::kInf:
-      return finish<Order::kInf>(plan, p, norms);
+      return finish<Order::kInf>(plan, p, intake.factor(), norms);
   }
   return false;
 }
@@ -129,7 +129,7 @@ double sum(const double* terms, int64_t count) {
 }
 
 // Adds up what rules want to know of all elements before they move one.
-void measure(Plan& plan, const Group* groups, bool zero_nonfinite) {
+void measure(Plan& plan, const Group* groups, const Intake& intake) {
   const auto rule_of = [&](const Item& item) -> const RuleInfo& { return rule_info(groups[item.group].rule); };
   const auto asks = [&](const Item& item) { return rule_of(item).moments > 0; };
   if (std::none_of(plan.items.begin(), plan.items.end(), asks)) return plan.moments.clear();
@@ -138,7 +138,7 @@ void measure(Plan& plan, const Group* groups, bool zero_nonfinite) {
   plan.counts.assign(plan.items.size(), 0);
   Pass pass = pass_of(plan);
   pass.groups = groups;
-  pass.zero_nonfinite = zero_nonfinite;
+  pass.intake = intake;
   pass.terms = plan.terms.data();
   for_chunks(plan, [&](int64_t first, int64_t last) {
     run(pass, first, last,
@@ -173,21 +173,22 @@ void measure(Plan& plan, const Group* groups, bool zero_nonfinite) {
 
 }  // namespace
 
-bool reduce(Plan& plan, double p, bool zero_nonfinite) { return reduce(plan, p, zero_nonfinite, false, plan.norms); }
+bool reduce(Plan& plan, double p, const Intake& intake) { return reduce(plan, p, intake, false, plan.norms); }
 
-void reduce_parameters(Plan& plan) { reduce(plan, 2, false, true, plan.weight_norms); }
+void reduce_parameters(Plan& plan) { reduce(plan, 2, {}, true, plan.weight_norms); }
 
-void clip(const Plan& plan, bool zero_nonfinite) {
+void clip(const Plan& plan, const Intake& intake) {
   Pass pass = pass_of(plan);
-  pass.zero_nonfinite = zero_nonfinite;
+  pass.intake = intake;
   const auto& table = kernels().clip;
   for_chunks(plan, [&](int64_t first, int64_t last) {
     run(pass, first, last, [&](const Item& item) { return table[int(item.dtype)]; });
   });
 }
 
-void clip_elements(const Plan& plan, const SpamClip& clipper, double start) {
-  const Pass pass = pass_of(plan);
+void clip_elements(const Plan& plan, const Intake& intake, const SpamClip& clipper, double start) {
+  Pass pass = pass_of(plan);
+  pass.intake = intake;
   for_chunks(plan, [&](int64_t first, int64_t last) {
     for (int64_t c = first; c < last; ++c) {
       elements::clip[int(pass.items[pass.chunks[c].item].dtype)](pass, c, clipper, start);
@@ -204,10 +205,10 @@ void advance(Plan& plan, const Group* groups) {
   }
 }
 
-void update(Plan& plan, const Group* groups, bool zero_nonfinite, bool write_back) {
-  measure(plan, groups, zero_nonfinite);
+void update(Plan& plan, const Group* groups, const Intake& intake, bool write_back) {
+  measure(plan, groups, intake);
   Pass pass = pass_of(plan, groups);
-  pass.zero_nonfinite = zero_nonfinite;
+  pass.intake = intake;
   const auto& table = kernels();
   const auto rule = [&](const Item& item) { return table.apply[groups[item.group].rule][int(item.dtype)]; };
   const auto clip = [&](const Item& item) { return table.clip[int(item.dtype)]; };
@@ -221,17 +222,19 @@ void update(Plan& plan, const Group* groups, bool zero_nonfinite, bool write_bac
   });
 }
 
-void propose(Plan& plan, const Group* groups) {
-  measure(plan, groups, false);
-  const Pass pass = pass_of(plan, groups);
+void propose(Plan& plan, const Group* groups, const Intake& intake) {
+  measure(plan, groups, intake);
+  Pass pass = pass_of(plan, groups);
+  pass.intake = intake;
   for_chunks(plan, [&](int64_t first, int64_t last) {
     run(pass, first, last,
         [&](const Item& item) { return placement::kernels.propose[groups[item.group].rule][int(item.param_dtype)]; });
   });
 }
 
-void settle(const Plan& updates, const Plan& gradients, const Group* groups) {
+void settle(const Plan& updates, const Plan& gradients, const Group* groups, const Intake& intake) {
   Pass pass = pass_of(updates, groups);
+  pass.source = intake;
   pass.moments = gradients.moments.empty() ? nullptr : gradients.moments.data();
   pass.counts = gradients.counts.data();
   for_chunks(updates, [&](int64_t first, int64_t last) {

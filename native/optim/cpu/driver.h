@@ -14,25 +14,26 @@ namespace tc::optim::cpu {
 
 std::unique_ptr<Driver> make_driver();
 
-// Fills plan.norms with the p-norm of each unit's gradients. False when an element is not finite; with zero_nonfinite
-// such elements count as 0.
-bool reduce(Plan& plan, double p, bool zero_nonfinite);
+// Fills plan.norms with the p-norm of each unit's gradients. False when an element is not finite, unless such elements
+// count as 0.
+bool reduce(Plan& plan, double p, const Intake& intake);
 // Fills plan.weight_norms with the 2-norm of each unit's parameters.
 void reduce_parameters(Plan& plan);
 
 // Clips every gradient into Item::out, by plan.coefficients and plan.limits.
-void clip(const Plan& plan, bool zero_nonfinite);
+void clip(const Plan& plan, const Intake& intake);
 // The same by a clipper that acts on elements; their memory is state[0], `start` as SpamClip says.
-void clip_elements(const Plan& plan, const SpamClip& clipper, double start);
+void clip_elements(const Plan& plan, const Intake& intake, const SpamClip& clipper, double start);
 
 // Counts the step and moves the scalars of every parameter.
 void advance(Plan& plan, const Group* groups);
 // Clips every gradient on the way and updates its parameter and state; write_back also stores it, clipped, in
 // Item::out.
-void update(Plan& plan, const Group* groups, bool zero_nonfinite, bool write_back);
+void update(Plan& plan, const Group* groups, const Intake& intake, bool write_back);
 // Writes what `update` would do, divided by the learning rate, to Item::update, and moves nothing.
-void propose(Plan& plan, const Group* groups);
-// Updates by `updates`, whose gradients are proposals, clipped on the way. `gradients` is what they were made from.
-void settle(const Plan& updates, const Plan& gradients, const Group* groups);
+void propose(Plan& plan, const Group* groups, const Intake& intake);
+// Updates by `updates`, whose gradients are proposals, clipped on the way. `gradients` is what they were made from,
+// and `intake` its.
+void settle(const Plan& updates, const Plan& gradients, const Group* groups, const Intake& intake);
 
 }  // namespace tc::optim::cpu

@@ -11,7 +11,10 @@ void spam(const Pass& pass, int64_t c, const SpamClip& clipper, double start) {
   const T* const g = static_cast<const T*>(item.grad) + chunk.begin;
   T* const out = static_cast<T*>(item.out) + chunk.begin;
   C* const square = static_cast<C*>(item.state[0]) + chunk.begin;
-  for (int64_t i = 0; i < chunk.length; ++i) out[i] = narrow<T>(clipper.clip<C>(widen(g[i]), square[i], C(start)));
+  const C factor = pass.intake.factor();
+  for (int64_t i = 0; i < chunk.length; ++i) {
+    out[i] = narrow<T>(clipper.clip<C>(factor * widen(g[i]), square[i], C(start)));
+  }
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ struct Kernels {
 
 template <class C>
 TC_HD Clip<C> clip_of(const Pass& pass, const Chunk& chunk, bool negate) {
-  const C scale = pass.coefficient[chunk.unit];
-  return {negate ? -scale : scale, C(pass.limit[chunk.unit]), pass.zero_nonfinite};
+  const C scale = pass.coefficient[chunk.unit] * pass.intake.factor();
+  return {negate ? -scale : scale, C(pass.limit[chunk.unit]), pass.intake.zero_nonfinite};
 }
 
 namespace portable {

@@ -147,7 +147,7 @@ void reduce(const Pass& pass, int64_t first, int64_t last) {
     double total = sum<kOrder>(g, n, p, [](C x) { return double(x); });
     double scale = 1;
     if (!trustworthy(total)) {
-      const auto seen = [zero = pass.zero_nonfinite](C x) { return zero && !finite(x) ? 0.0 : double(x); };
+      const auto seen = [zero = pass.intake.zero_nonfinite](C x) { return zero && !finite(x) ? 0.0 : double(x); };
       total = scale = sum<Order::kInf>(g, n, p, seen);
       if (kOrder == Order::kInf || !finite(scale) || scale == 0) {
         scale = 1;

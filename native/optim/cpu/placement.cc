@@ -54,7 +54,7 @@ void settle(const Pass& pass, int64_t first, int64_t last) {
     const Rule rule = rule_of<Rule>(pass, *chunk);
     // The gradient has been clipped: only its sign is left.
     const Clip<C> clip = clip_of<C>(pass, *chunk, false);
-    const C sign = pass.groups[item.group].maximize ? -1 : 1;
+    const C sign = (pass.groups[item.group].maximize ? -1 : 1) * pass.source.factor();
     const C rate = rate_of<Rule>(pass, item);
     for (int64_t i = chunk->begin; i < chunk->begin + chunk->length; ++i) {
       C state[kMaxSlots];

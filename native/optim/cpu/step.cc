@@ -1,3 +1,6 @@
+#include <ATen/ops/item.h>
+#include <ATen/ops/scalar_tensor.h>
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -55,11 +58,11 @@ class Run {
       : settings_(settings), memories_(memories), groups_(groups), custom_(custom) {}
 
   // Measures, decides and, where the next step needs it, stores what is left of the gradients.
-  void step(Step& step, bool measured, bool zero) {
+  void step(Step& step, bool measured, const Intake& intake) {
     Plan& plan = step.plan;
     if (step.stage < 0) {
       std::fill(plan.coefficients.begin(), plan.coefficients.end(), 1);
-      if (step.materialise) cpu::clip(plan, zero);
+      if (step.materialise) cpu::clip(plan, intake);
       return;
     }
     const Stage& stage = settings_.stages[size_t(step.stage)];
@@ -67,7 +70,7 @@ class Run {
     if (order == kNoStatistic) {
       if (!measured) std::fill(plan.norms.begin(), plan.norms.end(), std::numeric_limits<double>::quiet_NaN());
     } else if (!measured) {
-      cpu::reduce(plan, order, zero);
+      cpu::reduce(plan, order, intake);
     }
     if (std::visit([](const auto& c) { return c.kWeights; }, stage.clipper)) cpu::reduce_parameters(plan);
     StageMemory& memory = memories_[size_t(step.stage)];
@@ -78,9 +81,9 @@ class Run {
     }
     if (!step.materialise) return;
     if (const auto* spam = std::get_if<SpamClip>(&stage.clipper)) {
-      cpu::clip_elements(plan, *spam, spam->started(memory.numbers[0]));
+      cpu::clip_elements(plan, intake, *spam, spam->started(memory.numbers[0]));
     } else {
-      cpu::clip(plan, zero);
+      cpu::clip(plan, intake);
     }
   }
 
@@ -107,22 +110,23 @@ class Run {
 };
 
 // Whether all gradients are finite, where the policy asks; leaves the first stage's norms behind if it measured them.
-bool scan(Step& first, const Settings& settings, bool zero, bool& measured) {
+bool scan(Step& first, const State& state, const Intake& intake, bool& measured) {
+  const Settings& settings = state.settings;
   const double order = first.stage < 0 ? kNoStatistic : order_of(settings.stages[size_t(first.stage)].clipper);
-  measured = order != kNoStatistic || settings.policy == Policy::kSkip || settings.policy == Policy::kError;
-  if (measured) return cpu::reduce(first.plan, order == kNoStatistic ? 2 : order, zero);
+  measured = order != kNoStatistic || state.refuses_nonfinite();
+  if (measured) return cpu::reduce(first.plan, order == kNoStatistic ? 2 : order, intake);
   std::fill(first.plan.norms.begin(), first.plan.norms.end(), std::numeric_limits<double>::quiet_NaN());
   return true;
 }
 
 // Stores the clipped gradients where the new parameters are to be found afterwards.
-void gather(Pipeline& pipeline, const Group* groups, bool zero, const Outside& outside) {
+void gather(Pipeline& pipeline, const Group* groups, const Intake& intake, const Outside& outside) {
   Plan& last = pipeline.gradients.back().plan;
   std::vector<Group> storing;
   for (const Item& item : last.items) storing.resize(std::max(storing.size(), size_t(item.group) + 1));
   std::copy_n(groups, storing.size(), storing.begin());
   for (Group& group : storing) group.rule = place_of<Gather>(Rules{});
-  cpu::update(last, storing.data(), zero, false);
+  cpu::update(last, storing.data(), intake, false);
   outside();
 }
 
@@ -134,14 +138,21 @@ Outcome take_step(State& state, const Custom& custom) {
   Counters& counters = state.counters;
   const Outside& outside = state.outside;
   const Policy policy = settings.policy;
-  const bool zero = policy == Policy::kZero;
+  double factor = 1;
+  Intake intake{policy == Policy::kZero && !state.scaled()};
+  if (state.scaled()) {
+    factor = state.scaling.inverse.item<double>();
+    intake.unscale = &factor;
+  }
   bool measured = false;
-  const bool all_finite = scan(pipeline.gradients.front(), settings, zero, measured);
-  if (!all_finite && policy == Policy::kError) return Outcome::kNonfinite;
-  if (!all_finite && policy == Policy::kSkip) {
+  const bool all_finite = scan(pipeline.gradients.front(), state, intake, measured);
+  if (state.scaled()) state.scaling.found = at::scalar_tensor(all_finite ? 0 : 1, c10::kFloat);
+  if (!all_finite && policy == Policy::kError && !state.scaled()) return Outcome::kNonfinite;
+  if (!all_finite && state.refuses_nonfinite()) {
     for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
       for (Step& step : *steps) std::fill(step.plan.coefficients.begin(), step.plan.coefficients.end(), 0);
     }
+    if (policy != Policy::kSkip) return Outcome::kSkipped;
     ++counters.skipped;
     ++counters.consecutive;
     return counters.consecutive > settings.max_consecutive_skips ? Outcome::kTooManySkips : Outcome::kSkipped;
@@ -153,16 +164,16 @@ Outcome take_step(State& state, const Custom& custom) {
     for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
       for (Step& step : *steps) run.set_levels(step);
     }
-    bool raw = true;
     for (Step& step : pipeline.gradients) {
-      run.step(step, raw && measured, raw && zero);
-      raw = raw && !step.materialise;
+      run.step(step, &step == &pipeline.gradients.front() && measured, intake);
+      // What has been stored has been through it.
+      if (step.materialise) intake = {};
     }
     cpu::advance(last, groups);
-    if (outside) gather(pipeline, groups, raw && zero, outside);
+    if (outside) gather(pipeline, groups, intake, outside);
     if (pipeline.updates.empty()) return;
-    cpu::propose(last, groups);
-    for (Step& step : pipeline.updates) run.step(step, false, false);
+    cpu::propose(last, groups, intake);
+    for (Step& step : pipeline.updates) run.step(step, false, {});
   };
   const auto is_custom = [](const Stage& s) { return std::holds_alternative<CustomClip>(s.clipper); };
   if (outside || std::any_of(settings.stages.begin(), settings.stages.end(), is_custom)) {
@@ -178,12 +189,11 @@ Outcome take_step(State& state, const Custom& custom) {
   }
   counters.consecutive = 0;
 
-  const bool raw = pipeline.gradients.size() == 1;
   if (pipeline.updates.empty()) {
-    cpu::update(last, groups, raw && zero, settings.write_back);
+    cpu::update(last, groups, intake, settings.write_back);
   } else {
-    cpu::settle(pipeline.updates.back().plan, last, groups);
-    if (settings.write_back) cpu::clip(last, false);
+    cpu::settle(pipeline.updates.back().plan, last, groups, intake);
+    if (settings.write_back) cpu::clip(last, intake);
   }
   return Outcome::kStepped;
 }

@@ -43,8 +43,9 @@ __global__ void __launch_bounds__(kThreads)
   T* const out = static_cast<T*>(item.out) + chunk.begin;
   C* const square = static_cast<C*>(item.state[0]) + chunk.begin;
   const C start = clipper.started(*count);
+  const C factor = pass.intake.factor();
   for (int i = int(threadIdx.x); i < chunk.length; i += kThreads) {
-    out[i] = narrow<T>(clipper.clip<C>(widen(g[i]), square[i], start));
+    out[i] = narrow<T>(clipper.clip<C>(factor * widen(g[i]), square[i], start));
   }
 }
 

@@ -49,8 +49,9 @@ __device__ void finish_unit(const Verdict& v, int64_t u) {
   const Order order = device_order(p);
   const Partial total = add_unit(plan.partials, plan.unit[u], plan.unit[u + 1], order, p);
   if (threadIdx.x == 0) {
-    plan.norms[u] = norm_of(order, total, p);
-    if (v.first && !total.all_finite()) atomicOr(&v.control->nonfinite, 1);
+    const double factor = v.intake.factor();
+    plan.norms[u] = factor * norm_of(order, total, p);
+    if (v.first && !(total.all_finite() && finite(factor))) atomicOr(&v.control->nonfinite, 1);
   }
   if (!v.weights) return;
   const Partial weight = add_unit(plan.weight_partials, plan.unit[u], plan.unit[u + 1], Order::kTwo, 2);
@@ -128,6 +129,7 @@ __device__ bool admitted(const Verdict& v) {
   __syncthreads();
   if (threadIdx.x == 0) {
     control.skip = v.skips && control.nonfinite != 0;
+    if (v.found != nullptr) *v.found = float(control.nonfinite);
     control.nonfinite = 0;
     if (control.skip == 0) {
       control.consecutive = 0;

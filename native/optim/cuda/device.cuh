@@ -13,8 +13,8 @@ inline constexpr int kThreads = 256;
 
 template <class C>
 __device__ Clip<C> clip_of(const Pass& pass, const Chunk& chunk, bool negate) {
-  const C scale = pass.coefficient[chunk.unit];
-  return {negate ? -scale : scale, C(pass.limit[chunk.unit]), pass.zero_nonfinite};
+  const C scale = pass.coefficient[chunk.unit] * pass.intake.factor();
+  return {negate ? -scale : scale, C(pass.limit[chunk.unit]), pass.intake.zero_nonfinite};
 }
 
 __device__ inline int64_t step_of(const Item& item) { return item.step == nullptr ? 0 : *item.step; }

@@ -1,6 +1,9 @@
 #include "optim/cuda/driver.h"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "error.h"
 #include "optim/cuda/memory.h"
@@ -94,18 +97,25 @@ class CudaDriver : public Driver {
           state_(state),
           custom_(custom),
           stream_(c10::cuda::getCurrentCUDAStream(driver.device_.index()).stream()),
-          zero_(state.settings.policy == Policy::kZero) {}
+          intake_{state.settings.policy == Policy::kZero && !state.scaled()} {
+      if (!state.scaled()) return;
+      const auto options = at::TensorOptions().device(driver.device_);
+      inverse_ = state.scaling.inverse.to(options.dtype(c10::kDouble), /*non_blocking=*/true);
+      intake_.unscale = inverse_.const_data_ptr<double>();
+      state.scaling.found = at::empty({}, options.dtype(c10::kFloat));
+    }
 
     Outcome operator()() {
       auto& gradients = state_.pipeline.gradients;
       auto& updates = state_.pipeline.updates;
-      bool raw = true;
       for (size_t k = 0; k < gradients.size(); ++k) {
-        decide(gradients[k], driver_.plans_[k], k == 0, raw && zero_, k + 1 == gradients.size(), false);
-        if (k == 0 && state_.settings.policy == Policy::kError && driver_.memory_.read_control().skip != 0) {
+        decide(gradients[k], driver_.plans_[k], k == 0, k + 1 == gradients.size(), false);
+        if (k == 0 && state_.settings.policy == Policy::kError && !state_.scaled() &&
+            driver_.memory_.read_control().skip != 0) {
           return Outcome::kNonfinite;
         }
-        raw = raw && !gradients[k].materialise;
+        // What has been stored has been through it.
+        if (gradients[k].materialise) intake_ = {};
       }
       const PlanCopy& last = driver_.plans_[gradients.size() - 1];
       if (state_.outside) {
@@ -113,33 +123,35 @@ class CudaDriver : public Driver {
         if (driver_.memory_.read_control().skip != 0) return Outcome::kSkipped;
         for (cuda::Run run : last.runs()) {
           run.rule = place_of<Gather>(Rules{});
-          update(job(last, raw && zero_), run);
+          update(job(last, intake_), run);
         }
         state_.outside();
       }
-      measure(gradients.back().plan, last, raw && zero_);
+      measure(gradients.back().plan, last);
       if (updates.empty()) {
-        each(job(last, raw && zero_), last, update);
-        if (state_.settings.write_back) each(job(last, raw && zero_), last, clip);
+        each(job(last, intake_), last, update);
+        if (state_.settings.write_back) each(job(last, intake_), last, clip);
         return Outcome::kStepped;
       }
-      each(job(last, false), last, propose);
+      each(job(last, intake_), last, propose);
+      const Intake source = std::exchange(intake_, {});
       for (size_t k = 0; k < updates.size(); ++k)
-        decide(updates[k], driver_.plans_[gradients.size() + k], false, false, false, true);
+        decide(updates[k], driver_.plans_[gradients.size() + k], false, false, true);
       const PlanCopy& final = driver_.plans_.back();
-      Job settling = job(final, false);
+      Job settling = job(final, {});
+      settling.pass.source = source;
       settling.pass.moments = measured_ ? last.view().moments : nullptr;
       settling.pass.counts = last.view().counts;
       each(settling, final, settle);
-      if (state_.settings.write_back) each(job(last, false), last, clip);
+      if (state_.settings.write_back) each(job(last, source), last, clip);
       return Outcome::kStepped;
     }
 
    private:
-    Job job(const PlanCopy& plan, bool zero) const {
+    Job job(const PlanCopy& plan, const Intake& intake) const {
       Job job{plan.pass(), driver_.memory_.control(), stream_};
       job.pass.groups = driver_.groups_.data();
-      job.pass.zero_nonfinite = zero;
+      job.pass.intake = intake;
       if (measured_) {
         job.pass.moments = plan.view().moments;
         job.pass.counts = plan.view().counts;
@@ -152,7 +164,7 @@ class CudaDriver : public Driver {
     }
 
     // Norms, the decision, and what is left of the gradients where the next step needs it stored.
-    void decide(Step& step, PlanCopy& plan, bool first, bool zero, bool advances, bool advanced) {
+    void decide(Step& step, PlanCopy& plan, bool first, bool advances, bool advanced) {
       const Settings& settings = state_.settings;
       const Stage* stage = step.stage < 0 ? nullptr : &settings.stages[size_t(step.stage)];
       Verdict v{};
@@ -161,7 +173,9 @@ class CudaDriver : public Driver {
       v.control = driver_.memory_.control();
       v.mirror = driver_.mirror_.device();
       v.first = first;
-      v.skips = settings.policy == Policy::kSkip || settings.policy == Policy::kError;
+      v.intake = intake_;
+      if (first && state_.scaled()) v.found = state_.scaling.found.mutable_data_ptr<float>();
+      v.skips = state_.refuses_nonfinite();
       v.counts = settings.policy == Policy::kSkip;
       v.advances = advances;
       v.advanced = advanced;
@@ -173,8 +187,8 @@ class CudaDriver : public Driver {
         v.memory = driver_.memory_.stage(size_t(step.stage), *stage);
         v.coin = stage->coin;
       }
-      if (v.order != kNoStatistic) reduce_all(plan, v.order, zero, false, first);
-      if (v.weights) reduce_all(plan, 2, false, true, first);
+      if (v.order != kNoStatistic) reduce_all(plan, v.order, false);
+      if (v.weights) reduce_all(plan, 2, true);
       if (v.plan.units > kFewUnits && v.order != kNoStatistic) finish_units(v, stream_);
       if (stage == nullptr) {
         decide_plain(v, false, stream_);
@@ -184,7 +198,7 @@ class CudaDriver : public Driver {
         cuda::decide(v, stage->clipper, stream_);
       }
       if (!step.materialise) return;
-      const Job clipping = job(plan, zero);
+      const Job clipping = job(plan, intake_);
       const auto* spam = stage == nullptr ? nullptr : std::get_if<SpamClip>(&stage->clipper);
       for (const cuda::Run& run : plan.runs()) {
         if (spam != nullptr) {
@@ -195,8 +209,8 @@ class CudaDriver : public Driver {
       }
     }
 
-    void reduce_all(const PlanCopy& plan, double p, bool zero, bool of_parameters, bool first) const {
-      Job reducing = job(plan, zero);
+    void reduce_all(const PlanCopy& plan, double p, bool of_parameters) const {
+      Job reducing = job(plan, of_parameters ? Intake{} : intake_);
       reducing.pass.order = p;
       reducing.pass.of_parameters = of_parameters;
       if (of_parameters) reducing.pass.partial = plan.view().weight_partials;
@@ -216,13 +230,13 @@ class CudaDriver : public Driver {
       decide_plain(v, true, stream_);
     }
 
-    void measure(const Plan& plan, const PlanCopy& copy, bool zero) {
+    void measure(const Plan& plan, const PlanCopy& copy) {
       const auto& groups = state_.groups;
       measured_ = std::any_of(plan.items.begin(), plan.items.end(),
                               [&](const Item& item) { return rule_info(groups[size_t(item.group)].rule).moments > 0; });
       if (!measured_) return;
       // Rules that ask must not be told what nobody has measured yet.
-      Job measuring = job(copy, zero);
+      Job measuring = job(copy, intake_);
       measuring.pass.moments = nullptr;
       each(measuring, copy, cuda::measure);
       finish_moments(copy.view(), driver_.groups_.data(), driver_.memory_.control(), stream_);
@@ -232,7 +246,8 @@ class CudaDriver : public Driver {
     State& state_;
     const Custom& custom_;
     cudaStream_t stream_;
-    bool zero_;
+    at::Tensor inverse_;
+    Intake intake_;  // of the gradients as they are at this point of the step
     bool measured_ = false;
   };
 

@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kThreads) settle_kernel(Pass pass, const int32
   const Rule rule = shared_rule<Rule>(pass, chunk);
   // The gradient has been clipped: only its sign is left.
   const Clip<C> clip = clip_of<C>(pass, chunk, false);
-  const C sign = pass.groups[item.group].maximize ? -1 : 1;
+  const C sign = (pass.groups[item.group].maximize ? -1 : 1) * pass.source.factor();
   const C rate = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[item.group].hyper).lr;
   for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
     const int64_t i = chunk.begin + k;

@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kThreads) reduce_kernel(Pass pass, const int32
   double scale = 1;
   // fp32 parts lose what lies below 1e-38.
   if (!trustworthy(total) || (kOrder == Order::kTwo && !std::is_same_v<T, double> && total < 1e-25)) {
-    const auto seen = [zero = pass.zero_nonfinite](C x) { return zero && !finite(x) ? 0.0 : double(x); };
+    const auto seen = [zero = pass.intake.zero_nonfinite](C x) { return zero && !finite(x) ? 0.0 : double(x); };
     total = scale = sum<Order::kInf>(g, chunk.length, p, seen);
     if (kOrder == Order::kInf || !finite(scale) || scale == 0) {
       scale = 1;

@@ -52,6 +52,8 @@ struct Verdict {
   Control* control;
   volatile int64_t* mirror;  // the control's `consecutive`, where the host can see it
   Coin coin;
+  Intake intake;  // of the gradients whose norms these are
+  float* found;   // told by the first decision whether something was not finite; null: nobody asks
   double order;   // kNoStatistic: it needs no norm
   bool first;     // looks for what is not finite
   bool skips;     // and then does not take the step
