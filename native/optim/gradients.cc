@@ -14,19 +14,15 @@
 #include "error.h"
 #include "optim/clip/norm.h"
 #include "optim/cpu/driver.h"
+#include "optim/target.h"
 #include "optim/tensor_view.h"
-#if defined(TORCH_CLIP_CUDA)
+#if defined(TC_CUDA_DRIVER)
 #include "optim/cuda/gradients.h"
 #endif
 
 namespace tc::optim {
 namespace {
 
-#if defined(TORCH_CLIP_CUDA)
-constexpr bool kCuda = true;
-#else
-constexpr bool kCuda = false;
-#endif
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 // The tensors as one plan with a single unit; those with gaps in memory as copies.
@@ -58,17 +54,17 @@ class Batch {
     }
     plan.build(std::move(items), 1);
     if (!tensors.empty()) device_ = tensors.front().device();
-#if defined(TORCH_CLIP_CUDA)
-    if (device_.is_cuda()) cuda_.emplace(plan, device_);
+#if defined(TC_CUDA_DRIVER)
+    if (for_cuda(device_)) cuda_.emplace(plan, device_);
 #endif
-    if (device_.is_cuda() && !kCuda)
+    if (!device_.is_cpu() && !for_cuda(device_))
       throw Error("ERR_DEVICE", "this build has no code for tensors on " + device_.str());
   }
 
   at::Tensor norm(double p, bool refuse_nonfinite) {
     if (complex_ && p != 2) throw Error("ERR_ARGUMENT", "of complex tensors only the 2-norm is supported");
     const c10::ScalarType dtype = fp64_ ? c10::kDouble : c10::kFloat;
-#if defined(TORCH_CLIP_CUDA)
+#if defined(TC_CUDA_DRIVER)
     if (cuda_) {
       norm_ = cuda_->norm(p);
       if (refuse_nonfinite && !cuda_->all_finite()) return {};
@@ -84,7 +80,7 @@ class Batch {
   void clip_to(double max_norm) { clip_to(max_norm, norm_); }
 
   void clip_to(double max_norm, const at::Tensor& norm) {
-#if defined(TORCH_CLIP_CUDA)
+#if defined(TC_CUDA_DRIVER)
     if (cuda_) {
       const auto options = at::TensorOptions(device_).dtype(c10::kDouble);
       const at::Tensor ratio = norm.to(options).reshape({}).add(1e-6).reciprocal().mul(max_norm);
@@ -104,7 +100,7 @@ class Batch {
   void clamp(double limit) {
     if (complex_ && limit != kNoLimit) throw Error("ERR_ARGUMENT", "complex tensors have no order to clamp by");
     if (limit == kNoLimit) return;
-#if defined(TORCH_CLIP_CUDA)
+#if defined(TC_CUDA_DRIVER)
     if (cuda_) {
       cuda_->clip(at::ones({}, at::TensorOptions(device_).dtype(c10::kDouble)), limit);
       return publish();
@@ -132,7 +128,7 @@ class Batch {
   at::Tensor norm_;
   c10::Device device_ = c10::kCPU;
   bool complex_ = false, fp64_ = false;
-#if defined(TORCH_CLIP_CUDA)
+#if defined(TC_CUDA_DRIVER)
   std::optional<cuda::Gradients> cuda_;
 #endif
 };

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "optim/cuda/runtime.h"
+
 namespace tc::optim::cuda {
 
 template <class T>
@@ -30,7 +32,7 @@ class Buffer {
     sent_.assign(bytes, bytes + size);
     if (size == 0) return;
     const auto options = at::TensorOptions().dtype(c10::kByte);
-    const at::Tensor pinned = at::empty({int64_t(size)}, options.pinned_memory(true));
+    const at::Tensor pinned = at::empty({int64_t(size)}, options.pinned_memory(kPinned));
     std::memcpy(pinned.data_ptr(), bytes, size);
     tensor_.narrow(0, 0, int64_t(size)).copy_(pinned, /*non_blocking=*/true);
   }

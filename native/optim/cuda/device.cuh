@@ -9,8 +9,6 @@
 
 namespace tc::optim::cuda {
 
-inline constexpr int kThreads = 256;
-
 template <class C>
 __device__ Clip<C> clip_of(const Pass& pass, const Chunk& chunk, bool negate) {
   const C scale = pass.coefficient[chunk.unit] * pass.intake.factor();

@@ -21,8 +21,7 @@ __global__ void make_kernel(Percentile* heads, double* values, Percentile::Place
   heads[u] = head;
 }
 
-constexpr int kThreads = 64;
-unsigned blocks(int64_t units) { return unsigned((units + kThreads - 1) / kThreads); }
+int64_t blocks(int64_t units) { return (units + kThreads - 1) / kThreads; }
 
 }  // namespace
 

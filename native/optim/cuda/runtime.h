@@ -1,6 +1,10 @@
 // The one place where CUDA's runtime comes in.
 #pragma once
 
+#if defined(TORCH_CLIP_EMULATE_CUDA)
+#include "optim/cuda/emulation/runtime.h"
+#else
+
 #include <cuda_runtime_api.h>
 
 #if !defined(__CUDACC__)
@@ -11,13 +15,20 @@
 
 namespace tc::optim::cuda {
 
+// Whether memory that copies start from is pinned.
+inline constexpr bool kPinned = true;
+// Of a block.
+inline constexpr int kThreads = 256;
+
 #if defined(__CUDACC__)
 // Puts a kernel on the stream.
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t stream,
            const Arguments&... arguments) {
-  kernel<<<unsigned(blocks), unsigned(threads), 0, stream>>>(arguments...);
+  kernel<<<unsigned(blocks), unsigned(threads), 0, stream> > >(arguments...);
 }
 #endif
 
 }  // namespace tc::optim::cuda
+
+#endif

@@ -1,0 +1,168 @@
+// The C library's check of longjmp knows one stack only.
+#undef _FORTIFY_SOURCE
+#include "optim/cuda/emulation/block.h"
+
+#include <setjmp.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+namespace tc::optim::cuda::emulation {
+
+Index thread_index, block_index, block_size, grid_size;
+
+namespace {
+
+constexpr size_t kStack = 256 * 1024;
+constexpr size_t kGuard = 64 * 1024;
+
+// A thread of the block, on a stack of its own, which serves one block after the other.
+struct Fiber {
+  void* stack = nullptr;
+  jmp_buf at;
+  bool started = false, ended = true;
+  std::optional<std::source_location> waits;
+};
+
+std::mutex one_kernel;
+std::vector<std::unique_ptr<Fiber>> fibers;
+Fiber* current = nullptr;
+jmp_buf scheduler;
+Kernel kernel_of_launch;
+const void* call_of_launch;
+uint64_t launches = 0;
+
+[[noreturn]] void fail(const char* what, const std::source_location& place) {
+  std::fprintf(stderr, "emulated kernel, block %u of %u: %s: %s:%u, %s\n", block_index.x, grid_size.x, what,
+               place.file_name(), place.line(), place.function_name());
+  std::abort();
+}
+
+void leave() {
+  if (_setjmp(current->at) == 0) _longjmp(scheduler, 1);
+}
+
+void serve() {
+  for (;;) {
+    kernel_of_launch(call_of_launch);
+    current->ended = true;
+    leave();
+  }
+}
+
+// Until the thread's next barrier, or its end. The jumps between stacks cost no call of the system.
+__attribute__((noinline)) void resume(Fiber& fiber) {
+  current = &fiber;
+  if (_setjmp(scheduler) != 0) return;
+  if (fiber.started) _longjmp(fiber.at, 1);
+  fiber.started = true;
+  ucontext_t context;
+  getcontext(&context);
+  context.uc_stack = {static_cast<char*>(fiber.stack) + kGuard, 0, kStack};
+  context.uc_link = nullptr;
+  makecontext(&context, serve, 0);
+  setcontext(&context);
+}
+
+void make_fibers(size_t count) {
+  while (fibers.size() < count) {
+    auto fiber = std::make_unique<Fiber>();
+    fiber->stack = mmap(nullptr, kGuard + kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (fiber->stack == MAP_FAILED || mprotect(fiber->stack, kGuard, PROT_NONE) != 0) throw std::bad_alloc();
+    fibers.push_back(std::move(fiber));
+  }
+}
+
+// The order in which blocks, and threads between barriers, have their turns.
+class Order {
+ public:
+  Order() {
+    const char* const text = std::getenv("TORCH_CLIP_EMULATION_ORDER");
+    const std::string_view name = text == nullptr ? "" : text;
+    forward_ = name == "forward";
+    backward_ = name == "backward";
+    random_ = name.empty() ? launches : std::strtoull(text, nullptr, 10);
+  }
+
+  void arrange(std::vector<uint32_t>& turns) {
+    if (forward_) return;
+    if (backward_) return std::sort(turns.begin(), turns.end(), std::greater<>());
+    for (size_t i = turns.size(); i > 1; --i) std::swap(turns[i - 1], turns[next() % i]);
+  }
+
+ private:
+  // splitmix64
+  uint64_t next() {
+    uint64_t z = random_ += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+
+  bool forward_, backward_;
+  uint64_t random_;
+};
+
+void run_block(std::vector<uint32_t>& turns, Order& order) {
+  for (const uint32_t t : turns) fibers[t]->ended = false;
+  for (size_t ended = 0; ended == 0;) {
+    order.arrange(turns);
+    const Fiber* waiting = nullptr;
+    for (const uint32_t t : turns) {
+      thread_index.x = t;
+      Fiber& fiber = *fibers[t];
+      fiber.waits.reset();
+      resume(fiber);
+      if (fiber.ended) {
+        ++ended;
+        continue;
+      }
+      if (waiting != nullptr && (waiting->waits->line() != fiber.waits->line() ||
+                                 std::string_view(waiting->waits->file_name()) != fiber.waits->file_name())) {
+        fail("another thread waits at another barrier than the one at", *fiber.waits);
+      }
+      waiting = &fiber;
+    }
+    if (ended != 0 && waiting != nullptr) fail("a thread has ended where others wait", *waiting->waits);
+  }
+}
+
+}  // namespace
+
+void run(int64_t blocks, int threads, Kernel kernel, const void* call) {
+  if (blocks < 1) throw std::invalid_argument("CUDA refuses to start a kernel of no blocks");
+  const std::lock_guard lock(one_kernel);
+  ++launches;
+  Order order;
+  make_fibers(size_t(threads));
+  kernel_of_launch = kernel;
+  call_of_launch = call;
+  block_size.x = unsigned(threads);
+  grid_size.x = unsigned(blocks);
+  std::vector<uint32_t> block_turns(static_cast<size_t>(blocks)), thread_turns(static_cast<size_t>(threads));
+  std::iota(block_turns.begin(), block_turns.end(), 0);
+  std::iota(thread_turns.begin(), thread_turns.end(), 0);
+  order.arrange(block_turns);
+  for (const uint32_t block : block_turns) {
+    block_index.x = block;
+    run_block(thread_turns, order);
+  }
+}
+
+void barrier(std::source_location place) {
+  current->waits = place;
+  leave();
+}
+
+}  // namespace tc::optim::cuda::emulation

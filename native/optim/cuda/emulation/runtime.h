@@ -1,0 +1,85 @@
+// What the kernels and their driver use of CUDA and of libtorch's CUDA part, on the host.
+#pragma once
+
+#include <c10/core/Device.h>
+#include <math.h>
+
+#include <cstdlib>
+#include <mutex>
+#include <tuple>
+
+#include "optim/cuda/emulation/block.h"
+
+#define __global__
+#define __device__
+// Only one block runs at a time.
+#define __shared__ static
+#define __launch_bounds__(...)
+#define __syncthreads() ::tc::optim::cuda::emulation::barrier()
+#define __threadfence() (void)0
+#define __threadfence_block() (void)0
+#define threadIdx (::tc::optim::cuda::emulation::thread_index)
+#define blockIdx (::tc::optim::cuda::emulation::block_index)
+#define blockDim (::tc::optim::cuda::emulation::block_size)
+#define gridDim (::tc::optim::cuda::emulation::grid_size)
+
+template <class T, class U>
+T atomicAdd(T* at, U value) {
+  const T old = *at;
+  *at += value;
+  return old;
+}
+template <class T, class U>
+T atomicOr(T* at, U value) {
+  const T old = *at;
+  *at |= value;
+  return old;
+}
+
+using cudaStream_t = std::nullptr_t;
+enum cudaError_t { cudaSuccess };
+inline constexpr unsigned cudaHostAllocMapped = 0;
+inline cudaError_t cudaHostAlloc(void** memory, size_t size, unsigned) {
+  *memory = std::malloc(size);
+  return cudaSuccess;
+}
+inline cudaError_t cudaFreeHost(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaHostGetDevicePointer(void** address, void* memory, unsigned) {
+  *address = memory;
+  return cudaSuccess;
+}
+
+#define C10_CUDA_CHECK(call) (void)(call)
+#define C10_CUDA_KERNEL_LAUNCH_CHECK() (void)0
+
+namespace c10::cuda {
+struct CUDAGuard {
+  explicit CUDAGuard(Device) {}
+};
+struct CUDAStream {
+  cudaStream_t stream() const { return nullptr; }
+};
+inline CUDAStream getCurrentCUDAStream(DeviceIndex) { return {}; }
+}  // namespace c10::cuda
+
+namespace tc::optim::cuda {
+
+inline constexpr bool kPinned = false;
+inline constexpr int kThreads = TORCH_CLIP_EMULATED_THREADS;
+
+template <class... Parameters, class... Arguments>
+void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t, const Arguments&... arguments) {
+  // Each thread has parameters of its own.
+  const std::tuple<decltype(kernel), Parameters...> call(kernel, arguments...);
+  emulation::run(
+      blocks, threads,
+      [](const void* raw) {
+        std::apply([](auto f, const auto&... values) { f(values...); }, *static_cast<const decltype(call)*>(raw));
+      },
+      &call);
+}
+
+}  // namespace tc::optim::cuda
