@@ -4,11 +4,13 @@
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/Exception.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <mutex>
@@ -21,6 +23,7 @@ namespace tc {
 namespace {
 
 constexpr size_t kLarge = size_t{64} << 20;
+constexpr size_t kHugePage = size_t{2} << 20;
 // Left to everything else in the process and on the machine.
 constexpr int64_t kReserve = int64_t{256} << 20;
 
@@ -77,6 +80,15 @@ void free_block(void* memory) {
   base_deleter(memory);
 }
 
+// A step walks through seven arrays at once; with 4 KB pages a tenth of its time goes into finding their addresses.
+c10::DataPtr allocate_huge_pages(size_t bytes) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, kHugePage, bytes) != 0) return {};
+  // Whole pages only, so that a tensor takes no more memory than it needs. Where the system has none, nothing happens.
+  madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+  return {memory, memory, base_deleter, c10::Device(c10::kCPU)};
+}
+
 class CpuAllocator final : public c10::Allocator {
  public:
   explicit CpuAllocator(c10::Allocator& base) : base_(base) { base_deleter = base.raw_deleter(); }
@@ -91,7 +103,8 @@ class CpuAllocator final : public c10::Allocator {
       TORCH_CHECK_WITH(OutOfMemoryError, fits(bytes), "not enough memory: ", bytes, " bytes were asked for, and about ",
                        std::max<int64_t>(0, std::min(room().left, room().total - granted)), " are free");
     }
-    c10::DataPtr block = base_.allocate(bytes);
+    c10::DataPtr block = bytes >= kHugePage ? allocate_huge_pages(bytes) : c10::DataPtr{};
+    if (!block) block = base_.allocate(bytes);
     if (bytes > 0) {
       if (const size_t usable = malloc_usable_size(block.get()); usable >= kLarge) {
         granted += static_cast<int64_t>(usable);

@@ -42,6 +42,11 @@ const scenarios: Scenario[] = [
     steps: 10_000,
     start: () => () => torch.ones([1 << 18]),
   },
+  {
+    name: 'creations of tensors of 5 MB, on huge pages',
+    steps: 5_000,
+    start: () => () => torch.ones([5 << 18]),
+  },
 ];
 
 let failed = false;
