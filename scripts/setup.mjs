@@ -1,6 +1,7 @@
 // Makes a clone ready: npm packages, libtorch, the native build, dist/. What is ready already is left alone.
 //   --build   build again even where nothing seems to have changed
 //   --native  libtorch and the native build only
+//   --cuda    libtorch with CUDA and a build for it in build/cuda, beside the other one, only
 // This file is what runs before there are any packages; the rest is TypeScript, which they bring the means to run.
 import { fileURLToPath } from 'node:url';
 import { ensurePackages } from './lib/npm.mjs';

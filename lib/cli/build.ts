@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { tryInChild } from '../binding/check.js';
 import { resolveInstallation } from '../binding/resolve.js';
 import { cacheRoots, findLibtorch, type Libtorch, LibtorchError } from '../setup/libtorch.js';
@@ -5,16 +6,17 @@ import { buildNative } from '../setup/native.js';
 import { commands } from '../setup/root.js';
 import { SetupError } from '../setup/run.js';
 
-/** Compiles the native binary for the libtorch that is there, and tries it. */
+/** Compiles the native binary for the libtorch that is there, and tries it. With `folder` it goes there, not where it is loaded from. */
 export async function build(
   root: string,
   variant: 'cpu' | 'cuda' | undefined,
-  { torch, force }: { torch?: string; force?: boolean },
+  { torch, force, folder }: { torch?: string; force?: boolean; folder?: string },
 ): Promise<void> {
   const libtorch = find(root, variant, torch);
-  const built = await buildNative(root, libtorch, { force });
-  // The libtorch of this build, not the one that another place would give.
-  const env = { ...process.env, TORCH_CLIP_LIBTORCH: libtorch.root, TORCH_CLIP_BINARY: '' };
+  const built = await buildNative(root, libtorch, { force, folder });
+  // The libtorch and the binary of this build, not those that other places would give.
+  const binary = folder === undefined ? '' : join(root, folder, 'Release', 'torch_clip.node');
+  const env = { ...process.env, TORCH_CLIP_LIBTORCH: libtorch.root, TORCH_CLIP_BINARY: binary };
   const resolution = resolveInstallation(root, env);
   tryInChild(resolution, env);
   const what = `for torch ${libtorch.version} (${libtorch.flavour}), ${libtorch.root}`;

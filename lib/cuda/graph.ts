@@ -15,6 +15,7 @@ declare module '../binding.js' {
     cudaNewGraph(): NativeGraph;
     cudaGraphBegin(graph: NativeGraph, mode: number, other: NativeGraph | null): void;
     cudaGraphEnd(graph: NativeGraph): void;
+    cudaGraphNodes(graph: NativeGraph): [kernels: number, others: number];
     cudaGraphReplay(graph: NativeGraph): void;
     cudaGraphReset(graph: NativeGraph): void;
   }
@@ -83,6 +84,12 @@ export class Graph {
       native.cudaGraphEnd(this.#native);
       return result;
     });
+  }
+
+  /** @internal The kernels that were recorded, and what else: copies and fills. */
+  get nodes(): { kernels: number; others: number } {
+    const [kernels, others] = native.cudaGraphNodes(this.#native);
+    return { kernels, others };
   }
 
   /** Starts the recorded work in the current stream. */

@@ -8,17 +8,26 @@ import { bar, Progress } from './progress.js';
 import { commands } from './root.js';
 import { onPath, run, SetupError, tail } from './run.js';
 import { digest, unlessStamped } from './stamp.js';
-import { checkTools } from './tools.js';
+import { checkTools, findNvcc } from './tools.js';
 
 const outputs = ['torch_clip.node', 'torch_clip.json', 'loader/loader.node'];
 
-/** Builds build/Release/torch_clip.node, and the loader, against a libtorch. Returns whether there was anything to do. */
+export interface BuildOptions {
+  env?: NodeJS.ProcessEnv;
+  force?: boolean;
+  /** Where under the root it is built: a build beside the one that is loaded by default has a folder of its own. */
+  folder?: string;
+}
+
+/** Builds Release/torch_clip.node in the folder, and the loader, against a libtorch. Returns whether there was anything to do. */
 export async function buildNative(
   root: string,
   libtorch: Libtorch,
-  { env = process.env, force = false }: { env?: NodeJS.ProcessEnv; force?: boolean } = {},
+  { env = process.env, force = false, folder = 'build' }: BuildOptions = {},
 ): Promise<boolean> {
-  const release = join(root, 'build', 'Release');
+  const base = join(root, folder);
+  const release = join(base, 'Release');
+  const cuda = libtorch.flavour !== 'cpu';
   const require = createRequire(join(root, 'package.json'));
   const packages = ['node-api-headers', 'node-addon-api'].map((name) => require.resolve(`${name}/package.json`));
   const key = digest(
@@ -27,27 +36,37 @@ export async function buildNative(
     [
       ...packages.map((path) => (require(path) as { version: string }).version),
       ...[libtorch.root, libtorch.version, libtorch.flavour, env.CXX ?? '', process.arch],
+      ...(cuda ? [env.CUDACXX ?? '', env.TORCH_CLIP_CUDA_ARCHS ?? ''] : []),
     ],
   );
-  const done = { stamp: join(root, 'build', 'native.stamp'), key, outputs: outputs.map((name) => join(release, name)) };
+  const done = { stamp: join(base, 'native.stamp'), key, outputs: outputs.map((name) => join(release, name)) };
   return unlessStamped({ ...done, force }, async () => {
-    await checkTools(env, { cuda: libtorch.flavour !== 'cpu' });
+    await checkTools(env, { cuda });
     if (!existsSync(join(libtorch.root, 'include', 'ATen', 'core', 'Tensor.h'))) {
       throw new SetupError(`the libtorch in ${libtorch.root} has no headers to compile against`, {
         mend: 'set TORCH_CLIP_LIBTORCH to a complete libtorch (the torch wheel, or the official archive)',
       });
     }
     makeFolder(release);
-    const progress = new Progress('native build');
-    const out = join(root, 'build', 'cmake');
+    const progress = new Progress(cuda ? 'native build with CUDA' : 'native build');
+    const out = join(base, 'cmake');
     const [api, addon] = packages.map((path) => dirname(path));
     const configuration = [
       ...['-S', root, '-B', out, ...(onPath('ninja', env) ? ['-G', 'Ninja'] : [])],
-      ...['-DCMAKE_BUILD_TYPE=Release', `-DTORCH_CLIP_LIBTORCH=${libtorch.root}`],
+      ...['-DCMAKE_BUILD_TYPE=Release', `-DTORCH_CLIP_LIBTORCH=${libtorch.root}`, `-DTORCH_CLIP_OUTPUT=${release}`],
+      // The folder keeps what it was last told: a list that is named no more is taken back.
+      ...(cuda
+        ? [
+            env.TORCH_CLIP_CUDA_ARCHS
+              ? `-DTORCH_CLIP_CUDA_ARCHS=${env.TORCH_CLIP_CUDA_ARCHS}`
+              : '-UTORCH_CLIP_CUDA_ARCHS',
+          ]
+        : []),
       `-DNODE_API_INCLUDE=${join(api!, 'include')};${addon}`,
     ];
+    const tools = cuda ? { ...env, CUDACXX: findNvcc(env) } : env;
     const cmake = (args: string[]) =>
-      run('cmake', args, { cwd: root, env, onLine: (line) => progress.say(step(line)) });
+      run('cmake', args, { cwd: root, env: tools, onLine: (line) => progress.say(step(line)) });
     let result = await cmake(configuration);
     if (result.status !== 0 && existsSync(out)) {
       rmSync(out, { recursive: true }); // the clone was moved, or the generator has changed

@@ -1,8 +1,17 @@
 // The tools that the native build needs, and the command that brings each.
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { onPath, run, SetupError } from './run.js';
 
 const mac = process.platform === 'darwin';
+
+/** The CUDA compiler: the one that is named, the one on the PATH, or that of an installation in the usual place. */
+export function findNvcc(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  if (env.CUDACXX) return env.CUDACXX;
+  if (onPath('nvcc', env)) return 'nvcc';
+  const path = join(env.CUDA_HOME || env.CUDA_PATH || '/usr/local/cuda', 'bin', 'nvcc');
+  return existsSync(path) ? path : undefined;
+}
 
 /** Refuses, with the command that helps, where CMake, a build program or a compiler is missing; with `cuda`, CUDA's too. */
 export async function checkTools(env: NodeJS.ProcessEnv = process.env, { cuda = false } = {}): Promise<void> {
@@ -32,9 +41,9 @@ export async function checkTools(env: NodeJS.ProcessEnv = process.env, { cuda = 
       mend: mac ? 'xcode-select --install' : 'sudo apt-get install g++',
     });
   }
-  if (cuda && !env.CUDACXX && !onPath('nvcc', env)) {
+  if (cuda && findNvcc(env) === undefined) {
     throw new SetupError('this libtorch is a CUDA build, and the CUDA compiler was not found', {
-      tried: ['nvcc on the PATH (CUDACXX is not set)'],
+      tried: ['nvcc on the PATH (CUDACXX is not set)', 'bin/nvcc in CUDA_HOME, CUDA_PATH or /usr/local/cuda'],
       mend: 'install the CUDA 13 toolkit and put its bin folder on the PATH, or build for a CPU libtorch',
     });
   }

@@ -2,7 +2,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fetchLibtorch } from '../../lib/setup/fetch.js';
+import { build } from '../../lib/cli/build.js';
+import { fetchLibtorch, type Variant } from '../../lib/setup/fetch.js';
 import { findLibtorch, type Libtorch, LibtorchError } from '../../lib/setup/libtorch.js';
 import { buildNative } from '../../lib/setup/native.js';
 import { Progress } from '../../lib/setup/progress.js';
@@ -11,10 +12,17 @@ import { digest, unlessStamped } from '../../lib/setup/stamp.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Where the build with CUDA lies, beside the one for the CPU. */
+export const cudaFolder = join('build', 'cuda');
+
 /** libtorch, the native build and dist/, each only when stale; ends the process where one cannot be had. */
 export async function setup(args: string[]): Promise<void> {
   const force = args.includes('--build');
   try {
+    if (args.includes('--cuda')) {
+      await ensureLibtorch('cu130');
+      return await build(root, 'cuda', { force, folder: cudaFolder });
+    }
     const built = await buildNative(root, await ensureLibtorch(), { force });
     if (args.includes('--native')) return;
     await buildTypeScript(force);
@@ -25,9 +33,11 @@ export async function setup(args: string[]): Promise<void> {
   }
 }
 
-async function ensureLibtorch(): Promise<Libtorch> {
+async function ensureLibtorch(variant: Variant = 'cpu'): Promise<Libtorch> {
+  const accept = ({ flavour }: Libtorch) =>
+    variant === 'cpu' || flavour.startsWith('cu') ? undefined : `a build for ${flavour}`;
   try {
-    return findLibtorch();
+    return findLibtorch({ accept });
   } catch (error) {
     if (!(error instanceof LibtorchError)) throw error;
     if (process.env.TORCH_CLIP_LIBTORCH || process.env.LIBTORCH) {
@@ -36,8 +46,8 @@ async function ensureLibtorch(): Promise<Libtorch> {
         mend: 'set it to the folder that holds lib and include, or unset it to have libtorch fetched',
       });
     }
-    await fetchLibtorch();
-    return findLibtorch();
+    await fetchLibtorch({ variant });
+    return findLibtorch({ accept });
   }
 }
 

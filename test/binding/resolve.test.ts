@@ -12,24 +12,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { checkOnce, tryInChild } from '../../lib/binding/check.js';
 import { resolveInstallation } from '../../lib/binding/resolve.js';
 import type { TorchClipError } from '../../lib/errors.js';
-import { findLibtorch } from '../../lib/setup/libtorch.js';
-import { Fixture, failure } from '../setup/fixture.js';
+import { series } from '../../lib/setup/libtorch.js';
+import { Fixture, failure, localBuild } from '../setup/fixture.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const release = join(root, 'build', 'Release');
 const platform = `${process.platform}-${process.arch}`;
-const built = JSON.parse(readFileSync(join(release, 'torch_clip.json'), 'utf8')) as {
-  torch: string;
-  flavour: string;
-  libtorch: string;
-};
-const { torch, flavour } = built;
-const real = findLibtorch({ extra: [built.libtorch] });
+const { release, libtorch: real } = localBuild();
+const [torch, flavour] = [series(real.version), real.flavour];
 
 /** An installed package of its own, with whatever binaries and libtorchs a test puts there. */
 class Installation extends Fixture {

@@ -4,12 +4,11 @@ import { expect } from 'chai';
 import { hasNvidiaDriver } from '../../lib/binding/resolve.js';
 import { type Diagnosis, diagnose } from '../../lib/cli/doctor.js';
 import { cudaVerdict } from '../../lib/cli/nvidia.js';
-import { findLibtorch } from '../../lib/setup/libtorch.js';
-import { Fixture } from '../setup/fixture.js';
+import { Fixture, localBuild } from '../setup/fixture.js';
 import { torchClip } from './run.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const libtorch = findLibtorch();
+const { libtorch } = localBuild();
 
 describe('torch-clip doctor', () => {
   let f: Fixture;

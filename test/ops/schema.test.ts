@@ -4,6 +4,7 @@ import torch from '../../lib/index.js';
 import { readOrder } from '../../lib/ops/order.js';
 import { Overload } from '../../lib/ops/overload.js';
 import { camelCase, parseSchema } from '../../lib/ops/schema.js';
+import { reference, series } from '../../lib/setup/libtorch.js';
 
 describe('schemas', () => {
   it('are parsed from their notation', () => {
@@ -63,8 +64,11 @@ describe('schemas', () => {
     expect(overload.match([t, t], { gone: true })).to.equal(undefined);
   });
 
-  it('are those that the generated files were made of', function () {
-    if (!torch.version.libtorch.startsWith('2.13.')) this.skip();
+  const other = series(torch.version.libtorch) !== series(reference);
+  const test = (name: string, body: () => void) =>
+    other ? it.skip(`${name} (skipped: not libtorch ${series(reference)}, the reference)`) : it(name, body);
+
+  test('are those that the generated files were made of', () => {
     const { status, stderr } = spawnSync(process.execPath, ['scripts/gen-ops.mjs', '--check'], { encoding: 'utf8' });
     expect(stderr.replace(/^npm .*$/gm, '')).to.equal('');
     expect(status).to.equal(0);

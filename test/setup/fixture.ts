@@ -1,6 +1,15 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inspect, type Libtorch } from '../../lib/setup/libtorch.js';
+
+/** The folder of the checkout's build, and the libtorch that it was built with, whatever the environment names. */
+export function localBuild(): { release: string; libtorch: Libtorch } {
+  const release = fileURLToPath(new URL('../../build/Release', import.meta.url));
+  const about = JSON.parse(readFileSync(join(release, 'torch_clip.json'), 'utf8')) as { libtorch: string };
+  return { release, libtorch: inspect(about.libtorch)! };
+}
 
 /** A folder that is gone after the test: `write` puts files into it, `program` a shell script for a fake PATH. */
 export class Fixture {

@@ -25,11 +25,13 @@ describe('the tools of the native build', () => {
     cmake('3.25.1');
     for (const name of ['make', 'g++']) f.program(name, '');
     await check();
-    const cuda = (more = {}) => checkTools({ PATH: f.bin, ...more }, { cuda: true });
+    const cuda = (more = {}) => checkTools({ PATH: f.bin, CUDA_HOME: f.path('cuda'), ...more }, { cuda: true });
     expect(String(await failure(() => cuda()))).to.match(
       /CUDA compiler was not found[\s\S]*nvcc on the PATH[\s\S]*mend: {2}/,
     );
     await cuda({ CUDACXX: '/opt/nvcc' });
+    f.write('toolkit/bin/nvcc');
+    await cuda({ CUDA_HOME: f.path('toolkit') });
     f.program('nvcc', '');
     await cuda();
   });

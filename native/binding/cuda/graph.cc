@@ -7,7 +7,10 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
+
+#include <vector>
 
 #include "binding/env.h"
 
@@ -18,7 +21,32 @@ struct Graph {
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x637564612d677266};
   static constexpr const char* kNoun = "a CUDA graph";
   at::cuda::CUDAGraph graph;
+  int64_t kernels = 0, others = 0;
 };
+
+// Counts what has been recorded: libtorch keeps the graph to itself, and the end of its capture is the last chance to
+// see it. A capture that has failed is not counted; ending it says why.
+void count_nodes(Graph& to) {
+  const auto stream = c10::cuda::getCurrentCUDAStream().stream();
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  unsigned long long id = 0;
+  cudaGraph_t graph = nullptr;
+  size_t count = 0;
+  to.kernels = to.others = 0;
+  const auto asked = cudaStreamGetCaptureInfo(stream, &status, &id, &graph, nullptr, nullptr, nullptr);
+  if (asked != cudaSuccess || status != cudaStreamCaptureStatusActive ||
+      cudaGraphGetNodes(graph, nullptr, &count) != cudaSuccess) {
+    cudaGetLastError();
+    return;
+  }
+  std::vector<cudaGraphNode_t> nodes(count);
+  if (count > 0 && cudaGraphGetNodes(graph, nodes.data(), &count) != cudaSuccess) return;
+  for (const cudaGraphNode_t node : nodes) {
+    cudaGraphNodeType type;
+    const bool kernel = cudaGraphNodeGetType(node, &type) == cudaSuccess && type == cudaGraphNodeTypeKernel;
+    ++(kernel ? to.kernels : to.others);
+  }
+}
 
 at::cuda::CUDAGraph& graph_of(napi_env env, napi_value value) { return unbox<Graph>(env, value).graph; }
 
@@ -35,8 +63,15 @@ napi_value begin(napi_env env, Args& args) {
   return undefined(env);
 }
 napi_value end(napi_env env, Args& args) {
-  graph_of(env, args[0]).capture_end();
+  Graph& graph = unbox<Graph>(env, args[0]);
+  count_nodes(graph);
+  graph.graph.capture_end();
   return undefined(env);
+}
+// Kernels, and what else there is (copies, fills), of the last capture.
+napi_value nodes(napi_env env, Args& args) {
+  const Graph& graph = unbox<Graph>(env, args[0]);
+  return js(env, c10::IntArrayRef({graph.kernels, graph.others}));
 }
 napi_value replay(napi_env env, Args& args) {
   graph_of(env, args[0]).replay();
@@ -94,6 +129,7 @@ void register_graphs(napi_env env, napi_value exports) {
   define(env, exports, "cudaNewGraph", guarded<new_graph>);
   define(env, exports, "cudaGraphBegin", guarded<begin>);
   define(env, exports, "cudaGraphEnd", guarded<end>);
+  define(env, exports, "cudaGraphNodes", guarded<nodes>);
   define(env, exports, "cudaGraphReplay", guarded<replay>);
   define(env, exports, "cudaGraphReset", guarded<reset>);
   define(env, exports, "cudaProperties", guarded<properties>);

@@ -1,0 +1,25 @@
+// Registers of the CUDA kernels in build/cuda against the committed table: npm run registers
+//   --update  writes the table anew
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import table from '../test/cuda/registers.json' with { type: 'json' };
+import { architecture, breaches, kernelsOf, type Table, tableOf, textOf } from './lib/registers.js';
+import { cudaFolder } from './lib/setup.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const kernels = kernelsOf(join(root, cudaFolder, 'cmake'));
+if (kernels.length === 0) {
+  console.error(`no kernels for ${architecture} in ${cudaFolder}: TORCH_CLIP_CUDA_ARCHS=90 npm run build:cuda`);
+  process.exit(1);
+}
+const update = process.argv.includes('--update');
+if (update) writeFileSync(join(root, 'test/cuda/registers.json'), textOf(tableOf(kernels)));
+const bad = breaches(update ? tableOf(kernels) : (table as Table), kernels);
+for (const line of bad) console.log(line);
+const most = [...kernels].sort((a, b) => b.registers - a.registers).slice(0, 5);
+console.log(
+  `${kernels.length} kernels for ${architecture}, ${kernels.filter(({ spilled }) => spilled > 0).length} of them spill; the most registers: ` +
+    most.map(({ name, of, dtype, registers }) => `${registers} ${name} ${of} ${dtype}`).join(', '),
+);
+process.exitCode = bad.length > 0 ? 1 : 0;

@@ -1,0 +1,127 @@
+// What each CUDA kernel needs of a multiprocessor, as ptxas said when it compiled it (CMakeLists.txt keeps that beside the objects).
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Kernel {
+  /** Without namespaces and parameters: `update_kernel`. */
+  name: string;
+  /** The arguments of the template but for the dtype: `Adam`; empty where there are none. */
+  of: string;
+  /** `float`, `double`, `Half` or `BFloat16`; `-` for a kernel of no dtype. */
+  dtype: string;
+  registers: number;
+  /** Bytes that are put aside into memory and taken back, for want of registers. */
+  spilled: number;
+}
+
+export interface Table {
+  /** By kernel, template arguments and dtype. */
+  registers: Record<string, Record<string, Record<string, number>>>;
+  /** Bytes, of the kernels that spill: a thread or two save a register where the compiler aims at a fuller multiprocessor. */
+  spills: Record<string, number>;
+}
+
+/** The multiprocessor of the committed table, and what the kernels that work in fp32 may take there. */
+export const architecture = 'sm_90';
+export const limit = 64;
+
+const dtypes = ['float', 'double', 'Half', 'BFloat16'];
+
+/** The kernels of one architecture in a build folder of CMake. */
+export function kernelsOf(build: string, arch = architecture): Kernel[] {
+  if (!existsSync(build)) return [];
+  const logs = readdirSync(build, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ptxas'));
+  const found = logs.flatMap((file) => [...parse(readFileSync(join(build, file), 'utf8'), arch)]);
+  if (found.length === 0) return [];
+  const names = execFileSync('c++filt', { input: found.map(({ symbol }) => symbol).join('\n'), encoding: 'utf8' });
+  return names
+    .trimEnd()
+    .split('\n')
+    .map((name, i) => ({ ...describe(name), registers: found[i]!.registers, spilled: found[i]!.spilled }));
+}
+
+function* parse(log: string, arch: string): Generator<{ symbol: string; registers: number; spilled: number }> {
+  // One block of lines a kernel; a function that was not inlined has properties, but no registers of its own.
+  for (const block of log.split(/^(?=ptxas info\s+: Compiling entry function)/m)) {
+    const [, symbol, target] = /entry function '(\S+)' for '(\w+)'/.exec(block) ?? [];
+    if (symbol === undefined || target !== arch) continue;
+    const spills = [...block.matchAll(/(\d+) bytes spill (?:stores|loads)/g)].map(([, bytes]) => Number(bytes));
+    const registers = Number(/Used (\d+) registers/.exec(block)?.[1]);
+    yield { symbol, registers, spilled: spills.reduce((a, b) => a + b, 0) };
+  }
+}
+
+function describe(symbol: string): Pick<Kernel, 'name' | 'of' | 'dtype'> {
+  const plain = symbol.replace(/\(anonymous namespace\)::/g, '').replace(/\b\w+::/g, '');
+  const [, name = plain, rest = ''] = /(\w+)((?:<.*>)?)\(/.exec(plain.replace(/\((\w+)\)(?=\d)/g, '$1 ')) ?? [];
+  const args = rest.slice(1, -1).split(/, (?![^<]*>)/);
+  const dtype = dtypes.includes(args.at(-1)!) ? args.pop()! : '-';
+  // What a rule computes in follows from the dtype.
+  const of = args.map((arg) => arg.replace(/<(float|double)(, )?/, '<').replace('<>', ''));
+  return { name, of: of.join(', '), dtype };
+}
+
+const keyOf = ({ name, of, dtype }: Kernel) => `${name} ${of} ${dtype}`;
+
+export function tableOf(kernels: readonly Kernel[]): Table {
+  const table: Table = { registers: {}, spills: {} };
+  const order = (k: Kernel) => `${k.name} ${k.of} ${dtypes.indexOf(k.dtype)}`;
+  for (const kernel of [...kernels].sort((a, b) => (order(a) < order(b) ? -1 : 1))) {
+    const { name, of, dtype, registers, spilled } = kernel;
+    table.registers[name] ??= {};
+    table.registers[name][of] ??= {};
+    table.registers[name][of][dtype] = registers;
+    if (spilled > 0) table.spills[keyOf(kernel)] = spilled;
+  }
+  return table;
+}
+
+/** The table as JSON, a line for each template argument. */
+export function textOf({ registers, spills }: Table): string {
+  const object = (entries: [string, string][], indent: string) =>
+    `{\n${entries.map(([name, text]) => `${indent}  ${JSON.stringify(name)}: ${text}`).join(',\n')}\n${indent}}`;
+  const line = (row: Record<string, number>) =>
+    `{ ${Object.entries(row)
+      .map(([dtype, count]) => `${JSON.stringify(dtype)}: ${count}`)
+      .join(', ')} }`;
+  const kernels = Object.entries(registers).map(([name, rows]): [string, string] => [
+    name,
+    object(
+      Object.entries(rows).map(([of, row]) => [of, line(row)]),
+      '    ',
+    ),
+  ]);
+  const spilled = Object.entries(spills).map(([name, bytes]): [string, string] => [name, String(bytes)]);
+  return `${object(
+    [
+      ['registers', object(kernels, '  ')],
+      ['spills', spilled.length > 0 ? object(spilled, '  ') : '{}'],
+    ],
+    '',
+  )}\n`;
+}
+
+/** A line for each kernel that takes more than the table says or works in fp32 and takes more than 64, or that only one of both knows. */
+export function breaches(table: Table, kernels: readonly Kernel[]): string[] {
+  const before = new Map<string, number>(
+    Object.entries(table.registers).flatMap(([name, rows]) =>
+      Object.entries(rows).flatMap(([of, row]) =>
+        Object.entries(row).map(([dtype, registers]) => [`${name} ${of} ${dtype}`, registers] as const),
+      ),
+    ),
+  );
+  const present = new Set(kernels.map(keyOf));
+  const gone = [...before.keys()].filter((key) => !present.has(key)).map((key) => `${key} is in the table only`);
+  const grown = kernels.flatMap((kernel) => {
+    const { dtype, registers, spilled } = kernel;
+    const key = keyOf(kernel);
+    const [was, spilt] = [before.get(key), table.spills[key] ?? 0];
+    const lines = was === undefined ? [`${key} is not in the table`] : [];
+    if (registers > (was ?? Infinity)) lines.push(`${key} takes ${registers} registers, ${was} before`);
+    if (registers > limit && !['double', '-'].includes(dtype)) lines.push(`${key} takes ${registers} registers`);
+    if (spilled > spilt) lines.push(`${key} spills ${spilled} bytes, ${spilt} before`);
+    return lines;
+  });
+  return [...gone, ...grown];
+}
