@@ -12,14 +12,18 @@ export interface Child {
 }
 
 /** Python with the PyTorch that owns the libtorch at work, and as many threads. */
-export function python(): Child {
+export function python(device: 'cpu' | 'cuda' = 'cpu'): Child {
   const { root } = findLibtorch({
     accept: ({ version }) =>
       series(version) === series(torch.version.libtorch) ? undefined : 'another version than the one at work',
   });
   const path = [dirname(root), process.env.PYTHONPATH ?? ''].filter((part) => part !== '').join(delimiter);
   const main = fileURLToPath(new URL('../python/main.py', import.meta.url));
-  return start('python3', [main], { PYTHONPATH: path, BENCH_THREADS: String(torch.getNumThreads()) });
+  return start('python3', [main], {
+    PYTHONPATH: path,
+    BENCH_THREADS: String(torch.getNumThreads()),
+    BENCH_DEVICE: device,
+  });
 }
 
 /** A script of this folder in a Node of its own. */
@@ -42,7 +46,9 @@ function start(command: string, args: string[], env: Record<string, string>): Ch
       child.stdin.write(`${JSON.stringify({ call: name, with: args })}\n`);
       const line = await Promise.race([lines.next(), failed]);
       if (line.done) throw new Error(`${command} ended before it answered`);
-      return JSON.parse(line.value) as T;
+      const { returned, refused } = JSON.parse(line.value) as { returned: T; refused?: string };
+      if (refused !== undefined) throw new Error(`${name}: ${refused}`);
+      return returned;
     },
     async close() {
       child.stdin.end();

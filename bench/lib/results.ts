@@ -85,7 +85,7 @@ export function merged(file: string, fresh: Results): Results {
   };
 }
 
-export function write(file: string, results: Results): void {
+export function write(file: string, results: object): void {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
 }

@@ -22,9 +22,9 @@ export class Tensors {
   readonly #pools: readonly [params: Tensor, grads: Tensor];
   readonly #stride: number;
 
-  constructor(shape: ShapeName, dtype: DtypeName) {
-    const options = { dtype: torch[dtype] };
-    this.#pools = [poolOf(...seeds.params, dtype), poolOf(...seeds.grads, dtype)];
+  constructor(shape: ShapeName, dtype: DtypeName, device: 'cpu' | 'cuda' = 'cpu') {
+    const options = { dtype: torch[dtype], device };
+    this.#pools = [poolOf(...seeds.params, dtype).to(device), poolOf(...seeds.grads, dtype).to(device)];
     this.#stride = strideOf(shape);
     this.params = shapesOf(shape).map((size) => torch.empty(size, { ...options, requiresGrad: true }));
     for (const p of this.params) p.grad = torch.empty(p.shape, options);
@@ -64,5 +64,6 @@ export class Tensors {
       p.grad?.dispose();
       p.dispose();
     }
+    for (const pool of this.#pools) pool.dispose();
   }
 }

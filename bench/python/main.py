@@ -1,10 +1,10 @@
 """The Python side of the benchmark."""
 
-import gc
 import json
 import pathlib
 import time
 
+import gpu
 import small
 import torch
 from reference import error, trajectory
@@ -22,8 +22,14 @@ def described(name):
 
 
 def open_shape(shape, dtype):
-    now['steps'].clear()
+    close_shape()
     now['tensors'] = Tensors(shape, dtype)
+
+
+def close_shape():
+    now['steps'].clear()
+    now['tensors'] = None
+    gpu.release()
 
 
 def check(case, rivals, factors, files):
@@ -33,7 +39,7 @@ def check(case, rivals, factors, files):
     start, end = trajectory(case, options, tensors, factors)
 
     def error_of(seen):
-        return error(start, end, seen, len(factors), tensors.params[0].dtype)
+        return error(start, end, seen.to(start.device), len(factors), tensors.params[0].dtype)
 
     errors = {}
     for name, file in files.items():
@@ -46,7 +52,7 @@ def check(case, rivals, factors, files):
             step()
         errors[kind] = error_of(torch.cat([s.flatten() for s in tensors.sample(tensors.params)]))
         del step
-        gc.collect()
+        gpu.release()
     return errors
 
 
@@ -72,6 +78,9 @@ serve({
     'check': check,
     'prepare': prepare,
     'step': lambda rival, iterations: time_calls(now['steps'][rival], iterations),
+    'close': close_shape,
+    'timed': lambda rival, iterations, flushed: gpu.timed(now['steps'][rival], iterations, flushed),
+    'counted': lambda rival: gpu.counted(now['steps'][rival]),
     'threads': torch.set_num_threads,
     'make': small.make,
     'small': lambda name, iterations: time_calls(small.cases[name], iterations),

@@ -6,6 +6,7 @@ authors do, with the fastest forms of those operators where there is a choice.
 
 import bisect
 
+import gpu
 import torch
 from torch.nn import utils
 
@@ -13,6 +14,7 @@ from torch.nn import utils
 def optimizer(rule, o, params, kind):
     flags = {'loop': {'foreach': False}, 'foreach': {'foreach': True}, 'compile': {'foreach': True}}.get(kind, {'fused': True})
     if rule == 'adamw':
+        flags |= {'capturable': True} if kind == 'graph' else {}
         return torch.optim.AdamW(params, lr=o['lr'], weight_decay=o['weightDecay'], **flags)
     return torch.optim.SGD(params, lr=o['lr'], momentum=o.get('momentum', 0), **flags)
 
@@ -167,4 +169,4 @@ def rival(kind, case, options, params, state=None):
         clip()
         step()
 
-    return (torch.compile(run) if kind == 'compile' else run), own
+    return {'compile': torch.compile, 'graph': gpu.captured}.get(kind, lambda step: step)(run), own

@@ -1,8 +1,9 @@
-"""A line of JSON in, {"call": name, "with": arguments}; a line of JSON out: what the function of that name returned."""
+"""A line of JSON in, {"call": name, "with": arguments}; a line of JSON out: what the function of that name returned, or why not."""
 
 import json
 import os
 import sys
+import traceback
 
 import torch
 
@@ -13,4 +14,9 @@ def serve(functions):
     os.dup2(2, 1)  # Whatever a library prints does not come between the answers.
     for line in sys.stdin:
         request = json.loads(line)
-        print(json.dumps(functions[request['call']](**request['with'])), file=answers, flush=True)
+        try:
+            answer = {'returned': functions[request['call']](**request['with'])}
+        except Exception as error:
+            traceback.print_exc()
+            answer = {'refused': f'{type(error).__name__}: {error}'.splitlines()[0]}
+        print(json.dumps(answer), file=answers, flush=True)

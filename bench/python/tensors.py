@@ -2,12 +2,14 @@
 
 import json
 import math
+import os
 import pathlib
 
 import torch
 
 TABLE = json.loads((pathlib.Path(__file__).resolve().parents[1] / 'shapes.json').read_text())
 POOL = 1 << 20
+DEVICE = os.environ.get('BENCH_DEVICE', 'cpu')
 
 
 def shapes_of(name):
@@ -17,7 +19,7 @@ def shapes_of(name):
 
 def pool_of(seed, scale, dtype):
     torch.manual_seed(seed)
-    return torch.randn(POOL).mul_(scale).to(dtype)
+    return torch.randn(POOL).mul_(scale).to(dtype).to(DEVICE)
 
 
 def fill(tensors, pool):
@@ -35,7 +37,7 @@ class Tensors:
         dtype = getattr(torch, dtype)
         shapes = shapes_of(shape)
         self.pools = pool_of(1, 0.02, dtype), pool_of(2, 0.01, dtype)
-        self.params = [torch.empty(s, dtype=dtype, requires_grad=True) for s in shapes]
+        self.params = [torch.empty(s, dtype=dtype, device=DEVICE, requires_grad=True) for s in shapes]
         for p in self.params:
             p.grad = torch.empty_like(p)
         self.stride = max(1, sum(math.prod(s) for s in shapes) // 200_000)

@@ -1,0 +1,94 @@
+// npm run bench:gpu: clip and step beside PyTorch on the same GPU, in turn.
+//   npm run bench:gpu -- --shapes gpt2 --cases adamw,agc --rounds 15 --minutes 4 --out FILE
+//   npm run bench:gpu -- --device cpu     a dry run of the harness, without a GPU; nothing is kept
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import torch, { cuda } from '../lib/index.js';
+import { type DeviceName, release } from './gpu/device.js';
+import { begin, fileOf, type GpuRow, hasRoom } from './gpu/results.js';
+import { rowOf } from './gpu/row.js';
+import { dry, runs } from './gpu/runs.js';
+import { lineOf, titleOf } from './gpu/text.js';
+import { type Child, python } from './lib/child.js';
+import { write } from './lib/results.js';
+import { shapes } from './lib/shapes.js';
+import { median } from './lib/statistics.js';
+import { Tensors } from './lib/tensors.js';
+
+const { values } = parseArgs({
+  options: {
+    device: { type: 'string', default: 'cuda' },
+    shapes: { type: 'string' },
+    cases: { type: 'string' },
+    rounds: { type: 'string', default: '15' },
+    minutes: { type: 'string', default: '4' },
+    out: { type: 'string' },
+  },
+});
+const device: DeviceName = values.device === 'cpu' ? 'cpu' : 'cuda';
+if (device === 'cuda' && !cuda.isAvailable()) {
+  console.log('skipped: no GPU (--device cpu is a dry run without one)');
+  process.exit(0);
+}
+const deadline = Date.now() + Number(values.minutes) * 60_000;
+const chosen = (list: string | undefined, name: string) => list === undefined || list.split(',').includes(name);
+
+// Larger than any cache; a dry run is about the harness alone.
+const copyElements = device === 'cuda' ? 1 << 26 : 1 << 20;
+const files = mkdtempSync(join(tmpdir(), 'torch-clip-bench-'));
+const controls: number[] = [];
+let failures = 0;
+let side: Child = python(device);
+const { torch: pytorch } = await side.call<{ torch: string }>('versions');
+const results = begin(device, pytorch);
+const file = values.out ?? (device === 'cuda' ? fileOf(results) : undefined);
+console.log(titleOf(results));
+
+const source = torch.ones([copyElements], { device });
+const target = torch.ones([copyElements], { device });
+for (const run of device === 'cuda' ? runs : dry) {
+  const names = run.cases.filter((name) => chosen(values.cases, name));
+  if (!chosen(values.shapes, run.shape) || names.length === 0) continue;
+  console.log(`\n${shapes[run.shape].title}, ${run.dtype}`);
+  release(device);
+  if (Date.now() > deadline || !hasRoom(shapes[run.shape].elements, run.dtype, device)) {
+    console.log(`left out: ${Date.now() > deadline ? 'no time' : 'no room'} is left`);
+    continue;
+  }
+  const tensors = new Tensors(run.shape, run.dtype, device);
+  const context = {
+    ...{ device, files, tensors, copyBytes: 8 * copyElements, rounds: Number(values.rounds) },
+    copy: () => target.copy_(source),
+    onControl: (gbPerSecond: number) => controls.push(gbPerSecond),
+  };
+  try {
+    await side.call('open', { shape: run.shape, dtype: run.dtype });
+    for (const name of names) {
+      if (Date.now() > deadline) {
+        console.log(`${name}: left out, no time is left`);
+        continue;
+      }
+      const row: GpuRow = await rowOf(name, run, { ...context, side });
+      results.rows.push(row);
+      results.control = median(controls);
+      console.log(lineOf(row));
+      if (file !== undefined) write(file, results);
+      release(device);
+    }
+  } catch (error) {
+    // The other shapes are worth measuring all the same, with a side that is new.
+    failures++;
+    console.log(`failed: ${(error as Error).message}`);
+    await side.close().catch(() => {});
+    side = python(device);
+  }
+  tensors.dispose();
+  await side.call('close');
+}
+await side.close();
+rmSync(files, { recursive: true });
+console.log(file === undefined ? '\nnot kept' : `\nwritten to ${file}`);
+console.log(`${results.rows.length} cases, ${failures} failed`);
+process.exit(failures > 0 || results.rows.length === 0 ? 1 : 0);

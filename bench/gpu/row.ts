@@ -1,0 +1,95 @@
+// One case on the tensors of one shape: checked against fp64 on both sides, then timed in turn.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bytesOf, type CaseName, optimizerOf } from '../lib/cases.js';
+import type { Child } from '../lib/child.js';
+import { against, type Contender, measure, type Timing } from '../lib/rounds.js';
+import { shapes } from '../lib/shapes.js';
+import { median } from '../lib/statistics.js';
+import type { Tensors } from '../lib/tensors.js';
+import { capture, type DeviceName, timed, type Work } from './device.js';
+import type { GpuRow, Times } from './results.js';
+import { type GpuRival, type GpuRun, rivalsOf } from './runs.js';
+
+// How far the gate lets our result be from fp64's.
+const tolerance = { float32: 1e-5, bfloat16: 1e-3 };
+const factors = [1, 4, 0.25];
+
+export interface Context {
+  device: DeviceName;
+  side: Child;
+  /** A folder for samples. */
+  files: string;
+  tensors: Tensors;
+  copy: () => unknown;
+  copyBytes: number;
+  rounds: number;
+  onControl(gbPerSecond: number): void;
+}
+
+export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: Context): Promise<GpuRow> {
+  const { device, side, files, tensors, copy, rounds } = context;
+  const notes: string[] = [];
+  const optimizer = optimizerOf(name, tensors.params);
+  const known = rivalsOf[name] ?? [];
+  const rivals: GpuRival[] = known.filter((rival) => rival !== 'graph');
+
+  tensors.reset();
+  for (const factor of factors) {
+    tensors.gradients(factor);
+    optimizer.step();
+  }
+  const sample = join(files, 'ours');
+  writeFileSync(sample, tensors.sample());
+  const errors = await side.call<GpuRow['errors']>('check', { case: name, rivals, factors, files: { ours: sample } });
+  if (!(errors.ours! <= tolerance[dtype])) {
+    throw new Error(`error ${errors.ours} against fp64, at most ${tolerance[dtype]} is allowed`);
+  }
+
+  tensors.reset();
+  await side.call('prepare', { case: name, rivals });
+  if (known.includes('graph') && device === 'cuda') {
+    try {
+      await side.call('prepare', { case: name, rivals: ['graph'] });
+      rivals.push('graph');
+    } catch (error) {
+      notes.push(`PyTorch's graph: ${(error as Error).message}`);
+    }
+  }
+  const step = () => optimizer.step();
+  step();
+  const { replay, work, reason } = capture(step, device);
+  if (reason !== undefined) notes.push(`our graph: ${reason}`);
+  const done: Partial<Record<'ours' | GpuRival, Work>> = { ours: work };
+  for (const rival of rivals) {
+    if (rival !== 'graph') done[rival] = await side.call<Work>('counted', { rival });
+  }
+
+  const bytesPerParameter = bytesOf(name, shape, dtype);
+  const bytes = bytesPerParameter * shapes[shape].elements;
+  const run = async (ours: () => unknown, chosen: GpuRival[], flushed: boolean): Promise<Times> => {
+    const contenders: Record<string, Contender> = { ours: timed(ours, device, flushed), copy: timed(copy, device) };
+    for (const rival of chosen) {
+      contenders[rival] = (iterations) => side.call<number>('timed', { rival, iterations, flushed });
+    }
+    const timing = await measure(contenders, { rounds, seconds: 0.01 });
+    context.onControl(context.copyBytes / median(timing.rounds.copy!) / 1e9);
+    return times(timing, chosen, bytes, context.copyBytes);
+  };
+  const eager = rivals.filter((rival) => rival !== 'graph');
+  const warm = await run(step, eager, false);
+  const flushed = await run(step, eager, true);
+  const graph = replay === null ? null : await run(replay, rivals.includes('graph') ? ['graph'] : [], false);
+  return { shape, dtype, case: name, rounds, bytesPerParameter, warm, flushed, graph, work: done, errors, notes };
+}
+
+function times(timing: Timing, rivals: GpuRival[], bytes: number, copyBytes: number): Times {
+  const seconds = median(timing.rounds.ours!);
+  const ofControl = timing.rounds.ours!.map((ours, i) => bytes / ours / (copyBytes / timing.rounds.copy![i]!));
+  return {
+    seconds,
+    gbPerSecond: bytes / seconds / 1e9,
+    ofControl: median(ofControl),
+    rivals: Object.fromEntries(rivals.map((rival) => [rival, against(timing, rival)])),
+  };
+}

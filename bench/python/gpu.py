@@ -1,0 +1,84 @@
+"""A step on a GPU: its time by events, with the cache flushed before or not, and what it starts and waits for."""
+
+import gc
+import time
+import warnings
+
+import torch
+
+# More than any GPU's second-level cache.
+FLUSH = 256 << 20
+own = {}
+
+
+def release():
+    """Gives back what nobody holds, for the process beside this one."""
+    own.clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def timed(run, iterations, flushed):
+    """Seconds of all calls."""
+    if not torch.cuda.is_available():
+        start = time.perf_counter()
+        for _ in range(iterations):
+            run()
+        return time.perf_counter() - start
+    if 'flush' not in own:
+        own['flush'] = torch.empty(FLUSH, dtype=torch.uint8, device='cuda')
+    pairs = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(iterations if flushed else 1)]
+    torch.cuda.synchronize()
+    for start, end in pairs:
+        if flushed:
+            own['flush'].zero_()
+        start.record()
+        for _ in range(1 if flushed else iterations):
+            run()
+        end.record()
+    torch.cuda.synchronize()
+    return sum(start.elapsed_time(end) for start, end in pairs) / 1e3
+
+
+def counted(run):
+    """Kernels and other work that one call starts, and how often it waits; null where that cannot be seen."""
+    if not torch.cuda.is_available():
+        return {'kernels': None, 'others': None, 'waits': None}
+    run()
+    torch.cuda.synchronize()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter('always')
+        torch.cuda.set_sync_debug_mode('warn')
+        try:
+            run()
+        finally:
+            torch.cuda.set_sync_debug_mode('default')
+    waits = sum('synchroniz' in str(w.message) for w in seen)
+    torch.cuda.synchronize()
+    try:
+        from torch.profiler import ProfilerActivity, profile
+
+        with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as p:
+            run()
+        names = [event.name for event in p.events()]
+    except Exception as error:  # CUPTI is not everywhere
+        print(f'no launches counted: {error}')
+        return {'kernels': None, 'others': None, 'waits': waits}
+    kernels = sum(name.startswith(('cudaLaunchKernel', 'cuLaunchKernel')) for name in names)
+    others = sum(name.startswith(('cudaMemcpy', 'cudaMemset')) for name in names)
+    return {'kernels': kernels or None, 'others': others if kernels else None, 'waits': waits}
+
+
+def captured(run):
+    """Replays one call."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            run()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        run()
+    return graph.replay

@@ -1,0 +1,42 @@
+// Every rule and every clipper for two steps on a GPU, for compute-sanitizer to look at: scripts/gpu-check.sh runs it.
+//   node --import tsx test/cuda/sanitize.ts SECONDS DTYPE...
+process.env.TORCH_CLIP_TEST_DEVICE = 'cuda';
+const { default: torch, cuda } = await import('../../lib/index.js');
+const { clipperOf, clippers, make, parameters, rules, setGradients } = await import('../optim/support.js');
+
+const [seconds = '60', ...dtypes] = process.argv.slice(2);
+const end = Date.now() + Number(seconds) * 1000;
+const names = Object.keys(clippers);
+
+/** Each rule under one clipper, another for each, then one rule under all. */
+const cells = [
+  ...Object.keys(rules).map((rule, i) => [rule, names[i % names.length]!] as const),
+  ...names.map((clipper) => ['AdamW', clipper] as const),
+];
+
+function steps(rule: string, clipper: string, dtype: string): void {
+  const type = torch[dtype as 'float32'];
+  // More than one chunk, and an end that fills no vector.
+  const long = torch.linspace(-1, 1, 40_003, { dtype: type, device: 'cuda' }).requiresGrad_();
+  const groups = [...parameters(type), [long]];
+  const optimizer = make(rules[rule]!, groups, { clip: clipperOf(clippers[clipper]!) });
+  for (const t of [1, 2]) {
+    setGradients(groups, t);
+    optimizer.step();
+  }
+  cuda.synchronize();
+}
+
+if (!cuda.isAvailable()) {
+  console.log('skipped: no GPU');
+} else {
+  let done = 0;
+  for (const dtype of dtypes) {
+    for (const [rule, clipper] of cells) {
+      if (Date.now() > end) continue;
+      steps(rule, clipper, dtype);
+      done++;
+    }
+  }
+  console.log(`${done} of ${cells.length * dtypes.length} cells ran`);
+}
