@@ -4,18 +4,20 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import table from '../test/cuda/registers.json' with { type: 'json' };
-import { architecture, breaches, kernelsOf, type Table, tableOf, textOf } from './lib/registers.js';
+import { architecture, breaches, compilerOf, kernelsOf, type Table, tableOf, textOf } from './lib/registers.js';
 import { cudaFolder } from './lib/setup.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const kernels = kernelsOf(join(root, cudaFolder, 'cmake'));
+const build = join(root, cudaFolder, 'cmake');
+const kernels = kernelsOf(build);
 if (kernels.length === 0) {
   console.error(`no kernels for ${architecture} in ${cudaFolder}: TORCH_CLIP_CUDA_ARCHS=90 npm run build:cuda`);
   process.exit(1);
 }
+const found = tableOf(compilerOf(build), kernels);
 const update = process.argv.includes('--update');
-if (update) writeFileSync(join(root, 'test/cuda/registers.json'), textOf(tableOf(kernels)));
-const bad = breaches(update ? tableOf(kernels) : (table as Table), kernels);
+if (update) writeFileSync(join(root, 'test/cuda/registers.json'), textOf(found));
+const bad = breaches(update ? found : (table as Table), found.compiler, kernels);
 for (const line of bad) console.log(line);
 const most = [...kernels].sort((a, b) => b.registers - a.registers).slice(0, 5);
 console.log(

@@ -2,6 +2,7 @@
 //   --build   build again even where nothing seems to have changed
 //   --native  libtorch and the native build only
 //   --cuda    libtorch with CUDA and a build for it in build/cuda, beside the other one, only
+//   --offline with --cuda: fetches nothing
 // This file is what runs before there are any packages; the rest is TypeScript, which they bring the means to run.
 import { fileURLToPath } from 'node:url';
 import { ensurePackages } from './lib/npm.mjs';

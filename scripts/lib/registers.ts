@@ -16,6 +16,8 @@ export interface Kernel {
 }
 
 export interface Table {
+  /** The compiler's release: another one gives other numbers. */
+  compiler: string;
   /** By kernel, template arguments and dtype. */
   registers: Record<string, Record<string, Record<string, number>>>;
   /** Bytes, of the kernels that spill: a thread or two save a register where the compiler aims at a fuller multiprocessor. */
@@ -27,6 +29,14 @@ export const architecture = 'sm_90';
 export const limit = 64;
 
 const dtypes = ['float', 'double', 'Half', 'BFloat16'];
+
+/** `'13.0'`: the release of the compiler of a build folder of CMake. */
+export function compilerOf(build: string): string {
+  const files = readdirSync(join(build, 'CMakeFiles'), { recursive: true, encoding: 'utf8' });
+  const file = files.find((name) => name.endsWith('CMakeCUDACompiler.cmake'));
+  const text = file === undefined ? '' : readFileSync(join(build, 'CMakeFiles', file), 'utf8');
+  return /CMAKE_CUDA_COMPILER_VERSION "(\d+\.\d+)/.exec(text)?.[1] ?? '';
+}
 
 /** The kernels of one architecture in a build folder of CMake. */
 export function kernelsOf(build: string, arch = architecture): Kernel[] {
@@ -64,8 +74,8 @@ function describe(symbol: string): Pick<Kernel, 'name' | 'of' | 'dtype'> {
 
 const keyOf = ({ name, of, dtype }: Kernel) => `${name} ${of} ${dtype}`;
 
-export function tableOf(kernels: readonly Kernel[]): Table {
-  const table: Table = { registers: {}, spills: {} };
+export function tableOf(compiler: string, kernels: readonly Kernel[]): Table {
+  const table: Table = { compiler, registers: {}, spills: {} };
   const order = (k: Kernel) => `${k.name} ${k.of} ${dtypes.indexOf(k.dtype)}`;
   for (const kernel of [...kernels].sort((a, b) => (order(a) < order(b) ? -1 : 1))) {
     const { name, of, dtype, registers, spilled } = kernel;
@@ -78,7 +88,7 @@ export function tableOf(kernels: readonly Kernel[]): Table {
 }
 
 /** The table as JSON, a line for each template argument. */
-export function textOf({ registers, spills }: Table): string {
+export function textOf({ compiler, registers, spills }: Table): string {
   const object = (entries: [string, string][], indent: string) =>
     `{\n${entries.map(([name, text]) => `${indent}  ${JSON.stringify(name)}: ${text}`).join(',\n')}\n${indent}}`;
   const line = (row: Record<string, number>) =>
@@ -95,6 +105,7 @@ export function textOf({ registers, spills }: Table): string {
   const spilled = Object.entries(spills).map(([name, bytes]): [string, string] => [name, String(bytes)]);
   return `${object(
     [
+      ['compiler', JSON.stringify(compiler)],
       ['registers', object(kernels, '  ')],
       ['spills', spilled.length > 0 ? object(spilled, '  ') : '{}'],
     ],
@@ -103,7 +114,16 @@ export function textOf({ registers, spills }: Table): string {
 }
 
 /** A line for each kernel that takes more than the table says or works in fp32 and takes more than 64, or that only one of both knows. */
-export function breaches(table: Table, kernels: readonly Kernel[]): string[] {
+export function breaches(table: Table, compiler: string, kernels: readonly Kernel[]): string[] {
+  const high = kernels.filter(({ dtype, registers }) => registers > limit && !['double', '-'].includes(dtype));
+  const most = high.map((kernel) => `${keyOf(kernel)} takes ${kernel.registers} registers, ${limit} at most`);
+  return compiler === table.compiler ? [...most, ...changes(table, kernels)] : most;
+}
+
+/** A multiprocessor hands registers out eight at a time. */
+const handedOut = (registers: number) => Math.ceil(registers / 8) * 8;
+
+function changes(table: Table, kernels: readonly Kernel[]): string[] {
   const before = new Map<string, number>(
     Object.entries(table.registers).flatMap(([name, rows]) =>
       Object.entries(rows).flatMap(([of, row]) =>
@@ -114,12 +134,12 @@ export function breaches(table: Table, kernels: readonly Kernel[]): string[] {
   const present = new Set(kernels.map(keyOf));
   const gone = [...before.keys()].filter((key) => !present.has(key)).map((key) => `${key} is in the table only`);
   const grown = kernels.flatMap((kernel) => {
-    const { dtype, registers, spilled } = kernel;
+    const { registers, spilled } = kernel;
     const key = keyOf(kernel);
     const [was, spilt] = [before.get(key), table.spills[key] ?? 0];
     const lines = was === undefined ? [`${key} is not in the table`] : [];
-    if (registers > (was ?? Infinity)) lines.push(`${key} takes ${registers} registers, ${was} before`);
-    if (registers > limit && !['double', '-'].includes(dtype)) lines.push(`${key} takes ${registers} registers`);
+    if (handedOut(registers) > handedOut(was ?? Infinity))
+      lines.push(`${key} takes ${registers} registers, ${was} before`);
     if (spilled > spilt) lines.push(`${key} spills ${spilled} bytes, ${spilt} before`);
     return lines;
   });

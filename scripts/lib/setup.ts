@@ -20,7 +20,7 @@ export async function setup(args: string[]): Promise<void> {
   const force = args.includes('--build');
   try {
     if (args.includes('--cuda')) {
-      await ensureLibtorch('cu130');
+      await ensureLibtorch('cu130', args.includes('--offline'));
       return await build(root, 'cuda', { force, folder: cudaFolder });
     }
     const built = await buildNative(root, await ensureLibtorch(), { force });
@@ -33,7 +33,7 @@ export async function setup(args: string[]): Promise<void> {
   }
 }
 
-async function ensureLibtorch(variant: Variant = 'cpu'): Promise<Libtorch> {
+async function ensureLibtorch(variant: Variant = 'cpu', offline = false): Promise<Libtorch> {
   const accept = ({ flavour }: Libtorch) =>
     variant === 'cpu' || flavour.startsWith('cu') ? undefined : `a build for ${flavour}`;
   try {
@@ -46,7 +46,7 @@ async function ensureLibtorch(variant: Variant = 'cpu'): Promise<Libtorch> {
         mend: 'set it to the folder that holds lib and include, or unset it to have libtorch fetched',
       });
     }
-    await fetchLibtorch({ variant });
+    await fetchLibtorch({ variant, offline });
     return findLibtorch({ accept });
   }
 }

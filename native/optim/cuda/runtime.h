@@ -25,7 +25,9 @@ inline constexpr int kThreads = 256;
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t stream,
            const Arguments&... arguments) {
-  kernel<<<unsigned(blocks), unsigned(threads), 0, stream> > >(arguments...);
+  // clang-format off: it takes the last brackets for those of a template.
+  kernel<<<unsigned(blocks), unsigned(threads), 0, stream>>>(arguments...);
+  // clang-format on
 }
 #endif
 

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# What only a GPU can tell, in one go and without a network: builds for the card that is here, runs the tests, the sanitizers
+# and the benchmark beside PyTorch. It takes less than nine minutes; a part that fails or takes too long stops no other one.
+#   scripts/gpu-check.sh      log.txt, bench.json and summary.json in ${OUT:-build/gpu}; exit code 0 where all parts passed
+# It needs python3 with a torch for CUDA, nvcc and CMake; Node.js and the npm packages, or .gpu/env.sh, which brings them.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+total=${GPU_CHECK_SECONDS:-525}
+SECONDS=0
+out=${OUT:-build/gpu}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if [ -f .gpu/env.sh ]; then
+  set +u
+  . .gpu/env.sh
+  set -u
+fi
+for folder in /usr/local/cuda/bin /usr/local/cuda/compute-sanitizer; do
+  [ -d "$folder" ] && PATH=$PATH:$folder
+done
+export PATH
+if [ -z "${TORCH_CLIP_LIBTORCH:-}" ]; then
+  TORCH_CLIP_LIBTORCH=$(python3 -c 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])' 2>/dev/null) &&
+    export TORCH_CLIP_LIBTORCH || unset TORCH_CLIP_LIBTORCH
+fi
+unset LIBTORCH
+export TORCH_CLIP_BINARY=$PWD/build/cuda/Release/torch_clip.node
+gpus=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | grep -c .)
+capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -cd '0-9')
+export TORCH_CLIP_CUDA_ARCHS=${TORCH_CLIP_CUDA_ARCHS:-${capability:-90}}
+
+# part NAME LIMIT COMMAND...: leaves NAME.log and NAME.row: name, status, seconds, the last line.
+part() {
+  local name=$1 limit=$2 start=$SECONDS code=0 status line
+  shift 2
+  [ "$limit" -gt $((total - SECONDS)) ] && limit=$((total - SECONDS))
+  if [ "$limit" -lt 5 ]; then
+    echo 'skipped: no time is left' >"$work/$name.log"
+  else
+    timeout -k 5 "$limit" "$@" >"$work/$name.log" 2>&1 </dev/null || code=$?
+  fi
+  line=$(grep -v '^[[:space:]]*$' "$work/$name.log" | tail -n 1 | cut -c 1-160 | tr '\t' ' ')
+  case $code in
+    0) status=passed ;;
+    124 | 137) status=failed line="took more than $limit s; $line" ;;
+    *) status=failed line="exit code $code; $line" ;;
+  esac
+  [ "$code" -eq 0 ] && [[ $line == skipped:* ]] && status=skipped
+  printf '%s\t%s\t%s\t%s\n' "$name" "$status" $((SECONDS - start)) "$line" >"$work/$name.row"
+  printf '%-22s %-8s %4s s  %s\n' "$name" "$status" $((SECONDS - start)) "$line"
+}
+
+mocha() { part "$1" "$2" node node_modules/mocha/bin/mocha.js "${@:3}"; }
+
+# A GPU that nvidia-smi shows and we do not would make every test of it a skipped one.
+device='import { cuda } from "./lib/index.js";
+if (cuda.isAvailable()) console.log(JSON.stringify(cuda.getDeviceProperties()));
+else if (process.argv.at(-1) === "0") console.log("skipped: no GPU");
+else throw new Error("nvidia-smi shows a GPU, and libtorch does not");'
+
+# sanitize NAME TOOL LIMIT DTYPE...
+sanitize() {
+  local name=$1 tool=$2 limit=$3
+  shift 3
+  if ! command -v compute-sanitizer >/dev/null; then
+    part "$name" 10 echo 'skipped: there is no compute-sanitizer'
+  elif [ "$gpus" -eq 0 ]; then
+    part "$name" 10 echo 'skipped: no GPU'
+  else
+    part "$name" "$limit" bash -c '
+      log=$1; shift
+      "$@"; code=$?
+      grep -q "Device not supported" "$log" && { echo; echo "skipped: compute-sanitizer does not know this device"; exit 0; }
+      exit "$code"' - "$work/$name.log" \
+      env PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool "$tool" --target-processes all \
+      --report-api-errors no --error-exitcode 99 --print-limit 20 \
+      node --import tsx test/cuda/sanitize.ts $((limit - 40)) "$@"
+  fi
+}
+
+echo "architecture $TORCH_CLIP_CUDA_ARCHS, $gpus GPUs, libtorch ${TORCH_CLIP_LIBTORCH:-to be found}"
+part build 240 node --import tsx --input-type=module -e \
+  'const { setup } = await import("./scripts/lib/setup.ts"); await setup(["--cuda", "--offline"]);'
+part device 60 node --import tsx --input-type=module -e "$device" "$gpus"
+
+# One of these tests takes all the memory there is.
+mocha 'tests of cuda' 150 'test/cuda/*.test.ts' 'test/amp/*.test.ts'
+
+# What is right and what is not does not depend on who else uses the GPU.
+if [ "$gpus" -eq 0 ]; then
+  part optimizers 10 echo 'skipped: no GPU'
+  part conformance 10 echo 'skipped: no GPU'
+else
+  export TORCH_CLIP_TEST_DEVICE=cuda OMP_NUM_THREADS=2
+  for suite in trajectory nonfinite state properties; do
+    mocha "optimizers, $suite" 200 "test/optim/$suite.test.ts" &
+  done
+  shard=0
+  for families in 'adam adamax' 'sgd clipped-sgd rmsprop' 'trust normalized stable-adamw' 'expectigrad acclip adagrad delayed' \
+    'schedule-free sstm' 'rprop lion tensor-level'; do
+    shard=$((shard + 1))
+    # shellcheck disable=SC2086
+    part "conformance $shard" 200 node --import tsx test/conformance.ts $families &
+  done
+fi
+sanitize memcheck memcheck 150 float32 bfloat16 float16 float64 &
+sanitize racecheck racecheck 150 float32 &
+wait
+unset TORCH_CLIP_TEST_DEVICE OMP_NUM_THREADS
+
+# Times are taken alone.
+room=$((total - SECONDS))
+if [ "$gpus" -eq 0 ]; then
+  part bench 10 echo 'skipped: no GPU'
+elif [ "$room" -lt 45 ]; then
+  part bench 10 echo 'skipped: no time is left'
+else
+  minutes=$(awk "BEGIN { m = ($room - 35) / 60; print (m > 4 ? 4 : m) }")
+  part bench "$room" node --expose-gc --import tsx bench/gpu.ts --minutes "$minutes" --out "$out/bench.json"
+fi
+
+for row in "$work"/*.row; do
+  name=$(cut -f 1 "$row")
+  printf '\n===== %s\n' "$(cat "$row")"
+  cat "$work/$name.log"
+done >"$out/log.txt"
+cat "$work"/*.row >"$work/rows"
+python3 - "$work/rows" "$out/summary.json" "$SECONDS" <<'PYTHON'
+import json, sys
+rows = [line.rstrip('\n').split('\t') for line in open(sys.argv[1])]
+parts = [dict(zip(('part', 'status', 'seconds', 'line'), row)) for row in rows]
+json.dump({'seconds': int(sys.argv[3]), 'parts': parts}, open(sys.argv[2], 'w'), indent=2)
+PYTHON
+[ -f "$work/bench.log" ] && grep -q '^Ratios' "$work/bench.log" && cat "$work/bench.log"
+echo
+sort -t "$(printf '\t')" -k 2,2 -k 1,1 "$work/rows" | awk -F '\t' '{ printf "%-24s %-8s %4d s  %s\n", $1, $2, $3, $4 }'
+failed=$(awk -F '\t' '$2 == "failed"' "$work/rows" | grep -c .)
+echo "$failed of $(grep -c . "$work/rows") parts failed, $SECONDS s; $out"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,136 @@
+import { expect } from 'chai';
+import torch, { type clip, cuda, nn, optim, type Tensor } from '../../lib/index.js';
+import { bits, clipperOf, clippers } from '../optim/support.js';
+import { onGpu } from './support.js';
+
+const sizes = [[100_003], [64, 33], [7]];
+
+/** Parameters of a dtype, and gradients that stay where they are. */
+function tensors(dtype = torch.float32): Tensor[] {
+  return sizes.map((size, i) => {
+    const p = torch
+      .linspace(
+        -1,
+        1 + i,
+        size.reduce((a, b) => a * b, 1),
+        { dtype, device: 'cuda' },
+      )
+      .view(size)
+      .requiresGrad_();
+    p.grad = torch.zeros(size, { dtype, device: 'cuda' });
+    return p;
+  });
+}
+
+/** The gradients of step t: a function of the parameters, now and then a long one. */
+function setGradients(params: readonly Tensor[], t: number): void {
+  for (const p of params) {
+    p.grad!.copy_(
+      p
+        .detach()
+        .mul(1 + (t % 7))
+        .sin()
+        .mul(t % 10 === 7 ? 32 : 1),
+    );
+  }
+}
+
+const captured = (graph: cuda.Graph, body: () => void) => graph.capture(body, { captureErrorMode: 'thread_local' });
+
+/** The bits of parameters and of what was seen last, after some steps, the later ones as a graph's replays or not. */
+function run(clipper: clip.Clipper | null, steps: number, asGraph: boolean): string[] {
+  const params = tensors();
+  const optimizer = new optim.AdamW(params, { clip: clipper });
+  const graph = new cuda.Graph();
+  for (let t = 0; t < steps; t++) {
+    setGradients(params, t);
+    if (!asGraph || t < 3) optimizer.step();
+    else {
+      if (t === 3) captured(graph, () => optimizer.step());
+      graph.replay();
+    }
+  }
+  return params.map(bits);
+}
+
+describe('cuda: a step waits for nothing', () => {
+  for (const [name, spec] of Object.entries(clippers)) {
+    // A wait would end the capture.
+    onGpu(`AdamW under ${name} can be captured, and its replays are the eager steps`, () => {
+      const make = () => clipperOf(spec);
+      expect(run(make(), 20, true)).deep.equal(run(make(), 20, false));
+    });
+  }
+
+  for (const name of ['norm', 'stochastic, linear', 'auto']) {
+    onGpu(`1,000 replays under ${name} are 1,000 eager steps`, () => {
+      const make = () => clipperOf(clippers[name]!);
+      expect(run(make(), 1003, true)).deep.equal(run(make(), 1003, false));
+    });
+  }
+
+  onGpu('norm clip and AdamW are at most three kernels for a dtype', () => {
+    const step = (params: Tensor[]) => {
+      const optimizer = new optim.AdamW(params, { clip: clipperOf(clippers.norm!) });
+      setGradients(params, 1);
+      optimizer.step();
+      optimizer.step();
+      const graph = new cuda.Graph();
+      captured(graph, () => optimizer.step());
+      return graph.nodes.kernels;
+    };
+    expect(step(tensors())).within(1, 3);
+    expect(step([...tensors(), ...tensors(torch.bfloat16)])).within(2, 6);
+  });
+
+  onGpu('what waits ends a capture, which shows that the others do not', () => {
+    const x = torch.ones([3], { device: 'cuda' });
+    expect(() => captured(new cuda.Graph(), () => void x.sum().item())).throw(torch.TorchClipError);
+    expect(x.sum().item()).equal(3);
+  });
+});
+
+describe('cuda: results do not depend on the run', () => {
+  onGpu('norms are the same bits each time, and after other work', () => {
+    cuda.manualSeed(3);
+    const grads = [1_000_003, 17, 4096, 1].map((n) => torch.randn([n], { device: 'cuda' }));
+    const norms = Array.from({ length: 30 }, (_, i) => {
+      if (i % 3 === 0) torch.randn([512, 512], { device: 'cuda' }).mm(torch.randn([512, 512], { device: 'cuda' }));
+      return bits(nn.utils.getTotalNorm(grads).reshape([1]));
+    });
+    expect(new Set(norms).size).equal(1);
+  });
+
+  onGpu('a step in another stream is the same step', () => {
+    const stepped = (stream: cuda.Stream) => {
+      const params = tensors();
+      const optimizer = new optim.AdamW(params, { clip: clipperOf(clippers.norm!) });
+      stream.waitStream(cuda.currentStream());
+      cuda.stream(stream, () => {
+        for (let t = 0; t < 10; t++) {
+          setGradients(params, t);
+          optimizer.step();
+        }
+      });
+      cuda.currentStream().waitStream(stream);
+      cuda.synchronize();
+      return params.map(bits);
+    };
+    const first = stepped(cuda.currentStream());
+    expect(stepped(new cuda.Stream())).deep.equal(first);
+    // Turns of two streams, which wait for each other.
+    const params = tensors();
+    const optimizer = new optim.AdamW(params, { clip: clipperOf(clippers.norm!) });
+    const streams = [new cuda.Stream(), new cuda.Stream()] as const;
+    for (let t = 0; t < 10; t++) {
+      const [now, before] = [streams[t % 2]!, t === 0 ? cuda.currentStream() : streams[(t + 1) % 2]!];
+      now.waitStream(before);
+      cuda.stream(now, () => {
+        setGradients(params, t);
+        optimizer.step();
+      });
+    }
+    cuda.synchronize();
+    expect(params.map(bits)).deep.equal(first);
+  });
+});
