@@ -1,29 +1,40 @@
-// npm run bench:report: the latest results as docs/benchmarks.md and its pictures.
+// npm run bench:report: the latest results as docs/benchmarks.md and its pictures, and those of each GPU as docs/gpu-benchmarks.md.
 //   npm run bench:report -- FILE
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { GpuResults } from './gpu/results.js';
 import { folder, type Results } from './lib/results.js';
 import { ratioChart, scalingChart } from './report/charts.js';
+import { gpuPage } from './report/gpu.js';
 import { page } from './report/page.js';
 
 const docs = fileURLToPath(new URL('../docs', import.meta.url));
 
-/** The file whose name, which begins with the date, comes last. */
-function latest(): string {
-  const name = readdirSync(folder)
-    .filter((file) => file.endsWith('.json'))
-    .sort()
-    .at(-1);
-  if (name === undefined) {
-    console.error(`nothing in ${folder}: npm run bench writes it`);
-    return process.exit(1);
-  }
-  return join(folder, name);
+const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Results | GpuResults;
+const isGpu = (results: Results | GpuResults): results is GpuResults => 'kind' in results;
+// Their names begin with the date.
+const files = readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .sort()
+  .map((name) => join(folder, name));
+
+const cards = new Map<string, { file: string; results: GpuResults }>();
+for (const file of files) {
+  const results = read(file);
+  if (isGpu(results)) cards.set(results.device.name, { file: basename(file), results });
+}
+if (cards.size > 0) {
+  writeFileSync(join(docs, 'gpu-benchmarks.md'), gpuPage([...cards.values()]));
+  console.log(`docs/gpu-benchmarks.md from ${[...cards.values()].map(({ file }) => file).join(', ')}`);
 }
 
-const file = process.argv[2] ?? latest();
-const results = JSON.parse(readFileSync(file, 'utf8')) as Results;
+const file = process.argv[2] ?? files.filter((path) => !isGpu(read(path))).at(-1);
+if (file === undefined) {
+  console.error(`nothing of a processor in ${folder}: npm run bench writes it`);
+  process.exit(1);
+}
+const results = read(file) as Results;
 const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8');
 writeFileSync(join(docs, 'benchmarks.svg'), await ratioChart(results.step));
 writeFileSync(join(docs, 'benchmarks-growth.svg'), await scalingChart(results.scaling));

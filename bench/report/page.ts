@@ -5,13 +5,13 @@ import type { Against } from '../lib/rounds.js';
 import { shapes } from '../lib/shapes.js';
 import { groupsOf } from './groups.js';
 
-const time = (seconds: number) =>
+export const time = (seconds: number) =>
   seconds < 1e-3 ? `${(seconds * 1e6).toPrecision(3)} µs` : `${(seconds * 1e3).toPrecision(3)} ms`;
-const ratio = ({ ratio, interval }: Against) =>
+export const ratio = ({ ratio, interval }: Against) =>
   `${ratio.toFixed(2)} (${interval.map((bound) => bound.toFixed(2)).join(' to ')})`;
 const count = (n: number) => n.toLocaleString('en');
 
-function table(header: string[], rows: string[][]): string {
+export function table(header: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   return [line(header), line(header.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }

@@ -1,0 +1,84 @@
+// docs/gpu-benchmarks.md as text.
+import type { GpuResults, GpuRow, Times } from '../gpu/results.js';
+import type { GpuRival } from '../gpu/runs.js';
+import { cases, rivals } from '../lib/cases.js';
+import { shapes } from '../lib/shapes.js';
+import { ratio, table, time } from './page.js';
+
+const named: Record<string, string> = { ...rivals, graph: 'clip and the fused optimizer as a captured graph' };
+
+function section({ file, results }: { file: string; results: GpuResults }): string {
+  const { device, versions, date, control, rows } = results;
+  const keys = [...new Set(rows.map(({ shape, dtype }) => `${shape} ${dtype}`))];
+  const tables = keys.map((key) => {
+    const own = rows.filter(({ shape, dtype }) => `${shape} ${dtype}` === key);
+    const { shape, dtype } = own[0]!;
+    const { title, elements, tensors } = shapes[shape];
+    const header = `### ${title}, ${dtype}: ${elements.toLocaleString('en')} parameters in ${tensors.toLocaleString('en')} ${tensors === 1 ? 'tensor' : 'tensors'}`;
+    return `${header}\n\n${timesTable(own)}\n\n${workTable(own)}`;
+  });
+  return [
+    `## ${device.name}`,
+    `${date}: compute capability ${device.capability}, ${device.memoryGB} GB, ${device.multiprocessors} multiprocessors, ${device.l2MB} MB of second-level cache; ` +
+      `torch-clip ${versions.torchClip} on libtorch ${versions.libtorch}, Python PyTorch ${versions.pytorch}. ` +
+      `\`copy_\` between two tensors of 256 MB: ${control.toFixed(0)} GB/s read and written. Raw: [bench/results/${file}](../bench/results/${file}).`,
+    ...tables,
+  ].join('\n\n');
+}
+
+function timesTable(rows: GpuRow[]): string {
+  const modes = ['warm', 'flushed', 'graph'] as const;
+  const lines = rows.flatMap((row) =>
+    modes.flatMap((mode) => (row[mode] === null ? [] : [{ row, mode, times: row[mode] as Times }])),
+  );
+  const columns = [...new Set(lines.flatMap(({ times }) => Object.keys(times.rivals)))] as GpuRival[];
+  return table(
+    ['case', '', 'a step', 'bytes/param', 'GB/s', 'of copy', ...columns],
+    lines.map(({ row, mode, times }) => [
+      cases[row.case].title,
+      mode,
+      time(times.seconds),
+      row.bytesPerParameter.toFixed(row.bytesPerParameter % 1 === 0 ? 0 : 1),
+      times.gbPerSecond.toFixed(0),
+      `${(100 * times.ofControl).toFixed(0)}%`,
+      ...columns.map((name) => (times.rivals[name] === undefined ? '' : ratio(times.rivals[name]))),
+    ]),
+  );
+}
+
+function workTable(rows: GpuRow[]): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row.work)))] as (keyof GpuRow['work'])[];
+  const text = (row: GpuRow, name: keyof GpuRow['work']) => {
+    const work = row.work[name];
+    return work === undefined ? '' : [work.kernels, work.others, work.waits].map((n) => n ?? '?').join(' / ');
+  };
+  return table(
+    ['kernels / other work / waits of a step', ...columns],
+    rows.map((row) => [cases[row.case].title, ...columns.map((name) => text(row, name))]),
+  );
+}
+
+export function gpuPage(cards: { file: string; results: GpuResults }[]): string {
+  const used = new Set(
+    cards.flatMap(({ results }) =>
+      results.rows.flatMap(({ warm, graph }) => [warm, graph].flatMap((t) => Object.keys(t?.rivals ?? {}))),
+    ),
+  );
+  return `# Benchmarks on GPUs
+
+<!-- Written by npm run bench:report. -->
+
+\`npm run bench:gpu\` measures, \`npm run bench:report\` writes this page. A process of ours and one of Python share the card; in each round all
+contenders of a case and a copy take their turn in random order, timed by the GPU's events. A ratio is the rival's time over ours in the same
+round, above 1 ours is faster: the median of the rounds and the bootstrap's 95% interval of it. Before that every contender takes three steps and is compared with fp64.
+
+- *warm*: step after step; *flushed*: after a write that fills the cache; *graph*: a captured step, replayed.
+- *bytes/param* is what the algorithm must read and write at least, *GB/s* is on those bytes, *of copy* that against the copy's in the same round.
+- Our kernels and other work are the nodes of the captured graph, PyTorch's what its profiler saw; a step that can be captured waits for nothing,
+  and PyTorch's waits are those that its sync debug mode warns of.
+
+${[...used].map((name) => `- \`${name}\`: ${named[name]}`).join('\n')}
+
+${cards.map(section).join('\n\n')}
+`;
+}
