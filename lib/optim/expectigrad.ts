@@ -117,7 +117,11 @@ export class Expectigrad extends ReferenceOptimizer<ExpectigradGroup> {
       }
       group.lr = lr;
     }
-    const stepped = super.takeStep();
+    // A rate that depends on it has to know whether the step was taken.
+    const stepped = super.takeStep(
+      undefined,
+      this.paramGroups.some((group) => group.lrFunction !== null || group.decay > 0),
+    );
     if (stepped) for (const group of this.paramGroups) group.iterations++;
     return stepped;
   }

@@ -203,10 +203,12 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   /**
    * @internal
    * @param outside computes the step of a rule that leaves it to TypeScript; what it throws undoes the step.
-   * @returns whether the step was taken: false where it was skipped.
+   * @param exactly waits for the answer where only the device knows it.
+   * @returns whether the step was taken: false where it was skipped; without `exactly` a GPU may say true of one that was skipped.
    */
-  protected takeStep(outside?: () => void): boolean {
+  protected takeStep(outside?: () => void, exactly = false): boolean {
     this.#fillRows();
+    const skipped = exactly ? this.#skipped() : 0;
     const outcome = outcomes[this.#ask(outside)];
     if (outcome === 'tooManySkips') {
       throw new TorchClipError(
@@ -220,7 +222,12 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
         'gradients hold NaN or inf, and nonFinite is "error": nothing was changed',
       );
     }
-    return outcome === 'stepped';
+    if (!exactly || outcome !== 'stepped') return outcome === 'stepped';
+    return this.#skipped() === skipped && !(scaled?.optimizer === this && scaled.found?.item());
+  }
+
+  #skipped(): number {
+    return native.optimCounters(this.#native)[0];
   }
 
   #ask(outside: (() => void) | undefined): number {

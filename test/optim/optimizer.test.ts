@@ -100,6 +100,20 @@ describe('optim: the step', () => {
     expect([p.item(), q.item()]).deep.equal([-9, 2 + 2 + 2 * 1.5]);
   });
 
+  it('another rule in one group leaves the counts of the others', () => {
+    const [p, q, alone] = [leaf(1, 2), leaf(3), leaf(1, 2)];
+    const options = { lr: 0.1, momentum: 0.9, dampening: 0.5 };
+    const both = new optim.SGD([{ params: [p] }, { params: [q], momentum: 0, dampening: 0 }], options);
+    const one = new optim.SGD([alone], options);
+    for (let t = 1; t <= 6; t++) {
+      if (t === 4) both.paramGroups[1]!.momentum = 0.5;
+      for (const tensor of [p, q, alone]) tensor.grad = tensor.detach().mul(t);
+      both.step();
+      one.step();
+    }
+    expect(bits(p)).equal(bits(alone));
+  });
+
   it('adds groups between steps', () => {
     const [p, q] = [leaf(0), leaf(0)];
     const optimizer = new optim.SGD([p], { lr: 1 });

@@ -34,6 +34,29 @@ describe('optim: state dicts', () => {
     }
   }
 
+  it('goes back to a state of its own', () => {
+    for (const spec of Object.values(clippers)) {
+      const groups = parameters(torch.float32);
+      const optimizer = make(rules.AdamW!, groups, { clip: clipperOf(spec) });
+      const step = (t: number) => {
+        setGradients(groups, t);
+        optimizer.step();
+      };
+      for (let t = 1; t <= 3; t++) step(t);
+      const saved = { dict: optimizer.stateDict(), values: groups.flat().map((p) => p.detach().clone()) };
+      for (let t = 4; t <= 6; t++) step(t);
+      const once = snapshot(optimizer);
+      optimizer.loadStateDict(saved.dict);
+      torch.noGrad(() => {
+        groups.flat().forEach((p, i) => {
+          p.copy_(saved.values[i]!);
+        });
+      });
+      for (let t = 4; t <= 6; t++) step(t);
+      expect(snapshot(optimizer)).deep.equal(once);
+    }
+  });
+
   const adam = (options: object = {}) => {
     const p = torch.tensor([1, 2], { requiresGrad: true });
     const q = torch.ones([2, 2], { requiresGrad: true });

@@ -16,12 +16,15 @@ class Buffer {
  public:
   T* data() const { return tensor_.defined() ? static_cast<T*>(tensor_.data_ptr()) : nullptr; }
   size_t size() const { return size_; }
+  const at::Tensor& tensor() const { return tensor_; }
 
   // Room for n values; what was there is lost unless it fits already.
   void reserve(size_t n, c10::Device device) {
     size_ = n;
     if (tensor_.defined() && size_t(tensor_.numel()) >= n * sizeof(T)) return;
     tensor_ = at::empty({int64_t(n * sizeof(T))}, at::TensorOptions().dtype(c10::kByte).device(device));
+    // A kernel that reads what nobody wrote meets NaN there.
+    if constexpr (kEmulated) tensor_.fill_(0xff);
   }
   // Copies from the host without waiting; values that are there already are not sent again.
   void send(const std::vector<T>& values, c10::Device device) {
@@ -32,7 +35,7 @@ class Buffer {
     sent_.assign(bytes, bytes + size);
     if (size == 0) return;
     const auto options = at::TensorOptions().dtype(c10::kByte);
-    const at::Tensor pinned = at::empty({int64_t(size)}, options.pinned_memory(kPinned));
+    const at::Tensor pinned = at::empty({int64_t(size)}, options.pinned_memory(!kEmulated));
     std::memcpy(pinned.data_ptr(), bytes, size);
     tensor_.narrow(0, 0, int64_t(size)).copy_(pinned, /*non_blocking=*/true);
   }

@@ -1,6 +1,7 @@
 #include "optim/cuda/driver.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
 #include <utility>
@@ -35,6 +36,32 @@ class Mirror {
   void* memory_ = nullptr;
 };
 
+// What a step has moved before the user's code may throw, to be put back.
+class Undo {
+ public:
+  Undo(const MemoryCopy& memory, const State& state, c10::Device device) {
+    for (const at::Tensor& tensor : memory.tensors()) save(tensor);
+    for (const auto* steps : {&state.pipeline.gradients, &state.pipeline.updates}) {
+      for (const Step& step : *steps) {
+        if (step.stage < 0 || !acts_on_elements(state.settings.stages[size_t(step.stage)].clipper)) continue;
+        for (const Item& item : step.plan.items) save(elements_of(item, device));
+      }
+    }
+  }
+  void operator()() {
+    for (auto& [where, what] : saved_) where.copy_(what);
+  }
+
+ private:
+  static at::Tensor elements_of(const Item& item, c10::Device device) {
+    const c10::ScalarType dtype = item.dtype == Dtype::kDouble ? c10::kDouble : c10::kFloat;
+    return at::from_blob(item.state[0], {item.numel}, at::TensorOptions().dtype(dtype).device(device));
+  }
+  void save(const at::Tensor& tensor) { saved_.push_back({tensor, tensor.clone()}); }
+
+  std::vector<std::pair<at::Tensor, at::Tensor>> saved_;
+};
+
 class CudaDriver : public Driver {
  public:
   explicit CudaDriver(c10::Device device) : device_(device), memory_(device) {}
@@ -48,7 +75,7 @@ class CudaDriver : public Driver {
     }
     send(state);
     Run run(*this, state, custom);
-    const Outcome outcome = run();
+    const Outcome outcome = asks(state) ? undoing(state, run) : run();
     C10_CUDA_KERNEL_LAUNCH_CHECK();
     memory_.stepped();
     return outcome;
@@ -71,6 +98,25 @@ class CudaDriver : public Driver {
   }
 
  private:
+  // Whether the user's code takes part in a step.
+  static bool asks(const State& state) {
+    const auto& stages = state.settings.stages;
+    return state.outside || std::any_of(stages.begin(), stages.end(), [](const Stage& stage) {
+             return std::holds_alternative<CustomClip>(stage.clipper);
+           });
+  }
+  template <class Run>
+  Outcome undoing(const State& state, Run& run) {
+    Undo undo(memory_, state, device_);
+    try {
+      return run();
+    } catch (...) {
+      undo();
+      *mirror_.host() = memory_.read_control().consecutive;
+      throw;
+    }
+  }
+
   // Sends what has changed since the last step.
   void send(State& state) {
     Pipeline& pipeline = state.pipeline;

@@ -9,17 +9,15 @@ namespace {
 
 const AutoClip* histories_of(const Stage& stage) { return std::get_if<AutoClip>(&stage.clipper); }
 
-template <class T>
-void grow(std::vector<T>& values, size_t n) {
-  if (values.size() < n) values.resize(n);
-}
-
 }  // namespace
 
-void MemoryCopy::prepare(const State& state, const std::vector<const Plan*>& plans) {
+void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
   bool fits = sent_ && stages_.size() == plans.size();
   for (size_t k = 0; fits && k < plans.size(); ++k) fits = stages_[k].units == plans[k]->norms.size();
-  if (!fits) send(state, plans);
+  if (!fits) {
+    receive(state);
+    send(state, plans);
+  }
 
   const auto stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
   for (size_t k = 0; k < plans.size(); ++k) {
@@ -94,26 +92,15 @@ void MemoryCopy::send_histories(StageCopy& copy, const StageMemory& memory, cons
 std::vector<Item> MemoryCopy::resident(const std::vector<Item>& items) {
   size_t count = homes_.size();
   for (const Item& item : items) count = std::max(count, size_t(item.parameter) + 1);
-  const bool more = count > homes_.size();
-  if (more && !homes_.empty()) {
-    // Those that are there may have moved on since they were sent.
-    const std::vector<int64_t> steps = counts_.receive();
-    const std::vector<double> scalars = scalars_.receive();
-    for (size_t i = 0; i < homes_.size(); ++i) {
-      if (homes_[i].step != nullptr) *homes_[i].step = steps[i];
-      for (int k = 0; homes_[i].scalars != nullptr && k < kMaxScalars; ++k) {
-        homes_[i].scalars[k] = scalars[i * kMaxScalars + size_t(k)];
-      }
-    }
-  }
-  grow(homes_, count);
-  bool fresh = more;
-  for (const Item& item : items) {
-    Home& home = homes_[size_t(item.parameter)];
-    fresh = fresh || home.step != item.step || home.scalars != item.scalars;
-    home = {item.step, item.scalars};
-  }
+  const bool fresh = count > homes_.size() || std::any_of(items.begin(), items.end(), [&](const Item& item) {
+                       const Home& home = homes_[size_t(item.parameter)];
+                       return home.step != item.step || home.scalars != item.scalars;
+                     });
   if (fresh) {
+    // Those that are there have moved on since they were sent.
+    receive_counts();
+    homes_.resize(count);
+    for (const Item& item : items) homes_[size_t(item.parameter)] = {item.step, item.scalars};
     std::vector<int64_t> steps(count, 0);
     std::vector<double> scalars(count * kMaxScalars, 0);
     for (size_t i = 0; i < count; ++i) {
@@ -140,10 +127,8 @@ DeviceMemory MemoryCopy::stage(size_t k, const Stage& stage) const {
   return {copy.counters.data(), copy.numbers.data(), copy.histories.heads.data(), copy.tap.data(), stage.tap};
 }
 
-void MemoryCopy::receive(State& state) {
-  if (!sent_) return;
-  const Control control = control_.receive().front();
-  state.counters = {control.skipped, control.consecutive};
+void MemoryCopy::receive_counts() const {
+  if (homes_.empty()) return;
   const std::vector<int64_t> steps = counts_.receive();
   const std::vector<double> scalars = scalars_.receive();
   for (size_t i = 0; i < homes_.size(); ++i) {
@@ -152,11 +137,32 @@ void MemoryCopy::receive(State& state) {
       homes_[i].scalars[k] = scalars[i * kMaxScalars + size_t(k)];
     }
   }
+}
+
+std::vector<at::Tensor> MemoryCopy::tensors() const {
+  std::vector<at::Tensor> all{control_.tensor(), counts_.tensor(), scalars_.tensor()};
+  for (const StageCopy& copy : stages_) {
+    const Histories& histories = copy.histories;
+    for (const at::Tensor& tensor : {copy.counters.tensor(), copy.numbers.tensor(), copy.tap.tensor(),
+                                     histories.heads.tensor(), histories.values.tensor(), histories.places.tensor()}) {
+      if (tensor.defined()) all.push_back(tensor);
+    }
+  }
+  return all;
+}
+
+void MemoryCopy::receive(State& state) {
+  if (!sent_) return;
+  const Control control = control_.receive().front();
+  state.counters = {control.skipped, control.consecutive};
+  receive_counts();
   for (size_t k = 0; k < stages_.size(); ++k) {
     const Stage& stage = state.settings.stages[k];
     StageMemory& memory = state.memories[k];
     const StageCopy& copy = stages_[k];
     const StageCounters counters = copy.counters.receive().front();
+    // It remembers nothing yet.
+    if (counters.decisions == 0) continue;
     memory.flips = counters.flips;
     memory.decisions = counters.decisions;
     memory.clipped = counters.clipped;

@@ -12,7 +12,7 @@ class MemoryCopy {
   explicit MemoryCopy(c10::Device device) : device_(device) {}
 
   // Makes room for all parameters and units, and sends the host's memories when they are new.
-  void prepare(const State& state, const std::vector<const Plan*>& plan_of_stage);
+  void prepare(State& state, const std::vector<const Plan*>& plan_of_stage);
   // The items with their counts and scalars on the device; remembers where the host keeps them.
   std::vector<Item> resident(const std::vector<Item>& items);
   DeviceMemory stage(size_t k, const Stage& stage) const;
@@ -23,8 +23,13 @@ class MemoryCopy {
   Control read_control() const { return control_.receive().front(); }
 
   void receive(State& state);
-  // The host's memories are to be sent with the next step.
-  void replaced() { sent_ = false; }
+  // The host's memories and counts are to be sent with the next step.
+  void replaced() {
+    sent_ = false;
+    homes_.clear();
+  }
+  // Everything that a step moves beside the elements.
+  std::vector<at::Tensor> tensors() const;
 
  private:
   // What one stage's histories lie in: one after the other, of `capacity` values each.
@@ -46,6 +51,7 @@ class MemoryCopy {
   };
 
   void send(const State& state, const std::vector<const Plan*>& plans);
+  void receive_counts() const;
   void send_histories(StageCopy& copy, const StageMemory& memory, const Clipper& clipper);
 
   c10::Device device_;

@@ -15,8 +15,7 @@
 
 namespace tc::optim::cuda {
 
-// Whether memory that copies start from is pinned.
-inline constexpr bool kPinned = true;
+inline constexpr bool kEmulated = false;
 // Of a block.
 inline constexpr int kThreads = 256;
 

@@ -67,7 +67,7 @@ inline CUDAStream getCurrentCUDAStream(DeviceIndex) { return {}; }
 
 namespace tc::optim::cuda {
 
-inline constexpr bool kPinned = false;
+inline constexpr bool kEmulated = true;
 inline constexpr int kThreads = TORCH_CLIP_EMULATED_THREADS;
 
 template <class... Parameters, class... Arguments>
