@@ -75,7 +75,15 @@ export function getNumThreads(): number {
   return native.getNumThreads();
 }
 
-/** Makes CPU arithmetic flush denormal numbers to zero; returns whether this machine can. */
+/**
+ * Makes CPU arithmetic flush denormal numbers to zero, on all threads of operators and optimizers, which costs precision
+ * below 1.2e-38 (float32) and saves processors that are slow at it; returns whether this machine can.
+ *
+ * @param mode `true` to flush; it is off unless set.
+ * @example
+ * torch.setFlushDenormal(true);
+ * torch.tensor([1e-39]).mul(1).item(); // 0
+ */
 export function setFlushDenormal(mode: boolean): boolean {
   if (typeof mode !== 'boolean') throw invalidArgument('mode', 'a boolean', mode);
   return native.setFlushDenormal(mode);

@@ -65,7 +65,12 @@ napi_value set_num_threads(napi_env env, Args& args) {
 napi_value get_num_threads(napi_env env, Args&) { return js(env, static_cast<int64_t>(at::get_num_threads())); }
 
 napi_value set_flush_denormal(napi_env env, Args& args) {
-  return js(env, at::globalContext().setFlushDenormal(to_bool(env, args[0], "mode")));
+  const bool mode = to_bool(env, args[0], "mode");
+  const bool can = at::globalContext().setFlushDenormal(mode);
+  // Each thread has a flag of its own; those that are started later take this one's.
+  at::parallel_for(0, at::get_num_threads(), 1,
+                   [mode](int64_t, int64_t) { at::globalContext().setFlushDenormal(mode); });
+  return js(env, can);
 }
 
 napi_value default_dtype(napi_env env, Args&) {

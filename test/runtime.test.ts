@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import torch, { optim } from '../lib/index.js';
+
+describe('setFlushDenormal', () => {
+  const count = 1 << 20;
+  const denormals = () => torch.full([count], 1e-39);
+
+  /** How many elements are left after an operator, and after a step of an optimizer, both over all threads. */
+  function left(): [number, number] {
+    const p = torch.zeros([count], { requiresGrad: true });
+    p.grad = denormals();
+    new optim.SGD([p], { lr: 1 }).step();
+    return [denormals().mul(1), p.detach()].map((t) => t.ne(0).sum().item<number>()) as [number, number];
+  }
+
+  it('flushes on every thread, and does no longer when it is off', function () {
+    const threads = torch.getNumThreads();
+    torch.setNumThreads(2);
+    try {
+      expect(left()).deep.equal([count, count]);
+      if (!torch.setFlushDenormal(true)) return this.skip();
+      expect(left()).deep.equal([0, 0]);
+      torch.setFlushDenormal(false);
+      expect(left()).deep.equal([count, count]);
+    } finally {
+      torch.setFlushDenormal(false);
+      torch.setNumThreads(threads);
+    }
+  });
+
+  it('takes a boolean', () => {
+    expect(() => torch.setFlushDenormal(1 as never)).throw(/"mode" must be a boolean, got 1/);
+  });
+});
