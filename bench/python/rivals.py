@@ -1,7 +1,7 @@
 """What PyTorch offers for a case, as functions that take one step.
 
 The formulas of timm's adaptive_clip_grad, AutoClip, ClippedSGD and Expectigrad are written in PyTorch's operators, as their
-authors do, with the fastest forms of those operators where there is a choice.
+authors do.
 """
 
 import bisect
@@ -97,12 +97,12 @@ def grad_scale(o, params, step):
 
 
 def clipped_sgd(o, params, coordinates):
+    """In the operators of its authors."""
     buffers = {}
 
     @torch.no_grad()
     def step():
         norm = sum((p.grad.norm() ** 2 for p in params), 0.0) ** 0.5
-        c = min(1.0, (o['clippingLevel'] / norm).item())
         for p in params:
             if p in buffers:
                 buffers[p].mul_(o['momentum']).add_(p.grad)
@@ -112,14 +112,32 @@ def clipped_sgd(o, params, coordinates):
             if coordinates:
                 p.add_(-o['lr'] * (o['clippingLevel'] / (v.abs() + 1e-8)).clip(0, 1) * v)
             else:
-                p.add_(v, alpha=-o['lr'] * c)
+                p.add_(v, alpha=-o['lr'] * min(1, o['clippingLevel'] / norm))
 
     return step
 
 
-def expectigrad(o, params):
+def expectigrad(o, params, lean):
+    """In the operators of its authors, or `lean`: the same numbers from the fewest passes that PyTorch's operators allow."""
     state = {}
     t = 0
+
+    def published(g, total, count, mean, p, rate):
+        square = g.square()
+        total.add_(square)
+        count.add_(square.sign())
+        average = total.div(count)
+        average[average.isnan()] = 0.0
+        mean.mul_(o['beta']).add_(g.div(average.sqrt_().add_(1e-8)).mul(1 - o['beta']))
+        p.add_(mean.mul(-rate))
+
+    def fewest(g, total, count, mean, p, rate):
+        square = g.square()
+        total.add_(square)
+        count.add_(square.sign_())
+        root = torch.div(total, count, out=square).nan_to_num_(nan=0.0).sqrt_().add_(1e-8)
+        mean.mul_(o['beta']).addcdiv_(g, root, value=1 - o['beta'])
+        p.add_(mean, alpha=-rate)
 
     @torch.no_grad()
     def step():
@@ -128,13 +146,7 @@ def expectigrad(o, params):
         for p in params:
             if p not in state:
                 state[p] = [torch.zeros_like(p) for _ in range(3)]
-            total, count, mean = state[p]
-            square = p.grad.square()
-            total.add_(square)
-            count.add_(square.sign())
-            root = (total / count).nan_to_num_(nan=0.0).sqrt_()
-            mean.mul_(o['beta']).add_(p.grad / root.add_(1e-8), alpha=1 - o['beta'])
-            p.add_(mean, alpha=-o['lr'] / (1 - o['beta'] ** t))
+            (fewest if lean else published)(p.grad, *state[p], p, o['lr'] / (1 - o['beta'] ** t))
 
     return step
 
@@ -154,7 +166,7 @@ def rival(kind, case, options, params, state=None):
     if case['rule'] == 'clippedSGD':
         return clipped_sgd(options, params, case['clip'] == 'ownCoordinates'), None
     if case['rule'] == 'expectigrad':
-        clip, step = by_norm(options, params, kind), expectigrad(options, params)
+        clip, step = by_norm(options, params, kind), expectigrad(options, params, kind == 'lean')
         own = None
     else:
         torch_optimizer = optimizer(case['rule'], options, params, kind)
