@@ -1,6 +1,7 @@
 #include "optim/memory.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "optim/clip/philox.h"
 
@@ -43,6 +44,12 @@ size_t numbers_of(const Clipper& clipper) {
 bool keeps_history(const Clipper& clipper) {
   return std::visit([](const auto& c) { return c.kHistory; }, clipper);
 }
+bool looks_at_weights(const Clipper& clipper) {
+  return std::visit([](const auto& c) { return c.kWeights; }, clipper);
+}
+bool looks_at_total(const Clipper& clipper) {
+  return std::visit([](const auto& c) { return c.kTotal; }, clipper);
+}
 double order_of(const Clipper& clipper) {
   return std::visit([](const auto& c) { return c.order(); }, clipper);
 }
@@ -63,10 +70,11 @@ double total_of(const Plan& plan) {
 }
 
 template <class Choose>
-void decide_with(const Stage& stage, StageMemory& memory, Plan& plan, const Choose& choose) {
+Tally decide_with(const Stage& stage, const StageMemory& memory, Plan& plan, size_t first, size_t last, double total,
+                  const Choose& choose) {
   const double limit = limit_of(stage.clipper);
-  const double total = total_of(plan);
-  for (size_t u = 0; u < plan.norms.size(); ++u) {
+  Tally tally;
+  for (size_t u = first; u < last; ++u) {
     plan.coefficients[u] = 1;
     plan.limits[u] = limit * plan.levels[u];
     if (!plan.present(u)) continue;
@@ -80,35 +88,62 @@ void decide_with(const Stage& stage, StageMemory& memory, Plan& plan, const Choo
         coin.power > 0 && c < 1 &&
         philox(coin.seed, uint64_t(memory.flips), uint32_t(u)) >= std::pow(coin.beta, coin.power == 1 ? c : c * c);
     plan.coefficients[u] = kept ? 1 : c;
-    ++memory.decisions;
-    memory.clipped += plan.coefficients[u] != 1;
+    ++tally.decisions;
+    tally.clipped += plan.coefficients[u] != 1;
   }
-  if (stage.coin.power > 0) ++memory.flips;
-  if (stage.tap > 0) {
-    memory.tap.push_back(total);
-    while (int64_t(memory.tap.size()) > stage.tap) memory.tap.pop_front();
-  }
+  return tally;
+}
+
+Tally decide_units(const Stage& stage, StageMemory& memory, Plan& plan, size_t first, size_t last, double total) {
+  const size_t count = numbers_of(stage.clipper);
+  return std::visit(
+      [&](const auto& clipper) {
+        return decide_with(stage, memory, plan, first, last, total, [&](size_t u, const Seen& seen) {
+          Memory own{memory.numbers.data() + u * count, nullptr};
+          if (clipper.kHistory) own.history = &memory.histories[u].reserve(clipper.window());
+          return clipper(seen, own);
+        });
+      },
+      stage.clipper);
+}
+
+void keep_total(const Stage& stage, StageMemory& memory, double total) {
+  if (stage.tap == 0) return;
+  memory.tap.push_back(total);
+  while (int64_t(memory.tap.size()) > stage.tap) memory.tap.pop_front();
 }
 
 }  // namespace
 
-void decide(const Stage& stage, StageMemory& memory, Plan& plan) {
+void open(const Stage& stage, StageMemory& memory, const Plan& plan) {
   const size_t units = plan.norms.size();
-  const size_t count = numbers_of(stage.clipper);
-  memory.numbers.resize(units * count);
+  memory.numbers.resize(units * numbers_of(stage.clipper));
   if (keeps_history(stage.clipper)) memory.histories.resize(units);
-  const auto with = [&](const auto& clipper) {
-    decide_with(stage, memory, plan, [&](size_t u, const Seen& seen) {
-      Memory own{memory.numbers.data() + u * count, nullptr};
-      if (clipper.kHistory) own.history = &memory.histories[u].reserve(clipper.window());
-      return clipper(seen, own);
-    });
-  };
-  std::visit(with, stage.clipper);
+}
+
+Tally decide_units(const Stage& stage, StageMemory& memory, Plan& plan, size_t first, size_t last) {
+  return decide_units(stage, memory, plan, first, last, std::numeric_limits<double>::quiet_NaN());
+}
+
+void close(const Stage& stage, StageMemory& memory, const Tally& tally) {
+  memory.decisions += tally.decisions;
+  memory.clipped += tally.clipped;
+  if (stage.coin.power > 0) ++memory.flips;
+}
+
+void decide(const Stage& stage, StageMemory& memory, Plan& plan) {
+  const double total = total_of(plan);
+  open(stage, memory, plan);
+  close(stage, memory, decide_units(stage, memory, plan, 0, plan.norms.size(), total));
+  keep_total(stage, memory, total);
 }
 
 void decide(const Stage& stage, StageMemory& memory, Plan& plan, const std::vector<double>& coefficients) {
-  decide_with(stage, memory, plan, [&](size_t u, const Seen&) { return Decision{coefficients[u]}; });
+  const double total = total_of(plan);
+  close(stage, memory, decide_with(stage, memory, plan, 0, plan.norms.size(), total, [&](size_t u, const Seen&) {
+          return Decision{coefficients[u]};
+        }));
+  keep_total(stage, memory, total);
 }
 
 }  // namespace tc::optim

@@ -42,10 +42,23 @@ bool keeps_history(const Clipper& clipper);
 double order_of(const Clipper& clipper);
 double limit_of(const Clipper& clipper);
 
+bool looks_at_weights(const Clipper& clipper);
+bool looks_at_total(const Clipper& clipper);
+
 // Fills the plan's coefficients, limits and thresholds from its norms and moves the memory on. A unit without elements
 // is left alone.
 void decide(const Stage& stage, StageMemory& memory, Plan& plan);
 // The same with coefficients that the caller chose.
 void decide(const Stage& stage, StageMemory& memory, Plan& plan, const std::vector<double>& coefficients);
+
+// The same bit by bit, for a stage that keeps no tap and a clipper that does not look at the total: first `open`, then
+// ranges of units, on any threads, then `close` with what these counted.
+struct Tally {
+  int64_t decisions = 0;
+  int64_t clipped = 0;
+};
+void open(const Stage& stage, StageMemory& memory, const Plan& plan);
+Tally decide_units(const Stage& stage, StageMemory& memory, Plan& plan, size_t first, size_t last);
+void close(const Stage& stage, StageMemory& memory, const Tally& tally);
 
 }  // namespace tc::optim

@@ -27,6 +27,11 @@ void Plan::build(std::vector<Item> list, int64_t units) {
     }
   }
   unit.resize(size_t(units) + 1, int64_t(chunks.size()));
+  largest = 0;
+  for (size_t u = 0; u < size_t(units); ++u) {
+    const int64_t reals = cost[size_t(unit[u + 1])] - cost[size_t(unit[u])] - kOverhead * (unit[u + 1] - unit[u]);
+    largest = std::max(largest, reals);
+  }
   partials.resize(chunks.size());
   norms.assign(size_t(units), 0);
   weight_norms.assign(size_t(units), 0);

@@ -17,6 +17,7 @@ struct Plan {
   bool present(size_t u) const { return unit[u + 1] > unit[u]; }
 
   std::vector<Item> items;
+  int64_t largest = 0;  // reals in the largest unit
   std::vector<Chunk> chunks;
   std::vector<int64_t> cost;  // before each chunk and after the last: shares the work between threads
   std::vector<int64_t> unit;  // the first chunk of each unit, then the number of chunks

@@ -9,6 +9,7 @@ struct AdaGcClip : ClipperBase {
   static constexpr const char* kName = "adaGC";
   static constexpr std::array<const char*, 4> kOptions = {"relative", "absolute", "beta", "warmup"};
   static constexpr std::array<const char*, 2> kNumbers = {"count", "gamma"};
+  static constexpr bool kTotal = true;
 
   double relative, absolute, beta, warmup;
 

@@ -12,6 +12,8 @@ struct ClipperBase {
   static constexpr std::array<const char*, 0> kNumbers = {};
   static constexpr bool kHistory = false;
   static constexpr bool kWeights = false;
+  // Whether it looks at Seen::total, so that all units must be measured before the first is decided about.
+  static constexpr bool kTotal = false;
 
   double order() const { return kNoStatistic; }
   TC_HD double limit() const { return std::numeric_limits<double>::infinity(); }

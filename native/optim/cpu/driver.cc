@@ -35,7 +35,7 @@ const Kernels& kernels() {
 // Calls visit(first, last) on every thread's share of the chunks. Shares depend on the number of threads; what is
 // written for a chunk does not.
 template <class F>
-void for_chunks(const Plan& plan, const F& visit) {
+void for_chunks(const Plan& plan, const F& visit, bool whole_units = false) {
   const int64_t count = plan.chunks.size();
   const int64_t total = plan.cost.back();
   const bool serial = total - kOverhead * count < kSerial;
@@ -43,7 +43,9 @@ void for_chunks(const Plan& plan, const F& visit) {
   if (threads <= 1) return visit(int64_t{0}, count);
   const auto cut = [&](int64_t thread) {
     const double target = double(total) * thread / threads;
-    return std::lower_bound(plan.cost.begin(), plan.cost.end(), target) - plan.cost.begin();
+    int64_t c = std::lower_bound(plan.cost.begin(), plan.cost.end(), target) - plan.cost.begin();
+    while (whole_units && c > 0 && c < count && plan.chunks[c].unit == plan.chunks[c - 1].unit) ++c;
+    return c;
   };
   at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) { visit(cut(begin), cut(end)); });
 }
@@ -88,9 +90,9 @@ Partial tree(const Partial* partials, int64_t count, double p) {
 }
 
 template <Order kOrder>
-bool finish(const Plan& plan, double p, double factor, std::vector<double>& norms) {
+bool finish(const Plan& plan, double p, double factor, std::vector<double>& norms, size_t first, size_t last) {
   bool all_finite = finite(factor);
-  for (size_t u = 0; u < norms.size(); ++u) {
+  for (size_t u = first; u < last; ++u) {
     const Partial total = tree<kOrder>(plan.partials.data() + plan.unit[u], plan.unit[u + 1] - plan.unit[u], p);
     all_finite = all_finite && total.all_finite();
     norms[u] = factor * norm<kOrder>(total, p);
@@ -98,29 +100,52 @@ bool finish(const Plan& plan, double p, double factor, std::vector<double>& norm
   return all_finite;
 }
 
-bool reduce(Plan& plan, double p, const Intake& intake, bool of_parameters, std::vector<double>& norms) {
-  Pass pass = pass_of(plan);
-  pass.partial = plan.partials.data();
-  pass.order = p;
-  pass.of_parameters = of_parameters;
-  pass.intake = intake;
-  const Order order = order_of(p);
-  const auto& table = kernels().reduce[int(order)];
-  for_chunks(plan, [&](int64_t first, int64_t last) {
-    run(pass, first, last, [&](const Item& item) { return table[int(of_parameters ? item.param_dtype : item.dtype)]; });
-  });
-  switch (order) {
-    case Order::kOne:
-      return finish<Order::kOne>(plan, p, intake.factor(), norms);
-    case Order::kTwo:
-      return finish<Order::kTwo>(plan, p, intake.factor(), norms);
-    case Order::kAny:
-      return finish<Order::kAny>(plan, p, intake.factor(), norms);
-    case Order::kInf:
-      return finish<Order::kInf>(plan, p, intake.factor(), norms);
+// A p-norm of the gradients, or of the parameters.
+class Reduction {
+ public:
+  Reduction(Plan& plan, double p, const Intake& intake, bool of_parameters)
+      : plan_(plan),
+        pass_(pass_of(plan)),
+        p_(p),
+        factor_(intake.factor()),
+        norms_(of_parameters ? plan.weight_norms : plan.norms) {
+    pass_.partial = plan.partials.data();
+    pass_.order = p;
+    pass_.of_parameters = of_parameters;
+    pass_.intake = intake;
   }
-  return false;
-}
+
+  void add(int64_t first, int64_t last) const {
+    const auto& table = kernels().reduce[int(order_of(p_))];
+    run(pass_, first, last,
+        [&](const Item& item) { return table[int(pass_.of_parameters ? item.param_dtype : item.dtype)]; });
+  }
+  // Of units whose chunks have been added. False when an element is not finite.
+  bool finish(size_t first, size_t last) const {
+    switch (order_of(p_)) {
+      case Order::kOne:
+        return cpu::finish<Order::kOne>(plan_, p_, factor_, norms_, first, last);
+      case Order::kTwo:
+        return cpu::finish<Order::kTwo>(plan_, p_, factor_, norms_, first, last);
+      case Order::kAny:
+        return cpu::finish<Order::kAny>(plan_, p_, factor_, norms_, first, last);
+      case Order::kInf:
+        return cpu::finish<Order::kInf>(plan_, p_, factor_, norms_, first, last);
+    }
+    return false;
+  }
+  bool operator()() const {
+    for_chunks(plan_, [this](int64_t first, int64_t last) { add(first, last); });
+    return finish(0, norms_.size());
+  }
+
+ private:
+  Plan& plan_;
+  Pass pass_;
+  double p_;
+  double factor_;
+  std::vector<double>& norms_;
+};
 
 double sum(const double* terms, int64_t count) {
   if (count == 1) return *terms;
@@ -171,11 +196,36 @@ void measure(Plan& plan, const Group* groups, const Intake& intake) {
   }
 }
 
+// Clips and updates, and writes the clipped gradient back where that is asked for.
+class Update {
+ public:
+  Update(const Plan& plan, const Group* groups, const Intake& intake, bool write_back)
+      : pass_(pass_of(plan, groups)), write_back_(write_back) {
+    pass_.intake = intake;
+  }
+
+  void operator()(int64_t first, int64_t last) const {
+    const auto& table = kernels();
+    const auto rule = [&](const Item& item) { return table.apply[pass_.groups[item.group].rule][int(item.dtype)]; };
+    const auto clip = [&](const Item& item) { return table.clip[int(item.dtype)]; };
+    if (!write_back_) return run(pass_, first, last, rule);
+    // A chunk at a time: the gradient is still in the cache when it is written.
+    for (int64_t c = first; c < last; ++c) {
+      run(pass_, c, c + 1, rule);
+      run(pass_, c, c + 1, clip);
+    }
+  }
+
+ private:
+  Pass pass_;
+  bool write_back_;
+};
+
 }  // namespace
 
-bool reduce(Plan& plan, double p, const Intake& intake) { return reduce(plan, p, intake, false, plan.norms); }
+bool reduce(Plan& plan, double p, const Intake& intake) { return Reduction(plan, p, intake, false)(); }
 
-void reduce_parameters(Plan& plan) { reduce(plan, 2, {}, true, plan.weight_norms); }
+void reduce_parameters(Plan& plan) { Reduction(plan, 2, {}, true)(); }
 
 void clip(const Plan& plan, const Intake& intake) {
   Pass pass = pass_of(plan);
@@ -207,19 +257,38 @@ void advance(Plan& plan, const Group* groups) {
 
 void update(Plan& plan, const Group* groups, const Intake& intake, bool write_back) {
   measure(plan, groups, intake);
-  Pass pass = pass_of(plan, groups);
-  pass.intake = intake;
-  const auto& table = kernels();
-  const auto rule = [&](const Item& item) { return table.apply[groups[item.group].rule][int(item.dtype)]; };
-  const auto clip = [&](const Item& item) { return table.clip[int(item.dtype)]; };
-  for_chunks(plan, [&](int64_t first, int64_t last) {
-    if (!write_back) return run(pass, first, last, rule);
-    // A chunk at a time: the gradient is still in the cache when it is written.
-    for (int64_t c = first; c < last; ++c) {
-      run(pass, c, c + 1, rule);
-      run(pass, c, c + 1, clip);
+  const Update update(plan, groups, intake, write_back);
+  for_chunks(plan, [&](int64_t first, int64_t last) { update(first, last); });
+}
+
+void update_by_units(Plan& plan, const Group* groups, const Intake& intake, bool write_back, const Visit& visit) {
+  // Gradients and parameters of so many elements stay in a core's second cache from one pass to the next.
+  constexpr int64_t kBlock = 65536;
+  plan.moments.clear();
+  const Reduction gradients(plan, visit.order, intake, false), parameters(plan, 2, {}, true);
+  const Update update(plan, groups, intake, write_back);
+  const int64_t count = int64_t(plan.chunks.size());
+  const auto unit_at = [&](int64_t c) { return c == count ? plan.norms.size() : size_t(plan.chunks[c].unit); };
+  const auto visit_chunks = [&](int64_t first, int64_t last) {
+    while (first < last) {
+      int64_t end = first + 1;
+      while (end < last && (unit_at(end) == unit_at(end - 1) || plan.cost[end] - plan.cost[first] < kBlock)) ++end;
+      // Units without elements lie between.
+      const size_t from = first == 0 ? 0 : unit_at(first), to = unit_at(end);
+      if (visit.order != kNoStatistic) {
+        gradients.add(first, end);
+        gradients.finish(from, to);
+      }
+      if (visit.weights) {
+        parameters.add(first, end);
+        parameters.finish(from, to);
+      }
+      visit.decide(from, to);
+      update(first, end);
+      first = end;
     }
-  });
+  };
+  for_chunks(plan, visit_chunks, /*whole_units=*/true);
 }
 
 void propose(Plan& plan, const Group* groups, const Intake& intake) {

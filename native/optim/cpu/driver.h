@@ -1,6 +1,7 @@
 // The CPU driver: one parallel region over all chunks of a plan for each pass.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "optim/plan.h"
@@ -30,6 +31,13 @@ void advance(Plan& plan, const Group* groups);
 // Clips every gradient on the way and updates its parameter and state; write_back also stores it, clipped, in
 // Item::out.
 void update(Plan& plan, const Group* groups, const Intake& intake, bool write_back);
+// What `reduce`, `reduce_parameters`, a decision and `update` do, a few units at a time while they are in the cache.
+struct Visit {
+  double order = kNoStatistic;                            // of the gradients' norms, unless they are known
+  bool weights = false;                                   // whether the parameters' are asked for
+  std::function<void(size_t first, size_t last)> decide;  // about a range of units; called by several threads
+};
+void update_by_units(Plan& plan, const Group* groups, const Intake& intake, bool write_back, const Visit& visit);
 // Writes what `update` would do, divided by the learning rate, to Item::update, and moves nothing.
 void propose(Plan& plan, const Group* groups, const Intake& intake);
 // Updates by `updates`, whose gradients are proposals, clipped on the way. `gradients` is what they were made from,

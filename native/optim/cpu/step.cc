@@ -2,6 +2,7 @@
 #include <ATen/ops/scalar_tensor.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <limits>
 
@@ -72,7 +73,7 @@ class Run {
     } else if (!measured) {
       cpu::reduce(plan, order, intake);
     }
-    if (std::visit([](const auto& c) { return c.kWeights; }, stage.clipper)) cpu::reduce_parameters(plan);
+    if (looks_at_weights(stage.clipper)) cpu::reduce_parameters(plan);
     StageMemory& memory = memories_[size_t(step.stage)];
     if (std::holds_alternative<CustomClip>(stage.clipper)) {
       decide(stage, memory, plan, custom_(size_t(step.stage), plan));
@@ -109,11 +110,47 @@ class Run {
   const Custom& custom_;
 };
 
+// Whether a unit can be measured, decided about and updated in one visit, as no other unit has a say in it.
+bool in_one_visit(const State& state) {
+  // More than this of one unit is too much for one thread while the others wait.
+  constexpr int64_t kLargest = 1 << 18;
+  const Pipeline& pipeline = state.pipeline;
+  const Step& step = pipeline.gradients.front();
+  if (pipeline.gradients.size() > 1 || !pipeline.updates.empty() || step.stage < 0 || state.outside) return false;
+  const Stage& stage = state.settings.stages[size_t(step.stage)];
+  const Clipper& clipper = stage.clipper;
+  const bool gains = looks_at_weights(clipper) || (order_of(clipper) != kNoStatistic && !state.refuses_nonfinite());
+  if (!gains || stage.scope == Scope::kGlobal || step.plan.largest > kLargest || stage.tap > 0 ||
+      looks_at_total(clipper) || std::holds_alternative<CustomClip>(clipper)) {
+    return false;
+  }
+  return std::none_of(step.plan.items.begin(), step.plan.items.end(),
+                      [&](const Item& item) { return rule_info(state.groups[size_t(item.group)].rule).moments > 0; });
+}
+
+void visit(State& state, const Intake& intake, bool measured) {
+  Step& step = state.pipeline.gradients.front();
+  const Stage& stage = state.settings.stages[size_t(step.stage)];
+  StageMemory& memory = state.memories[size_t(step.stage)];
+  std::atomic<int64_t> decisions = 0, clipped = 0;
+  cpu::Visit how;
+  if (!measured) how.order = order_of(stage.clipper);
+  how.weights = looks_at_weights(stage.clipper);
+  how.decide = [&](size_t first, size_t last) {
+    const Tally tally = decide_units(stage, memory, step.plan, first, last);
+    decisions += tally.decisions;
+    clipped += tally.clipped;
+  };
+  open(stage, memory, step.plan);
+  cpu::update_by_units(step.plan, state.groups.data(), intake, state.settings.write_back, how);
+  close(stage, memory, {decisions, clipped});
+}
+
 // Whether all gradients are finite, where the policy asks; leaves the first stage's norms behind if it measured them.
 bool scan(Step& first, const State& state, const Intake& intake, bool& measured) {
   const Settings& settings = state.settings;
   const double order = first.stage < 0 ? kNoStatistic : order_of(settings.stages[size_t(first.stage)].clipper);
-  measured = order != kNoStatistic || state.refuses_nonfinite();
+  measured = state.refuses_nonfinite() || (order != kNoStatistic && !in_one_visit(state));
   if (measured) return cpu::reduce(first.plan, order == kNoStatistic ? 2 : order, intake);
   std::fill(first.plan.norms.begin(), first.plan.norms.end(), std::numeric_limits<double>::quiet_NaN());
   return true;
@@ -159,6 +196,13 @@ Outcome take_step(State& state, const Custom& custom) {
   }
 
   Plan& last = pipeline.gradients.back().plan;
+  if (in_one_visit(state)) {
+    Run(settings, memories, groups, custom).set_levels(pipeline.gradients.front());
+    cpu::advance(last, groups);
+    visit(state, intake, measured);
+    counters.consecutive = 0;
+    return Outcome::kStepped;
+  }
   const auto decide_all = [&] {
     Run run(settings, memories, groups, custom);
     for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
