@@ -159,6 +159,44 @@ describe('optim: properties of clipping', () => {
     });
   }
 
+  // A tap wants the total of all norms, so a clipper with one measures everything before it moves anything.
+  const perUnit = {
+    'agc, skip': { clipper: clip.agc({ clipping: 0.01 }), nonFinite: 'skip' },
+    'agc, propagate': { clipper: clip.agc({ clipping: 0.01 }), nonFinite: 'propagate' },
+    'layerwise, propagate': { clipper: clip.layerwise(0.5), nonFinite: 'propagate' },
+    'layerwise 1-norm, zero': { clipper: clip.norm(0.5, { scope: 'tensor', normType: 1 }), nonFinite: 'zero' },
+    'auto by tensor, propagate': { clipper: clip.auto({ percentile: 30, scope: 'tensor' }), nonFinite: 'propagate' },
+    'a coin for each tensor': {
+      clipper: clip.stochastic(clip.layerwise(0.5), { beta: 0.7, power: 1, seed: 3 }),
+      nonFinite: 'propagate',
+    },
+  } as const;
+  for (const [name, { clipper, nonFinite }] of Object.entries(perUnit)) {
+    it(`the bits do not depend on whether units are visited once or twice: ${name}`, () => {
+      const shapes = [[300, 333], [0, 5], [17], [16_384], [3, 40_000], [1], [0]];
+      const runs = [clipper, clip.tap(clipper)].map((clip) => {
+        torch.manualSeed(2);
+        const params = shapes.map((shape) => torch.randn(shape, { device, requiresGrad: true }));
+        const optimizer = new optim.AdamW(params, { clip, nonFinite, writeBack: true });
+        const seen: unknown[] = [];
+        for (let t = 0; t < 4; t++) {
+          for (const p of params) p.grad = torch.randn(p.shape, { device });
+          optimizer.step();
+          const { norm, coefficient, clipped } = optimizer.clipStats;
+          seen.push(
+            bits(norm),
+            bits(coefficient),
+            bits(clipped.reshape([1])),
+            ...params.map(bits),
+            ...params.map((p) => bits(p.grad!)),
+          );
+        }
+        return seen;
+      });
+      expect(runs[0]).deep.equal(runs[1]);
+    });
+  }
+
   it('the bits do not depend on the instruction set', () => {
     const script = new URL('instruction-set.ts', import.meta.url).pathname;
     // libtorch takes the word of the variable, so only what the processor has may be asked for.
