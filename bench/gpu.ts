@@ -63,26 +63,28 @@ for (const run of device === 'cuda' ? runs : dry) {
     copy: () => target.copy_(source),
     onControl: (gbPerSecond: number) => controls.push(gbPerSecond),
   };
-  try {
-    await side.call('open', { shape: run.shape, dtype: run.dtype });
-    for (const name of names) {
-      if (Date.now() > deadline) {
-        console.log(`${name}: left out, no time is left`);
-        continue;
-      }
+  const open = () => side.call('open', { shape: run.shape, dtype: run.dtype });
+  await open();
+  for (const name of names) {
+    if (Date.now() > deadline) {
+      console.log(`${name}: left out, no time is left`);
+      continue;
+    }
+    try {
       const row: GpuRow = await rowOf(name, run, { ...context, side });
       results.rows.push(row);
       results.control = median(controls);
       console.log(lineOf(row));
       if (file !== undefined) write(file, results);
-      release(device);
+    } catch (error) {
+      // The others are worth measuring all the same, with a side that is new.
+      failures++;
+      console.log(`${name} failed: ${(error as Error).message}`);
+      await side.close();
+      side = python(device);
+      await open();
     }
-  } catch (error) {
-    // The other shapes are worth measuring all the same, with a side that is new.
-    failures++;
-    console.log(`failed: ${(error as Error).message}`);
-    await side.close().catch(() => {});
-    side = python(device);
+    release(device);
   }
   tensors.dispose();
   await side.call('close');

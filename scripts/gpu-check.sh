@@ -30,6 +30,12 @@ unset LIBTORCH
 export TORCH_CLIP_BINARY=$PWD/build/cuda/Release/torch_clip.node
 gpus=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | grep -c .)
 capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -cd '0-9')
+if [ -z "$capability" ]; then
+  ask='import torch as t; n = t.cuda.device_count(); print(n, *(t.cuda.get_device_capability() if n else ("", "")), sep="")'
+  answer=$(python3 -c "$ask" 2>/dev/null | tail -n 1)
+  gpus=${answer:0:1} capability=${answer:1}
+  gpus=${gpus:-0}
+fi
 export TORCH_CLIP_CUDA_ARCHS=${TORCH_CLIP_CUDA_ARCHS:-${capability:-90}}
 
 # part NAME LIMIT COMMAND...: leaves NAME.log and NAME.row: name, status, seconds, the last line.

@@ -77,7 +77,7 @@ export function fileOf({ date, device }: GpuResults): string {
 export function hasRoom(elements: number, dtype: DtypeName, device: DeviceName): boolean {
   if (device === 'cpu') return true;
   const width = torch[dtype].itemsize;
-  // Twice parameter, gradient and two states of fp32; fp64 of the largest tensor for the check, and foreach's temporaries.
-  const needed = elements * (2 * (2 * width + 8) + 12);
+  // Parameter, gradient and two states of fp32 twice; foreach's own states and temporaries, or fp64 for the check.
+  const needed = elements * (2 * (2 * width + 8) + 20);
   return needed + 2 ** 31 < cuda.memGetInfo()[0];
 }

@@ -1,11 +1,13 @@
 """A step on a GPU: its time by events, with the cache flushed before or not, and what it starts and waits for."""
 
 import gc
+import os
 import time
 import warnings
 
 import torch
 
+DEVICE = os.environ.get('BENCH_DEVICE', 'cpu')
 # More than any GPU's second-level cache.
 FLUSH = 256 << 20
 own = {}
@@ -15,13 +17,13 @@ def release():
     """Gives back what nobody holds, for the process beside this one."""
     own.clear()
     gc.collect()
-    if torch.cuda.is_available():
+    if DEVICE == 'cuda':
         torch.cuda.empty_cache()
 
 
 def timed(run, iterations, flushed):
     """Seconds of all calls."""
-    if not torch.cuda.is_available():
+    if DEVICE != 'cuda':
         start = time.perf_counter()
         for _ in range(iterations):
             run()
@@ -43,7 +45,7 @@ def timed(run, iterations, flushed):
 
 def counted(run):
     """Kernels and other work that one call starts, and how often it waits; null where that cannot be seen."""
-    if not torch.cuda.is_available():
+    if DEVICE != 'cuda':
         return {'kernels': None, 'others': None, 'waits': None}
     run()
     torch.cuda.synchronize()

@@ -13,7 +13,7 @@ from serve import serve
 from tensors import Tensors
 
 TABLE = json.loads((pathlib.Path(__file__).resolve().parents[1] / 'cases.json').read_text())
-now = {'tensors': None, 'steps': {}}
+now = {'tensors': None, 'steps': {}, 'states': {}}
 
 
 def described(name):
@@ -26,8 +26,13 @@ def open_shape(shape, dtype):
     now['tensors'] = Tensors(shape, dtype)
 
 
-def close_shape():
+def forget():
     now['steps'].clear()
+    now['states'].clear()
+
+
+def close_shape():
+    forget()
     now['tensors'] = None
     gpu.release()
 
@@ -35,7 +40,7 @@ def close_shape():
 def check(case, rivals, factors, files):
     """Errors of each rival, and of the samples in `files`, against the fp64 reference."""
     (case, options), tensors = described(case), now['tensors']
-    now['steps'].clear()
+    forget()
     start, end = trajectory(case, options, tensors, factors)
 
     def error_of(seen):
@@ -60,9 +65,11 @@ def prepare(case, rivals):
     """Makes the rivals ready to be timed, on one set of tensors and, where they can, one state."""
     (case, options), tensors = described(case), now['tensors']
     tensors.reset()
-    state = None
     for kind in rivals:
-        now['steps'][kind], state = rival(kind, case, options, tensors.params, state)
+        # A fused optimizer counts its steps on the GPU, where a foreach one would wait for each count.
+        owner = 'foreach' if kind == 'foreach' and gpu.DEVICE == 'cuda' else 'all'
+        state = now['states'].get(owner)
+        now['steps'][kind], now['states'][owner] = rival(kind, case, options, tensors.params, state)
         now['steps'][kind]()
 
 

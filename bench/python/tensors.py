@@ -2,14 +2,13 @@
 
 import json
 import math
-import os
 import pathlib
 
 import torch
+from gpu import DEVICE
 
 TABLE = json.loads((pathlib.Path(__file__).resolve().parents[1] / 'shapes.json').read_text())
 POOL = 1 << 20
-DEVICE = os.environ.get('BENCH_DEVICE', 'cpu')
 
 
 def shapes_of(name):
