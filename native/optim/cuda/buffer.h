@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -30,7 +31,7 @@ class Buffer {
   void send(const std::vector<T>& values, c10::Device device) {
     const char* const bytes = reinterpret_cast<const char*>(values.data());
     const size_t size = values.size() * sizeof(T);
-    if (sent_.size() == size && size_ == values.size() && std::memcmp(sent_.data(), bytes, size) == 0) return;
+    if (sent_.size() == size && size_ == values.size() && std::equal(sent_.begin(), sent_.end(), bytes)) return;
     reserve(values.size(), device);
     sent_.assign(bytes, bytes + size);
     if (size == 0) return;
