@@ -20,8 +20,6 @@ export interface Table {
   compiler: string;
   /** By kernel, template arguments and dtype. */
   registers: Record<string, Record<string, Record<string, number>>>;
-  /** Bytes, of the kernels that spill: a thread or two save a register where the compiler aims at a fuller multiprocessor. */
-  spills: Record<string, number>;
 }
 
 /** The multiprocessor of the committed table, and what the kernels that work in fp32 may take there. */
@@ -75,20 +73,19 @@ function describe(symbol: string): Pick<Kernel, 'name' | 'of' | 'dtype'> {
 const keyOf = ({ name, of, dtype }: Kernel) => `${name} ${of} ${dtype}`;
 
 export function tableOf(compiler: string, kernels: readonly Kernel[]): Table {
-  const table: Table = { compiler, registers: {}, spills: {} };
+  const table: Table = { compiler, registers: {} };
   const order = (k: Kernel) => `${k.name} ${k.of} ${dtypes.indexOf(k.dtype)}`;
   for (const kernel of [...kernels].sort((a, b) => (order(a) < order(b) ? -1 : 1))) {
-    const { name, of, dtype, registers, spilled } = kernel;
+    const { name, of, dtype, registers } = kernel;
     table.registers[name] ??= {};
     table.registers[name][of] ??= {};
     table.registers[name][of][dtype] = registers;
-    if (spilled > 0) table.spills[keyOf(kernel)] = spilled;
   }
   return table;
 }
 
 /** The table as JSON, a line for each template argument. */
-export function textOf({ compiler, registers, spills }: Table): string {
+export function textOf({ compiler, registers }: Table): string {
   const object = (entries: [string, string][], indent: string) =>
     `{\n${entries.map(([name, text]) => `${indent}  ${JSON.stringify(name)}: ${text}`).join(',\n')}\n${indent}}`;
   const line = (row: Record<string, number>) =>
@@ -102,22 +99,29 @@ export function textOf({ compiler, registers, spills }: Table): string {
       '    ',
     ),
   ]);
-  const spilled = Object.entries(spills).map(([name, bytes]): [string, string] => [name, String(bytes)]);
   return `${object(
     [
       ['compiler', JSON.stringify(compiler)],
       ['registers', object(kernels, '  ')],
-      ['spills', spilled.length > 0 ? object(spilled, '  ') : '{}'],
     ],
     '',
   )}\n`;
 }
 
-/** A line for each kernel that takes more than the table says or works in fp32 and takes more than 64, or that only one of both knows. */
+/**
+ * A line for each kernel that spills, works in fp32 and takes more than 64 registers, or, by the same compiler, takes more than the
+ * table says or is in one of both only.
+ */
 export function breaches(table: Table, compiler: string, kernels: readonly Kernel[]): string[] {
-  const high = kernels.filter(({ dtype, registers }) => registers > limit && !['double', '-'].includes(dtype));
-  const most = high.map((kernel) => `${keyOf(kernel)} takes ${kernel.registers} registers, ${limit} at most`);
-  return compiler === table.compiler ? [...most, ...changes(table, kernels)] : most;
+  const unlawful = kernels.flatMap((kernel) => {
+    const { dtype, registers, spilled } = kernel;
+    const lines = spilled > 0 ? [`${keyOf(kernel)} spills ${spilled} bytes`] : [];
+    if (registers > limit && !['double', '-'].includes(dtype)) {
+      lines.push(`${keyOf(kernel)} takes ${registers} registers, ${limit} at most`);
+    }
+    return lines;
+  });
+  return compiler === table.compiler ? [...unlawful, ...changes(table, kernels)] : unlawful;
 }
 
 /** A multiprocessor hands registers out eight at a time. */
@@ -134,14 +138,11 @@ function changes(table: Table, kernels: readonly Kernel[]): string[] {
   const present = new Set(kernels.map(keyOf));
   const gone = [...before.keys()].filter((key) => !present.has(key)).map((key) => `${key} is in the table only`);
   const grown = kernels.flatMap((kernel) => {
-    const { registers, spilled } = kernel;
     const key = keyOf(kernel);
-    const [was, spilt] = [before.get(key), table.spills[key] ?? 0];
-    const lines = was === undefined ? [`${key} is not in the table`] : [];
-    if (handedOut(registers) > handedOut(was ?? Infinity))
-      lines.push(`${key} takes ${registers} registers, ${was} before`);
-    if (spilled > spilt) lines.push(`${key} spills ${spilled} bytes, ${spilt} before`);
-    return lines;
+    const was = before.get(key);
+    if (was === undefined) return [`${key} is not in the table`];
+    const { registers } = kernel;
+    return handedOut(registers) > handedOut(was) ? [`${key} takes ${registers} registers, ${was} before`] : [];
   });
   return [...gone, ...grown];
 }

@@ -9,6 +9,11 @@
 
 namespace tc::optim::cuda {
 
+// Blocks that a multiprocessor holds at least: 64 registers a thread, twice that in fp64. Told nothing, the compiler
+// aims at more blocks and spills.
+template <class T>
+inline constexpr int kBlocks = std::is_same_v<T, double> ? 2 : 4;
+
 template <class C>
 __device__ Clip<C> clip_of(const Pass& pass, const Chunk& chunk, bool negate) {
   const C scale = pass.coefficient[chunk.unit] * pass.intake.factor();

@@ -6,7 +6,8 @@
 namespace tc::optim::cuda {
 
 template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads) propose_kernel(Pass pass, const int32_t* list, const Control* control) {
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+    propose_kernel(Pass pass, const int32_t* list, const Control* control) {
   if (control->skip != 0) return;
   using C = Compute<T>;
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
@@ -26,7 +27,8 @@ __global__ void __launch_bounds__(kThreads) propose_kernel(Pass pass, const int3
 }
 
 template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads) settle_kernel(Pass pass, const int32_t* list, const Control* control) {
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+    settle_kernel(Pass pass, const int32_t* list, const Control* control) {
   if (control->skip != 0) return;
   using C = Compute<T>;
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
