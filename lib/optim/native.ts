@@ -22,6 +22,18 @@ export type StageState = [
   elements: (Handle | null)[],
 ];
 
+/** @internal What a stage of clipping tells; see {@link StageStats}. */
+export type NativeStats = [
+  norm: Handle,
+  coefficient: Handle,
+  threshold: Handle,
+  clipped: Handle,
+  tap: Handle,
+  /** Where it is not null, `tap` is a ring into which so many norms have been written. */
+  taps: Handle | null,
+  skipped: Handle,
+];
+
 interface NativeRule {
   name: string;
   /** The hyperparameters it reads, in its order: the name of an option, with `.i` for an element of one that is an array. */
@@ -71,10 +83,7 @@ declare module '../binding.js' {
       /** Lives through the call. */
       held: Held,
     ): void;
-    optimStats(
-      optimizer: NativeOptimizer,
-      stage: number,
-    ): [norm: Handle, coefficient: Handle, threshold: Handle, clipped: Handle, tap: Handle, skipped: Handle];
+    optimStats(optimizer: NativeOptimizer, stage: number): NativeStats;
     optimCounters(optimizer: NativeOptimizer): [skipped: number, consecutive: number];
   }
 }

@@ -8,7 +8,7 @@ import { elementsOf } from '../iterate.js';
 import { given } from '../options.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { complete, type Definition } from './definition.js';
-import { type NativeOptimizer, rowLength, ruleOf } from './native.js';
+import { type NativeOptimizer, type NativeStats, rowLength, ruleOf } from './native.js';
 import { Held } from './saved.js';
 import { type OptimizerStateDict, parseState, type Restored, type SavedGroup, saveState } from './state-dict.js';
 
@@ -59,8 +59,8 @@ export interface StageStats {
   threshold: Tensor;
   /** The share of decisions since the start, one a unit and step, for another coefficient than 1; float64. */
   clipped: Tensor;
-  /** The last norms, oldest first, float64, for a clipper made by `clip.tap`; else empty. */
-  history: Tensor;
+  /** The last norms, oldest first, float64, for a clipper made by `clip.tap`; else empty. Reading it waits for a GPU, since its length depends on how many steps were skipped. */
+  readonly history: Tensor;
 }
 
 /** The statistics of the first clipper, and of all of a chain. */
@@ -263,12 +263,19 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   /** What the last step's clipping saw: tensors of their own, which later steps leave alone. */
   get clipStats(): ClipStats {
     const count = Math.max(1, this.clip?.stages.length ?? 0);
-    const all = Array.from({ length: count }, (_, stage) => native.optimStats(this.#native, stage).map(wrap));
-    const stages = all.map(
-      ([norm, coefficient, threshold, clipped, history]): StageStats =>
-        ({ norm, coefficient, threshold, clipped, history }) as StageStats,
-    );
-    return { ...stages[0]!, stages, skipped: all[0]![5]! };
+    const stages = Array.from({ length: count }, (_, stage) => statsOf(native.optimStats(this.#native, stage)));
+    const { norm, coefficient, threshold, clipped, skipped } = stages[0]!;
+    return {
+      norm,
+      coefficient,
+      threshold,
+      clipped,
+      get history() {
+        return stages[0]!.history;
+      },
+      stages,
+      skipped,
+    };
   }
 
   /**
@@ -346,6 +353,30 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       }
     });
   }
+}
+
+function statsOf(handles: NativeStats): StageStats & { skipped: Tensor } {
+  // Each has an owner, whether it is asked for or not.
+  const [norm, coefficient, threshold, clipped, tap, taps, skipped] = handles.map((handle) => handle && wrap(handle));
+  let history = taps ? undefined : tap!;
+  return {
+    norm: norm!,
+    coefficient: coefficient!,
+    threshold: threshold!,
+    clipped: clipped!,
+    get history() {
+      history ??= unrolled(tap!, taps!.item());
+      return history;
+    },
+    skipped: skipped!,
+  };
+}
+
+// What a ring holds, oldest first, after so many numbers have been written.
+function unrolled(ring: Tensor, written: bigint | number): Tensor {
+  const size = ring.numel();
+  const count = Number(written);
+  return count < size ? ring.narrow(0, 0, count) : ring.roll(-(count % size));
 }
 
 function iterable<T>(name: string, value: Iterable<T>): Iterable<T> {

@@ -17,4 +17,11 @@ std::unique_ptr<Driver> make_driver(c10::Device device) {
   throw Error("ERR_DEVICE", "this build's optimizers have no code for parameters on " + device.str());
 }
 
+bool capturing([[maybe_unused]] c10::Device device) {
+#if defined(TC_CUDA_DRIVER)
+  if (for_cuda(device)) return cuda::capturing(device);
+#endif
+  return false;
+}
+
 }  // namespace tc::optim

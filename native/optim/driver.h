@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "optim/pipeline.h"
+#include "optim/stats.h"
 
 namespace tc::optim {
 
@@ -45,8 +46,14 @@ class Driver {
   virtual void pull(State&) {}
   // The host's copy has been replaced.
   virtual void push(const State&) {}
+  // Waits for nothing.
+  virtual Stats stats(const State& state, size_t stage) const { return stats_of(state, stage); }
+  // Whether a graph has steps of this driver, which it may take at any time.
+  virtual bool captured() const { return false; }
 };
 
 std::unique_ptr<Driver> make_driver(c10::Device device);
+// Whether what is started on the device now becomes part of a graph instead of being run.
+bool capturing(c10::Device device);
 
 }  // namespace tc::optim

@@ -5,7 +5,6 @@
 #include <ATen/ops/copy.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/fill.h>
-#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/view_as_real.h>
 #include <ATen/ops/zero.h>
 
@@ -244,8 +243,16 @@ void Optimizer::cut(Step& step, std::vector<Item> items) {
   step.plan.build(std::move(items), units);
 }
 
+// What a graph has captured stays as it is: from here on another driver takes the steps.
+void Optimizer::retire() {
+  if (!driver_ || !driver_->captured()) return;
+  pull();
+  retired_.emplace_back(std::move(driver_), parameters_);
+}
+
 void Optimizer::rebuild() {
   planned_ = staged_ = false;
+  retire();
   ++state_.pipeline.generation;
   members_.clear();
   for (const Parameter& p : parameters_) {
@@ -305,7 +312,14 @@ std::pair<Outcome, at::Tensor> Optimizer::step(const double* rows, const Custom&
   require_idle();
   const at::NoGradGuard no_grad;
   read(rows);
-  if (!revalidate()) rebuild();
+  if (!revalidate()) {
+    if (!parameters_.empty() && capturing(parameters_.front().value.device())) {
+      throw Error("ERR_STATE",
+                  "a graph can capture a step after one with the same parameters, groups and memory layouts, so take "
+                  "a step first");
+    }
+    rebuild();
+  }
   if (inverse.defined() && members_.empty()) return {Outcome::kSkipped, {}};
   const auto guarded = [this](const auto& ask) {
     const auto idle = [this](bool*) { stepping_ = false; };
@@ -398,6 +412,7 @@ void Optimizer::load(const std::vector<ParameterState>& states, Counters counter
     }
   }
   for (const StageState& stage : stages) memories.push_back(stage.memory);
+  retire();
   for (size_t i = 0; i < states.size(); ++i) {
     parameters_[i].state = std::move(loaded[i]);
     parameters_[i].elements = std::move(elements[i]);
@@ -407,35 +422,6 @@ void Optimizer::load(const std::vector<ParameterState>& states, Counters counter
   state_bytes_ = bytes;
   planned_ = false;
   if (driver_) driver_->push(state_);
-}
-
-at::Tensor Optimizer::skipped() const { return at::scalar_tensor(state_.counters.skipped, c10::kLong); }
-
-Optimizer::Stats Optimizer::stats(size_t stage) const {
-  const Plan& plan = state_.pipeline.plan_of(stage);
-  if (state_.settings.stages.empty()) {
-    return {per_unit(Scope::kGlobal, plan.norms),
-            per_unit(Scope::kGlobal, plan.coefficients),
-            per_unit(Scope::kGlobal, plan.thresholds),
-            0,
-            {}};
-  }
-  const Scope scope = state_.settings.stages[stage].scope;
-  const StageMemory& memory = state_.memories[stage];
-  const double share = memory.decisions == 0 ? 0 : double(memory.clipped) / double(memory.decisions);
-  return {per_unit(scope, plan.norms),
-          per_unit(scope, plan.coefficients),
-          per_unit(scope, plan.thresholds),
-          share,
-          {memory.tap.begin(), memory.tap.end()}};
-}
-
-at::Tensor Optimizer::per_unit(Scope scope, const std::vector<double>& values) const {
-  std::vector<int64_t> shape;
-  if (scope != Scope::kGlobal) shape.push_back(int64_t(values.size()));
-  const at::Tensor out = at::empty(shape, at::TensorOptions().dtype(c10::kDouble));
-  std::copy(values.begin(), values.end(), out.mutable_data_ptr<double>());
-  return out;
 }
 
 }  // namespace tc::optim

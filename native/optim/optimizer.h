@@ -57,16 +57,7 @@ class Optimizer {
   int64_t state_bytes() const { return state_bytes_; }
   Counters counters() const { return state_.counters; }
 
-  // The last step's norms before clipping and coefficients in fp64, one a unit of the scope, without a dimension for
-  // the global scope. The norm is NaN where none was needed; the coefficient of a skipped step is 0.
-  struct Stats {
-    at::Tensor norm, coefficient, threshold;
-    double clipped;  // the share of decisions so far that changed something
-    std::vector<double> tap;
-  };
-  Stats stats(size_t stage) const;
-  // How many steps were skipped, int64.
-  at::Tensor skipped() const;
+  Stats stats(size_t stage) const { return driver_ ? driver_->stats(state_, stage) : stats_of(state_, stage); }
 
  private:
   struct Parameter {
@@ -90,13 +81,15 @@ class Optimizer {
   Item prepare(Parameter& parameter);
   void require_idle() const;
   void cut(Step& step, std::vector<Item> items);
-  at::Tensor per_unit(Scope scope, const std::vector<double>& values) const;
+  void retire();
 
   State state_;
   std::unique_ptr<Driver> driver_;    // null until the first step says where the parameters lie
   c10::Device device_ = c10::kCPU;    // its driver's
   std::deque<Parameter> parameters_;  // items point into it
   std::vector<size_t> members_;       // the parameter of each item
+  // What graphs read and write in their replays, of plans that are no more.
+  std::vector<std::pair<std::unique_ptr<Driver>, std::deque<Parameter>>> retired_;
   bool planned_ = false;
   bool staged_ = false;    // some parameter or gradient is visited as a copy
   bool by_row_ = false;    // some stage's unit is a row, so that rows must lie together

@@ -52,8 +52,17 @@ struct Intake {
   TC_HD double factor() const { return unscale == nullptr ? 1 : *unscale; }
 };
 
+// Addresses that move from step to step while the rest of the items stays, one an item, instead of those in the items;
+// null: these.
+struct Moving {
+  void* const* grad = nullptr;
+  void* const* out = nullptr;
+  void* const* source = nullptr;
+};
+
 struct Pass {
   const Item* items;
+  Moving moving;
   const Chunk* chunks;
   const Group* groups;
   const double* coefficient;  // one a unit

@@ -151,6 +151,7 @@ void register_optim(napi_env env, napi_value exports) {
   define(env, exports, "optimZeroGrad", guarded<zero_grad>);
   register_optim_state(env, exports);
   register_gradients(env, exports);
+  register_emulation(env, exports);
 }
 
 }  // namespace tc

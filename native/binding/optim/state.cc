@@ -1,6 +1,4 @@
 // What an optimizer and its clippers remember, for JavaScript to save, load and show.
-#include <ATen/ops/scalar_tensor.h>
-
 #include <algorithm>
 
 #include "binding/optim/support.h"
@@ -142,19 +140,15 @@ napi_value counters(napi_env env, Args& args) {
   return js(env, at::IntArrayRef({counters.skipped, counters.consecutive}));
 }
 
-// optimStats(optimizer, stage): [norm, coefficient, threshold, clipped, tap, skipped]
+// optimStats(optimizer, stage): [norm, coefficient, threshold, clipped, tap, taps, skipped], as optim/stats.h says.
 napi_value stats(napi_env env, Args& args) {
-  Optimizer& opt = optimizer(env, args[0]);
-  opt.pull();
+  const Optimizer& opt = optimizer(env, args[0]);
   const int64_t stage = choice(env, args[1], "stage", std::max<int64_t>(1, int64_t(opt.stages())));
-  const Optimizer::Stats stats = opt.stats(size_t(stage));
-  const napi_value out = array(env, 6);
-  set(env, out, uint32_t{0}, wrap(env, stats.norm));
-  set(env, out, 1, wrap(env, stats.coefficient));
-  set(env, out, 2, wrap(env, stats.threshold));
-  set(env, out, 3, wrap(env, at::scalar_tensor(stats.clipped, c10::kDouble)));
-  set(env, out, 4, wrap(env, to_tensor(stats.tap)));
-  set(env, out, 5, wrap(env, opt.skipped()));
+  const optim::Stats stats = opt.stats(size_t(stage));
+  const at::Tensor* const fields[] = {&stats.norm, &stats.coefficient, &stats.threshold, &stats.clipped,
+                                      &stats.tap,  &stats.taps,        &stats.skipped};
+  const napi_value out = array(env, std::size(fields));
+  for (uint32_t i = 0; i < std::size(fields); ++i) set(env, out, i, wrap(env, *fields[i]));
   return out;
 }
 

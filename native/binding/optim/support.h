@@ -40,5 +40,6 @@ at::Tensor to_tensor(at::ArrayRef<int64_t> values);
 
 void register_optim_state(napi_env env, napi_value exports);
 void register_gradients(napi_env env, napi_value exports);
+void register_emulation(napi_env env, napi_value exports);
 
 }  // namespace tc

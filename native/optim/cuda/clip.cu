@@ -20,8 +20,8 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const int32_t
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
   const auto op = clip_of<Compute<T>>(pass, chunk, false);
-  const T* const g = static_cast<const T*>(item.grad) + chunk.begin;
-  T* const out = static_cast<T*>(item.out) + chunk.begin;
+  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+  T* const out = place<T>(pass.moving.out, item.out, chunk);
   for_elements<kVector<T>>(
       chunk.length, aligned(g) && aligned(out),
       [&](int i) {
@@ -39,8 +39,8 @@ __global__ void __launch_bounds__(kThreads)
   using C = Compute<T>;
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
-  const T* const g = static_cast<const T*>(item.grad) + chunk.begin;
-  T* const out = static_cast<T*>(item.out) + chunk.begin;
+  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+  T* const out = place<T>(pass.moving.out, item.out, chunk);
   C* const square = static_cast<C*>(item.state[0]) + chunk.begin;
   const C start = clipper.started(*count);
   const C factor = pass.intake.factor();

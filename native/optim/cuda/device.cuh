@@ -20,6 +20,12 @@ __device__ Clip<C> clip_of(const Pass& pass, const Chunk& chunk, bool negate) {
   return {negate ? -scale : scale, C(pass.limit[chunk.unit]), pass.intake.zero_nonfinite};
 }
 
+// Where the chunk begins in the memory of its item.
+template <class T>
+__device__ T* place(void* const* moving, void* own, const Chunk& chunk) {
+  return static_cast<T*>(moving == nullptr ? own : moving[chunk.item]) + chunk.begin;
+}
+
 __device__ inline int64_t step_of(const Item& item) { return item.step == nullptr ? 0 : *item.step; }
 
 // As many elements as 16 bytes of T hold.

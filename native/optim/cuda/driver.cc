@@ -4,11 +4,14 @@
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
+#include <string>
+#include <tuple>
 #include <utility>
 
 #include "error.h"
 #include "optim/cuda/memory.h"
 #include "optim/cuda/plan.h"
+#include "optim/cuda/step_values.h"
 #include "optim/rule/info.h"
 
 namespace tc::optim::cuda {
@@ -62,6 +65,8 @@ class Undo {
   std::vector<std::pair<at::Tensor, at::Tensor>> saved_;
 };
 
+cudaStream_t stream_of(c10::Device device) { return c10::cuda::getCurrentCUDAStream(device.index()).stream(); }
+
 class CudaDriver : public Driver {
  public:
   explicit CudaDriver(c10::Device device) : device_(device), memory_(device) {}
@@ -71,15 +76,26 @@ class CudaDriver : public Driver {
     // Noticed late, so that nobody waits: the steps between have been skipped as well.
     if (*mirror_.host() > state.settings.max_consecutive_skips) {
       pull(state);
+      // The next step may find better gradients.
+      *mirror_.host() = 0;
       return Outcome::kTooManySkips;
     }
-    send(state);
-    Run run(*this, state, custom);
+    const cudaStream_t stream = stream_of(device_);
+    const bool captured = cuda::capturing(stream);
+    if (captured) require_capturable(state);
+    send(state, stream);
+    Run run(*this, state, custom, stream);
     const Outcome outcome = asks(state) ? undoing(state, run) : run();
     C10_CUDA_KERNEL_LAUNCH_CHECK();
-    memory_.stepped();
+    if (captured) {
+      captured_ = true;
+    } else {
+      memory_.stepped();
+    }
     return outcome;
   }
+
+  bool captured() const override { return captured_; }
 
   void pull(State& state) override {
     const c10::cuda::CUDAGuard guard(device_);
@@ -90,6 +106,25 @@ class CudaDriver : public Driver {
         if (k < plans_.size()) plans_[k++].receive(step.plan);
       }
     }
+  }
+
+  Stats stats(const State& state, size_t stage) const override {
+    const c10::cuda::CUDAGuard guard(device_);
+    const auto to_device = [this](at::Tensor& tensor) { tensor = tensor.to(device_); };
+    // What has not been sent yet is the host's.
+    Stats stats = stats_of(state, stage);
+    for (at::Tensor* tensor :
+         {&stats.norm, &stats.coefficient, &stats.threshold, &stats.clipped, &stats.tap, &stats.skipped}) {
+      to_device(*tensor);
+    }
+    if (const PlanCopy* plan = plan_of(state.pipeline, stage)) {
+      auto outcome = plan->outcome();
+      const bool scalar = scope_of(state.settings, stage) == Scope::kGlobal;
+      for (at::Tensor& tensor : outcome) tensor = scalar ? tensor.reshape({}) : tensor;
+      std::tie(stats.norm, stats.coefficient, stats.threshold) = std::tie(outcome[0], outcome[1], outcome[2]);
+    }
+    memory_.tell(stats, stage);
+    return stats;
   }
 
   void push(const State& state) override {
@@ -118,31 +153,70 @@ class CudaDriver : public Driver {
   }
 
   // Sends what has changed since the last step.
-  void send(State& state) {
+  void send(State& state, cudaStream_t stream) {
     Pipeline& pipeline = state.pipeline;
-    const bool structure = generation_ != pipeline.generation;
     plans_.resize(pipeline.gradients.size() + pipeline.updates.size());
     std::vector<const Plan*> of_stage;
     for (size_t k = 0; k < state.settings.stages.size(); ++k) of_stage.push_back(&pipeline.plan_of(k));
     memory_.prepare(state, of_stage);
-    groups_.send(state.groups, device_);
+    groups_.send(state.groups, device_, stream);
+    std::vector<void*> gradients;
+    for (const Item& item : pipeline.gradients.front().plan.items) gradients.push_back(item.grad);
+    gradients_.send(gradients, device_, stream);
     size_t k = 0;
     for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
       for (const Step& step : *steps) {
-        plans_[k++].send(step.plan, memory_.resident(step.plan.items), state.groups, structure, device_);
+        PlanCopy& copy = plans_[k++];
+        if (generation_ != pipeline.generation) {
+          copy.send(step.plan, memory_.resident(step.plan.items), state.groups, device_);
+        }
+        Moving moving;
+        if (&step == &pipeline.gradients.front()) moving.grad = gradients_.data();
+        if (&step == &pipeline.gradients.back()) moving.out = gradients_.data();
+        if (steps == &pipeline.updates && pipeline.gradients.size() == 1) moving.source = gradients_.data();
+        copy.follow(moving);
       }
     }
     generation_ = pipeline.generation;
   }
 
+  // A graph takes its steps without the host.
+  void require_capturable(const State& state) const {
+    const auto refuse = [](const char* why) {
+      throw Error("ERR_STATE", std::string("a graph cannot capture a step ") + why);
+    };
+    if (state.settings.policy == Policy::kError && !state.scaled()) refuse("with nonFinite 'error', which waits");
+    if (state.outside) refuse("that is computed outside the engine");
+    for (size_t k = 0; k < state.settings.stages.size(); ++k) {
+      const Clipper& clipper = state.settings.stages[k].clipper;
+      if (std::holds_alternative<CustomClip>(clipper)) refuse("with a custom clipper, which the host is asked about");
+      if (keeps_history(clipper) && !memory_.full(k, std::get<AutoClip>(clipper).window())) {
+        refuse(
+            "with clip.auto unless its window is at most 1024 norms, for which it has made room, or has been filled");
+      }
+    }
+  }
+
+  const PlanCopy* plan_of(const Pipeline& pipeline, size_t stage) const {
+    if (plans_.empty() || generation_ != pipeline.generation) return nullptr;
+    size_t k = 0;
+    for (const auto* steps : {&pipeline.gradients, &pipeline.updates}) {
+      for (const Step& step : *steps) {
+        if (step.stage == int(stage)) return &plans_[k];
+        ++k;
+      }
+    }
+    return &plans_.front();
+  }
+
   // One step, all of it on the current stream.
   class Run {
    public:
-    Run(CudaDriver& driver, State& state, const Custom& custom)
+    Run(CudaDriver& driver, State& state, const Custom& custom, cudaStream_t stream)
         : driver_(driver),
           state_(state),
           custom_(custom),
-          stream_(c10::cuda::getCurrentCUDAStream(driver.device_.index()).stream()),
+          stream_(stream),
           intake_{state.settings.policy == Policy::kZero && !state.scaled()} {
       if (!state.scaled()) return;
       const auto options = at::TensorOptions().device(driver.device_);
@@ -175,7 +249,7 @@ class CudaDriver : public Driver {
       }
       measure(gradients.back().plan, last);
       if (updates.empty()) {
-        each(job(last, intake_), last, update);
+        update_all(job(last, intake_), last);
         if (state_.settings.write_back) each(job(last, intake_), last, clip);
         return Outcome::kStepped;
       }
@@ -207,6 +281,11 @@ class CudaDriver : public Driver {
 
     static void each(const Job& job, const PlanCopy& plan, void (*start)(const Job&, const cuda::Run&)) {
       for (const cuda::Run& run : plan.runs()) start(job, run);
+    }
+    // From the end, as each run goes through its chunks: the gradients that the norm has read last are still in the
+    // cache.
+    static void update_all(const Job& job, const PlanCopy& plan) {
+      for (size_t k = plan.runs().size(); k-- > 0;) update(job, plan.runs()[k]);
     }
 
     // Norms, the decision, and what is left of the gradients where the next step needs it stored.
@@ -300,12 +379,19 @@ class CudaDriver : public Driver {
   c10::Device device_;
   Mirror mirror_;
   MemoryCopy memory_;
-  Buffer<Group> groups_;
+  StepValues<Group> groups_;
+  StepValues<void*> gradients_;
   std::vector<PlanCopy> plans_;
   uint64_t generation_ = 0;
+  bool captured_ = false;
 };
 
 }  // namespace
+
+bool capturing(c10::Device device) {
+  const c10::cuda::CUDAGuard guard(device);
+  return capturing(stream_of(device));
+}
 
 std::unique_ptr<Driver> make_driver(c10::Device device) {
   const c10::cuda::CUDAGuard guard(device);

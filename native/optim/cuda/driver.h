@@ -6,5 +6,6 @@
 namespace tc::optim::cuda {
 
 std::unique_ptr<Driver> make_driver(c10::Device device);
+bool capturing(c10::Device device);
 
 }  // namespace tc::optim::cuda

@@ -1,6 +1,7 @@
 #include "optim/cuda/memory.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "optim/cuda/launch.h"
 
@@ -125,6 +126,20 @@ std::vector<Item> MemoryCopy::resident(const std::vector<Item>& items) {
 DeviceMemory MemoryCopy::stage(size_t k, const Stage& stage) const {
   const StageCopy& copy = stages_[k];
   return {copy.counters.data(), copy.numbers.data(), copy.histories.heads.data(), copy.tap.data(), stage.tap};
+}
+
+void MemoryCopy::tell(Stats& stats, size_t k) const {
+  if (!sent_) return;
+  stats.skipped = control_.copy(c10::kLong).select(0, offsetof(Control, skipped) / sizeof(int64_t));
+  if (stages_.empty()) return;
+  const StageCopy& copy = stages_[k];
+  const at::Tensor counters = copy.counters.copy(c10::kLong);
+  const auto counter = [&](size_t offset) { return counters.select(0, int64_t(offset / sizeof(int64_t))); };
+  const at::Tensor decisions = counter(offsetof(StageCounters, decisions)).clamp_min(1);
+  stats.clipped = counter(offsetof(StageCounters, clipped)).to(c10::kDouble).div(decisions);
+  if (copy.tap.size() == 0) return;
+  stats.tap = copy.tap.copy(c10::kDouble);
+  stats.taps = counter(offsetof(StageCounters, taps));
 }
 
 void MemoryCopy::receive_counts() const {

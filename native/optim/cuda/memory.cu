@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "optim/cuda/launch.h"
 
 namespace tc::optim::cuda {
@@ -23,7 +25,26 @@ __global__ void make_kernel(Percentile* heads, double* values, Percentile::Place
 
 int64_t blocks(int64_t units) { return (units + kThreads - 1) / kThreads; }
 
+// As much as the parameters of a kernel have room for, beside two more.
+struct Words {
+  static constexpr int kCount = 496;
+  uint64_t word[kCount];
+};
+
+__global__ void write_kernel(uint64_t* to, Words words, int count) {
+  for (int i = int(threadIdx.x); i < count; i += int(blockDim.x)) to[i] = words.word[i];
+}
+
 }  // namespace
+
+void write(uint64_t* to, const uint64_t* words, int64_t count, cudaStream_t stream) {
+  for (int64_t begin = 0; begin < count; begin += Words::kCount) {
+    Words part{};
+    const int64_t length = std::min<int64_t>(Words::kCount, count - begin);
+    std::copy_n(words + begin, length, part.word);
+    start(write_kernel, 1, kThreads, stream, to + begin, part, int(length));
+  }
+}
 
 void move_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
                     cudaStream_t stream) {

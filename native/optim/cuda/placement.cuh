@@ -15,13 +15,14 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
   const C rate = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[item.group].hyper).lr;
+  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
   for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
     const int64_t i = chunk.begin + k;
     C state[kMaxSlots];
     for (int j = 0; j < Rule::kSlots.count; ++j) state[j] = static_cast<const C*>(item.state[j])[i];
     const C p = widen(static_cast<const T*>(item.param)[i]);
     C x = p;
-    rule(x, clip(widen(static_cast<const T*>(item.grad)[i])), state);
+    rule(x, clip(widen(g[k])), state);
     static_cast<C*>(item.update)[i] = rate == 0 ? p - x : (p - x) / rate;
   }
 }
@@ -38,6 +39,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Clip<C> clip = clip_of<C>(pass, chunk, false);
   const C sign = (pass.groups[item.group].maximize ? -1 : 1) * pass.source.factor();
   const C rate = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[item.group].hyper).lr;
+  const T* const g = place<const T>(pass.moving.source, item.source, chunk);
   for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
     const int64_t i = chunk.begin + k;
     C state[kMaxSlots];
@@ -45,7 +47,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     T& target = static_cast<T*>(item.param)[i];
     const C p = widen(target);
     C plain = p;
-    rule(plain, sign * widen(static_cast<const T*>(item.source)[i]), state);
+    rule(plain, sign * widen(g[k]), state);
     const C moved = p - plain;
     const C clipped = clip(static_cast<const C*>(item.grad)[i]);
     // An update that no clipper has touched changes no bit.

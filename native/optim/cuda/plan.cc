@@ -7,10 +7,9 @@
 
 namespace tc::optim::cuda {
 
-void PlanCopy::send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool structure,
+void PlanCopy::send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups,
                     c10::Device device) {
   items_.send(items, device);
-  if (!structure) return;
   const size_t units = plan.norms.size();
   std::vector<int32_t> unit_item(units, -1);
   for (const Chunk& chunk : plan.chunks) {
@@ -79,12 +78,17 @@ DevicePlan PlanCopy::view() const {
 Pass PlanCopy::pass() const {
   Pass pass{};
   pass.items = items_.data();
+  pass.moving = moving_;
   pass.chunks = chunks_.data();
   pass.coefficient = coefficients_.data();
   pass.limit = limits_.data();
   pass.partial = partials_.data();
   pass.terms = terms_.data();
   return pass;
+}
+
+std::array<at::Tensor, 3> PlanCopy::outcome() const {
+  return {norms_.copy(c10::kDouble), coefficients_.copy(c10::kDouble), thresholds_.copy(c10::kDouble)};
 }
 
 void PlanCopy::receive(Plan& plan) const {

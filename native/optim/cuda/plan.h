@@ -1,6 +1,8 @@
 // One plan on the device, and the chunks of each kernel.
 #pragma once
 
+#include <array>
+
 #include "optim/cuda/buffer.h"
 #include "optim/cuda/launch.h"
 #include "optim/plan.h"
@@ -9,14 +11,17 @@ namespace tc::optim::cuda {
 
 class PlanCopy {
  public:
-  // `items` are the plan's with device addresses for what they count. `structure`: the plan was built anew.
-  void send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool structure,
-            c10::Device device);
+  // For a plan that was built anew; `items` are its own with device addresses for what they count.
+  void send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, c10::Device device);
+  // Where its gradients lie in the next step.
+  void follow(const Moving& moving) { moving_ = moving; }
   DevicePlan view() const;
   Pass pass() const;
   const std::vector<Run>& runs() const { return runs_; }
   // Brings what the kernels wrote for each unit to the host's plan.
   void receive(Plan& plan) const;
+  // Copies of it on the device: norms, coefficients, thresholds.
+  std::array<at::Tensor, 3> outcome() const;
   void choose(const std::vector<double>& coefficients, c10::Device device) {
     coefficients_.touched();
     coefficients_.send(coefficients, device);
@@ -33,6 +38,7 @@ class PlanCopy {
   Buffer<Partial> partials_, weight_partials_;
   Buffer<double> norms_, weight_norms_, coefficients_, limits_, thresholds_, terms_, moments_;
   std::vector<Run> runs_;
+  Moving moving_;
 };
 
 }  // namespace tc::optim::cuda

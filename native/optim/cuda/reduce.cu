@@ -31,7 +31,8 @@ __global__ void __launch_bounds__(kThreads) reduce_kernel(Pass pass, const int32
   const int32_t c = list[blockIdx.x];
   const Chunk chunk = pass.chunks[c];
   const Item& item = pass.items[chunk.item];
-  const T* const g = static_cast<const T*>(pass.of_parameters ? item.param : item.grad) + chunk.begin;
+  const T* const g = pass.of_parameters ? place<const T>(nullptr, item.param, chunk)
+                                        : place<const T>(pass.moving.grad, item.grad, chunk);
   const double p = pass.order;
   double total = sum<kOrder>(g, chunk.length, p, [](C x) { return double(x); });
   double scale = 1;

@@ -19,6 +19,12 @@ inline constexpr bool kEmulated = false;
 // Of a block.
 inline constexpr int kThreads = 256;
 
+// Whether what is put on the stream becomes part of a graph instead of being run.
+inline bool capturing(cudaStream_t stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  return cudaStreamIsCapturing(stream, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone;
+}
+
 #if defined(__CUDACC__)
 // Puts a kernel on the stream.
 template <class... Parameters, class... Arguments>

@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kThreads, std::is_same_v<T, double> ? kBlocks<
   const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
   T* const p = static_cast<T*>(item.param) + chunk.begin;
-  const T* const g = static_cast<const T*>(item.grad) + chunk.begin;
+  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
   C* s[kMaxSlots];
   bool vectors = aligned(p) && aligned(g);
   for (int k = 0; k < kCount; ++k) {
@@ -68,14 +68,14 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Item& item = pass.items[chunk.item];
   const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
+  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
   double total[kMoments] = {};
   for (int i = int(threadIdx.x); i < chunk.length; i += kThreads) {
     const int64_t at = chunk.begin + i;
     C state[kMaxSlots];
     for (int k = 0; k < Rule::kSlots.count; ++k) state[k] = static_cast<const C*>(item.state[k])[at];
     double term[kMoments];
-    rule.measure(widen(static_cast<const T*>(item.param)[at]), clip(widen(static_cast<const T*>(item.grad)[at])), state,
-                 term);
+    rule.measure(widen(static_cast<const T*>(item.param)[at]), clip(widen(g[i])), state, term);
     for (int m = 0; m < kMoments; ++m) total[m] += term[m];
   }
   for (int m = 0; m < kMoments; ++m) {

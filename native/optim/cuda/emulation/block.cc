@@ -21,6 +21,9 @@
 namespace tc::optim::cuda::emulation {
 
 Index thread_index, block_index, block_size, grid_size;
+uint64_t launches = 0;
+bool capturing = false;
+std::vector<std::function<void()>> graph;
 
 namespace {
 
@@ -41,7 +44,6 @@ Fiber* current = nullptr;
 jmp_buf scheduler;
 Kernel kernel_of_launch;
 const void* call_of_launch;
-uint64_t launches = 0;
 
 [[noreturn]] void fail(const char* what, const std::source_location& place) {
   std::fprintf(stderr, "emulated kernel, block %u of %u: %s: %s:%u, %s\n", block_index.x, grid_size.x, what,

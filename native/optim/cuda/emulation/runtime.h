@@ -70,16 +70,25 @@ namespace tc::optim::cuda {
 inline constexpr bool kEmulated = true;
 inline constexpr int kThreads = TORCH_CLIP_EMULATED_THREADS;
 
+inline bool capturing(cudaStream_t) { return emulation::capturing; }
+
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t, const Arguments&... arguments) {
   // Each thread has parameters of its own.
   const std::tuple<decltype(kernel), Parameters...> call(kernel, arguments...);
-  emulation::run(
-      blocks, threads,
-      [](const void* raw) {
-        std::apply([](auto f, const auto&... values) { f(values...); }, *static_cast<const decltype(call)*>(raw));
-      },
-      &call);
+  const auto launch = [=] {
+    emulation::run(
+        blocks, threads,
+        [](const void* raw) {
+          std::apply([](auto f, const auto&... values) { f(values...); }, *static_cast<const decltype(call)*>(raw));
+        },
+        &call);
+  };
+  if (emulation::capturing) {
+    emulation::graph.push_back(launch);
+  } else {
+    launch();
+  }
 }
 
 }  // namespace tc::optim::cuda

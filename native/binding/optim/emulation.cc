@@ -1,0 +1,39 @@
+// What tests of a build that emulates a GPU ask of it.
+#include "binding/optim/support.h"
+#if defined(TORCH_CLIP_EMULATE_CUDA)
+#include "optim/cuda/emulation/block.h"
+#endif
+
+namespace tc {
+#if defined(TORCH_CLIP_EMULATE_CUDA)
+namespace {
+
+namespace emulation = optim::cuda::emulation;
+
+// emulationLaunches(): how many kernels were run so far.
+napi_value launches(napi_env env, Args&) { return js(env, int64_t(emulation::launches)); }
+
+// emulationCapture(on): kernels are recorded from here on, in place of what was recorded before, or run again.
+napi_value capture(napi_env env, Args& args) {
+  emulation::capturing = to_bool(env, args[0], "on");
+  if (emulation::capturing) emulation::graph.clear();
+  return undefined(env);
+}
+
+// emulationReplay(): runs what was recorded.
+napi_value replay(napi_env env, Args&) {
+  for (const auto& launch : emulation::graph) launch();
+  return undefined(env);
+}
+
+}  // namespace
+
+void register_emulation(napi_env env, napi_value exports) {
+  define(env, exports, "emulationLaunches", guarded<launches>);
+  define(env, exports, "emulationCapture", guarded<capture>);
+  define(env, exports, "emulationReplay", guarded<replay>);
+}
+#else
+void register_emulation(napi_env, napi_value) {}
+#endif
+}  // namespace tc

@@ -1,0 +1,146 @@
+import { expect } from 'chai';
+import { native } from '../../lib/binding.js';
+import torch, { clip, optim, type Tensor } from '../../lib/index.js';
+import { refusalOf } from '../support.js';
+import { bits, clipperOf, clippers, make, parameters, rules, setGradients, snapshot } from './support.js';
+
+interface Emulation {
+  emulationLaunches?(): number;
+  emulationCapture(on: boolean): void;
+  emulationReplay(): void;
+}
+const emulation = native as unknown as Emulation;
+const emulated = emulation.emulationLaunches !== undefined;
+const launches = (body: () => void): number => {
+  const before = emulation.emulationLaunches!();
+  body();
+  return emulation.emulationLaunches!() - before;
+};
+const capture = (body: () => void): void => {
+  emulation.emulationCapture(true);
+  try {
+    body();
+  } finally {
+    emulation.emulationCapture(false);
+  }
+};
+
+/** Gives every gradient of step t the memory of `into`, as a graph needs it. */
+function refill(groups: Tensor[][], into: Tensor[], t: number): void {
+  setGradients(groups, t);
+  groups.flat().forEach((p, i) => {
+    into[i]!.copy_(p.grad!);
+    p.grad = into[i]!;
+  });
+}
+
+(emulated ? describe : describe.skip)('steps of the CUDA driver, in a build that emulates a GPU', () => {
+  it('norm clip and AdamW are three launches, wherever the gradients lie', () => {
+    const groups = parameters(torch.float32);
+    const optimizer = new optim.AdamW(groups.flat(), { clip: clip.norm(1) });
+    for (let t = 1; t <= 3; t++) {
+      setGradients(groups, t);
+      expect(launches(() => optimizer.step())).equal(3);
+    }
+    expect(launches(() => optimizer.clipStats)).equal(0);
+  });
+
+  for (const [name, spec] of Object.entries(clippers)) {
+    // A history that grows cannot be captured.
+    if (/"auto"/.test(JSON.stringify(spec)) && !name.includes('window')) continue;
+    for (const rule of ['AdamW', 'LAMB']) {
+      it(`a captured step is the step, between others whose gradients lie elsewhere: ${rule} / ${name}`, () => {
+        const [groups, twins] = [parameters(torch.float32), parameters(torch.float32)];
+        const of = (g: Tensor[][]) => make(rules[rule]!, g, { clip: clipperOf(spec), nonFinite: 'skip' });
+        const [optimizer, twin] = [of(groups), of(twins)];
+        const both = (t: number, step: () => void): void => {
+          step();
+          setGradients(twins, t);
+          twin.step();
+          expect(snapshot(optimizer), `step ${t}`).deep.equal(snapshot(twin));
+        };
+        both(1, () => {
+          setGradients(groups, 1);
+          optimizer.step();
+        });
+        setGradients(groups, 2);
+        const fixed = groups.flat().map((p) => p.grad!.clone());
+        refill(groups, fixed, 2);
+        const before = snapshot(optimizer);
+        capture(() => optimizer.step());
+        expect(snapshot(optimizer)).deep.equal(before);
+        for (let t = 2; t <= 9; t++) {
+          both(t, () => {
+            if (t % 3 === 0) {
+              // Between replays, steps whose gradients lie elsewhere.
+              setGradients(groups, t);
+              optimizer.step();
+            } else {
+              refill(groups, fixed, t);
+              emulation.emulationReplay();
+            }
+          });
+        }
+      });
+    }
+  }
+
+  it('a captured step keeps its learning rate', () => {
+    const p = torch.zeros([1], { requiresGrad: true });
+    const optimizer = new optim.SGD([p], { lr: 1 });
+    p.grad = torch.ones([1]);
+    optimizer.step();
+    optimizer.paramGroups[0]!.lr = 0.5;
+    capture(() => optimizer.step());
+    optimizer.paramGroups[0]!.lr = 0.25;
+    optimizer.step();
+    emulation.emulationReplay();
+    expect(p.item()).equal(-1.75);
+    optimizer.step();
+    expect(p.item()).equal(-2);
+  });
+
+  it('a graph outlives the plan that it was captured with, and the state that it moves', () => {
+    const [p, q] = [torch.zeros([3], { requiresGrad: true }), torch.zeros([3], { requiresGrad: true })];
+    const optimizer = new optim.AdamW([p], { clip: clip.norm(1) });
+    p.grad = torch.ones([3]);
+    optimizer.step();
+    capture(() => optimizer.step());
+    optimizer.addParamGroup({ params: [q] });
+    q.grad = torch.ones([3]);
+    optimizer.step();
+    optimizer.loadStateDict(optimizer.stateDict());
+    optimizer.step();
+    const before = bits(q);
+    const at = p.tolist();
+    emulation.emulationReplay();
+    expect(bits(q)).equal(before);
+    expect(p.tolist()).not.deep.equal(at);
+    expect(optimizer.stateDict().state[0]!.step).property('item');
+  });
+
+  const refused: [string, optim.CommonOptions, RegExp][] = [
+    ['a history that grows', { clip: clip.auto({ percentile: 50 }) }, /clip\.auto unless its window/],
+    ['a custom clipper', { clip: clip.custom(() => 1) }, /custom clipper/],
+    ['nonFinite "error"', { nonFinite: 'error' }, /which waits/],
+  ];
+  for (const [name, options, message] of refused) {
+    it(`refuses to capture ${name}`, () => {
+      const p = torch.zeros([2], { requiresGrad: true });
+      const optimizer = new optim.SGD([p], { lr: 1, ...options });
+      p.grad = torch.ones([2]);
+      optimizer.step();
+      const error = refusalOf(() => capture(() => optimizer.step()));
+      expect(error).property('code', 'ERR_STATE');
+      expect(error.message).match(message);
+    });
+  }
+  it('refuses to capture the first step', () => {
+    const p = torch.zeros([2], { requiresGrad: true });
+    const optimizer = new optim.SGD([p], { lr: 1 });
+    p.grad = torch.ones([2]);
+    expect(refusalOf(() => capture(() => optimizer.step())).message).match(/take a step first/);
+    optimizer.step();
+    expect(p.tolist()).deep.equal([-1, -1]);
+  });
+});
