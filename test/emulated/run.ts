@@ -10,7 +10,15 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const output = join(root, 'build', 'emulated');
 const folder = join(output, 'cmake');
 
-const suites = ['optim/*.test', 'clip/*.test', 'nn/utils/*.test', 'amp/*.test', 'worker.test', 'emulated/kernels'];
+const suites = [
+  'optim/*.test',
+  'clip/*.test',
+  'nn/utils/*.test',
+  'amp/*.test',
+  'worker.test',
+  'emulated/kernels',
+  'emulated/steps',
+];
 /** What a GPU does otherwise, or cannot know without waiting. */
 const others = [
   'too many skips in a row throw', // by the step after: kernels.ts

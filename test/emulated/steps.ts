@@ -1,20 +1,19 @@
 import { expect } from 'chai';
 import { native } from '../../lib/binding.js';
 import torch, { clip, optim, type Tensor } from '../../lib/index.js';
+import { bits, clipperOf, clippers, make, parameters, rules, setGradients, snapshot } from '../optim/support.js';
 import { refusalOf } from '../support.js';
-import { bits, clipperOf, clippers, make, parameters, rules, setGradients, snapshot } from './support.js';
 
 interface Emulation {
-  emulationLaunches?(): number;
+  emulationLaunches(): number;
   emulationCapture(on: boolean): void;
   emulationReplay(): void;
 }
 const emulation = native as unknown as Emulation;
-const emulated = emulation.emulationLaunches !== undefined;
 const launches = (body: () => void): number => {
-  const before = emulation.emulationLaunches!();
+  const before = emulation.emulationLaunches();
   body();
-  return emulation.emulationLaunches!() - before;
+  return emulation.emulationLaunches() - before;
 };
 const capture = (body: () => void): void => {
   emulation.emulationCapture(true);
@@ -34,7 +33,7 @@ function refill(groups: Tensor[][], into: Tensor[], t: number): void {
   });
 }
 
-(emulated ? describe : describe.skip)('steps of the CUDA driver, in a build that emulates a GPU', () => {
+describe('emulated: steps of the CUDA driver', () => {
   it('norm clip and AdamW are three launches, wherever the gradients lie', () => {
     const groups = parameters(torch.float32);
     const optimizer = new optim.AdamW(groups.flat(), { clip: clip.norm(1) });
