@@ -24,6 +24,14 @@ declare module '../binding.js' {
 // In the order of CUDA's enumeration.
 const modes = ['global', 'thread_local', 'relaxed'] as const;
 
+// Of the graph that is being captured.
+let holding: Set<object> | undefined;
+
+/** @internal Keeps `owner`, whose memory what is captured now reads and writes, as long as the graph. */
+export function holdInGraph(owner: object): void {
+  holding?.add(owner);
+}
+
 /** Options of {@link Graph.capture}. */
 export interface CaptureOptions {
   /** The stream to capture in; default a new one. */
@@ -50,6 +58,7 @@ export interface CaptureOptions {
  */
 export class Graph {
   readonly #native: NativeGraph;
+  readonly #held = new Set<object>();
 
   constructor() {
     requireCuda('cuda.Graph');
@@ -74,12 +83,16 @@ export class Graph {
     emptyCache();
     return stream(chosen, () => {
       native.cudaGraphBegin(this.#native, mode, pool === null ? null : pool.#native);
+      const outer = holding;
+      holding = this.#held;
       let result: T;
       try {
         result = refusePromise('cuda.Graph.capture', body());
       } catch (error) {
         this.#abandon();
         throw error;
+      } finally {
+        holding = outer;
       }
       native.cudaGraphEnd(this.#native);
       return result;
@@ -100,6 +113,7 @@ export class Graph {
   /** Drops the recorded work and its memory; the graph can then capture again. */
   reset(): void {
     native.cudaGraphReset(this.#native);
+    this.#held.clear();
   }
 
   #abandon(): void {
@@ -108,6 +122,6 @@ export class Graph {
     } catch {
       // What ended the capture is the error to tell of.
     }
-    native.cudaGraphReset(this.#native);
+    this.reset();
   }
 }

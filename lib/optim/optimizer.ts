@@ -3,6 +3,7 @@ import { native } from '../binding.js';
 import { Clipper } from '../clip/clipper.js';
 import { askCustom } from '../clip/compose.js';
 import { toNative } from '../clip/native.js';
+import { holdInGraph } from '../cuda/graph.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { elementsOf } from '../iterate.js';
 import { given } from '../options.js';
@@ -208,6 +209,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    */
   protected takeStep(outside?: () => void, exactly = false): boolean {
     this.#fillRows();
+    holdInGraph(this);
     const skipped = exactly ? this.#skipped() : 0;
     const outcome = outcomes[this.#ask(outside)];
     if (outcome === 'tooManySkips') {
