@@ -23,9 +23,9 @@ class Percentile {
 
   TC_HD int64_t count() const { return count_; }
   // Where the oldest value lies; the others follow, round the end.
-  int64_t oldest() const { return oldest_; }
+  TC_HD int64_t oldest() const { return oldest_; }
   // The i-th oldest value.
-  double operator[](int64_t i) const { return values_[(oldest_ + i) % capacity_]; }
+  TC_HD double operator[](int64_t i) const { return values_[(oldest_ + i) % capacity_]; }
   // Copies what there is into larger memory, and uses that.
   TC_HD void move_to(double* values, Place* places, int64_t capacity) {
     for (int64_t i = 0; i < count_; ++i) {

@@ -187,14 +187,7 @@ class CudaDriver : public Driver {
     };
     if (state.settings.policy == Policy::kError && !state.scaled()) refuse("with nonFinite 'error', which waits");
     if (state.outside) refuse("that is computed outside the engine");
-    for (size_t k = 0; k < state.settings.stages.size(); ++k) {
-      const Clipper& clipper = state.settings.stages[k].clipper;
-      if (std::holds_alternative<CustomClip>(clipper)) refuse("with a custom clipper, which the host is asked about");
-      if (keeps_history(clipper) && !memory_.full(k, std::get<AutoClip>(clipper).window())) {
-        refuse(
-            "with clip.auto unless its window is at most 1024 norms, for which it has made room, or has been filled");
-      }
-    }
+    if (asks(state)) refuse("with a custom clipper, which the host is asked about");
   }
 
   const PlanCopy* plan_of(const Pipeline& pipeline, size_t stage) const {

@@ -44,7 +44,7 @@ void write(uint64_t* to, const uint64_t* words, int64_t count, cudaStream_t stre
 // Moves histories into memory of `capacity` values each, or makes new ones of what they held: `lengths` values each,
 // oldest first.
 void move_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
-                    cudaStream_t stream);
+                    double quantile, cudaStream_t stream);
 void make_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
                     const double* old, const int64_t* lengths, double quantile, cudaStream_t stream);
 

@@ -21,6 +21,8 @@ void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
   }
 
   const auto stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
+  // Full histories forget the oldest: those that a graph moves do not grow with it.
+  if (capturing(stream)) return;
   for (size_t k = 0; k < plans.size(); ++k) {
     const AutoClip* clipper = histories_of(state.settings.stages[k]);
     Histories& histories = stages_[k].histories;
@@ -33,7 +35,8 @@ void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
     const size_t units = stages_[k].units;
     values.reserve(units * size_t(capacity), device_);
     places.reserve(units * size_t(capacity), device_);
-    move_histories(histories.heads.data(), values.data(), places.data(), int64_t(units), capacity, stream);
+    move_histories(histories.heads.data(), values.data(), places.data(), int64_t(units), capacity, clipper->quantile,
+                   stream);
     histories.values = std::move(values);
     histories.places = std::move(places);
     histories.capacity = capacity;

@@ -6,9 +6,18 @@ namespace tc::optim::cuda {
 namespace {
 
 __global__ void move_kernel(Percentile* heads, double* values, Percentile::Place* places, int64_t units,
-                            int64_t capacity) {
+                            int64_t capacity, double quantile) {
   const int64_t u = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (u < units) heads[u].move_to(values + u * capacity, places + u * capacity, capacity);
+  if (u >= units) return;
+  Percentile& head = heads[u];
+  values += u * capacity;
+  places += u * capacity;
+  if (head.oldest() == 0) return head.move_to(values, places, capacity);
+  // A graph's replays have gone round the end.
+  Percentile longer;
+  longer.use(values, places, capacity);
+  for (int64_t i = 0; i < head.count(); ++i) longer.add(head[i], quantile);
+  head = longer;
 }
 
 __global__ void make_kernel(Percentile* heads, double* values, Percentile::Place* places, int64_t units,
@@ -47,8 +56,8 @@ void write(uint64_t* to, const uint64_t* words, int64_t count, cudaStream_t stre
 }
 
 void move_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
-                    cudaStream_t stream) {
-  start(move_kernel, blocks(units), kThreads, stream, heads, values, places, units, capacity);
+                    double quantile, cudaStream_t stream) {
+  start(move_kernel, blocks(units), kThreads, stream, heads, values, places, units, capacity, quantile);
 }
 
 void make_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,

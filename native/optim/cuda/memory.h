@@ -17,8 +17,6 @@ class MemoryCopy {
   std::vector<Item> resident(const std::vector<Item>& items);
   DeviceMemory stage(size_t k, const Stage& stage) const;
   Control* control() const { return control_.data(); }
-  // Whether the stage's histories can grow no more.
-  bool full(size_t k, int64_t window) const { return window > 0 && stages_[k].histories.capacity >= window; }
   // What the device counts of the stage, as copies on the device.
   void tell(Stats& stats, size_t k) const;
   // A step has been started: histories have one more value at most.
