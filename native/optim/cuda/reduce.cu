@@ -26,7 +26,7 @@ __device__ double sum(const T* g, int length, double p, const F& seen) {
 }
 
 template <Order kOrder, class T>
-__global__ void __launch_bounds__(kThreads) reduce_kernel(Pass pass, const int32_t* list) {
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(Pass pass, const int32_t* list) {
   using C = Compute<T>;
   const int32_t c = list[blockIdx.x];
   const Chunk chunk = pass.chunks[c];

@@ -5,9 +5,8 @@
 
 namespace tc::optim::cuda {
 
-// In fp32 it does not spill, and told nothing takes fewer registers.
 template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads, std::is_same_v<T, double> ? kBlocks<T> : 0)
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
     update_kernel(Pass pass, const int32_t* list, const Control* control) {
   if (control->skip != 0) return;
   using C = Compute<T>;
