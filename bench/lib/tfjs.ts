@@ -63,6 +63,6 @@ const functions: Record<string, (args: never) => unknown> = {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { call, with: args } = JSON.parse(line) as { call: string; with: never };
-  console.log(JSON.stringify((await functions[call]!(args)) ?? null));
+  console.log(JSON.stringify({ returned: await functions[call]!(args) }));
 }
 process.exit(0);
