@@ -1,5 +1,6 @@
 // npm run bench: torch-clip beside Python PyTorch on the same libtorch.
 //   npm run bench -- --only step --shapes gpt2 --cases adamw,agc --dtypes float32 --rounds 3
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import torch from '../lib/index.js';
 import { type CaseName, cases, type RivalName, runs } from './lib/cases.js';
@@ -40,6 +41,18 @@ const caseNames = chosen('cases', Object.keys(cases) as CaseName[]);
 const dtypes = chosen('dtypes', ['float32', 'bfloat16']);
 const left = chosen('leave', ['compile', 'tfjs', 'loop', 'foreach', 'gradScale'] satisfies RivalName[]) ?? [];
 const rounds = Number(values.rounds);
+
+// Each section in a process of its own, as Python's side is: what one leaves in memory does not slow the next.
+const asked = sections.filter((section) => only?.includes(section) ?? true);
+if (asked.length > 1) {
+  const rest = Object.entries(values).flatMap(([name, value]) => (name === 'only' ? [] : [`--${name}`, value]));
+  for (const section of asked) {
+    const args = [...process.execArgv, process.argv[1]!, '--only', section, ...rest];
+    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    if (status !== 0) process.exit(status ?? 1);
+  }
+  process.exit(0);
+}
 
 torch.setNumThreads(Number(values.threads));
 const side = python();
