@@ -68,6 +68,7 @@ struct Pass {
   const double* coefficient;  // one a unit
   const double* limit;        // one a unit
   Partial* partial;           // one a chunk
+  Partial* weight_partial;    // one a chunk, for a driver that takes the parameters' norm along
   double order;               // of the norm
   bool of_parameters;         // the norm is theirs
   Intake intake;              // of Item::grad

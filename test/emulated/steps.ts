@@ -44,11 +44,65 @@ describe('emulated: steps of the CUDA driver', () => {
     expect(launches(() => optimizer.clipStats)).equal(0);
   });
 
+  const [small, large] = [
+    [[8, 5], [7]],
+    [[40_000], [8, 5], [7]],
+  ];
+  const launched: [string, clip.Clipper, optim.NonFinite, number[][], number][] = [
+    ['AGC: both norms in one, their sums, the decision, the update', clip.agc(), 'skip', small, 4],
+    ['AGC, each unit in one visit', clip.agc(), 'propagate', small, 2],
+    ['layer-wise, each unit in one visit', clip.layerwise(1), 'zero', small, 2],
+    ['layer-wise, one unit of many chunks', clip.layerwise(1), 'propagate', large, 4],
+    ['layer-wise under a tap', clip.tap(clip.layerwise(1)), 'propagate', large, 4],
+    ['AGC of the update', clip.agc({ placement: 'update' }), 'propagate', small, 6],
+  ];
+  for (const [name, clipper, nonFinite, shapes, count] of launched) {
+    it(`launches of a step: ${name}`, () => {
+      const params = shapes.map((shape) => torch.ones(shape, { requiresGrad: true }));
+      const optimizer = new optim.AdamW(params, { clip: clipper, nonFinite });
+      for (const p of params) p.grad = torch.ones(p.shape);
+      expect(launches(() => optimizer.step())).equal(count);
+    });
+  }
+
+  // A tap wants all norms, so a clipper with one takes two passes.
+  const perUnit = { agc: clip.agc({ clipping: 0.05 }), layerwise: clip.layerwise(1) };
+  for (const [name, rule] of Object.entries(rules)) {
+    it(`the bits do not depend on whether units are visited once or twice: ${name}`, () => {
+      for (const [clipName, clipper] of Object.entries(perUnit)) {
+        for (const dtype of [torch.float32, torch.float64, torch.float16, torch.bfloat16]) {
+          for (const nonFinite of ['propagate', 'zero']) {
+            const runs = [clipper, clip.tap(clipper)].map((clip) => {
+              const groups = parameters(dtype);
+              const optimizer = make(rule, groups, { clip, nonFinite, writeBack: true });
+              const seen: unknown[] = [];
+              for (let t = 1; t <= 4; t++) {
+                setGradients(groups, t);
+                if (t === 3) groups[0]![0]!.grad!.select(0, 1).fill_(Number.NaN);
+                optimizer.step();
+                const { norm, coefficient, threshold, clipped } = optimizer.clipStats;
+                seen.push([norm, coefficient, threshold, clipped].map((t) => bits(t.reshape([-1]))));
+                seen.push(groups.flat().map((p) => [bits(p), bits(p.grad!)]));
+              }
+              const { params, state } = snapshot(optimizer) as Record<string, unknown>;
+              return [seen, params, state];
+            });
+            expect(runs[0], `${clipName}, ${dtype.name}, ${nonFinite}`).deep.equal(runs[1]);
+          }
+        }
+      }
+    });
+  }
+
   for (const [name, spec] of Object.entries(clippers)) {
-    for (const rule of ['AdamW', 'LAMB']) {
-      it(`a captured step is the step, between others whose gradients lie elsewhere: ${rule} / ${name}`, () => {
+    for (const [rule, nonFinite] of [
+      ['AdamW', 'skip'],
+      ['AdamW', 'propagate'],
+      ['LAMB', 'skip'],
+    ] as const) {
+      it(`a captured step is the step, between others whose gradients lie elsewhere: ${rule} / ${name} / ${nonFinite}`, () => {
         const [groups, twins] = [parameters(torch.float32), parameters(torch.float32)];
-        const of = (g: Tensor[][]) => make(rules[rule]!, g, { clip: clipperOf(spec), nonFinite: 'skip' });
+        const of = (g: Tensor[][]) => make(rules[rule]!, g, { clip: clipperOf(spec), nonFinite });
         const [optimizer, twin] = [of(groups), of(twins)];
         const both = (t: number, step: () => void): void => {
           step();

@@ -49,20 +49,6 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-template <class F>
-void for_dtype(Dtype dtype, const F& f) {
-  switch (dtype) {
-    case Dtype::kFloat:
-      return f.template operator()<float>();
-    case Dtype::kDouble:
-      return f.template operator()<double>();
-    case Dtype::kHalf:
-      return f.template operator()<Half>();
-    case Dtype::kBFloat16:
-      return f.template operator()<BFloat16>();
-  }
-}
-
 }  // namespace
 
 void clip(const Job& job, const Run& run) {

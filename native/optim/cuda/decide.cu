@@ -1,6 +1,6 @@
 // Decisions: one block adds up what the reduction left, looks for what is not finite, asks the clipper about every unit
 // and moves counters and memories. Everything that a step decides is decided here, on the device.
-#include "optim/clip/philox.h"
+#include "optim/cuda/decision.cuh"
 #include "optim/cuda/device.cuh"
 
 namespace tc::optim::cuda {
@@ -60,7 +60,7 @@ __device__ void finish_unit(const Verdict& v, int64_t u) {
 
 __global__ void __launch_bounds__(kThreads) finish_kernel(Verdict v) {
   if (!v.first && v.control->skip != 0) return;
-  for (int64_t u = blockIdx.x; u < v.plan.units; u += gridDim.x) finish_unit(v, u);
+  for (int64_t k = blockIdx.x; k < v.count(); k += gridDim.x) finish_unit(v, v.unit(int32_t(k)));
 }
 
 // The rule's arithmetic for a number that the step count decides, for a rule that is known at run time only.
@@ -69,7 +69,7 @@ __device__ double level_of(RuleList<Rule...>, const Group& group, const Item& it
   double level = 1;
   int32_t at = 0;
   const auto ask = [&]<class R>() {
-    if constexpr (requires(const typename R::Hyper& h, const double* s) { R::level(h, int64_t{}, s); }) {
+    if constexpr (has_level<R>()) {
       if (at == group.rule) {
         const auto& hyper = reinterpret_cast<const typename R::Hyper&>(group.hyper);
         const int64_t step = *item.step + (advanced ? 0 : 1);
@@ -148,20 +148,21 @@ template <class C>
 __global__ void __launch_bounds__(kThreads) decide_kernel(Verdict v, C clipper) {
   const DevicePlan& plan = v.plan;
   if (!v.first && v.control->skip != 0) return;
-  if (plan.units <= kFewUnits && v.order != kNoStatistic) {
-    for (int u = 0; u < plan.units; ++u) finish_unit(v, u);
+  if (v.count() <= kFewUnits && v.order != kNoStatistic) {
+    for (int k = 0; k < v.count(); ++k) finish_unit(v, v.unit(k));
     __syncthreads();
   }
   if (!admitted(v)) {
     for (int u = int(threadIdx.x); u < plan.units; u += kThreads) plan.coefficients[u] = 0;
     return;
   }
-  const double total = total_of(plan);
+  const double total = v.visits ? NAN : total_of(plan);
   StageCounters& counters = *v.memory.counters;
   __shared__ unsigned long long decided, clipped;
   if (threadIdx.x == 0) decided = clipped = 0;
   __syncthreads();
-  for (int u = int(threadIdx.x); u < plan.units; u += kThreads) {
+  for (int k = int(threadIdx.x); k < v.count(); k += kThreads) {
+    const int u = v.unit(k);
     const int32_t representative = plan.unit_item[u];
     plan.coefficients[u] = 1;
     plan.limits[u] = clipper.limit();
@@ -172,18 +173,12 @@ __global__ void __launch_bounds__(kThreads) decide_kernel(Verdict v, C clipper) 
     Memory memory{v.memory.numbers + u * int(C::kNumbers.size()), v.memory.histories + u};
     if (v.order == kNoStatistic) plan.norms[u] = NAN;
     const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], total, plan.numel[u], level}, memory);
-    const double c = decision.coefficient;
-    plan.thresholds[u] = decision.threshold;
-    const bool kept =
-        v.coin.power > 0 && c < 1 &&
-        philox(v.coin.seed, uint64_t(counters.flips), uint32_t(u)) >= pow(v.coin.beta, v.coin.power == 1 ? c : c * c);
-    plan.coefficients[u] = kept ? 1 : c;
     atomicAdd(&decided, 1ull);
-    if (plan.coefficients[u] != 1) atomicAdd(&clipped, 1ull);
+    if (keep_decision(v, u, decision, counters.flips)) atomicAdd(&clipped, 1ull);
   }
   __syncthreads();
   if (threadIdx.x == 0) {
-    counters.decisions += int64_t(decided);
+    counters.decisions += int64_t(decided) + plan.units - v.count();
     counters.clipped += int64_t(clipped);
     if (v.coin.power > 0) ++counters.flips;
     if (v.memory.tap_size > 0) v.memory.tap[counters.taps++ % v.memory.tap_size] = total;
@@ -198,8 +193,8 @@ __global__ void __launch_bounds__(kThreads) decide_kernel(Verdict v, C clipper) 
 __global__ void __launch_bounds__(kThreads) plain_kernel(Verdict v, bool chosen) {
   const DevicePlan& plan = v.plan;
   if (!v.first && v.control->skip != 0) return;
-  if (plan.units <= kFewUnits && v.order != kNoStatistic) {
-    for (int u = 0; u < plan.units; ++u) finish_unit(v, u);
+  if (v.count() <= kFewUnits && v.order != kNoStatistic) {
+    for (int k = 0; k < v.count(); ++k) finish_unit(v, v.unit(k));
     __syncthreads();
   }
   const bool taken = admitted(v);
@@ -267,7 +262,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void finish_units(const Verdict& v, cudaStream_t stream) {
-  const int blocks = v.plan.units < 4096 ? v.plan.units : 4096;
+  const int blocks = v.count() < 4096 ? v.count() : 4096;
   start(finish_kernel, blocks, kThreads, stream, v);
 }
 

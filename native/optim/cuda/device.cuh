@@ -64,7 +64,7 @@ __device__ const Rule& shared_rule(const Pass& pass, const Chunk& chunk) {
   return *rule;
 }
 
-// A tree over the block in a fixed shape; the result is thread 0's.
+// A tree over the block in a fixed shape; the result is every thread's.
 template <class T, class Add>
 __device__ T block_tree(T value, const Add& add) {
   alignas(T) __shared__ unsigned char memory[sizeof(T) * kThreads];
@@ -84,6 +84,21 @@ template <template <class> class... Rule, class F>
 void for_rule(RuleList<Rule...>, int32_t index, const F& f) {
   int32_t at = 0;
   ((at++ == index ? (f.template operator()<Rule>(), true) : false) || ...);
+}
+
+// Picks the instantiation for a run-time dtype: f.template operator()<T>().
+template <class F>
+void for_dtype(Dtype dtype, const F& f) {
+  switch (dtype) {
+    case Dtype::kFloat:
+      return f.template operator()<float>();
+    case Dtype::kDouble:
+      return f.template operator()<double>();
+    case Dtype::kHalf:
+      return f.template operator()<Half>();
+    case Dtype::kBFloat16:
+      return f.template operator()<BFloat16>();
+  }
 }
 
 }  // namespace tc::optim::cuda

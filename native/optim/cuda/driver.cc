@@ -4,6 +4,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -168,7 +169,7 @@ class CudaDriver : public Driver {
       for (const Step& step : *steps) {
         PlanCopy& copy = plans_[k++];
         if (generation_ != pipeline.generation) {
-          copy.send(step.plan, memory_.resident(step.plan.items), state.groups, device_);
+          copy.send(step.plan, memory_.resident(step.plan.items), state.groups, visitor_of(state).has_value(), device_);
         }
         Moving moving;
         if (&step == &pipeline.gradients.front()) moving.grad = gradients_.data();
@@ -178,6 +179,17 @@ class CudaDriver : public Driver {
       }
     }
     generation_ = pipeline.generation;
+  }
+
+  // What decides about units in one visit, where nothing has to be known of all gradients before.
+  static std::optional<UnitClip> visitor_of(const State& state) {
+    const Pipeline& pipeline = state.pipeline;
+    const int stage = pipeline.gradients.front().stage;
+    const Policy policy = state.settings.policy;
+    if (pipeline.gradients.size() > 1 || !pipeline.updates.empty() || stage < 0) return {};
+    if (policy != Policy::kPropagate && policy != Policy::kZero) return {};
+    const Stage& only = state.settings.stages[size_t(stage)];
+    return only.tap > 0 ? std::nullopt : unit_clip(only.clipper);
   }
 
   // A graph takes its steps without the host.
@@ -210,7 +222,8 @@ class CudaDriver : public Driver {
           state_(state),
           custom_(custom),
           stream_(stream),
-          intake_{state.settings.policy == Policy::kZero && !state.scaled()} {
+          intake_{state.settings.policy == Policy::kZero && !state.scaled()},
+          visitor_(state.scaled() || state.outside ? std::nullopt : visitor_of(state)) {
       if (!state.scaled()) return;
       const auto options = at::TensorOptions().device(driver.device_);
       inverse_ = state.scaling.inverse.to(options.dtype(c10::kDouble), /*non_blocking=*/true);
@@ -242,7 +255,7 @@ class CudaDriver : public Driver {
       }
       measure(gradients.back().plan, last);
       if (updates.empty()) {
-        update_all(job(last, intake_), last);
+        update_all(last);
         if (state_.settings.write_back) each(job(last, intake_), last, clip);
         return Outcome::kStepped;
       }
@@ -277,9 +290,18 @@ class CudaDriver : public Driver {
     }
     // From the end, as each run goes through its chunks: the gradients that the norm has read last are still in the
     // cache.
-    static void update_all(const Job& job, const PlanCopy& plan) {
-      for (size_t k = plan.runs().size(); k-- > 0;) update(job, plan.runs()[k]);
+    void update_all(const PlanCopy& plan) const {
+      const Job updating = job(plan, intake_);
+      for (size_t k = plan.runs().size(); k-- > 0;) {
+        const cuda::Run& run = plan.runs()[k];
+        if (visits(run)) {
+          visit(updating, run, verdict_, *visitor_);
+        } else {
+          update(updating, run);
+        }
+      }
     }
+    bool visits(const cuda::Run& run) const { return visitor_ && run.visited; }
 
     // Norms, the decision, and what is left of the gradients where the next step needs it stored.
     void decide(Step& step, PlanCopy& plan, bool first, bool advances, bool advanced) {
@@ -297,6 +319,7 @@ class CudaDriver : public Driver {
       v.counts = settings.policy == Policy::kSkip;
       v.advances = advances;
       v.advanced = advanced;
+      v.visits = visitor_.has_value();
       v.order = stage == nullptr ? kNoStatistic : order_of(stage->clipper);
       // The test for what is not finite is a norm, too.
       if (first && v.skips && v.order == kNoStatistic) v.order = 2;
@@ -305,9 +328,9 @@ class CudaDriver : public Driver {
         v.memory = driver_.memory_.stage(size_t(step.stage), *stage);
         v.coin = stage->coin;
       }
-      if (v.order != kNoStatistic) reduce_all(plan, v.order, false);
-      if (v.weights) reduce_all(plan, 2, true);
-      if (v.plan.units > kFewUnits && v.order != kNoStatistic) finish_units(v, stream_);
+      verdict_ = v;
+      if (v.order != kNoStatistic) reduce_all(plan, v);
+      if (v.count() > kFewUnits && v.order != kNoStatistic) finish_units(v, stream_);
       if (stage == nullptr) {
         decide_plain(v, false, stream_);
       } else if (std::holds_alternative<CustomClip>(stage->clipper)) {
@@ -327,19 +350,25 @@ class CudaDriver : public Driver {
       }
     }
 
-    void reduce_all(const PlanCopy& plan, double p, bool of_parameters) const {
-      Job reducing = job(plan, of_parameters ? Intake{} : intake_);
-      reducing.pass.order = p;
-      reducing.pass.of_parameters = of_parameters;
-      if (of_parameters) reducing.pass.partial = plan.view().weight_partials;
-      for (const cuda::Run& run : plan.runs()) reduce(reducing, run, order_of(p));
+    void reduce_all(const PlanCopy& plan, const Verdict& v) const {
+      Job reducing = job(plan, intake_);
+      reducing.pass.order = v.order;
+      reducing.pass.weight_partial = v.plan.weight_partials;
+      for (const cuda::Run& run : plan.runs()) {
+        if (visits(run)) continue;
+        if (v.weights) {
+          weigh(reducing, run);
+        } else {
+          reduce(reducing, run, order_of(v.order));
+        }
+      }
     }
 
     // The user's own clipper is a function on the host: this waits for the norms.
     void ask(Step& step, PlanCopy& plan, Verdict v) {
       Verdict scan = v;
       scan.advances = false;
-      if (v.plan.units <= kFewUnits) finish_units(scan, stream_);
+      if (v.count() <= kFewUnits) finish_units(scan, stream_);
       step.plan.norms = plan.norms();
       const bool asks = !v.skips || std::all_of(step.plan.norms.begin(), step.plan.norms.end(),
                                                 [](double norm) { return finite(norm); });
@@ -366,6 +395,8 @@ class CudaDriver : public Driver {
     cudaStream_t stream_;
     at::Tensor inverse_;
     Intake intake_;  // of the gradients as they are at this point of the step
+    std::optional<UnitClip> visitor_;
+    Verdict verdict_{};  // the last one
     bool measured_ = false;
   };
 

@@ -4,6 +4,7 @@
 #include "optim/clip/table.h"
 #include "optim/cuda/runtime.h"
 #include "optim/cuda/tables.h"
+#include "optim/cuda/visit.h"
 
 namespace tc::optim::cuda {
 
@@ -13,6 +14,7 @@ struct Run {
   int32_t count;
   int32_t rule;
   Dtype dtype, param_dtype;
+  bool visited;  // each chunk is a unit that one visit can measure, decide about and update
 };
 
 // What Pass is for the CPU.
@@ -23,6 +25,8 @@ struct Job {
 };
 
 void reduce(const Job& job, const Run& run, Order order);
+// The 2-norm of gradients and of parameters.
+void weigh(const Job& job, const Run& run);
 void clip(const Job& job, const Run& run);
 void clip_elements(const Job& job, const Run& run, const SpamClip& clipper, const double* count);
 void measure(const Job& job, const Run& run);
@@ -33,6 +37,8 @@ void settle(const Job& job, const Run& run);
 // Adds the partials of each unit to its norm, for plans of many units; `decide` does it itself for one.
 void finish_units(const Verdict& verdict, cudaStream_t stream);
 void decide(const Verdict& verdict, const Clipper& clipper, cudaStream_t stream);
+// Norms, decisions and updates of units, after a decision about the others.
+void visit(const Job& job, const Run& run, const Verdict& verdict, const UnitClip& clipper);
 // No clipper: coefficients of 1, or those that are there already.
 void decide_plain(const Verdict& verdict, bool chosen, cudaStream_t stream);
 // Adds up the terms that rules asked for.

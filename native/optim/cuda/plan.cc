@@ -7,7 +7,7 @@
 
 namespace tc::optim::cuda {
 
-void PlanCopy::send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups,
+void PlanCopy::send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
                     c10::Device device) {
   items_.send(items, device);
   const size_t units = plan.norms.size();
@@ -30,14 +30,25 @@ void PlanCopy::send(const Plan& plan, const std::vector<Item>& items, const std:
   coefficients_.send(plan.coefficients, device);
   limits_.send(plan.limits, device);
   thresholds_.send(plan.thresholds, device);
-  sort(plan, groups, device);
+  sort(plan, groups, visits, device);
 }
 
 // Chunks that take the same kernel become one launch.
-void PlanCopy::sort(const Plan& plan, const std::vector<Group>& groups, c10::Device device) {
+void PlanCopy::sort(const Plan& plan, const std::vector<Group>& groups, bool visits, c10::Device device) {
+  const auto rule_of = [&](const Chunk& chunk) { return groups[size_t(plan.items[size_t(chunk.item)].group)].rule; };
+  const auto visited = [&](const Chunk& chunk) {
+    const size_t u = size_t(chunk.unit);
+    return visits && plan.unit[u + 1] - plan.unit[u] == 1 && holds(VisitedRules{}, rule_of(chunk));
+  };
+  std::vector<int32_t> others;
+  for (size_t u = 0; u < plan.norms.size(); ++u) {
+    if (!plan.present(u) || !visited(plan.chunks[size_t(plan.unit[u])])) others.push_back(int32_t(u));
+  }
+  others_.send(others, device);
   const auto key = [&](int32_t c) {
-    const Item& item = plan.items[size_t(plan.chunks[size_t(c)].item)];
-    return std::tuple(item.dtype, item.param_dtype, groups[size_t(item.group)].rule);
+    const Chunk& chunk = plan.chunks[size_t(c)];
+    const Item& item = plan.items[size_t(chunk.item)];
+    return std::tuple(item.dtype, item.param_dtype, rule_of(chunk), visited(chunk));
   };
   std::vector<int32_t> order(plan.chunks.size());
   std::iota(order.begin(), order.end(), 0);
@@ -47,8 +58,8 @@ void PlanCopy::sort(const Plan& plan, const std::vector<Group>& groups, c10::Dev
   for (size_t first = 0; first < order.size();) {
     size_t last = first;
     while (last < order.size() && key(order[last]) == key(order[first])) ++last;
-    const auto [dtype, param_dtype, rule] = key(order[first]);
-    runs_.push_back({order_.data() + first, int32_t(last - first), rule, dtype, param_dtype});
+    const auto [dtype, param_dtype, rule, one_visit] = key(order[first]);
+    runs_.push_back({order_.data() + first, int32_t(last - first), rule, dtype, param_dtype, one_visit});
     first = last;
   }
 }
@@ -72,6 +83,8 @@ DevicePlan PlanCopy::view() const {
   plan.counts = counts_.data();
   plan.units = int32_t(norms_.size());
   plan.item_count = int32_t(items_.size());
+  plan.others = others_.data();
+  plan.other_count = int32_t(others_.size());
   return plan;
 }
 

@@ -11,8 +11,10 @@ namespace tc::optim::cuda {
 
 class PlanCopy {
  public:
-  // For a plan that was built anew; `items` are its own with device addresses for what they count.
-  void send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, c10::Device device);
+  // For a plan that was built anew; `items` are its own with device addresses for what they count. With `visits`, the
+  // units that can be are sorted out.
+  void send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
+            c10::Device device);
   // Where its gradients lie in the next step.
   void follow(const Moving& moving) { moving_ = moving; }
   DevicePlan view() const;
@@ -29,12 +31,12 @@ class PlanCopy {
   std::vector<double> norms() const { return norms_.receive(); }
 
  private:
-  void sort(const Plan& plan, const std::vector<Group>& groups, c10::Device device);
+  void sort(const Plan& plan, const std::vector<Group>& groups, bool visits, c10::Device device);
 
   Buffer<Item> items_;
   Buffer<Chunk> chunks_;
   Buffer<int64_t> unit_, numel_, counts_;
-  Buffer<int32_t> unit_item_, order_;
+  Buffer<int32_t> unit_item_, order_, others_;
   Buffer<Partial> partials_, weight_partials_;
   Buffer<double> norms_, weight_norms_, coefficients_, limits_, thresholds_, terms_, moments_;
   std::vector<Run> runs_;

@@ -32,7 +32,8 @@ struct DevicePlan {
   double *norms, *weight_norms, *coefficients, *limits, *thresholds;
   double *terms, *moments;
   int64_t* counts;
-  int32_t units, item_count;
+  const int32_t* others;  // the units that are not visited, where some are: see visit.h
+  int32_t units, item_count, other_count;
 };
 
 // The memory of one stage.
@@ -61,6 +62,11 @@ struct Verdict {
   bool weights;   // the clipper asked for the parameters' norms
   bool advances;  // and, as the last one, counts the step
   bool advanced;  // that has been done: it looks at the update
+  bool visits;    // units that can be are left to their visit
+
+  // Of the units that are decided about here.
+  TC_HD int32_t count() const { return visits ? plan.other_count : plan.units; }
+  TC_HD int32_t unit(int32_t k) const { return visits ? plan.others[k] : k; }
 };
 
 }  // namespace tc::optim::cuda

@@ -6,16 +6,10 @@
 namespace tc::optim::cuda {
 
 template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    update_kernel(Pass pass, const int32_t* list, const Control* control) {
-  if (control->skip != 0) return;
+__device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& item, const Rule rule) {
   using C = Compute<T>;
   constexpr int kCount = Rule::kSlots.count;
   constexpr int kWidth = kVector<T>;
-  // From the end: the gradients that the norm has read last are still in the cache.
-  const Chunk chunk = pass.chunks[list[gridDim.x - 1 - blockIdx.x]];
-  const Item& item = pass.items[chunk.item];
-  const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
   T* const p = static_cast<T*>(item.param) + chunk.begin;
   const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
@@ -53,6 +47,15 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
         for (int k = 0; k < kCount; ++k) s[k][i] = state[k];
         p[i] = narrow<T>(x);
       });
+}
+
+template <class Rule, class T>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+    update_kernel(Pass pass, const int32_t* list, const Control* control) {
+  if (control->skip != 0) return;
+  // From the end: the gradients that the norm has read last are still in the cache.
+  const Chunk chunk = pass.chunks[list[gridDim.x - 1 - blockIdx.x]];
+  update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
 }
 
 // Sums what the rule wants to know of all elements before it moves one.

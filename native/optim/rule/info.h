@@ -43,7 +43,7 @@ RuleInfo describe() {
       Rule::advance(*reinterpret_cast<const Hyper*>(hyper), step, scalars);
     };
   }
-  if constexpr (requires(const Hyper& hyper, const double* scalars) { Rule::level(hyper, int64_t{}, scalars); }) {
+  if constexpr (has_level<Rule>()) {
     info.level = [](const double* hyper, int64_t step, const double* scalars) {
       return Rule::level(*reinterpret_cast<const Hyper*>(hyper), step, scalars);
     };
@@ -62,13 +62,5 @@ inline const std::vector<RuleInfo>& rule_infos() {
 }
 
 inline const RuleInfo& rule_info(int32_t rule) { return rule_infos()[size_t(rule)]; }
-
-// The place of a rule in the table.
-template <template <class> class Rule, template <class> class... All>
-constexpr int32_t place_of(RuleList<All...>) {
-  int32_t place = 0;
-  static_cast<void>(((std::is_same_v<Rule<double>, All<double>> || (++place, false)) || ...));
-  return place;
-}
 
 }  // namespace tc::optim

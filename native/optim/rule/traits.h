@@ -40,6 +40,11 @@ constexpr Over over_of() {
 }
 
 template <class Rule>
+constexpr bool has_level() {
+  return requires(const typename Rule::Hyper& h, const double* s) { Rule::level(h, int64_t{}, s); };
+}
+
+template <class Rule>
 TC_HD Rule make_rule(const typename Rule::Hyper& hyper, int64_t step, const double* scalars) {
   if constexpr (scalars_of<Rule>().count > 0) {
     return Rule(hyper, step, scalars);
