@@ -5,32 +5,38 @@
 namespace tc::optim::cuda {
 namespace {
 
+template <class T>
+__device__ void decide_unit(const Pass& pass, const Chunk& chunk, const Verdict& v, const UnitClip& clipper) {
+  const Item& item = pass.items[chunk.item];
+  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+  const Partial gradient = partial_of<Order::kTwo>(g, chunk.length, 2, pass.intake.zero_nonfinite);
+  Partial weight;
+  if (clipper.weights) {
+    weight = partial_of<Order::kTwo>(place<const T>(nullptr, item.param, chunk), chunk.length, 2, false);
+  }
+  if (threadIdx.x != 0) return;
+  const DevicePlan& plan = v.plan;
+  const int u = chunk.unit;
+  plan.norms[u] = norm<Order::kTwo>(gradient, 2);
+  if (clipper.weights) plan.weight_norms[u] = norm<Order::kTwo>(weight, 2);
+  plan.limits[u] = INFINITY;
+  // The decision about the others has moved the coin on.
+  const int64_t flip = v.memory.counters->flips - 1;
+  const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], NAN, plan.numel[u], 1});
+  if (keep_decision(v, u, decision, flip)) {
+    atomicAdd(reinterpret_cast<unsigned long long*>(&v.memory.counters->clipped), 1ull);
+  }
+}
+
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     visit_kernel(Pass pass, const int32_t* list, Verdict v, UnitClip clipper) {
   static_assert(moments_of<Rule>() == 0 && !has_level<Rule>(), "no other unit has a say");
+  decide_unit<T>(pass, pass.chunks[list[blockIdx.x]], v, clipper);
+  __syncthreads();
+  // Looked up again: the two halves of this do not fit into the registers together.
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
-  const Item& item = pass.items[chunk.item];
-  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
-  const T* const p = place<const T>(nullptr, item.param, chunk);
-  const Partial gradient = partial_of<Order::kTwo>(g, chunk.length, 2, pass.intake.zero_nonfinite);
-  Partial weight;
-  if (clipper.weights) weight = partial_of<Order::kTwo>(p, chunk.length, 2, false);
-  if (threadIdx.x == 0) {
-    const DevicePlan& plan = v.plan;
-    const int u = chunk.unit;
-    plan.norms[u] = norm<Order::kTwo>(gradient, 2);
-    if (clipper.weights) plan.weight_norms[u] = norm<Order::kTwo>(weight, 2);
-    plan.limits[u] = INFINITY;
-    // The decision about the others has moved the coin on.
-    const int64_t flip = v.memory.counters->flips - 1;
-    const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], NAN, plan.numel[u], 1});
-    if (keep_decision(v, u, decision, flip)) {
-      atomicAdd(reinterpret_cast<unsigned long long*>(&v.memory.counters->clipped), 1ull);
-    }
-  }
-  // Its barrier shows the coefficient to all threads.
-  update_chunk<Rule, T>(pass, chunk, item, shared_rule<Rule>(pass, chunk));
+  update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
 }
 
 template <class T, template <class> class... Rule>
