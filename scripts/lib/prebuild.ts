@@ -57,7 +57,7 @@ async function build(libtorch: Libtorch): Promise<string> {
   const copy = mkdtempSync(join(tmpdir(), 'torch-clip-prebuild-'));
   try {
     const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'CMakeLists.txt', 'binding.gyp'];
-    const folders = ['native', 'scripts/setup.mjs', 'scripts/lib', 'lib/setup', 'lib/errors.ts'];
+    const folders = ['native', 'scripts/setup.mjs', 'scripts/lib', 'lib'];
     for (const path of [...files, ...folders]) cpSync(join(root, path), join(copy, path), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
     process.env.TORCH_CLIP_LIBTORCH = libtorch.root;
