@@ -98,7 +98,10 @@ void Memory::add(napi_env env, Slot& slot) {
       auto [it, first] = storages_.try_emplace(storage, Count{0, bytes});
       ++it->second.handles;
       slot.storage = storage;
-      if (first) delta += bytes;
+      if (first) {
+        delta += bytes;
+        made_ += bytes;
+      }
     }
   }
   report(env, delta);

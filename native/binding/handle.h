@@ -57,6 +57,9 @@ class Memory {
   void add(napi_env env, Slot& slot);
   void remove(napi_env env, Slot& slot) noexcept;
   int64_t bytes() const noexcept { return bytes_; }
+  // Bytes of the storages that came since collected().
+  int64_t made() const noexcept { return made_; }
+  void collected() noexcept { made_ = 0; }
 
  private:
   void report(napi_env env, int64_t delta) noexcept;
@@ -66,6 +69,7 @@ class Memory {
   };
   std::unordered_map<const void*, Count> storages_;
   int64_t bytes_ = 0;
+  int64_t made_ = 0;
   int64_t unreported_ = 0;
 };
 

@@ -1,18 +1,15 @@
-// What needs CUDA's own headers: graphs, a GPU's properties, and the collection when its memory runs out. A build
-// without CUDA has no function of these; TypeScript refuses before it would call one.
+// What needs CUDA's own headers: graphs and a GPU's properties. A build without CUDA has no function of these;
+// TypeScript refuses before it would call one.
 #include "binding/cuda/cuda.h"
 
 #if defined(TORCH_CLIP_CUDA)
 #include <ATen/cuda/CUDAGraph.h>
-#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 
 #include <vector>
-
-#include "binding/env.h"
 
 namespace tc::cuda {
 namespace {
@@ -60,11 +57,13 @@ napi_value begin(napi_env env, Args& args) {
   }
   const c10::MempoolId_t pool = is_nullish(env, args[2]) ? c10::MempoolId_t{0, 0} : graph_of(env, args[2]).pool();
   graph_of(env, args[0]).capture_begin(pool, static_cast<cudaStreamCaptureMode>(mode));
+  ++captures;
   return undefined(env);
 }
 napi_value end(napi_env env, Args& args) {
   Graph& graph = unbox<Graph>(env, args[0]);
   count_nodes(graph);
+  --captures;
   graph.graph.capture_end();
   return undefined(env);
 }
@@ -111,18 +110,6 @@ napi_value memory_info(napi_env env, Args& args) {
   return js(env, c10::IntArrayRef({static_cast<int64_t>(free), static_cast<int64_t>(total)}));
 }
 
-// Tensors that JavaScript has dropped hold memory until a collection. On threads of libtorch's own, such as those of a
-// backward pass, none can run.
-class Collection final : public c10::FreeMemoryCallback {
- public:
-  bool Execute() override {
-    const Env* state = Env::current();
-    if (state == nullptr) return false;
-    state->call(state->collector);
-    return true;
-  }
-};
-
 }  // namespace
 
 void register_graphs(napi_env env, napi_value exports) {
@@ -137,10 +124,6 @@ void register_graphs(napi_env env, napi_value exports) {
 }
 
 }  // namespace tc::cuda
-
-namespace c10 {
-REGISTER_FREE_MEMORY_CALLBACK("torch_clip", tc::cuda::Collection)
-}  // namespace c10
 
 #else
 
