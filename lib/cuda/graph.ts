@@ -66,7 +66,7 @@ export class Graph {
   }
 
   /**
-   * Records what `body` starts. Where `body` throws, the graph is as new.
+   * Records what `body` starts. Where `body` throws, or starts what cannot be captured, the graph is as new.
    *
    * @param body a synchronous function; an async one is refused with `ERR_ASYNC_SCOPE`.
    * @returns what `body` returns; its tensors are filled by {@link replay}.
@@ -94,7 +94,7 @@ export class Graph {
       } finally {
         holding = outer;
       }
-      native.cudaGraphEnd(this.#native);
+      this.#end();
       return result;
     });
   }
@@ -114,6 +114,15 @@ export class Graph {
   reset(): void {
     native.cudaGraphReset(this.#native);
     this.#held.clear();
+  }
+
+  #end(): void {
+    try {
+      native.cudaGraphEnd(this.#native);
+    } catch (error) {
+      this.reset();
+      throw error;
+    }
   }
 
   #abandon(): void {

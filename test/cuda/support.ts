@@ -5,8 +5,8 @@ import { cuda } from '../../lib/index.js';
 const reason = cuda.isAvailable() ? undefined : native.cudaBuilt() ? 'no GPU' : 'a build for the CPU alone';
 
 /** A test that needs a GPU; skipped, with the reason in its title, where there is none. */
-export function onGpu(name: string, body: () => unknown): void {
-  if (reason === undefined) it(name, body as () => void);
+export function onGpu(name: string, body: (this: Mocha.Context) => unknown): void {
+  if (reason === undefined) it(name, body as Mocha.Func);
   else it.skip(`${name} (skipped: ${reason})`);
 }
 

@@ -3,34 +3,115 @@
 #include "binding/cuda/cuda.h"
 
 #if defined(TORCH_CLIP_CUDA)
+#include <ATen/core/CachingHostAllocator.h>
+#include <ATen/cuda/CUDAGeneratorImpl.h>
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 
+#include <utility>
 #include <vector>
 
 namespace tc::cuda {
 namespace {
 
-struct Graph {
+template <class F>
+bool succeeds(F body) noexcept {
+  try {
+    body();
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+// Later generators keep a state for each capture instead.
+template <class State>
+void leave_capture(State& generator) {
+  if constexpr (requires { generator.capturing_; }) generator.capturing_ = false;
+}
+
+// Where a capture fails, libtorch before 2.14 never gives its memory pool back, and may believe that it is still
+// capturing, as do its generators then, which refuse random numbers. This class takes all of it back.
+class Graph : public at::cuda::CUDAGraph {
+ public:
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x637564612d677266};
   static constexpr const char* kNoun = "a CUDA graph";
-  at::cuda::CUDAGraph graph;
+
+  ~Graph() {
+    if (capturing_) succeeds([&] { end(); });
+  }
+
+  void begin(c10::MempoolId_t pool, cudaStreamCaptureMode mode) {
+    try {
+      capture_begin(pool, mode);
+    } catch (...) {
+      // One that holds a graph has refused before it took anything.
+      if (!has_graph_exec_) abandon(false);
+      throw;
+    }
+    capturing_ = true;
+    ++captures;
+  }
+
+  // Where it throws, the graph is as new.
+  void end() {
+    if (!std::exchange(capturing_, false)) throw Error("ERR_STATE", "the graph is not being captured");
+    --captures;
+    // The body may have gone to another GPU.
+    const c10::cuda::CUDAStreamGuard guard(capture_stream_.unwrap());
+    count_nodes();
+    try {
+      capture_end();
+    } catch (...) {
+      abandon(true);
+      throw;
+    }
+  }
+
   int64_t kernels = 0, others = 0;
+
+ private:
+  void count_nodes();
+
+  void abandon(bool has_pool) noexcept {
+    give_back(*this, has_pool);
+    for (auto& [generator, increment] : captured_generator_states_) leave_capture(*generator);
+    succeeds([&] { reset(); });
+  }
+
+  // A template, so that the names of another libtorch's members need not be there.
+  template <class G>
+  static void give_back(G& graph, bool has_pool) noexcept {
+    // With this member, reset() does it.
+    if constexpr (!requires { graph.allocated_pool_; }) {
+      if (graph.capture_ended_ || graph.capture_dev_ == G::UNDEFINED_DEVICE) return;
+      namespace device = c10::cuda::CUDACachingAllocator;
+      at::HostAllocator& host = *at::getHostAllocator(at::kCUDA);
+      const c10::MempoolId_t pool = graph.mempool_id_;
+      if (succeeds([&] { device::endAllocateToPool(graph.capture_dev_, pool); }) || has_pool) {
+        succeeds([&] { device::releasePool(graph.capture_dev_, pool); });
+      }
+      if (succeeds([&] { host.end_allocate_to_pool(pool); }) || has_pool) succeeds([&] { host.release_pool(pool); });
+    }
+  }
+
+  bool capturing_ = false;
 };
 
 // Counts what has been recorded: libtorch keeps the graph to itself, and the end of its capture is the last chance to
 // see it. A capture that has failed is not counted; ending it says why.
-void count_nodes(Graph& to) {
-  const auto stream = c10::cuda::getCurrentCUDAStream().stream();
+void Graph::count_nodes() {
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   unsigned long long id = 0;
   cudaGraph_t graph = nullptr;
   size_t count = 0;
-  to.kernels = to.others = 0;
-  const auto asked = cudaStreamGetCaptureInfo(stream, &status, &id, &graph, nullptr, nullptr, nullptr);
+  kernels = others = 0;
+  const auto asked =
+      cudaStreamGetCaptureInfo(capture_stream_.stream(), &status, &id, &graph, nullptr, nullptr, nullptr);
   if (asked != cudaSuccess || status != cudaStreamCaptureStatusActive ||
       cudaGraphGetNodes(graph, nullptr, &count) != cudaSuccess) {
     cudaGetLastError();
@@ -41,11 +122,11 @@ void count_nodes(Graph& to) {
   for (const cudaGraphNode_t node : nodes) {
     cudaGraphNodeType type;
     const bool kernel = cudaGraphNodeGetType(node, &type) == cudaSuccess && type == cudaGraphNodeTypeKernel;
-    ++(kernel ? to.kernels : to.others);
+    ++(kernel ? kernels : others);
   }
 }
 
-at::cuda::CUDAGraph& graph_of(napi_env env, napi_value value) { return unbox<Graph>(env, value).graph; }
+Graph& graph_of(napi_env env, napi_value value) { return unbox<Graph>(env, value); }
 
 napi_value new_graph(napi_env env, Args&) { return box(env, std::make_unique<Graph>()); }
 
@@ -56,20 +137,16 @@ napi_value begin(napi_env env, Args& args) {
     throw Error("ERR_ARGUMENT", "\"captureErrorMode\" must be a mode of stream capture");
   }
   const c10::MempoolId_t pool = is_nullish(env, args[2]) ? c10::MempoolId_t{0, 0} : graph_of(env, args[2]).pool();
-  graph_of(env, args[0]).capture_begin(pool, static_cast<cudaStreamCaptureMode>(mode));
-  ++captures;
+  graph_of(env, args[0]).begin(pool, static_cast<cudaStreamCaptureMode>(mode));
   return undefined(env);
 }
 napi_value end(napi_env env, Args& args) {
-  Graph& graph = unbox<Graph>(env, args[0]);
-  count_nodes(graph);
-  --captures;
-  graph.graph.capture_end();
+  graph_of(env, args[0]).end();
   return undefined(env);
 }
 // Kernels, and what else there is (copies, fills), of the last capture.
 napi_value nodes(napi_env env, Args& args) {
-  const Graph& graph = unbox<Graph>(env, args[0]);
+  const Graph& graph = graph_of(env, args[0]);
   return js(env, c10::IntArrayRef({graph.kernels, graph.others}));
 }
 napi_value replay(napi_env env, Args& args) {
