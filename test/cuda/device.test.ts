@@ -118,6 +118,8 @@ describe('cuda: devices', () => {
   });
 
   onGpu('memory is counted', () => {
+    // What other tests have dropped must not go between the two readings.
+    torch.collectGarbage();
     const before = cuda.memoryAllocated();
     cuda.resetPeakMemoryStats();
     const big = torch.empty([1 << 20], { device: 'cuda' });
