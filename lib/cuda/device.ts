@@ -14,9 +14,11 @@ declare module '../binding.js' {
     cudaMemoryStats(device: number): Record<string, number>;
     cudaResetPeak(device: number): void;
     cudaEmptyCache(): void;
-    /** In a build with CUDA, and so are the two below. */
+    /** In a build with CUDA, and so are those below. */
     cudaProperties(device: number): Omit<DeviceProperties, 'index'>;
     cudaMemoryInfo(device: number): [free: number, total: number];
+    cudaSetSyncDebugMode(mode: number): void;
+    cudaSyncDebugMode(): number;
   }
 }
 
@@ -146,4 +148,38 @@ export function emptyCache(): void {
 /** Bytes of a GPU's memory that are free, and all of them, whoever holds them. */
 export function memGetInfo(device?: GpuLike): [free: number, total: number] {
   return native.cudaMemoryInfo(gpuIndex(device, 'cuda.memGetInfo()'));
+}
+
+// In the order of libtorch's enumeration.
+const syncDebugModes = ['default', 'warn', 'error'] as const;
+
+/** What happens when the host waits for a GPU: nothing, a warning, or an error. */
+export type SyncDebugMode = (typeof syncDebugModes)[number];
+
+/**
+ * Finds waits of the host for a GPU: `'warn'` warns of them, `'error'` throws instead of waiting, `'default'` does neither. For all
+ * threads of the process.
+ *
+ * Seen are `item()`, `tolist()`, operators whose shape depends on values, copies to and from the host without `nonBlocking`, a stream's
+ * `synchronize()`. Not seen, as in PyTorch: {@link synchronize}, an event's `synchronize()`, and some of libtorch's operators.
+ *
+ * @throws {TorchClipError} `ERR_ARGUMENT` for another mode, `ERR_CUDA_UNAVAILABLE` where there is no GPU.
+ *
+ * @example
+ * torch.cuda.setSyncDebugMode('error');
+ * optimizer.step(); // does not throw: it waits for nothing
+ * torch.cuda.setSyncDebugMode('default');
+ * @see https://pytorch.org/docs/stable/generated/torch.cuda.set_sync_debug_mode.html
+ */
+export function setSyncDebugMode(mode: SyncDebugMode): void {
+  const index = syncDebugModes.indexOf(mode);
+  if (index < 0) throw invalidArgument('mode', `one of ${syncDebugModes.join(', ')}`, mode);
+  requireCuda('cuda.setSyncDebugMode()');
+  native.cudaSetSyncDebugMode(index);
+}
+
+/** What {@link setSyncDebugMode} has set; at first `'default'`. */
+export function getSyncDebugMode(): SyncDebugMode {
+  requireCuda('cuda.getSyncDebugMode()');
+  return syncDebugModes[native.cudaSyncDebugMode()]!;
 }

@@ -8,6 +8,7 @@ export {
   getDeviceCapability,
   getDeviceName,
   getDeviceProperties,
+  getSyncDebugMode,
   isAvailable,
   manualSeed,
   manualSeedAll,
@@ -18,7 +19,9 @@ export {
   memoryReserved,
   memoryStats,
   resetPeakMemoryStats,
+  type SyncDebugMode,
   setDevice,
+  setSyncDebugMode,
   synchronize,
 } from './device.js';
 export { type CaptureOptions, Graph } from './graph.js';

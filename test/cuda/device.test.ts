@@ -24,6 +24,8 @@ describe('cuda: devices', () => {
     getDeviceProperties: () => cuda.getDeviceProperties('cuda:0'),
     memGetInfo: () => cuda.memGetInfo(),
     synchronize: () => cuda.synchronize(),
+    setSyncDebugMode: () => cuda.setSyncDebugMode('error'),
+    getSyncDebugMode: () => cuda.getSyncDebugMode(),
     currentStream: () => cuda.currentStream(),
     Stream: () => new cuda.Stream(),
     Event: () => new cuda.Event({ enableTiming: true }),
@@ -77,6 +79,9 @@ describe('cuda: devices', () => {
       .match(/"device" must be the index of a GPU, or a device such as 'cuda:0', got "cpu"/);
     expect(refusalOf(() => cuda.setDevice(-1))).property('code', 'ERR_DEVICE');
     expect(refusalOf(() => cuda.manualSeed(0.5))).property('code', 'ERR_ARGUMENT');
+    expect(refusalOf(() => cuda.setSyncDebugMode('off' as never)))
+      .property('message')
+      .equal('"mode" must be one of default, warn, error, got "off"');
     expect(refusalOf(() => cuda.stream({} as never, () => t)))
       .property('message')
       .equal('"stream" must be a cuda.Stream, got an object');

@@ -14,6 +14,8 @@ const captured: { y: Tensor } = new cuda.Graph().capture(() => ({ y: t }), {
 });
 const properties: cuda.DeviceProperties = cuda.getDeviceProperties('cuda:1');
 const stats: Record<string, number> = cuda.memoryStats();
+const mode: 'default' | 'warn' | 'error' = cuda.getSyncDebugMode();
+cuda.setSyncDebugMode(mode);
 const cast: [number, string] = torch.autocast({ deviceType: 'cuda', dtype: torch.bfloat16 }, () => [1, 'a']);
 const scaler: torch.GradScaler = new torch.cuda.amp.GradScaler({ initScale: 2 ** 10 });
 const one: Tensor = scaler.scale(t);
@@ -26,6 +28,8 @@ export const used = [inside, milliseconds, captured, properties, stats, cast, on
 new cuda.Stream({ device: true });
 // @ts-expect-error no such mode
 new cuda.Graph().capture(() => t, { captureErrorMode: 'none' });
+// @ts-expect-error no such mode
+cuda.setSyncDebugMode('off');
 // @ts-expect-error the device type is needed
 torch.autocast({ dtype: torch.float16 }, () => t);
 // @ts-expect-error no such device type

@@ -1,5 +1,5 @@
-// What needs CUDA's own headers: graphs and a GPU's properties. A build without CUDA has no function of these;
-// TypeScript refuses before it would call one.
+// What needs CUDA's own headers: graphs, a GPU's properties, what is said of waits. A build without CUDA has no
+// function of these; TypeScript refuses before it would call one.
 #include "binding/cuda/cuda.h"
 
 #if defined(TORCH_CLIP_CUDA)
@@ -8,6 +8,7 @@
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
@@ -187,6 +188,20 @@ napi_value memory_info(napi_env env, Args& args) {
   return js(env, c10::IntArrayRef({static_cast<int64_t>(free), static_cast<int64_t>(total)}));
 }
 
+using c10::cuda::SyncDebugMode;
+
+napi_value set_sync_debug_mode(napi_env env, Args& args) {
+  const int64_t mode = to_int64(env, args[0], "mode");
+  if (mode < int64_t(SyncDebugMode::L_DISABLED) || mode > int64_t(SyncDebugMode::L_ERROR)) {
+    throw Error("ERR_ARGUMENT", "\"mode\" must be a mode of debugging waits");
+  }
+  c10::cuda::warning_state().set_sync_debug_mode(static_cast<SyncDebugMode>(mode));
+  return undefined(env);
+}
+napi_value sync_debug_mode(napi_env env, Args&) {
+  return js(env, static_cast<int64_t>(c10::cuda::warning_state().get_sync_debug_mode()));
+}
+
 }  // namespace
 
 void register_graphs(napi_env env, napi_value exports) {
@@ -198,6 +213,8 @@ void register_graphs(napi_env env, napi_value exports) {
   define(env, exports, "cudaGraphReset", guarded<reset>);
   define(env, exports, "cudaProperties", guarded<properties>);
   define(env, exports, "cudaMemoryInfo", guarded<memory_info>);
+  define(env, exports, "cudaSetSyncDebugMode", guarded<set_sync_debug_mode>);
+  define(env, exports, "cudaSyncDebugMode", guarded<sync_debug_mode>);
 }
 
 }  // namespace tc::cuda
