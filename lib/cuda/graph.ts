@@ -32,6 +32,9 @@ export function holdInGraph(owner: object): void {
   holding?.add(owner);
 }
 
+/** @internal Whether a graph is being captured. */
+export const isCapturing = (): boolean => holding !== undefined;
+
 /** Options of {@link Graph.capture}. */
 export interface CaptureOptions {
   /** The stream to capture in; default a new one. */

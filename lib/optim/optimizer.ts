@@ -3,7 +3,7 @@ import { native } from '../binding.js';
 import { Clipper } from '../clip/clipper.js';
 import { askCustom } from '../clip/compose.js';
 import { toNative } from '../clip/native.js';
-import { holdInGraph } from '../cuda/graph.js';
+import { holdInGraph, isCapturing } from '../cuda/graph.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { elementsOf } from '../iterate.js';
 import { given } from '../options.js';
@@ -208,6 +208,9 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * @returns whether the step was taken: false where it was skipped; without `exactly` a GPU may say true of one that was skipped.
    */
   protected takeStep(outside?: () => void, exactly = false): boolean {
+    if (exactly && isCapturing()) {
+      throw new TorchClipError('ERR_STATE', 'a graph cannot capture a step whose learning rate counts the steps taken');
+    }
     this.#fillRows();
     holdInGraph(this);
     const skipped = exactly ? this.#skipped() : 0;

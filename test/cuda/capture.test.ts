@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import torch, { type clip, cuda, nn, optim, type Tensor } from '../../lib/index.js';
 import { bits, clipperOf, clippers } from '../optim/support.js';
+import { refusalOf } from '../support.js';
 import { failures } from './failures.js';
 import { onGpu } from './support.js';
 
@@ -73,6 +74,18 @@ describe('cuda: a step waits for nothing', () => {
       expect(run(make(), 1003, true)).deep.equal(run(make(), 1003, false));
     });
   }
+
+  onGpu('a step whose learning rate counts the steps taken is refused before it waits', () => {
+    const [p] = tensors() as [Tensor];
+    const optimizer = new optim.Expectigrad([p], { decay: 0.1 });
+    optimizer.step();
+    const graph = new cuda.Graph();
+    expect(refusalOf(() => captured(graph, () => optimizer.step()))).property('code', 'ERR_STATE');
+    captured(graph, () => p.grad!.mul_(2));
+    graph.replay();
+    optimizer.step();
+    expect(optimizer.paramGroups[0]!.iterations).equal(2);
+  });
 
   onGpu('norm clip and AdamW are at most three kernels for a dtype', () => {
     const step = (params: Tensor[]) => {
