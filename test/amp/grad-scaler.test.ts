@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import torch, { type Tensor } from '../../lib/index.js';
+import { device, deviceType } from '../optim/support.js';
 import { type Bytes, decode, golden, refusalOf } from '../support.js';
 
 interface Golden {
@@ -18,8 +19,8 @@ function expectClose(got: Tensor, want: Tensor, what: string): void {
 
 function setUp(more: torch.optim.CommonOptions = {}) {
   const params = [
-    torch.tensor([1, -2, 0.5], { requiresGrad: true }),
-    torch.tensor([[3], [0.25]], { requiresGrad: true }),
+    torch.tensor([1, -2, 0.5], { device, requiresGrad: true }),
+    torch.tensor([[3], [0.25]], { device, requiresGrad: true }),
   ] as const;
   const optimizers = [
     new torch.optim.SGD([params[0]], { lr: 0.125, momentum: 0.5, ...more }),
@@ -51,7 +52,7 @@ describe('GradScaler', () => {
   for (const [name, more, skips] of ways) {
     it(`scales, skips and moves as PyTorch's: optimizers ${name}`, () => {
       const { params, optimizers, round } = setUp(more);
-      const scaler = new torch.GradScaler({ device: 'cpu', ...options });
+      const scaler = new torch.GradScaler({ device: deviceType, ...options });
       for (const [t, want] of rounds.entries()) {
         round(scaler, t);
         params.forEach((p, i) => {
@@ -66,9 +67,9 @@ describe('GradScaler', () => {
 
   it('a loaded state goes on as the one that was saved', () => {
     const { round } = setUp();
-    const first = new torch.GradScaler({ device: 'cpu', ...options });
+    const first = new torch.GradScaler({ device: deviceType, ...options });
     for (let t = 0; t < 5; t++) round(first, t);
-    const second = new torch.GradScaler({ device: 'cpu' });
+    const second = new torch.GradScaler({ device: deviceType });
     second.loadStateDict(first.stateDict());
     expect(second.stateDict()).deep.equal(first.stateDict());
     round(second, 5);
@@ -79,16 +80,16 @@ describe('GradScaler', () => {
 
   it('lives on past a scope', () => {
     const { round } = setUp();
-    const scaler = new torch.GradScaler({ device: 'cpu', ...options });
+    const scaler = new torch.GradScaler({ device: deviceType, ...options });
     for (let t = 0; t < 3; t++) torch.scope(() => round(scaler, t));
     expect(scaler.stateDict()).deep.equal(rounds[2]!.state);
   });
 
   it('takes a new scale from a tensor, which may change later', () => {
     const { round } = setUp();
-    const scaler = new torch.GradScaler({ device: 'cpu' });
+    const scaler = new torch.GradScaler({ device: deviceType });
     round(scaler, 0);
-    const scale = torch.tensor([32]);
+    const scale = torch.tensor([32], { device });
     scaler.update(scale);
     scale.fill_(1);
     expect(scaler.getScale()).equal(32);
@@ -109,10 +110,10 @@ describe('GradScaler', () => {
   });
 
   it('unscales the values of sparse gradients', () => {
-    const weight = torch.ones([3, 2], { requiresGrad: true });
+    const weight = torch.ones([3, 2], { device, requiresGrad: true });
     const optimizer = new torch.optim.SGD([weight], { lr: 1 });
-    const scaler = new torch.GradScaler({ device: 'cpu', initScale: 8 });
-    scaler.scale(torch.embedding(weight, torch.tensor([2n]), { sparse: true }).sum()).backward();
+    const scaler = new torch.GradScaler({ device: deviceType, initScale: 8 });
+    scaler.scale(torch.embedding(weight, torch.tensor([2n], { device }), { sparse: true }).sum()).backward();
     expect(weight.grad!.layout).equal(torch.sparseCoo);
     scaler.unscale_(optimizer);
     expect(weight.grad!.toDense().tolist()).deep.equal([
@@ -147,8 +148,8 @@ describe('GradScaler', () => {
   ];
   for (const [name, use, message] of misuse) {
     it(`refuses ${name}`, () => {
-      const p = torch.ones([2], { requiresGrad: true });
-      const scaler = new torch.GradScaler({ device: 'cpu' });
+      const p = torch.ones([2], { device, requiresGrad: true });
+      const scaler = new torch.GradScaler({ device: deviceType });
       const error = refusalOf(() => use(scaler, new torch.optim.SGD([p], { lr: 1 }), p));
       expect(error).property('code', 'ERR_STATE');
       expect(error.message).match(message);
@@ -156,11 +157,11 @@ describe('GradScaler', () => {
   }
 
   it('refuses gradients in half precision and changes none', () => {
-    const p = torch.ones([2], { requiresGrad: true });
-    const half = torch.ones([2], { dtype: torch.float16, requiresGrad: true });
-    p.grad = torch.ones([2]);
-    half.grad = torch.ones([2], { dtype: torch.float16 });
-    const scaler = new torch.GradScaler({ device: 'cpu' });
+    const p = torch.ones([2], { device, requiresGrad: true });
+    const half = torch.ones([2], { device, dtype: torch.float16, requiresGrad: true });
+    p.grad = torch.ones([2], { device });
+    half.grad = torch.ones([2], { device, dtype: torch.float16 });
+    const scaler = new torch.GradScaler({ device: deviceType });
     scaler.scale(p);
     const error = refusalOf(() => scaler.unscale_(new torch.optim.SGD([p, half], { lr: 1 })));
     expect(error).include({ code: 'ERR_DTYPE', message: 'Attempting to unscale FP16 gradients.' });

@@ -3,6 +3,8 @@ import torch, { clip, type Dtype, optim, type Tensor } from '../../lib/index.js'
 import {
   clipperOf,
   clippers,
+  device,
+  deviceType,
   flat,
   make,
   parameters,
@@ -19,12 +21,12 @@ const steps = 5;
 function run(folded: boolean, scale: number, dtype: Dtype, rule: string, options: Record<string, unknown>) {
   const groups = parameters(dtype);
   const optimizer = make(rules[rule]!, groups, options);
-  const scaler = new torch.GradScaler({ device: 'cpu', initScale: scale, growthFactor: 2, growthInterval: 2 });
+  const scaler = new torch.GradScaler({ device: deviceType, initScale: scale, growthFactor: 2, growthInterval: 2 });
   for (let t = 1; t <= steps; t++) {
     setGradients(groups, t);
     const params = groups.flat();
     // scale() makes the scale.
-    const factor = scaler.scale(torch.ones([]));
+    const factor = scaler.scale(torch.ones([], { device }));
     for (const p of params) p.grad = p.grad!.mul(factor.to(dtype));
     if (t === 3) params[1]!.grad!.view([-1]).narrow(0, 0, 1).fill_(Number.NaN);
     if (!folded) scaler.unscale_(optimizer);
@@ -66,8 +68,8 @@ describe('GradScaler.step of gradients that nobody has unscaled', () => {
 
   const scaled = (p: Tensor, grad: Tensor, options: object = {}, scale = 1024) => {
     const optimizer = new optim.SGD([p], { lr: 1, ...options });
-    const scaler = new torch.GradScaler({ device: 'cpu', initScale: scale });
-    p.grad = scaler.scale(torch.ones([])).to(grad.dtype).mul(grad);
+    const scaler = new torch.GradScaler({ device: deviceType, initScale: scale });
+    p.grad = scaler.scale(torch.ones([], { device })).to(grad.dtype).mul(grad);
     return { optimizer, scaler };
   };
 
@@ -76,8 +78,8 @@ describe('GradScaler.step of gradients that nobody has unscaled', () => {
       [false, [3072, 4096]],
       [true, [1.5, 2]],
     ] as const) {
-      const p = torch.zeros([2], { requiresGrad: true });
-      const { optimizer, scaler } = scaled(p, torch.tensor([3, 4]), { writeBack, clip: clip.norm(2.5) });
+      const p = torch.zeros([2], { device, requiresGrad: true });
+      const { optimizer, scaler } = scaled(p, torch.tensor([3, 4], { device }), { writeBack, clip: clip.norm(2.5) });
       scaler.step(optimizer);
       const got = p.grad!.toTypedArray<Float32Array<ArrayBuffer>>();
       for (const [i, x] of want.entries()) expect(got[i]).closeTo(x, 1e-3);
@@ -87,8 +89,8 @@ describe('GradScaler.step of gradients that nobody has unscaled', () => {
   });
 
   it('steps with float16 gradients that would vanish if they were unscaled in place', () => {
-    const p = torch.zeros([2], { dtype: float16, requiresGrad: true });
-    const { optimizer, scaler } = scaled(p, torch.ones([2], { dtype: float16 }), { lr: 2 ** 20 }, 2 ** 15);
+    const p = torch.zeros([2], { device, dtype: float16, requiresGrad: true });
+    const { optimizer, scaler } = scaled(p, torch.ones([2], { device, dtype: float16 }), { lr: 2 ** 20 }, 2 ** 15);
     p.grad!.fill_(2 ** -14);
     scaler.step(optimizer);
     expect(p.tolist()).deep.equal([-(2 ** -9), -(2 ** -9)]);
@@ -97,8 +99,8 @@ describe('GradScaler.step of gradients that nobody has unscaled', () => {
   it('skips without counting where the optimizer would not have skipped, whatever its policy', () => {
     for (const nonFinite of ['propagate', 'zero', 'error'] as const) {
       for (const clipper of [null, clip.norm(1)]) {
-        const p = torch.ones([2], { requiresGrad: true });
-        const { optimizer, scaler } = scaled(p, torch.tensor([1, Infinity]), {
+        const p = torch.ones([2], { device, requiresGrad: true });
+        const { optimizer, scaler } = scaled(p, torch.tensor([1, Infinity], { device }), {
           nonFinite,
           clip: clipper,
           momentum: 0.5,
@@ -114,24 +116,24 @@ describe('GradScaler.step of gradients that nobody has unscaled', () => {
   });
 
   it('skips where the scale has no inverse', () => {
-    const p = torch.ones([2], { requiresGrad: true });
-    const { optimizer, scaler } = scaled(p, torch.ones([2]), {}, 0);
+    const p = torch.ones([2], { device, requiresGrad: true });
+    const { optimizer, scaler } = scaled(p, torch.ones([2], { device }), {}, 0);
     scaler.step(optimizer);
     expect(p.tolist()).deep.equal([1, 1]);
   });
 
   it('a tensor-level optimizer, whose step is computed outside the engine', () => {
     const of = (folded: boolean) => {
-      const p = torch.ones([3, 2], { requiresGrad: true });
+      const p = torch.ones([3, 2], { device, requiresGrad: true });
       const optimizer = new optim.Muon([p], { clip: clip.norm(1) });
-      const scaler = new torch.GradScaler({ device: 'cpu', initScale: 256 });
+      const scaler = new torch.GradScaler({ device: deviceType, initScale: 256 });
       for (let t = 1; t <= 3; t++) {
         const factor = t === 2 ? Infinity : 1;
         p.grad = torch
-          .arange(6, { dtype: float32 })
+          .arange(6, { dtype: float32, device })
           .reshape([3, 2])
           .mul(factor)
-          .mul(scaler.scale(torch.ones([])));
+          .mul(scaler.scale(torch.ones([], { device })));
         if (!folded) scaler.unscale_(optimizer);
         scaler.step(optimizer);
         scaler.update();
@@ -142,7 +144,7 @@ describe('GradScaler.step of gradients that nobody has unscaled', () => {
   });
 
   it('a custom clipper is asked about unscaled norms, and what it throws undoes the step', () => {
-    const p = torch.zeros([2], { requiresGrad: true });
+    const p = torch.zeros([2], { device, requiresGrad: true });
     let throws = true;
     const asked: number[] = [];
     const own = clip.custom(({ norm }) => {
@@ -150,7 +152,7 @@ describe('GradScaler.step of gradients that nobody has unscaled', () => {
       if (throws) throw new Error('not now');
       return 0.5;
     });
-    const { optimizer, scaler } = scaled(p, torch.tensor([3, 4]), { clip: own });
+    const { optimizer, scaler } = scaled(p, torch.tensor([3, 4], { device }), { clip: own });
     expect(() => scaler.step(optimizer)).throw('not now');
     throws = false;
     scaler.step(optimizer);

@@ -20,6 +20,7 @@ const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, im
 
 /** Where parameters and gradients lie: TORCH_CLIP_TEST_DEVICE=cuda tests the engine on a GPU. */
 export const device = (process.env.TORCH_CLIP_TEST_DEVICE ?? 'cpu') as DeviceLike;
+export const deviceType = String(device).startsWith('cuda') ? 'cuda' : 'cpu';
 
 /** The table that these tests and scripts/golden/optim.py share: its rules lie in files by family. */
 export const { steps, groups: shapes } = read('cases/common.json') as { steps: number; groups: number[][][] };

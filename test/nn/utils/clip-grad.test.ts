@@ -1,18 +1,18 @@
 import { expect } from 'chai';
 import torch, { nn, TorchClipError } from '../../../lib/index.js';
-import { bits, layouts } from '../../optim/support.js';
+import { bits, device, deviceType, layouts } from '../../optim/support.js';
 
 const { utils } = nn;
 const withGrad = (...values: number[]) => {
-  const p = torch.zeros([values.length], { requiresGrad: true });
-  p.grad = torch.tensor(values);
+  const p = torch.zeros([values.length], { device, requiresGrad: true });
+  p.grad = torch.tensor(values, { device });
   return p;
 };
 const grad = (p: torch.Tensor) => (p.grad!.tolist() as number[]).map((x) => Math.round(x * 1e5) / 1e5);
 
 describe('nn.utils: clipping gradients', () => {
   it('clipGradNorm_ returns the norm before and scales all gradients', () => {
-    const [p, q, none] = [withGrad(3), withGrad(4), torch.zeros([1], { requiresGrad: true })];
+    const [p, q, none] = [withGrad(3), withGrad(4), torch.zeros([1], { device, requiresGrad: true })];
     const norm = utils.clipGradNorm_([p, q, none], 1);
     expect(norm.item()).equal(5);
     expect([norm.dtype, norm.shape]).deep.equal([torch.float32, []]);
@@ -25,14 +25,17 @@ describe('nn.utils: clipping gradients', () => {
     const p = withGrad(3, 4);
     const version = p.grad!.version;
     utils.clipGradNorm_([p], 6);
-    expect(p.grad!.version).equal(version);
+    expect(grad(p)).deep.equal([3, 4]);
+    // On a GPU only the device knows: it multiplies by 1, as PyTorch does.
+    const written = deviceType === 'cpu' ? 0 : 1;
+    expect(p.grad!.version).equal(version + written);
     utils.clipGradNorm_([p], 4);
-    expect(p.grad!.version).equal(version + 1);
+    expect(p.grad!.version).equal(version + written + 1);
   });
 
   it('takes any order of norm', () => {
     const total = (normType: number) =>
-      utils.getTotalNorm([torch.tensor([1, -2]), torch.tensor([2])], { normType }).item();
+      utils.getTotalNorm([torch.tensor([1, -2], { device }), torch.tensor([2], { device })], { normType }).item();
     expect(total(1)).equal(5);
     expect(total(2)).equal(3);
     expect(total(Infinity)).equal(2);
@@ -43,7 +46,7 @@ describe('nn.utils: clipping gradients', () => {
   it('takes tensors that nobody else holds, whatever is collected on the way', () => {
     const passing = function* () {
       for (const value of [3, 4, 12]) {
-        yield torch.full([1], value);
+        yield torch.full([1], value, { device });
         torch.collectGarbage();
       }
     };
@@ -79,9 +82,9 @@ describe('nn.utils: clipping gradients', () => {
 
   it('clipGradsWithNorm_ takes a norm that is known', () => {
     const p = withGrad(3, 4);
-    utils.clipGradsWithNorm_([p], 1, torch.tensor(10));
+    utils.clipGradsWithNorm_([p], 1, torch.tensor(10, { device }));
     expect(grad(p)).deep.equal([0.3, 0.4]);
-    utils.clipGradsWithNorm_([p], 1, torch.tensor(0.5));
+    utils.clipGradsWithNorm_([p], 1, torch.tensor(0.5, { device }));
     expect(grad(p)).deep.equal([0.3, 0.4]);
   });
 
@@ -94,8 +97,8 @@ describe('nn.utils: clipping gradients', () => {
   for (const [name, layout] of Object.entries(layouts)) {
     for (const dtype of ['float32', 'float64', 'float16', 'bfloat16'] as const) {
       it(`clips ${dtype} gradients ${name} in place`, () => {
-        const p = torch.zeros([2, 3, 2, 2], { dtype: torch[dtype], requiresGrad: true });
-        p.grad = layout(torch.arange(24, { dtype: torch.float32 }).view([2, 3, 2, 2]).to(torch[dtype]));
+        const p = torch.zeros([2, 3, 2, 2], { dtype: torch[dtype], device, requiresGrad: true });
+        p.grad = layout(torch.arange(24, { dtype: torch.float32, device }).view([2, 3, 2, 2]).to(torch[dtype]));
         const want = p.grad.clone();
         const strides = p.grad.stride();
         const norm = utils.clipGradNorm_([p], 6);
@@ -122,27 +125,30 @@ describe('nn.utils: clipping gradients', () => {
       [1e-30, torch.float64, 20],
     ];
     for (const [size, dtype, normType] of cases) {
-      const parts = [1, 30_000, 0, 70_000].map((n) => torch.full([n], size, { dtype }));
+      const parts = [1, 30_000, 0, 70_000].map((n) => torch.full([n], size, { dtype, device }));
       const norm = utils.getTotalNorm(parts, { normType }).item();
       expect(norm / (size * 100_001 ** (1 / normType))).closeTo(1, 1e-6);
     }
-    const mixed = [torch.tensor([1e200], { dtype: torch.float64 }), torch.tensor([3, 4], { dtype: torch.float64 })];
+    const mixed = [
+      torch.tensor([1e200], { dtype: torch.float64, device }),
+      torch.tensor([3, 4], { dtype: torch.float64, device }),
+    ];
     expect(utils.getTotalNorm(mixed).item()).equal(1e200);
   });
 
   it('a sum of a million equal squares is exact to 1e-7', () => {
     const n = 1_000_003;
-    const norm = utils.getTotalNorm([torch.full([n], 0.1)]).item();
+    const norm = utils.getTotalNorm([torch.full([n], 0.1, { device })]).item();
     expect(norm / (Math.fround(0.1) * Math.sqrt(n))).closeTo(1, 1e-7);
   });
 });
 
 describe('nn.utils: parameters as a vector', () => {
   it('goes there and back', () => {
-    const layer = new nn.Linear(3, 2);
+    const layer = new nn.Linear(3, 2, { device });
     const vector = utils.parametersToVector(layer.parameters());
     expect(vector.shape).deep.equal([8]);
-    utils.vectorToParameters(torch.arange(8, { dtype: torch.float32 }), layer.parameters());
+    utils.vectorToParameters(torch.arange(8, { dtype: torch.float32, device }), layer.parameters());
     expect(layer.parameters().map((p) => p.detach().tolist())).deep.equal([
       [
         [0, 1, 2],
