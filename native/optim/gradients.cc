@@ -4,12 +4,17 @@
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/copy.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/stack.h>
 
+#include <algorithm>
+#include <deque>
 #include <limits>
 #include <optional>
 #include <unordered_set>
+#include <utility>
 
 #include "error.h"
 #include "optim/clip/norm.h"
@@ -25,7 +30,7 @@ namespace {
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
-// The tensors as one plan with a single unit; those with gaps in memory as copies.
+// Tensors of one device as one plan with a single unit; those with gaps in memory as copies.
 class Batch {
  public:
   Batch(const std::vector<at::Tensor>& tensors, bool write) {
@@ -34,10 +39,6 @@ class Batch {
     for (const at::Tensor& tensor : tensors) {
       if (write && !seen.insert(tensor.unsafeGetTensorImpl()).second) continue;
       require_dense_storage(tensor, "tensor");
-      if (tensor.device() != tensors.front().device()) {
-        throw Error("ERR_DEVICE", "the tensors must lie on one device, got " + tensors.front().device().str() +
-                                      " and " + tensor.device().str());
-      }
       if (write) require_writable(tensor);
       Item item;
       item.dtype = item.param_dtype = dtype_of(tensor.scalar_type());
@@ -76,8 +77,9 @@ class Batch {
     return refuse_nonfinite && !finite ? at::Tensor() : norm_.to(dtype);
   }
 
-  // By the norm that was taken.
-  void clip_to(double max_norm) { clip_to(max_norm, norm_); }
+  // The norm that was taken, in fp64.
+  const at::Tensor& exact() const { return norm_; }
+  bool fp64() const { return fp64_; }
 
   void clip_to(double max_norm, const at::Tensor& norm) {
 #if defined(TC_CUDA_DRIVER)
@@ -97,8 +99,11 @@ class Batch {
     publish();
   }
 
+  void require_order() const {
+    if (complex_) throw Error("ERR_ARGUMENT", "complex tensors have no order to clamp by");
+  }
+
   void clamp(double limit) {
-    if (complex_ && limit != kNoLimit) throw Error("ERR_ARGUMENT", "complex tensors have no order to clamp by");
     if (limit == kNoLimit) return;
 #if defined(TC_CUDA_DRIVER)
     if (cuda_) {
@@ -122,7 +127,6 @@ class Batch {
     }
   }
 
-  const at::NoGradGuard no_grad_;
   std::vector<at::Tensor> originals_, seen_as_;
   Plan plan;
   at::Tensor norm_;
@@ -133,23 +137,82 @@ class Batch {
 #endif
 };
 
+// A batch for each device that the tensors lie on.
+class Batches {
+ public:
+  Batches(const std::vector<at::Tensor>& tensors, bool write) {
+    std::vector<std::pair<std::pair<c10::Device, int>, std::vector<at::Tensor>>> parts;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const std::pair where(tensors[i].device(), turn(i));
+      auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& p) { return p.first == where; });
+      if (part == parts.end()) part = parts.insert(part, {where, {}});
+      part->second.push_back(tensors[i]);
+    }
+    if (parts.empty()) parts.push_back({{c10::kCPU, 0}, {}});
+    for (const auto& [where, part] : parts) batches_.emplace_back(part, write);
+  }
+
+  // On the first tensor's device, as PyTorch's; undefined for a refusal.
+  at::Tensor norm(double p, bool refuse_nonfinite) {
+    std::vector<at::Tensor> norms;
+    bool fp64 = false;
+    for (Batch& batch : batches_) {
+      const at::Tensor norm = batch.norm(p, refuse_nonfinite);
+      if (!norm.defined() || batches_.size() == 1) {
+        norm_ = batch.exact();
+        return norm;
+      }
+      fp64 = fp64 || batch.fp64();
+      norms.push_back(batch.exact().to(batches_.front().exact().device(), /*non_blocking=*/true));
+    }
+    norm_ = at::linalg_vector_norm(at::stack(norms), p);
+    return norm_.to(fp64 ? c10::kDouble : c10::kFloat);
+  }
+
+  // By the norm that was taken.
+  void clip_to(double max_norm) { clip_to(max_norm, norm_); }
+  void clip_to(double max_norm, const at::Tensor& norm) {
+    for (Batch& batch : batches_) batch.clip_to(max_norm, norm);
+  }
+  void clamp(double limit) {
+    for (const Batch& batch : batches_) {
+      if (limit != kNoLimit) batch.require_order();
+    }
+    for (Batch& batch : batches_) batch.clamp(limit);
+  }
+
+ private:
+  // All of the emulated devices have the host's memory.
+  static int turn([[maybe_unused]] size_t i) {
+#if defined(TORCH_CLIP_EMULATE_CUDA)
+    return int(i) % cuda::emulation::devices;
+#else
+    return 0;
+#endif
+  }
+
+  const at::NoGradGuard no_grad_;
+  std::deque<Batch> batches_;
+  at::Tensor norm_;
+};
+
 }  // namespace
 
 at::Tensor total_norm(const std::vector<at::Tensor>& tensors, double p, bool refuse_nonfinite) {
-  return Batch(tensors, false).norm(p, refuse_nonfinite);
+  return Batches(tensors, false).norm(p, refuse_nonfinite);
 }
 
 at::Tensor clip_by_norm(const std::vector<at::Tensor>& tensors, double max_norm, double p, bool refuse_nonfinite) {
-  Batch batch(tensors, true);
-  const at::Tensor total = batch.norm(p, refuse_nonfinite);
-  if (total.defined()) batch.clip_to(max_norm);
+  Batches batches(tensors, true);
+  const at::Tensor total = batches.norm(p, refuse_nonfinite);
+  if (total.defined()) batches.clip_to(max_norm);
   return total;
 }
 
 void clip_with_norm(const std::vector<at::Tensor>& tensors, double max_norm, const at::Tensor& norm) {
-  Batch(tensors, true).clip_to(max_norm, norm);
+  Batches(tensors, true).clip_to(max_norm, norm);
 }
 
-void clip_by_value(const std::vector<at::Tensor>& tensors, double limit) { Batch(tensors, true).clamp(limit); }
+void clip_by_value(const std::vector<at::Tensor>& tensors, double limit) { Batches(tensors, true).clamp(limit); }
 
 }  // namespace tc::optim

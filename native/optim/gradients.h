@@ -1,6 +1,5 @@
-// Norms and clipping of a list of tensors, apart from any optimizer: what torch.nn.utils.clip_grad does. The tensors
-// lie on one device. Norms are p-norms of all elements together, 0 for none, without dimensions, in fp32 or, where some
-// tensor is, fp64.
+// Norms and clipping of a list of tensors, apart from any optimizer: what torch.nn.utils.clip_grad does. Norms are
+// p-norms of all elements together, 0 for none, without dimensions, in fp32 or, where some tensor is, fp64.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -162,6 +162,7 @@ Item Optimizer::prepare(Parameter& p) {
   item.dtype = item.param_dtype = dtype_of(p.value.scalar_type());
   item.numel = reals(p.value);
   item.group = p.group;
+  item.device = p.value.device().index();
   if (p.value.is_complex()) {
     item.width = 2;
     for (const Stage& stage : state_.settings.stages) {
@@ -256,9 +257,10 @@ void Optimizer::rebuild() {
   ++state_.pipeline.generation;
   members_.clear();
   for (const Parameter& p : parameters_) {
-    if (p.value.device() != parameters_.front().value.device()) {
-      throw Error("ERR_DEVICE", "the parameters of one optimizer must lie on one device, got " +
-                                    parameters_.front().value.device().str() + " and " + p.value.device().str());
+    const c10::Device first = parameters_.front().value.device(), other = p.value.device();
+    if (other != first && !(other.is_cuda() && first.is_cuda())) {
+      throw Error("ERR_DEVICE", "the parameters of one optimizer must lie on one device or on several GPUs, got " +
+                                    first.str() + " and " + other.str());
     }
   }
   if (!driver_ || (!parameters_.empty() && parameters_.front().value.device() != device_)) {

@@ -32,7 +32,8 @@ struct Item {
   int32_t width = 1;      // reals in an element
   int32_t parameter = 0;  // its place among the optimizer's
   int32_t group = 0;
-  int32_t unit = 0;  // whose coefficient clips it, or its first row
+  int32_t device = 0;  // the index of the GPU that its tensors lie on
+  int32_t unit = 0;    // whose coefficient clips it, or its first row
   Dtype dtype = Dtype::kFloat;
   Dtype param_dtype = Dtype::kFloat;
 };

@@ -16,6 +16,7 @@ const suites = [
   'nn/utils/*.test',
   'amp/*.test',
   'worker.test',
+  'emulated/devices',
   'emulated/kernels',
   'emulated/steps',
 ];

@@ -13,6 +13,12 @@ namespace emulation = optim::cuda::emulation;
 // emulationLaunches(): how many kernels were run so far.
 napi_value launches(napi_env env, Args&) { return js(env, int64_t(emulation::launches)); }
 
+// emulationDevices(n): the parameters of optimizers that are made from here on lie on n devices in turn.
+napi_value devices(napi_env env, Args& args) {
+  emulation::devices = int(to_int64(env, args[0], "n"));
+  return undefined(env);
+}
+
 // emulationCapture(on): kernels are recorded from here on, in place of what was recorded before, or run again.
 napi_value capture(napi_env env, Args& args) {
   emulation::capturing = to_bool(env, args[0], "on");
@@ -30,6 +36,7 @@ napi_value replay(napi_env env, Args&) {
 
 void register_emulation(napi_env env, napi_value exports) {
   define(env, exports, "emulationLaunches", guarded<launches>);
+  define(env, exports, "emulationDevices", guarded<devices>);
   define(env, exports, "emulationCapture", guarded<capture>);
   define(env, exports, "emulationReplay", guarded<replay>);
 }

@@ -12,6 +12,12 @@
 
 namespace tc::optim::cuda {
 
+// Without waiting.
+inline at::Tensor to_device(const at::Tensor& host, c10::Device device) {
+  const at::Tensor pinned = at::empty(host.sizes(), host.options().pinned_memory(!kEmulated));
+  return pinned.copy_(host).to(device, /*non_blocking=*/true);
+}
+
 template <class T>
 class Buffer {
  public:
@@ -29,27 +35,33 @@ class Buffer {
   }
   // Whether these values were the last to be sent.
   bool holds(const std::vector<T>& values) const {
-    const char* const bytes = reinterpret_cast<const char*>(values.data());
+    const char* const from = reinterpret_cast<const char*>(values.data());
     return size_ == values.size() && sent_.size() == values.size() * sizeof(T) &&
-           std::equal(sent_.begin(), sent_.end(), bytes);
+           std::equal(sent_.begin(), sent_.end(), from);
   }
   // Copies from the host without waiting; values that are there already are not sent again.
   void send(const std::vector<T>& values, c10::Device device) {
     if (holds(values)) return;
-    const char* const bytes = reinterpret_cast<const char*>(values.data());
+    const char* const from = reinterpret_cast<const char*>(values.data());
     const size_t size = values.size() * sizeof(T);
     reserve(values.size(), device);
-    sent_.assign(bytes, bytes + size);
+    sent_.assign(from, from + size);
     if (size == 0) return;
     const auto options = at::TensorOptions().dtype(c10::kByte);
     const at::Tensor pinned = at::empty({int64_t(size)}, options.pinned_memory(!kEmulated));
-    std::memcpy(pinned.data_ptr(), bytes, size);
-    tensor_.narrow(0, 0, int64_t(size)).copy_(pinned, /*non_blocking=*/true);
+    std::memcpy(pinned.data_ptr(), from, size);
+    bytes().copy_(pinned, /*non_blocking=*/true);
   }
+  // Becomes a copy of another device's, behind what both devices' current streams have been told; waits for nothing.
+  void follow(const Buffer& other, c10::Device device) {
+    reserve(other.size_, device);
+    sent_.clear();
+    bytes().copy_(other.bytes(), /*non_blocking=*/true);
+  }
+  // The values as so many rows of fp64 numbers.
+  at::Tensor rows(size_t count) const { return bytes().view(c10::kDouble).view({int64_t(count), -1}); }
   // A copy of what lies there now, as numbers of this type; waits for nothing.
-  at::Tensor copy(c10::ScalarType type) const {
-    return tensor_.narrow(0, 0, int64_t(size_ * sizeof(T))).view(type).clone();
-  }
+  at::Tensor copy(c10::ScalarType type) const { return bytes().view(type).clone(); }
   // Waits.
   std::vector<T> receive() const {
     std::vector<T> values(size_);
@@ -62,6 +74,8 @@ class Buffer {
   void touched() { sent_.clear(); }
 
  private:
+  at::Tensor bytes() const { return tensor_.narrow(0, 0, int64_t(size_ * sizeof(T))); }
+
   at::Tensor tensor_;
   size_t size_ = 0;
   std::vector<char> sent_;

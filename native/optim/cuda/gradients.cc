@@ -6,7 +6,7 @@ namespace tc::optim::cuda {
 
 Gradients::Gradients(const Plan& plan, c10::Device device) : device_(device) {
   const c10::cuda::CUDAGuard guard(device);
-  plan_.send(plan, plan.items, std::vector<Group>(1), false, device);
+  plan_.send(plan, plan.items, std::vector<Group>(1), false, device, {[](const Item&) { return true; }, {}});
   control_.send({Control{}}, device);
 }
 

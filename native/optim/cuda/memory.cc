@@ -1,5 +1,8 @@
 #include "optim/cuda/memory.h"
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 #include <cstddef>
 
@@ -132,9 +135,13 @@ DeviceMemory MemoryCopy::stage(size_t k, const Stage& stage) const {
 }
 
 void MemoryCopy::tell(Stats& stats, size_t k) const {
-  if (!sent_) return;
   stats.skipped = control_.copy(c10::kLong).select(0, offsetof(Control, skipped) / sizeof(int64_t));
-  if (stages_.empty()) return;
+  const auto options = at::TensorOptions(device_).dtype(c10::kDouble);
+  stats.tap = at::empty({0}, options);
+  if (stages_.empty()) {
+    stats.clipped = at::zeros({}, options);
+    return;
+  }
   const StageCopy& copy = stages_[k];
   const at::Tensor counters = copy.counters.copy(c10::kLong);
   const auto counter = [&](size_t offset) { return counters.select(0, int64_t(offset / sizeof(int64_t))); };
@@ -161,11 +168,11 @@ std::vector<at::Tensor> MemoryCopy::tensors() const {
   std::vector<at::Tensor> all{control_.tensor(), counts_.tensor(), scalars_.tensor()};
   for (const StageCopy& copy : stages_) {
     const Histories& histories = copy.histories;
-    for (const at::Tensor& tensor : {copy.counters.tensor(), copy.numbers.tensor(), copy.tap.tensor(),
-                                     histories.heads.tensor(), histories.values.tensor(), histories.places.tensor()}) {
-      if (tensor.defined()) all.push_back(tensor);
-    }
+    all.insert(all.end(), {copy.counters.tensor(), copy.numbers.tensor(), copy.tap.tensor(), histories.heads.tensor(),
+                           histories.values.tensor(), histories.places.tensor()});
   }
+  // Without gradients or histories there is no memory for them.
+  std::erase_if(all, [](const at::Tensor& tensor) { return !tensor.defined(); });
   return all;
 }
 

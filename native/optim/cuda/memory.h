@@ -13,11 +13,17 @@ class MemoryCopy {
 
   // Makes room for all parameters and units, and sends the host's memories when they are new.
   void prepare(State& state, const std::vector<const Plan*>& plan_of_stage);
-  // The items with their counts and scalars on the device; remembers where the host keeps them.
+  // The items with their counts and scalars on the device, each parameter's at its place; remembers where the host
+  // keeps them.
   std::vector<Item> resident(const std::vector<Item>& items);
   DeviceMemory stage(size_t k, const Stage& stage) const;
-  Control* control() const { return control_.data(); }
-  // What the device counts of the stage, as copies on the device.
+  const Buffer<Control>& control() const { return control_; }
+  const Buffer<int64_t>& counts() const { return counts_; }
+  const Buffer<double>& scalars() const { return scalars_; }
+  const Buffer<double>& numbers(size_t k) const { return stages_[k].numbers; }
+  // Whether the device has the memories.
+  bool sent() const { return sent_; }
+  // What it counts of the stage, as copies on the device.
   void tell(Stats& stats, size_t k) const;
   // A step has been started: histories have one more value at most.
   void stepped() { ++steps_; }

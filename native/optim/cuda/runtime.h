@@ -9,13 +9,21 @@
 
 #if !defined(__CUDACC__)
 #include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGraphsC10Utils.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #endif
 
+#include "optim/pass.h"
+
 namespace tc::optim::cuda {
 
 inline constexpr bool kEmulated = false;
+
+#if !defined(__CUDACC__)
+inline c10::Device device_at(int index) { return {c10::kCUDA, c10::DeviceIndex(index)}; }
+#endif
+inline int index_of(const Item& item) { return item.device; }
 // Of a block.
 inline constexpr int kThreads = 256;
 

@@ -21,6 +21,7 @@
 namespace tc::optim::cuda::emulation {
 
 Index thread_index, block_index, block_size, grid_size;
+int devices = 1;
 uint64_t launches = 0;
 bool capturing = false;
 std::vector<std::function<void()>> graph;

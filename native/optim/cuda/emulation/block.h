@@ -21,6 +21,9 @@ using Kernel = void (*)(const void* call);
 // TORCH_CLIP_EMULATION_ORDER names: "forward", "backward", or a seed, by default the number of the launch.
 void run(int64_t blocks, int threads, Kernel kernel, const void* call);
 
+// How many devices there are.
+extern int devices;
+
 // How many kernels were run.
 extern uint64_t launches;
 

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "optim/cuda/emulation/block.h"
+#include "optim/pass.h"
 
 #define __global__
 #define __device__
@@ -38,6 +39,7 @@ T atomicOr(T* at, U value) {
 
 using cudaStream_t = std::nullptr_t;
 enum cudaError_t { cudaSuccess };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed };
 inline constexpr unsigned cudaHostAllocMapped = 0;
 inline cudaError_t cudaHostAlloc(void** memory, size_t size, unsigned) {
   *memory = std::malloc(size);
@@ -59,6 +61,9 @@ namespace c10::cuda {
 struct CUDAGuard {
   explicit CUDAGuard(Device) {}
 };
+struct CUDAStreamCaptureModeGuard {
+  explicit CUDAStreamCaptureModeGuard(cudaStreamCaptureMode) {}
+};
 struct CUDAStream {
   cudaStream_t stream() const { return nullptr; }
 };
@@ -68,6 +73,9 @@ inline CUDAStream getCurrentCUDAStream(DeviceIndex) { return {}; }
 namespace tc::optim::cuda {
 
 inline constexpr bool kEmulated = true;
+// All of them have the host's memory, and the parameters in turn.
+inline c10::Device device_at(int) { return c10::kCPU; }
+inline int index_of(const Item& item) { return item.parameter % emulation::devices; }
 inline constexpr int kThreads = TORCH_CLIP_EMULATED_THREADS;
 
 inline bool capturing(cudaStream_t) { return emulation::capturing; }

@@ -1,0 +1,283 @@
+#include "optim/cuda/step.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "optim/rule/info.h"
+
+namespace tc::optim::cuda {
+namespace {
+
+class StepRun {
+ public:
+  StepRun(Residence& residence, State& state, const Custom& custom)
+      : residence_(residence),
+        state_(state),
+        custom_(custom),
+        intake_{state.settings.policy == Policy::kZero && !state.scaled()},
+        visitor_(state.scaled() || state.outside || residence.spread() ? std::nullopt : visitor_of(state)) {
+    if (!state.scaled()) return;
+    for (const Site& site : residence.sites) {
+      inverse_.push_back(
+          state.scaling.inverse.to(at::TensorOptions(site.device).dtype(c10::kDouble), /*non_blocking=*/true));
+    }
+    intake_.unscale = inverse_.front().const_data_ptr<double>();
+    state.scaling.found = at::empty({}, at::TensorOptions(home().device).dtype(c10::kFloat));
+  }
+
+  Outcome operator()() {
+    auto& gradients = state_.pipeline.gradients;
+    auto& updates = state_.pipeline.updates;
+    for (size_t k = 0; k < gradients.size(); ++k) {
+      decide(gradients[k], k, k == 0, k + 1 == gradients.size(), false);
+      if (k == 0 && state_.settings.policy == Policy::kError && !state_.scaled() &&
+          residence_.memory.read_control().skip != 0) {
+        return Outcome::kNonfinite;
+      }
+      // What has been stored has been through it.
+      if (gradients[k].materialise) intake_ = {};
+    }
+    const size_t last = gradients.size() - 1;
+    if (state_.outside) {
+      // What is computed there depends on whether the step is taken: this waits.
+      if (residence_.memory.read_control().skip != 0) return Outcome::kSkipped;
+      each(last, intake_, [](const Job& job, cuda::Run run) {
+        run.rule = place_of<Gather>(Rules{});
+        update(job, run);
+      });
+      state_.outside();
+    }
+    measure(gradients.back().plan, last);
+    if (updates.empty()) {
+      update_all(last);
+      if (state_.settings.write_back) each(last, intake_, clip);
+      return Outcome::kStepped;
+    }
+    each(last, intake_, propose);
+    const Intake source = std::exchange(intake_, {});
+    for (size_t k = 0; k < updates.size(); ++k) decide(updates[k], last + 1 + k, false, false, true);
+    everywhere([&](const Site& site) {
+      const PlanCopy& final = site.plans.back();
+      Job settling = job(site, final, {});
+      settling.pass.source = at_site(source, site);
+      settling.pass.moments = measured_ ? site.plans[last].view().moments : nullptr;
+      settling.pass.counts = site.plans[last].view().counts;
+      for (const cuda::Run& run : final.runs()) settle(settling, run);
+    });
+    if (state_.settings.write_back) each(last, source, clip);
+    return Outcome::kStepped;
+  }
+
+ private:
+  Site& home() const { return residence_.home(); }
+
+  template <class F>
+  void everywhere(const F& f) const {
+    for (const Site& site : residence_.sites) {
+      const c10::cuda::CUDAGuard guard(site.device);
+      f(site);
+    }
+  }
+
+  // With what it points to on that device.
+  Intake at_site(Intake intake, const Site& site) const {
+    const auto of_site = [&](const Site& other) { return &other == &site; };
+    const auto at = std::find_if(residence_.sites.begin(), residence_.sites.end(), of_site) - residence_.sites.begin();
+    if (intake.unscale != nullptr) intake.unscale = inverse_[size_t(at)].const_data_ptr<double>();
+    return intake;
+  }
+
+  Job job(const Site& site, const PlanCopy& plan, const Intake& intake) const {
+    Job job{plan.pass(), residence_.control(site), site.stream()};
+    job.pass.groups = site.groups.data();
+    job.pass.intake = at_site(intake, site);
+    if (measured_) {
+      job.pass.moments = plan.view().moments;
+      job.pass.counts = plan.view().counts;
+    }
+    return job;
+  }
+
+  // Starts kernels over all gradients, or updates, of the kth plan.
+  template <class F>
+  void each(size_t k, const Intake& intake, const F& launch) const {
+    everywhere([&](const Site& site) {
+      const Job of_site = job(site, site.plans[k], intake);
+      for (const cuda::Run& run : site.plans[k].runs()) launch(of_site, run);
+    });
+  }
+
+  // From the end, as each run goes through its chunks: the gradients that the norm has read last are still in the
+  // cache.
+  void update_all(size_t k) const {
+    everywhere([&](const Site& site) {
+      const Job updating = job(site, site.plans[k], intake_);
+      const auto& runs = site.plans[k].runs();
+      for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+        if (visits(*run)) {
+          visit(updating, *run, verdict_, *visitor_);
+        } else {
+          update(updating, *run);
+        }
+      }
+    });
+  }
+  bool visits(const cuda::Run& run) const { return visitor_ && run.visited; }
+
+  // Norms, the decision, and what is left of the gradients where the next step needs it stored.
+  void decide(Step& step, size_t k, bool first, bool advances, bool advanced) {
+    const Settings& settings = state_.settings;
+    const Stage* stage = step.stage < 0 ? nullptr : &settings.stages[size_t(step.stage)];
+    MemoryCopy& memory = residence_.memory;
+    PlanCopy& plan = home().plans[k];
+    const cudaStream_t stream = home().stream();
+    Verdict v{};
+    v.plan = plan.view();
+    v.groups = home().groups.data();
+    v.control = memory.control().data();
+    v.mirror = residence_.mirror.device();
+    v.first = first;
+    v.intake = intake_;
+    if (first && state_.scaled()) v.found = state_.scaling.found.mutable_data_ptr<float>();
+    v.skips = state_.refuses_nonfinite();
+    v.counts = settings.policy == Policy::kSkip;
+    v.advances = advances;
+    v.advanced = advanced;
+    v.visits = visitor_.has_value();
+    v.order = stage == nullptr ? kNoStatistic : order_of(stage->clipper);
+    // The test for what is not finite is a norm, too.
+    if (first && v.skips && v.order == kNoStatistic) v.order = 2;
+    v.weights = stage != nullptr && std::visit([](const auto& c) { return c.kWeights; }, stage->clipper);
+    if (stage != nullptr) {
+      v.memory = memory.stage(size_t(step.stage), *stage);
+      v.coin = stage->coin;
+    }
+    verdict_ = v;
+    if (v.order != kNoStatistic) reduce_all(k, v);
+    {
+      const c10::cuda::CUDAGuard guard(home().device);
+      if (v.count() > kFewUnits && v.order != kNoStatistic) finish_units(v, stream);
+      if (stage == nullptr) {
+        decide_plain(v, false, stream);
+      } else if (std::holds_alternative<CustomClip>(stage->clipper)) {
+        ask(step, plan, v);
+      } else {
+        cuda::decide(v, stage->clipper, stream);
+      }
+    }
+    const auto* spam = stage == nullptr ? nullptr : std::get_if<SpamClip>(&stage->clipper);
+    spread(k, step.stage, spam != nullptr);
+    if (!step.materialise) return;
+    everywhere([&](const Site& site) {
+      const Job clipping = job(site, site.plans[k], intake_);
+      const double* const count = &site == &home() ? v.memory.numbers : site.numbers.data();
+      for (const cuda::Run& run : site.plans[k].runs()) {
+        if (spam != nullptr) {
+          clip_elements(clipping, run, *spam, count);
+        } else {
+          clip(clipping, run);
+        }
+      }
+    });
+  }
+
+  void reduce_all(size_t k, const Verdict& v) const {
+    everywhere([&](const Site& site) {
+      const PlanCopy& plan = site.plans[k];
+      Job reducing = job(site, plan, intake_);
+      reducing.pass.order = v.order;
+      reducing.pass.weight_partial = plan.view().weight_partials;
+      for (const cuda::Run& run : plan.runs()) {
+        if (visits(run)) continue;
+        if (v.weights) {
+          weigh(reducing, run);
+        } else {
+          reduce(reducing, run, order_of(v.order));
+        }
+      }
+    });
+    for (const Site& site : residence_.sites) {
+      if (&site != &home()) home().plans[k].take_partials(site.plans[k], v.weights);
+    }
+  }
+
+  // Tells the other devices what was decided.
+  void spread(size_t k, int stage, bool numbers) {
+    const MemoryCopy& memory = residence_.memory;
+    for (Site& site : residence_.sites) {
+      if (&site == &home()) continue;
+      site.plans[k].follow_decision(home().plans[k]);
+      site.control.follow(memory.control(), site.device);
+      site.counts.follow(memory.counts(), site.device);
+      site.scalars.follow(memory.scalars(), site.device);
+      if (numbers) site.numbers.follow(memory.numbers(size_t(stage)), site.device);
+    }
+  }
+
+  // The user's own clipper is a function on the host: this waits for the norms.
+  void ask(Step& step, PlanCopy& plan, Verdict v) {
+    Verdict scan = v;
+    scan.advances = false;
+    if (v.count() <= kFewUnits) finish_units(scan, home().stream());
+    step.plan.norms = plan.norms();
+    const bool asks = !v.skips || std::all_of(step.plan.norms.begin(), step.plan.norms.end(),
+                                              [](double norm) { return finite(norm); });
+    if (asks) plan.choose(custom_(size_t(step.stage), step.plan));
+    v.order = kNoStatistic;
+    decide_plain(v, true, home().stream());
+  }
+
+  // Adds up what rules want to know of all elements before they move one.
+  void measure(const Plan& plan, size_t k) {
+    const auto& groups = state_.groups;
+    measured_ = std::any_of(plan.items.begin(), plan.items.end(),
+                            [&](const Item& item) { return rule_info(groups[size_t(item.group)].rule).moments > 0; });
+    if (!measured_) return;
+    everywhere([&](const Site& site) {
+      Job measuring = job(site, site.plans[k], intake_);
+      // Rules that ask must not be told what nobody has measured yet.
+      measuring.pass.moments = nullptr;
+      for (const cuda::Run& run : site.plans[k].runs()) cuda::measure(measuring, run);
+    });
+    PlanCopy& at_home = home().plans[k];
+    for (const Site& site : residence_.sites) {
+      if (&site != &home()) at_home.take_terms(site.plans[k]);
+    }
+    {
+      const c10::cuda::CUDAGuard guard(home().device);
+      finish_moments(at_home.view(), home().groups.data(), residence_.memory.control().data(), home().stream());
+    }
+    for (Site& site : residence_.sites) {
+      if (&site != &home()) site.plans[k].follow_moments(at_home);
+    }
+  }
+
+  Residence& residence_;
+  State& state_;
+  const Custom& custom_;
+  std::vector<at::Tensor> inverse_;  // the scaler's, on each device
+  Intake intake_;  // of the gradients as they are at this point of the step, with the home's addresses
+  std::optional<UnitClip> visitor_;
+  Verdict verdict_{};  // the last one
+  bool measured_ = false;
+};
+
+}  // namespace
+
+std::optional<UnitClip> visitor_of(const State& state) {
+  const Pipeline& pipeline = state.pipeline;
+  const int stage = pipeline.gradients.front().stage;
+  const Policy policy = state.settings.policy;
+  if (pipeline.gradients.size() > 1 || !pipeline.updates.empty() || stage < 0) return {};
+  if (policy != Policy::kPropagate && policy != Policy::kZero) return {};
+  const Stage& only = state.settings.stages[size_t(stage)];
+  return only.tap > 0 ? std::nullopt : unit_clip(only.clipper);
+}
+
+Outcome take_step(Residence& residence, State& state, const Custom& custom) {
+  return StepRun(residence, state, custom)();
+}
+
+}  // namespace tc::optim::cuda

@@ -1,0 +1,17 @@
+// One step, all of it on the current streams of its devices.
+#pragma once
+
+#include <optional>
+
+#include "optim/cuda/site.h"
+#include "optim/driver.h"
+
+namespace tc::optim::cuda {
+
+// What decides about units in one visit, where nothing has to be known of all gradients before.
+std::optional<UnitClip> visitor_of(const State& state);
+
+// After Residence::send.
+Outcome take_step(Residence& residence, State& state, const Custom& custom);
+
+}  // namespace tc::optim::cuda
