@@ -15,3 +15,9 @@ export function withoutGpu(name: string, body: () => unknown): void {
   if (reason !== undefined) it(name, body as () => void);
   else it.skip(`${name} (skipped: there is a GPU)`);
 }
+
+/** A test that needs two GPUs. */
+export function onTwoGpus(name: string, body: (this: Mocha.Context) => unknown): void {
+  if (reason === undefined && cuda.deviceCount() < 2) it.skip(`${name} (skipped: one GPU)`);
+  else onGpu(name, body);
+}
