@@ -22,6 +22,7 @@
 #include "optim/target.h"
 #include "optim/tensor_view.h"
 #if defined(TC_CUDA_DRIVER)
+#include "optim/cuda/driver.h"
 #include "optim/cuda/gradients.h"
 #endif
 
@@ -67,6 +68,9 @@ class Batch {
     const c10::ScalarType dtype = fp64_ ? c10::kDouble : c10::kFloat;
 #if defined(TC_CUDA_DRIVER)
     if (cuda_) {
+      if (refuse_nonfinite && cuda::capturing(device_)) {
+        throw Error("ERR_STATE", "a graph cannot capture \"errorIfNonfinite\", which waits for the norm");
+      }
       norm_ = cuda_->norm(p);
       if (refuse_nonfinite && !cuda_->all_finite()) return {};
       return norm_.to(dtype);

@@ -87,6 +87,32 @@ describe('cuda: a step waits for nothing', () => {
     expect(optimizer.paramGroups[0]!.iterations).equal(2);
   });
 
+  onGpu('clipGradNorm_ and clipGradValue_ can be captured', () => {
+    const clipped = (params: Tensor[]) => {
+      const total = nn.utils.clipGradNorm_(params, 0.5);
+      nn.utils.clipGradValue_(params, 0.05);
+      return total;
+    };
+    const [params, twins] = [tensors(), tensors()];
+    setGradients(params, 1);
+    let total: Tensor | undefined;
+    const graph = new cuda.Graph();
+    captured(graph, () => {
+      total = clipped(params);
+    });
+    for (let t = 2; t <= 4; t++) {
+      setGradients(params, t);
+      setGradients(twins, t);
+      graph.replay();
+      expect(total!.item()).equal(clipped(twins).item());
+      params.forEach((p, i) => {
+        expect(bits(p.grad!)).equal(bits(twins[i]!.grad!));
+      });
+    }
+    const refuse = () => nn.utils.clipGradNorm_(params, 1, { errorIfNonfinite: true });
+    expect(refusalOf(() => captured(new cuda.Graph(), refuse))).property('code', 'ERR_STATE');
+  });
+
   onGpu('norm clip and AdamW are at most three kernels for a dtype', () => {
     const step = (params: Tensor[]) => {
       const optimizer = new optim.AdamW(params, { clip: clipperOf(clippers.norm!) });

@@ -18,6 +18,9 @@ inline at::Tensor to_device(const at::Tensor& host, c10::Device device) {
   return pinned.copy_(host).to(device, /*non_blocking=*/true);
 }
 
+// Writes words that come with the launches.
+void write(uint64_t* to, const uint64_t* words, int64_t count, cudaStream_t stream);
+
 template <class T>
 class Buffer {
  public:
@@ -28,8 +31,9 @@ class Buffer {
   // Room for n values; what was there is lost unless it fits already.
   void reserve(size_t n, c10::Device device) {
     size_ = n;
-    if (tensor_.defined() && size_t(tensor_.numel()) >= n * sizeof(T)) return;
-    tensor_ = at::empty({int64_t(n * sizeof(T))}, at::TensorOptions().dtype(c10::kByte).device(device));
+    const size_t words = (n * sizeof(T) + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+    if (tensor_.defined() && size_t(tensor_.numel()) >= words * sizeof(uint64_t)) return;
+    tensor_ = at::empty({int64_t(words * sizeof(uint64_t))}, at::TensorOptions().dtype(c10::kByte).device(device));
     // A kernel that reads what nobody wrote meets NaN there.
     if constexpr (kEmulated) tensor_.fill_(0xff);
   }
@@ -39,7 +43,8 @@ class Buffer {
     return size_ == values.size() && sent_.size() == values.size() * sizeof(T) &&
            std::equal(sent_.begin(), sent_.end(), from);
   }
-  // Copies from the host without waiting; values that are there already are not sent again.
+  // Copies from the host without waiting; values that are there already are not sent again. In a graph they are
+  // parameters of its kernels: the host's memory is not what it was when the graph is replayed.
   void send(const std::vector<T>& values, c10::Device device) {
     if (holds(values)) return;
     const char* const from = reinterpret_cast<const char*>(values.data());
@@ -47,6 +52,12 @@ class Buffer {
     reserve(values.size(), device);
     sent_.assign(from, from + size);
     if (size == 0) return;
+    const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device.index()).stream();
+    if (capturing(stream)) {
+      std::vector<uint64_t> words((size + sizeof(uint64_t) - 1) / sizeof(uint64_t));
+      std::memcpy(words.data(), from, size);
+      return write(static_cast<uint64_t*>(tensor_.data_ptr()), words.data(), int64_t(words.size()), stream);
+    }
     const auto options = at::TensorOptions().dtype(c10::kByte);
     const at::Tensor pinned = at::empty({int64_t(size)}, options.pinned_memory(!kEmulated));
     std::memcpy(pinned.data_ptr(), from, size);

@@ -44,9 +44,6 @@ void decide_plain(const Verdict& verdict, bool chosen, cudaStream_t stream);
 // Adds up the terms that rules asked for.
 void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, cudaStream_t stream);
 
-// Writes words that come with the launches.
-void write(uint64_t* to, const uint64_t* words, int64_t count, cudaStream_t stream);
-
 // Moves histories into memory of `capacity` values each, or makes new ones of what they held: `lengths` values each,
 // oldest first.
 void move_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
