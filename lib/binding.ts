@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { checkOnce, entryOf, loadError } from './binding/check.js';
+import { checkOnce, librariesOf, loadError } from './binding/check.js';
 import { resolveInstallation } from './binding/resolve.js';
 import { packageRoot } from './setup/root.js';
 
@@ -8,7 +8,7 @@ import { packageRoot } from './setup/root.js';
 export interface Native {}
 
 interface Loader {
-  /** Opens a shared library for good; returns the dynamic linker's words when it cannot. */
+  /** Opens a shared library for good; returns why it could not, mostly in the dynamic linker's words. */
   open(path: string): string | undefined;
 }
 
@@ -24,8 +24,11 @@ function load(): Native {
       throw loadError(part, (error as Error).message, resolution);
     }
   };
-  const refused = attempt<Loader>('loader', binary.loader).open(entryOf(libtorch.root));
-  if (refused !== undefined) throw loadError('libtorch', refused, resolution);
+  const loader = attempt<Loader>('loader', binary.loader);
+  for (const path of librariesOf(libtorch.root)) {
+    const refused = loader.open(path);
+    if (refused !== undefined) throw loadError('libtorch', refused, resolution);
+  }
   return attempt<Native>('addon', binary.addon);
 }
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TorchClipError } from '../errors.js';
 import { textOf } from '../setup/files.js';
@@ -10,8 +10,10 @@ import type { Resolution } from './resolve.js';
 
 /** What the binary said in a process of its own. */
 export interface Answer {
-  /** The libtorch that it was compiled for. */
+  /** Of the libtorch that was loaded. */
   version: string;
+  /** The version of libtorch that it was compiled for. */
+  compiledFor: string;
   cudaBuilt: boolean;
 }
 
@@ -22,17 +24,42 @@ interface Report extends Partial<Answer> {
 
 // Plain CommonJS for `node -e`: it must run where only Node is.
 const script = `
-const [loader, libtorch, addon] = process.argv.slice(1);
+const { readFileSync, realpathSync } = require('node:fs');
+const { basename } = require('node:path');
+const [loader, addon, ...libraries] = process.argv.slice(1);
 const say = (report) => { console.log(JSON.stringify(report)); process.exit(0); };
 const attempt = (failed, action) => { try { return action(); } catch (error) { say({ failed, why: error.message }); } };
-const refused = attempt('loader', () => require(loader)).open(libtorch);
-if (refused !== undefined) say({ failed: 'libtorch', why: refused });
+const { open } = attempt('loader', () => require(loader));
+for (const path of libraries) {
+  const refused = open(path);
+  if (refused !== undefined) say({ failed: 'libtorch', why: refused });
+}
 const native = attempt('addon', () => require(addon));
-say({ version: native.libtorchVersion(), cudaBuilt: native.cudaBuilt() });
+let maps = '';
+try { maps = readFileSync('/proc/self/maps', 'utf8'); } catch {}
+const mapped = new Set(Array.from(maps.matchAll(/ (\\/.*)$/gm), ([, path]) => path));
+for (const path of libraries) {
+  const chosen = realpathSync(path);
+  const other = [...mapped].find((file) => file !== chosen && basename(file) === basename(path) && !/gomp/.test(file));
+  if (other !== undefined) say({ failed: 'libtorch', why: 'the process has another ' + basename(path) + ', too: ' + other });
+}
+say({ version: native.libtorchVersion(), compiledFor: native.compiledFor(), cudaBuilt: native.cudaBuilt() });
 `;
 
-/** The library that the loader opens; it brings the others. */
-export const entryOf = (root: string) => join(root, 'lib', libraryFile('torch'));
+/**
+ * The libraries of a libtorch in the order in which they are opened, each after those that it needs.
+ *
+ * By path, because LD_LIBRARY_PATH goes before the folder that a library names; what is open already satisfies the name.
+ */
+export function librariesOf(root: string): string[] {
+  const lib = join(root, 'lib');
+  const runtime = existsSync(lib) ? readdirSync(lib).filter((name) => /^libgomp.*\.so/.test(name)) : [];
+  const optional = ['c10_cuda', 'torch_nvshmem', 'torch_cuda']
+    .map(libraryFile)
+    .filter((name) => existsSync(join(lib, name)));
+  const [c10, cpu, all] = ['c10', 'torch_cpu', 'torch'].map(libraryFile) as [string, string, string];
+  return [...runtime, c10, cpu, ...optional, all].map((name) => join(lib, name));
+}
 
 /**
  * Loads libtorch and the binary in a process of its own, so that what crashes is that one.
@@ -47,7 +74,7 @@ export function tryInChild({ libtorch, binary }: Resolution, env: NodeJS.Process
   }
   const child = (() => {
     try {
-      return spawnSync(process.execPath, ['-e', script, binary.loader, entryOf(libtorch.root), binary.addon], {
+      return spawnSync(process.execPath, ['-e', script, binary.loader, binary.addon, ...librariesOf(libtorch.root)], {
         // What the user's process preloads is its own affair; Electron is Node only when told so.
         env: { ...env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' },
         encoding: 'utf8',
@@ -65,21 +92,23 @@ export function tryInChild({ libtorch, binary }: Resolution, env: NodeJS.Process
   }
   if (report.failed !== undefined) throw loadError(report.failed, report.why ?? '', { libtorch, binary });
   const answer = report as Answer;
-  if (series(answer.version) !== series(libtorch.version) && !env.TORCH_CLIP_SKIP_VERSION_CHECK) {
-    throw new TorchClipError(
-      'ERR_LIBTORCH_VERSION',
-      `${binary.addon} was made for torch ${answer.version}, but the libtorch in ${libtorch.root} is ${libtorch.version}`,
-    );
-  }
+  const wrong =
+    answer.version !== libtorch.version
+      ? `the libtorch in ${libtorch.root} says that it is torch ${libtorch.version}, but its library is ${answer.version}`
+      : series(answer.compiledFor) !== series(answer.version)
+        ? `${binary.addon} was made for torch ${answer.compiledFor}, but the libtorch in ${libtorch.root} is ${answer.version}`
+        : undefined;
+  if (wrong !== undefined && !env.TORCH_CLIP_SKIP_VERSION_CHECK)
+    throw new TorchClipError('ERR_LIBTORCH_VERSION', wrong);
   return answer;
 }
 
-/** {@link tryInChild}, once for each set of files: an installation that passed is not tried again until one of them changes. */
+/** {@link tryInChild}, once for each set of files and for what leads the linker: a pair that passed is tried again when these change. */
 export function checkOnce(resolution: Resolution, env: NodeJS.ProcessEnv = process.env): void {
   const { libtorch, binary } = resolution;
   const folder = join(cacheRoot(env), 'checked');
   const mark = join(folder, digest([binary.addon, libtorch.root, process.execPath]).slice(0, 24));
-  const identity = identityOf(resolution);
+  const identity = identityOf(resolution, env);
   if (textOf(mark) === identity) return;
   tryInChild(resolution, env);
   try {
@@ -122,18 +151,15 @@ function reportOf(stdout: string): Report | undefined {
   }
 }
 
-function librariesOf(root: string): string[] {
-  return ['torch', 'torch_cpu', 'c10'].map((name) => join(root, 'lib', libraryFile(name)));
-}
-
-function identityOf({ libtorch, binary }: Resolution): string {
+function identityOf({ libtorch, binary }: Resolution, env: NodeJS.ProcessEnv): string {
   const files = [binary.addon, binary.loader, ...librariesOf(libtorch.root), process.execPath];
-  return digest(
-    files.map((path) => {
+  return digest([
+    ...[env.LD_LIBRARY_PATH ?? '', env.LD_PRELOAD ?? ''],
+    ...files.map((path) => {
       const stat = statSync(path, { throwIfNoEntry: false });
       return `${path} ${stat?.dev} ${stat?.ino} ${stat?.size} ${stat?.mtimeMs}`;
     }),
-  );
+  ]);
 }
 
 const digest = (words: string[]) => createHash('sha256').update(words.join('\n')).digest('hex');

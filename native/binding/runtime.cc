@@ -5,6 +5,7 @@
 #include <ATen/Version.h>
 #include <c10/core/DefaultDtype.h>
 #include <c10/util/Exception.h>
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/headeronly/version.h>
 
 #include "binding/allocator.h"
@@ -44,7 +45,14 @@ napi_value init(napi_env env, Args& args) {
   return undefined(env);
 }
 
-napi_value libtorch_version(napi_env env, Args&) { return js(env, std::string_view(TORCH_VERSION)); }
+// A function of libtorch and no macro: what is loaded may be another version than the headers were.
+napi_value libtorch_version(napi_env env, Args&) {
+  const uint64_t bits = aoti_torch_abi_version();
+  const auto part = [bits](int shift) { return std::to_string(bits >> shift & 0xff); };
+  return js(env, std::string_view(part(56) + '.' + part(48) + '.' + part(40)));
+}
+napi_value compiled_for(napi_env env, Args&) { return js(env, std::string_view(TORCH_VERSION)); }
+napi_value package_version(napi_env env, Args&) { return js(env, std::string_view(TORCH_CLIP_VERSION)); }
 napi_value build_config(napi_env env, Args&) { return js(env, std::string_view(at::show_config())); }
 
 // Whether this is a build with CUDA, be there a GPU or not.
@@ -131,6 +139,8 @@ napi_value memory_stats(napi_env env, Args&) {
 void register_runtime(napi_env env, napi_value exports) {
   define(env, exports, "init", guarded<init>);
   define(env, exports, "libtorchVersion", guarded<libtorch_version>);
+  define(env, exports, "compiledFor", guarded<compiled_for>);
+  define(env, exports, "packageVersion", guarded<package_version>);
   define(env, exports, "buildConfig", guarded<build_config>);
   define(env, exports, "cudaBuilt", guarded<cuda_built>);
   define(env, exports, "setNumThreads", guarded<set_num_threads>);
