@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { checkOnce, librariesOf, loadError } from './binding/check.js';
+import { checkOnce, checkVersions, librariesOf, loadError } from './binding/check.js';
 import { resolveInstallation } from './binding/resolve.js';
 import { packageRoot } from './setup/root.js';
 
@@ -10,6 +10,13 @@ export interface Native {}
 interface Loader {
   /** Opens a shared library for good; returns why it could not, mostly in the dynamic linker's words. */
   open(path: string): string | undefined;
+}
+
+/** What the binary says of itself; an old one says less. */
+interface Versions {
+  libtorchVersion(): string;
+  compiledFor?(): string;
+  packageVersion?(): string;
 }
 
 function load(): Native {
@@ -29,7 +36,12 @@ function load(): Native {
     const refused = loader.open(path);
     if (refused !== undefined) throw loadError('libtorch', refused, resolution);
   }
-  return attempt<Native>('addon', binary.addon);
+  const addon = attempt<Native & Versions>('addon', binary.addon);
+  checkVersions(
+    { version: addon.libtorchVersion(), compiledFor: addon.compiledFor?.(), package: addon.packageVersion?.() },
+    resolution,
+  );
+  return addon;
 }
 
 /** The addon, loaded with the libtorch that fits it. */

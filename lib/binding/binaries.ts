@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { TorchClipError } from '../errors.js';
+import { isOn } from '../setup/env.js';
 import { objectOf } from '../setup/files.js';
-import { commands } from '../setup/root.js';
+import { commands, versionOf } from '../setup/root.js';
 import { problemOf } from './executable.js';
 
 /** One compiled addon. */
@@ -15,14 +16,24 @@ export interface Binary {
   flavour?: string;
   /** The very libtorch, for one that was compiled here. */
   libtorch?: string;
+  /** The version of torch-clip that it belongs to; undefined where only the binary itself knows. */
+  package?: string;
+  /** The compute capabilities that it was compiled for, as CMake lists them: `'80;86;90'`. */
+  cudaArchs?: string;
   /** Where it came from, for people. */
   origin: string;
+}
+
+/** One that cannot be loaded here: its file is damaged, or it belongs to another version of the package. */
+export interface Damaged {
+  binary: Binary;
+  why: string;
 }
 
 /** The binaries that can be loaded here, in order of preference, and what is wrong with the others. */
 export interface Binaries {
   usable: Binary[];
-  damaged: string[];
+  damaged: Damaged[];
 }
 
 export const prebuildFolder = (root: string) => join(root, 'prebuilds', `${process.platform}-${process.arch}`);
@@ -46,13 +57,17 @@ export function findBinaries(root: string, env: NodeJS.ProcessEnv): Binaries {
         `run "${commands(root).build}" in ${root}`,
     );
   }
-  const damaged: string[] = [];
+  const damaged: Damaged[] = [];
+  const own = versionOf(root);
   const usable = all.filter((binary) => {
     const bad = [binary.addon, binary.loader].flatMap((path) => {
       const problem = problemOf(path);
       return problem === undefined ? [] : [`${path} ${problem}`];
     });
-    damaged.push(...bad);
+    if (binary.package !== undefined && binary.package !== own && !isOn(env.TORCH_CLIP_SKIP_VERSION_CHECK)) {
+      bad.push(`${binary.addon} belongs to torch-clip ${binary.package}, and this is ${own}`);
+    }
+    if (bad.length > 0) damaged.push({ binary, why: bad.join('; ') });
     return bad.length === 0;
   });
   return { usable, damaged };
@@ -79,6 +94,8 @@ function binaryAt(addon: string, root: string): Binary {
   const origin = 'TORCH_CLIP_BINARY';
   const [, torch, flavour] = /torch(\d+\.\d+)-(\w+)\.node$/.exec(addon) ?? [];
   if (torch !== undefined && flavour !== undefined) return { addon, loader, torch, flavour, origin };
-  const about = objectOf(join(folder, 'torch_clip.json')) as Pick<Binary, 'torch' | 'flavour' | 'libtorch'>;
-  return { ...about, addon, loader, origin };
+  const about = objectOf(join(folder, 'torch_clip.json')) as Partial<Binary>;
+  // Builds did not always say which version they belong to.
+  const before = about.torch === undefined ? {} : { package: 'of an unknown version' };
+  return { ...before, ...about, addon, loader, origin };
 }

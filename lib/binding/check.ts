@@ -2,9 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TorchClipError } from '../errors.js';
+import { type ErrorCode, TorchClipError } from '../errors.js';
+import { isOn } from '../setup/env.js';
 import { textOf } from '../setup/files.js';
-import { cacheRoot, libraryFile, series } from '../setup/libtorch.js';
+import { cacheRoot, type Libtorch, libraryFile, series } from '../setup/libtorch.js';
+import { buildFor, commands, installOf, versionOf } from '../setup/root.js';
 import { problemOf } from './executable.js';
 import type { Resolution } from './resolve.js';
 
@@ -12,8 +14,10 @@ import type { Resolution } from './resolve.js';
 export interface Answer {
   /** Of the libtorch that was loaded. */
   version: string;
-  /** The version of libtorch that it was compiled for. */
-  compiledFor: string;
+  /** The version of libtorch that it was compiled for; an old binary does not know it, nor the next. */
+  compiledFor: string | undefined;
+  /** The version of torch-clip that it was compiled for. */
+  package: string | undefined;
   cudaBuilt: boolean;
 }
 
@@ -43,7 +47,8 @@ for (const path of libraries) {
   const other = [...mapped].find((file) => file !== chosen && basename(file) === basename(path) && !/gomp/.test(file));
   if (other !== undefined) say({ failed: 'libtorch', why: 'the process has another ' + basename(path) + ', too: ' + other });
 }
-say({ version: native.libtorchVersion(), compiledFor: native.compiledFor(), cudaBuilt: native.cudaBuilt() });
+const owner = native.packageVersion?.();
+say({ version: native.libtorchVersion(), compiledFor: native.compiledFor?.(), package: owner, cudaBuilt: native.cudaBuilt() });
 `;
 
 /**
@@ -67,10 +72,11 @@ export function librariesOf(root: string): string[] {
  * @returns undefined where no process can be started (a sandbox, say): then there is nothing to learn.
  * @throws TorchClipError `ERR_LIBTORCH`, `ERR_LIBTORCH_VERSION` or `ERR_BINARY`.
  */
-export function tryInChild({ libtorch, binary }: Resolution, env: NodeJS.ProcessEnv = process.env): Answer | undefined {
+export function tryInChild(resolution: Resolution, env: NodeJS.ProcessEnv = process.env): Answer | undefined {
+  const { libtorch, binary } = resolution;
   for (const path of librariesOf(libtorch.root)) {
     const problem = problemOf(path);
-    if (problem !== undefined) throw loadError('libtorch', `${path} ${problem}`, { libtorch, binary });
+    if (problem !== undefined) throw loadError('libtorch', `${path} ${problem}`, resolution);
   }
   const child = (() => {
     try {
@@ -88,19 +94,38 @@ export function tryInChild({ libtorch, binary }: Resolution, env: NodeJS.Process
   if (report === undefined) {
     const end = child.signal ?? `exit code ${child.status}`;
     const said = child.stderr.trim().split('\n').slice(-3).join(' ');
-    throw loadError('addon', `it crashed in a trial process (${end})${said && `: ${said}`}`, { libtorch, binary });
+    throw loadError('addon', `it crashed in a trial process (${end})${said && `: ${said}`}`, resolution);
   }
-  if (report.failed !== undefined) throw loadError(report.failed, report.why ?? '', { libtorch, binary });
+  if (report.failed !== undefined) throw loadError(report.failed, report.why ?? '', resolution);
   const answer = report as Answer;
-  const wrong =
-    answer.version !== libtorch.version
-      ? `the libtorch in ${libtorch.root} says that it is torch ${libtorch.version}, but its library is ${answer.version}`
-      : series(answer.compiledFor) !== series(answer.version)
-        ? `${binary.addon} was made for torch ${answer.compiledFor}, but the libtorch in ${libtorch.root} is ${answer.version}`
-        : undefined;
-  if (wrong !== undefined && !env.TORCH_CLIP_SKIP_VERSION_CHECK)
-    throw new TorchClipError('ERR_LIBTORCH_VERSION', wrong);
+  checkVersions(answer, resolution, env);
   return answer;
+}
+
+/** Refuses a binary of another torch-clip, and one that was made for another libtorch than the one that was loaded. */
+export function checkVersions(
+  { version, compiledFor, package: owner }: Omit<Answer, 'cudaBuilt'>,
+  { root, libtorch, binary }: Resolution,
+  env: NodeJS.ProcessEnv = process.env,
+): void {
+  if (isOn(env.TORCH_CLIP_SKIP_VERSION_CHECK)) return;
+  const refuse = (code: ErrorCode, what: string, mend: string) => {
+    throw new TorchClipError(code, `${what}; ${mend}, or set TORCH_CLIP_SKIP_VERSION_CHECK=1 to try it all the same`);
+  };
+  const rebuild =
+    binary.origin === 'TORCH_CLIP_BINARY' ? 'correct or unset TORCH_CLIP_BINARY' : `run "${buildFor(libtorch)}"`;
+  if (owner !== versionOf(root)) {
+    const belongs = `${binary.addon} belongs to torch-clip ${owner ?? 'of an unknown version'}`;
+    refuse('ERR_BINARY', `${belongs}, and this is ${versionOf(root)}`, rebuild);
+  }
+  if (version !== libtorch.version) {
+    const says = `the libtorch in ${libtorch.root} says that it is torch ${libtorch.version}`;
+    refuse('ERR_LIBTORCH_VERSION', `${says}, but its library is ${version}`, `run "${commands(root).install}"`);
+  }
+  if (series(compiledFor ?? '?') !== series(version)) {
+    const made = `${binary.addon} was made for torch ${compiledFor}`;
+    refuse('ERR_LIBTORCH_VERSION', `${made}, but the libtorch in ${libtorch.root} is ${version}`, rebuild);
+  }
 }
 
 /** {@link tryInChild}, once for each set of files and for what leads the linker: a pair that passed is tried again when these change. */
@@ -123,22 +148,22 @@ export function checkOnce(resolution: Resolution, env: NodeJS.ProcessEnv = proce
 export function loadError(
   part: 'loader' | 'libtorch' | 'addon',
   why: string,
-  { libtorch, binary }: Pick<Resolution, 'libtorch' | 'binary'>,
+  { root, libtorch, binary }: Resolution,
 ): TorchClipError {
   const path = { loader: binary.loader, libtorch: libtorch.root, addon: binary.addon }[part];
   const code = part === 'libtorch' ? 'ERR_LIBTORCH' : 'ERR_BINARY';
   return new TorchClipError(
     code,
-    `${part === 'libtorch' ? 'libtorch in ' : ''}${path} cannot be loaded: ${why}${advice(why)}`,
+    `${part === 'libtorch' ? 'libtorch in ' : ''}${path} cannot be loaded: ${why}${advice(why, root, libtorch)}`,
   );
 }
 
-function advice(why: string): string {
+function advice(why: string, root: string, libtorch: Libtorch): string {
   if (/lib(cu|nv|nccl)\S*: cannot open/.test(why)) {
-    return '; this is a CUDA build without the nvidia packages beside it: run "npx torch-clip install cu130"';
+    return `; this is a CUDA build without the nvidia packages beside it: run "${installOf(libtorch)}"`;
   }
   if (/version `GLIBC(XX)?_/.test(why)) {
-    return '; this system is older than the one that it was built on: run "npx torch-clip build"';
+    return `; this system is older than the one that it was built on: run "${commands(root).build}"`;
   }
   return '; "npx torch-clip doctor" tells more';
 }
@@ -151,10 +176,10 @@ function reportOf(stdout: string): Report | undefined {
   }
 }
 
-function identityOf({ libtorch, binary }: Resolution, env: NodeJS.ProcessEnv): string {
+function identityOf({ root, libtorch, binary }: Resolution, env: NodeJS.ProcessEnv): string {
   const files = [binary.addon, binary.loader, ...librariesOf(libtorch.root), process.execPath];
   return digest([
-    ...[env.LD_LIBRARY_PATH ?? '', env.LD_PRELOAD ?? ''],
+    ...[versionOf(root), env.LD_LIBRARY_PATH ?? '', env.LD_PRELOAD ?? ''],
     ...files.map((path) => {
       const stat = statSync(path, { throwIfNoEntry: false });
       return `${path} ${stat?.dev} ${stat?.ino} ${stat?.size} ${stat?.mtimeMs}`;

@@ -36,8 +36,11 @@ function find(root: string, variant: 'cpu' | 'cuda' | undefined, torch: string |
     const wanted = `${variant === 'cuda' ? ' cu130' : ''}${torch === undefined ? '' : ` --torch ${torch}`}`;
     throw new SetupError(error.message, {
       tried: error.tried,
-      mend:
-        commands(root).install.startsWith('npx') || wanted ? `npx torch-clip install${wanted}` : commands(root).install,
+      mend: error.variable
+        ? `correct or unset ${error.variable}`
+        : wanted
+          ? `npx torch-clip install${wanted}`
+          : commands(root).install,
     });
   }
 }

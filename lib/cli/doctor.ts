@@ -1,6 +1,6 @@
 import { release, type } from 'node:os';
 import { join } from 'node:path';
-import { type Binary, findBinaries } from '../binding/binaries.js';
+import { type Binary, type Damaged, findBinaries } from '../binding/binaries.js';
 import { tryInChild } from '../binding/check.js';
 import { type Resolution, resolveInstallation } from '../binding/resolve.js';
 import { TorchClipError } from '../errors.js';
@@ -49,7 +49,7 @@ export function diagnose(root: string, env: NodeJS.ProcessEnv = process.env): Di
     libc: libc(),
     libtorch: libtorch ?? null,
     binary: resolution ? { ...resolution.binary, why: why(resolution) } : null,
-    passedOver: [...(resolution?.damaged ?? anyDamage(root, env)), ...tried],
+    passedOver: [...(resolution?.damaged ?? anyDamage(root, env)).map(({ why }) => why), ...tried],
     loads: error === null,
     error,
     driver: driver ?? null,
@@ -113,7 +113,7 @@ function anyLibtorch(root: string, env: NodeJS.ProcessEnv): { libtorch?: FoundLi
   }
 }
 
-function anyDamage(root: string, env: NodeJS.ProcessEnv): string[] {
+function anyDamage(root: string, env: NodeJS.ProcessEnv): Damaged[] {
   try {
     return findBinaries(root, env).damaged;
   } catch {

@@ -15,7 +15,7 @@ import {
   releases,
   series,
 } from '../setup/libtorch.js';
-import { commands } from '../setup/root.js';
+import { buildFor } from '../setup/root.js';
 import { SetupError } from '../setup/run.js';
 
 /** What `install` was asked for. */
@@ -43,7 +43,7 @@ export async function install(root: string, variant: Variant, options: InstallOp
     `libtorch ${libtorch.version} (${libtorch.flavour}) ${whole ? 'is already' : 'is now'} in ${libtorch.root}`,
   );
   if (!cacheRoots(root).includes(cache)) console.log(`To have it found: export TORCH_CLIP_CACHE='${cache}'`);
-  if (!hasBinary(root, libtorch)) console.log(`There is no binary for it yet: ${commands(root).build}`);
+  if (!hasBinary(root, libtorch)) console.log(`There is no binary for it yet: ${buildFor(libtorch)}`);
 }
 
 function versionOf(asked: string | undefined, variant: Variant): string {

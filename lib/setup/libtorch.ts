@@ -25,22 +25,34 @@ export interface Libtorch {
   flavour: string;
 }
 
+/** One that was found and left, and why. */
+export interface RefusedLibtorch extends Libtorch {
+  reason: string;
+}
+
 export interface FoundLibtorch extends Libtorch {
   /** What led to it: `'the cache'`, `'python3'`, a variable's name. */
   place: string;
   /** Where it was looked for in vain before that. */
   tried: string[];
+  /** Those among them that were there. */
+  refused: RefusedLibtorch[];
 }
 
 /** No usable libtorch; `tried` says where it was looked for and what was wrong there. */
 export class LibtorchError extends Error {
   readonly code: 'ERR_LIBTORCH_NOT_FOUND' | 'ERR_LIBTORCH_VERSION';
   readonly tried: string[];
+  readonly refused: RefusedLibtorch[];
+  /** The variable that names the one that cannot be used. */
+  readonly variable: string | undefined;
 
-  constructor(code: LibtorchError['code'], message: string, tried: string[]) {
+  constructor(message: string, tried: string[], refused: RefusedLibtorch[], variable?: string) {
     super(message);
-    this.code = code;
+    this.code = refused.length > 0 ? 'ERR_LIBTORCH_VERSION' : 'ERR_LIBTORCH_NOT_FOUND';
     this.tried = tried;
+    this.refused = refused;
+    this.variable = variable;
   }
 }
 
@@ -111,24 +123,21 @@ export interface FindOptions {
 export function findLibtorch(options: FindOptions = {}): FoundLibtorch {
   const { env = process.env, extra = [], anyVersion = false, accept = () => undefined } = options;
   const tried: string[] = [];
-  let refused = false;
+  const refused: RefusedLibtorch[] = [];
   const consider = (place: string, folder: string, label = folder): FoundLibtorch | undefined => {
     const found = inspect(folder);
     let reason: string | undefined = 'no libtorch there';
     if (found !== undefined) {
-      refused = true;
       reason =
         isSupported(found.version) || anyVersion
           ? accept(found)
           : `torch ${found.version} is not one of ${supported}, which are supported`;
-      if (reason === undefined) return { ...found, place, tried };
+      if (reason === undefined) return { ...found, place, tried, refused };
+      refused.push({ ...found, reason });
     }
     tried.push(`${label}: ${reason}`);
     return undefined;
   };
-  const failed = (what: string) =>
-    new LibtorchError(refused ? 'ERR_LIBTORCH_VERSION' : 'ERR_LIBTORCH_NOT_FOUND', what, tried);
-
   for (const name of ['TORCH_CLIP_LIBTORCH', 'LIBTORCH']) {
     const folder = env[name];
     if (!folder) {
@@ -137,7 +146,7 @@ export function findLibtorch(options: FindOptions = {}): FoundLibtorch {
     }
     const found = consider(name, folder, `${name}=${folder}`);
     if (found !== undefined) return found;
-    throw failed(`the libtorch that ${name} names cannot be used`);
+    throw new LibtorchError(`the libtorch that ${name} names cannot be used`, tried, refused, name);
   }
   for (const folder of extra) {
     const found = consider('the local build, which was made for it', folder);
@@ -158,7 +167,8 @@ export function findLibtorch(options: FindOptions = {}): FoundLibtorch {
     const found = consider('python3', python.folder, `python3's torch, ${python.folder}`);
     if (found !== undefined) return found;
   }
-  throw failed(refused ? 'no libtorch that fits was found' : 'no libtorch was found');
+  const what = refused.length > 0 ? 'no libtorch that fits was found' : 'no libtorch was found';
+  throw new LibtorchError(what, tried, refused);
 }
 
 /** A cache's libtorch folders: the reference version's CPU build first, then the newest. */

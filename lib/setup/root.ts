@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TorchClipError } from '../errors.js';
 import { objectOf } from './files.js';
+import { type Libtorch, series } from './libtorch.js';
 
 /**
  * The package's own folder, which holds its binaries. Code that a bundler has put elsewhere cannot know it.
@@ -18,6 +19,21 @@ export function packageRoot(url: string | undefined = import.meta.url): string {
       '--external:torch-clip with esbuild, external: ["torch-clip"] in Rollup, Vite (ssr) and tsup, ' +
       'externals in webpack, serverExternalPackages in Next.js',
   );
+}
+
+/** The version of the package in a folder. */
+export function versionOf(root: string): string {
+  return String(objectOf(join(root, 'package.json')).version);
+}
+
+/** The command that fetches a libtorch of this version and flavour. */
+export function installOf({ version, flavour }: Pick<Libtorch, 'version' | 'flavour'>): string {
+  return `npx torch-clip install ${flavour === 'cpu' ? 'cpu' : 'cu130'} --torch ${series(version)}`;
+}
+
+/** The command that compiles the binary for a libtorch of this version and flavour. */
+export function buildFor({ version, flavour }: Pick<Libtorch, 'version' | 'flavour'>): string {
+  return `npx torch-clip build ${flavour === 'cpu' ? 'cpu' : 'cuda'} --torch ${series(version)}`;
 }
 
 /** The commands that mend an installation: a clone has npm scripts, an installed package its own program. */

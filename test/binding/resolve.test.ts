@@ -19,11 +19,13 @@ import { expect } from 'chai';
 import { checkOnce, tryInChild } from '../../lib/binding/check.js';
 import { resolveInstallation } from '../../lib/binding/resolve.js';
 import type { TorchClipError } from '../../lib/errors.js';
-import { series } from '../../lib/setup/libtorch.js';
+import { releases, series } from '../../lib/setup/libtorch.js';
+import { versionOf } from '../../lib/setup/root.js';
 import { Fixture, failure, localBuild } from '../setup/fixture.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const platform = `${process.platform}-${process.arch}`;
+const version = versionOf(root);
 const { release, libtorch: real } = localBuild();
 const [torch, flavour] = [series(real.version), real.flavour];
 
@@ -34,7 +36,7 @@ class Installation extends Fixture {
 
   constructor(folder = 'node_modules/torch-clip') {
     super();
-    this.package = dirname(this.write(join(folder, 'package.json'), '{ "name": "torch-clip" }'));
+    this.package = dirname(this.write(join(folder, 'package.json'), JSON.stringify({ name: 'torch-clip', version })));
   }
 
   /** The real binary, as a prebuilt one. */
@@ -46,10 +48,10 @@ class Installation extends Fixture {
     return join(folder, `${name}.node`);
   }
 
-  localBuild(): string {
+  localBuild(about: object = {}): string {
     const folder = join(this.package, 'build', 'Release');
     cpSync(release, folder, { recursive: true });
-    writeFileSync(join(folder, 'torch_clip.json'), JSON.stringify({ torch, flavour }));
+    writeFileSync(join(folder, 'torch_clip.json'), JSON.stringify({ package: version, torch, flavour, ...about }));
     return join(folder, 'torch_clip.node');
   }
 
@@ -139,7 +141,7 @@ describe('the resolver', () => {
       truncateSync(local, 5000);
       const { binary, damaged } = at.resolve();
       expect(binary.addon).to.equal(wanted);
-      expect(damaged.join()).to.match(/torch_clip\.node is cut off: 5000 of \d+ bytes/);
+      expect(damaged.map(({ why }) => why).join()).to.match(/torch_clip\.node is cut off: 5000 of \d+ bytes/);
     });
 
     it("of two libtorchs the environment's, then the project's, then the user's, then python3's", () => {
@@ -169,8 +171,22 @@ describe('the resolver', () => {
       at.prebuild();
       at.env.TORCH_CLIP_LIBTORCH = at.wheel('new', '2.99.0');
       expect(() => at.resolve()).to.throw('torch 2.99.0 is not one of');
+      at.env.TORCH_CLIP_SKIP_VERSION_CHECK = '0';
+      expect(() => at.resolve()).to.throw('torch 2.99.0 is not one of');
       at.env.TORCH_CLIP_SKIP_VERSION_CHECK = '1';
       expect(at.resolve().libtorch.version).to.equal('2.99.0');
+    });
+
+    it('no local build of another torch-clip, unless TORCH_CLIP_SKIP_VERSION_CHECK is set', () => {
+      at.wheel(`cache/${name}`, real.version, { cuda: flavour !== 'cpu' });
+      const local = at.localBuild({ package: '0.0.1' });
+      expect(() => at.resolve()).to.throw(
+        /torch_clip\.node belongs to torch-clip 0\.0\.1, and this is \d+\.\d+\.\d+; run/,
+      );
+      const wanted = at.prebuild();
+      expect(at.resolve().binary.addon).to.equal(wanted);
+      at.env.TORCH_CLIP_SKIP_VERSION_CHECK = 'true';
+      expect(at.resolve().binary.addon).to.equal(local);
     });
   });
 
@@ -234,6 +250,11 @@ describe('the resolver', () => {
     expect(again()).to.equal(true);
   });
 
+  /** What a published package holds. */
+  const all = () => {
+    for (const minor of Object.keys(releases)) for (const kind of ['cpu', 'cu13']) at.prebuild(`torch${minor}-${kind}`);
+  };
+
   // What is arranged, and the code and the words that come of it.
   const cases: [string, () => void, string, RegExp][] = [
     [
@@ -253,13 +274,71 @@ describe('the resolver', () => {
       /TORCH_CLIP_LIBTORCH names cannot be used; .*nothing: no libtorch there/,
     ],
     [
+      'LIBTORCH that names no folder',
+      () => {
+        at.prebuild();
+        at.env.LIBTORCH = '/nope';
+      },
+      'ERR_LIBTORCH_NOT_FOUND',
+      /LIBTORCH=\/nope: no libtorch there; correct or unset LIBTORCH$/,
+    ],
+    [
+      'LIBTORCH that no binary fits',
+      () => {
+        at.prebuild('torch2.13-cpu');
+        at.env.LIBTORCH = at.wheel('named', '2.14.1', { cuda: true });
+      },
+      'ERR_LIBTORCH_VERSION',
+      /correct or unset LIBTORCH, or run "npx torch-clip build cuda --torch 2\.14" for the libtorch that is there$/,
+    ],
+    [
+      'a CUDA libtorch where there is a CPU binary only',
+      () => {
+        at.prebuild('torch2.14-cpu');
+        at.wheel('cache/libtorch-2.14.1-cu13', '2.14.1', { cuda: true });
+      },
+      'ERR_LIBTORCH_VERSION',
+      /; run "npx torch-clip build cuda --torch 2\.14" for the libtorch that is there, or set TORCH_CLIP_LIBTORCH/,
+    ],
+    [
+      'an old libtorch where all binaries are there',
+      () => {
+        all();
+        at.wheel('cache/libtorch-2.10.0-cpu', '2.10.0');
+      },
+      'ERR_LIBTORCH_VERSION',
+      /; run "npx torch-clip install cpu --torch 2\.13", or set TORCH_CLIP_LIBTORCH/,
+    ],
+    [
+      'one truncated binary among all, for the libtorch that comes first',
+      () => {
+        all();
+        truncateSync(at.prebuild('torch2.13-cpu'), 30_000);
+        at.wheel('cache/libtorch-2.12.1-cpu', '2.12.1');
+        at.wheel('cache/libtorch-2.13.0-cpu', '2.13.0');
+      },
+      'ERR_BINARY',
+      /for .*libtorch-2\.13\.0-cpu\/torch cannot be loaded: .*torch2\.13-cpu\.node is cut off: 30000 of \d+ bytes; reinstall torch-clip, or run "npx torch-clip build cpu --torch 2\.13"/,
+    ],
+    [
+      'TORCH_CLIP_BINARY of another torch-clip',
+      () => {
+        at.write('node_modules/torch-clip/package.json', '{ "name": "torch-clip", "version": "9.9.9" }');
+        at.env.TORCH_CLIP_BINARY = at.path('mine.node');
+        copyFileSync(at.prebuild(), at.env.TORCH_CLIP_BINARY);
+        at.env.TORCH_CLIP_LIBTORCH = at.libtorch('there');
+      },
+      'ERR_BINARY',
+      /mine\.node belongs to torch-clip \d+\.\d+\.\d+, and this is 9\.9\.9; correct or unset TORCH_CLIP_BINARY/,
+    ],
+    [
       'a libtorch of another minor version',
       () => {
         at.prebuild('torch2.13-cpu');
         at.wheel('cache/libtorch-2.12.1-cpu', '2.12.1');
       },
       'ERR_LIBTORCH_VERSION',
-      /no libtorch that fits .*torch 2\.12\.1 \(cpu\), but there are binaries for torch 2\.13 \(cpu\) only; .*"npx torch-clip build" for the libtorch that is there/,
+      /no libtorch that fits .*torch 2\.12\.1 \(cpu\), but there are binaries for torch 2\.13 \(cpu\) only; .*"npx torch-clip build cpu --torch 2\.12" for the libtorch that is there/,
     ],
     [
       'a libtorch for an older CUDA',
@@ -289,7 +368,7 @@ describe('the resolver', () => {
       'a truncated binary',
       () => truncateSync(at.prebuild(), 20_000),
       'ERR_BINARY',
-      /torch\S+\.node is cut off: 20000 of \d+ bytes; run "npx torch-clip build"/,
+      /torch\S+\.node is cut off: 20000 of \d+ bytes; reinstall torch-clip, or run "npx torch-clip build"/,
     ],
     [
       'a binary for another processor',
