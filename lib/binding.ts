@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { checkOnce, checkVersions, librariesOf, loadError } from './binding/check.js';
 import { resolveInstallation } from './binding/resolve.js';
+import { endIfTrial } from './binding/trial.js';
 import { packageRoot } from './setup/root.js';
 
 /** The addon's functions; each module of lib/ adds those that it calls to this interface. */
@@ -20,6 +21,7 @@ interface Versions {
 }
 
 function load(): Native {
+  endIfTrial();
   const resolution = resolveInstallation(packageRoot());
   checkOnce(resolution);
   const { libtorch, binary } = resolution;

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,47 +8,7 @@ import { cacheRoot, type Libtorch, libraryFile, series } from '../setup/libtorch
 import { buildFor, commands, installOf, versionOf } from '../setup/root.js';
 import { problemOf } from './executable.js';
 import type { Resolution } from './resolve.js';
-
-/** What the binary said in a process of its own. */
-export interface Answer {
-  /** Of the libtorch that was loaded. */
-  version: string;
-  /** The version of libtorch that it was compiled for; an old binary does not know it, nor the next. */
-  compiledFor: string | undefined;
-  /** The version of torch-clip that it was compiled for. */
-  package: string | undefined;
-  cudaBuilt: boolean;
-}
-
-interface Report extends Partial<Answer> {
-  failed?: 'loader' | 'libtorch' | 'addon';
-  why?: string;
-}
-
-// Plain CommonJS for `node -e`: it must run where only Node is.
-const script = `
-const { readFileSync, realpathSync } = require('node:fs');
-const { basename } = require('node:path');
-const [loader, addon, ...libraries] = process.argv.slice(1);
-const say = (report) => { console.log(JSON.stringify(report)); process.exit(0); };
-const attempt = (failed, action) => { try { return action(); } catch (error) { say({ failed, why: error.message }); } };
-const { open } = attempt('loader', () => require(loader));
-for (const path of libraries) {
-  const refused = open(path);
-  if (refused !== undefined) say({ failed: 'libtorch', why: refused });
-}
-const native = attempt('addon', () => require(addon));
-let maps = '';
-try { maps = readFileSync('/proc/self/maps', 'utf8'); } catch {}
-const mapped = new Set(Array.from(maps.matchAll(/ (\\/.*)$/gm), ([, path]) => path));
-for (const path of libraries) {
-  const chosen = realpathSync(path);
-  const other = [...mapped].find((file) => file !== chosen && basename(file) === basename(path) && !/gomp/.test(file));
-  if (other !== undefined) say({ failed: 'libtorch', why: 'the process has another ' + basename(path) + ', too: ' + other });
-}
-const owner = native.packageVersion?.();
-say({ version: native.libtorchVersion(), compiledFor: native.compiledFor?.(), package: owner, cudaBuilt: native.cudaBuilt() });
-`;
+import { type Answer, trial } from './trial.js';
 
 /**
  * The libraries of a libtorch in the order in which they are opened, each after those that it needs.
@@ -66,45 +25,41 @@ export function librariesOf(root: string): string[] {
   return [...runtime, c10, cpu, ...optional, all].map((name) => join(lib, name));
 }
 
+/** Enough for the gigabytes of CUDA from a slow disk. */
+const patience = 120;
+
 /**
- * Loads libtorch and the binary in a process of its own, so that what crashes is that one.
+ * Loads libtorch and the binary in a process of its own, and asks one with CUDA for the GPUs.
  *
- * @returns undefined where no process can be started (a sandbox, say): then there is nothing to learn.
+ * @returns undefined where no process can be started (a sandbox, a single executable): then there is nothing to learn.
  * @throws TorchClipError `ERR_LIBTORCH`, `ERR_LIBTORCH_VERSION` or `ERR_BINARY`.
  */
-export function tryInChild(resolution: Resolution, env: NodeJS.ProcessEnv = process.env): Answer | undefined {
+export function tryInChild(
+  resolution: Resolution,
+  env: NodeJS.ProcessEnv = process.env,
+  seconds = patience,
+): Answer | undefined {
   const { libtorch, binary } = resolution;
-  for (const path of librariesOf(libtorch.root)) {
+  const libraries = librariesOf(libtorch.root);
+  for (const path of libraries) {
     const problem = problemOf(path);
     if (problem !== undefined) throw loadError('libtorch', `${path} ${problem}`, resolution);
   }
-  const child = (() => {
-    try {
-      return spawnSync(process.execPath, ['-e', script, binary.loader, binary.addon, ...librariesOf(libtorch.root)], {
-        // What the user's process preloads is its own affair; Electron is Node only when told so.
-        env: { ...env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' },
-        encoding: 'utf8',
-      });
-    } catch {
-      return undefined;
-    }
-  })();
-  if (child === undefined || child.error) return undefined;
-  const report = reportOf(child.stdout);
-  if (report === undefined) {
-    const end = child.signal ?? `exit code ${child.status}`;
-    const said = child.stderr.trim().split('\n').slice(-3).join(' ');
-    throw loadError('addon', `it crashed in a trial process (${end})${said && `: ${said}`}`, resolution);
+  const outcome = trial([binary.loader, binary.addon, ...libraries], env, seconds);
+  if (outcome === undefined) return undefined;
+  if ('failed' in outcome) throw loadError(outcome.failed, outcome.why, resolution);
+  if ('answer' in outcome) {
+    checkVersions(outcome.answer, resolution, env);
+    return outcome.answer;
   }
-  if (report.failed !== undefined) throw loadError(report.failed, report.why ?? '', resolution);
-  const answer = report as Answer;
-  checkVersions(answer, resolution, env);
-  return answer;
+  const { ended, said, asking } = outcome;
+  const when = asking ? ' while it asked CUDA for the GPUs' : '';
+  throw loadError('addon', `a process that tried it ${ended}${when}${said && `: ${said}`}`, resolution);
 }
 
 /** Refuses a binary of another torch-clip, and one that was made for another libtorch than the one that was loaded. */
 export function checkVersions(
-  { version, compiledFor, package: owner }: Omit<Answer, 'cudaBuilt'>,
+  { version, compiledFor, package: owner }: Pick<Answer, 'version' | 'compiledFor' | 'package'>,
   { root, libtorch, binary }: Resolution,
   env: NodeJS.ProcessEnv = process.env,
 ): void {
@@ -159,6 +114,9 @@ export function loadError(
 }
 
 function advice(why: string, root: string, libtorch: Libtorch): string {
+  if (/asked CUDA/.test(why)) {
+    return '; look at what nvidia-smi prints, or use a build for the CPU: run "npx torch-clip install cpu"';
+  }
   if (/lib(cu|nv|nccl)\S*: cannot open/.test(why)) {
     return `; this is a CUDA build without the nvidia packages beside it: run "${installOf(libtorch)}"`;
   }
@@ -168,18 +126,10 @@ function advice(why: string, root: string, libtorch: Libtorch): string {
   return '; "npx torch-clip doctor" tells more';
 }
 
-function reportOf(stdout: string): Report | undefined {
-  try {
-    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Report;
-  } catch {
-    return undefined;
-  }
-}
-
 function identityOf({ root, libtorch, binary }: Resolution, env: NodeJS.ProcessEnv): string {
   const files = [binary.addon, binary.loader, ...librariesOf(libtorch.root), process.execPath];
   return digest([
-    ...[versionOf(root), env.LD_LIBRARY_PATH ?? '', env.LD_PRELOAD ?? ''],
+    ...[versionOf(root), env.LD_LIBRARY_PATH, env.LD_PRELOAD, textOf('/proc/driver/nvidia/version')].map(String),
     ...files.map((path) => {
       const stat = statSync(path, { throwIfNoEntry: false });
       return `${path} ${stat?.dev} ${stat?.ino} ${stat?.size} ${stat?.mtimeMs}`;

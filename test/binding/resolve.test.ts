@@ -450,7 +450,7 @@ describe('the resolver', () => {
         trap(at.prebuild());
       },
       'ERR_BINARY',
-      /cannot be loaded: it crashed in a trial process \(SIG\w+\)/,
+      /cannot be loaded: a process that tried it crashed \(SIG\w+\)/,
     ],
   ];
   describe('says what is wrong, and what mends it:', () => {
