@@ -57,7 +57,8 @@ export function resolveInstallation(root: string, env: NodeJS.ProcessEnv = proce
   }
 }
 
-function fits(binary: Binary, libtorch: Libtorch): boolean {
+/** Whether a binary was made for a libtorch of this version and flavour. */
+export function fits(binary: Binary, libtorch: Libtorch): boolean {
   return binary.torch === series(libtorch.version) && binary.flavour === libtorch.flavour;
 }
 

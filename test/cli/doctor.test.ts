@@ -1,9 +1,12 @@
+import { copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { hasNvidiaDriver } from '../../lib/binding/resolve.js';
 import { type Diagnosis, diagnose } from '../../lib/cli/doctor.js';
-import { cudaVerdict } from '../../lib/cli/nvidia.js';
+import { cudaVerdict, nvidia } from '../../lib/cli/nvidia.js';
+import { series } from '../../lib/setup/libtorch.js';
+import { versionOf } from '../../lib/setup/root.js';
 import { Fixture, localBuild } from '../setup/fixture.js';
 import { torchClip } from './run.js';
 
@@ -73,43 +76,136 @@ describe('torch-clip doctor', () => {
     if (libtorch.flavour === 'cpu') expect(cuda.reason).to.equal('the libtorch is a CPU build');
   });
 
+  it("keeps nvidia-smi's own words, and waits two seconds for them", () => {
+    f.program(
+      'nvidia-smi',
+      'echo "Failed to initialize NVML: Driver/library version mismatch"; echo "NVML library version: 580.95"; exit 18',
+    );
+    const { nvidiaSmi, cuda } = diagnose(root, here());
+    expect(nvidiaSmi).to.equal(
+      'Failed to initialize NVML: Driver/library version mismatch, NVML library version: 580.95',
+    );
+    if (!hasNvidiaDriver()) expect(cuda.reason).to.equal(`nvidia-smi fails: ${nvidiaSmi}`);
+    f.program('nvidia-smi', 'exec sleep 60');
+    expect(nvidia({ PATH: `${f.bin}:/usr/bin:/bin` }).said).to.equal('no answer within 2 s');
+  });
+
+  it('names the binaries that are there where a variable names no libtorch', async () => {
+    const { stdout } = await torchClip(['doctor'], { ...here(), TORCH_CLIP_LIBTORCH: '/nope' }).ended;
+    expect(stdout).to.match(/binary +none chosen\n +\S+torch_clip\.node, for torch 2\.\d+ \(\w+\)\n/);
+    expect(stdout).to.match(/passed over TORCH_CLIP_LIBTORCH=\/nope: no libtorch there\n/);
+    expect(stdout).to.include('correct or unset TORCH_CLIP_LIBTORCH');
+  });
+
+  it('says so where no process could be started to try it', async () => {
+    const { stdout } = await torchClip(['doctor'], { ...here(), TORCH_CLIP_TRIAL: '1' }).ended;
+    expect(stdout).to.match(/\nloads {7}not known: no process could be started to try it\n/);
+  });
+
+  it('reports a CUDA libtorch that was left because no binary fits it, and how to build one', () => {
+    const [version, flavour] = [libtorch.version, 'cu13'];
+    const folder = dirname(
+      f.write('package/package.json', `{ "name": "torch-clip", "version": "${versionOf(root)}" }`),
+    );
+    f.wheel(`cache/libtorch-${version}-${flavour}`, `${version}+cu130`, { cuda: true });
+    f.wheel('cache/libtorch-2.10.0-cpu', '2.10.0');
+    f.program('nvidia-smi', 'echo "580.65.06, NVIDIA H200, 9.0, 143771 MiB"');
+    const binary = f.write(`package/prebuilds/${process.platform}-${process.arch}/torch${series(version)}-cpu.node`);
+    copyFileSync(join(root, 'build/Release/torch_clip.node'), binary);
+    copyFileSync(join(root, 'build/Release/loader/loader.node'), join(dirname(binary), 'loader.node'));
+    f.program('python3', `echo "${libtorch.root}"`);
+    const found = diagnose(folder, { PATH: f.bin, TORCH_CLIP_CACHE: f.path('cache') });
+    expect(found.libtorch).to.include({ place: 'python3' });
+    expect(found.passedOver.join('\n')).to.match(
+      /cu13\/torch: torch .* \(cu13\), but there are binaries for [\s\S]*2\.10\.0 is not one of/,
+    );
+    expect(found.cuda).to.deep.include({
+      reason: `the CUDA libtorch in ${f.path(`cache/libtorch-${version}-cu13/torch`)} is not used: there is no binary for it`,
+      mend: `npx torch-clip build cuda --torch ${series(version)}`,
+    });
+  });
+
   const gpu = { name: 'NVIDIA H200', capability: '9.0', memory: '143771 MiB' };
   const cudaTorch = { root: '/t', version: '2.14.1', flavour: 'cu13' };
   const binary = { addon: '/a', loader: '/l', origin: 'a prebuilt binary', torch: '2.14', flavour: 'cu13' };
-  const working = { driver: '580.65.06', gpus: [gpu], libtorch: cudaTorch, binary, cudaBuilt: true, loads: true };
+  const tried = { name: 'NVIDIA H200', major: 9, minor: 0, totalMemory: 1e11 };
+  const said = { version: '2.14.1', compiledFor: '2.14.1', package: '0.1.0', cudaBuilt: true };
+  const answer = { ...said, cuda: { gpus: [tried] } };
+  const none = { ...said, cuda: { gpus: [], error: 'CUDA error: system not yet initialized' } };
+  const cpu = { ...said, cudaBuilt: false };
+  const machine = { driver: '580.65.06', gpus: [gpu] };
+  const working = { ...machine, libtorch: cudaTorch, binary, answer, loads: true };
+  const old = { gpus: [{ ...gpu, name: 'Tesla V100', capability: '7.0' }], answer: none };
+  const turing = { ...tried, name: 'Tesla T4', major: 7, minor: 5 };
   const verdicts: [string, Parameters<typeof cudaVerdict>[0], string | undefined, string?][] = [
     ['all is there', working, undefined],
-    ['no driver', { ...working, driver: undefined, gpus: [] }, 'there is no NVIDIA driver'],
+    ['a driver without nvidia-smi', { ...working, gpus: [] }, undefined],
+    ['CUDA works where nvidia-smi does not', { ...working, driver: undefined, gpus: [], said: 'no' }, undefined],
+    ['no driver', { ...working, driver: undefined, gpus: [], answer: none }, 'there is no NVIDIA driver'],
+    [
+      'nvidia-smi and kernel that do not fit',
+      { ...working, driver: undefined, gpus: [], said: 'Driver/library version mismatch', answer: none },
+      'nvidia-smi fails: Driver/library version mismatch',
+    ],
     [
       'a driver that is too old',
-      { ...working, driver: '550.54.15' },
+      { ...working, driver: '550.54.15', answer: none },
       'the NVIDIA driver 550.54.15 is too old for CUDA 13',
       'install driver 580 or newer',
     ],
+    ['a GPU that CUDA refuses', { ...working, answer: none }, 'CUDA says: CUDA error: system not yet initialized'],
     [
       'a driver without a GPU',
-      { ...working, gpus: [] },
-      'the NVIDIA driver shows no GPU',
-      'look at what nvidia-smi prints',
+      { ...working, gpus: [], said: 'No devices were found', answer: none },
+      'CUDA says: CUDA error: system not yet initialized; nvidia-smi says: No devices were found',
     ],
     [
       'a GPU that is too old',
-      { ...working, gpus: [{ ...gpu, name: 'Tesla V100', capability: '7.0' }] },
-      'Tesla V100 has compute capability 7.0, and 8.0 is the least',
+      { ...working, ...old },
+      'Tesla V100 has compute capability 7.0, and the binary was compiled for 8.0, 8.6, 8.9, 9.0, 10.0 and newer',
+    ],
+    [
+      'a GPU that a build could be made for',
+      { ...working, answer: { ...said, cuda: { gpus: [turing] } } },
+      'Tesla T4 has compute capability 7.5, and the binary was compiled for 8.0, 8.6, 8.9, 9.0, 10.0 and newer',
+      'TORCH_CLIP_CUDA_ARCHS=75 npx torch-clip build cuda',
+    ],
+    [
+      'a build for another generation',
+      { ...working, binary: { ...binary, cudaArchs: '80;100' } },
+      'NVIDIA H200 has compute capability 9.0, and the binary was compiled for 8.0, 10.0 and newer',
+      'TORCH_CLIP_CUDA_ARCHS=90 npx torch-clip build cuda',
+    ],
+    [
+      'a build for an older GPU of its generation',
+      { ...working, answer: { ...said, cuda: { gpus: [{ ...tried, major: 8, minor: 7 }] } } },
+      undefined,
+    ],
+    [
+      'a GPU of after the last generation',
+      { ...working, answer: { ...said, cuda: { gpus: [{ ...tried, major: 12 }] } } },
+      undefined,
     ],
     [
       'a CPU libtorch',
-      { ...working, libtorch: { ...cudaTorch, flavour: 'cpu' } },
+      { ...working, libtorch: { ...cudaTorch, flavour: 'cpu' }, answer: cpu },
       'the libtorch is a CPU build',
       'npx torch-clip install cu130',
     ],
     [
-      'a CPU binary',
-      { ...working, binary: { ...binary, flavour: 'cpu' } },
-      'the binary is a CPU build',
-      'npx torch-clip build cuda',
+      'a CPU libtorch before a CUDA one that a binary fits',
+      { ...working, libtorch: { ...cudaTorch, flavour: 'cpu' }, other: { ...cudaTorch, fits: true }, answer: cpu },
+      'the CUDA libtorch in /t is not used: another one comes before it',
+      "export TORCH_CLIP_LIBTORCH='/t'",
     ],
-    ['a binary that does not load', { ...working, loads: false }, 'the binary cannot be loaded'],
+    [
+      'a CPU binary',
+      { ...working, binary: { ...binary, flavour: 'cpu' }, answer: cpu },
+      'the binary is a CPU build',
+      'npx torch-clip build cuda --torch 2.14',
+    ],
+    ['a binary that does not load', { ...working, answer: undefined, loads: false }, 'the binary cannot be loaded'],
+    ['no trial', { ...working, answer: undefined }, 'no process could be started to try it'],
   ];
   for (const [title, facts, reason, mend] of verdicts) {
     it(`judges CUDA: ${title}`, () => {
