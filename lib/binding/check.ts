@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ErrorCode, TorchClipError } from '../errors.js';
 import { isOn } from '../setup/env.js';
-import { textOf } from '../setup/files.js';
+import { makeFolders, textOf } from '../setup/files.js';
 import { cacheRoot, type Libtorch, libraryFile, series } from '../setup/libtorch.js';
 import { buildFor, commands, installOf, versionOf } from '../setup/root.js';
 import { problemOf } from './executable.js';
@@ -92,7 +92,7 @@ export function checkOnce(resolution: Resolution, env: NodeJS.ProcessEnv = proce
   if (textOf(mark) === identity) return;
   tryInChild(resolution, env);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
     writeFileSync(mark, identity);
   } catch {
     // A cache that cannot be written only means that the next process checks again.

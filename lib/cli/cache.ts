@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Entry, entries } from '../setup/cache.js';
 import { cacheRoot, inspect, isSupported } from '../setup/libtorch.js';
 import { size } from '../setup/pip.js';
@@ -8,7 +8,7 @@ import { SetupError } from '../setup/run.js';
 
 /** Prints what a cache holds, with sizes. */
 export async function listCache({ json, cache }: { json?: boolean; cache?: string }): Promise<void> {
-  const folder = resolve(cache ?? cacheRoot());
+  const folder = resolve(cache || cacheRoot());
   const list = await Promise.all(
     entries(folder).map(async (entry) => ({ ...entry, bytes: await size(entry.path), note: noteOf(entry) })),
   );
@@ -24,18 +24,21 @@ export async function listCache({ json, cache }: { json?: boolean; cache?: strin
 }
 
 function noteOf({ kind, busy, path }: Entry): string {
-  if (kind === 'partial') return busy ? 'being fetched' : 'interrupted; the next installation goes on from it';
+  if (kind === 'partial')
+    return busy
+      ? 'being fetched, or left within a day by another machine'
+      : 'interrupted; the next installation goes on from it';
   const libtorch = inspect(path);
   if (libtorch === undefined) return 'damaged';
   return isSupported(libtorch.version) ? '' : 'not supported by this version';
 }
 
-/** Deletes the named entries; what another process is filling stays. */
+/** Deletes the named entries; what another process is filling stays, unless forced. */
 export async function removeFromCache(
   names: string[],
-  { partial, all, cache }: { partial?: boolean; all?: boolean; cache?: string },
+  { partial, all, force, cache }: { partial?: boolean; all?: boolean; force?: boolean; cache?: string },
 ): Promise<void> {
-  const folder = resolve(cache ?? cacheRoot());
+  const folder = resolve(cache || cacheRoot());
   const there = entries(folder);
   const unknown = names.filter((name) => !there.some((entry) => entry.name === name));
   if (unknown.length > 0 || (names.length === 0 && !partial && !all)) {
@@ -45,11 +48,12 @@ export async function removeFromCache(
   }
   for (const { name, path, kind, busy } of there) {
     if (!all && !names.includes(name) && !(partial && kind === 'partial')) continue;
-    if (busy) {
-      console.log(`${name} stays: a process is filling it`);
+    if (busy && !force) {
+      console.log(`${name} stays: a process is filling it (--force deletes it all the same)`);
       continue;
     }
     rmSync(path, { recursive: true, force: true });
     console.log(`${name} is deleted`);
   }
+  if (all) rmSync(join(folder, 'checked'), { recursive: true, force: true }); // the marks of trials
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { findBinaries } from '../binding/binaries.js';
 import { problemOf } from '../binding/executable.js';
@@ -17,6 +17,7 @@ import {
 } from '../setup/libtorch.js';
 import { buildFor } from '../setup/root.js';
 import { SetupError } from '../setup/run.js';
+import { isPath, sourceOf } from '../setup/source.js';
 
 /** What `install` was asked for. */
 export interface InstallOptions {
@@ -27,18 +28,27 @@ export interface InstallOptions {
 }
 
 /** Fetches a libtorch into the cache, unless a whole one is there. */
-export async function install(root: string, variant: Variant, options: InstallOptions): Promise<void> {
-  const version = versionOf(options.torch, variant);
-  const cache = resolve(options.cache ?? cacheRoot());
+export async function install(root: string, asked: Variant | undefined, options: InstallOptions): Promise<void> {
+  const { from } = options;
+  const named = options.torch === undefined ? undefined : versionOf(options.torch);
+  const { variant = 'cpu', version = variant === 'cpu' ? reference : referenceCuda } = isPath(from)
+    ? await sourceOf(from, { variant: asked, version: options.torch })
+    : { variant: asked, version: named };
+  const cache = resolve(options.cache || cacheRoot());
   const home = join(cache, `libtorch-${version}-${variant === 'cpu' ? 'cpu' : 'cu13'}`);
   const there = inspect(home);
   const damage = there && damageOf(there);
-  if (there && damage) {
+  // A source on disk that was named takes the place of what is there, unless it is that.
+  const same = isPath(from) && there !== undefined && isSame(from, there);
+  if (same && damage)
+    throw new SetupError(`--from ${from}: ${damage}`, { mend: 'npx torch-clip install, without --from' });
+  const replace = isPath(from) && !same;
+  if (there && damage && !replace) {
     console.log(`${damage}: it is fetched again`);
     discard(home, cache);
   }
-  const whole = there && !damage;
-  const libtorch = whole ? there : await fetchLibtorch({ ...options, variant, version, cache });
+  const whole = there && !damage && !replace;
+  const libtorch = whole ? there : await fetchLibtorch({ ...options, variant, version, cache, replace });
   console.log(
     `libtorch ${libtorch.version} (${libtorch.flavour}) ${whole ? 'is already' : 'is now'} in ${libtorch.root}`,
   );
@@ -46,8 +56,13 @@ export async function install(root: string, variant: Variant, options: InstallOp
   if (!hasBinary(root, libtorch)) console.log(`There is no binary for it yet: ${buildFor(libtorch)}`);
 }
 
-function versionOf(asked: string | undefined, variant: Variant): string {
-  if (asked === undefined) return variant === 'cpu' ? reference : referenceCuda;
+/** Whether a folder is, or holds, a libtorch of the cache. */
+function isSame(from: string, there: Libtorch): boolean {
+  const found = inspect(from);
+  return found !== undefined && realpathSync(found.root) === realpathSync(there.root);
+}
+
+function versionOf(asked: string): string {
   const version = releases[asked] ?? asked;
   if (/^\d+\.\d+\.\d+$/.test(version) && isSupported(version)) return version;
   throw new SetupError(`torch ${asked} is not supported`, {

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
-import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import { TorchClipError } from '../errors.js';
-import { objectOf } from '../setup/files.js';
-import { packageRoot } from '../setup/root.js';
+import { cacheRoot, reference, referenceCuda } from '../setup/libtorch.js';
+import { packageRoot, versionOf } from '../setup/root.js';
 import { SetupError } from '../setup/run.js';
 import { build } from './build.js';
 import { listCache, removeFromCache } from './cache.js';
@@ -11,14 +10,19 @@ import { doctor } from './doctor.js';
 import { install } from './install.js';
 
 const root = packageRoot();
-const version = String(objectOf(join(root, 'package.json')).version);
+const version = versionOf(root);
 const program = new Command('torch-clip')
   .description('Installs what torch-clip needs, and says what it found.')
   .version(version, '-V, --version', 'print the version')
   .helpOption('-h, --help', 'print this help')
   .helpCommand('help [command]', 'print the help of a command')
   .showHelpAfterError('(--help tells more)');
-const cacheOption = () => new Option('--cache <dir>', "the cache's folder").env('TORCH_CLIP_CACHE');
+const cacheOption = () =>
+  new Option(
+    '--cache <dir>',
+    `the cache's folder (default: ${cacheRoot({ ...process.env, TORCH_CLIP_CACHE: '' })})`,
+  ).env('TORCH_CLIP_CACHE');
+const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  npx ${line}`).join('\n')}\n`;
 
 program
   .command('doctor')
@@ -32,18 +36,38 @@ program
 program
   .command('install')
   .description('fetch libtorch into the cache')
-  .addArgument(new Argument('[variant]', 'for the CPU, or for CUDA 13').choices(['cpu', 'cu130']).default('cpu'))
-  .option('--torch <version>', 'the version, such as 2.13.0 or 2.13')
-  .option('--from <source>', 'pip, zip (the official archive), or a libtorch, archive or wheel on disk')
+  .addArgument(
+    new Argument('[variant]', 'for the CPU, or for CUDA 13 (default: cpu, or what --from PATH holds)').choices([
+      'cpu',
+      'cu130',
+    ]),
+  )
+  .option(
+    '--torch <version>',
+    `the version, such as 2.12 (default: ${reference}, with CUDA ${referenceCuda}, or what --from PATH holds)`,
+  )
+  .option(
+    '--from <source>',
+    'pip, zip (the official archive), or the path of a libtorch folder, an archive or a wheel (default: pip, then zip)',
+  )
   .addOption(cacheOption())
   .option('--offline', 'use only what is on this machine')
-  .action((variant: 'cpu' | 'cu130', options) => install(root, variant, options));
+  .addHelpText(
+    'after',
+    examples(
+      'torch-clip install',
+      'torch-clip install cu130 --torch 2.13',
+      'torch-clip install --from ~/Downloads/libtorch-shared-with-deps-2.13.0+cpu.zip',
+      'torch-clip install --cache ./node_modules/.cache/torch-clip',
+    ),
+  )
+  .action((variant: 'cpu' | 'cu130' | undefined, options) => install(root, variant, options));
 
 program
   .command('build')
   .description('compile the native binary for the libtorch that is there')
   .addArgument(new Argument('[variant]', 'for a CPU or a CUDA libtorch').choices(['cpu', 'cuda']))
-  .option('--torch <version>', 'for the libtorch of this version')
+  .option('--torch <version>', 'for the libtorch of this version, such as 2.12 (default: the one that comes first)')
   .option('--force', 'also where nothing has changed')
   .action((variant: 'cpu' | 'cuda' | undefined, options) => build(root, variant, options));
 
@@ -59,7 +83,8 @@ cache
   .description('delete from it')
   .argument('[names...]', 'as "cache ls" prints them')
   .option('--partial', 'what interrupted installations left')
-  .option('--all', 'everything')
+  .option('--all', 'everything, also which binaries were tried')
+  .option('--force', 'also what a process seems to be filling')
   .addOption(cacheOption())
   .action((names: string[], options) => removeFromCache(names, options));
 

@@ -6,6 +6,7 @@ import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { textOf } from './files.js';
+import { identify, type Libtorch, libraryFile } from './libtorch.js';
 import { bar, megabytes, type Progress } from './progress.js';
 
 /**
@@ -28,18 +29,25 @@ export async function download(url: string, file: string, progress: Progress): P
 
 async function attempt(url: string, file: string, progress: Progress): Promise<string | undefined> {
   const label = `${file}.etag`;
+  const sum = `${file}.sha256`;
   const have = sizeOf(file);
   const etag = have > 0 ? textOf(label) : undefined;
   // With If-Range a server whose content has changed sends it all.
   const headers: Record<string, string> = etag ? { range: `bytes=${have}-`, 'if-range': etag } : {};
   const response = await fetch(url, { headers: { 'accept-encoding': 'identity', ...headers } });
   // Nothing lies beyond what is here: it was complete.
-  if (response.status === 416 && response.headers.get('content-range')?.endsWith(`/${have}`)) return undefined;
+  if (response.status === 416 && response.headers.get('content-range')?.endsWith(`/${have}`)) {
+    return verify(url, file, textOf(sum), progress);
+  }
   if (!response.ok || response.body === null) return `${url} answered ${response.status}`;
   const start = response.status === 206 ? have : 0;
   const expected = Number(response.headers.get('content-length') ?? 0);
   const total = expected > 0 ? start + expected : 0;
   rmSync(label, { force: true });
+  // An answer with the rest of a file does not always announce the whole one's digest again.
+  const wanted = sha256Of(response.headers) ?? (start > 0 ? textOf(sum) : undefined);
+  if (wanted === undefined) rmSync(sum, { force: true });
+  else writeFileSync(sum, wanted);
   if (start === 0) rmSync(file, { force: true });
   // Only a strong tag says that the bytes are the same.
   const tag = response.headers.get('etag');
@@ -55,12 +63,20 @@ async function attempt(url: string, file: string, progress: Progress): Promise<s
   });
   await pipeline(response.body as unknown as AsyncIterable<Uint8Array>, count, createWriteStream(file, { flags: 'a' }));
   if (total > 0 && bytes !== total) return `${url}: ${bytes} of ${total} bytes came`;
-  const wanted = sha256Of(response.headers);
+  return verify(url, file, wanted, progress);
+}
+
+async function verify(
+  url: string,
+  file: string,
+  wanted: string | undefined,
+  progress: Progress,
+): Promise<string | undefined> {
   if (wanted === undefined) return undefined;
   progress.say('checking');
   const got = await digest(file);
   if (got === wanted) return undefined;
-  rmSync(file);
+  for (const path of [file, `${file}.etag`]) rmSync(path, { force: true });
   return `${url}: its SHA-256 is ${got}, and ${wanted} was announced`;
 }
 
@@ -79,6 +95,23 @@ async function digest(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');
+}
+
+/** What libtorch an archive or a wheel holds, or undefined; unpacks nothing. */
+export async function inspectArchive(file: string): Promise<Omit<Libtorch, 'root'> | undefined> {
+  const yauzl = await import('yauzl');
+  const archive = await yauzl.openPromise(file);
+  const libraries = new Set<string>();
+  let about: string | undefined;
+  for await (const entry of archive.eachEntry()) {
+    // The archive's folder is called libtorch, the wheel's torch.
+    const [, name] = /^(?:lib)?torch\/(version\.py|build-version|lib\/[^/]+)$/.exec(entry.fileName) ?? [];
+    if (name?.startsWith('lib/')) libraries.add(name.slice(4));
+    else if (name === 'version.py' || (name !== undefined && about === undefined)) {
+      about = await textFrom(await archive.openReadStreamPromise(entry));
+    }
+  }
+  return libraries.has(libraryFile('torch_cpu')) ? identify(about ?? '', (name) => libraries.has(name)) : undefined;
 }
 
 /** Unpacks an archive into `folder`; throws where it is damaged. */

@@ -1,19 +1,20 @@
 // Folders of the cache: complete ones under their names, and those that are still being filled.
-import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { makeFolders } from './files.js';
 import { inspect, type Libtorch } from './libtorch.js';
 import { gigabytes } from './progress.js';
 import { SetupError } from './run.js';
 
-// Two machines may share one cache, so a process is known by its host too.
-export const host = hostname().replace(/[^\w.]/g, '_');
+// Machines and containers may share one cache, so a process is known by its host and its namespace, too.
+export const host = [hostname(), ...pidNamespace()].join('.').replace(/[^\w.]/g, '_');
 const partial = /^partial-([\w.]+)-(\d+)-(.+)$/;
 
 /** Makes the cache folder, and refuses where it cannot be made or has no room. */
 export function openCache(cache: string, room: number): void {
   try {
-    mkdirSync(cache, { recursive: true });
+    makeFolders(cache);
   } catch (error) {
     throw new SetupError(`the cache folder ${cache} cannot be made: ${(error as NodeJS.ErrnoException).code}`, {
       mend: 'set TORCH_CLIP_CACHE to a folder that you may write, and try again',
@@ -37,8 +38,7 @@ export function noRoom(cache: string, detail: string): SetupError {
 export function openPartial(cache: string, label: string): string {
   const mine = join(cache, `partial-${host}-${process.pid}-${label}`);
   for (const name of readdirSync(cache)) {
-    const [, owner, pid, what] = partial.exec(name) ?? [];
-    if (owner !== host || what !== label || isAlive(Number(pid))) continue;
+    if (partial.exec(name)?.[3] !== label || isBusy(join(cache, name))) continue;
     try {
       renameSync(join(cache, name), mine);
     } catch {
@@ -66,6 +66,36 @@ export function sweep(cache: string, label: string): void {
   }
 }
 
+function pidNamespace(): string[] {
+  try {
+    return readlinkSync('/proc/self/ns/pid').match(/\d+/g) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a process fills a partial folder: of one elsewhere it is only known when it last wrote something. */
+function isBusy(path: string): boolean {
+  const [, owner, pid] = partial.exec(basename(path)) ?? [];
+  return owner === host ? isAlive(Number(pid)) : lastChange(path) > Date.now() - 86_400_000;
+}
+
+/** When something in a folder last changed. What is gone by the time it is looked at counts as nothing. */
+function lastChange(path: string): number {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return 0;
+  const inside = stat.isDirectory() ? namesIn(path).map((name) => lastChange(join(path, name))) : [];
+  return inside.reduce((last, time) => Math.max(last, time), stat.mtimeMs);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
+
 /** Whether a process of this machine is still there. */
 export function isAlive(pid: number): boolean {
   try {
@@ -76,22 +106,22 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Gives a filled folder its name in the cache, unless another process was faster. */
-export function keep(folder: string, found: Libtorch, cache: string): Libtorch {
+/** Gives a filled folder its name in the cache, unless another process was faster; with `replace`, in any case. */
+export function keep(folder: string, found: Libtorch, cache: string, replace = false): Libtorch {
   const name = `libtorch-${found.version}-${found.flavour}`;
   const home = join(cache, name);
   for (const part of ['tmp', 'download']) rmSync(join(folder, part), { recursive: true, force: true });
-  for (;;) {
+  for (let first = true; ; first = false) {
     const there = inspect(home);
-    if (there !== undefined) return there;
+    if (there !== undefined && !(replace && first)) return there;
     try {
       renameSync(folder, home);
     } catch (error) {
       if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-      // Something damaged has the name. Moved away first, it is never deleted under a process that has just put a good one there.
+      // Something damaged, or to be replaced, has the name. Moved away first, it is never deleted under a process that has just put a good one there.
       const away = join(folder, 'tmp');
       renameSync(home, away);
-      if (inspect(away) !== undefined) renameSync(away, home);
+      if (inspect(away) !== undefined && !(replace && first)) renameSync(away, home);
       else rmSync(away, { recursive: true, force: true });
     }
   }
@@ -116,21 +146,14 @@ export interface Entry {
   name: string;
   path: string;
   kind: 'libtorch' | 'partial';
-  /** Whether the process that fills it is still there. */
+  /** Whether the process that fills it is still there, or may be, on another machine. */
   busy: boolean;
 }
 
 export function entries(cache: string): Entry[] {
-  let names: string[] = [];
-  try {
-    names = readdirSync(cache).sort();
-  } catch {
-    // No cache holds nothing.
-  }
-  return names.flatMap((name): Entry[] => {
+  return namesIn(cache).flatMap((name): Entry[] => {
     const path = join(cache, name);
-    const [, owner, pid] = partial.exec(name) ?? [];
-    if (pid !== undefined) return [{ name, path, kind: 'partial', busy: owner !== host || isAlive(Number(pid)) }];
+    if (partial.test(name)) return [{ name, path, kind: 'partial', busy: isBusy(path) }];
     return name.startsWith('libtorch-') ? [{ name, path, kind: 'libtorch', busy: false }] : [];
   });
 }

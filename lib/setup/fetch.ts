@@ -7,6 +7,7 @@ import { cacheRoot, inspect, type Libtorch, reference, referenceCuda } from './l
 import { pip } from './pip.js';
 import { Progress } from './progress.js';
 import { SetupError } from './run.js';
+import { isPath, sourceOf } from './source.js';
 
 export type Variant = 'cpu' | 'cu130';
 
@@ -20,6 +21,10 @@ export interface FetchOptions {
   env?: NodeJS.ProcessEnv;
   /** Bytes that must be free. */
   room?: number;
+  /** Takes the place of the same version in the cache. */
+  replace?: boolean;
+  /** Forbids pip's version without a tag for the CPU, which may be a CUDA build of gigabytes. */
+  tagged?: boolean;
 }
 
 interface Context {
@@ -40,27 +45,30 @@ const needed: Record<Variant, number> = { cpu: 1.5e9, cu130: 9e9 };
 
 /** Fills the cache with a libtorch; nothing half-filled is ever seen under its name. */
 export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorch> {
-  const { variant = 'cpu', env = process.env, offline = false, cache = cacheRoot(env) } = options;
-  const version = options.version ?? (variant === 'cpu' ? reference : referenceCuda);
-  const { from, room = needed[variant] } = options;
+  const { env = process.env, offline = false, cache = cacheRoot(env), from, replace = false, tagged = false } = options;
+  const asked = isPath(from) ? await sourceOf(from, options) : options;
+  const { variant = 'cpu' } = asked;
+  const version = asked.version ?? (variant === 'cpu' ? reference : referenceCuda);
+  const { room = needed[variant] } = options;
   const label = `${version}-${variant}`;
   openCache(cache, room);
   const tried: string[] = [];
-  for (const { name, fill } of sources(variant, version, from, env)) {
+  for (const { name, fill } of sources(variant, version, { from, env, tagged })) {
     const progress = new Progress(`libtorch ${version} from ${name}`);
     const folder = openPartial(cache, label);
     const refusal = await fill({ folder, env, progress, offline }).catch((error: Error) => error.message);
-    const found = refusal === undefined ? inspect(folder) : undefined;
+    const came = refusal === undefined ? inspect(folder) : undefined;
+    const found = came?.version === version ? came : undefined;
     progress.end(found === undefined ? 'not available' : 'done');
     if (found !== undefined) {
-      const kept = clean(folder, keep(folder, found, cache));
+      const kept = clean(folder, keep(folder, found, cache, replace));
       sweep(cache, label);
       return kept;
     }
     if (refusal !== undefined && /ENOSPC|No space left/i.test(refusal)) {
       throw clean(folder, noRoom(cache, `${name}: ${refusal}`));
     }
-    tried.push(`${name}: ${refusal ?? 'what came holds no libtorch'}`);
+    tried.push(`${name}: ${refusal ?? (came ? `what came is torch ${came.version}` : 'what came holds no libtorch')}`);
     // A download that broke off is worth keeping for the next time; anything else is not.
     if (existsSync(join(folder, 'download', 'libtorch.zip.etag'))) clearPartial(folder);
     else clean(folder, undefined);
@@ -68,7 +76,8 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
   throw new SetupError('libtorch could not be fetched', {
     tried,
     mend:
-      `pip install --target ${join(cache, `libtorch-${version}-${variant === 'cpu' ? 'cpu' : 'cu13'}`)} torch==${version}, ` +
+      `pip install --target ${join(cache, `libtorch-${version}-${variant === 'cpu' ? 'cpu' : 'cu13'}`)} ` +
+      `--index-url https://download.pytorch.org/whl/${variant} torch==${version}, ` +
       'or set TORCH_CLIP_LIBTORCH to a libtorch that you have (the folder that holds lib and include)',
   });
 }
@@ -78,7 +87,11 @@ function clean<T>(folder: string, value: T): T {
   return value;
 }
 
-function sources(variant: Variant, version: string, from: string | undefined, env: NodeJS.ProcessEnv): Source[] {
+function sources(
+  variant: Variant,
+  version: string,
+  { from, env, tagged: onlyTagged }: { from: string | undefined; env: NodeJS.ProcessEnv; tagged: boolean },
+): Source[] {
   const wheel = (requirement: string): Source => ({
     name: `pip, ${requirement}`,
     fill: (context) => pip(requirement, context),
@@ -87,8 +100,9 @@ function sources(variant: Variant, version: string, from: string | undefined, en
   const [tagged, plain] = [wheel(`torch==${version}+${variant}`), wheel(`torch==${version}`)];
   if (from === 'zip') return [archive];
   // The plain name may be a CUDA build of several GB: for the CPU only where nothing smaller can be had.
-  if (from === 'pip') return variant === 'cpu' ? [tagged, plain] : [plain, tagged];
-  if (from === undefined) return variant === 'cpu' ? [tagged, archive, plain] : [plain, archive];
+  const last = onlyTagged ? [] : [plain];
+  if (from === 'pip') return variant === 'cpu' ? [tagged, ...last] : [plain, tagged];
+  if (from === undefined) return variant === 'cpu' ? [tagged, archive, ...last] : [plain, archive];
   return [{ name: from, fill: (context) => local(from, context) }];
 }
 
@@ -119,12 +133,8 @@ async function unpackLibtorch(file: string, folder: string, progress: Progress):
 }
 
 async function local(path: string, { folder, progress }: Context): Promise<string | undefined> {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return 'no such file or folder';
-  if (stat.isFile()) return unpackLibtorch(path, folder, progress);
-  const found = inspect(path);
-  if (found === undefined) return 'no libtorch there';
+  if (statSync(path).isFile()) return unpackLibtorch(path, folder, progress);
   progress.say('copying');
-  copyLibtorch(found, folder);
+  copyLibtorch(inspect(path)!, folder);
   return undefined;
 }

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 
 /** A file's text, or undefined where it cannot be read. */
 export function textOf(path: string): string | undefined {
@@ -16,4 +17,19 @@ export function objectOf(path: string): Record<string, unknown> {
   } catch {
     return {};
   }
+}
+
+/** Makes a folder and those above it. Node's own recursion never ends where a system refuses with ENOENT, as /proc does. */
+export function makeFolders(path: string): void {
+  const missing: string[] = [];
+  for (let at = resolve(path); !existsSync(at); at = dirname(at)) missing.unshift(at);
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder);
+    } catch (error) {
+      // Another process was faster.
+      if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
+    }
+  }
+  if (!statSync(path).isDirectory()) mkdirSync(path); // says why not
 }

@@ -80,14 +80,20 @@ export function inspect(folder: string): Libtorch | undefined {
     if (!existsSync(join(root, 'lib', libraryFile('torch_cpu')))) continue;
     // A wheel says what it is in version.py, the official archive in build-version.
     const about = textOf(join(root, 'version.py')) ?? textOf(join(root, 'build-version')) ?? '';
-    const version = /^(?:__version__ = ')?(\d+\.\d+\.\d+)/m.exec(about)?.[1];
-    if (version !== undefined) return { root, version, flavour: flavourOf(root, about) };
+    const found = identify(about, (name) => existsSync(join(root, 'lib', name)));
+    if (found !== undefined) return { root, ...found };
   }
   return undefined;
 }
 
-function flavourOf(root: string, about: string): string {
-  const has = (name: string) => existsSync(join(root, 'lib', libraryFile(name)));
+/** The version and the flavour, from a libtorch's own words and the files of its lib folder. */
+export function identify(about: string, hasFile: (name: string) => boolean): Omit<Libtorch, 'root'> | undefined {
+  const version = /^(?:__version__ = ')?(\d+\.\d+\.\d+)/m.exec(about)?.[1];
+  return version === undefined ? undefined : { version, flavour: flavourOf(about, hasFile) };
+}
+
+function flavourOf(about: string, hasFile: (name: string) => boolean): string {
+  const has = (name: string) => hasFile(libraryFile(name));
   if (has('torch_hip')) return 'rocm';
   if (!has('torch_cuda')) return 'cpu';
   // A tag ends in the minor digit: cu130 is CUDA 13.0.

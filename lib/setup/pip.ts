@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { megabytes, type Progress } from './progress.js';
+import { basename, join } from 'node:path';
+import { bar, megabytes, type Progress } from './progress.js';
 import { onPath, run, tail } from './run.js';
 
 export interface PipOptions {
@@ -22,11 +22,15 @@ export async function pip(
 ): Promise<string | undefined> {
   const python = ['python3', 'python'].find((name) => onPath(name, env));
   if (python === undefined) return 'no python3 on the PATH';
-  // pip says nothing while it unpacks, so progress is what has arrived on disk.
-  const timer = setInterval(async () => progress.say(`${megabytes(await size(folder))} on disk`), 2000);
-  const options = ['--target', folder, ...(offline ? ['--no-index'] : [])];
-  const { status, output } = await run(python, ['-m', 'pip', 'install', ...options, requirement], {
-    env: { ...env, TMPDIR: join(folder, 'tmp') }, // beside the cache, where there is room
+  let download: Download | undefined;
+  const timer = setInterval(async () => progress.say(await state(folder, download)), 2000);
+  const options = ['--target', folder, requirement, ...(offline ? ['--no-index'] : [])];
+  const { status, output } = await run(python, ['-m', 'pip', 'install', ...options], {
+    // Its temporary files beside the cache, where there is room. A pip that can goes on where a connection broke off.
+    env: { PIP_RESUME_RETRIES: '5', ...env, TMPDIR: join(folder, 'tmp') },
+    onLine: (line) => {
+      download = /^Installing collected/.test(line) ? undefined : (downloadOf(line) ?? download);
+    },
   });
   clearInterval(timer);
   if (status === 0) return undefined;
@@ -38,6 +42,32 @@ export async function pip(
       ? 'the package index cannot be reached'
       : tail(output, 1))
   );
+}
+
+/** A file that pip is fetching, and its size. */
+export interface Download {
+  file: string;
+  bytes: number;
+}
+
+const units: Record<string, number> = { bytes: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
+
+/** Reads pip's `Downloading torch-2.13.0-...whl (190.1 MB)`, where any pip names the size; undefined for another line. */
+export function downloadOf(line: string): Download | undefined {
+  const [, url, size, unit] = /^Downloading (\S+) \(([\d.]+) (bytes|[kMG]B)\)/.exec(line) ?? [];
+  return url === undefined
+    ? undefined
+    : { file: decodeURIComponent(basename(url)), bytes: Number(size) * units[unit!]! };
+}
+
+/** How far pip is: into a file, which it keeps in a folder of its own until it is whole, or in unpacking. */
+export async function state(folder: string, download?: Download): Promise<string> {
+  if (download === undefined) return `${megabytes(await size(folder))} on disk`;
+  const folders = (await readdir(join(folder, 'tmp')).catch(() => [])).filter((name) => name.startsWith('pip-unpack-'));
+  const paths = folders.map((name) => join(folder, 'tmp', name, download.file));
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(path).catch(() => ({ size: 0 }))).size));
+  const [name] = /^[^-]+-[^-]+/.exec(download.file) ?? [download.file];
+  return `${name} ${bar(Math.max(0, ...sizes) / download.bytes)} of ${megabytes(download.bytes)}`;
 }
 
 /** The bytes of the files in a folder. What is gone by the time it is looked at, as pip moves what it unpacked, counts as nothing. */

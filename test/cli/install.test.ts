@@ -1,11 +1,21 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { listCache, removeFromCache } from '../../lib/cli/cache.js';
-import { host, isAlive } from '../../lib/setup/cache.js';
+import { host, isAlive, openPartial } from '../../lib/setup/cache.js';
 import { fetchLibtorch } from '../../lib/setup/fetch.js';
 import { inspect } from '../../lib/setup/libtorch.js';
 import { Fixture, failure } from '../setup/fixture.js';
@@ -210,9 +220,26 @@ ${after}`,
       const mirror = await serve((_request, response) => {
         response.writeHead(416, { 'content-range': `bytes */${zip.length}` }).end();
       });
+      // What was announced then is still checked.
+      f.write(`${left}/download/libtorch.zip.sha256`, sha256(zip));
       expect((await fromZip(mirror).ended).status).to.equal(0);
       expect(cache()).to.deep.equal(['libtorch-2.13.0-cpu']);
       expect(readFileSync(f.path('cache/libtorch-2.13.0-cpu/torch/lib/libtorch_cpu.so')).length).to.equal(300_000);
+    });
+
+    it('does not unpack a whole download whose hash is not the one that was announced', async () => {
+      const zip = archive();
+      const left = `cache/partial-${host}-${spawnSync('true').pid}-2.13.0-cpu/download`;
+      f.write(`${left}/libtorch.zip`, zip);
+      f.write(`${left}/libtorch.zip.etag`, '"v1"');
+      f.write(`${left}/libtorch.zip.sha256`, sha256(Buffer.from('other')));
+      const mirror = await serve((_request, response) => {
+        response.writeHead(416, { 'content-range': `bytes */${zip.length}` }).end();
+      });
+      const { status, stderr } = await fromZip(mirror).ended;
+      expect(status).to.equal(1);
+      expect(stderr).to.match(/its SHA-256 is [0-9a-f]{64}, and [0-9a-f]{64} was announced/);
+      expect(cache()).to.deep.equal([]);
     });
 
     const refusals: [string, (zip: Buffer) => [number, Record<string, string | number>, Buffer], RegExp][] = [
@@ -251,8 +278,96 @@ ${after}`,
       expect(await local('2.12.1', f.path('site'))).to.include({ version: '2.12.1', flavour: 'cpu' });
       expect(cache()).to.deep.equal(['libtorch-2.12.1-cpu', 'libtorch-2.13.0-cpu']);
       const error = await failure(() => local('2.11.0', f.path('nowhere')));
-      expect(String(error)).to.match(/tried: .*nowhere: no such file or folder\n {2}mend: /);
+      expect(String(error)).to.match(
+        /--from .*nowhere: no such file or folder\n {2}mend: {2}correct --from: pip, zip, or /,
+      );
     });
+  });
+
+  describe('from a place on disk', () => {
+    const from = (...args: string[]) => install('--from', ...args);
+
+    it('takes the place of the same version in the cache', async () => {
+      f.wheel('cache/libtorch-2.13.0-cpu', '2.13.0');
+      f.wheel('site', '2.13.0+cpu');
+      f.write('site/torch/mark');
+      expect((await from(f.path('site'))).stdout).to.include('libtorch 2.13.0 (cpu) is now in');
+      expect(existsSync(f.path('cache/libtorch-2.13.0-cpu/torch/mark'))).to.equal(true);
+      expect(cache()).to.deep.equal(['libtorch-2.13.0-cpu']);
+    });
+
+    it('leaves the cache alone when it is the cache', async () => {
+      f.write('cache/libtorch-2.13.0-cpu/torch/include/x.h');
+      f.write('cache/libtorch-2.13.0-cpu/torch/version.py', "__version__ = '2.13.0'");
+      copyFileSync('/bin/sh', f.write('cache/libtorch-2.13.0-cpu/torch/lib/libtorch_cpu.so'));
+      expect((await from(f.path('cache/libtorch-2.13.0-cpu'))).stdout).to.include('is already in');
+    });
+
+    it('is stored as what it is, and the hint builds for that', async () => {
+      f.wheel('site', '2.12.1+cpu');
+      const { stdout } = await from(f.path('site'));
+      expect(stdout)
+        .to.include('libtorch 2.12.1 (cpu) is now in')
+        .and.include('There is no binary for it yet: npx torch-clip build cpu --torch 2.12\n');
+      expect(cache()).to.deep.equal(['libtorch-2.12.1-cpu']);
+    });
+
+    const refused: [string, () => string[], RegExp][] = [
+      [
+        'a folder with an unsupported version',
+        () => [f.wheel('old', '2.5.0')],
+        /old\/torch: torch 2\.5\.0 \(cpu\) is not supported\n {2}mend: {2}one of 2\.11\.0, /,
+      ],
+      [
+        'another version than the one that was asked for',
+        () => [f.wheel('site', '2.12.1'), '--torch', '2.13'],
+        /it holds torch 2\.12\.1, and 2\.13 was asked for\n {2}mend: {2}correct --from, or --torch/,
+      ],
+      [
+        'another variant than the one that was asked for',
+        () => [f.wheel('site', '2.13.0+cu130', { cuda: true }), 'cpu'],
+        /it is a build for cu130, and cpu was asked for/,
+      ],
+      [
+        'an archive with an unsupported version',
+        () => {
+          f.write('libtorch/lib/libtorch_cpu.so');
+          f.write('libtorch/build-version', '2.5.0+cpu');
+          execFileSync('cmake', ['-E', 'tar', 'cf', f.path('old.zip'), '--format=zip', 'libtorch'], { cwd: f.root });
+          return [f.path('old.zip')];
+        },
+        /old\.zip: torch 2\.5\.0 \(cpu\) is not supported/,
+      ],
+      ['a file that is no archive', () => [f.write('x.whl', 'no')], /x\.whl: it cannot be unpacked: /],
+      ['a folder without a libtorch', () => [f.root], /no libtorch there/],
+      [
+        'a misspelt source',
+        () => ['pypi'],
+        /--from pypi: no such file or folder\n {2}mend: {2}correct --from: pip, zip, or /,
+      ],
+    ];
+    for (const [title, args, says] of refused) {
+      it(`refuses ${title}`, async () => {
+        const { status, stderr } = await from(...args());
+        expect(status).to.equal(1);
+        expect(stderr).to.match(says);
+        expect(existsSync(f.path('cache'))).to.equal(false);
+      });
+    }
+  });
+
+  it('takes an empty TORCH_CLIP_CACHE for none, and says so where a cache cannot be made', async () => {
+    f.wheel('site', '2.13.0');
+    const at = (cachePath: string) =>
+      torchClip(
+        ['install', '--from', f.path('site')],
+        env({ TORCH_CLIP_CACHE: cachePath, XDG_CACHE_HOME: f.path('xdg') }),
+      );
+    expect((await at('').ended).stdout).to.include(f.path('xdg/torch-clip/libtorch-2.13.0-cpu'));
+    if (process.platform !== 'linux') return;
+    expect((await at('/proc/x').ended).stderr).to.match(
+      /the cache folder \/proc\/x cannot be made: ENOENT\n {2}mend: {2}set TORCH/,
+    );
   });
 
   it('asks pip for nothing from the network when offline', async () => {
@@ -270,7 +385,9 @@ ${after}`,
     const folder = { cache: f.path('cache') };
     const list = await printed(() => listCache(folder));
     expect(list).to.match(/libtorch-2\.10\.0-cpu +0 MB {2}not supported by this version\n/);
-    expect(list).to.match(/libtorch-2\.13\.0-cpu +0 MB\n +partial-elsewhere-7-2\.13\.0-cpu +0 MB {2}being fetched$/);
+    expect(list).to.match(
+      /libtorch-2\.13\.0-cpu +0 MB\n +partial-elsewhere-7-2\.13\.0-cpu +0 MB {2}being fetched, or left within a day by another machine$/,
+    );
     const { entries } = JSON.parse(await printed(() => listCache({ ...folder, json: true })));
     expect(entries).to.have.length(3);
     const unknown = await failure(() => removeFromCache(['libtorch-1.0.0-cpu'], folder));
@@ -281,5 +398,19 @@ ${after}`,
     const all = await printed(() => removeFromCache([], { ...folder, all: true }));
     expect(all).to.include('partial-elsewhere-7-2.13.0-cpu stays: a process is filling it');
     expect(cache()).to.deep.equal(['partial-elsewhere-7-2.13.0-cpu', 'precious']);
+    await printed(() => removeFromCache([], { ...folder, partial: true, force: true }));
+    expect(cache()).to.deep.equal(['precious']);
+  });
+
+  it("takes over what another machine has left for a day, and deletes the trials' marks with the rest", async () => {
+    const left = dirname(f.write('cache/partial-elsewhere-7-2.13.0-cpu/download/libtorch.zip'));
+    for (const path of [join(left, 'libtorch.zip'), left, dirname(left)]) utimesSync(path, 1, 1);
+    f.write('cache/checked/0123');
+    expect(await printed(() => listCache({ cache: f.path('cache') }))).to.include('interrupted; the next');
+    const taken = openPartial(f.path('cache'), '2.13.0-cpu');
+    expect(taken).to.include(`partial-${host}-${process.pid}`);
+    expect(existsSync(join(taken, 'download/libtorch.zip'))).to.equal(true);
+    await printed(() => removeFromCache([], { cache: f.path('cache'), all: true, force: true }));
+    expect(cache()).to.deep.equal([]);
   });
 });

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { fetchLibtorch } from '../../lib/setup/fetch.js';
 import { inspect } from '../../lib/setup/libtorch.js';
-import { size } from '../../lib/setup/pip.js';
+import { downloadOf, size, state } from '../../lib/setup/pip.js';
 import { Fixture, failure } from './fixture.js';
 import { quiet } from './quiet.js';
 
@@ -74,6 +74,21 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
     pip('2.13.0', 'test "$6" = torch==2.13.0');
     await fetchLibtorch({ env: env(await serve(404)) });
     expect(inspect(f.path('cache/libtorch-2.13.0-cpu'))).to.include({ version: '2.13.0' });
+  });
+
+  it("never takes pip's plain version where that is forbidden, nor another version than was asked for", async () => {
+    pip('2.13.0', 'test "$6" = torch==2.13.0');
+    const error = await failure(() => fetchLibtorch({ tagged: true, env: env(nowhere) }));
+    expect(String(error)).to.match(
+      /tried: pip, torch==2\.13\.0\+cpu: [^\n]*\n {2}tried: the official archive: [^\n]*\n {2}mend/,
+    );
+    expect(existsSync(f.path('called'))).to.equal(false);
+    pip('2.12.0');
+    const other = await failure(() => fetchLibtorch({ from: 'pip', env: env(nowhere) }));
+    expect(String(other)).to.include('torch==2.13.0+cpu: what came is torch 2.12.0');
+    expect(String(other)).to.match(
+      /mend: {2}pip install --target \S+-cpu --index-url https:\S+\/whl\/cpu torch==2\.13\.0,/,
+    );
   });
 
   it('leaves a libtorch that another set-up has put there meanwhile', async () => {
@@ -159,6 +174,18 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
       expect(readdirSync(f.path('cache'))).to.deep.equal([]);
     });
   }
+
+  it('says how far pip is into the file that it fetches, and what is on disk else', async () => {
+    const line = 'Downloading https://host/whl/torch-2.13.0%2Bcpu-cp311-cp311-linux_x86_64.whl (190.1 MB)';
+    const download = downloadOf(line);
+    expect(download).to.deep.equal({ file: 'torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl', bytes: 190.1e6 });
+    expect(downloadOf('Using cached torch-2.13.0.whl (190.1 MB)')).to.equal(undefined);
+    expect(await state(f.root, download)).to.equal('torch-2.13.0+cpu [........................] 0% of 190 MB');
+    const half = { file: 'six-1.whl', bytes: 10 };
+    f.write('tmp/pip-unpack-x1/six-1.whl', '12345');
+    expect(await state(f.root, half)).to.equal('six-1.whl [############............] 50% of 0 MB');
+    expect(await state(f.root)).to.equal('0 MB on disk');
+  });
 
   it('counts the bytes of a folder whose files come and go', async () => {
     f.write('some/a', 'xx');
