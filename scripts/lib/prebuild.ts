@@ -1,17 +1,15 @@
 // The part of scripts/prebuild.mjs that needs the npm packages.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
 import prebuildify from 'prebuildify';
 import { fetchLibtorch } from '../../lib/setup/fetch.js';
 import { findLibtorch, type Libtorch, LibtorchError, releases, series } from '../../lib/setup/libtorch.js';
+import { needsOf } from './baseline.js';
 
-/** The newest symbols that a prebuilt binary may need: those of RHEL 9; Ubuntu 22.04 and Debian 12 are newer. */
-const baseline: Record<string, string> = { GLIBC: '2.34', GLIBCXX: '3.4.29' };
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const prebuilds = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
 
@@ -25,12 +23,14 @@ export async function prebuild(argv: string[]): Promise<void> {
   const { torch, variant } = program.parse(argv).opts<{ torch: string[]; variant: string[] }>();
   for (const flavour of variant) {
     for (const minor of torch) {
-      const file = await build(await libtorchFor(minor, flavour));
-      console.log(`${file}: ${statSync(file).size} bytes, ${needsOf(file)}`);
+      const libtorch = await libtorchFor(minor, flavour);
+      try {
+        await build(libtorch);
+      } catch (error) {
+        program.error((error as Error).message);
+      }
     }
   }
-  const loader = join(prebuilds, 'loader.node');
-  console.log(`${loader}: ${statSync(loader).size} bytes, ${needsOf(loader)}`);
 }
 
 async function libtorchFor(minor: string, flavour: string): Promise<Libtorch> {
@@ -46,15 +46,23 @@ async function libtorchFor(minor: string, flavour: string): Promise<Libtorch> {
     return findLibtorch({ accept });
   } catch (error) {
     if (!(error instanceof LibtorchError)) throw error;
-    const fetched = await fetchLibtorch({ version, variant: flavour === 'cpu' ? 'cpu' : 'cu130' });
+    const fetched = await fetchLibtorch({ version, variant: flavour === 'cpu' ? 'cpu' : 'cu130', tagged: true });
     if (accept(fetched) !== undefined) program.error(`no torch ${version} (${flavour}) can be had here`);
     return fetched;
   }
 }
 
-/** Builds in a copy: node-gyp, which prebuildify runs, empties the build folder of where it works. */
-async function build(libtorch: Libtorch): Promise<string> {
-  const copy = mkdtempSync(join(tmpdir(), 'torch-clip-prebuild-'));
+/**
+ * Builds in a copy, because node-gyp, which prebuildify runs, empties the build folder of where it works; and the copy lies
+ * here, because a file cannot be moved out of a /tmp that is another file system.
+ */
+async function build(libtorch: Libtorch): Promise<void> {
+  const name = `torch${series(libtorch.version)}-${libtorch.flavour}.node`;
+  // One that is refused must not leave an older one that would be taken for it.
+  rmSync(join(prebuilds, name), { force: true });
+  mkdirSync(join(root, 'build'), { recursive: true });
+  const copy = mkdtempSync(join(root, 'build', 'prebuild-'));
+  const before = process.env.TORCH_CLIP_LIBTORCH;
   try {
     const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'CMakeLists.txt', 'binding.gyp'];
     const folders = ['native', 'scripts/setup.mjs', 'scripts/lib', 'lib'];
@@ -64,31 +72,26 @@ async function build(libtorch: Libtorch): Promise<string> {
     // node-gyp downloads Node's headers unless it is shown them.
     const prefix = dirname(dirname(process.execPath));
     if (existsSync(join(prefix, 'include', 'node'))) process.env.npm_config_nodedir ??= prefix;
-    const name = `torch${series(libtorch.version)}-${libtorch.flavour}`;
     const artifacts = join(copy, 'build', 'Release', 'loader');
-    const options = { cwd: copy, out: root, name, artifacts, napi: true, strip: true };
+    const options = { cwd: copy, out: copy, name: name.replace('.node', ''), artifacts, napi: true, strip: true };
     await promisify(prebuildify)({ ...options, targets: [process.versions.node] });
-    execFileSync('strip', ['-x', join(prebuilds, 'loader.node')]); // prebuildify strips the binary only
-    return join(prebuilds, `${name}.node`);
+    const made = join(copy, 'prebuilds', `${process.platform}-${process.arch}`);
+    execFileSync('strip', ['-x', join(made, 'loader.node')]); // prebuildify strips the binary only
+    const paths = [name, 'loader.node'].map((file) => join(made, file));
+    const lines = paths.map(
+      (path) => `${join(prebuilds, basename(path))}: ${statSync(path).size} bytes, ${checked(path)}`,
+    );
+    mkdirSync(prebuilds, { recursive: true });
+    for (const path of paths) renameSync(path, join(prebuilds, basename(path)));
+    console.log(lines.join('\n'));
   } finally {
-    delete process.env.TORCH_CLIP_LIBTORCH;
+    if (before === undefined) delete process.env.TORCH_CLIP_LIBTORCH;
+    else process.env.TORCH_CLIP_LIBTORCH = before;
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-/** The newest version of each system library's symbols in a binary; ends the process where one is beyond the baseline. */
-function needsOf(file: string): string {
+function checked(path: string): string {
   if (process.platform !== 'linux') return 'not checked';
-  const symbols = execFileSync('objdump', ['-T', file], { encoding: 'utf8', maxBuffer: 1e8 });
-  const needs = Object.entries(baseline).map(([library, allowed]) => {
-    const versions = [...symbols.matchAll(new RegExp(`\\(${library}_([\\d.]+)\\)`, 'g'))].map(
-      ([, version]) => version!,
-    );
-    const newest = versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? '0';
-    if (newest.localeCompare(allowed, 'en', { numeric: true }) > 0) {
-      program.error(`${file} needs ${library}_${newest}, and prebuilt binaries may need ${library}_${allowed} at most`);
-    }
-    return `${library}_${newest}`;
-  });
-  return `needs ${needs.join(' and ')}`;
+  return needsOf(path, execFileSync('objdump', ['-T', path], { encoding: 'utf8', maxBuffer: 1e8 }));
 }

@@ -1,8 +1,9 @@
 // npm run test:package: the packed package, as a user meets it. Takes minutes, and needs the registry and libtorch.
+//   TORCH_CLIP_TEST_TARBALL=torch-clip.tgz  a package that is there, instead of one that is made here
 //   TORCH_CLIP_TEST_FOR=2.13-cpu,2.12-cpu   the libtorchs to build prebuilt binaries for; else 2.13-cpu and what else the cache holds
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import {
@@ -66,7 +67,7 @@ describe('the packed package', function () {
   const libtorchOf = (name: string) =>
     findLibtorch({ accept: (found) => (tag(found) === name ? undefined : 'another') });
 
-  before('pack and install', () => {
+  const pack = () => {
     for (const name of tags) {
       const [minor, flavour] = name.split('-') as [string, string];
       execFileSync(process.execPath, [npm, 'run', 'prebuild', '--', '--torch', minor, '--variant', flavour], {
@@ -74,9 +75,13 @@ describe('the packed package', function () {
         stdio: 'inherit',
       });
     }
-    const pack = [npm, 'pack', '--json', '--ignore-scripts', '--pack-destination', f.root];
-    const [{ filename }] = JSON.parse(execFileSync(process.execPath, pack, { cwd: root, encoding: 'utf8' }));
-    tarball = f.path(filename);
+    const args = [npm, 'pack', '--json', '--ignore-scripts', '--pack-destination', f.root];
+    const [{ filename }] = JSON.parse(execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' }));
+    return f.path(filename);
+  };
+
+  before('pack and install', () => {
+    tarball = process.env.TORCH_CLIP_TEST_TARBALL ? resolve(root, process.env.TORCH_CLIP_TEST_TARBALL) : pack();
     f.write('empty folder/package.json', '{ "type": "module" }');
     const env = { ...process.env, PATH: bare(process.execPath).PATH };
     execFileSync(process.execPath, [npm, 'install', '--ignore-scripts', tarball], { cwd: app, env, stdio: 'pipe' });
