@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Libtorch } from './libtorch.js';
 import { bar, Progress } from './progress.js';
-import { commands } from './root.js';
+import { commands, versionOf } from './root.js';
 import { onPath, run, SetupError, tail } from './run.js';
 import { digest, unlessStamped } from './stamp.js';
 import { checkTools, findNvcc } from './tools.js';
@@ -35,7 +35,7 @@ export async function buildNative(
     ['CMakeLists.txt', 'native'],
     [
       ...packages.map((path) => (require(path) as { version: string }).version),
-      ...[libtorch.root, libtorch.version, libtorch.flavour, env.CXX ?? '', process.arch],
+      ...[versionOf(root), libtorch.root, libtorch.version, libtorch.flavour, env.CXX ?? '', process.arch],
       ...(cuda ? [env.CUDACXX ?? '', env.TORCH_CLIP_CUDA_ARCHS ?? ''] : []),
     ],
   );
