@@ -68,7 +68,8 @@ if (answer.cudaBuilt) {
     // The properties of a GPU that there is not bring CUDA's own words for why.
     for (let i = 0; i < Math.max(count, 1); i++) {
       const { name, major, minor, totalMemory } = native.cudaProperties(i);
-      native.cudaMemoryInfo(i);
+      // A context takes its time: that of the first tells whether the driver works.
+      if (i === 0) native.cudaMemoryInfo(i);
       gpus.push({ name, major, minor, totalMemory });
     }
   } catch (e) {
@@ -87,7 +88,7 @@ const guard = 'TORCH_CLIP_TRIAL';
  * It would try the binary in turn, and so on; and nobody wants the application twice.
  */
 export function endIfTrial(env: NodeJS.ProcessEnv = process.env): void {
-  if (Number(env[guard]) !== process.ppid) return;
+  if (!env[guard] || Number(env[guard]) !== process.ppid) return;
   writeSync(1, '\n{"application":true}\n');
   process.kill(process.pid, 'SIGKILL'); // also from a worker thread, which could not exit for the process
 }
