@@ -24,11 +24,15 @@ declare module '../binding.js' {
 // In the order of CUDA's enumeration.
 const modes = ['global', 'thread_local', 'relaxed'] as const;
 
-// Of the graph that is being captured.
-let holding: Set<object> | undefined;
+interface Owner {
+  beforeReplay(): void;
+}
 
-/** @internal Keeps `owner`, whose memory what is captured now reads and writes, as long as the graph. */
-export function holdInGraph(owner: object): void {
+// Of the graph that is being captured.
+let holding: Set<Owner> | undefined;
+
+/** @internal Keeps `owner`, whose memory what is captured now reads and writes, as long as the graph, which tells it of replays. */
+export function holdInGraph(owner: Owner): void {
   holding?.add(owner);
 }
 
@@ -61,7 +65,7 @@ export interface CaptureOptions {
  */
 export class Graph {
   readonly #native: NativeGraph;
-  readonly #held = new Set<object>();
+  readonly #held = new Set<Owner>();
 
   constructor() {
     requireCuda('cuda.Graph');
@@ -108,8 +112,9 @@ export class Graph {
     return { kernels, others };
   }
 
-  /** Starts the recorded work in the current stream. */
+  /** Starts the recorded work in the current stream; steps of optimizers go by the options that their groups have now. */
   replay(): void {
+    for (const owner of this.#held) owner.beforeReplay();
     native.cudaGraphReplay(this.#native);
   }
 

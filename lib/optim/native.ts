@@ -70,6 +70,8 @@ declare module '../binding.js' {
       outside: (() => void) | undefined,
       inverse: Handle,
     ): [outcome: number, found: Handle | null];
+    /** Steps that graphs have captured go by these rows from their next replay on. */
+    optimRefresh(optimizer: NativeOptimizer, rows: Float64Array): void;
     optimZeroGrad(optimizer: NativeOptimizer, setToNone: boolean): void;
     optimState(optimizer: NativeOptimizer): ParameterState[];
     optimSlot(optimizer: NativeOptimizer, parameter: number, slot: number): Handle | null;

@@ -243,6 +243,12 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return outcome;
   }
 
+  /** @internal Tells the engine the options that steps in a graph are to go by in its next replay. */
+  beforeReplay(): void {
+    this.#fillRows();
+    native.optimRefresh(this.#native, this.#rows);
+  }
+
   /** @internal The engine's own state tensors of that name, one a parameter, null before its first step. */
   protected slots(name: string): (Tensor | null)[] {
     const rules = this.#rules();

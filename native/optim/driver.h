@@ -50,6 +50,8 @@ class Driver {
   virtual Stats stats(const State& state, size_t stage) const { return stats_of(state, stage); }
   // Whether a graph has steps of this driver, which it may take at any time.
   virtual bool captured() const { return false; }
+  // Its next replay is to find the groups' present options; waits for nothing.
+  virtual void refresh(const State&) {}
 };
 
 std::unique_ptr<Driver> make_driver(c10::Device device);

@@ -361,6 +361,16 @@ void Optimizer::publish() {
   }
 }
 
+void Optimizer::refresh(const double* rows) {
+  // Without a plan, what comes next is another driver's.
+  if (!planned_ || !driver_->captured()) return;
+  for (size_t g = 0; g < state_.groups.size(); ++g) {
+    if (rows[g * kRow] != state_.groups[g].rule) return;
+  }
+  read(rows);
+  driver_->refresh(state_);
+}
+
 void Optimizer::zero_grad(bool set_to_none) {
   require_idle();
   for (Parameter& p : parameters_) {

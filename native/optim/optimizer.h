@@ -42,6 +42,8 @@ class Optimizer {
   std::pair<Outcome, at::Tensor> step(const double* rows, const Custom& custom, const Outside& outside,
                                       const at::Tensor& inverse);
   void zero_grad(bool set_to_none);
+  // Before a graph takes steps that it has captured: they go by these rows, unless those name other rules.
+  void refresh(const double* rows);
 
   // Brings what is read below up to date, where the device has its own copy.
   void pull() {

@@ -87,6 +87,24 @@ describe('cuda: a step waits for nothing', () => {
     expect(optimizer.paramGroups[0]!.iterations).equal(2);
   });
 
+  onGpu('a replay goes by the learning rate of its time', () => {
+    const ends = [true, false].map((asGraph) => {
+      const params = tensors();
+      const optimizer = new optim.AdamW(params, { lr: 0.1, clip: clipperOf(clippers.norm!) });
+      const scheduler = new optim.lrScheduler.StepLR(optimizer, { stepSize: 2 });
+      const graph = new cuda.Graph();
+      for (let t = 0; t < 8; t++) {
+        setGradients(params, t);
+        if (asGraph && t === 1) captured(graph, () => optimizer.step());
+        if (asGraph && t >= 1) graph.replay();
+        else optimizer.step();
+        scheduler.step();
+      }
+      return params.map(bits);
+    });
+    expect(ends[0]).deep.equal(ends[1]);
+  });
+
   onGpu('clipGradNorm_ and clipGradValue_ can be captured', () => {
     const clipped = (params: Tensor[]) => {
       const total = nn.utils.clipGradNorm_(params, 0.5);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { native } from '../../lib/binding.js';
-import torch, { clip, optim, type Tensor } from '../../lib/index.js';
+import torch, { clip, optim, type Tensor, TorchClipError } from '../../lib/index.js';
 import { bits, clipperOf, clippers, make, parameters, rules, setGradients, snapshot } from '../optim/support.js';
 import { refusalOf } from '../support.js';
 
@@ -22,6 +22,12 @@ const capture = (body: () => void): void => {
   } finally {
     emulation.emulationCapture(false);
   }
+};
+
+/** As `cuda.Graph` does it. */
+const replay = (optimizer: optim.Optimizer): void => {
+  optimizer.beforeReplay();
+  emulation.emulationReplay();
 };
 
 /** Gives every gradient of step t the memory of `into`, as a graph needs it. */
@@ -129,7 +135,7 @@ describe('emulated: steps of the CUDA driver', () => {
               optimizer.step();
             } else {
               refill(groups, fixed, t);
-              emulation.emulationReplay();
+              replay(optimizer);
             }
           });
         }
@@ -143,7 +149,7 @@ describe('emulated: steps of the CUDA driver', () => {
     setGradients(groups, 1);
     optimizer.step();
     capture(() => optimizer.step());
-    expect(launches(() => emulation.emulationReplay())).equal(3);
+    expect(launches(() => replay(optimizer))).equal(3);
   });
 
   it('a history that replays have filled forgets the oldest, and grows again with eager steps', () => {
@@ -158,7 +164,7 @@ describe('emulated: steps of the CUDA driver', () => {
     };
     take(() => optimizer.step());
     capture(() => optimizer.step());
-    for (let t = 0; t < 1300; t++) take(() => emulation.emulationReplay());
+    for (let t = 0; t < 1300; t++) take(() => replay(optimizer));
     const history = () => optimizer.stateDict().clip!.stages[0]!.history.tolist() as number[];
     expect(history()).deep.equal(norms.slice(-1024));
     for (let t = 0; t < 1100; t++) take(() => optimizer.step());
@@ -166,7 +172,7 @@ describe('emulated: steps of the CUDA driver', () => {
     expect(history()).deep.equal(norms.slice(-history().length));
   });
 
-  it('a captured step keeps its learning rate', () => {
+  it('a captured step goes by the learning rate of its replay', () => {
     const p = torch.zeros([1], { requiresGrad: true });
     const optimizer = new optim.SGD([p], { lr: 1 });
     p.grad = torch.ones([1]);
@@ -175,10 +181,14 @@ describe('emulated: steps of the CUDA driver', () => {
     capture(() => optimizer.step());
     optimizer.paramGroups[0]!.lr = 0.25;
     optimizer.step();
-    emulation.emulationReplay();
-    expect(p.item()).equal(-1.75);
-    optimizer.step();
-    expect(p.item()).equal(-2);
+    replay(optimizer);
+    expect(p.item()).equal(-1.5);
+    optimizer.paramGroups[0]!.lr = 4;
+    replay(optimizer);
+    expect(p.item()).equal(-5.5);
+    Object.assign(optimizer.paramGroups[0]!, { lr: 'fast' });
+    expect(() => replay(optimizer)).throw(TorchClipError, /paramGroups\[0\].lr/);
+    expect(p.item()).equal(-5.5);
   });
 
   it('a graph outlives the plan that it was captured with, and the state that it moves', () => {
@@ -189,12 +199,13 @@ describe('emulated: steps of the CUDA driver', () => {
     capture(() => optimizer.step());
     optimizer.addParamGroup({ params: [q] });
     q.grad = torch.ones([3]);
+    replay(optimizer);
     optimizer.step();
     optimizer.loadStateDict(optimizer.stateDict());
     optimizer.step();
     const before = bits(q);
     const at = p.tolist();
-    emulation.emulationReplay();
+    replay(optimizer);
     expect(bits(q)).equal(before);
     expect(p.tolist()).not.deep.equal(at);
     expect(optimizer.stateDict().state[0]!.step).property('item');

@@ -134,6 +134,12 @@ napi_value step_scaled(napi_env env, Args& args) {
   return out;
 }
 
+napi_value refresh(napi_env env, Args& args) {
+  optim::Optimizer& opt = optimizer(env, args[0]);
+  opt.refresh(doubles(env, args[1], "rows", opt.groups() * optim::kRow));
+  return undefined(env);
+}
+
 napi_value zero_grad(napi_env env, Args& args) {
   optimizer(env, args[0]).zero_grad(to_bool(env, args[1], "setToNone"));
   return undefined(env);
@@ -148,6 +154,7 @@ void register_optim(napi_env env, napi_value exports) {
   define(env, exports, "optimAddGroup", guarded<add_group>);
   define(env, exports, "optimStep", guarded<step>);
   define(env, exports, "optimStepScaled", guarded<step_scaled>);
+  define(env, exports, "optimRefresh", guarded<refresh>);
   define(env, exports, "optimZeroGrad", guarded<zero_grad>);
   register_optim_state(env, exports);
   register_gradients(env, exports);

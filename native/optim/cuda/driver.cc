@@ -68,6 +68,8 @@ class CudaDriver : public Driver {
 
   bool captured() const override { return captured_; }
 
+  void refresh(const State& state) override { residence_.refresh(state.groups); }
+
   void pull(State& state) override {
     const c10::cuda::CUDAGuard guard(home().device);
     residence_.memory.receive(state);

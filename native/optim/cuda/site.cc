@@ -29,7 +29,7 @@ void Residence::send(State& state, bool visits) {
   for (Site& site : sites) {
     const c10::cuda::CUDAGuard guard(site.device);
     site.plans.resize(pipeline.gradients.size() + pipeline.updates.size());
-    site.groups.send(state.groups, site.device, site.stream());
+    if (!capturing(site.stream())) site.groups.send(state.groups, site.device);
     site.gradients.send(addresses, site.device, site.stream());
     size_t k = 0;
     for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
@@ -45,6 +45,13 @@ void Residence::send(State& state, bool visits) {
     }
   }
   generation = pipeline.generation;
+}
+
+void Residence::refresh(const std::vector<Group>& groups) {
+  for (Site& site : sites) {
+    const c10::cuda::CUDAGuard guard(site.device);
+    site.groups.send(groups, site.device);
+  }
 }
 
 void Residence::send_plan(const Plan& plan, PlanCopy& copy, Site& site, const std::vector<Group>& groups, bool visits) {

@@ -42,7 +42,8 @@ struct Site {
 
   int index;
   c10::Device device;
-  StepValues<Group> groups;
+  // What graphs read as well: a replay finds what the last `refresh`, or step, has sent.
+  Buffer<Group> groups;
   StepValues<void*> gradients;
   std::vector<PlanCopy> plans;  // of Pipeline::gradients, then of Pipeline::updates
   // Copies of the home's, where this is another one.
@@ -57,6 +58,9 @@ struct Residence {
   // Sends what has changed since the last step; the plans are new where `generation` is. With `visits`, units that can
   // be are left to their visit.
   void send(State& state, bool visits);
+
+  // Sends what the groups say now, for steps that graphs have captured.
+  void refresh(const std::vector<Group>& groups);
 
   Site& home() { return sites.front(); }
   const Site& home() const { return sites.front(); }
