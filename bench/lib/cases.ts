@@ -45,11 +45,13 @@ const clippers = {
   ownCoordinates: () => null,
 } satisfies Record<keyof typeof clips, () => clip.Clipper | null>;
 
+// What is not finite passes through clip_grad_value_ and the rivals' formulas for these; looking for it first would be another pass.
+const passing = new Set<keyof typeof clips>(['value', 'layerwise', 'agc']);
+
 /** Our optimizer for the case. */
 export function optimizerOf(name: CaseName, params: readonly Tensor[]): optim.Optimizer {
   const { rule, clip: clipper } = cases[name];
-  // What is not finite passes through PyTorch's clip_grad_value_; looking for it first would be another pass.
-  const common = { clip: clippers[clipper](), ...(clipper === 'value' && { nonFinite: 'propagate' as const }) };
+  const common = { clip: clippers[clipper](), ...(passing.has(clipper) && { nonFinite: 'propagate' as const }) };
   switch (rule) {
     case 'sgd':
     case 'momentum':
@@ -79,11 +81,18 @@ const cacheBytes = 1 << 20;
 export function bytesOf(name: CaseName, shape: ShapeName, dtype: DtypeName): number {
   const { rule, clip: clipper } = cases[name];
   const width = dtype === 'float32' ? 4 : 2;
-  const { norm } = clips[clipper];
-  const sizes = shapesOf(shape).map((size) => size.reduce((a, b) => a * b, 1));
-  const total = sizes.reduce((a, b) => a + b, 0);
-  const large = sizes.filter((size) => size * width > cacheBytes).reduce((a, b) => a + b, 0);
-  const again = norm === 'global' ? 1 : norm === 'tensor' ? large / total : 0;
-  // The gradient once or twice; parameter and state, which is fp32, read and written.
-  return width * (1 + again) + 2 * width + 2 * 4 * rules[rule].state;
+  const all = shapesOf(shape);
+  const large = all.filter((size) => product(unitOf(size, clipper)) * width > cacheBytes);
+  const part = large.reduce((sum, size) => sum + product(size), 0) / all.reduce((sum, size) => sum + product(size), 0);
+  // AGC reads the parameter for a norm as well.
+  const again = { none: 0, global: 1, tensor: part, unit: 2 * part }[clips[clipper].norm as 'none'];
+  // The gradient once; parameter and state, which is fp32, read and written.
+  return width * (3 + again) + 2 * 4 * rules[rule].state;
+}
+
+const product = (size: readonly number[]) => size.reduce((a, b) => a * b, 1);
+
+/** What has a norm of its own: a tensor, or a row of it. */
+function unitOf(size: number[], clipper: keyof typeof clips): number[] {
+  return clips[clipper].norm === 'unit' && size.length > 1 ? size.slice(1) : size;
 }

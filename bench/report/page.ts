@@ -96,14 +96,14 @@ Python PyTorch ${versions.pytorch}, Node.js ${versions.node}, ${threads} threads
   95% interval of that median.
 - The control is \`copy_\` between two tensors of 256 MB${control === undefined ? '' : `: ${control.toFixed(1)} GB/s read and written`}. *bytes/param* is what the algorithm must read and
   write at least: parameter and state both ways, the gradient once, and once more where a norm over more than a core's cache decides about
-  it. *GB/s* is on those bytes, *of copy* that against the control's in the same round. It can exceed 100%: a processor fetches the
+  it (for AGC the parameter too). *GB/s* is on those bytes, *of copy* that against the control's in the same round. It can exceed 100%: a processor fetches the
   memory that a copy writes before it does, which a step in place has read anyway, and small shapes stay in the cache.
 - Before it is timed, every contender takes the case's first steps, with gradients that grow and shrink (one step for ClippedSGD, whose
   original clips something else from the second on), and is compared with fp64: *error* is the largest difference beyond the rounding of the parameter itself,
   relative to the largest change. Ours must stay below 1e-5 (1e-3 for bfloat16), else nothing is timed.
 - With bfloat16 parameters our state is fp32, PyTorch's is bfloat16, which is fewer bytes and coarser.
-- Value clip and ClippedSGD let what is not finite pass, as their rivals do (\`nonFinite: 'propagate'\`); the stochastic clipper's coin always falls for
-  clipping, the dearer side. tfjs's backend has one thread in Node.js.
+- Value clip, layer-wise clip, AGC and ClippedSGD let what is not finite pass, as their rivals do (\`nonFinite: 'propagate'\`); the stochastic clipper's
+  coin always falls for clipping, the dearer side. tfjs's backend has one thread in Node.js.
 
 Rivals:
 
