@@ -7,13 +7,15 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import torch, { cuda } from '../lib/index.js';
 import { type DeviceName, release } from './gpu/device.js';
-import { begin, fileOf, type GpuRow, hasRoom } from './gpu/results.js';
+import { begin, fileOf, type GpuRow } from './gpu/results.js';
+import { copiesOf } from './gpu/room.js';
 import { rowOf } from './gpu/row.js';
 import { dry, runs } from './gpu/runs.js';
 import { lineOf, titleOf } from './gpu/text.js';
+import type { CaseName } from './lib/cases.js';
 import { type Child, python } from './lib/child.js';
 import { write } from './lib/results.js';
-import { shapes } from './lib/shapes.js';
+import { sizeOf } from './lib/shapes.js';
 import { median } from './lib/statistics.js';
 import { Tensors } from './lib/tensors.js';
 
@@ -39,6 +41,7 @@ const chosen = (list: string | undefined, name: string) => list === undefined ||
 const copyElements = device === 'cuda' ? 1 << 26 : 1 << 20;
 const files = mkdtempSync(join(tmpdir(), 'torch-clip-bench-'));
 const controls: number[] = [];
+const counted = new Set<string>();
 let failures = 0;
 let side: Child = python(device);
 const { torch: pytorch } = await side.call<{ torch: string }>('versions');
@@ -49,25 +52,31 @@ console.log(titleOf(results));
 const source = torch.ones([copyElements], { device });
 const target = torch.ones([copyElements], { device });
 for (const run of device === 'cuda' ? runs : dry) {
+  const { shape, dtype } = run;
   const names = run.cases.filter((name) => chosen(values.cases, name));
-  if (!chosen(values.shapes, run.shape) || names.length === 0) continue;
-  console.log(`\n${shapes[run.shape].title}, ${run.dtype}`);
+  if (!chosen(values.shapes, shape) || names.length === 0) continue;
+  const leave = (name: CaseName, reason: string) => {
+    results.leftOut.push({ shape, dtype, case: name, reason });
+    console.log(`${name}: left out, ${reason}`);
+  };
   release(device);
-  if (Date.now() > deadline || !hasRoom(shapes[run.shape].elements, run.dtype, device)) {
-    console.log(`left out: ${Date.now() > deadline ? 'no time' : 'no room'} is left`);
+  const copies = copiesOf(run, device);
+  console.log(`\n${sizeOf(shape, copies).title}, ${dtype}`);
+  if (copies === 0 || Date.now() > deadline) {
+    for (const name of names) leave(name, copies === 0 ? 'no room' : 'no time');
     continue;
   }
-  const tensors = new Tensors(run.shape, run.dtype, device);
+  const tensors = new Tensors(shape, dtype, device, copies);
   const context = {
-    ...{ device, files, tensors, copyBytes: 8 * copyElements, rounds: Number(values.rounds) },
+    ...{ device, files, tensors, copies, counted, copyBytes: 8 * copyElements, rounds: Number(values.rounds) },
     copy: () => target.copy_(source),
     onControl: (gbPerSecond: number) => controls.push(gbPerSecond),
   };
-  const open = () => side.call('open', { shape: run.shape, dtype: run.dtype });
+  const open = () => side.call('open', { shape, dtype, copies });
   await open();
   for (const name of names) {
     if (Date.now() > deadline) {
-      console.log(`${name}: left out, no time is left`);
+      leave(name, 'no time');
       continue;
     }
     try {
@@ -75,15 +84,15 @@ for (const run of device === 'cuda' ? runs : dry) {
       results.rows.push(row);
       results.control = median(controls);
       console.log(lineOf(row));
-      if (file !== undefined) write(file, results);
     } catch (error) {
       // The others are worth measuring all the same, with a side that is new.
       failures++;
-      console.log(`${name} failed: ${(error as Error).message}`);
+      leave(name, `failed: ${(error as Error).message}`);
       await side.close();
       side = python(device);
       await open();
     }
+    if (file !== undefined) write(file, results);
     release(device);
   }
   tensors.dispose();
@@ -91,6 +100,7 @@ for (const run of device === 'cuda' ? runs : dry) {
 }
 await side.close();
 rmSync(files, { recursive: true });
+if (file !== undefined) write(file, results);
 console.log(file === undefined ? '\nnot kept' : `\nwritten to ${file}`);
-console.log(`${results.rows.length} cases, ${failures} failed`);
+console.log(`${results.rows.length} cases, ${failures} failed, ${results.leftOut.length - failures} left out`);
 process.exit(failures > 0 || results.rows.length === 0 ? 1 : 0);

@@ -1,6 +1,6 @@
 // What a run on a GPU found, as it is kept in bench/results.
 import { join } from 'node:path';
-import torch, { cuda } from '../../lib/index.js';
+import { cuda } from '../../lib/index.js';
 import type { CaseName } from '../lib/cases.js';
 import { folder, machine, type Results, versions } from '../lib/results.js';
 import type { Against } from '../lib/rounds.js';
@@ -19,6 +19,8 @@ export interface Times {
 
 export interface GpuRow {
   shape: ShapeName;
+  /** Of the shape, as many as there was room for. */
+  copies: number;
   dtype: DtypeName;
   case: CaseName;
   rounds: number;
@@ -27,11 +29,20 @@ export interface GpuRow {
   warm: Times;
   flushed: Times;
   graph: Times | null;
+  /** The rivals' is the same in every dtype and is counted in a shape's first one. */
   work: Partial<Record<'ours' | GpuRival, Work>>;
   /** Against fp64, relative to the largest change of a parameter. */
   errors: Partial<Record<'ours' | GpuRival, number>>;
   /** What could not be measured, and why. */
   notes: string[];
+}
+
+/** A case that was not measured, and why. */
+export interface LeftOut {
+  shape: ShapeName;
+  dtype: DtypeName;
+  case: CaseName;
+  reason: string;
 }
 
 export interface GpuResults {
@@ -43,6 +54,7 @@ export interface GpuResults {
   /** GB/s of copy_ between two tensors of 256 MB, the median of all rounds. */
   control: number;
   rows: GpuRow[];
+  leftOut: LeftOut[];
 }
 
 export function begin(device: DeviceName, pytorch: string): GpuResults {
@@ -54,6 +66,7 @@ export function begin(device: DeviceName, pytorch: string): GpuResults {
     versions: versions(pytorch),
     control: 0,
     rows: [],
+    leftOut: [],
   };
 }
 
@@ -71,13 +84,4 @@ function card(): GpuResults['device'] {
 /** `2026-01-31-nvidia-h100-80gb-hbm3.json`, beside the processors' results. */
 export function fileOf({ date, device }: GpuResults): string {
   return join(folder, `${date}-${device.name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.json`);
-}
-
-/** Whether a GPU has room for both sides: parameter, gradient and state, and what the rivals make on their way. */
-export function hasRoom(elements: number, dtype: DtypeName, device: DeviceName): boolean {
-  if (device === 'cpu') return true;
-  const width = torch[dtype].itemsize;
-  // Parameter, gradient and two states of fp32 twice; foreach's own states and temporaries, or fp64 for the check.
-  const needed = elements * (2 * (2 * width + 8) + 20);
-  return needed + 2 ** 31 < cuda.memGetInfo()[0];
 }

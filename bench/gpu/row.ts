@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { bytesOf, type CaseName, optimizerOf } from '../lib/cases.js';
 import type { Child } from '../lib/child.js';
 import { against, type Contender, measure, type Timing } from '../lib/rounds.js';
-import { shapes } from '../lib/shapes.js';
+import { sizeOf } from '../lib/shapes.js';
 import { median } from '../lib/statistics.js';
 import type { Tensors } from '../lib/tensors.js';
 import { capture, type DeviceName, timed, type Work } from './device.js';
@@ -24,11 +24,14 @@ export interface Context {
   copy: () => unknown;
   copyBytes: number;
   rounds: number;
+  copies: number;
+  /** Of which shapes and cases it is known what each side starts. */
+  counted: Set<string>;
   onControl(gbPerSecond: number): void;
 }
 
 export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: Context): Promise<GpuRow> {
-  const { device, side, files, tensors, copy, rounds } = context;
+  const { device, side, files, tensors, copy, rounds, copies, counted } = context;
   const notes: string[] = [];
   const optimizer = optimizerOf(name, tensors.params);
   const known = rivalsOf[name] ?? [];
@@ -61,13 +64,13 @@ export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: C
   const { replay, work, reason } = capture(step, device);
   if (reason !== undefined) notes.push(`our graph: ${reason}`);
   const done: Partial<Record<'ours' | GpuRival, Work>> = { ours: work };
-  // The dtype changes no count.
-  for (const rival of dtype === 'float32' ? rivals : []) {
+  for (const rival of counted.has(`${shape} ${name}`) ? [] : rivals) {
     if (rival !== 'graph') done[rival] = await side.call<Work>('counted', { rival });
   }
+  counted.add(`${shape} ${name}`);
 
   const bytesPerParameter = bytesOf(name, shape, dtype);
-  const bytes = bytesPerParameter * shapes[shape].elements;
+  const bytes = bytesPerParameter * sizeOf(shape, copies).elements;
   const run = async (ours: () => unknown, chosen: GpuRival[], flushed: boolean): Promise<Times> => {
     const contenders: Record<string, Contender> = { ours: timed(ours, device, flushed), copy: timed(copy, device) };
     for (const rival of chosen) {
@@ -81,7 +84,20 @@ export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: C
   const warm = await run(step, eager, false);
   const flushed = await run(step, eager, true);
   const graph = replay === null ? null : await run(replay, rivals.includes('graph') ? ['graph'] : [], false);
-  return { shape, dtype, case: name, rounds, bytesPerParameter, warm, flushed, graph, work: done, errors, notes };
+  return {
+    shape,
+    copies,
+    dtype,
+    case: name,
+    rounds,
+    bytesPerParameter,
+    warm,
+    flushed,
+    graph,
+    work: done,
+    errors,
+    notes,
+  };
 }
 
 function times(timing: Timing, rivals: GpuRival[], bytes: number, copyBytes: number): Times {

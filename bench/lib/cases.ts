@@ -77,9 +77,12 @@ export function optimizerOf(name: CaseName, params: readonly Tensor[]): optim.Op
 // What a core keeps to itself: a gradient that fits is clipped by its own norm without being read from memory twice.
 const cacheBytes = 1 << 20;
 
+/** How many numbers the case's rule keeps of each parameter. */
+export const stateOf = (name: CaseName) => rules[cases[name].rule].state;
+
 /** The bytes a parameter that the case reads and writes at least, on the average over the shape. */
 export function bytesOf(name: CaseName, shape: ShapeName, dtype: DtypeName): number {
-  const { rule, clip: clipper } = cases[name];
+  const { clip: clipper } = cases[name];
   const width = dtype === 'float32' ? 4 : 2;
   const all = shapesOf(shape);
   const large = all.filter((size) => product(unitOf(size, clipper)) * width > cacheBytes);
@@ -87,7 +90,7 @@ export function bytesOf(name: CaseName, shape: ShapeName, dtype: DtypeName): num
   // AGC reads the parameter for a norm as well.
   const again = { none: 0, global: 1, tensor: part, unit: 2 * part }[clips[clipper].norm as 'none'];
   // The gradient once; parameter and state, which is fp32, read and written.
-  return width * (3 + again) + 2 * 4 * rules[rule].state;
+  return width * (3 + again) + 2 * 4 * stateOf(name);
 }
 
 const product = (size: readonly number[]) => size.reduce((a, b) => a * b, 1);

@@ -8,9 +8,19 @@ export const poolSize = 1 << 20;
 
 export const shapes: Record<ShapeName, { title: string; tensors: number; elements: number }> = table;
 
-/** The shapes of all layers, as the table repeats them. */
-export function shapesOf(name: ShapeName): number[][] {
-  return table[name].layers.flatMap(({ repeat, shapes }) => Array.from({ length: repeat }, () => shapes).flat());
+/** The shapes of all layers, as the table repeats them, and all that `copies` times: a model cut to fit. */
+export function shapesOf(name: ShapeName, copies = 1): number[][] {
+  const layers = Array.from({ length: copies }, () => table[name].layers).flat();
+  return layers.flatMap(({ repeat, shapes }) => Array.from({ length: repeat }, () => shapes).flat());
+}
+
+export function sizeOf(name: ShapeName, copies = 1): { title: string; tensors: number; elements: number } {
+  const { title, tensors, elements } = shapes[name];
+  return {
+    title: copies === 1 ? title : `${copies} x ${title}`,
+    tensors: copies * tensors,
+    elements: copies * elements,
+  };
 }
 
 /** Of the generator of each pool, and its standard deviation. */
@@ -28,6 +38,6 @@ export function tile(k: number, length: number, visit: (start: number, at: numbe
 }
 
 /** Every which row of a tensor, or element of a long vector, a sample takes; enough to see every tensor. */
-export function strideOf(name: ShapeName): number {
-  return Math.max(1, Math.floor(shapes[name].elements / 200_000));
+export function strideOf(name: ShapeName, copies = 1): number {
+  return Math.max(1, Math.floor(sizeOf(name, copies).elements / 200_000));
 }

@@ -1,6 +1,6 @@
 // The parameters and gradients of a shape, with the values that the other side gives them (python/tensors.py).
 import torch, { type Tensor } from '../../lib/index.js';
-import { type DtypeName, poolSize, type ShapeName, seeds, shapes, shapesOf, strideOf, tile } from './shapes.js';
+import { type DtypeName, poolSize, type ShapeName, seeds, shapesOf, sizeOf, strideOf, tile } from './shapes.js';
 
 /** The values that tensors are filled with: 2^20 normal ones. */
 export function poolOf(seed: number, scale: number, dtype: DtypeName): Tensor {
@@ -22,14 +22,15 @@ export class Tensors {
   readonly #pools: readonly [params: Tensor, grads: Tensor];
   readonly #stride: number;
 
-  constructor(shape: ShapeName, dtype: DtypeName, device: 'cpu' | 'cuda' = 'cpu') {
+  constructor(shape: ShapeName, dtype: DtypeName, device: 'cpu' | 'cuda' = 'cpu', copies = 1) {
     const options = { dtype: torch[dtype], device };
     this.#pools = [poolOf(...seeds.params, dtype).to(device), poolOf(...seeds.grads, dtype).to(device)];
-    this.#stride = strideOf(shape);
-    this.params = shapesOf(shape).map((size) => torch.empty(size, { ...options, requiresGrad: true }));
+    this.#stride = strideOf(shape, copies);
+    this.params = shapesOf(shape, copies).map((size) => torch.empty(size, { ...options, requiresGrad: true }));
     for (const p of this.params) p.grad = torch.empty(p.shape, options);
     const elements = this.params.reduce((sum, p) => sum + p.numel(), 0);
-    if (elements !== shapes[shape].elements || this.params.length !== shapes[shape].tensors) {
+    const want = sizeOf(shape, copies);
+    if (elements !== want.elements || this.params.length !== want.tensors) {
       throw new Error(`shapes.json: ${shape} has ${elements} elements in ${this.params.length} tensors`);
     }
   }

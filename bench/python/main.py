@@ -21,9 +21,9 @@ def described(name):
     return case, TABLE['rules'][case['rule']]['options'] | TABLE['clips'][case['clip']]['options']
 
 
-def open_shape(shape, dtype):
+def open_shape(shape, dtype, copies=1):
     close_shape()
-    now['tensors'] = Tensors(shape, dtype)
+    now['tensors'] = Tensors(shape, dtype, copies)
 
 
 def forget():

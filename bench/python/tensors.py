@@ -11,8 +11,8 @@ TABLE = json.loads((pathlib.Path(__file__).resolve().parents[1] / 'shapes.json')
 POOL = 1 << 20
 
 
-def shapes_of(name):
-    layers = TABLE[name]['layers']
+def shapes_of(name, copies):
+    layers = TABLE[name]['layers'] * copies
     return [shape for layer in layers for _ in range(layer['repeat']) for shape in layer['shapes']]
 
 
@@ -32,9 +32,9 @@ def fill(tensors, pool):
 
 
 class Tensors:
-    def __init__(self, shape, dtype):
+    def __init__(self, shape, dtype, copies):
         dtype = getattr(torch, dtype)
-        shapes = shapes_of(shape)
+        shapes = shapes_of(shape, copies)
         self.pools = pool_of(1, 0.02, dtype), pool_of(2, 0.01, dtype)
         self.params = [torch.empty(s, dtype=dtype, device=DEVICE, requires_grad=True) for s in shapes]
         for p in self.params:

@@ -1,19 +1,20 @@
 // docs/gpu-benchmarks.md as text.
-import type { GpuResults, GpuRow, Times } from '../gpu/results.js';
+import type { GpuResults, GpuRow, LeftOut, Times } from '../gpu/results.js';
 import type { GpuRival } from '../gpu/runs.js';
 import { cases, rivals } from '../lib/cases.js';
-import { shapes } from '../lib/shapes.js';
+import { sizeOf } from '../lib/shapes.js';
 import { ratio, table, time } from './page.js';
 
 const named: Record<string, string> = { ...rivals, graph: 'clip and the fused optimizer as a captured graph' };
 
 function section({ file, results }: { file: string; results: GpuResults }): string {
-  const { device, versions, date, control, rows } = results;
-  const keys = [...new Set(rows.map(({ shape, dtype }) => `${shape} ${dtype}`))];
+  const { device, versions, date, control, rows, leftOut } = results;
+  const keyOf = ({ shape, copies, dtype }: GpuRow) => `${copies} ${shape} ${dtype}`;
+  const keys = [...new Set(rows.map(keyOf))];
   const tables = keys.map((key) => {
-    const own = rows.filter(({ shape, dtype }) => `${shape} ${dtype}` === key);
-    const { shape, dtype } = own[0]!;
-    const { title, elements, tensors } = shapes[shape];
+    const own = rows.filter((row) => keyOf(row) === key);
+    const { shape, copies, dtype } = own[0]!;
+    const { title, elements, tensors } = sizeOf(shape, copies);
     const header = `### ${title}, ${dtype}: ${elements.toLocaleString('en')} parameters in ${tensors.toLocaleString('en')} ${tensors === 1 ? 'tensor' : 'tensors'}`;
     return `${header}\n\n${timesTable(own)}\n\n${workTable(own)}`;
   });
@@ -23,7 +24,12 @@ function section({ file, results }: { file: string; results: GpuResults }): stri
       `torch-clip ${versions.torchClip} on libtorch ${versions.libtorch}, Python PyTorch ${versions.pytorch}. ` +
       `\`copy_\` between two tensors of 256 MB: ${control.toFixed(0)} GB/s read and written. Raw: [bench/results/${file}](../bench/results/${file}).`,
     ...tables,
+    ...(leftOut.length === 0 ? [] : [`### Left out\n\n${leftOut.map(lineOf).join('\n')}`]),
   ].join('\n\n');
+}
+
+function lineOf({ shape, dtype, reason, ...row }: LeftOut): string {
+  return `- ${sizeOf(shape).title}, ${dtype}, ${cases[row.case].title}: ${reason}`;
 }
 
 function timesTable(rows: GpuRow[]): string {
@@ -74,8 +80,10 @@ round, above 1 ours is faster: the median of the rounds and the bootstrap's 95% 
 
 - *warm*: step after step; *flushed*: after a write that fills the cache; *graph*: a captured step, replayed.
 - *bytes/param* is what the algorithm must read and write at least, *GB/s* is on those bytes, *of copy* that against the copy's in the same round.
-- Our kernels and other work are the nodes of the captured graph, PyTorch's what its profiler saw; a step that can be captured waits for nothing,
-  and PyTorch's waits are those that its sync debug mode warns of.
+- Our kernels and other work are the nodes of the captured graph, PyTorch's what its profiler saw, in the first dtype of a shape; a step that can be captured waits for
+  nothing, and PyTorch's waits are those that its sync debug mode warns of.
+- Value clip and AGC let what is not finite pass, as their rivals do (\`nonFinite: 'propagate'\`).
+- Copies of a layer are as many as there was room for.
 
 ${[...used].map((name) => `- \`${name}\`: ${named[name]}`).join('\n')}
 
