@@ -11,7 +11,7 @@ import { begin, fileOf, type GpuRow } from './gpu/results.js';
 import { copiesOf } from './gpu/room.js';
 import { rowOf } from './gpu/row.js';
 import { dry, runs } from './gpu/runs.js';
-import { lineOf, titleOf } from './gpu/text.js';
+import { lineOf, summaryOf, titleOf } from './gpu/text.js';
 import type { CaseName } from './lib/cases.js';
 import { type Child, python } from './lib/child.js';
 import { write } from './lib/results.js';
@@ -101,6 +101,7 @@ for (const run of device === 'cuda' ? runs : dry) {
 await side.close();
 rmSync(files, { recursive: true });
 if (file !== undefined) write(file, results);
+console.log(`\n${summaryOf(results)}`);
 console.log(file === undefined ? '\nnot kept' : `\nwritten to ${file}`);
 console.log(`${results.rows.length} cases, ${failures} failed, ${results.leftOut.length - failures} left out`);
 process.exit(failures > 0 || results.rows.length === 0 ? 1 : 0);

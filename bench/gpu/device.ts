@@ -10,7 +10,7 @@ const flushBytes = 256 << 20;
 /** A function as a contender: timed by events around all calls, or, `flushed`, around each, after a write that fills the cache. */
 export function timed(run: () => unknown, device: DeviceName, flushed = false): Contender {
   if (device === 'cpu') return here(run);
-  const flush = torch.empty([flushBytes], { dtype: torch.uint8, device });
+  const flush = torch.empty([flushed ? flushBytes : 0], { dtype: torch.uint8, device });
   const event = () => new cuda.Event({ enableTiming: true });
   return (iterations) => {
     const pairs = Array.from({ length: flushed ? iterations : 1 }, () => [event(), event()] as const);
@@ -36,21 +36,37 @@ export interface Work {
 export interface Captured {
   replay: (() => void) | null;
   work: Work;
-  /** Why there is no graph. */
-  reason?: string;
+  /** Why there is no graph, or where the step waits. */
+  reason: string | undefined;
 }
 
-/** A step as a graph. That it can be captured shows that it waits for nothing: a wait ends a capture. */
+/** How often a step waits, at least: under the sync debug mode 'error' the first wait throws. */
+function waitsOf(step: () => unknown): { waits: number; reason?: string } {
+  cuda.setSyncDebugMode('error');
+  try {
+    step();
+    return { waits: 0 };
+  } catch (error) {
+    const reason = (error as Error).message;
+    if (!/synchroniz/i.test(reason)) throw error;
+    return { waits: 1, reason };
+  } finally {
+    cuda.setSyncDebugMode('default');
+  }
+}
+
+/** A step as a graph, whose nodes are what it starts. Only a step that waits for nothing can be captured. */
 export function capture(step: () => unknown, device: DeviceName): Captured {
-  const unknown = { kernels: null, others: null, waits: null };
-  if (device === 'cpu') return { replay: null, work: unknown, reason: 'no GPU' };
+  const nothing = { kernels: null, others: null };
+  if (device === 'cpu') return { replay: null, work: { ...nothing, waits: null }, reason: 'no GPU' };
+  const { waits, reason } = waitsOf(step);
   const graph = new cuda.Graph();
   try {
     graph.capture(step, { captureErrorMode: 'thread_local' });
   } catch (error) {
-    return { replay: null, work: unknown, reason: (error as Error).message };
+    return { replay: null, work: { ...nothing, waits }, reason: (error as Error).message };
   }
-  return { replay: () => graph.replay(), work: { ...graph.nodes, waits: 0 } };
+  return { replay: () => graph.replay(), work: { ...graph.nodes, waits }, reason };
 }
 
 /** Gives back what nobody holds, for the process beside this one. */

@@ -62,7 +62,7 @@ export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: C
   const step = () => optimizer.step();
   step();
   const { replay, work, reason } = capture(step, device);
-  if (reason !== undefined) notes.push(`our graph: ${reason}`);
+  if (reason !== undefined) notes.push(`our ${replay === null ? 'graph' : 'step'}: ${reason}`);
   const done: Partial<Record<'ours' | GpuRival, Work>> = { ours: work };
   for (const rival of counted.has(`${shape} ${name}`) ? [] : rivals) {
     if (rival !== 'graph') done[rival] = await side.call<Work>('counted', { rival });

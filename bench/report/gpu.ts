@@ -80,8 +80,8 @@ round, above 1 ours is faster: the median of the rounds and the bootstrap's 95% 
 
 - *warm*: step after step; *flushed*: after a write that fills the cache; *graph*: a captured step, replayed.
 - *bytes/param* is what the algorithm must read and write at least, *GB/s* is on those bytes, *of copy* that against the copy's in the same round.
-- Our kernels and other work are the nodes of the captured graph, PyTorch's what its profiler saw, in the first dtype of a shape; a step that can be captured waits for
-  nothing, and PyTorch's waits are those that its sync debug mode warns of.
+- Our kernels and other work are the nodes of the captured graph, PyTorch's what its profiler saw, in the first dtype of a shape. Ours waits 0
+  times where a step ran under libtorch's sync debug mode 'error', which throws at a wait; PyTorch's waits are those that this mode warned of.
 - Value clip and AGC let what is not finite pass, as their rivals do (\`nonFinite: 'propagate'\`).
 - Copies of a layer are as many as there was room for.
 
