@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import torch, { clip, optim } from '../../lib/index.js';
+import { device } from '../optim/support.js';
 
 interface Case {
   percentile: number;
@@ -22,8 +23,8 @@ function* norms(): Generator<number> {
 
 /** An optimizer whose gradient norm is what one says. */
 function meter(clipper: clip.Clipper) {
-  const p = torch.zeros([1], { dtype: torch.float64, requiresGrad: true });
-  const grad = torch.zeros([1], { dtype: torch.float64 });
+  const p = torch.zeros([1], { dtype: torch.float64, device, requiresGrad: true });
+  const grad = torch.zeros([1], { dtype: torch.float64, device });
   p.grad = grad;
   const optimizer = new optim.SGD([p], { lr: 1e-3, clip: clipper });
   const step = (norm: number) => {
@@ -66,10 +67,10 @@ describe('clip.auto', () => {
   it('is not corrupted by NaN', () => {
     const policies = ['propagate', 'skip'] as const;
     for (const nonFinite of policies) {
-      const p = torch.zeros([1], { dtype: torch.float64, requiresGrad: true });
+      const p = torch.zeros([1], { dtype: torch.float64, device, requiresGrad: true });
       const optimizer = new optim.SGD([p], { lr: 0, clip: clip.auto({ percentile: 50 }), nonFinite });
       for (const norm of [1, Number.NaN, 3, Infinity, 5]) {
-        p.grad = torch.tensor([norm], { dtype: torch.float64 });
+        p.grad = torch.tensor([norm], { dtype: torch.float64, device });
         optimizer.step();
       }
       expect(optimizer.stateDict().clip!.stages[0]!.history.tolist()).deep.equal([1, 3, 5]);

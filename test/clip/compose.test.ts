@@ -1,13 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import torch, { clip, optim, TorchClipError } from '../../lib/index.js';
-import { clipperOf, clippers, parameters, setGradients, snapshot, steps } from '../optim/support.js';
+import { clipperOf, clippers, device, parameters, setGradients, snapshot, steps } from '../optim/support.js';
 
-const leaf = (values: readonly number[]) => torch.tensor([...values], { dtype: torch.float64, requiresGrad: true });
+const leaf = (values: readonly number[]) =>
+  torch.tensor([...values], { dtype: torch.float64, device, requiresGrad: true });
 
 function sgd(values: readonly number[], clipper: clip.Clipper, options: object = {}) {
   const p = leaf(values.map(() => 0));
-  p.grad = torch.tensor([...values], { dtype: torch.float64 });
+  p.grad = torch.tensor([...values], { dtype: torch.float64, device });
   return { p, optimizer: new optim.SGD([p], { lr: 1, maximize: true, clip: clipper, ...options }) };
 }
 
@@ -37,7 +38,7 @@ describe('clip.stochastic', () => {
   it('throws one coin a step for the global scope and one a tensor for that scope', () => {
     const coefficients = (scope: 'global' | 'tensor') => {
       const params = Array.from({ length: 64 }, () => leaf([0]));
-      for (const p of params) p.grad = torch.tensor([2], { dtype: torch.float64 });
+      for (const p of params) p.grad = torch.tensor([2], { dtype: torch.float64, device });
       const clipper = clip.stochastic(clip.norm(1, { scope }), { beta: 0.5 });
       const optimizer = new optim.SGD(params, { lr: 1, clip: clipper });
       optimizer.step();
@@ -95,8 +96,8 @@ describe('clip.custom', () => {
       { normType: 1, scope: 'tensor' },
     );
     const [p, q] = [leaf([0, 0]), leaf([0])];
-    p.grad = torch.tensor([1, -2], { dtype: torch.float64 });
-    q.grad = torch.tensor([7], { dtype: torch.float64 });
+    p.grad = torch.tensor([1, -2], { dtype: torch.float64, device });
+    q.grad = torch.tensor([7], { dtype: torch.float64, device });
     new optim.SGD([p, q], { lr: 1, maximize: true, clip: clipper }).step();
     expect(seen).deep.equal([
       { norm: 3, numel: 2, unit: 0 },
@@ -148,7 +149,7 @@ describe('clip.custom', () => {
         const clipper = place(() => (fail ? decide() : 1));
         const p = leaf([1, 2]);
         const optimizer = new optim.AdamW([p], { clip: clipper });
-        p.grad = torch.tensor([3, 4], { dtype: torch.float64 });
+        p.grad = torch.tensor([3, 4], { dtype: torch.float64, device });
         optimizer.step();
         optimizer.step();
         const before = snapshot(optimizer);
@@ -198,7 +199,7 @@ describe('clip.tap', () => {
   it('keeps the last norms, also in the state dict', () => {
     const { p, optimizer } = sgd([1], clip.tap(clip.norm(1), { window: 3 }));
     for (const norm of [1, 2, Number.NaN, 3, 4]) {
-      p.grad = torch.tensor([norm], { dtype: torch.float64 });
+      p.grad = torch.tensor([norm], { dtype: torch.float64, device });
       optimizer.step();
     }
     expect(optimizer.clipStats.history.tolist()).deep.equal([2, 3, 4]);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import torch, { clip, optim } from '../../lib/index.js';
-import { flat, relative } from '../optim/support.js';
+import { device, flat, relative } from '../optim/support.js';
 
 const element = fc.integer({ min: -(2 ** 20), max: 2 ** 20 });
 // The gradients of a few steps of one tensor of shape [3, 4].
@@ -24,14 +24,14 @@ const scaling: Record<string, (scope: clip.Scope) => clip.Clipper> = {
 
 /** What is left of each step's gradient, and the step's coefficients and thresholds, one a unit. */
 function clipped(steps: readonly number[][], clipper: clip.Clipper, scale = 1) {
-  const p = torch.zeros([3, 4], { dtype: torch.float64, requiresGrad: true });
+  const p = torch.zeros([3, 4], { dtype: torch.float64, device, requiresGrad: true });
   const optimizer = new optim.SGD([p], { lr: 1, maximize: true, clip: clipper });
   return steps.map((values) => {
     // From zeros each time, so that what is left is the parameter; agc's weights count as its eps.
     p.detach().fill_(0);
     p.grad = torch.tensor(
       Float64Array.from(values, (x) => x * scale),
-      { shape: [3, 4] },
+      { shape: [3, 4], device },
     );
     optimizer.step();
     const { norm, coefficient, threshold } = optimizer.clipStats;

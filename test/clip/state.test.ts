@@ -1,16 +1,16 @@
 import { expect } from 'chai';
 import torch, { clip, optim, TorchClipError } from '../../lib/index.js';
 import type { OptimizerStateDict } from '../../lib/optim/index.js';
-import { snapshot } from '../optim/support.js';
+import { device, snapshot } from '../optim/support.js';
 
 type Stage = Record<string, unknown>;
 
 function trained(clipper: clip.Clipper) {
-  const params = [torch.ones([2, 3], { requiresGrad: true }), torch.ones([4], { requiresGrad: true })];
+  const params = [torch.ones([2, 3], { device, requiresGrad: true }), torch.ones([4], { device, requiresGrad: true })];
   const optimizer = new optim.SGD(params, { lr: 0.1, clip: clipper });
   for (let t = 1; t <= 3; t++) {
-    params[0]!.grad = torch.full([2, 3], t);
-    params[1]!.grad = torch.full([4], 5 - t);
+    params[0]!.grad = torch.full([2, 3], t, { device });
+    params[1]!.grad = torch.full([4], 5 - t, { device });
     optimizer.step();
   }
   return optimizer;
@@ -104,9 +104,9 @@ describe('clip: state', () => {
 
   it('grows when a group is added', () => {
     const optimizer = trained(clip.zscore({ scope: 'group' }));
-    const p = torch.ones([2], { requiresGrad: true });
+    const p = torch.ones([2], { device, requiresGrad: true });
     optimizer.addParamGroup({ params: p });
-    p.grad = torch.ones([2]);
+    p.grad = torch.ones([2], { device });
     optimizer.step();
     expect(optimizer.stateDict().clip!.stages[0]!.memory.count!.tolist()).deep.equal([4, 1]);
   });
