@@ -84,7 +84,7 @@ sanitize() {
       "$@"; code=$?
       grep -q "Device not supported" "$log" && { echo; echo "skipped: compute-sanitizer does not know this device"; exit 0; }
       exit "$code"' - "$work/$name.log" \
-      env PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool "$tool" --target-processes all \
+      env PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool "$tool" --target-processes application-only \
       --report-api-errors no --error-exitcode 99 --print-limit 20 \
       node --import tsx test/cuda/sanitize.ts $((limit - 40)) "$@"
   fi

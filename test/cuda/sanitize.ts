@@ -1,5 +1,5 @@
 // Every rule and every clipper for two steps on a GPU, for compute-sanitizer to look at: scripts/gpu-check.sh runs it.
-//   node --import tsx test/cuda/sanitize.ts SECONDS DTYPE...
+//   node --import tsx test/cuda/sanitize.ts SECONDS DTYPE...    the first dtype whole, of the others what there is time for
 process.env.TORCH_CLIP_TEST_DEVICE = 'cuda';
 const { default: torch, cuda } = await import('../../lib/index.js');
 const { clipperOf, clippers, make, parameters, rules, setGradients } = await import('../optim/support.js');
@@ -38,5 +38,9 @@ if (!cuda.isAvailable()) {
       done++;
     }
   }
-  console.log(`${done} of ${cells.length * dtypes.length} cells ran`);
+  const enough = done >= cells.length;
+  console.log(
+    `${done} of ${cells.length * dtypes.length} cells ran${enough ? '' : `, fewer than all of ${dtypes[0]}`}`,
+  );
+  process.exitCode = enough ? 0 : 1;
 }
