@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import torch from '../../lib/index.js';
 import type { CaseName, RivalName } from './cases.js';
-import type { Against } from './rounds.js';
+import type { Against, Timing } from './rounds.js';
 import type { DtypeName, ShapeName } from './shapes.js';
 
 export interface StepRow {
@@ -13,6 +13,7 @@ export interface StepRow {
   dtype: DtypeName;
   case: CaseName;
   rounds: number;
+  calls: Timing['calls'];
   /** Median seconds of a step of ours. */
   seconds: number;
   nsPerParameter: number;
@@ -31,6 +32,7 @@ export interface SmallRow {
   section: 'operators' | 'networks' | 'host';
   title: string;
   rounds: number;
+  calls: Timing['calls'];
   threads: number;
   seconds: number;
   rivals: Record<string, Against>;
@@ -40,6 +42,7 @@ export interface ScalingRow {
   by: 'parameters' | 'tensors';
   count: number;
   rounds: number;
+  calls: Timing['calls'];
   seconds: number;
   fused: Against;
 }

@@ -2,8 +2,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { interval, median } from './statistics.js';
 
-/** Runs something some times and returns the seconds it took. */
-export type Contender = (iterations: number) => number | Promise<number>;
+/** Runs something `untimed` times, by default once, then `iterations` times, and returns the seconds that the latter took. */
+export type Contender = (iterations: number, untimed?: number) => number | Promise<number>;
 
 /** Median seconds a call of a rival, and how many times ours it takes: the median of the rounds' ratios and its 95% interval. */
 export interface Against {
@@ -15,22 +15,35 @@ export interface Against {
 export interface Timing {
   /** Seconds a call, for each contender one number a round. */
   readonly rounds: Readonly<Record<string, readonly number[]>>;
+  /** How many calls each of those numbers is the mean of. */
+  readonly calls: Readonly<Record<string, number>>;
 }
 
 /** A function as a contender in this process. */
 export function here(run: () => unknown): Contender {
-  return (iterations) => {
+  return (iterations, untimed = 1) => {
+    for (let i = 0; i < untimed; i++) run();
     const start = process.hrtime.bigint();
     for (let i = 0; i < iterations; i++) run();
     return Number(process.hrtime.bigint() - start) / 1e9;
   };
 }
 
-/** How many calls take about `seconds`. */
-async function calibrate(run: Contender, seconds: number): Promise<number> {
+// For some milliseconds after its last work OpenMP's second thread spins, in the way of the next contender's.
+const rest = 5;
+// What takes this many seconds warms itself up.
+const long = 0.25;
+
+/** How many calls take about `seconds`, by the least of three probes of what is warm, and how many are made before them. */
+async function calibrate(run: Contender, seconds: number): Promise<{ iterations: number; untimed: number }> {
+  await run(1);
+  await setTimeout(rest);
   for (let iterations = 1; ; iterations *= 4) {
-    const took = await run(iterations);
-    if (took >= seconds / 4) return Math.max(1, Math.round((iterations * seconds) / took));
+    const first = await run(iterations);
+    if (first >= seconds / 4) {
+      const call = Math.min(first, await run(iterations), await run(iterations)) / iterations;
+      return { iterations: Math.max(1, Math.round(seconds / call)), untimed: call < long ? 1 : 0 };
+    }
   }
 }
 
@@ -40,10 +53,7 @@ export interface Measure {
   seconds?: number;
 }
 
-// For some milliseconds after its last work OpenMP's second thread spins, in the way of the next contender's.
-const rest = 5;
-
-/** Times all contenders, after a warm-up. */
+/** Times all contenders, after a warm-up: in each turn a call or none that is not timed, then as many as take `seconds`. */
 export async function measure(
   contenders: Record<string, Contender>,
   { rounds, seconds = 0.02 }: Measure,
@@ -53,16 +63,20 @@ export async function measure(
     run,
     times: [] as number[],
     iterations: 0,
+    untimed: 0,
   }));
-  for (const entry of entries) entry.iterations = await calibrate(entry.run, seconds);
+  for (const entry of entries) Object.assign(entry, await calibrate(entry.run, seconds));
   for (let round = -1; round < rounds; round++) {
-    for (const { run, times, iterations } of shuffled(entries)) {
+    for (const { run, times, iterations, untimed } of shuffled(entries)) {
       await setTimeout(rest);
-      const took = (await run(iterations)) / iterations;
+      const took = (await run(iterations, untimed)) / iterations;
       if (round >= 0) times.push(took);
     }
   }
-  return { rounds: Object.fromEntries(entries.map(({ name, times }) => [name, times])) };
+  return {
+    rounds: Object.fromEntries(entries.map(({ name, times }) => [name, times])),
+    calls: Object.fromEntries(entries.map(({ name, iterations }) => [name, iterations])),
+  };
 }
 
 function shuffled<T>(values: readonly T[]): T[] {

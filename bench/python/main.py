@@ -73,7 +73,9 @@ def prepare(case, rivals):
         now['steps'][kind]()
 
 
-def time_calls(run, iterations):
+def time_calls(run, iterations, untimed=1):
+    for _ in range(untimed):
+        run()
     start = time.perf_counter()
     for _ in range(iterations):
         run()
@@ -84,12 +86,12 @@ serve({
     'open': open_shape,
     'check': check,
     'prepare': prepare,
-    'step': lambda rival, iterations: time_calls(now['steps'][rival], iterations),
+    'step': lambda rival, **calls: time_calls(now['steps'][rival], **calls),
     'close': close_shape,
     'timed': lambda rival, iterations, flushed: gpu.timed(now['steps'][rival], iterations, flushed),
     'counted': lambda rival: gpu.counted(now['steps'][rival]),
     'threads': torch.set_num_threads,
     'make': small.make,
-    'small': lambda name, iterations: time_calls(small.cases[name], iterations),
+    'small': lambda name, **calls: time_calls(small.cases[name], **calls),
     'versions': lambda: {'torch': torch.__version__},
 })

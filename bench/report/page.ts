@@ -91,7 +91,8 @@ Python PyTorch ${versions.pytorch}, Node.js ${versions.node}, ${threads} threads
 ## How it is measured
 
 - One process of ours and one of Python on the same libtorch, the same shapes, values and number of threads. In each of ${Math.min(...rounds)} rounds, after a
-  warm-up, all contenders of a case and a control take their turn in random order.
+  warm-up, all contenders of a case and a control take their turn in random order: a call that is not timed, unless one takes more than
+  a quarter of a second, and then as many as take about 20 ms (operators and networks 100), at least one.
 - A ratio is the rival's time over ours in the same round, above 1 ours is faster; given are the median of the rounds and the bootstrap's
   95% interval of that median.
 - The control is \`copy_\` between two tensors of 256 MB${control === undefined ? '' : `: ${control.toFixed(1)} GB/s read and written`}. *bytes/param* is what the algorithm must read and

@@ -17,7 +17,7 @@ export async function scaling({ rounds, onRow }: { rounds: number; onRow(row: Sc
     const timing = await measure(
       {
         ours: here(() => optimizer.step()),
-        fused: (iterations) => side.call<number>('small', { name: 'tensors', iterations }),
+        fused: (iterations, untimed) => side.call<number>('small', { name: 'tensors', iterations, untimed }),
       },
       { rounds },
     );
@@ -30,6 +30,7 @@ export async function scaling({ rounds, onRow }: { rounds: number; onRow(row: Sc
       by,
       count: by === 'tensors' ? count : size,
       rounds,
+      calls: timing.calls,
       seconds: median(timing.rounds.ours!),
       fused: against(timing, 'fused'),
     });

@@ -27,13 +27,14 @@ async function row(
 ): Promise<SmallRow> {
   const contenders = Object.entries(rivals).map(([label, name]) => [
     label,
-    (iterations: number) => side.call<number>('small', { name, iterations }),
+    (iterations: number, untimed?: number) => side.call<number>('small', { name, iterations, untimed }),
   ]);
   const timing = await measure({ ours: here(run), ...Object.fromEntries(contenders) }, options);
   return {
     section,
     title,
     rounds: options.rounds,
+    calls: timing.calls,
     threads: torch.getNumThreads(),
     seconds: median(timing.rounds.ours!),
     rivals: Object.fromEntries(Object.keys(rivals).map((label) => [label, against(timing, label)])),

@@ -96,9 +96,11 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
   await side.call('prepare', { case: name, rivals: pytorch });
   const contenders: Record<string, Contender> = { ours: here(() => optimizer.step()), copy };
   for (const rival of pytorch) {
-    contenders[rival] = (iterations) => side.call<number>('step', { rival, iterations });
+    contenders[rival] = (iterations, untimed) => side.call<number>('step', { rival, iterations, untimed });
   }
-  if (tfjs !== undefined) contenders.tfjs = (iterations) => tfjs.call<number>('step', { iterations });
+  if (tfjs !== undefined) {
+    contenders.tfjs = (iterations, untimed) => tfjs.call<number>('step', { iterations, untimed });
+  }
   const timing = await measure(contenders, { rounds });
   await tfjs?.close();
 
@@ -114,6 +116,7 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
     dtype,
     case: name,
     rounds,
+    calls: timing.calls,
     seconds,
     nsPerParameter: (seconds / elements) * 1e9,
     bytesPerParameter,
