@@ -22,7 +22,7 @@ async function draw(spec: TopLevelSpec): Promise<string> {
   return new vega.View(vega.parse(compile({ padding: 16, ...spec, config }).spec), { renderer: 'none' }).toSVG();
 }
 
-/** How many times our step PyTorch's best way takes, for every shape and case. */
+/** How many times our step the fastest rival takes, for every shape and case. */
 export function ratioChart(rows: readonly StepRow[]): Promise<string> {
   const intervals = rows.flatMap((row) => row.rivals[headline(row)]!.interval);
   const domain = [Math.min(0.9, ...intervals), 1.1 * Math.max(2, ...intervals)];
@@ -31,10 +31,14 @@ export function ratioChart(rows: readonly StepRow[]): Promise<string> {
   const axis = { values: [0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200], format: '~g' };
   const charts = groupsOf(rows).map((group, i, all): UnitSpec => {
     const title =
-      i === all.length - 1 ? "time of PyTorch's best way / ours: right of 1 ours is faster (logarithmic)" : null;
+      i === all.length - 1
+        ? 'time of the fastest rival, which is named / ours: right of 1 ours is faster (logarithmic)'
+        : null;
     const values = group.map((row) => {
-      const { ratio, interval } = row.rivals[headline(row)]!;
-      return { case: cases[row.case].title, ratio, low: interval[0], high: interval[1] };
+      const rival = headline(row);
+      const { ratio, interval } = row.rivals[rival]!;
+      const label = `${ratio.toFixed(2)} ${rival}`;
+      return { case: cases[row.case].title, ratio, label, low: interval[0], high: interval[1] };
     });
     const at = (field: string) => ({ field, type: 'quantitative' as const, scale, title, axis });
     const color = '#1668c1';
@@ -52,7 +56,7 @@ export function ratioChart(rows: readonly StepRow[]): Promise<string> {
         { mark: { type: 'point', filled: true, size: 60, color, opacity: 1 }, encoding: { y, x: at('ratio') } },
         {
           mark: { type: 'text', align: 'left', dx: 8, fontSize: 11, color: '#1b1f24' },
-          encoding: { y, x: at('high'), text: { field: 'ratio', type: 'quantitative', format: '.2f' } },
+          encoding: { y, x: at('high'), text: { field: 'label' } },
         },
       ],
     };

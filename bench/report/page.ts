@@ -88,6 +88,8 @@ Python PyTorch ${versions.pytorch}, Node.js ${versions.node}, ${threads} threads
 
 ![Ratios](benchmarks.svg)
 
+Each case beside the fastest of its rivals; the tables have them all.
+
 ## How it is measured
 
 - One process of ours and one of Python on the same libtorch, the same shapes, values and number of threads. In each of ${Math.min(...rounds)} rounds, after a
