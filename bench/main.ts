@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import torch from '../lib/index.js';
-import { type CaseName, cases, type RivalName, runs } from './lib/cases.js';
+import { type CaseName, cases, type RivalName, rivals, runs } from './lib/cases.js';
 import { python } from './lib/child.js';
 import { fileOf, machine, merged, type Results, versions, write } from './lib/results.js';
 import type { Against } from './lib/rounds.js';
@@ -39,7 +39,7 @@ const only = chosen('only', sections);
 const shapeNames = chosen('shapes', Object.keys(shapes));
 const caseNames = chosen('cases', Object.keys(cases) as CaseName[]);
 const dtypes = chosen('dtypes', ['float32', 'bfloat16']);
-const left = chosen('leave', ['compile', 'tfjs', 'loop', 'foreach', 'gradScale'] satisfies RivalName[]) ?? [];
+const left = chosen('leave', Object.keys(rivals) as RivalName[]) ?? [];
 const rounds = Number(values.rounds);
 
 // Each section in a process of its own, as Python's side is: what one leaves in memory does not slow the next.

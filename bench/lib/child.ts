@@ -11,8 +11,8 @@ export interface Child {
   close(): Promise<void>;
 }
 
-/** Python with the PyTorch that owns the libtorch at work, and as many threads. */
-export function python(device: 'cpu' | 'cuda' = 'cpu'): Child {
+/** Python with the PyTorch that owns the libtorch at work, and as many threads; `env`: variables of its own. */
+export function python(device: 'cpu' | 'cuda' = 'cpu', env: Record<string, string> = {}): Child {
   const { root } = findLibtorch({
     accept: ({ version }) =>
       series(version) === series(torch.version.libtorch) ? undefined : 'another version than the one at work',
@@ -23,6 +23,7 @@ export function python(device: 'cpu' | 'cuda' = 'cpu'): Child {
     PYTHONPATH: path,
     BENCH_THREADS: String(torch.getNumThreads()),
     BENCH_DEVICE: device,
+    ...env,
   });
 }
 

@@ -26,6 +26,8 @@ export interface StepRow {
   rivals: Partial<Record<RivalName, Against>>;
   /** Against fp64, relative to the largest change of a parameter. */
   errors: Partial<Record<'ours' | RivalName, number>>;
+  /** MB of huge pages that each process lies on, after the last round; null where the system does not say. */
+  hugePages: { ours: number | null; pytorch: number | null; pytorchHuge?: number | null };
 }
 
 export interface SmallRow {

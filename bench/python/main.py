@@ -82,12 +82,22 @@ def time_calls(run, iterations, untimed=1):
     return time.perf_counter() - start
 
 
+def huge_pages():
+    """MB of this process on huge pages, or None where the system does not say."""
+    try:
+        lines = pathlib.Path('/proc/self/smaps_rollup').read_text().splitlines()
+    except OSError:
+        return None
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith('AnonHugePages'))
+
+
 serve({
     'open': open_shape,
     'check': check,
     'prepare': prepare,
     'step': lambda rival, **calls: time_calls(now['steps'][rival], **calls),
     'close': close_shape,
+    'huge_pages': huge_pages,
     'timed': lambda rival, iterations, flushed: gpu.timed(now['steps'][rival], iterations, flushed),
     'counted': lambda rival: gpu.counted(now['steps'][rival]),
     'threads': torch.set_num_threads,

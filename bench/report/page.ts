@@ -72,6 +72,19 @@ function growthTable({ scaling }: Results): string {
   );
 }
 
+/** How much of each process lies on huge pages. */
+function hugePages(rows: readonly StepRow[]): string {
+  const asked = rows.filter((row) => typeof row.hugePages.pytorchHuge === 'number');
+  if (asked.length === 0) return '';
+  const each = asked.map(({ shape, dtype, hugePages: { ours, pytorch, pytorchHuge } }) => {
+    return `${shapes[shape].title} in ${dtype} ${ours}, ${pytorch} and ${pytorchHuge} MB`;
+  });
+  return `- Tensors of 2 MB and more ask for huge pages here, in PyTorch only where THP_MEM_ALLOC_ENABLE=1 is set, and there on boundaries of 4 KB, so
+  that the ends of each stay on small ones. After the rounds of norm clip + AdamW on huge pages lay, of our process with the control's 512 MB, of PyTorch's
+  and of the PyTorch that asks (\`fusedHuge\`, \`gradScaleHuge\`): ${each.join('; ')}.
+`;
+}
+
 export function page(results: Results, file: string, notes: string): string {
   const { machine, versions, threads, date, control, step, small } = results;
   const groups = groupsOf(step);
@@ -105,9 +118,9 @@ Each case beside the fastest of its rivals; the tables have them all.
   original clips something else from the second on), and is compared with fp64: *error* is the largest difference beyond the rounding of the parameter itself,
   relative to the largest change. Ours must stay below 1e-5 (1e-3 for bfloat16), else nothing is timed.
 - With bfloat16 parameters our state is fp32, PyTorch's is bfloat16, which is fewer bytes and coarser.
-- Value clip, layer-wise clip, AGC and ClippedSGD let what is not finite pass, as their rivals do (\`nonFinite: 'propagate'\`); the stochastic clipper's
-  coin always falls for clipping, the dearer side. tfjs's backend has one thread in Node.js.
-
+- Value clip and ClippedSGD let what is not finite pass, as their rivals do (\`nonFinite: 'propagate'\`); the stochastic clipper's coin always falls for
+  clipping, the dearer side. tfjs's backend has one thread in Node.js.
+${hugePages(step)}
 Rivals:
 
 ${about.join('\n')}

@@ -1,5 +1,5 @@
 // Clip and step over the layers of real networks, beside what PyTorch offers for it.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import torch from '../../lib/index.js';
@@ -63,7 +63,6 @@ type Context = StepOptions & { side: Child; files: string; tensors: Tensors; cop
 async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, context: Context): Promise<StepRow> {
   const { side, files, tensors, copy, rounds } = context;
   const chosen = cases[name].rivals.filter((rival) => !leave.includes(rival));
-  const pytorch = chosen.filter((rival) => rival !== 'tfjs');
   const gate = cases[name].gate ?? factors;
   const optimizer = optimizerOf(name, tensors.params);
   const samples: Record<string, string> = { ours: join(files, 'ours') };
@@ -78,14 +77,33 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
     samples.tfjs = join(files, 'tfjs');
     await tfjs.call('check', { factors: gate, stride: strideOf(shape), file: samples.tfjs });
   }
-  // A compiled step is that of foreach.
-  const checked = pytorch.filter((rival) => rival !== 'compile');
-  const errors = await side.call<StepRow['errors']>('check', {
-    case: name,
-    rivals: checked,
-    factors: gate,
-    files: samples,
-  });
+  const huge = chosen.some(asksForHuge) ? python('cpu', { THP_MEM_ALLOC_ENABLE: '1' }) : undefined;
+  await huge?.call('open', { shape, dtype });
+  /** The rivals in PyTorch that run there, by what they are called there. */
+  const kindsIn = (child: Child) =>
+    chosen
+      .filter((rival) => rival !== 'tfjs' && asksForHuge(rival) === (child === huge))
+      .map((rival) => [rival.replace('Huge', ''), rival] as const);
+  const errors: StepRow['errors'] = {};
+  const contenders: Record<string, Contender> = { ours: here(() => optimizer.step()), copy };
+  for (const child of huge === undefined ? [side] : [side, huge]) {
+    const kinds = new Map(kindsIn(child));
+    const seen = await child.call<Record<string, number>>('check', {
+      case: name,
+      // A compiled step is that of foreach.
+      rivals: [...kinds.keys()].filter((kind) => kind !== 'compile'),
+      factors: gate,
+      files: child === side ? samples : {},
+    });
+    for (const [kind, error] of Object.entries(seen)) errors[(kinds.get(kind) ?? kind) as RivalName] = error;
+    await child.call('prepare', { case: name, rivals: [...kinds.keys()] });
+    for (const [kind, rival] of kinds) {
+      contenders[rival] = (iterations, untimed) => child.call<number>('step', { rival: kind, iterations, untimed });
+    }
+  }
+  if (tfjs !== undefined) {
+    contenders.tfjs = (iterations, untimed) => tfjs.call<number>('step', { iterations, untimed });
+  }
   if (!(errors.ours! <= tolerance[dtype])) {
     throw new Error(
       `${shape} ${dtype} ${name}: error ${errors.ours} against fp64, at most ${tolerance[dtype]} is allowed`,
@@ -93,15 +111,13 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
   }
 
   tensors.reset();
-  await side.call('prepare', { case: name, rivals: pytorch });
-  const contenders: Record<string, Contender> = { ours: here(() => optimizer.step()), copy };
-  for (const rival of pytorch) {
-    contenders[rival] = (iterations, untimed) => side.call<number>('step', { rival, iterations, untimed });
-  }
-  if (tfjs !== undefined) {
-    contenders.tfjs = (iterations, untimed) => tfjs.call<number>('step', { iterations, untimed });
-  }
   const timing = await measure(contenders, { rounds });
+  const hugePages: StepRow['hugePages'] = {
+    ours: hugePagesHere(),
+    pytorch: await side.call('huge_pages'),
+    ...(huge !== undefined && { pytorchHuge: await huge.call('huge_pages') }),
+  };
+  await huge?.close();
   await tfjs?.close();
 
   const seconds = median(timing.rounds.ours!);
@@ -124,7 +140,17 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
     ofControl: median(perRound),
     rivals: Object.fromEntries(chosen.map((rival) => [rival, against(timing, rival)])) as StepRow['rivals'],
     errors,
+    hugePages,
   };
+}
+
+const asksForHuge = (rival: RivalName) => rival.endsWith('Huge');
+
+/** MB of this process on huge pages, or null where the system does not say. */
+function hugePagesHere(): number | null {
+  const rollup = '/proc/self/smaps_rollup';
+  if (!existsSync(rollup)) return null;
+  return Math.floor(Number(/^AnonHugePages: *(\d+)/m.exec(readFileSync(rollup, 'utf8'))![1]) / 1024);
 }
 
 async function openTfjs(shape: Run['shape'], files: string): Promise<Child> {
@@ -140,9 +166,10 @@ async function openTfjs(shape: Run['shape'], files: string): Promise<Child> {
   return child;
 }
 
-/** Of both sides at their largest: parameter, gradient and state, what foreach keeps beside them, the control. */
+/** Of all sides at their largest: parameter, gradient and state, what foreach keeps beside them, the control. */
 function memoryOf({ shape, dtype, leave = [] }: Run): number {
   const width = dtype === 'float32' ? 4 : 2;
-  const whole = (leave as RivalName[]).includes('foreach') ? 1 : 2;
-  return shapes[shape].elements * (2 * (2 * width + 8) + whole * width) + controlBytes;
+  const sides = leave.includes('fusedHuge') ? 2 : 3;
+  const whole = leave.includes('foreach') ? 1 : 2;
+  return shapes[shape].elements * (sides * (2 * width + 8) + whole * width) + controlBytes;
 }
