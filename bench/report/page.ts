@@ -119,7 +119,8 @@ Each case beside the fastest of its rivals; the tables have them all.
   relative to the largest change. Ours must stay below 1e-5 (1e-3 for bfloat16), else nothing is timed.
 - With bfloat16 parameters our state is fp32, PyTorch's is bfloat16, which is fewer bytes and coarser.
 - Value clip and ClippedSGD let what is not finite pass, as their rivals do (\`nonFinite: 'propagate'\`); the stochastic clipper's coin always falls for
-  clipping, the dearer side. tfjs's backend has one thread in Node.js.
+  clipping, the dearer side, and since its rival would not clip again what it has clipped in place, that one's gradients are written anew before each of its
+  steps, which is not timed. tfjs's backend has one thread in Node.js.
 ${hugePages(step)}
 Rivals:
 
