@@ -34,6 +34,8 @@ const clippers = {
   none: () => null,
   norm: () => clip.norm(clips.norm.options.maxNorm),
   value: () => clip.value(clips.value.options.limit),
+  // As a user has it: every gradient is looked at before the first parameter moves, as for a global norm.
+  valueDefault: () => clip.value(clips.valueDefault.options.limit),
   layerwise: () => clip.layerwise(clips.layerwise.options.maxNorm),
   agc: () => clip.agc(clips.agc.options),
   auto: () => clip.auto(clips.auto.options),

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import torch from '../../lib/index.js';
+import torch, { type optim } from '../../lib/index.js';
 import type { CaseName, RivalName } from './cases.js';
 import type { Against, Timing } from './rounds.js';
 import type { DtypeName, ShapeName } from './shapes.js';
@@ -12,6 +12,8 @@ export interface StepRow {
   shape: ShapeName;
   dtype: DtypeName;
   case: CaseName;
+  /** What our step does about gradients that are not finite. */
+  nonFinite: optim.NonFinite;
   rounds: number;
   calls: Timing['calls'];
   /** Median seconds of a step of ours. */

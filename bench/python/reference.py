@@ -10,7 +10,7 @@ def unit_norm(x):
 def clipped(case, o, grads, params, norms, history):
     """`norms`: of all the elements of each tensor."""
     kind, total = case['clip'], torch.stack(norms).norm()
-    if kind == 'value':
+    if kind in ('value', 'valueDefault'):
         return [g.clamp(-o['limit'], o['limit']) for g in grads]
     if kind == 'ownCoordinates':
         return [g.clamp(-o['clippingLevel'], o['clippingLevel']) for g in grads]

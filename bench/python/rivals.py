@@ -154,6 +154,7 @@ def expectigrad(o, params, lean):
 CLIPS = {
     'norm': by_norm,
     'value': by_value,
+    'valueDefault': by_value,
     'layerwise': layerwise,
     'agc': agc,
     'auto': auto,

@@ -131,6 +131,7 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
     shape,
     dtype,
     case: name,
+    nonFinite: optimizer.nonFinite,
     rounds,
     calls: timing.calls,
     seconds,
