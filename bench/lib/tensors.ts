@@ -48,13 +48,15 @@ export class Tensors {
     );
   }
 
-  /** Rows of every parameter, in fp64. */
+  /** Rows of every parameter, in fp64, the last among them. */
   sample(): Uint8Array {
     const parts = torch.noGrad(() =>
       this.params.map((p) => {
         const flat = p.dim() > 1 ? p.flatten(1) : p;
-        const step = p.dim() > 1 || p.numel() > 10_000 ? this.#stride : 1;
-        return flat.slice(0, 0, flat.size(0), step).to({ dtype: torch.float64 }).reshape([-1]);
+        const rows = flat.size(0);
+        const some = [flat.slice(0, 0, rows, this.#stride), flat.narrow(0, rows - 1, 1)];
+        const seen = p.dim() > 1 || rows > 10_000 ? torch.cat(some) : flat;
+        return seen.to({ dtype: torch.float64 }).reshape([-1]);
       }),
     );
     return new Uint8Array(torch.cat(parts).toTypedArray<Float64Array<ArrayBuffer>>().buffer);

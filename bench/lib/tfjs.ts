@@ -47,8 +47,10 @@ const functions: Record<string, (args: never) => unknown> = {
       const values = await variable.data();
       const [rows, length] =
         variable.rank > 1 ? [variable.shape[0]!, variable.size / variable.shape[0]!] : [variable.size, 1];
-      const step = variable.rank > 1 || variable.size > 10_000 ? stride : 1;
-      for (let row = 0; row < rows; row += step) sample.push(...values.subarray(row * length, (row + 1) * length));
+      const some = variable.rank > 1 || variable.size > 10_000;
+      const take = (row: number) => sample.push(...values.subarray(row * length, (row + 1) * length));
+      for (let row = 0; row < rows; row += some ? stride : 1) take(row);
+      if (some) take(rows - 1);
     }
     writeFileSync(file, Float64Array.from(sample));
     setGradients(1);

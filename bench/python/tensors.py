@@ -51,10 +51,13 @@ class Tensors:
         fill([p.grad for p in self.params], self.pools[1] * factor)
 
     def sample(self, tensors):
-        """Rows, a vector being one of them, in fp64: enough to see every tensor and to know the rows' norms."""
+        """Rows, a vector being one of them, in fp64, the last among them: enough to see every tensor and to know the rows' norms."""
         return [self.sample_of(t.detach()) for t in tensors]
 
     def sample_of(self, t):
+        def some(t):
+            return torch.cat([t[:: self.stride], t[-1:]]).double()
+
         if t.dim() > 1:
-            return t.flatten(1)[:: self.stride].double()
-        return (t if len(t) <= 10_000 else t[:: self.stride]).double()[None]
+            return some(t.flatten(1))
+        return (t.double() if len(t) <= 10_000 else some(t))[None]

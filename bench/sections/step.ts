@@ -90,8 +90,7 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
     const kinds = new Map(kindsIn(child));
     const seen = await child.call<Record<string, number>>('check', {
       case: name,
-      // A compiled step is that of foreach.
-      rivals: [...kinds.keys()].filter((kind) => kind !== 'compile'),
+      rivals: [...kinds.keys()],
       factors: gate,
       files: child === side ? samples : {},
     });
