@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import torch from '../lib/index.js';
 import { type CaseName, cases, type RivalName, rivals, runs } from './lib/cases.js';
 import { python } from './lib/child.js';
+import type { Control } from './lib/controls.js';
 import { fileOf, machine, merged, type Results, versions, write } from './lib/results.js';
 import type { Against } from './lib/rounds.js';
 import { shapes } from './lib/shapes.js';
@@ -76,6 +77,7 @@ function keep(): void {
 
 const us = (seconds: number) =>
   seconds < 1e-3 ? `${(seconds * 1e6).toFixed(2)} us` : `${(seconds * 1e3).toFixed(2)} ms`;
+const percent = (share: number) => `${(100 * share).toFixed(0)}%`;
 const beside = (rivals: Partial<Record<string, Against>>) =>
   Object.entries(rivals)
     .map(([name, r]) => `${name} ${r!.ratio.toFixed(2)} [${r!.interval.map((x) => x.toFixed(2)).join(', ')}]`)
@@ -89,7 +91,7 @@ console.log(
 const wanted = (section: (typeof sections)[number]) => only?.includes(section) ?? true;
 
 if (wanted('step')) {
-  const controls: number[] = [];
+  const speeds: Record<Control, number>[] = [];
   for (const run of runs) {
     if (!(shapeNames?.includes(run.shape) ?? true) || !(dtypes?.includes(run.dtype) ?? true)) continue;
     console.log(`\n${shapes[run.shape].title}, ${run.dtype}`);
@@ -98,12 +100,12 @@ if (wanted('step')) {
       {
         rounds,
         only: caseNames,
-        onControl: (gbPerSecond) => controls.push(gbPerSecond),
+        onControls: (each) => speeds.push(each),
         onRow(row) {
           console.log(
             `${cases[row.case].title.padEnd(27)} ${us(row.seconds).padStart(9)}  ${row.nsPerParameter.toFixed(2)} ns/param  ` +
-              `${row.gbPerSecond.toFixed(1)} GB/s = ${(100 * row.ofControl).toFixed(0)}% of copy  ${beside(row.rivals)}  ` +
-              `error ${row.errors.ours!.toExponential(0)}`,
+              `${row.gbPerSecond.toFixed(1)} GB/s = ${percent(row.ofCopy)} of copy, ${percent(row.ofInPlace)} of in place  ` +
+              `${beside(row.rivals)}  error ${row.errors.ours!.toExponential(0)}`,
           );
           results.step.push(row);
           keep();
@@ -111,7 +113,10 @@ if (wanted('step')) {
       },
     );
   }
-  if (controls.length > 0) results.control = median(controls);
+  if (speeds.length > 0) {
+    const middle = (control: Control) => median(speeds.map((each) => each[control]));
+    results.controls = { copy: middle('copy'), inPlace: middle('inPlace') };
+  }
 }
 const small = { rounds, onRow: smallRow };
 function smallRow(row: Results['small'][number]): void {
@@ -129,10 +134,11 @@ if (wanted('scaling')) {
   await scaling({
     rounds,
     onRow(row) {
-      const { by, count, seconds, fused } = row;
+      const { by, count, seconds, fused, ofInPlace } = row;
+      const share = ofInPlace === undefined ? '' : `${percent(ofInPlace)} of in place  `;
       console.log(
         `${`${count.toLocaleString('en')} ${by}`.padEnd(24)} ${us(seconds).padStart(9)}  ` +
-          `${((seconds / count) * 1e9).toFixed(2)} ns each  ${beside({ fused })}`,
+          `${((seconds / count) * 1e9).toFixed(2)} ns each  ${share}${beside({ fused })}`,
       );
       results.scaling.push(row);
       keep();

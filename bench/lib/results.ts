@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import torch, { type optim } from '../../lib/index.js';
 import type { CaseName, RivalName } from './cases.js';
+import type { Control } from './controls.js';
 import type { Against, Timing } from './rounds.js';
 import type { DtypeName, ShapeName } from './shapes.js';
 
@@ -23,8 +24,9 @@ export interface StepRow {
   bytesPerParameter: number;
   /** On those bytes. */
   gbPerSecond: number;
-  /** That against the control's, the copy in the same round: the median of the ratios. */
-  ofControl: number;
+  /** That against the controls' in the same round: the median of the ratios. */
+  ofCopy: number;
+  ofInPlace: number;
   rivals: Partial<Record<RivalName, Against>>;
   /** Against fp64, relative to the largest change of a parameter. */
   errors: Partial<Record<'ours' | RivalName, number>>;
@@ -48,6 +50,8 @@ export interface ScalingRow {
   rounds: number;
   calls: Timing['calls'];
   seconds: number;
+  /** Of one tensor: GB/s on the least bytes against the control's in the same round, the median of the ratios. */
+  ofInPlace?: number;
   fused: Against;
 }
 
@@ -56,8 +60,8 @@ export interface Results {
   machine: { cpu: string; cores: number; memoryGB: number; platform: string };
   versions: { torchClip: string; libtorch: string; pytorch: string; node: string; capability: string };
   threads: number;
-  /** GB/s of copy_ between two tensors of 256 MB, the median of all rounds. */
-  control?: number;
+  /** GB/s of copy_ between two tensors of 256 MB and of mul_ in place on one: the medians of all cases. */
+  controls?: Record<Control, number>;
   step: StepRow[];
   small: SmallRow[];
   scaling: ScalingRow[];
@@ -85,7 +89,7 @@ export function merged(file: string, fresh: Results): Results {
   ];
   return {
     ...fresh,
-    control: fresh.control ?? old.control,
+    controls: fresh.controls ?? old.controls,
     step: join(old.step, fresh.step, (row) => `${row.shape} ${row.dtype} ${row.case}`),
     small: join(old.small, fresh.small, (row) => row.title),
     scaling: join(old.scaling, fresh.scaling, (row) => `${row.by} ${row.count}`),

@@ -9,6 +9,7 @@ export const time = (seconds: number) =>
   seconds < 1e-3 ? `${(seconds * 1e6).toPrecision(3)} µs` : `${(seconds * 1e3).toPrecision(3)} ms`;
 export const ratio = ({ ratio, interval }: Against) =>
   `${ratio.toFixed(2)} (${interval.map((bound) => bound.toFixed(2)).join(' to ')})`;
+const percent = (share: number) => `${(100 * share).toFixed(0)}%`;
 const count = (n: number) => n.toLocaleString('en');
 
 export function table(header: string[], rows: string[][]): string {
@@ -42,14 +43,26 @@ function stepTable(rows: StepRow[]): string {
     `### ${title}, ${dtype}: ${count(elements)} parameters in ${count(tensors)} ${tensors === 1 ? 'tensor' : 'tensors'}`,
     '',
     table(
-      ['case', 'a step', 'ns/param', 'bytes/param', 'GB/s', 'of copy', ...named, 'error', "rivals' error"],
+      [
+        'case',
+        'a step',
+        'ns/param',
+        'bytes/param',
+        'GB/s',
+        'of copy',
+        'of in place',
+        ...named,
+        'error',
+        "rivals' error",
+      ],
       rows.map((row) => [
         cases[row.case].title,
         time(row.seconds),
         row.nsPerParameter.toFixed(2),
         row.bytesPerParameter.toFixed(row.bytesPerParameter % 1 === 0 ? 0 : 1),
         row.gbPerSecond.toFixed(1),
-        `${(row.ofControl * 100).toFixed(0)}%`,
+        percent(row.ofCopy),
+        percent(row.ofInPlace),
         ...named.map((name) => rivalCell(row, name)),
         row.errors.ours!.toExponential(0),
         worst(row).toExponential(0),
@@ -72,14 +85,20 @@ function smallTable(rows: SmallRow[]): string {
 
 function growthTable({ scaling }: Results): string {
   return table(
-    ['norm clip + AdamW over', 'ours', 'each', 'PyTorch, clip + fused'],
-    scaling.map(({ by, count: n, seconds, fused }) => [
+    ['norm clip + AdamW over', 'ours', 'each', 'of in place', 'PyTorch, clip + fused'],
+    scaling.map(({ by, count: n, seconds, ofInPlace, fused }) => [
       by === 'parameters' ? `one tensor of ${count(n)} elements` : `${count(n)} tensors of ten elements`,
       time(seconds),
       `${((seconds / n) * 1e9).toPrecision(3)} ns`,
+      ofInPlace === undefined ? '' : percent(ofInPlace),
       ratio(fused),
     ]),
   );
+}
+
+function speeds(controls: Results['controls']): string {
+  if (controls === undefined) return '';
+  return `: ${controls.copy.toFixed(1)} and ${controls.inPlace.toFixed(1)} GB/s read and written`;
 }
 
 /** How much of each process lies on huge pages. */
@@ -96,7 +115,7 @@ function hugePages(rows: readonly StepRow[]): string {
 }
 
 export function page(results: Results, file: string, notes: string): string {
-  const { machine, versions, threads, date, control, step, small } = results;
+  const { machine, versions, threads, date, controls, step, small } = results;
   const groups = groupsOf(step);
   const about = Object.entries(rivals).map(([name, text]) => `- \`${name}\`: ${text}`);
   const section = (name: SmallRow['section']) => small.filter((row) => row.section === name);
@@ -116,14 +135,15 @@ Each case beside the fastest of its rivals; the tables have them all.
 ## How it is measured
 
 - One process of ours and one of Python on the same libtorch, the same shapes, values and number of threads. In each of ${Math.min(...rounds)} rounds, after a
-  warm-up, all contenders of a case and a control take their turn in random order: a call that is not timed, unless one takes more than
+  warm-up, all contenders of a case and the controls take their turn in random order: a call that is not timed, unless one takes more than
   a quarter of a second, and then as many as take about 20 ms (operators and networks 100), at least one.
 - A ratio is the rival's time over ours in the same round, above 1 ours is faster; given are the median of the rounds and the bootstrap's
   95% interval of that median.
-- The control is \`copy_\` between two tensors of 256 MB${control === undefined ? '' : `: ${control.toFixed(1)} GB/s read and written`}. *bytes/param* is what the algorithm must read and
+- The controls are \`copy_\` between two tensors of 256 MB and \`mul_(1)\` in place on one${speeds(controls)}. *bytes/param* is what the algorithm must read and
   write at least: parameter and state both ways, the gradient once, and once more where a norm over more than a core's cache decides about
-  it (for AGC the parameter too). *GB/s* is on those bytes, *of copy* that against the control's in the same round. It can exceed 100%: a processor fetches the
-  memory that a copy writes before it does, which a step in place has read anyway, and small shapes stay in the cache.
+  it. *GB/s* is on those bytes, *of copy* and *of in place* that against the controls' in the same round. A copy is an easy mark: the processor fetches the
+  memory that it writes before it does, 12 bytes an element where 8 are counted. In place what is counted is what moves, as in a step; above 100% are
+  shapes that stay in the cache.
 - Before it is timed, every contender takes the case's first steps, with gradients that grow and shrink (one step for ClippedSGD, whose
   original clips something else from the second on), and is compared with fp64 in some 200,000 elements, the last row of each tensor among them: *error*
   is the largest difference beyond the rounding of the parameter itself, relative to the largest change. Ours must stay below 1e-5 (1e-3 for bfloat16), else

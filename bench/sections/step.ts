@@ -2,18 +2,15 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import torch from '../../lib/index.js';
 import { bytesOf, type CaseName, cases, optimizerOf, type RivalName, type Run } from '../lib/cases.js';
 import { type Child, node, python } from '../lib/child.js';
+import { type Controls, controlBytes, controls, shareOf, speedOf } from '../lib/controls.js';
 import type { StepRow } from '../lib/results.js';
 import { against, type Contender, here, measure } from '../lib/rounds.js';
 import { seeds, shapes, strideOf } from '../lib/shapes.js';
 import { median } from '../lib/statistics.js';
 import { poolOf, Tensors } from '../lib/tensors.js';
 
-// More than any cache holds.
-const controlElements = 1 << 26;
-const controlBytes = 2 * 4 * controlElements;
 // How far the gate lets our result be from fp64's.
 const tolerance = { float32: 1e-5, bfloat16: 1e-3 };
 const factors = [1, 4, 0.25];
@@ -22,7 +19,8 @@ export interface StepOptions {
   rounds: number;
   only?: readonly CaseName[];
   onRow(row: StepRow): void;
-  onControl(gbPerSecond: number): void;
+  /** GB/s of each control. */
+  onControls(speeds: { copy: number; inPlace: number }): void;
 }
 
 /** One shape in one dtype: the tensors are made once, on both sides. */
@@ -41,16 +39,13 @@ export async function stepRun(run: Run, options: StepOptions): Promise<void> {
   const tensors = new Tensors(run.shape, run.dtype);
   try {
     await side.call('open', { shape: run.shape, dtype: run.dtype });
-    const source = torch.ones([controlElements]);
-    const target = torch.ones([controlElements]);
-    const copy = here(() => target.copy_(source));
+    const beside = controls();
     for (const name of names) {
-      options.onRow(await oneCase(name, run, { side, files, tensors, copy, ...options }));
+      options.onRow(await oneCase(name, run, { side, files, tensors, beside, ...options }));
       // The state of the case's optimizer.
       globalThis.gc?.();
     }
-    source.dispose();
-    target.dispose();
+    beside.dispose();
   } finally {
     tensors.dispose();
     rmSync(files, { recursive: true });
@@ -58,10 +53,10 @@ export async function stepRun(run: Run, options: StepOptions): Promise<void> {
   }
 }
 
-type Context = StepOptions & { side: Child; files: string; tensors: Tensors; copy: Contender };
+type Context = StepOptions & { side: Child; files: string; tensors: Tensors; beside: Controls };
 
 async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, context: Context): Promise<StepRow> {
-  const { side, files, tensors, copy, rounds } = context;
+  const { side, files, tensors, beside, rounds } = context;
   const chosen = cases[name].rivals.filter((rival) => !leave.includes(rival));
   const gate = cases[name].gate ?? factors;
   const optimizer = optimizerOf(name, tensors.params);
@@ -85,7 +80,11 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
       .filter((rival) => rival !== 'tfjs' && asksForHuge(rival) === (child === huge))
       .map((rival) => [rival.replace('Huge', ''), rival] as const);
   const errors: StepRow['errors'] = {};
-  const contenders: Record<string, Contender> = { ours: here(() => optimizer.step()), copy };
+  const contenders: Record<string, Contender> = {
+    ours: here(() => optimizer.step()),
+    copy: beside.copy,
+    inPlace: beside.inPlace,
+  };
   for (const child of huge === undefined ? [side] : [side, huge]) {
     const kinds = new Map(kindsIn(child));
     const seen = await child.call<Record<string, number>>('check', {
@@ -120,12 +119,10 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
   await tfjs?.close();
 
   const seconds = median(timing.rounds.ours!);
-  const bytesPerParameter = bytesOf(name, shape, dtype);
   const { elements } = shapes[shape];
-  context.onControl(controlBytes / median(timing.rounds.copy!) / 1e9);
-  const perRound = timing.rounds.ours!.map(
-    (ours, i) => (bytesPerParameter * elements) / ours / (controlBytes / timing.rounds.copy![i]!),
-  );
+  const bytesPerParameter = bytesOf(name, shape, dtype);
+  const bytes = bytesPerParameter * elements;
+  context.onControls({ copy: speedOf(timing, 'copy'), inPlace: speedOf(timing, 'inPlace') });
   return {
     shape,
     dtype,
@@ -136,8 +133,9 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
     seconds,
     nsPerParameter: (seconds / elements) * 1e9,
     bytesPerParameter,
-    gbPerSecond: (bytesPerParameter * elements) / seconds / 1e9,
-    ofControl: median(perRound),
+    gbPerSecond: bytes / seconds / 1e9,
+    ofCopy: shareOf(timing, 'copy', bytes),
+    ofInPlace: shareOf(timing, 'inPlace', bytes),
     rivals: Object.fromEntries(chosen.map((rival) => [rival, against(timing, rival)])) as StepRow['rivals'],
     errors,
     hugePages,
