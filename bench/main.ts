@@ -6,7 +6,7 @@ import torch from '../lib/index.js';
 import { type CaseName, cases, type RivalName, rivals, runs } from './lib/cases.js';
 import { python } from './lib/child.js';
 import type { Control } from './lib/controls.js';
-import { fileOf, machine, merged, type Results, versions, write } from './lib/results.js';
+import { commit, fileOf, machine, merged, type Results, versions, write } from './lib/results.js';
 import type { Against } from './lib/rounds.js';
 import { shapes } from './lib/shapes.js';
 import { median } from './lib/statistics.js';
@@ -61,6 +61,7 @@ const { torch: pytorch } = await side.call<{ torch: string }>('versions');
 await side.close();
 const results: Results = {
   date: new Date().toISOString().slice(0, 10),
+  commit: commit(),
   machine: machine(),
   versions: versions(pytorch),
   threads: torch.getNumThreads(),
@@ -73,6 +74,12 @@ const file = values.out ?? fileOf(results);
 const kept = rounds >= 30 || values.out !== undefined;
 function keep(): void {
   if (kept) write(file, merged(file, results));
+}
+try {
+  if (kept) merged(file, results);
+} catch (error) {
+  console.error((error as Error).message);
+  process.exit(1);
 }
 
 const us = (seconds: number) =>

@@ -1,5 +1,5 @@
 // npm run bench:report: the latest results as docs/benchmarks.md and its pictures, and those of each GPU as docs/gpu-benchmarks.md.
-//   npm run bench:report -- FILE
+//   npm run bench:report -- FILE FOLDER     FOLDER instead of docs/
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { ratioChart, scalingChart } from './report/charts.js';
 import { gpuPage } from './report/gpu.js';
 import { page } from './report/page.js';
 
-const docs = fileURLToPath(new URL('../docs', import.meta.url));
+const docs = process.argv[3] ?? fileURLToPath(new URL('../docs', import.meta.url));
 
 const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Results | GpuResults;
 const isGpu = (results: Results | GpuResults): results is GpuResults => 'kind' in results;
@@ -26,7 +26,7 @@ for (const file of files) {
 }
 if (cards.size > 0) {
   writeFileSync(join(docs, 'gpu-benchmarks.md'), gpuPage([...cards.values()]));
-  console.log(`docs/gpu-benchmarks.md from ${[...cards.values()].map(({ file }) => file).join(', ')}`);
+  console.log(`${docs}/gpu-benchmarks.md from ${[...cards.values()].map(({ file }) => file).join(', ')}`);
 }
 
 const file = process.argv[2] ?? files.filter((path) => !isGpu(read(path))).at(-1);
@@ -39,4 +39,4 @@ const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8');
 writeFileSync(join(docs, 'benchmarks.svg'), await ratioChart(results.step));
 writeFileSync(join(docs, 'benchmarks-growth.svg'), await scalingChart(results.scaling));
 writeFileSync(join(docs, 'benchmarks.md'), page(results, basename(file), notes));
-console.log(`docs/benchmarks.md from ${basename(file)}`);
+console.log(`${docs}/benchmarks.md from ${basename(file)}`);

@@ -1,4 +1,6 @@
 // What a run found, as it is kept in bench/results.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,14 +11,24 @@ import type { Control } from './controls.js';
 import type { Against, Timing } from './rounds.js';
 import type { DtypeName, ShapeName } from './shapes.js';
 
-export interface StepRow {
+/** What was measured of a row: seconds a call, for each contender one number a round, each the mean of so many calls. */
+export interface Raw {
+  calls: Timing['calls'];
+  samples: Timing['rounds'];
+}
+
+export function rawOf({ calls, rounds }: Timing): Raw {
+  const short = (values: readonly number[]) => values.map((value) => Number(value.toPrecision(5)));
+  return { calls, samples: Object.fromEntries(Object.entries(rounds).map(([name, values]) => [name, short(values)])) };
+}
+
+export interface StepRow extends Raw {
   shape: ShapeName;
   dtype: DtypeName;
   case: CaseName;
   /** What our step does about gradients that are not finite. */
   nonFinite: optim.NonFinite;
   rounds: number;
-  calls: Timing['calls'];
   /** Median seconds of a step of ours. */
   seconds: number;
   nsPerParameter: number;
@@ -34,21 +46,19 @@ export interface StepRow {
   hugePages: { ours: number | null; pytorch: number | null; pytorchHuge?: number | null };
 }
 
-export interface SmallRow {
+export interface SmallRow extends Raw {
   section: 'operators' | 'networks' | 'host';
   title: string;
   rounds: number;
-  calls: Timing['calls'];
   threads: number;
   seconds: number;
   rivals: Record<string, Against>;
 }
 
-export interface ScalingRow {
+export interface ScalingRow extends Raw {
   by: 'parameters' | 'tensors';
   count: number;
   rounds: number;
-  calls: Timing['calls'];
   seconds: number;
   /** Of one tensor: GB/s on the least bytes against the control's in the same round, the median of the ratios. */
   ofInPlace?: number;
@@ -57,7 +67,18 @@ export interface ScalingRow {
 
 export interface Results {
   date: string;
-  machine: { cpu: string; cores: number; memoryGB: number; platform: string };
+  /** Of this repository, and a digest of what has been changed since. */
+  commit: string;
+  machine: {
+    cpu: string;
+    cores: number;
+    memoryGB: number;
+    platform: string;
+    /** The core's and the last one. */
+    cachesKB?: { l2: number; l3: number };
+    /** Who gets transparent huge pages: `always`, `madvise` or `never`. */
+    hugePages?: string;
+  };
   versions: { torchClip: string; libtorch: string; pytorch: string; node: string; capability: string };
   threads: number;
   /** GB/s of copy_ between two tensors of 256 MB and of mul_ in place on one: the medians of all cases. */
@@ -72,7 +93,36 @@ export const folder = fileURLToPath(new URL('../results', import.meta.url));
 export function machine(): Results['machine'] {
   const cpu = cpus()[0]?.model.trim() ?? process.arch;
   const memoryGB = Math.round(totalmem() / 2 ** 30);
-  return { cpu, cores: cpus().length, memoryGB, platform: `${process.platform}-${process.arch}` };
+  const [l2, l3] = [cacheKB(2), cacheKB(3)];
+  return {
+    cpu,
+    cores: cpus().length,
+    memoryGB,
+    platform: `${process.platform}-${process.arch}`,
+    ...(l2 !== undefined && l3 !== undefined && { cachesKB: { l2, l3 } }),
+    hugePages: /\[(\w+)\]/.exec(said('/sys/kernel/mm/transparent_hugepage/enabled'))?.[1],
+  };
+}
+
+/** What a file of the system says, or nothing. */
+function said(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+}
+
+function cacheKB(level: number): number | undefined {
+  const folders = [0, 1, 2, 3, 4].map((index) => `/sys/devices/system/cpu/cpu0/cache/index${index}`);
+  const folder = folders.find((path) => said(join(path, 'level')) === String(level));
+  return folder === undefined ? undefined : Number.parseInt(said(join(folder, 'size')), 10);
+}
+
+export function commit(): string {
+  const git = (...args: string[]) => spawnSync('git', args, { cwd: dirname(folder), encoding: 'utf8' });
+  const { status, stdout } = git('rev-parse', 'HEAD');
+  if (status !== 0) return 'unknown';
+  // What a run writes itself is no change.
+  const changes = git('diff', 'HEAD', '--', ':/', ':!/bench/results').stdout;
+  const digest = createHash('sha256').update(changes).digest('hex').slice(0, 8);
+  return `${stdout.trim()}${changes === '' ? '' : `-changed-${digest}`}`;
 }
 
 export function fileOf({ date, machine }: Pick<Results, 'date' | 'machine'>): string {
@@ -80,10 +130,19 @@ export function fileOf({ date, machine }: Pick<Results, 'date' | 'machine'>): st
   return join(folder, `${date}-${name}.json`);
 }
 
-/** The results in the file, with those rows in place of older ones of the same thing. */
+/**
+ * The results in the file, with those rows in place of older ones of the same thing.
+ *
+ * @throws Error where the file's rows are of another commit, machine, version or number of threads.
+ */
 export function merged(file: string, fresh: Results): Results {
   if (!existsSync(file)) return fresh;
   const old = JSON.parse(readFileSync(file, 'utf8')) as Results;
+  for (const about of ['commit', 'machine', 'versions', 'threads'] as const) {
+    const [was, is] = [old, fresh].map((results) => JSON.stringify(results[about]));
+    if (was !== is)
+      throw new Error(`${file} has rows of ${about} ${was}, these are of ${is}: remove it or name another --out`);
+  }
   const join = <T>(a: T[], b: T[], key: (row: T) => string) => [
     ...new Map([...a, ...b].map((row) => [key(row), row])).values(),
   ];
@@ -98,7 +157,11 @@ export function merged(file: string, fresh: Results): Results {
 
 export function write(file: string, results: object): void {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
+  // A list of numbers on one line.
+  const text = JSON.stringify(results, null, 2).replaceAll(/\[\n[\d\s.,e+-]*\]/g, (list) =>
+    list.replaceAll(/\s+/g, ''),
+  );
+  writeFileSync(file, `${text}\n`);
 }
 
 export function versions(pytorch: string): Results['versions'] {

@@ -126,7 +126,8 @@ export function page(results: Results, file: string, notes: string): string {
 
 \`npm run bench\` (\`-- --only step --shapes gpt2 --rounds 30\`) measures, \`npm run bench:report\` writes this page.
 These figures are of ${date}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, ${machine.platform}; torch-clip ${versions.torchClip} on libtorch ${versions.libtorch},
-Python PyTorch ${versions.pytorch}, Node.js ${versions.node}, ${threads} threads. Raw: [bench/results/${file}](../bench/results/${file}).
+Python PyTorch ${versions.pytorch}, Node.js ${versions.node}, ${threads} threads, commit ${results.commit}, transparent huge pages: ${machine.hugePages ?? 'unknown'}.
+Raw, with the seconds of every contender in every round: [bench/results/${file}](../bench/results/${file}).
 
 ![Ratios](benchmarks.svg)
 

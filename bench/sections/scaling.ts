@@ -1,7 +1,7 @@
 // What a step costs as it grows: norm clip and AdamW over one tensor of 10^3 to 10^8 elements, and over 1 to 10^5 tensors of ten.
 import { python } from '../lib/child.js';
 import { controls, shareOf } from '../lib/controls.js';
-import type { ScalingRow } from '../lib/results.js';
+import { rawOf, type ScalingRow } from '../lib/results.js';
 import { against, here, measure } from '../lib/rounds.js';
 import { median } from '../lib/statistics.js';
 import { stepOver } from './small.js';
@@ -36,7 +36,7 @@ export async function scaling({ rounds, onRow }: { rounds: number; onRow(row: Sc
       by,
       count: by === 'tensors' ? count : size,
       rounds,
-      calls: timing.calls,
+      ...rawOf(timing),
       seconds: median(timing.rounds.ours!),
       ofInPlace,
       fused: against(timing, 'fused'),

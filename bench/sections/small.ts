@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { loadDigits } from '../../examples/demo/digits.js';
 import torch, { clip, data, nn, optim, type Tensor } from '../../lib/index.js';
 import { type Child, python } from '../lib/child.js';
-import type { SmallRow } from '../lib/results.js';
+import { rawOf, type SmallRow } from '../lib/results.js';
 import { against, here, type Measure, measure } from '../lib/rounds.js';
 import { median } from '../lib/statistics.js';
 
@@ -34,7 +34,7 @@ async function row(
     section,
     title,
     rounds: options.rounds,
-    calls: timing.calls,
+    ...rawOf(timing),
     threads: torch.getNumThreads(),
     seconds: median(timing.rounds.ours!),
     rivals: Object.fromEntries(Object.keys(rivals).map((label) => [label, against(timing, label)])),

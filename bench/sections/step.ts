@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { bytesOf, type CaseName, cases, optimizerOf, type RivalName, type Run } from '../lib/cases.js';
 import { type Child, node, python } from '../lib/child.js';
 import { type Controls, controlBytes, controls, shareOf, speedOf } from '../lib/controls.js';
-import type { StepRow } from '../lib/results.js';
+import { rawOf, type StepRow } from '../lib/results.js';
 import { against, type Contender, here, measure } from '../lib/rounds.js';
 import { seeds, shapes, strideOf } from '../lib/shapes.js';
 import { median } from '../lib/statistics.js';
@@ -129,7 +129,7 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
     case: name,
     nonFinite: optimizer.nonFinite,
     rounds,
-    calls: timing.calls,
+    ...rawOf(timing),
     seconds,
     nsPerParameter: (seconds / elements) * 1e9,
     bytesPerParameter,
