@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { delimiter, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import torch from '../../lib/index.js';
 import { findLibtorch, series } from '../../lib/setup/libtorch.js';
 
@@ -27,10 +28,15 @@ export function python(device: 'cpu' | 'cuda' = 'cpu', env: Record<string, strin
   });
 }
 
-/** A script of this folder in a Node of its own. */
+/** A script of bench/node as users run theirs: compiled, on the compiled package, in a Node that loads nothing else. */
 export function node(script: string): Child {
-  const file = fileURLToPath(new URL(script, import.meta.url));
-  return start(process.execPath, ['--import', 'tsx', file], { BENCH_THREADS: String(torch.getNumThreads()) });
+  const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+  const outfile = file(`../../build/bench/${script}.mjs`);
+  buildSync({
+    ...{ entryPoints: [file(`../node/${script}.ts`)], outfile, bundle: true, packages: 'external' },
+    ...{ platform: 'node', format: 'esm', logLevel: 'warning' },
+  });
+  return start(process.execPath, ['--expose-gc', outfile], { BENCH_THREADS: String(torch.getNumThreads()) });
 }
 
 function start(command: string, args: string[], env: Record<string, string>): Child {

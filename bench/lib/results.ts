@@ -53,6 +53,8 @@ export interface SmallRow extends Raw {
   threads: number;
   seconds: number;
   rivals: Record<string, Against>;
+  /** Of our first results from each rival's, relative to the largest; undefined where the case has none. */
+  errors: Record<string, number | undefined>;
 }
 
 export interface ScalingRow extends Raw {

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadDigits } from '../../examples/demo/digits.js';
-import torch, { clip, data, nn, optim, type Tensor } from '../../lib/index.js';
-import { type Child, python } from '../lib/child.js';
+import torch from '../../lib/index.js';
 import { rawOf, type SmallRow } from '../lib/results.js';
-import { against, here, type Measure, measure } from '../lib/rounds.js';
+import { against, measure } from '../lib/rounds.js';
+import { Sides } from '../lib/sides.js';
 import { median } from '../lib/statistics.js';
 
 export interface SmallOptions {
@@ -14,169 +14,98 @@ export interface SmallOptions {
   onRow(row: SmallRow): void;
 }
 
-type Section = SmallRow['section'];
+interface Row {
+  section: SmallRow['section'];
+  title: string;
+  /** What our side calls it, and by label what PyTorch's does. */
+  name: string;
+  rivals: Record<string, string>;
+  seconds?: number;
+}
 
-/** Times ours beside Python's `name` and, where there is one, `name, fused`. */
-async function row(
-  side: Child,
-  section: Section,
-  title: string,
-  run: () => unknown,
-  rivals: Record<string, string>,
-  options: Measure,
-): Promise<SmallRow> {
-  const contenders = Object.entries(rivals).map(([label, name]) => [
-    label,
-    (iterations: number, untimed?: number) => side.call<number>('small', { name, iterations, untimed }),
-  ]);
-  const timing = await measure({ ours: here(run), ...Object.fromEntries(contenders) }, options);
-  return {
+// How far from PyTorch's our first results may be.
+const tolerance = 1e-5;
+
+async function measured(sides: Sides, row: Row, { rounds, onRow }: SmallOptions): Promise<void> {
+  const { section, title, name, rivals, seconds } = row;
+  const errors = Object.fromEntries(Object.entries(rivals).map(([label, rival]) => [label, sides.error(name, rival)]));
+  for (const error of Object.values(errors)) {
+    if (error !== undefined && !(error <= tolerance))
+      throw new Error(`${title}: ${error} from PyTorch's first results`);
+  }
+  const contenders = Object.entries(rivals).map(([label, rival]) => [label, sides.pytorch(rival)]);
+  const timing = await measure({ ours: sides.ours(name), ...Object.fromEntries(contenders) }, { rounds, seconds });
+  onRow({
     section,
     title,
-    rounds: options.rounds,
+    rounds,
     ...rawOf(timing),
     threads: torch.getNumThreads(),
     seconds: median(timing.rounds.ours!),
     rivals: Object.fromEntries(Object.keys(rivals).map((label) => [label, against(timing, label)])),
-  };
+    errors,
+  });
 }
 
-export async function operators({ rounds, onRow }: SmallOptions): Promise<void> {
-  const side = python();
-  await side.call('make', { what: 'operators' });
-  const [a, b] = [torch.randn([4]), torch.randn([4])];
-  const [m, n] = [torch.randn([2, 2]), torch.randn([2, 2])];
-  const list: [string, string, () => unknown][] = [
-    ['a.add(b), 4 elements', 'add', () => a.add(b)],
-    ['m.matmul(n), 2 x 2', 'matmul', () => m.matmul(n)],
-    ['a.view([2, 2])', 'view', () => a.view([2, 2])],
-    ['a.sum(), 4 elements', 'sum', () => a.sum()],
-  ];
-  for (const [title, name, run] of list) {
-    onRow(await row(side, 'operators', title, run, { PyTorch: name }, { rounds, seconds: 0.1 }));
+export async function operators(options: SmallOptions): Promise<void> {
+  const sides = new Sides();
+  await sides.make('operators');
+  const list = [
+    ['a.add(b), 4 elements', 'add'],
+    ['m.matmul(n), 2 x 2', 'matmul'],
+    ['a.view([2, 2])', 'view'],
+    ['a.sum(), 4 elements', 'sum'],
+  ] as const;
+  for (const [title, name] of list) {
+    await measured(sides, { section: 'operators', title, name, rivals: { PyTorch: name }, seconds: 0.1 }, options);
   }
-  await side.close();
+  await sides.close();
 }
 
-/** The demo's model, whatever its size. */
-class RowReader extends nn.Module {
-  rnn: nn.RNN;
-  head: nn.Linear;
-
-  constructor(inputs: number, hidden: number, outputs: number) {
-    super();
-    this.rnn = new nn.RNN(inputs, hidden, { batchFirst: true });
-    this.head = new nn.Linear(hidden, outputs);
-    nn.init.orthogonal_(this.rnn.weight_hh_l0!);
-  }
-
-  override forward(x: Tensor): Tensor {
-    const [states] = this.rnn.forward(x);
-    return this.head.forward(states.select(1, -1));
-  }
-}
-
-function training(model: { forward(x: Tensor): Tensor; parameters(): Tensor[] }, loss: () => Tensor): () => void {
-  const optimizer = new optim.SGD(model.parameters(), { lr: 1e-3, momentum: 0.9, clip: clip.norm(1) });
-  return () => {
-    optimizer.zeroGrad();
-    loss().backward();
-    optimizer.step();
-  };
-}
-
-export async function networks({ rounds, onRow }: SmallOptions): Promise<void> {
+export async function networks(options: SmallOptions): Promise<void> {
   const threads = torch.getNumThreads();
   // As the demo does: matrices this small are done before a second thread has woken.
   torch.setNumThreads(1);
-  const side = python();
-  await side.call('make', { what: 'networks' });
-  const mlp = new nn.Sequential(
-    new nn.Linear(10, 32),
-    new nn.ReLU(),
-    new nn.Linear(32, 32),
-    new nn.ReLU(),
-    new nn.Linear(32, 1),
-  );
-  const [x, y] = [torch.randn([1, 10]), torch.randn([1, 1])];
-  const squares = new nn.MSELoss();
-  const mlpLoss = () => squares.forward(mlp.forward(x), y);
-  const rnn = new RowReader(28, 32, 10);
-  const [rows, labels] = [torch.randn([8, 10, 28]), torch.randint(10, [8])];
-  const entropy = new nn.CrossEntropyLoss();
+  const sides = new Sides();
+  await sides.make('networks');
   const both = (name: string) => ({ PyTorch: name, 'PyTorch, fused': `${name}, fused` });
-  const about = { rounds, seconds: 0.1 };
-  onRow(
-    await row(
-      side,
-      'networks',
-      '3-layer MLP, batch 1, forward + backward',
-      () => mlpLoss().backward(),
-      { PyTorch: 'backward' },
-      about,
-    ),
-  );
-  onRow(await row(side, 'networks', '3-layer MLP, batch 1, training step', training(mlp, mlpLoss), both('mlp'), about));
-  const rnnStep = training(rnn, () => entropy.forward(rnn.forward(rows), labels));
-  onRow(await row(side, 'networks', 'RNN 32, batch 8 x 10 rows, training step', rnnStep, both('rnn'), about));
-  onRow(await epoch(side, rounds));
-  await side.close();
+  const list: [string, string, Record<string, string>][] = [
+    ['3-layer MLP, batch 1, forward + backward', 'backward', { PyTorch: 'backward' }],
+    ['3-layer MLP, batch 1, training step', 'mlp', both('mlp')],
+    ['RNN 32, batch 8 x 10 rows, training step', 'rnn', both('rnn')],
+  ];
+  for (const [title, name, rivals] of list) {
+    await measured(sides, { section: 'networks', title, name, rivals, seconds: 0.1 }, options);
+  }
+  await epoch(sides, options);
+  await sides.close();
   torch.setNumThreads(threads);
 }
 
-/** One epoch of examples/demo on 8,000 digits, with the loss and the norm of every step read. */
-async function epoch(side: Child, rounds: number): Promise<SmallRow> {
-  const digits = loadDigits().train;
-  const images = digits.x.toTypedArray<Float32Array<ArrayBuffer>>();
-  const labels = digits.y.toTypedArray<BigInt64Array<ArrayBuffer>>();
+/** One epoch of examples/demo, by its own code, on 8,000 digits, with the loss and the norm of every step read. */
+async function epoch(sides: Sides, options: SmallOptions): Promise<void> {
+  const { x, y } = loadDigits().train;
   const files = mkdtempSync(join(tmpdir(), 'torch-clip-bench-'));
-  writeFileSync(join(files, 'images'), images);
-  writeFileSync(join(files, 'labels'), labels);
-  await side.call('make', { what: 'epoch', images: join(files, 'images'), labels: join(files, 'labels') });
-
-  const dataset = new data.TensorDataset(torch.tensor(images).view(-1, 28, 28), torch.tensor(labels));
-  const loader = new data.DataLoader(dataset, { batchSize: 100, shuffle: true });
-  const model = new RowReader(28, 128, 10);
-  const criterion = new nn.CrossEntropyLoss();
-  const optimizer = new optim.SGD(model.parameters(), { lr: 0.05, momentum: 0.9, clip: clip.norm(0.5) });
-  const run = () => {
-    const losses: number[] = [];
-    const norms: number[] = [];
-    for (const [x, y] of loader) {
-      optimizer.zeroGrad();
-      const loss = criterion.forward(model.forward(x!), y!);
-      loss.backward();
-      optimizer.step();
-      norms.push(optimizer.clipStats.norm.item());
-      losses.push(loss.item());
-    }
-  };
+  const [images, labels] = [join(files, 'images'), join(files, 'labels')];
+  writeFileSync(images, x.toTypedArray<Float32Array<ArrayBuffer>>());
+  writeFileSync(labels, y.toTypedArray<BigInt64Array<ArrayBuffer>>());
+  await sides.make('demo', { images, labels });
   const title = "the demo's epoch: RNN 128, 80 batches of 100 digits";
-  const result = await row(side, 'networks', title, run, { PyTorch: 'epoch' }, { rounds });
+  await measured(sides, { section: 'networks', title, name: 'epoch', rivals: { PyTorch: 'epoch' } }, options);
   rmSync(files, { recursive: true });
-  return result;
-}
-
-/** Norm clip and AdamW over tensors that share no memory. */
-export function stepOver(count: number, size: number): { optimizer: optim.Optimizer; params: Tensor[] } {
-  const params = Array.from({ length: count }, () => torch.randn([size], { requiresGrad: true }));
-  for (const p of params) p.grad = torch.randn([size]);
-  return { optimizer: new optim.AdamW(params, { clip: clip.norm(1) }), params };
 }
 
 /** What a step costs beside its arithmetic. */
-export async function host({ rounds, onRow }: SmallOptions): Promise<void> {
-  const side = python();
-  for (const [count, title] of [
-    [1, 'step() of 1 tensor of 1 element: JavaScript and one call'],
-    [2000, 'step() of 2,000 tensors of 1 element'],
-  ] as const) {
-    await side.call('make', { what: 'tensors', count, size: 1 });
-    const { optimizer } = stepOver(count, 1);
-    onRow(await row(side, 'host', title, () => optimizer.step(), { fused: 'tensors' }, { rounds }));
+export async function host(options: SmallOptions): Promise<void> {
+  const sides = new Sides();
+  const list = [
+    [{ count: 1, size: 1 }, 'step() of 1 tensor of 1 element: JavaScript and one call'],
+    [{ count: 2000, size: 1 }, 'step() of 2,000 tensors of 1 element'],
+    [{ count: 2000, size: 1, grads: false }, 'step() of 2,000 tensors without gradients'],
+  ] as const;
+  for (const [about, title] of list) {
+    await sides.make('tensors', about);
+    await measured(sides, { section: 'host', title, name: 'tensors', rivals: { fused: 'tensors' } }, options);
   }
-  const { optimizer } = stepOver(2000, 1);
-  optimizer.zeroGrad();
-  onRow(await row(side, 'host', 'step() of 2,000 tensors without gradients', () => optimizer.step(), {}, { rounds }));
-  await side.close();
+  await sides.close();
 }

@@ -152,7 +152,7 @@ function hugePagesHere(): number | null {
 }
 
 async function openTfjs(shape: Run['shape'], files: string): Promise<Child> {
-  const child = node('tfjs.ts');
+  const child = node('tfjs');
   const pools = Object.fromEntries(
     Object.entries(seeds).map(([name, [seed, scale]]) => {
       const file = join(files, name);

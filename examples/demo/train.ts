@@ -5,12 +5,14 @@ import type { Digits } from './digits.js';
 export const setting = { hidden: 128, lr: 0.05, momentum: 0.9, batchSize: 100, epochs: 3, seed: 0 };
 
 /** Reads a digit from top to bottom, a row a step, and names it from what it remembers at the end. */
-class RowReader extends nn.Module {
-  rnn = new nn.RNN(28, setting.hidden, { batchFirst: true });
-  head = new nn.Linear(setting.hidden, 10);
+export class RowReader extends nn.Module {
+  rnn: nn.RNN;
+  head: nn.Linear;
 
-  constructor() {
+  constructor(hidden = setting.hidden) {
     super();
+    this.rnn = new nn.RNN(28, hidden, { batchFirst: true });
+    this.head = new nn.Linear(hidden, 10);
     nn.init.orthogonal_(this.rnn.weight_hh_l0!);
   }
 
@@ -34,6 +36,32 @@ export interface Run {
   seconds: number;
 }
 
+/** What an epoch needs: from the same initial weights and with the same batches each time it is made. */
+export function begin(clipper: clip.Clipper | undefined, { x, y }: Digits) {
+  torch.manualSeed(setting.seed);
+  const model = new RowReader();
+  const criterion = new nn.CrossEntropyLoss();
+  const loader = new data.DataLoader(new data.TensorDataset(x, y), { batchSize: setting.batchSize, shuffle: true });
+  const { lr, momentum } = setting;
+  const optimizer = new optim.SGD(model.parameters(), { lr, momentum, clip: clipper });
+  return { model, criterion, loader, optimizer };
+}
+
+/** One pass over the digits; `onStep` is told the loss of each step and the norm of the whole gradient before clipping. */
+export function epoch(
+  { model, criterion, loader, optimizer }: ReturnType<typeof begin>,
+  onStep: (loss: number, norm: number) => void,
+): void {
+  for (const [x, y] of loader) {
+    optimizer.zeroGrad();
+    const loss = criterion.forward(model.forward(x), y);
+    loss.backward();
+    const norm = nn.utils.getTotalNorm(model.parameters().map((p) => p.grad!)).item();
+    optimizer.step();
+    onStep(loss.item(), norm);
+  }
+}
+
 /**
  * Trains from the same initial weights and with the same batches each time it is called.
  *
@@ -46,25 +74,15 @@ export function train(
   onStep: (step: number, loss: number) => void,
 ): Run {
   const started = performance.now();
-  torch.manualSeed(setting.seed);
-  const model = new RowReader();
-  const criterion = new nn.CrossEntropyLoss();
-  const dataset = new data.TensorDataset(digits.train.x, digits.train.y);
-  const loader = new data.DataLoader(dataset, { batchSize: setting.batchSize, shuffle: true });
-  const { lr, momentum } = setting;
-  const optimizer = new optim.SGD(model.parameters(), { lr, momentum, clip: clipper });
-
+  const training = begin(clipper, digits.train);
+  const { model, criterion } = training;
   const losses: number[] = [];
   const norms: number[] = [];
-  for (let epoch = 0; epoch < setting.epochs; epoch++) {
-    for (const [x, y] of loader) {
-      optimizer.zeroGrad();
-      const loss = criterion.forward(model.forward(x), y);
-      loss.backward();
-      norms.push(nn.utils.getTotalNorm(model.parameters().map((p) => p.grad!)).item());
-      optimizer.step();
-      onStep(losses.push(loss.item()), losses.at(-1)!);
-    }
+  for (let pass = 0; pass < setting.epochs; pass++) {
+    epoch(training, (loss, norm) => {
+      norms.push(norm);
+      onStep(losses.push(loss), loss);
+    });
   }
 
   const { testLoss, accuracy } = torch.noGrad(() => {

@@ -1,10 +1,10 @@
-// tfjs as a side of the benchmark: Adam over its wasm backend, one line of JSON a call.
+// tfjs as a side of the benchmark: Adam over its wasm backend.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import table from '../cases.json' with { type: 'json' };
-import { type ShapeName, shapesOf, tile } from './shapes.js';
+import { type ShapeName, shapesOf, tile } from '../lib/shapes.js';
+import { type Calls, serve } from './serve.js';
 
 setThreadsCount(Number(process.env.BENCH_THREADS));
 await tf.setBackend('wasm');
@@ -28,7 +28,7 @@ function setGradients(factor: number): void {
   gradients = shapes.map((size, k) => ({ name: `p${k}`, tensor: filled(size, k, pools.grads, factor) }));
 }
 
-const functions: Record<string, (args: never) => unknown> = {
+await serve({
   open(args: { shape: ShapeName; pools: { params: string; grads: string } }) {
     shapes = shapesOf(args.shape);
     pools = { params: floats(args.pools.params), grads: floats(args.pools.grads) };
@@ -55,7 +55,7 @@ const functions: Record<string, (args: never) => unknown> = {
     writeFileSync(file, Float64Array.from(sample));
     setGradients(1);
   },
-  async step({ iterations, untimed = 1 }: { iterations: number; untimed?: number }) {
+  async step({ iterations, untimed = 1 }: Calls) {
     for (let i = 0; i < untimed; i++) optimizer.applyGradients(gradients);
     await variables[0]!.data();
     const start = process.hrtime.bigint();
@@ -63,10 +63,4 @@ const functions: Record<string, (args: never) => unknown> = {
     await variables[0]!.data();
     return Number(process.hrtime.bigint() - start) / 1e9;
   },
-};
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const { call, with: args } = JSON.parse(line) as { call: string; with: never };
-  console.log(JSON.stringify({ returned: await functions[call]!(args) }));
-}
-process.exit(0);
+});

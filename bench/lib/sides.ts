@@ -1,0 +1,37 @@
+// Our process and PyTorch's for what bench/node/small.ts and bench/python/small.py both have: told alike what to make and what to call.
+import { type Child, node, python } from './child.js';
+import type { Contender } from './rounds.js';
+
+type First = Record<string, number[]>;
+
+export class Sides {
+  readonly #ours = node('small');
+  readonly #pytorch = python();
+  #first: { ours: First; pytorch: First } = { ours: {}, pytorch: {} };
+
+  async make(what: string, options: object = {}): Promise<void> {
+    const make = (side: Child) => side.call<First>('make', { what, ...options });
+    this.#first = { ours: await make(this.#ours), pytorch: await make(this.#pytorch) };
+  }
+
+  ours(name: string): Contender {
+    return (iterations, untimed) => this.#ours.call('small', { name, iterations, untimed });
+  }
+
+  pytorch(name: string): Contender {
+    return (iterations, untimed) => this.#pytorch.call('small', { name, iterations, untimed });
+  }
+
+  /** How far our first results are from PyTorch's, relative to the largest; undefined where none are to be compared. */
+  error(name: string, rival: string): number | undefined {
+    const [ours, theirs] = [this.#first.ours[name], this.#first.pytorch[rival]];
+    if (ours === undefined) return undefined;
+    const differences = ours.map((value, i) => Math.abs(value - theirs![i]!));
+    return Math.max(...differences) / Math.max(...theirs!.map(Math.abs));
+  }
+
+  async close(): Promise<void> {
+    await this.#ours.close();
+    await this.#pytorch.close();
+  }
+}
