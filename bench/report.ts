@@ -37,6 +37,6 @@ if (file === undefined) {
 const results = read(file) as Results;
 const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8');
 writeFileSync(join(docs, 'benchmarks.svg'), await ratioChart(results.step));
-writeFileSync(join(docs, 'benchmarks-growth.svg'), await scalingChart(results.scaling));
+writeFileSync(join(docs, 'benchmarks-growth.svg'), await scalingChart(results.scaling, results.machine.cachesKB));
 writeFileSync(join(docs, 'benchmarks.md'), page(results, basename(file), notes));
 console.log(`${docs}/benchmarks.md from ${basename(file)}`);

@@ -3,11 +3,12 @@ import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 
 import { cases } from '../lib/cases.js';
-import type { ScalingRow, StepRow } from '../lib/results.js';
+import type { Results, ScalingRow, StepRow } from '../lib/results.js';
 import { shapes } from '../lib/shapes.js';
 import { groupsOf, headline } from './groups.js';
 
 type UnitSpec = Extract<TopLevelSpec, { hconcat: unknown }>['hconcat'][number];
+type Layer = Extract<UnitSpec, { layer: unknown }>['layer'][number];
 
 // An image in a page does not see the page's colours: it brings paper of its own.
 const config: TopLevelSpec['config'] = {
@@ -32,7 +33,7 @@ export function ratioChart(rows: readonly StepRow[]): Promise<string> {
   const charts = groupsOf(rows).map((group, i, all): UnitSpec => {
     const title =
       i === all.length - 1
-        ? 'time of the fastest rival, which is named / ours: right of 1 ours is faster (logarithmic)'
+        ? 'time of the fastest rival, named beside it / ours: right of 1 ours is faster (logarithmic)'
         : null;
     const values = group.map((row) => {
       const rival = headline(row);
@@ -64,8 +65,11 @@ export function ratioChart(rows: readonly StepRow[]): Promise<string> {
   return draw({ vconcat: charts });
 }
 
-/** Time a step against the number of parameters, and of tensors. */
-export function scalingChart(rows: readonly ScalingRow[]): Promise<string> {
+// Parameter, gradient and AdamW's two states.
+const bytesAnElement = 16;
+
+/** Time a step against the number of parameters, with what fills a cache marked, and of tensors. */
+export function scalingChart(rows: readonly ScalingRow[], caches: Results['machine']['cachesKB']): Promise<string> {
   const values = rows.flatMap(({ by, count, seconds, fused }) =>
     [
       { who: 'torch-clip', seconds },
@@ -73,35 +77,52 @@ export function scalingChart(rows: readonly ScalingRow[]): Promise<string> {
     ].map(({ who, seconds }) => ({ by, count, who, microseconds: seconds * 1e6 })),
   );
   const powers = Array.from({ length: 9 }, (_, power) => 10 ** power);
-  const chart = (by: ScalingRow['by'], title: string): UnitSpec => ({
-    width: 300,
-    height: 240,
-    transform: [{ filter: `datum.by === '${by}'` }],
-    mark: { type: 'line', point: true },
-    encoding: {
-      x: {
-        field: 'count',
-        type: 'quantitative',
-        scale: { type: 'log' },
-        title,
-        axis: { format: '~s', values: powers },
+  const marks = Object.entries(caches ?? {}).map(([level, kB]) => ({
+    count: (kB * 1024) / bytesAnElement,
+    label: `${level.toUpperCase()}, ${kB / 1024} MB`,
+  }));
+  const chart = (by: ScalingRow['by'], title: string): UnitSpec => {
+    const x = {
+      field: 'count',
+      type: 'quantitative',
+      scale: { type: 'log' },
+      title,
+      axis: { format: '~s', values: powers },
+    } as const;
+    const line: Layer = {
+      transform: [{ filter: `datum.by === '${by}'` }],
+      mark: { type: 'line', point: true },
+      encoding: {
+        x,
+        y: {
+          field: 'microseconds',
+          type: 'quantitative',
+          scale: { type: 'log' },
+          title: 'microseconds a step',
+          axis: { format: '~s', values: powers },
+        },
+        color: {
+          field: 'who',
+          type: 'nominal',
+          sort: null,
+          scale: { range: ['#1668c1', '#d1571b'] },
+          legend: { title: null, orient: 'top', labelLimit: 300 },
+        },
       },
-      y: {
-        field: 'microseconds',
-        type: 'quantitative',
-        scale: { type: 'log' },
-        title: 'microseconds a step',
-        axis: { format: '~s', values: powers },
-      },
-      color: {
-        field: 'who',
-        type: 'nominal',
-        sort: null,
-        scale: { range: ['#1668c1', '#d1571b'] },
-        legend: { title: null, orient: 'top', labelLimit: 300 },
-      },
-    },
-  });
+    };
+    const filled: Layer = {
+      data: { values: by === 'parameters' ? marks : [] },
+      encoding: { x },
+      layer: [
+        { mark: { type: 'rule', strokeDash: [3, 3], color: '#59636e' } },
+        {
+          mark: { type: 'text', align: 'right', dx: -4, y: 8, fontSize: 11, color: '#59636e' },
+          encoding: { text: { field: 'label' } },
+        },
+      ],
+    };
+    return { width: 300, height: 240, layer: [line, filled] };
+  };
   return draw({
     data: { values },
     hconcat: [chart('parameters', 'elements of one tensor'), chart('tensors', 'tensors of ten elements')],

@@ -45,6 +45,7 @@ function stepTable(rows: StepRow[]): string {
     table(
       [
         'case',
+        'policy',
         'a step',
         'ns/param',
         'bytes/param',
@@ -57,6 +58,7 @@ function stepTable(rows: StepRow[]): string {
       ],
       rows.map((row) => [
         cases[row.case].title,
+        row.nonFinite,
         time(row.seconds),
         row.nsPerParameter.toFixed(2),
         row.bytesPerParameter.toFixed(row.bytesPerParameter % 1 === 0 ? 0 : 1),
@@ -99,6 +101,15 @@ function growthTable({ scaling }: Results): string {
 function speeds(controls: Results['controls']): string {
   if (controls === undefined) return '';
   return `: ${controls.copy.toFixed(1)} and ${controls.inPlace.toFixed(1)} GB/s read and written`;
+}
+
+function cachesText(caches: Results['machine']['cachesKB']): string {
+  if (caches === undefined) return '';
+  const [l2, l3] = [caches.l2 / 1024, caches.l3 / 1024];
+  return `
+Dashed: where parameter, gradient and state, 16 bytes an element, fill a core's second cache (${l2} MB) and the last one (${l3} MB). From there on
+each element costs more; a second thread begins at 131,072 elements.
+`;
 }
 
 /** How much of each process lies on huge pages. */
@@ -150,9 +161,10 @@ Each case beside the fastest of its rivals; the tables have them all.
   is the largest difference beyond the rounding of the parameter itself, relative to the largest change. Ours must stay below 1e-5 (1e-3 for bfloat16), else
   nothing is timed. A rival is timed whatever its error, which stands beside its ratio where it is above ${farOff}.
 - With bfloat16 parameters our state is fp32, PyTorch's is bfloat16, which is fewer bytes and coarser.
-- Value clip and ClippedSGD let what is not finite pass, as their rivals do (\`nonFinite: 'propagate'\`); the stochastic clipper's coin always falls for
-  clipping, the dearer side, and since its rival would not clip again what it has clipped in place, that one's gradients are written anew before each of its
-  steps, which is not timed. tfjs's backend has one thread in Node.js.
+- *policy* is what our step does about gradients that are not finite, its \`nonFinite\`: \`propagate\` lets them pass, as the rivals do; \`skip\`, the default
+  with a clipper, looks at all of them before the first parameter moves, which a global norm does anyway.
+- The stochastic clipper's coin always falls for clipping, the dearer side, and since its rival would not clip again what it has clipped in place, that
+  one's gradients are written anew before each of its steps, which is not timed. tfjs's backend has one thread in Node.js.
 ${hugePages(step)}
 Rivals:
 
@@ -178,7 +190,7 @@ ${smallTable(section('host'))}
 ## Growth
 
 ![Growth](benchmarks-growth.svg)
-
+${cachesText(machine.cachesKB)}
 ${growthTable(results)}
 
 ${notes}`;
