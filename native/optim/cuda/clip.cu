@@ -22,12 +22,13 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const int32_t
   const auto op = clip_of<Compute<T>>(pass, chunk, false);
   const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
   T* const out = place<T>(pass.moving.out, item.out, chunk);
+  const int head = head_of(g);
   for_elements<kVector<T>>(
-      chunk.length, aligned(g) && aligned(out),
+      chunk.length, aligned(out + head) ? head : chunk.length,
       [&](int i) {
-        auto vector = reinterpret_cast<const Vector<T, kVector<T>>*>(g)[i];
+        auto vector = reinterpret_cast<const Vector<T, kVector<T>>&>(g[i]);
         for (int k = 0; k < kVector<T>; ++k) vector.v[k] = narrow<T>(op(widen(vector.v[k])));
-        reinterpret_cast<Vector<T, kVector<T>>*>(out)[i] = vector;
+        reinterpret_cast<Vector<T, kVector<T>>&>(out[i]) = vector;
       },
       [&](int i) { out[i] = narrow<T>(op(widen(g[i]))); });
 }

@@ -38,13 +38,21 @@ struct alignas(sizeof(T) * kCount < 16 ? sizeof(T) * kCount : 16) Vector {
 
 __device__ inline bool aligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
 
-// Calls each(i) for every element of the block's chunk: whole vectors first, where `vectors` says that the memory
-// allows it.
-template <int kWidth, class Each, class Wide>
-__device__ void for_elements(int length, bool vectors, const Wide& wide, const Each& each) {
-  const int whole = vectors ? length / kWidth : 0;
-  for (int i = int(threadIdx.x); i < whole; i += kThreads) wide(i);
-  for (int i = whole * kWidth + int(threadIdx.x); i < length; i += kThreads) each(i);
+// The elements before the first vector: rows and views begin anywhere.
+template <class T>
+__device__ int head_of(const T* p) {
+  return int(-(reinterpret_cast<uintptr_t>(p) / sizeof(T)) % kVector<T>);
+}
+
+// Calls wide(i) for every whole vector of the block's chunk, by its first element, and each(i) for every other element.
+// The vectors begin after `head` elements; there is none where that is all of them.
+template <int kWidth, class Wide, class Each>
+__device__ void for_elements(int length, int head, const Wide& wide, const Each& each) {
+  const int between = head < length ? (length - head) / kWidth * kWidth : 0;
+  for (int k = int(threadIdx.x); k < length - between; k += kThreads) each(k < head ? k : k + between);
+  // Counted down, since this takes a register less.
+  const int end = head + between;
+  for (int left = between - int(threadIdx.x) * kWidth; left > 0; left -= kThreads * kWidth) wide(end - left);
 }
 
 // The rule of the block's parameter, made by one thread: its coefficients take calls of pow.

@@ -14,19 +14,20 @@ __device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& i
   T* const p = static_cast<T*>(item.param) + chunk.begin;
   const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
   C* s[kMaxSlots];
-  bool vectors = aligned(p) && aligned(g);
+  const int head = head_of(p);
+  bool agree = aligned(g + head);
   for (int k = 0; k < kCount; ++k) {
     s[k] = static_cast<C*>(item.state[k]) + chunk.begin;
-    vectors = vectors && aligned(s[k]);
+    agree = agree && aligned(s[k] + head);
   }
   for_elements<kWidth>(
-      chunk.length, vectors,
+      chunk.length, agree ? head : chunk.length,
       [&](int i) {
         using Wide = Vector<C, kWidth>;
-        auto ps = reinterpret_cast<Vector<T, kWidth>*>(p)[i];
-        const auto gs = reinterpret_cast<const Vector<T, kWidth>*>(g)[i];
+        auto ps = reinterpret_cast<Vector<T, kWidth>&>(p[i]);
+        const auto gs = reinterpret_cast<const Vector<T, kWidth>&>(g[i]);
         Wide ss[kMaxSlots];
-        for (int k = 0; k < kCount; ++k) ss[k] = reinterpret_cast<Wide*>(s[k])[i];
+        for (int k = 0; k < kCount; ++k) ss[k] = reinterpret_cast<Wide&>(s[k][i]);
 #pragma unroll
         for (int j = 0; j < kWidth; ++j) {
           C x = widen(ps.v[j]);
@@ -36,8 +37,8 @@ __device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& i
           for (int k = 0; k < kCount; ++k) ss[k].v[j] = state[k];
           ps.v[j] = narrow<T>(x);
         }
-        for (int k = 0; k < kCount; ++k) reinterpret_cast<Wide*>(s[k])[i] = ss[k];
-        reinterpret_cast<Vector<T, kWidth>*>(p)[i] = ps;
+        for (int k = 0; k < kCount; ++k) reinterpret_cast<Wide&>(s[k][i]) = ss[k];
+        reinterpret_cast<Vector<T, kWidth>&>(p[i]) = ps;
       },
       [&](int i) {
         C x = widen(p[i]);

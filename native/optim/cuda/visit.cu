@@ -8,17 +8,15 @@ namespace {
 template <class T>
 __device__ void decide_unit(const Pass& pass, const Chunk& chunk, const Verdict& v, const UnitClip& clipper) {
   const Item& item = pass.items[chunk.item];
-  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
-  const Partial gradient = partial_of<Order::kTwo>(g, chunk.length, 2, pass.intake.zero_nonfinite);
-  Partial weight;
-  if (clipper.weights) {
-    weight = partial_of<Order::kTwo>(place<const T>(nullptr, item.param, chunk), chunk.length, 2, false);
-  }
-  if (threadIdx.x != 0) return;
   const DevicePlan& plan = v.plan;
   const int u = chunk.unit;
-  plan.norms[u] = norm<Order::kTwo>(gradient, 2);
-  if (clipper.weights) plan.weight_norms[u] = norm<Order::kTwo>(weight, 2);
+  const auto keep_norm = [&](double* norms, const T* x, bool zero_nonfinite) {
+    const Partial partial = partial_of<Order::kTwo>(x, chunk.length, 2, zero_nonfinite);
+    if (threadIdx.x == 0) norms[u] = norm<Order::kTwo>(partial, 2);
+  };
+  keep_norm(plan.norms, place<const T>(pass.moving.grad, item.grad, chunk), pass.intake.zero_nonfinite);
+  if (clipper.weights) keep_norm(plan.weight_norms, place<const T>(nullptr, item.param, chunk), false);
+  if (threadIdx.x != 0) return;
   plan.limits[u] = INFINITY;
   // The decision about the others has moved the coin on.
   const int64_t flip = v.memory.counters->flips - 1;
