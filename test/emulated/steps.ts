@@ -71,6 +71,52 @@ describe('emulated: steps of the CUDA driver', () => {
     });
   }
 
+  const many: [string, clip.Clipper][] = [
+    ['AGC', clip.agc({ clipping: 0.8 })],
+    ['norms', clip.norm(0.4, { scope: 'unit' })],
+    ['coins', clip.stochastic(clip.agc({ clipping: 0.05 }), { beta: 0.5 })],
+    ['memories', clip.zscore({ zThreshold: 0.5, warmup: 1, scope: 'unit' })],
+  ];
+  for (const [name, clipper] of many) {
+    it(`more than 4,096 units take a launch more and no other decisions: ${name}`, () => {
+      // The units of the second run are the first of the other one.
+      const run = (rows: number) => {
+        const p = torch.ones([rows, 2], { requiresGrad: true });
+        const optimizer = new optim.AdamW([p], { clip: clipper });
+        const seen: string[] = [];
+        for (let t = 1; t <= 4; t++) {
+          p.grad = torch
+            .arange(rows * 2)
+            .mul(0.7 * t)
+            .sin()
+            .reshape([rows, 2]);
+          if (t === 3) p.grad.select(0, 1).fill_(Number.NaN);
+          expect(launches(() => optimizer.step())).equal(rows > 4096 ? 5 : 4);
+          const { norm, coefficient } = optimizer.clipStats;
+          seen.push(...[p.detach(), norm, coefficient].map((t) => bits(t.narrow(0, 0, 4000).clone())));
+        }
+        const { skipped, clipped } = optimizer.clipStats;
+        expect(skipped.item()).equal(1);
+        expect(clipped.item()).within(0.05, 0.95);
+        return seen;
+      };
+      expect(run(5000)).deep.equal(run(4000));
+    });
+  }
+
+  it('the total norm of more than 4,096 units is known to taps and to clippers that ask', () => {
+    const p = torch.ones([5000, 2], { requiresGrad: true });
+    p.grad = torch.arange(10_000).mul(0.7).sin().reshape([5000, 2]);
+    const total = torch.linalg.vectorNorm(p.grad.double()).item();
+    const tapped = new optim.SGD([p], { lr: 0, clip: clip.tap(clip.agc()) });
+    tapped.step();
+    expect(tapped.clipStats.history.item() / total).closeTo(1, 1e-6);
+    const warming = new optim.SGD([p], { lr: 0, clip: clip.adaGC({ absolute: 1, scope: 'unit' }) });
+    warming.step();
+    const { coefficient } = warming.clipStats;
+    expect(coefficient.mul(total).sub(1).abs().max().item()).below(1e-5);
+  });
+
   // A tap wants all norms, so a clipper with one takes two passes.
   const perUnit = { agc: clip.agc({ clipping: 0.05 }), layerwise: clip.layerwise(1) };
   for (const [name, rule] of Object.entries(rules)) {

@@ -1,5 +1,6 @@
 // Decisions: one block adds up what the reduction left, looks for what is not finite, asks the clipper about every unit
-// and moves counters and memories. Everything that a step decides is decided here, on the device.
+// and moves counters and memories; many units are left to other blocks. Everything that a step decides is decided here,
+// on the device.
 #include "optim/cuda/decision.cuh"
 #include "optim/cuda/device.cuh"
 
@@ -36,6 +37,8 @@ __device__ Order device_order(double p) {
   return p == 1 ? Order::kOne : p == 2 ? Order::kTwo : isinf(p) ? Order::kInf : Order::kAny;
 }
 
+__device__ double norm_order(const Verdict& v) { return v.order == kNoStatistic ? 2 : v.order; }
+
 // The block adds a unit's partials: each thread every 256th, then a tree.
 __device__ Partial add_unit(const Partial* partials, int64_t first, int64_t last, Order order, double p) {
   Partial own;
@@ -43,24 +46,54 @@ __device__ Partial add_unit(const Partial* partials, int64_t first, int64_t last
   return block_tree(own, [=](Partial a, Partial b) { return add(order, a, b, p); });
 }
 
-__device__ void finish_unit(const Verdict& v, int64_t u) {
+// By one thread.
+__device__ void keep_norms(const Verdict& v, int64_t u, Partial gradient, Partial weight) {
   const DevicePlan& plan = v.plan;
-  const double p = v.order == kNoStatistic ? 2 : v.order;
-  const Order order = device_order(p);
-  const Partial total = add_unit(plan.partials, plan.unit[u], plan.unit[u + 1], order, p);
-  if (threadIdx.x == 0) {
-    const double factor = v.intake.factor();
-    plan.norms[u] = factor * norm_of(order, total, p);
-    if (v.first && !(total.all_finite() && finite(factor))) atomicOr(&v.control->nonfinite, 1);
-  }
-  if (!v.weights) return;
-  const Partial weight = add_unit(plan.weight_partials, plan.unit[u], plan.unit[u + 1], Order::kTwo, 2);
-  if (threadIdx.x == 0) plan.weight_norms[u] = norm_of(Order::kTwo, weight, 2);
+  const double p = norm_order(v);
+  const double factor = v.intake.factor();
+  plan.norms[u] = factor * norm_of(device_order(p), gradient, p);
+  if (v.first && !(gradient.all_finite() && finite(factor))) atomicOr(&v.control->nonfinite, 1);
+  if (v.weights) plan.weight_norms[u] = norm_of(Order::kTwo, weight, 2);
 }
 
+// By the whole block.
+__device__ void finish_unit(const Verdict& v, int64_t u) {
+  const DevicePlan& plan = v.plan;
+  const int64_t first = plan.unit[u], last = plan.unit[u + 1];
+  const double p = norm_order(v);
+  const Partial gradient = add_unit(plan.partials, first, last, device_order(p), p);
+  Partial weight;
+  if (v.weights) weight = add_unit(plan.weight_partials, first, last, Order::kTwo, 2);
+  if (threadIdx.x == 0) keep_norms(v, u, gradient, weight);
+}
+
+// Each block has a share of the units: a thread each for those of one chunk, the block for the others.
 __global__ void __launch_bounds__(kThreads) finish_kernel(Verdict v) {
   if (!v.first && v.control->skip != 0) return;
-  for (int64_t k = blockIdx.x; k < v.count(); k += gridDim.x) finish_unit(v, v.unit(int32_t(k)));
+  const DevicePlan& plan = v.plan;
+  __shared__ int32_t larger_unit[kThreads];
+  __shared__ int32_t larger_count;
+  const int64_t share = (v.count() + int64_t(gridDim.x) - 1) / gridDim.x;
+  const int64_t end = blockIdx.x * share + share < v.count() ? blockIdx.x * share + share : v.count();
+  for (int64_t first = blockIdx.x * share; first < end; first += kThreads) {
+    __syncthreads();
+    if (threadIdx.x == 0) larger_count = 0;
+    __syncthreads();
+    if (const int64_t k = first + threadIdx.x; k < end) {
+      const int32_t u = v.unit(int32_t(k));
+      const int64_t c = plan.unit[u], chunks = plan.unit[u + 1] - c;
+      if (chunks > 1) {
+        larger_unit[atomicAdd(&larger_count, 1)] = u;
+      } else {
+        Partial gradient, weight;
+        if (chunks == 1) gradient = plan.partials[c];
+        if (chunks == 1 && v.weights) weight = plan.weight_partials[c];
+        keep_norms(v, u, gradient, weight);
+      }
+    }
+    __syncthreads();
+    for (int32_t k = 0; k < larger_count; ++k) finish_unit(v, larger_unit[k]);
+  }
 }
 
 // The rule's arithmetic for a number that the step count decides, for a rule that is known at run time only.
@@ -99,6 +132,13 @@ __device__ void advance(RuleList<Rule...>, const Group& group, const Item& item)
     ++at;
   };
   (move.template operator()<Rule<double>>(), ...);
+}
+
+__device__ void advance_all(const Verdict& v) {
+  if (!v.advances) return;
+  for (int i = int(threadIdx.x); i < v.plan.item_count; i += kThreads) {
+    advance(Rules{}, v.groups[v.plan.items[i].group], v.plan.items[i]);
+  }
 }
 
 // The 2-norm of the units' norms, scaled by the largest; in every thread.
@@ -144,8 +184,48 @@ __device__ bool admitted(const Verdict& v) {
   return control.skip == 0;
 }
 
+// Asks the clipper about the units, a thread each, and counts; then no thread of the block looks at steps any more.
 template <class C>
-__global__ void __launch_bounds__(kThreads) decide_kernel(Verdict v, C clipper) {
+__device__ void decide_units(const Verdict& v, const C& clipper, double total, int64_t flip, bool advanced) {
+  const DevicePlan& plan = v.plan;
+  __shared__ unsigned long long decided, clipped;
+  if (threadIdx.x == 0) decided = clipped = 0;
+  __syncthreads();
+  for (int64_t k = int64_t(blockIdx.x) * kThreads + threadIdx.x; k < v.count(); k += int64_t(gridDim.x) * kThreads) {
+    const int u = v.unit(int32_t(k));
+    const int32_t representative = plan.unit_item[u];
+    plan.coefficients[u] = 1;
+    plan.limits[u] = clipper.limit();
+    if (representative < 0) continue;
+    const Item& item = plan.items[representative];
+    const double level = item.step == nullptr ? 1 : level_of(Rules{}, v.groups[item.group], item, advanced);
+    plan.limits[u] = clipper.limit() * level;
+    Memory memory{v.memory.numbers + u * int(C::kNumbers.size()), v.memory.histories + u};
+    if (v.order == kNoStatistic) plan.norms[u] = NAN;
+    const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], total, plan.numel[u], level}, memory);
+    atomicAdd(&decided, 1ull);
+    if (keep_decision(v, u, decision, flip)) atomicAdd(&clipped, 1ull);
+  }
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  StageCounters& counters = *v.memory.counters;
+  atomicAdd(reinterpret_cast<unsigned long long*>(&counters.decisions), decided);
+  atomicAdd(reinterpret_cast<unsigned long long*>(&counters.clipped), clipped);
+}
+
+// What a step that is taken moves beside the units' own; by one block.
+__device__ void move_on(const Verdict& v, double total) {
+  if (threadIdx.x == 0) {
+    StageCounters& counters = *v.memory.counters;
+    counters.decisions += v.plan.units - v.count();
+    if (v.coin.power > 0) ++counters.flips;
+    if (v.memory.tap_size > 0) v.memory.tap[counters.taps++ % v.memory.tap_size] = total;
+  }
+  advance_all(v);
+}
+
+template <class C>
+__global__ void __launch_bounds__(kThreads, kBlocks<float>) decide_kernel(Verdict v, C clipper) {
   const DevicePlan& plan = v.plan;
   if (!v.first && v.control->skip != 0) return;
   if (v.count() <= kFewUnits && v.order != kNoStatistic) {
@@ -156,37 +236,29 @@ __global__ void __launch_bounds__(kThreads) decide_kernel(Verdict v, C clipper) 
     for (int u = int(threadIdx.x); u < plan.units; u += kThreads) plan.coefficients[u] = 0;
     return;
   }
-  const double total = v.visits ? NAN : total_of(plan);
-  StageCounters& counters = *v.memory.counters;
-  __shared__ unsigned long long decided, clipped;
-  if (threadIdx.x == 0) decided = clipped = 0;
-  __syncthreads();
-  for (int k = int(threadIdx.x); k < v.count(); k += kThreads) {
-    const int u = v.unit(k);
-    const int32_t representative = plan.unit_item[u];
-    plan.coefficients[u] = 1;
-    plan.limits[u] = clipper.limit();
-    if (representative < 0) continue;
-    const Item& item = plan.items[representative];
-    const double level = item.step == nullptr ? 1 : level_of(Rules{}, v.groups[item.group], item, v.advanced);
-    plan.limits[u] = clipper.limit() * level;
-    Memory memory{v.memory.numbers + u * int(C::kNumbers.size()), v.memory.histories + u};
-    if (v.order == kNoStatistic) plan.norms[u] = NAN;
-    const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], total, plan.numel[u], level}, memory);
-    atomicAdd(&decided, 1ull);
-    if (keep_decision(v, u, decision, counters.flips)) atomicAdd(&clipped, 1ull);
+  const double total = C::kTotal || v.memory.tap_size > 0 ? total_of(plan) : NAN;
+  decide_units(v, clipper, total, v.memory.counters->flips, v.advanced);
+  move_on(v, total);
+}
+
+// For many units, this and then `units_kernel`.
+__global__ void __launch_bounds__(kThreads) open_kernel(Verdict v, bool wants_total) {
+  if (!admitted(v)) return;
+  const double total = wants_total ? total_of(v.plan) : NAN;
+  if (threadIdx.x == 0) v.control->total = total;
+  move_on(v, total);
+}
+
+template <class C>
+__global__ void __launch_bounds__(kThreads, kBlocks<float>) units_kernel(Verdict v, C clipper) {
+  const Control& control = *v.control;
+  // The first kernel has moved the coin and the counts on.
+  if (control.skip == 0) {
+    return decide_units(v, clipper, control.total, v.memory.counters->flips - 1, v.advanced || v.advances);
   }
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    counters.decisions += int64_t(decided) + plan.units - v.count();
-    counters.clipped += int64_t(clipped);
-    if (v.coin.power > 0) ++counters.flips;
-    if (v.memory.tap_size > 0) v.memory.tap[counters.taps++ % v.memory.tap_size] = total;
-  }
-  if (!v.advances) return;
-  for (int i = int(threadIdx.x); i < plan.item_count; i += kThreads) {
-    advance(Rules{}, v.groups[plan.items[i].group], plan.items[i]);
-  }
+  if (!v.first) return;
+  const int u = int(blockIdx.x * kThreads + threadIdx.x);
+  if (u < v.plan.units) v.plan.coefficients[u] = 0;
 }
 
 // No clipper, or one whose coefficients the host has written already.
@@ -203,10 +275,7 @@ __global__ void __launch_bounds__(kThreads) plain_kernel(Verdict v, bool chosen)
     plan.limits[u] = INFINITY;
     if (v.order == kNoStatistic) plan.norms[u] = NAN;
   }
-  if (!taken || !v.advances) return;
-  for (int i = int(threadIdx.x); i < plan.item_count; i += kThreads) {
-    advance(Rules{}, v.groups[plan.items[i].group], plan.items[i]);
-  }
+  if (taken) advance_all(v);
 }
 
 template <template <class> class... Rule>
@@ -267,7 +336,13 @@ void finish_units(const Verdict& v, cudaStream_t stream) {
 }
 
 void decide(const Verdict& v, const Clipper& clipper, cudaStream_t stream) {
-  std::visit([&]<class C>(const C& c) { start(decide_kernel<C>, 1, kThreads, stream, v, c); }, clipper);
+  std::visit(
+      [&]<class C>(const C& c) {
+        if (v.count() <= kManyUnits) return start(decide_kernel<C>, 1, kThreads, stream, v, c);
+        start(open_kernel, 1, kThreads, stream, v, C::kTotal || v.memory.tap_size > 0);
+        start(units_kernel<C>, (v.plan.units + kThreads - 1) / kThreads, kThreads, stream, v, c);
+      },
+      clipper);
 }
 
 void decide_plain(const Verdict& v, bool chosen, cudaStream_t stream) {

@@ -36,6 +36,7 @@ void settle(const Job& job, const Run& run);
 
 // Adds the partials of each unit to its norm, for plans of many units; `decide` does it itself for one.
 void finish_units(const Verdict& verdict, cudaStream_t stream);
+// One launch, two for many units.
 void decide(const Verdict& verdict, const Clipper& clipper, cudaStream_t stream);
 // Norms, decisions and updates of units, after a decision about the others.
 void visit(const Job& job, const Run& run, const Verdict& verdict, const UnitClip& clipper);
@@ -53,5 +54,7 @@ void make_histories(Percentile* heads, double* values, Percentile::Place* places
 
 // Up to this many units `decide` adds the partials itself.
 inline constexpr int32_t kFewUnits = 1;
+// Beyond this many, `decide` leaves them to a launch of many blocks.
+inline constexpr int32_t kManyUnits = 4096;
 
 }  // namespace tc::optim::cuda

@@ -13,6 +13,7 @@ struct Control {
   int32_t nonfinite;
   int64_t skipped;
   int64_t consecutive;  // since the last step that was taken
+  double total = 0;     // of the norms, from the first kernel of a decision to its second one
 };
 
 // The counters of one stage; see StageMemory.
