@@ -375,8 +375,8 @@ void decide_plain(const Verdict& v, bool chosen, cudaStream_t stream) {
   start(plain_kernel, 1, kThreads, stream, v, chosen);
 }
 
-void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, cudaStream_t stream,
-                    bool everything) {
+void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, bool everything,
+                    cudaStream_t stream) {
   start(moments_kernel, plan.item_count < 4096 ? plan.item_count : 4096, kThreads, stream, plan, control);
   if (everything) start(everything_kernel, 1, kThreads, stream, plan, groups, control);
 }

@@ -43,8 +43,8 @@ void visit(const Job& job, const Run& run, const Verdict& verdict, const UnitCli
 // No clipper: coefficients of 1, or those that are there already.
 void decide_plain(const Verdict& verdict, bool chosen, cudaStream_t stream);
 // Adds up the terms that rules asked for; a launch more where one of them looks at everything.
-void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, cudaStream_t stream,
-                    bool everything = true);
+void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, bool everything,
+                    cudaStream_t stream);
 
 // Moves histories into memory of `capacity` values each, or makes new ones of what they held: `lengths` values each,
 // oldest first.

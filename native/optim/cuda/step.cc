@@ -231,10 +231,13 @@ class StepRun {
 
   // Adds up what rules want to know of all elements before they move one.
   void measure(const Plan& plan, size_t k) {
-    const auto& groups = state_.groups;
-    measured_ = std::any_of(plan.items.begin(), plan.items.end(),
-                            [&](const Item& item) { return rule_info(groups[size_t(item.group)].rule).moments > 0; });
+    const auto some = [&](const auto& holds) {
+      return std::any_of(plan.items.begin(), plan.items.end(),
+                         [&](const Item& item) { return holds(rule_info(state_.groups[size_t(item.group)].rule)); });
+    };
+    measured_ = some([](const RuleInfo& rule) { return rule.moments > 0; });
     if (!measured_) return;
+    const bool everything = some([](const RuleInfo& rule) { return rule.over == Over::kEverything; });
     everywhere([&](const Site& site) {
       Job measuring = job(site, site.plans[k], intake_);
       // Rules that ask must not be told what nobody has measured yet.
@@ -247,7 +250,8 @@ class StepRun {
     }
     {
       const c10::cuda::CUDAGuard guard(home().device);
-      finish_moments(at_home.view(), home().groups.data(), residence_.memory.control().data(), home().stream());
+      const Control* const control = residence_.memory.control().data();
+      finish_moments(at_home.view(), home().groups.data(), control, everything, home().stream());
     }
     for (Site& site : residence_.sites) {
       if (&site != &home()) site.plans[k].follow_moments(at_home);
