@@ -21,6 +21,8 @@ namespace {
 // A row is what an output of a layer is made of: dimensions 1 and on.
 int64_t rows_of(const at::Tensor& value) { return value.dim() < 2 || value.numel() == 0 ? 1 : value.size(0); }
 
+c10::ScalarType state_dtype_of(const at::Tensor& value) { return at::toOpMathType(value.scalar_type()); }
+
 void bump_version(const at::Tensor& tensor) {
   if (!tensor.is_inference()) tensor.unsafeGetTensorImpl()->bump_version();
 }
@@ -150,7 +152,7 @@ bool Optimizer::untouched() const {
   return n == members_.size();
 }
 
-Item Optimizer::prepare(Parameter& p) {
+Item Optimizer::prepare(Parameter& p, Arena* arenas) {
   const at::Tensor& grad = p.value.unsafeGetTensorImpl()->grad();
   require_dense_storage(p.value, "parameter");
   require_dense_storage(grad, "gradient");
@@ -185,10 +187,10 @@ Item Optimizer::prepare(Parameter& p) {
   item.param = address(p.value_copy.defined() ? p.value_copy : p.value);
   item.grad = address(p.grad_copy.defined() ? p.grad_copy : grad);
 
-  const auto state_dtype = at::toOpMathType(p.dtype);
-  const auto keep = [&](at::Tensor& tensor) {
+  const auto state_dtype = state_dtype_of(p.value);
+  const auto keep = [&](at::Tensor& tensor, Arena& arena) {
     if (!tensor.defined()) {
-      tensor = empty_in(p.value, p.layout, state_dtype).zero_();
+      tensor = arena.empty(p.value, p.layout, state_dtype).zero_();
       state_bytes_ += int64_t(tensor.nbytes());
     } else if (tensor.sizes() != p.value.sizes()) {
       throw Error("ERR_STATE", "a parameter has another shape than its state");
@@ -204,7 +206,7 @@ Item Optimizer::prepare(Parameter& p) {
     at::Tensor& tensor = p.state.slot[rule.slots.place(k)];
     const Slot& slot = rule.slots.slot[k];
     const bool fresh = !tensor.defined();
-    keep(tensor);
+    keep(tensor, arenas[rule.slots.place(k)]);
     if (fresh && slot.start == Start::kParameter) tensor.copy_(p.value);
     // A complex parameter is a pair of reals, each with a start of its own.
     if (fresh && slot.start == Start::kHyper) {
@@ -213,8 +215,9 @@ Item Optimizer::prepare(Parameter& p) {
     item.state[k] = address(tensor);
   }
   p.elements.resize(state_.settings.stages.size());
+  Arena none;
   for (size_t k = 0; k < state_.settings.stages.size(); ++k) {
-    if (acts_on_elements(state_.settings.stages[k].clipper)) keep(p.elements[k]);
+    if (acts_on_elements(state_.settings.stages[k].clipper)) keep(p.elements[k], none);
   }
   const auto scratch = [&](at::Tensor& tensor, bool wanted, c10::ScalarType dtype) {
     if (!wanted) return tensor.reset();
@@ -270,11 +273,19 @@ void Optimizer::rebuild() {
     driver_ = make_driver(device_);
     driver_->push(state_);
   }
+  Arena arenas[kMaxSlots];
+  for (const Parameter& p : parameters_) {
+    if (!p.value.unsafeGetTensorImpl()->grad().defined()) continue;
+    const Slots& slots = rule_info(state_.groups[p.group].rule).slots;
+    for (int k = 0; k < slots.count; ++k) {
+      if (!p.state.slot[slots.place(k)].defined()) arenas[slots.place(k)].reserve(p.value, state_dtype_of(p.value));
+    }
+  }
   std::vector<Item> items;
   for (size_t k = 0; k < parameters_.size(); ++k) {
     Parameter& p = parameters_[k];
     if (!p.value.unsafeGetTensorImpl()->grad().defined()) continue;
-    items.push_back(prepare(p));
+    items.push_back(prepare(p, arenas));
     items.back().parameter = int32_t(k);
     members_.push_back(k);
     staged_ = staged_ || p.value_copy.defined() || p.grad_copy.defined();
@@ -352,12 +363,12 @@ std::pair<Outcome, at::Tensor> Optimizer::step(const double* rows, const Custom&
 void Optimizer::publish() {
   for (const size_t k : members_) {
     const Parameter& p = parameters_[k];
-    const at::Tensor& grad = p.value.unsafeGetTensorImpl()->grad();
     bump_version(p.value);
-    if (state_.settings.write_back) bump_version(grad);
-    if (!staged_) continue;
-    if (p.value_copy.defined()) p.value.copy_(p.value_copy);
-    if (p.grad_copy.defined() && state_.settings.write_back) grad.copy_(p.grad_copy);
+    if (staged_ && p.value_copy.defined()) p.value.copy_(p.value_copy);
+    if (!state_.settings.write_back) continue;
+    const at::Tensor& grad = p.value.unsafeGetTensorImpl()->grad();
+    bump_version(grad);
+    if (staged_ && p.grad_copy.defined()) grad.copy_(p.grad_copy);
   }
 }
 
@@ -408,19 +419,28 @@ void Optimizer::load(const std::vector<ParameterState>& states, Counters counter
   if (stages.size() != state_.settings.stages.size())
     throw Error("ERR_STATE", "the state is for another number of clippers");
   int64_t bytes = 0;
-  const auto copied = [&](const at::Tensor& tensor, const at::Tensor& value) -> at::Tensor {
+  const auto copied = [&](const at::Tensor& tensor, const at::Tensor& value, Arena& arena) -> at::Tensor {
     if (!tensor.defined()) return {};
     if (tensor.sizes() != value.sizes()) throw Error("ERR_SHAPE", "a state tensor must have its parameter's shape");
-    bytes += int64_t(value.numel()) * int64_t(c10::elementSize(at::toOpMathType(value.scalar_type())));
-    return empty_in(value, layout_of(value), at::toOpMathType(value.scalar_type())).copy_(tensor);
+    const at::Tensor copy = arena.empty(value, layout_of(value), state_dtype_of(value)).copy_(tensor);
+    bytes += int64_t(copy.nbytes());
+    return copy;
   };
+  Arena arenas[kMaxSlots], none;
+  for (size_t i = 0; i < states.size(); ++i) {
+    for (int k = 0; k < kMaxSlots; ++k) {
+      const at::Tensor& value = parameters_[i].value;
+      if (states[i].slot[k].defined()) arenas[k].reserve(value, state_dtype_of(value));
+    }
+  }
   std::vector<ParameterState> loaded = states;
   std::vector<StageMemory> memories;
   std::vector<std::vector<at::Tensor>> elements(states.size(), std::vector<at::Tensor>(stages.size()));
   for (size_t i = 0; i < states.size(); ++i) {
-    for (at::Tensor& slot : loaded[i].slot) slot = copied(slot, parameters_[i].value);
+    const at::Tensor& value = parameters_[i].value;
+    for (int k = 0; k < kMaxSlots; ++k) loaded[i].slot[k] = copied(loaded[i].slot[k], value, arenas[k]);
     for (size_t k = 0; k < stages.size(); ++k) {
-      if (i < stages[k].elements.size()) elements[i][k] = copied(stages[k].elements[i], parameters_[i].value);
+      if (i < stages[k].elements.size()) elements[i][k] = copied(stages[k].elements[i], value, none);
     }
   }
   for (const StageState& stage : stages) memories.push_back(stage.memory);

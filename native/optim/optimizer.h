@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "optim/arena.h"
 #include "optim/driver.h"
 
 namespace tc::optim {
@@ -80,7 +81,7 @@ class Optimizer {
   bool untouched() const;
   void rebuild();
   void publish();
-  Item prepare(Parameter& parameter);
+  Item prepare(Parameter& parameter, Arena* arenas);
   void require_idle() const;
   void cut(Step& step, std::vector<Item> items);
   void retire();

@@ -140,4 +140,23 @@ describe('optim: gradients that are not finite', () => {
       expect(Math.hypot(...flat([[p]]))).closeTo(1, { float32: 1e-5, float64: 1e-12, bfloat16: 1e-2 }[dtype]);
     }
   });
+
+  // Their squares are added in fp32 where they fit.
+  it('16-bit gradients of any size have a norm of fp32 accuracy', () => {
+    for (const [dtype, ...sizes] of [
+      ['float16', 1, 6e-8, 6e4, 0],
+      ['bfloat16', 1, 1e-19, 1e-25, 1e-38, 1e-40, 1e16, 1e19, 3e38, 0],
+    ] as const) {
+      for (const size of sizes) {
+        const wave = Float64Array.from({ length: 20_011 }, (_, i) => Math.sin(i * 12.9898) * size);
+        const grad = torch.tensor(wave).to({ dtype: torch[dtype] });
+        const p = torch.zeros([20_011], { dtype: torch[dtype], requiresGrad: true });
+        const optimizer = new optim.SGD([p], { lr: 1, clip: clip.norm(1) });
+        p.grad = grad;
+        optimizer.step();
+        const expected = Math.sqrt(grad.to({ dtype: torch.float64 }).square().sum().item());
+        expect(Math.abs(optimizer.clipStats.norm.item() - expected)).at.most(1e-6 * expected);
+      }
+    }
+  });
 });
