@@ -17,6 +17,7 @@
 #include <string>
 
 #include "binding/env.h"
+#include "binding/kept_blocks.h"
 #include "binding/small_blocks.h"
 
 namespace tc {
@@ -97,6 +98,11 @@ class CpuAllocator final : public c10::Allocator {
     if (bytes > 0 && bytes <= small_blocks::kLargest) {
       void* block = small_blocks::allocate(bytes);
       return {block, block, small_blocks::free, c10::Device(c10::kCPU)};
+    }
+    if (bytes > 0 && bytes < kHugePage) {
+      if (void* block = kept_blocks::allocate(bytes)) {
+        return {block, block, kept_blocks::free, c10::Device(c10::kCPU)};
+      }
     }
     if (bytes >= kLarge && !fits(bytes)) {
       if (const Env* state = Env::current()) state->call(state->collector);
