@@ -9,7 +9,7 @@ import { elementsOf } from '../iterate.js';
 import { given } from '../options.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { complete, type Definition } from './definition.js';
-import { type NativeOptimizer, type NativeStats, rowLength, ruleOf } from './native.js';
+import { type NativeOptimizer, type NativeStats, type Rule, rowLength, ruleOf } from './native.js';
 import { Held } from './saved.js';
 import { type OptimizerStateDict, parseState, type Restored, type SavedGroup, saveState } from './state-dict.js';
 
@@ -251,9 +251,11 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** @internal The engine's own state tensors of that name, one a parameter, null before its first step. */
   protected slots(name: string): (Tensor | null)[] {
-    const rules = this.#rules();
     return this.paramGroups
-      .flatMap(({ params }, g) => params.map(() => rules[g]!.slots.indexOf(name)))
+      .flatMap((group) => {
+        const slot = this.#rule(group).slots.indexOf(name);
+        return group.params.map(() => slot);
+      })
       .map((slot, parameter) => {
         const handle = native.optimSlot(this.#native, parameter, slot);
         return handle === null ? null : wrap(handle);
@@ -273,20 +275,10 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** What the last step's clipping saw: tensors of their own, which later steps leave alone. */
   get clipStats(): ClipStats {
-    const count = Math.max(1, this.clip?.stages.length ?? 0);
-    const stages = Array.from({ length: count }, (_, stage) => statsOf(native.optimStats(this.#native, stage)));
-    const { norm, coefficient, threshold, clipped, skipped } = stages[0]!;
-    return {
-      norm,
-      coefficient,
-      threshold,
-      clipped,
-      get history() {
-        return stages[0]!.history;
-      },
-      stages,
-      skipped,
-    };
+    const stages = [new Seen(native.optimStats(this.#native, 0))];
+    const count = this.clip?.stages.length ?? 0;
+    for (let i = 1; i < count; i++) stages.push(new Seen(native.optimStats(this.#native, i)));
+    return new SeenByAll(stages);
   }
 
   /**
@@ -296,7 +288,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   stateDict(): OptimizerStateDict {
     return saveState({
       groups: this.paramGroups as unknown as readonly SavedGroup[],
-      rules: this.#rules(),
+      rules: this.paramGroups.map((group) => this.#rule(group)),
       states: native.optimState(this.#native),
       begins: this.paramGroups.map((group) => this.#definition.begin?.(group as unknown as Required<G>)),
       clip: this.clip,
@@ -344,43 +336,77 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return this.toString();
   }
 
-  #rules() {
-    return this.paramGroups.map((group) => ruleOf(this.#definition.rule(group as unknown as Required<G>)));
+  #rule(group: ParamGroup<G>): Rule {
+    return ruleOf(this.#definition.rule(group as unknown as Required<G>));
   }
 
   #fillRows(): void {
-    this.#rules().forEach((rule, i) => {
-      const group = this.paramGroups[i] as unknown as Loose;
-      let at = i * rowLength;
+    let start = 0;
+    for (const [i, group] of this.paramGroups.entries()) {
+      const options = group as unknown as Loose;
+      const rule = this.#rule(group);
+      let at = start;
       this.#rows[at++] = rule.index;
-      this.#rows[at++] = Number(group.maximize);
+      this.#rows[at++] = Number(options.maximize);
       for (const { option, read } of rule.readers) {
-        let value = read(group);
+        let value = read(options);
         if (value === null && this.#definition.options[option as keyof G].default === null) value = Number.NaN;
         if (typeof value !== 'number' && typeof value !== 'boolean') {
           throw invalidArgument(`paramGroups[${i}].${option}`, 'a number', value);
         }
         this.#rows[at++] = Number(value);
       }
-    });
+      start += rowLength;
+    }
   }
 }
 
-function statsOf(handles: NativeStats): StageStats & { skipped: Tensor } {
-  // Each has an owner, whether it is asked for or not.
-  const [norm, coefficient, threshold, clipped, tap, taps, skipped] = handles.map((handle) => handle && wrap(handle));
-  let history = taps ? undefined : tap!;
-  return {
-    norm: norm!,
-    coefficient: coefficient!,
-    threshold: threshold!,
-    clipped: clipped!,
-    get history() {
-      history ??= unrolled(tap!, taps!.item());
-      return history;
-    },
-    skipped: skipped!,
-  };
+// Classes: V8 puts the getter of an object literal into its old space, and with it all that it reads, until that is marked.
+class Seen implements StageStats {
+  readonly norm: Tensor;
+  readonly coefficient: Tensor;
+  readonly threshold: Tensor;
+  readonly clipped: Tensor;
+  readonly skipped: Tensor;
+  // No #names: `scope` keeps what it finds.
+  private readonly tap: Tensor;
+  private readonly taps: Tensor | null;
+
+  constructor([norm, coefficient, threshold, clipped, tap, taps, skipped]: NativeStats) {
+    // Each has an owner, whether it is asked for or not.
+    this.norm = wrap(norm);
+    this.coefficient = wrap(coefficient);
+    this.threshold = wrap(threshold);
+    this.clipped = wrap(clipped);
+    this.skipped = wrap(skipped);
+    this.tap = wrap(tap);
+    this.taps = taps && wrap(taps);
+  }
+
+  get history(): Tensor {
+    return this.taps === null ? this.tap : unrolled(this.tap, this.taps.item());
+  }
+}
+
+class SeenByAll implements ClipStats {
+  readonly norm: Tensor;
+  readonly coefficient: Tensor;
+  readonly threshold: Tensor;
+  readonly clipped: Tensor;
+  readonly skipped: Tensor;
+
+  constructor(readonly stages: Seen[]) {
+    const [first] = stages as [Seen];
+    this.norm = first.norm;
+    this.coefficient = first.coefficient;
+    this.threshold = first.threshold;
+    this.clipped = first.clipped;
+    this.skipped = first.skipped;
+  }
+
+  get history(): Tensor {
+    return this.stages[0]!.history;
+  }
 }
 
 // What a ring holds, oldest first, after so many numbers have been written.
