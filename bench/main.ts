@@ -49,7 +49,8 @@ if (asked.length > 1) {
   const rest = Object.entries(values).flatMap(([name, value]) => (name === 'only' ? [] : [`--${name}`, value]));
   for (const section of asked) {
     const args = [...process.execArgv, process.argv[1]!, '--only', section, ...rest];
-    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    const { status, signal } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    if (signal !== null) console.error(`${section} was ended by ${signal}`);
     if (status !== 0) process.exit(status ?? 1);
   }
   process.exit(0);

@@ -153,7 +153,7 @@ Each case beside the fastest of its rivals; the tables have them all.
   95% interval of that median.
 - The controls are \`copy_\` between two tensors of 256 MB and \`mul_(1)\` in place on one${speeds(controls)}. *bytes/param* is what the algorithm must read and
   write at least: parameter and state both ways, the gradient once, and once more where a norm over more than a core's cache decides about
-  it. *GB/s* is on those bytes, *of copy* and *of in place* that against the controls' in the same round. A copy is an easy mark: the processor fetches the
+  it (for AGC the parameter too). *GB/s* is on those bytes, *of copy* and *of in place* that against the controls' in the same round. A copy is an easy mark: the processor fetches the
   memory that it writes before it does, 12 bytes an element where 8 are counted. In place what is counted is what moves, as in a step; above 100% are
   shapes that stay in the cache.
 - Before it is timed, every contender takes the case's first steps, with gradients that grow and shrink (one step for ClippedSGD, whose
