@@ -1,5 +1,6 @@
-// Memory for tensors between the small blocks and the huge pages: malloc's, kept by size for the next tensor of about that
-// size. A training step asks for the same few sizes again and again; malloc splits and merges its chunks for each of them.
+// Memory for tensors between the small blocks and the huge pages: malloc's, kept by size for the next tensor of about
+// that size. A training step asks for the same few sizes again and again; malloc splits and merges its chunks for each
+// of them.
 #pragma once
 
 #include <cstddef>
