@@ -1,5 +1,5 @@
-// Memory for one state tensor of each parameter. Together they get huge pages, however small each is, and lie in the
-// order in which a step visits them; by itself every small one would begin at the same place of a page.
+// Memory for one state tensor of each parameter: they lie one behind another, in the order in which a step visits them,
+// and get huge pages together, however small each is.
 #pragma once
 
 #include <ATen/core/Tensor.h>
