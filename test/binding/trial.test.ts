@@ -97,6 +97,8 @@ describe('a trial in a process of its own', () => {
       APP: join(f.bin, 'app'),
       TORCH_CLIP_CACHE: f.path('cache'),
       TORCH_CLIP_LIBTORCH: libtorch.root,
+      // The local build, which that libtorch is for, whatever binary these tests run on.
+      TORCH_CLIP_BINARY: undefined,
     };
     const { stdout } = spawnSync(env.APP, { env, cwd: root, encoding: 'utf8' });
     expect(stdout).to.equal('loaded\n');
