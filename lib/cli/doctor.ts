@@ -92,7 +92,7 @@ export function diagnose(root: string, env: NodeJS.ProcessEnv = process.env): Di
 /** Prints the diagnosis; returns the exit code: 0 where the package can be used (with `cuda`: on a GPU too). */
 export function doctor(root: string, { json, cuda }: { json?: boolean; cuda?: boolean }): number {
   const found = diagnose(root);
-  console.log(json ? JSON.stringify(found, null, 2) : text(found));
+  console.log(json ? JSON.stringify(found, null, 2) : `${text(found)}\n\n${verdict(found, cuda)}`);
   return found.loads && (!cuda || found.cuda.usable) ? 0 : 1;
 }
 
@@ -132,7 +132,12 @@ function text(d: Diagnosis): string {
   const lines = rows
     .filter(([, values]) => values.length > 0)
     .map(([name, values]) => `${name.padEnd(12)}${values.join(`\n${' '.repeat(12)}`)}`);
-  return [...lines, '', d.error ? `It does not work: ${d.error.message}` : 'It works.'].join('\n');
+  return lines.join('\n');
+}
+
+function verdict({ error, cuda }: Diagnosis, onGpu = false): string {
+  if (error) return `It does not work: ${error.message}`;
+  return onGpu && !cuda.usable ? 'It works, on the CPU only.' : 'It works.';
 }
 
 const noMusl = 'not supported, because libtorch is made for glibc';

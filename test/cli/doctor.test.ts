@@ -56,7 +56,7 @@ describe('torch-clip doctor', () => {
       none: null,
     });
     expect(cuda.status).to.equal(1);
-    expect(cuda.stdout).to.include('It works.');
+    expect(cuda.stdout).to.include('It works, on the CPU only.');
   });
 
   it('still says which libtorch is there where no binary fits it', () => {
