@@ -15,7 +15,9 @@ describe('cmake-js', () => {
       const libtorch = findLibtorch({ accept: ({ flavour }) => (flavour === 'cpu' ? undefined : 'with CUDA') }).root;
       const tool = join(dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')), 'bin', 'cmake-js');
       const args = ['configure', '-d', packageRoot(), '-O', out, `--CDTORCH_CLIP_LIBTORCH=${libtorch}`];
-      execFileSync(process.execPath, [tool, ...args, `--CDTORCH_CLIP_OUTPUT=${out}`], { stdio: 'pipe' });
+      // What another run, or npm's settings, left on this machine would hide a download.
+      const env = { PATH: process.env.PATH, HOME: out, NVM_NODEJS_ORG_MIRROR: 'http://127.0.0.1:9' };
+      execFileSync(process.execPath, [tool, ...args, `--CDTORCH_CLIP_OUTPUT=${out}`], { stdio: 'pipe', env });
       const cache = readFileSync(join(out, 'CMakeCache.txt'), 'utf8');
       expect(cache)
         .include(`TORCH_CLIP_LIBTORCH:PATH=${libtorch}`)
