@@ -6,6 +6,7 @@
 // This file is what runs before there are any packages; the rest is TypeScript, which they bring the means to run.
 import { fileURLToPath } from 'node:url';
 import { ensurePackages } from './lib/npm.mjs';
+import { takeTurn } from './lib/turn.mjs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -15,7 +16,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
   );
   process.exit(1);
 }
-ensurePackages(fileURLToPath(new URL('..', import.meta.url)));
+const root = fileURLToPath(new URL('..', import.meta.url));
+await takeTurn(root);
+ensurePackages(root);
 const { tsImport } = await import('tsx/esm/api');
 const { setup } = await tsImport('./lib/setup.ts', import.meta.url);
 await setup(process.argv.slice(2));
