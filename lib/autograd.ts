@@ -1,4 +1,4 @@
-import { native } from './binding.js';
+import { native } from './binding/index.js';
 import { invalidArgument } from './errors.js';
 import { given } from './options.js';
 import { refuseAsync, refusePromise } from './sync.js';
@@ -6,7 +6,7 @@ import { type Handle, handlesOf, isTensor, type Tensor, wrap } from './tensor.js
 
 export { type GradcheckOptions, gradcheck } from './gradcheck.js';
 
-declare module './binding.js' {
+declare module './binding/index.js' {
   interface Native {
     /** Sets the grad mode where a value is given; returns the mode before. */
     gradEnabled(enabled?: boolean): boolean;

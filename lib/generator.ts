@@ -1,8 +1,8 @@
-import { native } from './binding.js';
+import { native } from './binding/index.js';
 import { invalidArgument } from './errors.js';
 import { type Handle, handleOf, type Tensor, wrap } from './tensor.js';
 
-declare module './binding.js' {
+declare module './binding/index.js' {
   interface Native {
     makeGenerator(): Handle;
     defaultGenerator(): Handle;

@@ -1,8 +1,8 @@
-import { native } from './binding.js';
+import { native } from './binding/index.js';
 import { checkSeed, Generator } from './generator.js';
 import type { Tensor } from './tensor.js';
 
-declare module './binding.js' {
+declare module './binding/index.js' {
   interface Native {
     manualSeed(seed: number | bigint): void;
   }

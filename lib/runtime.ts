@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { native } from './binding.js';
+import { native } from './binding/index.js';
 import { Dtype, dtypeOf } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
 
-declare module './binding.js' {
+declare module './binding/index.js' {
   interface Native {
     init(errorClass: typeof TorchClipError, collectGarbage: () => void, warn: (text: string) => void): void;
     libtorchVersion(): string;

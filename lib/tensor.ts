@@ -1,4 +1,4 @@
-import { native } from './binding.js';
+import { native } from './binding/index.js';
 import { copied } from './cuda/copy.js';
 import { type Device, parseDevice } from './device.js';
 import { bfloat16, bool, type Dtype, dtypeOf, float16, float32, float64, int32, int64 } from './dtype.js';
@@ -30,7 +30,7 @@ type Element = number | bigint | boolean | Complex;
 /** Arrays as deep as a tensor has dimensions; a bare element for none. */
 export type Nested<T> = T | Nested<T>[];
 
-declare module './binding.js' {
+declare module './binding/index.js' {
   interface Native {
     shape(t: Handle): number[];
     strides(t: Handle): number[];

@@ -1,5 +1,5 @@
 // Everything public, under the names that PyTorch gives it at the top of its package.
-import './install.js';
+import './tensor-methods.js';
 
 export * as amp from './amp/index.js';
 export { autocast, GradScaler, getAutocastDtype, isAutocastEnabled } from './amp/index.js';
@@ -66,7 +66,7 @@ export {
 export * as nn from './nn/index.js';
 export * from './ops/index.js';
 export * as optim from './optim/index.js';
-export { getPrintOptions, type PrintOptions, setPrintOptions } from './print.js';
+export { getPrintOptions, type PrintOptions, setPrintOptions } from './print/index.js';
 export * from './random.js';
 export {
   collectGarbage,

@@ -13,7 +13,7 @@ import { buildModel } from './gen-ops/model.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const generated = join(root, 'lib/ops/generated');
 
-const { native } = await tsImport('../lib/binding.ts', import.meta.url);
+const { native } = await tsImport('../lib/binding/index.ts', import.meta.url);
 const { findLibtorch, reference, series } = await tsImport('../lib/setup/libtorch.ts', import.meta.url);
 const libtorch = series(native.libtorchVersion());
 if (libtorch !== series(reference)) {

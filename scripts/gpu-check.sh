@@ -114,7 +114,7 @@ if [ "$gpus" -eq 0 ]; then
   part optimizers 10 echo 'skipped: no GPU'
 else
   export TORCH_CLIP_TEST_DEVICE=cuda OMP_NUM_THREADS=2
-  for suite in trajectory nonfinite state properties; do
+  for suite in rules/trajectory engine/nonfinite engine/state engine/properties; do
     mocha "optimizers, $suite" 150 "test/optim/$suite.test.ts" &
   done
   mocha 'amp' 150 'test/amp/*.test.ts' &
@@ -140,7 +140,7 @@ else
     'schedule-free sstm' 'rprop lion tensor-level'; do
     shard=$((shard + 1))
     # shellcheck disable=SC2086
-    part "conformance $shard" "$room" node --import tsx test/conformance.ts $families &
+    part "conformance $shard" "$room" node --import tsx test/long/conformance.ts $families &
   done
   wait
   unset TORCH_CLIP_TEST_DEVICE OMP_NUM_THREADS

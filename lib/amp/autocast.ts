@@ -1,4 +1,4 @@
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import { requireCuda } from '../cuda/available.js';
 import { bfloat16, type Dtype, dtypeOf, float16 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
@@ -7,7 +7,7 @@ import { refuseAsync, refusePromise } from '../sync.js';
 
 type State = [enabled: boolean, dtype: number, cacheEnabled: boolean];
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     autocastState(deviceType: string): State;
     autocastEnter(deviceType: string, ...state: State): void;

@@ -1,14 +1,14 @@
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import { full } from '../creation/index.js';
 import { requireCuda } from '../cuda/available.js';
 import { int32 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { Optimizer, stepScaled } from '../optim/optimizer.js';
+import { Optimizer, stepScaled } from '../optim/base/optimizer.js';
 import { given, withDefaults } from '../options.js';
 import { keep } from '../scope.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     /** Multiplies the gradients; one tensor a device, 1 where NaN or inf was among them. */
     ampUnscale(parameters: Handle[], inverse: Handle): Handle[];

@@ -1,4 +1,4 @@
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import type { Handle, Tensor } from '../tensor.js';
 import { placements, type Stage, scopes } from './clipper.js';
 
@@ -14,7 +14,7 @@ export type NativeStage = [
   tap: number,
 ];
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     optimClippers(): { name: string; options: string[]; numbers: string[] }[];
     // The last argument of each is only held: what an iterable makes on the way has no other owner during the call.

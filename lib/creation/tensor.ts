@@ -1,4 +1,4 @@
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import type { Dtype } from '../dtype.js';
 import * as dtypes from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';

@@ -1,11 +1,11 @@
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import { type DeviceLike, parseDevice } from '../device.js';
 import * as dtypes from '../dtype.js';
 import { Dtype } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { type Handle, type Tensor, wrap } from '../tensor.js';
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     /** A CPU tensor with a copy of the data; with `complex`, pairs of elements are real and imaginary parts. */
     fromTyped(data: ArrayBufferView, shape: readonly number[], dtype: number, complex?: boolean): Handle;

@@ -1,8 +1,8 @@
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import type { Device } from '../device.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     cudaDeviceCount(): number;
     /** Whether the binary was built with CUDA, be there a GPU or not. */

@@ -1,11 +1,11 @@
 // Values from a GPU that nobody waits for.
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import type { Handle } from '../tensor.js';
 
 declare const brand: unique symbol;
 type NativeCopy = { readonly [brand]: 'copy' };
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     copyBegin(t: Handle, scalar: boolean): NativeCopy;
     copyDone(copy: NativeCopy): boolean;

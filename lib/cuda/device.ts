@@ -1,11 +1,11 @@
 // The GPUs, and what libtorch keeps on them.
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import { type DeviceLike, parseDevice } from '../device.js';
 import { invalidArgument } from '../errors.js';
 import { checkSeed } from '../generator.js';
 import { requireCuda, usable } from './available.js';
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     cudaCurrentDevice(): number;
     cudaSetDevice(device: number): void;

@@ -1,4 +1,4 @@
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import { invalidArgument } from '../errors.js';
 import { given } from '../options.js';
 import { collectGarbage } from '../runtime.js';
@@ -10,7 +10,7 @@ import { Stream, stream } from './stream.js';
 declare const brand: unique symbol;
 type NativeGraph = { readonly [brand]: 'graph' };
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     cudaNewGraph(): NativeGraph;
     cudaGraphBegin(graph: NativeGraph, mode: number, other: NativeGraph | null): void;

@@ -1,4 +1,4 @@
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import { Device } from '../device.js';
 import { invalidArgument } from '../errors.js';
 import { given } from '../options.js';
@@ -11,7 +11,7 @@ declare const brand: unique symbol;
 type NativeStream = { readonly [brand]: 'stream' };
 type NativeEvent = { readonly [brand]: 'event' };
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     cudaNewStream(device: number, highPriority: boolean): NativeStream;
     cudaCurrentStream(device: number): NativeStream;

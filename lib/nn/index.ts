@@ -1,5 +1,5 @@
 export { ModuleDict, ModuleList, Sequential } from './containers.js';
-export * as functional from './functional.js';
+export * as functional from './functional/index.js';
 export * as init from './init.js';
 export * from './layers/index.js';
 export { type FactoryOptions, Module } from './module.js';

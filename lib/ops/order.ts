@@ -1,8 +1,8 @@
 // Another libtorch than the one that the table was read from may have an operator's arguments in another order, or more.
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import { reference } from './generated/schemas.js';
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     /** The JSON of every aten schema of the dispatcher. */
     opSchemas(): string;

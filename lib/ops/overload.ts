@@ -1,5 +1,5 @@
 // One overload of an op: whether a call fits it, its flat arguments, its results.
-import { native } from '../binding.js';
+import { native } from '../binding/index.js';
 import { TorchClipError } from '../errors.js';
 import { fill, type Handle, owner } from '../tensor.js';
 import { converterOf, no, resultConverter } from './convert.js';
@@ -7,7 +7,7 @@ import { type Guard, guards } from './guards.js';
 import { argumentOrder } from './order.js';
 import type { Arg, Schema } from './types.js';
 
-declare module '../binding.js' {
+declare module '../binding/index.js' {
   interface Native {
     /** An operator as a function of its arguments in schema order; undefined where libtorch has none of that name. */
     op(name: string, overload: string): NativeOp | undefined;

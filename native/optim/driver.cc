@@ -1,7 +1,7 @@
 #include "optim/driver.h"
 
 #include "error.h"
-#include "optim/cpu/driver.h"
+#include "optim/cpu/passes.h"
 #include "optim/target.h"
 #if defined(TC_CUDA_DRIVER)
 #include "optim/cuda/driver.h"

@@ -18,7 +18,7 @@
 
 #include "error.h"
 #include "optim/clip/norm.h"
-#include "optim/cpu/driver.h"
+#include "optim/cpu/passes.h"
 #include "optim/target.h"
 #include "optim/tensor_view.h"
 #if defined(TC_CUDA_DRIVER)

@@ -1,6 +1,6 @@
 """Trajectories of the published codes of ClippedSGD, ClippedSSTM and Expectigrad with all their quirks, from formulas of our own.
 
-The cases are those of test/optim/reference/cases.json. The codes: EugGolovanov/TorchClippedOptimizers (2022), of which clipped-SSTM is
+The cases are those of test/optim/originals/cases.json. The codes: EugGolovanov/TorchClippedOptimizers (2022), of which clipped-SSTM is
 also ClippedStochasticMethods/clipped-SSTM (2021), and brett-daley/expectigrad (2020) for PyTorch and for Keras. Arithmetic has their
 order and dtypes. The uniform draws of the random clipping types are written beside the trajectory.
 """
@@ -13,7 +13,7 @@ import pathlib
 import torch
 from _encode import tensor, write
 
-TABLE = json.loads((pathlib.Path(__file__).resolve().parents[2] / 'test/optim/reference/cases.json').read_text())
+TABLE = json.loads((pathlib.Path(__file__).resolve().parents[2] / 'test/optim/originals/cases.json').read_text())
 
 
 def initial(i):

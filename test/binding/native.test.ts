@@ -1,6 +1,6 @@
 // The addon itself, called with what TypeScript would never let through: it throws, and reads nothing that is not there.
 import { expect } from 'chai';
-import { native } from '../../lib/binding.js';
+import { native } from '../../lib/binding/index.js';
 import torch, { TorchClipError } from '../../lib/index.js';
 
 type Functions = Record<string, (...args: unknown[]) => unknown>;

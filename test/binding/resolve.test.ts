@@ -221,7 +221,7 @@ describe('the resolver', () => {
 
     it('what it found in a process of the user, whatever LD_LIBRARY_PATH holds', () => {
       copyFileSync(join(real.root, 'lib/libc10.so'), at.write('other/libc10.so'));
-      const code = `await import(${JSON.stringify(pathToFileURL(join(root, 'lib/binding.ts')).href)});
+      const code = `await import(${JSON.stringify(pathToFileURL(join(root, 'lib/binding/index.ts')).href)});
         console.log(fs.readFileSync('/proc/self/maps', 'utf8').match(/\\/.*libc10.so/g).filter((p, i, all) => all.indexOf(p) === i).join());`;
       const env = {
         ...at.env,

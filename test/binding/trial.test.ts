@@ -89,7 +89,7 @@ describe('a trial in a process of its own', () => {
   it('runs an application that takes itself for Node.js no second time', () => {
     const app = `const fs = require('node:fs'); fs.appendFileSync(${JSON.stringify(f.path('runs'))}, 'x');
       const app = process.env.APP; process.execPath = app;
-      import(${JSON.stringify(pathToFileURL(join(root, 'lib/binding.ts')).href)}).then(() => console.log('loaded'), (e) => console.log(String(e)));`;
+      import(${JSON.stringify(pathToFileURL(join(root, 'lib/binding/index.ts')).href)}).then(() => console.log('loaded'), (e) => console.log(String(e)));`;
     // It runs the application whatever its arguments are.
     f.program('app', `exec "${process.execPath}" --import tsx "${f.write('app.cjs', app)}"`);
     const env = {

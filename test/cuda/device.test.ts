@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { native } from '../../lib/binding.js';
+import { native } from '../../lib/binding/index.js';
 import torch, { cuda, nn } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
 import { onGpu, withoutGpu } from './support.js';

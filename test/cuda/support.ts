@@ -1,4 +1,4 @@
-import { native } from '../../lib/binding.js';
+import { native } from '../../lib/binding/index.js';
 import { cuda } from '../../lib/index.js';
 
 /** Why a test of the GPU cannot run here; undefined where it can. */

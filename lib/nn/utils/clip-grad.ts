@@ -1,4 +1,4 @@
-import { native } from '../../binding.js';
+import { native } from '../../binding/index.js';
 import { given } from '../../options.js';
 import '../../clip/native.js';
 import { positive } from '../../clip/clipper.js';

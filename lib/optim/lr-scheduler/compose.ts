@@ -1,5 +1,5 @@
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 import { finite, type Group, groupsOf, integer, list, perGroup } from './options.js';
 import { LRScheduler } from './scheduler.js';
 import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';

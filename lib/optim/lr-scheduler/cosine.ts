@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../errors.js';
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 import { cos } from './exact.js';
 import { complete, finite, integer, lastEpoch, number } from './options.js';
 import { EpochScheduler, type Point } from './scheduler.js';

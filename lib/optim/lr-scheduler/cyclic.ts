@@ -1,4 +1,4 @@
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { beginMomentum, setMomentum, usesBeta1 } from './momentum.js';
 import {

@@ -1,4 +1,4 @@
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 import { callable, complete, groupsOf, lastEpoch, shared, spread } from './options.js';
 import { EpochScheduler, type Point } from './scheduler.js';
 import type { LRSchedulerStateDict } from './state.js';

@@ -1,5 +1,5 @@
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 import { cos } from './exact.js';
 import { beginMomentum, setMomentum, usesBeta1 } from './momentum.js';
 import {

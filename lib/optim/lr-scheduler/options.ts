@@ -1,5 +1,5 @@
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
-import { Optimizer } from '../optimizer.js';
+import { Optimizer } from '../base/optimizer.js';
 
 /** What a value must be, in an option or a saved state. */
 export interface Kind {

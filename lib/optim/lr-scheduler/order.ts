@@ -1,4 +1,4 @@
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 
 // The wrapper that waits for an optimizer's first step, null once it was taken.
 const waiting = new WeakMap<Optimizer, unknown>();

@@ -1,6 +1,6 @@
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { isTensor, type Tensor } from '../../tensor.js';
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 import {
   complete,
   finite,

@@ -1,5 +1,5 @@
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 import { finite, type Group, groupsOf, integer, number, perGroup } from './options.js';
 import { warnOrder, watch } from './order.js';
 import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';

@@ -1,4 +1,4 @@
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { complete, finite, integer, type Kind, lastEpoch, list } from './options.js';
 import { EpochScheduler, type Point } from './scheduler.js';

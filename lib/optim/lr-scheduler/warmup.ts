@@ -1,4 +1,4 @@
-import type { Optimizer } from '../optimizer.js';
+import type { Optimizer } from '../base/optimizer.js';
 import { complete, integer, lastEpoch, number } from './options.js';
 import { EpochScheduler, type Point } from './scheduler.js';
 

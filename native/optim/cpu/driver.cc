@@ -1,315 +1,255 @@
-#include "optim/cpu/driver.h"
+#include "optim/driver.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
+#include <ATen/ops/item.h>
+#include <ATen/ops/scalar_tensor.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <limits>
 
-#include "optim/cpu/elements.h"
-#include "optim/cpu/kernels.h"
-#include "optim/cpu/placement.h"
+#include "optim/cpu/passes.h"
 #include "optim/rule/info.h"
 
-namespace tc::optim::cpu {
+namespace tc::optim {
 namespace {
 
-// Below this many elements waking the threads costs more than they save, in however many tensors they lie: with ten
-// thousand tensors of one element two threads take twice as long as one.
-constexpr int64_t kSerial = 131072;
-
-// The widest instruction set that libtorch found too, so that ATEN_CPU_CAPABILITY governs both.
-const Kernels& choose() {
-#if defined(__x86_64__)
-  const std::string capability = at::get_cpu_capability();
-  if (capability == "AVX512") return avx512::kernels;
-  if (capability == "AVX2") return avx2::kernels;
-#endif
-  return portable::kernels;
-}
-
-const Kernels& kernels() {
-  static const Kernels& chosen = choose();
-  return chosen;
-}
-
-// Calls visit(first, last) on every thread's share of the chunks. Shares depend on the number of threads; what is
-// written for a chunk does not.
-template <class F>
-void for_chunks(const Plan& plan, const F& visit, bool whole_units = false) {
-  const int64_t count = plan.chunks.size();
-  const int64_t total = plan.cost.back();
-  const bool serial = total - kOverhead * count < kSerial;
-  const int64_t threads = serial ? 1 : std::min<int64_t>(at::get_num_threads(), count);
-  if (threads <= 1) return visit(int64_t{0}, count);
-  const auto cut = [&](int64_t thread) {
-    const double target = double(total) * thread / threads;
-    int64_t c = std::lower_bound(plan.cost.begin(), plan.cost.end(), target) - plan.cost.begin();
-    while (whole_units && c > 0 && c < count && plan.chunks[c].unit == plan.chunks[c - 1].unit) ++c;
-    return c;
-  };
-  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) { visit(cut(begin), cut(end)); });
-}
-
-// Hands runs of chunks that take the same kernel to it.
-template <class Pick>
-void run(const Pass& pass, int64_t first, int64_t last, const Pick& pick) {
-  const auto kernel_of = [&](int64_t c) { return pick(pass.items[pass.chunks[c].item]); };
-  while (first < last) {
-    const Kernel kernel = kernel_of(first);
-    int64_t next = first + 1;
-    while (next < last && kernel_of(next) == kernel) ++next;
-    kernel(pass, first, next);
-    first = next;
-  }
-}
-
-Pass pass_of(const Plan& plan) {
-  Pass pass{};
-  pass.items = plan.items.data();
-  pass.chunks = plan.chunks.data();
-  pass.coefficient = plan.coefficients.data();
-  pass.limit = plan.limits.data();
-  return pass;
-}
-
-Pass pass_of(const Plan& plan, const Group* groups) {
-  Pass pass = pass_of(plan);
-  pass.groups = groups;
-  pass.moments = plan.moments.empty() ? nullptr : plan.moments.data();
-  pass.counts = plan.counts.data();
-  return pass;
-}
-
-// A balanced tree over the chunks: its shape depends on their number alone.
-template <Order kOrder>
-Partial tree(const Partial* partials, int64_t count, double p) {
-  if (count == 0) return {};
-  if (count == 1) return *partials;
-  const int64_t half = count / 2;
-  return combine<kOrder>(tree<kOrder>(partials, half, p), tree<kOrder>(partials + half, count - half, p), p);
-}
-
-template <Order kOrder>
-bool finish(const Plan& plan, double p, double factor, std::vector<double>& norms, size_t first, size_t last) {
-  bool all_finite = finite(factor);
-  for (size_t u = first; u < last; ++u) {
-    const Partial total = tree<kOrder>(plan.partials.data() + plan.unit[u], plan.unit[u + 1] - plan.unit[u], p);
-    all_finite = all_finite && total.all_finite();
-    norms[u] = factor * norm<kOrder>(total, p);
-  }
-  return all_finite;
-}
-
-// A p-norm of the gradients, or of the parameters.
-class Reduction {
+// What a step has moved before the user's code may throw, to be put back.
+class Undo {
  public:
-  Reduction(Plan& plan, double p, const Intake& intake, bool of_parameters)
-      : plan_(plan),
-        pass_(pass_of(plan)),
-        p_(p),
-        factor_(intake.factor()),
-        norms_(of_parameters ? plan.weight_norms : plan.norms) {
-    pass_.partial = plan.partials.data();
-    pass_.order = p;
-    pass_.of_parameters = of_parameters;
-    pass_.intake = intake;
-  }
-
-  void add(int64_t first, int64_t last) const {
-    const auto& table = kernels().reduce[int(order_of(p_))];
-    run(pass_, first, last,
-        [&](const Item& item) { return table[int(pass_.of_parameters ? item.param_dtype : item.dtype)]; });
-  }
-  // Of units whose chunks have been added. False when an element is not finite.
-  bool finish(size_t first, size_t last) const {
-    switch (order_of(p_)) {
-      case Order::kOne:
-        return cpu::finish<Order::kOne>(plan_, p_, factor_, norms_, first, last);
-      case Order::kTwo:
-        return cpu::finish<Order::kTwo>(plan_, p_, factor_, norms_, first, last);
-      case Order::kAny:
-        return cpu::finish<Order::kAny>(plan_, p_, factor_, norms_, first, last);
-      case Order::kInf:
-        return cpu::finish<Order::kInf>(plan_, p_, factor_, norms_, first, last);
+  Undo(const Pipeline& pipeline, const Settings& settings, std::vector<StageMemory>& memories)
+      : memories_(memories), saved_(memories) {
+    for (const Item& item : pipeline.gradients.front().plan.items) {
+      if (item.step == nullptr) continue;
+      counts_.push_back({item.step, *item.step});
+      for (int k = 0; item.scalars != nullptr && k < kMaxScalars; ++k) {
+        scalars_.push_back({item.scalars + k, item.scalars[k]});
+      }
     }
-    return false;
+    for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
+      for (const Step& step : *steps) {
+        if (step.stage < 0 || !acts_on_elements(settings.stages[size_t(step.stage)].clipper)) continue;
+        for (const Item& item : step.plan.items) save(item);
+      }
+    }
   }
-  bool operator()() const {
-    for_chunks(plan_, [this](int64_t first, int64_t last) { add(first, last); });
-    return finish(0, norms_.size());
+  void operator()() {
+    memories_ = saved_;
+    for (const auto& [where, what] : elements_) std::memcpy(where, what.data(), what.size());
+    for (const auto& [where, what] : counts_) *where = what;
+    for (const auto& [where, what] : scalars_) *where = what;
   }
 
  private:
-  Plan& plan_;
-  Pass pass_;
-  double p_;
-  double factor_;
-  std::vector<double>& norms_;
+  void save(const Item& item) {
+    const char* const begin = static_cast<const char*>(item.state[0]);
+    const size_t size = item.dtype == Dtype::kDouble ? sizeof(double) : sizeof(float);
+    elements_.push_back({item.state[0], {begin, begin + size_t(item.numel) * size}});
+  }
+
+  std::vector<StageMemory>& memories_;
+  std::vector<StageMemory> saved_;
+  std::vector<std::pair<void*, std::vector<char>>> elements_;
+  std::vector<std::pair<int64_t*, int64_t>> counts_;
+  std::vector<std::pair<double*, double>> scalars_;
 };
 
-double sum(const double* terms, int64_t count) {
-  if (count == 1) return *terms;
-  const int64_t half = count / 2;
-  return sum(terms, half) + sum(terms + half * kMaxMoments, count - half);
-}
-
-// Adds up what rules want to know of all elements before they move one.
-void measure(Plan& plan, const Group* groups, const Intake& intake) {
-  const auto rule_of = [&](const Item& item) -> const RuleInfo& { return rule_info(groups[item.group].rule); };
-  const auto asks = [&](const Item& item) { return rule_of(item).moments > 0; };
-  if (std::none_of(plan.items.begin(), plan.items.end(), asks)) return plan.moments.clear();
-  plan.terms.assign(plan.chunks.size() * kMaxMoments, 0);
-  plan.moments.assign(plan.items.size() * kMaxMoments, 0);
-  plan.counts.assign(plan.items.size(), 0);
-  Pass pass = pass_of(plan);
-  pass.groups = groups;
-  pass.intake = intake;
-  pass.terms = plan.terms.data();
-  for_chunks(plan, [&](int64_t first, int64_t last) {
-    run(pass, first, last,
-        [&](const Item& item) { return kernels().measure[groups[item.group].rule][int(item.dtype)]; });
-  });
-
-  // A tree over each tensor's chunks, then, where the rule looks at everything, over the tensors in order.
-  for (size_t c = 0; c < plan.chunks.size();) {
-    const size_t i = size_t(plan.chunks[c].item);
-    size_t end = c;
-    while (end < plan.chunks.size() && plan.chunks[end].item == int32_t(i)) ++end;
-    for (int m = 0; m < rule_of(plan.items[i]).moments; ++m) {
-      plan.moments[i * kMaxMoments + m] = sum(plan.terms.data() + c * kMaxMoments + m, int64_t(end - c));
-    }
-    plan.counts[i] = plan.items[i].numel;
-    c = end;
-  }
-  double total[Rules::kCount][kMaxMoments] = {};
-  int64_t count[Rules::kCount] = {};
-  for (size_t i = 0; i < plan.items.size(); ++i) {
-    const int32_t rule = groups[plan.items[i].group].rule;
-    count[rule] += plan.counts[i];
-    for (int m = 0; m < kMaxMoments; ++m) total[rule][m] += plan.moments[i * kMaxMoments + m];
-  }
-  for (size_t i = 0; i < plan.items.size(); ++i) {
-    const int32_t rule = groups[plan.items[i].group].rule;
-    if (rule_info(rule).over != Over::kEverything) continue;
-    plan.counts[i] = count[rule];
-    std::copy_n(total[rule], kMaxMoments, plan.moments.begin() + int64_t(i * kMaxMoments));
-  }
-}
-
-// Clips and updates, and writes the clipped gradient back where that is asked for.
-class Update {
+class Run {
  public:
-  Update(const Plan& plan, const Group* groups, const Intake& intake, bool write_back)
-      : pass_(pass_of(plan, groups)), write_back_(write_back) {
-    pass_.intake = intake;
+  Run(const Settings& settings, std::vector<StageMemory>& memories, const Group* groups, const Custom& custom)
+      : settings_(settings), memories_(memories), groups_(groups), custom_(custom) {}
+
+  // Measures, decides and, where the next step needs it, stores what is left of the gradients.
+  void step(Step& step, bool measured, const Intake& intake) {
+    Plan& plan = step.plan;
+    if (step.stage < 0) {
+      std::fill(plan.coefficients.begin(), plan.coefficients.end(), 1);
+      if (step.materialise) cpu::clip(plan, intake);
+      return;
+    }
+    const Stage& stage = settings_.stages[size_t(step.stage)];
+    const double order = order_of(stage.clipper);
+    if (order == kNoStatistic) {
+      if (!measured) std::fill(plan.norms.begin(), plan.norms.end(), std::numeric_limits<double>::quiet_NaN());
+    } else if (!measured) {
+      cpu::reduce(plan, order, intake);
+    }
+    if (looks_at_weights(stage.clipper)) cpu::reduce_parameters(plan);
+    StageMemory& memory = memories_[size_t(step.stage)];
+    if (std::holds_alternative<CustomClip>(stage.clipper)) {
+      decide(stage, memory, plan, custom_(size_t(step.stage), plan));
+    } else {
+      decide(stage, memory, plan);
+    }
+    if (!step.materialise) return;
+    if (const auto* spam = std::get_if<SpamClip>(&stage.clipper)) {
+      cpu::clip_elements(plan, intake, *spam, spam->started(memory.numbers[0]));
+    } else {
+      cpu::clip(plan, intake);
+    }
   }
 
-  void operator()(int64_t first, int64_t last) const {
-    const auto& table = kernels();
-    const auto rule = [&](const Item& item) { return table.apply[pass_.groups[item.group].rule][int(item.dtype)]; };
-    const auto clip = [&](const Item& item) { return table.clip[int(item.dtype)]; };
-    if (!write_back_) return run(pass_, first, last, rule);
-    // A chunk at a time: the gradient is still in the cache when it is written.
-    for (int64_t c = first; c < last; ++c) {
-      run(pass_, c, c + 1, rule);
-      run(pass_, c, c + 1, clip);
+  void set_levels(Step& step) const {
+    Plan& plan = step.plan;
+    for (auto item = plan.items.rbegin(); item != plan.items.rend(); ++item) {
+      const auto level = rule_info(groups_[item->group].rule).level;
+      if (level == nullptr) return;
+      // Nothing has advanced yet.
+      const auto& hyper = groups_[item->group].hyper;
+      double scalars[kMaxScalars] = {};
+      if (item->scalars != nullptr) std::copy_n(item->scalars, kMaxScalars, scalars);
+      if (const auto advance = rule_info(groups_[item->group].rule).advance) advance(hyper, *item->step + 1, scalars);
+      const double factor = level(hyper, *item->step + 1, scalars);
+      std::fill_n(plan.levels.begin() + item->unit, item->rows, factor);
     }
   }
 
  private:
-  Pass pass_;
-  bool write_back_;
+  const Settings& settings_;
+  std::vector<StageMemory>& memories_;
+  const Group* groups_;
+  const Custom& custom_;
+};
+
+// Whether a unit can be measured, decided about and updated in one visit, as no other unit has a say in it.
+bool in_one_visit(const State& state) {
+  // More than this of one unit is too much for one thread while the others wait.
+  constexpr int64_t kLargest = 1 << 18;
+  const Pipeline& pipeline = state.pipeline;
+  const Step& step = pipeline.gradients.front();
+  if (pipeline.gradients.size() > 1 || !pipeline.updates.empty() || step.stage < 0 || state.outside) return false;
+  const Stage& stage = state.settings.stages[size_t(step.stage)];
+  const Clipper& clipper = stage.clipper;
+  const bool gains = looks_at_weights(clipper) || (order_of(clipper) != kNoStatistic && !state.refuses_nonfinite());
+  if (!gains || stage.scope == Scope::kGlobal || step.plan.largest > kLargest || stage.tap > 0 ||
+      looks_at_total(clipper) || std::holds_alternative<CustomClip>(clipper)) {
+    return false;
+  }
+  return std::none_of(step.plan.items.begin(), step.plan.items.end(),
+                      [&](const Item& item) { return rule_info(state.groups[size_t(item.group)].rule).moments > 0; });
+}
+
+void visit(State& state, const Intake& intake, bool measured) {
+  Step& step = state.pipeline.gradients.front();
+  const Stage& stage = state.settings.stages[size_t(step.stage)];
+  StageMemory& memory = state.memories[size_t(step.stage)];
+  std::atomic<int64_t> decisions = 0, clipped = 0;
+  cpu::Visit how;
+  if (!measured) how.order = order_of(stage.clipper);
+  how.weights = looks_at_weights(stage.clipper);
+  how.decide = [&](size_t first, size_t last) {
+    const Tally tally = decide_units(stage, memory, step.plan, first, last);
+    decisions += tally.decisions;
+    clipped += tally.clipped;
+  };
+  open(stage, memory, step.plan);
+  cpu::update_by_units(step.plan, state.groups.data(), intake, state.settings.write_back, how);
+  close(stage, memory, {decisions, clipped});
+}
+
+// Whether all gradients are finite, where the policy asks; leaves the first stage's norms behind if it measured them.
+bool scan(Step& first, const State& state, const Intake& intake, bool& measured) {
+  const Settings& settings = state.settings;
+  const double order = first.stage < 0 ? kNoStatistic : order_of(settings.stages[size_t(first.stage)].clipper);
+  measured = state.refuses_nonfinite() || (order != kNoStatistic && !in_one_visit(state));
+  if (measured) return cpu::reduce(first.plan, order == kNoStatistic ? 2 : order, intake);
+  std::fill(first.plan.norms.begin(), first.plan.norms.end(), std::numeric_limits<double>::quiet_NaN());
+  return true;
+}
+
+// Stores the clipped gradients where the new parameters are to be found afterwards.
+void gather(Pipeline& pipeline, const Group* groups, const Intake& intake, const Outside& outside) {
+  Plan& last = pipeline.gradients.back().plan;
+  std::vector<Group> storing;
+  for (const Item& item : last.items) storing.resize(std::max(storing.size(), size_t(item.group) + 1));
+  std::copy_n(groups, storing.size(), storing.begin());
+  for (Group& group : storing) group.rule = place_of<Gather>(Rules{});
+  cpu::update(last, storing.data(), intake, false);
+  outside();
+}
+
+Outcome take_step(State& state, const Custom& custom) {
+  Pipeline& pipeline = state.pipeline;
+  const Settings& settings = state.settings;
+  std::vector<StageMemory>& memories = state.memories;
+  const Group* groups = state.groups.data();
+  Counters& counters = state.counters;
+  const Outside& outside = state.outside;
+  const Policy policy = settings.policy;
+  double factor = 1;
+  Intake intake{policy == Policy::kZero && !state.scaled()};
+  if (state.scaled()) {
+    factor = state.scaling.inverse.item<double>();
+    intake.unscale = &factor;
+  }
+  bool measured = false;
+  const bool all_finite = scan(pipeline.gradients.front(), state, intake, measured);
+  if (state.scaled()) state.scaling.found = at::scalar_tensor(all_finite ? 0 : 1, c10::kFloat);
+  if (!all_finite && policy == Policy::kError && !state.scaled()) return Outcome::kNonfinite;
+  if (!all_finite && state.refuses_nonfinite()) {
+    for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
+      for (Step& step : *steps) std::fill(step.plan.coefficients.begin(), step.plan.coefficients.end(), 0);
+    }
+    if (policy != Policy::kSkip) return Outcome::kSkipped;
+    ++counters.skipped;
+    ++counters.consecutive;
+    return counters.consecutive > settings.max_consecutive_skips ? Outcome::kTooManySkips : Outcome::kSkipped;
+  }
+
+  Plan& last = pipeline.gradients.back().plan;
+  if (in_one_visit(state)) {
+    Run(settings, memories, groups, custom).set_levels(pipeline.gradients.front());
+    cpu::advance(last, groups);
+    visit(state, intake, measured);
+    counters.consecutive = 0;
+    return Outcome::kStepped;
+  }
+  const auto decide_all = [&] {
+    Run run(settings, memories, groups, custom);
+    for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
+      for (Step& step : *steps) run.set_levels(step);
+    }
+    for (Step& step : pipeline.gradients) {
+      run.step(step, &step == &pipeline.gradients.front() && measured, intake);
+      // What has been stored has been through it.
+      if (step.materialise) intake = {};
+    }
+    cpu::advance(last, groups);
+    if (outside) gather(pipeline, groups, intake, outside);
+    if (pipeline.updates.empty()) return;
+    cpu::propose(last, groups, intake);
+    for (Step& step : pipeline.updates) run.step(step, false, {});
+  };
+  const auto is_custom = [](const Stage& s) { return std::holds_alternative<CustomClip>(s.clipper); };
+  if (outside || std::any_of(settings.stages.begin(), settings.stages.end(), is_custom)) {
+    Undo undo(pipeline, settings, memories);
+    try {
+      decide_all();
+    } catch (...) {
+      undo();
+      throw;
+    }
+  } else {
+    decide_all();
+  }
+  counters.consecutive = 0;
+
+  if (pipeline.updates.empty()) {
+    cpu::update(last, groups, intake, settings.write_back);
+  } else {
+    cpu::settle(pipeline.updates.back().plan, last, groups, intake);
+    if (settings.write_back) cpu::clip(last, intake);
+  }
+  return Outcome::kStepped;
+}
+
+class CpuDriver : public Driver {
+ public:
+  Outcome step(State& state, const Custom& custom) override { return take_step(state, custom); }
 };
 
 }  // namespace
 
-bool reduce(Plan& plan, double p, const Intake& intake) { return Reduction(plan, p, intake, false)(); }
+std::unique_ptr<Driver> cpu::make_driver() { return std::make_unique<CpuDriver>(); }
 
-void reduce_parameters(Plan& plan) { Reduction(plan, 2, {}, true)(); }
-
-void clip(const Plan& plan, const Intake& intake) {
-  Pass pass = pass_of(plan);
-  pass.intake = intake;
-  const auto& table = kernels().clip;
-  for_chunks(plan, [&](int64_t first, int64_t last) {
-    run(pass, first, last, [&](const Item& item) { return table[int(item.dtype)]; });
-  });
-}
-
-void clip_elements(const Plan& plan, const Intake& intake, const SpamClip& clipper, double start) {
-  Pass pass = pass_of(plan);
-  pass.intake = intake;
-  for_chunks(plan, [&](int64_t first, int64_t last) {
-    for (int64_t c = first; c < last; ++c) {
-      elements::clip[int(pass.items[pass.chunks[c].item].dtype)](pass, c, clipper, start);
-    }
-  });
-}
-
-void advance(Plan& plan, const Group* groups) {
-  for (const Item& item : plan.items) {
-    if (item.step == nullptr) continue;
-    const Group& group = groups[item.group];
-    ++*item.step;
-    if (const auto move = rule_info(group.rule).advance) move(group.hyper, *item.step, item.scalars);
-  }
-}
-
-void update(Plan& plan, const Group* groups, const Intake& intake, bool write_back) {
-  measure(plan, groups, intake);
-  const Update update(plan, groups, intake, write_back);
-  for_chunks(plan, [&](int64_t first, int64_t last) { update(first, last); });
-}
-
-void update_by_units(Plan& plan, const Group* groups, const Intake& intake, bool write_back, const Visit& visit) {
-  // Gradients and parameters of so many elements stay in a core's second cache from one pass to the next.
-  constexpr int64_t kBlock = 65536;
-  plan.moments.clear();
-  const Reduction gradients(plan, visit.order, intake, false), parameters(plan, 2, {}, true);
-  const Update update(plan, groups, intake, write_back);
-  const int64_t count = int64_t(plan.chunks.size());
-  const auto unit_at = [&](int64_t c) { return c == count ? plan.norms.size() : size_t(plan.chunks[c].unit); };
-  const auto visit_chunks = [&](int64_t first, int64_t last) {
-    while (first < last) {
-      int64_t end = first + 1;
-      while (end < last && (unit_at(end) == unit_at(end - 1) || plan.cost[end] - plan.cost[first] < kBlock)) ++end;
-      // Units without elements lie between.
-      const size_t from = first == 0 ? 0 : unit_at(first), to = unit_at(end);
-      if (visit.order != kNoStatistic) {
-        gradients.add(first, end);
-        gradients.finish(from, to);
-      }
-      if (visit.weights) {
-        parameters.add(first, end);
-        parameters.finish(from, to);
-      }
-      visit.decide(from, to);
-      update(first, end);
-      first = end;
-    }
-  };
-  for_chunks(plan, visit_chunks, /*whole_units=*/true);
-}
-
-void propose(Plan& plan, const Group* groups, const Intake& intake) {
-  measure(plan, groups, intake);
-  Pass pass = pass_of(plan, groups);
-  pass.intake = intake;
-  for_chunks(plan, [&](int64_t first, int64_t last) {
-    run(pass, first, last,
-        [&](const Item& item) { return placement::kernels.propose[groups[item.group].rule][int(item.param_dtype)]; });
-  });
-}
-
-void settle(const Plan& updates, const Plan& gradients, const Group* groups, const Intake& intake) {
-  Pass pass = pass_of(updates, groups);
-  pass.source = intake;
-  pass.moments = gradients.moments.empty() ? nullptr : gradients.moments.data();
-  pass.counts = gradients.counts.data();
-  for_chunks(updates, [&](int64_t first, int64_t last) {
-    run(pass, first, last,
-        [&](const Item& item) { return placement::kernels.settle[groups[item.group].rule][int(item.param_dtype)]; });
-  });
-}
-
-}  // namespace tc::optim::cpu
+}  // namespace tc::optim

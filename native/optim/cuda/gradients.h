@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "optim/cuda/plan.h"
+#include "optim/cuda/tables/plan.h"
 
 namespace tc::optim::cuda {
 

@@ -5,9 +5,9 @@
 #include <deque>
 #include <vector>
 
-#include "optim/cuda/memory.h"
-#include "optim/cuda/plan.h"
-#include "optim/cuda/step_values.h"
+#include "optim/cuda/tables/memory.h"
+#include "optim/cuda/tables/plan.h"
+#include "optim/cuda/tables/step_values.h"
 
 namespace tc::optim::cuda {
 

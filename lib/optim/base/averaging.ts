@@ -1,0 +1,93 @@
+import { noGrad } from '../../autograd.js';
+import { TorchClipError } from '../../errors.js';
+import type { Tensor } from '../../tensor.js';
+import { kept, ownStates, ReferenceOptimizer, savedTensor } from '../originals/index.js';
+import type { OptimizerStateDict } from '../state/state-dict.js';
+
+// What the state dict of an optimizer in evaluation adds to a parameter's state.
+const trained = 'training_point';
+
+/**
+ * The base of optimizers that take gradients at one point and answer with another, an average: parameters hold the first while training,
+ * and the second between {@link eval} and {@link train}.
+ */
+export abstract class AveragingOptimizer<G extends { lr?: number }> extends ReferenceOptimizer<G> {
+  // In evaluation: what each parameter that was exchanged held.
+  #trained: Map<Tensor, Tensor> | null = null;
+
+  /** @internal The answer for each parameter, null for those that have taken no step. */
+  protected abstract results(): (Tensor | null)[];
+
+  /** Whether parameters hold the method's answer: after `eval()`. */
+  get evaluating(): boolean {
+    return this.#trained !== null;
+  }
+
+  /**
+   * Puts the method's answer into the parameters, for evaluation and for saving a model; {@link train} takes it back, bit for bit.
+   * Twice is once.
+   */
+  eval(): void {
+    if (this.#trained !== null) return;
+    noGrad(() => {
+      const results = this.results();
+      const exchanged = this.paramGroups
+        .flatMap(({ params }) => params)
+        .flatMap((param, i) => (results[i] === null ? [] : [[param, kept(param), results[i]!] as const]));
+      for (const [param, , result] of exchanged) param.copy_(result);
+      this.#trained = new Map(exchanged.map(([param, copy]) => [param, copy]));
+    });
+  }
+
+  /** Takes the parameters back to the point where training goes on. */
+  train(): void {
+    const points = this.#trained;
+    if (points === null) return;
+    noGrad(() => {
+      for (const [param, point] of points) param.copy_(point);
+    });
+    this.#trained = null;
+  }
+
+  /** As {@link Optimizer.step}; refused with `ERR_STATE` between `eval()` and `train()`. */
+  override step(): undefined;
+  override step<T>(closure: () => T): T;
+  override step<T>(closure?: () => T): T | undefined {
+    if (this.#trained !== null) {
+      throw new TorchClipError('ERR_STATE', 'step() needs the parameters of training: call train() after eval() first');
+    }
+    return closure === undefined ? super.step() : super.step(closure);
+  }
+
+  /** As {@link Optimizer.stateDict}; in evaluation it also holds where training goes on. */
+  override stateDict(): OptimizerStateDict {
+    const dict = super.stateDict();
+    if (this.#trained === null) return dict;
+    for (const [number, param] of this.paramGroups.flatMap(({ params }) => params).entries()) {
+      const point = this.#trained.get(param);
+      if (point !== undefined) dict.state[number] = { ...dict.state[number], [trained]: point.clone() };
+    }
+    return dict;
+  }
+
+  /**
+   * As {@link Optimizer.loadStateDict}. The optimizer is then in training or evaluation as it was when it was saved; parameters are
+   * left alone, so they must come from the same moment.
+   */
+  override loadStateDict(stateDict: OptimizerStateDict): void {
+    const own = ownStates(stateDict);
+    const points = this.paramGroups
+      .flatMap(({ params }) => params)
+      .flatMap((param, i) => {
+        const point: unknown = own[i]?.[trained];
+        return point === undefined ? [] : [[param, savedTensor(`state[${i}].${trained}`, point, param)] as const];
+      });
+    const state = Object.entries(stateDict.state).map(([number, saved]) => {
+      if (typeof saved !== 'object' || saved === null) return [number, saved];
+      const { [trained]: _, ...rest } = saved;
+      return [number, rest];
+    });
+    super.loadStateDict({ ...stateDict, state: Object.fromEntries(state) });
+    this.#trained = points.length > 0 ? new Map(points) : null;
+  }
+}

@@ -1,0 +1,46 @@
+import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type Definition, flag, nonNegative } from '../engine/options.js';
+
+/** Options of {@link Adagrad}, each of which a group can have for itself. */
+export interface AdagradGroup {
+  /** The learning rate; default 1e-2. */
+  lr?: number;
+  /** The learning rate of step t is lr / (1 + (t - 1) · lrDecay); default 0. */
+  lrDecay?: number;
+  /** Added to the denominator; default 1e-10. */
+  eps?: number;
+  /** L2 penalty, added to the gradient as weightDecay · parameter; default 0. */
+  weightDecay?: number;
+  /** What the sums of squares start from; default 0. */
+  initialAccumulatorValue?: number;
+  /** Ascend instead of descend; default false. */
+  maximize?: boolean;
+}
+
+const definition: Definition<AdagradGroup> = {
+  name: 'Adagrad',
+  options: {
+    lr: nonNegative(1e-2, 'learning rate'),
+    lrDecay: nonNegative(0, 'lr_decay value'),
+    eps: nonNegative(1e-10, 'epsilon value'),
+    weightDecay: nonNegative(0, 'weight_decay value'),
+    initialAccumulatorValue: nonNegative(0, 'initial_accumulator_value value'),
+    maximize: flag(false),
+  },
+  rule: () => 'adagrad',
+  begin: ({ initialAccumulatorValue }) => ({ sum: initialAccumulatorValue }),
+};
+
+/**
+ * Adagrad, as `torch.optim.Adagrad`, with clipping fused into the step.
+ *
+ * @see Duchi, Hazan & Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011.
+ *
+ * @example
+ * const optimizer = new optim.Adagrad(model.parameters(), { lr: 0.05, clip: clip.norm(1) });
+ */
+export class Adagrad extends Optimizer<AdagradGroup> {
+  constructor(params: Parameters<AdagradGroup>, options: AdagradGroup & CommonOptions = {}) {
+    super(definition, params, options);
+  }
+}

@@ -1,0 +1,47 @@
+import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type Definition, finite, flag, nonNegative, number } from '../engine/options.js';
+
+/** Options of {@link ASGD}, each of which a group can have for itself. */
+export interface ASGDGroup {
+  /** The learning rate of the first step; default 1e-2. */
+  lr?: number;
+  /** The decay of the parameters, and of the learning rate; default 1e-4. */
+  lambd?: number;
+  /** The learning rate after step t is lr / (1 + lambd · lr · t)^alpha; default 0.75. */
+  alpha?: number;
+  /** The step after which averaging begins; default 1e6. */
+  t0?: number;
+  /** L2 penalty, added to the gradient as weightDecay · parameter; default 0. */
+  weightDecay?: number;
+  /** Ascend instead of descend; default false. */
+  maximize?: boolean;
+}
+
+const definition: Definition<ASGDGroup> = {
+  name: 'ASGD',
+  options: {
+    lr: nonNegative(1e-2, 'learning rate'),
+    lambd: finite(1e-4, 'lambd value'),
+    alpha: finite(0.75, 'alpha value'),
+    t0: number(1e6, 't0 value'),
+    weightDecay: nonNegative(0, 'weight_decay value'),
+    maximize: flag(false),
+  },
+  rule: () => 'asgd',
+};
+
+/**
+ * Averaged stochastic gradient descent, as `torch.optim.ASGD`, with clipping fused into the step.
+ *
+ * The averages are the state `ax`: `stateDict().state[i].ax` for the i-th parameter. The parameters hold the last iterate.
+ *
+ * @see Polyak & Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.
+ *
+ * @example
+ * const optimizer = new optim.ASGD(model.parameters(), { lr: 0.1, t0: 1000, clip: clip.norm(0.25) });
+ */
+export class ASGD extends Optimizer<ASGDGroup> {
+  constructor(params: Parameters<ASGDGroup>, options: ASGDGroup & CommonOptions = {}) {
+    super(definition, params, options);
+  }
+}

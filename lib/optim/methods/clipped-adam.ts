@@ -1,0 +1,98 @@
+import { norm } from '../../clip/norm.js';
+import { given } from '../../options.js';
+import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { betas, type Definition, flag, nonNegative } from '../engine/options.js';
+import { positive } from '../originals/index.js';
+
+/** Options of {@link ClippedAdagrad}, each of which a group can have for itself. */
+export interface ClippedAdagradGroup {
+  /** The learning rate; default 1e-3. */
+  lr?: number;
+  /** Added to the denominator; default 1e-10. */
+  eps?: number;
+  /** Decoupled: parameters shrink by lr · weightDecay; default 0. */
+  weightDecay?: number;
+  /** What the sum of squares starts with, > 0, as the first step divides by its root; default 1e-4. */
+  initialAccumulatorValue?: number;
+  /** Ascend instead of descend; default false. */
+  maximize?: boolean;
+}
+
+/** Options of {@link ClippedAdam}, each of which a group can have for itself. */
+export interface ClippedAdamGroup {
+  /** The learning rate; default 1e-3. */
+  lr?: number;
+  /** Decay rates of the running means of the gradient and of its square; default [0.9, 0.999]. */
+  betas?: readonly [number, number];
+  /** Added to the denominator; default 1e-6. */
+  eps?: number;
+  /** Decoupled: parameters shrink by lr · weightDecay; default 0. */
+  weightDecay?: number;
+  /** What the mean square starts with, > 0, as the first step divides by its root; default 1e-5. */
+  initialAccumulatorValue?: number;
+  /** Ascend instead of descend; default false. */
+  maximize?: boolean;
+}
+
+const adagrad: Definition<ClippedAdagradGroup> = {
+  name: 'ClippedAdagrad',
+  options: {
+    lr: nonNegative(1e-3, 'learning rate'),
+    eps: nonNegative(1e-10, 'epsilon value'),
+    weightDecay: nonNegative(0, 'weight_decay value'),
+    initialAccumulatorValue: positive(1e-4, 'initial_accumulator_value value'),
+    maximize: flag(false),
+  },
+  rule: () => 'delayedAdagrad',
+};
+
+const adam: Definition<ClippedAdamGroup> = {
+  name: 'ClippedAdam',
+  options: {
+    lr: nonNegative(1e-3, 'learning rate'),
+    betas: betas([0.9, 0.999]),
+    eps: nonNegative(1e-6, 'epsilon value'),
+    weightDecay: nonNegative(0, 'weight_decay value'),
+    initialAccumulatorValue: positive(1e-5, 'initial_accumulator_value value'),
+    maximize: flag(false),
+  },
+  rule: () => 'delayedAdam',
+};
+
+// The methods are about clipping: without a word about it they clip.
+function clipped<T extends CommonOptions>(options: T): T {
+  const { clip = norm(1), ...rest } = given(options);
+  return { ...rest, clip } as T;
+}
+
+/**
+ * Clip-AdaGradD: AdaGrad of clipped gradients whose denominator knows only the gradients before the current one, by coordinate. `clip`
+ * is `clip.norm(1)` unless given.
+ *
+ * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option.
+ * @see Chezhegov et al., "Gradient clipping improves AdaGrad when the noise is heavy-tailed", 2024.
+ *
+ * @example
+ * const optimizer = new optim.ClippedAdagrad(model.parameters(), { lr: 1e-3, clip: clip.layerwise(1) });
+ */
+export class ClippedAdagrad extends Optimizer<ClippedAdagradGroup> {
+  constructor(params: Parameters<ClippedAdagradGroup>, options: ClippedAdagradGroup & CommonOptions = {}) {
+    super(adagrad, params, clipped(options));
+  }
+}
+
+/**
+ * Clip-AdamD: Adam of clipped gradients whose denominator knows only the gradients before the current one, by coordinate and without
+ * correction of the bias. `clip` is `clip.norm(1)` unless given.
+ *
+ * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option.
+ * @see Chezhegov et al., "Gradient clipping improves AdaGrad when the noise is heavy-tailed", 2024.
+ *
+ * @example
+ * const optimizer = new optim.ClippedAdam(model.parameters(), { lr: 1e-4, clip: clip.layerwise(1) });
+ */
+export class ClippedAdam extends Optimizer<ClippedAdamGroup> {
+  constructor(params: Parameters<ClippedAdamGroup>, options: ClippedAdamGroup & CommonOptions = {}) {
+    super(adam, params, clipped(options));
+  }
+}

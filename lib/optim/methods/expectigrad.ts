@@ -1,0 +1,170 @@
+import { type Clipper, single } from '../../clip/clipper.js';
+import { value } from '../../clip/norm.js';
+import { describe, invalidArgument, TorchClipError } from '../../errors.js';
+import { given } from '../../options.js';
+import type { CommonOptions, GroupInput, Parameters } from '../base/optimizer.js';
+import { type Definition, flag } from '../engine/options.js';
+import {
+  atLeastZero,
+  number,
+  originalExpectigrad,
+  positive,
+  type Reference,
+  ReferenceOptimizer,
+} from '../originals/index.js';
+import type { OptimizerStateDict } from '../state/state-dict.js';
+
+/** A learning rate by the number of steps taken before, 0 for the first. */
+export type LearningRate = (step: number) => number;
+
+/** What a group of {@link Expectigrad} holds. */
+export interface ExpectigradGroup {
+  /** The learning rate, > 0; default 1e-3. */
+  lr?: number;
+  /** How much of the running mean of normalised steps is kept, in [0, 1); default 0.9. */
+  beta?: number;
+  /** Added to the denominator, > 0; default 1e-8. */
+  eps?: number;
+  /** Average squares over the steps in which an element's gradient was not 0, instead of over all; default true. */
+  sparseCounter?: boolean;
+  /** The learning rate is lr / (1 + decay · iterations); >= 0, default 0. */
+  decay?: number;
+  /** How many steps were taken, for `decay` and a learning rate that is a function; counted by `step()`. */
+  iterations?: number;
+  /** The function that `lr` follows, where it was given as one. */
+  lrFunction?: LearningRate | null;
+  /** Ascend instead of descend; default false. */
+  maximize?: boolean;
+}
+
+/** {@link ExpectigradGroup} as the constructor and `addParamGroup` take it: `lr` may be a function of the step. */
+export type ExpectigradInput = Omit<ExpectigradGroup, 'lr' | 'lrFunction'> & {
+  lr?: number | LearningRate;
+};
+
+/** What {@link Expectigrad} takes; at most one of `clip` and Keras's three ways of clipping. */
+export interface ExpectigradOptions extends ExpectigradInput, CommonOptions {
+  /** The largest norm of a parameter's gradient: g · min(1, clipnorm / ‖g‖). */
+  clipnorm?: number | null;
+  /** The largest magnitude of a gradient's element. */
+  clipvalue?: number | null;
+  /** The largest norm of all gradients together. */
+  globalClipnorm?: number | null;
+  /**
+   * Compute as the author's code does, number for number: `true` or `'pytorch'`, the form for PyTorch; `'tensorflow'`, the one for Keras;
+   * default false.
+   */
+  reference?: boolean | 'pytorch' | 'tensorflow';
+}
+
+const definition: Definition<ExpectigradGroup> = {
+  name: 'Expectigrad',
+  options: {
+    lr: positive(1e-3, 'learning rate'),
+    beta: number(0.9, 'beta', 'in [0, 1)', (x) => x >= 0 && x < 1),
+    eps: positive(1e-8, 'epsilon value'),
+    sparseCounter: flag(true),
+    decay: atLeastZero(0, 'decay'),
+    iterations: number(0, 'iterations', 'an integer >= 0', (x) => Number.isSafeInteger(x) && x >= 0),
+    lrFunction: {
+      default: null,
+      check: (name, value) =>
+        value === null || typeof value === 'function'
+          ? undefined
+          : `"${name}" must be a function, got ${describe(value)}`,
+    },
+    maximize: flag(false),
+  },
+  rule: ({ sparseCounter }) => (sparseCounter ? 'expectigradSparse' : 'expectigrad'),
+};
+
+/**
+ * Expectigrad: each element's gradient is divided by the root of the mean of all its squares so far, and momentum is taken of the
+ * result. On problems where rare large gradients carry what matters it keeps converging where Adam goes the wrong way.
+ *
+ * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option.
+ * @see Daley & Amato, "Expectigrad: fast stochastic optimization with robust convergence properties", 2020.
+ *
+ * @example
+ * const optimizer = new optim.Expectigrad(model.parameters(), { lr: (step) => 1e-3 * 0.5 ** (step / 1000), globalClipnorm: 1 });
+ */
+export class Expectigrad extends ReferenceOptimizer<ExpectigradGroup> {
+  constructor(params: Parameters<ExpectigradInput>, options: ExpectigradOptions = {}) {
+    const { reference = false, ...rest } = given(options);
+    if (reference !== false) {
+      const original = originalExpectigrad(reference, rest as OriginalOptions) as Reference<ExpectigradGroup>;
+      super(definition, params as Parameters<ExpectigradGroup>, {}, original);
+    } else {
+      const { clip = null, clipnorm, clipvalue, globalClipnorm, ...group } = rest;
+      const keras = kerasClipper(clip, { clipnorm, clipvalue, globalClipnorm });
+      super(definition, params as Parameters<ExpectigradGroup>, { ...byFunction(group), clip: keras }, null);
+    }
+  }
+
+  override addParamGroup(group: GroupInput<ExpectigradInput>): void {
+    super.addParamGroup(byFunction(given(group)) as GroupInput<ExpectigradGroup>);
+    // A number of the group's own goes before the constructor's function.
+    const added = this.paramGroups.at(-1)!;
+    if (typeof group.lr === 'number' && added.lrFunction) added.lrFunction = null;
+  }
+
+  protected override takeStep(): boolean {
+    for (const group of this.paramGroups) {
+      if (group.lrFunction === null) continue;
+      const lr: unknown = group.lrFunction(group.iterations);
+      if (typeof lr !== 'number' || !(lr >= 0 && lr < Infinity)) {
+        throw invalidArgument('the learning rate of a function', 'a finite number >= 0', lr);
+      }
+      group.lr = lr;
+    }
+    // A rate that depends on it has to know whether the step was taken.
+    const stepped = super.takeStep(
+      undefined,
+      this.paramGroups.some((group) => group.lrFunction !== null || group.decay > 0),
+    );
+    if (stepped) for (const group of this.paramGroups) group.iterations++;
+    return stepped;
+  }
+
+  /** As {@link Optimizer.stateDict}; a learning rate that is a function is not part of it. */
+  override stateDict(): OptimizerStateDict {
+    const dict = super.stateDict();
+    for (const group of dict.param_groups) delete group.lr_function;
+    return dict;
+  }
+
+  /** As {@link Optimizer.loadStateDict}; groups whose learning rate is a function keep it. */
+  override loadStateDict(stateDict: OptimizerStateDict): void {
+    const functions = this.paramGroups.map(({ lrFunction }) => lrFunction);
+    super.loadStateDict(stateDict);
+    functions.forEach((lrFunction, i) => {
+      if (lrFunction) this.paramGroups[i]!.lrFunction = lrFunction;
+    });
+  }
+}
+
+// It refuses what is not one of them.
+type OriginalOptions = globalThis.Parameters<typeof originalExpectigrad>[1];
+
+function byFunction<T extends ExpectigradInput>({ lr, ...rest }: T): ExpectigradGroup {
+  return typeof lr === 'function' ? { ...rest, lrFunction: lr } : { ...rest, lr };
+}
+
+function kerasClipper(
+  clip: Clipper | null,
+  keras: Pick<ExpectigradOptions, 'clipnorm' | 'clipvalue' | 'globalClipnorm'>,
+): Clipper | null {
+  const chosen = Object.entries({ clip, ...keras }).filter(([, level]) => (level ?? null) !== null);
+  if (chosen.length > 1) {
+    const names = chosen.map(([name]) => `"${name}"`).join(' and ');
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      `only one of "clip", "clipnorm", "clipvalue" and "globalClipnorm" can be given, got ${names}`,
+    );
+  }
+  const [name, level] = chosen[0] ?? ['clip', null];
+  if (name === 'clip') return clip;
+  if (typeof level !== 'number' || !(level > 0)) throw invalidArgument(name, 'a number > 0', level);
+  if (name === 'clipvalue') return value(level);
+  return single('norm', { maxNorm: level, normType: 2, eps: 0 }, name === 'clipnorm' ? 'tensor' : 'global', 'gradient');
+}

@@ -1,0 +1,65 @@
+import { describe } from '../../errors.js';
+import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { betas, type Definition, flag, nonNegative, type Option } from '../engine/options.js';
+
+/** Options of {@link LAMB}, each of which a group can have for itself. */
+export interface LAMBGroup {
+  /** The learning rate: how far a tensor moves as a part of its own norm; default 1e-3. */
+  lr?: number;
+  /** Decay rates of the running means of the gradient and of its square; default [0.9, 0.999]. */
+  betas?: readonly [number, number];
+  /** Added to the denominator; default 1e-6. */
+  eps?: number;
+  /** weightDecay · parameter is added to the direction, before its norm is taken; default 1e-2. */
+  weightDecay?: number;
+  /** Divide the running means by the sum of their weights, as Adam; default true. */
+  biasCorrection?: boolean;
+  /** The largest trust ratio, true for 1; default false, for no limit. */
+  trustClip?: boolean | number;
+  /** Scale the step of groups without weight decay by the trust ratio too; default false. */
+  alwaysAdapt?: boolean;
+  /** Ascend instead of descend; default false. */
+  maximize?: boolean;
+}
+
+const trustClip: Option = {
+  default: false,
+  check: (name, value) =>
+    typeof value === 'boolean' || (typeof value === 'number' && value > 0)
+      ? undefined
+      : `"${name}" must be true, false or a number > 0, got ${describe(value)}`,
+};
+
+const definition: Definition<LAMBGroup> = {
+  name: 'LAMB',
+  options: {
+    lr: nonNegative(1e-3, 'learning rate'),
+    betas: betas([0.9, 0.999]),
+    eps: nonNegative(1e-6, 'epsilon value'),
+    weightDecay: nonNegative(1e-2, 'weight_decay value'),
+    biasCorrection: flag(true),
+    trustClip,
+    alwaysAdapt: flag(false),
+    maximize: flag(false),
+  },
+  rule: () => 'lamb',
+};
+
+/**
+ * LAMB: Adam whose step in each tensor is lr times the tensor's norm, for large batches; apex's `FusedLAMB` and timm's `Lamb`
+ * without their own clipping, for which there is `clip: clip.norm(1)`.
+ *
+ * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option.
+ * @see You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2020.
+ *
+ * @example
+ * const optimizer = new optim.LAMB(
+ *   [{ params: weights }, { params: biases, weightDecay: 0 }],
+ *   { lr: 2e-3, clip: clip.norm(1) },
+ * );
+ */
+export class LAMB extends Optimizer<LAMBGroup> {
+  constructor(params: Parameters<LAMBGroup>, options: LAMBGroup & CommonOptions = {}) {
+    super(definition, params, options);
+  }
+}

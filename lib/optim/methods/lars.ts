@@ -1,0 +1,60 @@
+import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type Definition, flag, nonNegative } from '../engine/options.js';
+
+/** Options of {@link LARS}, each of which a group can have for itself. */
+export interface LARSGroup {
+  /** The learning rate; default 1. */
+  lr?: number;
+  /** The part of the previous update that is kept; default 0.9. */
+  momentum?: number;
+  /** L2 penalty, added to the gradient as weightDecay · parameter; default 5e-4. */
+  weightDecay?: number;
+  /** Look ahead by one update; needs momentum; default false. */
+  nesterov?: boolean;
+  /** How far a tensor moves as a part of its own norm, with lr 1 and no momentum; default 1e-3. */
+  trustCoefficient?: number;
+  /** Added to the denominator of the trust ratio; default 1e-8. */
+  eps?: number;
+  /** At most a trust ratio of 1 / lr, so that lr bounds the tensor's own rate: LARC's clipping; default false. */
+  trustClip?: boolean;
+  /** Scale the gradients of groups without weight decay by the trust ratio too; default false. */
+  alwaysAdapt?: boolean;
+  /** Ascend instead of descend; default false. */
+  maximize?: boolean;
+}
+
+const definition: Definition<LARSGroup> = {
+  name: 'LARS',
+  options: {
+    lr: nonNegative(1, 'learning rate'),
+    momentum: nonNegative(0.9, 'momentum value'),
+    weightDecay: nonNegative(5e-4, 'weight_decay value'),
+    nesterov: flag(false),
+    trustCoefficient: nonNegative(1e-3, 'trust coefficient'),
+    eps: nonNegative(1e-8, 'epsilon value'),
+    trustClip: flag(false),
+    alwaysAdapt: flag(false),
+    maximize: flag(false),
+  },
+  rule: (group) => (group.momentum === 0 ? 'lars' : 'larsMomentum'),
+  check: ({ nesterov, momentum }) =>
+    nesterov && momentum <= 0 ? 'Nesterov momentum requires a momentum and zero dampening' : undefined,
+};
+
+/**
+ * LARS: SGD with momentum whose gradients are scaled, in each tensor, to a part of the tensor's norm, for large batches of images.
+ *
+ * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option.
+ * @see You, Gitman & Ginsburg, "Large Batch Training of Convolutional Networks", 2017.
+ *
+ * @example
+ * const optimizer = new optim.LARS(
+ *   [{ params: weights }, { params: biases, weightDecay: 0 }],
+ *   { lr: 4, momentum: 0.9, weightDecay: 1e-4 },
+ * );
+ */
+export class LARS extends Optimizer<LARSGroup> {
+  constructor(params: Parameters<LARSGroup>, options: LARSGroup & CommonOptions = {}) {
+    super(definition, params, options);
+  }
+}

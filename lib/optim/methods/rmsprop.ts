@@ -1,0 +1,49 @@
+import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type Definition, flag, nonNegative } from '../engine/options.js';
+
+/** Options of {@link RMSprop}, each of which a group can have for itself. */
+export interface RMSpropGroup {
+  /** The learning rate; default 1e-2. */
+  lr?: number;
+  /** The part of the previous update that is kept; default 0. */
+  momentum?: number;
+  /** The decay rate of the running mean of the squared gradient; default 0.99. */
+  alpha?: number;
+  /** Added to the denominator; default 1e-8. */
+  eps?: number;
+  /** Divide by an estimate of the gradient's standard deviation instead of its root mean square; default false. */
+  centered?: boolean;
+  /** L2 penalty, added to the gradient as weightDecay · parameter; default 0. */
+  weightDecay?: number;
+  /** Ascend instead of descend; default false. */
+  maximize?: boolean;
+}
+
+const definition: Definition<RMSpropGroup> = {
+  name: 'RMSprop',
+  options: {
+    lr: nonNegative(1e-2, 'learning rate'),
+    momentum: nonNegative(0, 'momentum value'),
+    alpha: nonNegative(0.99, 'alpha value'),
+    eps: nonNegative(1e-8, 'epsilon value'),
+    centered: flag(false),
+    weightDecay: nonNegative(0, 'weight_decay value'),
+    maximize: flag(false),
+  },
+  rule: ({ centered, momentum }) => `rmsprop${centered ? 'Centered' : ''}${momentum > 0 ? 'Momentum' : ''}`,
+};
+
+/**
+ * RMSprop, plain or centered, as `torch.optim.RMSprop`, with clipping fused into the step.
+ *
+ * @see Tieleman & Hinton, "Lecture 6.5: RMSprop", 2012; centered: Graves, "Generating Sequences With Recurrent Neural
+ * Networks", 2013.
+ *
+ * @example
+ * const optimizer = new optim.RMSprop(rnn.parameters(), { lr: 1e-3, momentum: 0.9, clip: clip.norm(1) });
+ */
+export class RMSprop extends Optimizer<RMSpropGroup> {
+  constructor(params: Parameters<RMSpropGroup>, options: RMSpropGroup & CommonOptions = {}) {
+    super(definition, params, options);
+  }
+}

@@ -1,0 +1,50 @@
+import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type Definition, finite, flag, nonNegative } from '../engine/options.js';
+
+/** Options of {@link SGD}, each of which a group can have for itself. */
+export interface SGDGroup {
+  /** The learning rate; default 1e-3. */
+  lr?: number;
+  /** The part of the previous update that is kept; default 0. */
+  momentum?: number;
+  /** How much of the gradient is kept out of the momentum; default 0. */
+  dampening?: number;
+  /** L2 penalty, added to the gradient as weightDecay · parameter; default 0. */
+  weightDecay?: number;
+  /** Look ahead by one update; needs momentum and no dampening; default false. */
+  nesterov?: boolean;
+  /** Ascend instead of descend; default false. */
+  maximize?: boolean;
+}
+
+/** @internal */
+export const sgd: Definition<SGDGroup> = {
+  name: 'SGD',
+  options: {
+    lr: nonNegative(1e-3, 'learning rate'),
+    momentum: nonNegative(0, 'momentum value'),
+    dampening: finite(0, 'dampening value'),
+    weightDecay: nonNegative(0, 'weight_decay value'),
+    nesterov: flag(false),
+    maximize: flag(false),
+  },
+  rule: (group) => (group.momentum === 0 ? 'sgd' : 'sgdMomentum'),
+  check: ({ nesterov, momentum, dampening }) =>
+    nesterov && (momentum <= 0 || dampening !== 0)
+      ? 'Nesterov momentum requires a momentum and zero dampening'
+      : undefined,
+};
+
+/**
+ * Stochastic gradient descent with momentum, as `torch.optim.SGD`, with clipping fused into the step.
+ *
+ * @see Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Nesterov, 1983.
+ *
+ * @example
+ * const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9, clip: clip.norm(1) });
+ */
+export class SGD extends Optimizer<SGDGroup> {
+  constructor(params: Parameters<SGDGroup>, options: SGDGroup & CommonOptions = {}) {
+    super(sgd, params, options);
+  }
+}

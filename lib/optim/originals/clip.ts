@@ -1,0 +1,144 @@
+import { full } from '../../creation/full.js';
+import { describe, invalidArgument } from '../../errors.js';
+import { pow } from '../../ops/generated/functions-n-p.js';
+import { rand } from '../../ops/generated/functions-q-r.js';
+import type { Tensor } from '../../tensor.js';
+import { type ClippingType, type ClippingTypeName, clippingTypeName } from '../clipping-type/name.js';
+import { mismatch } from '../engine/saved.js';
+import { push, pushPop } from './heap.js';
+import { sameOptions, savedCount } from './stepper.js';
+
+/** Options of the original clipping, the same for all groups. */
+export interface ReferenceClipOptions {
+  /** Default `'no_clip'`. */
+  clippingType?: ClippingType;
+  /** The base of the random types' probability, in [0, 1]; default 0, with which they never clip. */
+  beta?: number;
+  /** The share of the norms that the heap of the auto types is to hold, in (0, 1]; default .75. */
+  pAutoclip?: number;
+  /** @internal Where a random type's coins come from, in [0, 1); default torch-clip's global generator. */
+  coin?: () => number;
+}
+
+/** The clipping classes of the Python package torch-clip: one object for all groups, and so one history. */
+export class ReferenceClip {
+  readonly type: ClippingTypeName;
+  readonly #beta: number;
+  readonly #share: number;
+  readonly #coin: () => number;
+  // The smaller norms, negated, the largest of them first; and how many norms there were in all.
+  #heap: number[] = [];
+  #count = 0;
+
+  constructor({ clippingType = 'no_clip', beta = 0, pAutoclip = 0.75, coin }: ReferenceClipOptions) {
+    this.type = clippingTypeName(clippingType);
+    if (typeof beta !== 'number' || !(beta >= 0 && beta <= 1)) throw invalidArgument('beta', 'in [0, 1]', beta);
+    if (typeof pAutoclip !== 'number' || !(pAutoclip > 0 && pAutoclip <= 1)) {
+      throw invalidArgument('pAutoclip', 'in (0, 1]', pAutoclip);
+    }
+    this.#beta = beta;
+    this.#share = pAutoclip;
+    // As Python's torch.rand(1): the stream of torch.manualSeed is the same.
+    this.#coin = coin ?? (() => rand([1]).item() as number);
+  }
+
+  /** Descends along clipped directions: the gradients or, with momentum, their buffers, which are made where there are none. */
+  descend(
+    params: readonly Tensor[],
+    grads: readonly Tensor[],
+    { lr, level, momentum = 0, buffer }: { lr: number; level: number; momentum?: number; buffer?: BufferOf },
+  ): void {
+    const norm = totalNorm(grads);
+    this.#see(norm === undefined ? 0 : (norm.item() as number));
+    params.forEach((param, i) => {
+      let direction = grads[i]!;
+      if (momentum !== 0 && buffer !== undefined) direction = buffer(param, direction, momentum);
+      const coefficient = this.#coefficient(direction, norm!, level);
+      if (this.type === 'coordinate_wise') {
+        param.add_((coefficient as Tensor).mul(-lr).mul(direction));
+      } else {
+        const alpha = typeof coefficient === 'number' ? -lr * coefficient : (coefficient.mul(-lr).item() as number);
+        param.add_(direction, { alpha });
+      }
+    });
+  }
+
+  #see(norm: number): void {
+    this.#count++;
+    if (!this.#automatic) return;
+    if (this.#heap.length / this.#count < this.#share) push(this.#heap, -norm);
+    else if (norm < -this.#heap[0]!) pushPop(this.#heap, -norm);
+  }
+
+  get #automatic(): boolean {
+    return this.type.includes('auto');
+  }
+
+  #coefficient(direction: Tensor, norm: Tensor, level: number): Tensor | number {
+    switch (this.type) {
+      case 'no_clip':
+        return 1;
+      case 'coordinate_wise':
+        // An infinite element becomes 0 · inf.
+        return over(level, direction.abs().add(1e-8)).clamp(0, 1);
+      case 'layer_wise':
+        return atMostOne(over(level, direction.norm()));
+    }
+    const { dtype, device } = norm;
+    const threshold = this.#automatic ? full([], -this.#heap[0]!, { dtype, device }) : level;
+    const ratio = typeof threshold === 'number' ? over(threshold, norm) : threshold.div(norm);
+    if (this.type.includes('rand')) {
+      const chance = pow(this.#beta, this.type.startsWith('quadratic') ? ratio.pow(2) : ratio).item() as number;
+      // A coin for every parameter, wanted or not, and the chance in the float32 of the coin.
+      if (!(this.#coin() < Math.fround(chance)) || norm.lt(threshold).item()) return 1;
+    }
+    return atMostOne(ratio);
+  }
+
+  /** What a state dict has to hold of it. */
+  save(): Record<string, unknown> {
+    return { ...this.#options(), count: this.#count, heap: [...this.#heap] };
+  }
+
+  /** Checks what {@link save} returned, and returns what takes it over. */
+  parse(saved: Readonly<Record<string, unknown>>): () => void {
+    sameOptions(saved, this.#options());
+    const count = savedCount('reference.count', saved.count);
+    const { heap } = saved;
+    if (!Array.isArray(heap) || heap.some((norm) => typeof norm !== 'number') || heap.length > count) {
+      throw mismatch(`reference.heap must be at most ${count} numbers, got ${describe(heap)}`);
+    }
+    const copy = [...(heap as number[])];
+    return () => {
+      this.#count = count;
+      this.#heap = [...copy];
+    };
+  }
+
+  #options(): Record<string, unknown> {
+    return {
+      clipping_type: this.type,
+      ...(this.type.includes('rand') && { beta: this.#beta }),
+      ...(this.#automatic && { p_autoclip: this.#share }),
+    };
+  }
+}
+
+/** Adds a gradient to a parameter's momentum buffer, and returns that. */
+export type BufferOf = (param: Tensor, grad: Tensor, momentum: number) => Tensor;
+
+// In the gradients' dtype, as the original sums it; nothing without gradients.
+function totalNorm(grads: readonly Tensor[]): Tensor | undefined {
+  let sum: Tensor | undefined;
+  for (const grad of grads) {
+    const square = grad.norm().pow(2);
+    sum = sum === undefined ? square : sum.add(square);
+  }
+  return sum?.pow(0.5);
+}
+
+// A number over a tensor in PyTorch: two roundings.
+const over = (level: number, t: Tensor): Tensor => t.reciprocal().mul(level);
+
+// Python's min(1, ratio): 1 for NaN.
+const atMostOne = (ratio: Tensor): Tensor | number => ((ratio.item() as number) < 1 ? ratio : 1);

@@ -1,0 +1,92 @@
+import type { Tensor } from '../../tensor.js';
+import { onlyOriginal, type Reference } from '../base/reference.js';
+import { type Definition, finite } from '../engine/options.js';
+import { atLeastZero } from '../engine/reference-option.js';
+import { ReferenceClip, type ReferenceClipOptions } from './clip.js';
+import {
+  kept,
+  moving,
+  type ReferenceGroup,
+  type ReferenceState,
+  type ReferenceStepper,
+  savedTensor,
+} from './stepper.js';
+
+/** What a group of the original ClippedSGD holds. */
+export interface ReferenceSGDGroup {
+  lr?: number;
+  momentum?: number;
+  /** Default 1, whatever the clipping type. */
+  clippingLevel?: number;
+}
+
+/** The original's options of a group. */
+const referenceSGD: Definition<ReferenceSGDGroup> = {
+  name: 'ClippedSGD',
+  options: {
+    lr: atLeastZero(1e-3, 'learning rate'),
+    momentum: finite(0, 'momentum value'),
+    clippingLevel: atLeastZero(1, 'clipping level'),
+  },
+  rule: () => 'sgd',
+};
+
+/** The ClippedSGD of the Python package torch-clip. */
+class ReferenceSGD implements ReferenceStepper<ReferenceSGDGroup> {
+  readonly #clip: ReferenceClip;
+  readonly #buffers = new Map<Tensor, Tensor>();
+
+  constructor(options: ReferenceClipOptions) {
+    this.#clip = new ReferenceClip(options);
+  }
+
+  step(groups: readonly ReferenceGroup<ReferenceSGDGroup>[]): void {
+    const found = groups.map(({ params }) => moving(params));
+    groups.forEach(({ lr, momentum, clippingLevel }, g) => {
+      const { params, grads } = found[g]!;
+      this.#clip.descend(params, grads, { lr, level: clippingLevel, momentum, buffer: this.#buffer });
+    });
+  }
+
+  readonly #buffer = (param: Tensor, grad: Tensor, momentum: number): Tensor => {
+    const buffer = this.#buffers.get(param);
+    if (buffer !== undefined) return buffer.mul_(momentum).add_(grad);
+    const fresh = kept(grad);
+    this.#buffers.set(param, fresh);
+    return fresh;
+  };
+
+  save(params: readonly Tensor[]): ReferenceState {
+    const own = params.map((param) => {
+      const buffer = this.#buffers.get(param);
+      return buffer === undefined ? null : { momentum_buffer: buffer.clone() };
+    });
+    return { own, shared: this.#clip.save() };
+  }
+
+  parse({ own, shared }: ReferenceState, params: readonly Tensor[]): () => void {
+    const buffers = params.flatMap((param, i) => {
+      const saved = own[i];
+      // The original keeps None where there is no momentum.
+      if (saved?.momentum_buffer === undefined || saved.momentum_buffer === null) return [];
+      return [[param, savedTensor(`state[${i}].momentum_buffer`, saved.momentum_buffer, param)] as const];
+    });
+    const restoreClip = this.#clip.parse(shared);
+    return () => {
+      this.#buffers.clear();
+      for (const [param, buffer] of buffers) this.#buffers.set(param, buffer);
+      restoreClip();
+    };
+  }
+}
+
+/** ClippedSGD with `reference: true`. */
+export function originalSGD(options: ReferenceSGDGroup & ReferenceClipOptions): Reference<ReferenceSGDGroup> {
+  onlyOriginal(options);
+  const { clippingType, beta, pAutoclip, coin, ...group } = options;
+  return {
+    definition: referenceSGD,
+    options: group,
+    stepper: new ReferenceSGD({ clippingType, beta, pAutoclip, coin }),
+  };
+}

@@ -1,0 +1,170 @@
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import type { Tensor } from '../../tensor.js';
+import { onlyOriginal, type Reference } from '../base/reference.js';
+import { clippingTypeName } from '../clipping-type/name.js';
+import { complete, type Definition } from '../engine/options.js';
+import { atLeastZero, number, positive } from '../engine/reference-option.js';
+import { ReferenceClip, type ReferenceClipOptions } from './clip.js';
+import {
+  kept,
+  moving,
+  type ReferenceGroup,
+  type ReferenceState,
+  type ReferenceStepper,
+  sameShape,
+  savedCount,
+  savedNumber,
+  savedTensor,
+} from './stepper.js';
+
+/** What a group of the original ClippedSSTM holds. */
+export interface ReferenceSSTMGroup {
+  lr?: number;
+  L?: number;
+  /** The Hölder exponent of the gradient, in [0, 1]; default 1. */
+  nu?: number;
+  /** Default 1, whatever the clipping type. */
+  clippingLevel?: number;
+  /** In (0, 1]; default 1. */
+  aKRatioUpperBound?: number;
+}
+
+/** The original's options of a group. Without `lr` and `L` it is refused. */
+const referenceSSTM: Definition<ReferenceSSTMGroup> = {
+  name: 'ClippedSSTM',
+  options: {
+    lr: positive(undefined, 'learning rate'),
+    L: positive(undefined, 'Lipschitz constant'),
+    nu: number(1, 'nu', 'in [0, 1]', (x) => x >= 0 && x <= 1),
+    clippingLevel: atLeastZero(1, 'clipping level'),
+    aKRatioUpperBound: number(1, 'a_k_ratio_upper_bound', 'in (0, 1]', (x) => x > 0 && x <= 1),
+  },
+  rule: () => 'sgd',
+};
+
+/**
+ * The level of the original's constructor, where `clippingIterStart` is given: under `norm` that at which a gradient of norm 1 begins to
+ * be clipped at this iteration; a part of the level where nu is 0; else the level itself. Groups with a level of their own keep it.
+ */
+function levelOf(
+  { lr, L, nu, clippingLevel }: Required<ReferenceSSTMGroup>,
+  type: string,
+  clippingIterStart: number | null,
+): number {
+  if (clippingIterStart === null) return clippingLevel;
+  if (!Number.isSafeInteger(clippingIterStart) || clippingIterStart <= 0) {
+    throw invalidArgument('clippingIterStart', 'an integer > 0', clippingIterStart);
+  }
+  const scale = 2 * (1 / lr) * L;
+  if (nu > 0 && type === 'norm') return (1 / scale) * (clippingIterStart + 1) ** ((2 * nu) / (1 + nu));
+  return nu < 1e-4 ? clippingLevel / scale : clippingLevel;
+}
+
+/** The iteration that all groups share, under the original's names. */
+interface Progress {
+  k: number;
+  alpha_k_1: number;
+  lambda_k_1: number;
+  A_k: number;
+  A_k_1: number;
+}
+interface Place {
+  /** The first group's parameter there. */
+  owner: Tensor;
+  y: Tensor;
+  z: Tensor;
+}
+const fresh: Progress = { k: 0, alpha_k_1: 0, lambda_k_1: 0, A_k: 0, A_k_1: 0 };
+
+/** The ClippedSSTM of the Python package torch-clip, which is that of the paper's authors with more clipping types. */
+class ReferenceSSTM implements ReferenceStepper<ReferenceSSTMGroup> {
+  readonly #clip: ReferenceClip;
+  #at: Progress = fresh;
+  // The state of all groups, by place among a group's parameters with gradients.
+  #places: Place[] = [];
+
+  constructor(options: ReferenceClipOptions) {
+    this.#clip = new ReferenceClip(options);
+  }
+
+  step(groups: readonly ReferenceGroup<ReferenceSSTMGroup>[]): void {
+    const found = groups.map(({ params }) => moving(params));
+    const owners = this.#at.k === 0 ? found[0]!.params : this.#places.map(({ owner }) => owner);
+    found.forEach(({ params }, g) => {
+      if (params.length !== owners.length || params.some((param, i) => !sameShape(param, owners[i]!))) {
+        throw new TorchClipError(
+          'ERR_ARGUMENT',
+          'reference: true keeps one state for all groups and every step, by place, as the original does: the parameters ' +
+            `with gradients of group ${g} must have the shapes of those of the first group in the first step`,
+        );
+      }
+    });
+    if (this.#at.k === 0) this.#places = owners.map((owner) => ({ owner, y: kept(owner), z: kept(owner) }));
+    groups.forEach((group, g) => {
+      this.#stepGroup(group, found[g]!);
+    });
+  }
+
+  #stepGroup(group: ReferenceGroup<ReferenceSSTMGroup>, { params, grads }: ReturnType<typeof moving>): void {
+    const { lr, L, nu, clippingLevel, aKRatioUpperBound: cap } = group;
+    const { k, alpha_k_1, lambda_k_1, A_k, A_k_1 } = this.#at;
+    // The first gradient of all moves nothing.
+    if (k > 0) {
+      const z = this.#places.map((place) => place.z);
+      this.#clip.descend(z, grads, { lr: alpha_k_1, level: lambda_k_1 });
+      for (const place of this.#places) place.y.copy_(mean(A_k, place.y, alpha_k_1, place.z, A_k_1));
+    }
+    const alpha = (1 / (2 * (1 / lr) * L)) * (k + 1) ** ((2 * nu) / (1 + nu));
+    let [A, next] = [A_k_1, A_k_1 + alpha];
+    const most = 1 / (1 - cap);
+    // A ratio A / next of up to 1 / (2 - cap) passes.
+    if (cap < 1 && A > most * alpha) [A, next] = [(most - 1) * alpha, most * alpha];
+    params.forEach((param, i) => {
+      const { y, z } = this.#places[i]!;
+      param.copy_(mean(A, y, alpha, z, next));
+    });
+    this.#at = { k: k + 1, alpha_k_1: alpha, lambda_k_1: clippingLevel / alpha, A_k: A, A_k_1: next };
+  }
+
+  save(params: readonly Tensor[]): ReferenceState {
+    const own = params.map((param) => {
+      const place = this.#places.find(({ owner }) => owner === param);
+      return place === undefined ? null : { y: place.y.clone(), z: place.z.clone() };
+    });
+    return { own, shared: { ...this.#clip.save(), ...this.#at } };
+  }
+
+  parse({ own, shared }: ReferenceState, params: readonly Tensor[]): () => void {
+    const at = { ...fresh };
+    for (const name of Object.keys(fresh) as (keyof Progress)[]) {
+      at[name] = (name === 'k' ? savedCount : savedNumber)(`reference.${name}`, shared[name]);
+    }
+    const places = params.flatMap((owner, i) => {
+      const saved = own[i];
+      if (saved === null || saved === undefined) return [];
+      const read = (name: string) => savedTensor(`state[${i}].${name}`, saved[name], owner);
+      return [{ owner, y: read('y'), z: read('z') }];
+    });
+    const restoreClip = this.#clip.parse(shared);
+    return () => {
+      this.#at = at;
+      this.#places = places;
+      restoreClip();
+    };
+  }
+}
+
+const mean = (A: number, y: Tensor, alpha: number, z: Tensor, next: number): Tensor =>
+  y.mul(A).add(z.mul(alpha)).div(next);
+
+/** ClippedSSTM with `reference: true`. */
+export function originalSSTM(
+  options: ReferenceSSTMGroup & ReferenceClipOptions & { clippingIterStart?: number | null },
+): Reference<ReferenceSSTMGroup> {
+  onlyOriginal(options);
+  const { clippingType = 'no_clip', beta, pAutoclip, coin, clippingIterStart = null, ...group } = options;
+  const stepper = new ReferenceSSTM({ clippingType, beta, pAutoclip, coin });
+  const whole = complete(referenceSSTM, group as Record<string, unknown>, {});
+  const clippingLevel = levelOf(whole, clippingTypeName(clippingType), clippingIterStart);
+  return { definition: referenceSSTM, options: { ...whole, clippingLevel }, stepper };
+}

@@ -1,0 +1,142 @@
+import { TorchClipError } from '../../errors.js';
+import { zerosLike } from '../../ops/generated/functions-t-z.js';
+import { keep } from '../../scope.js';
+import type { Tensor } from '../../tensor.js';
+import { type Definition, flag } from '../engine/options.js';
+import { number, positive } from '../engine/reference-option.js';
+import {
+  moving,
+  type ReferenceGroup,
+  type ReferenceState,
+  type ReferenceStepper,
+  sameOptions,
+  savedCount,
+  savedTensor,
+} from './stepper.js';
+
+/** What a group of the original Expectigrad holds. */
+export interface ReferenceExpectigradGroup {
+  lr?: number;
+  beta?: number;
+  eps?: number;
+  /** Read by the constructor alone. */
+  sparseCounter?: boolean;
+}
+
+/** The original's options of a group. */
+export const referenceExpectigrad: Definition<ReferenceExpectigradGroup> = {
+  name: 'Expectigrad',
+  options: {
+    lr: positive(1e-3, 'learning rate'),
+    beta: number(0.9, 'beta', 'in [0, 1)', (x) => x >= 0 && x < 1),
+    eps: positive(1e-8, 'epsilon value'),
+    sparseCounter: flag(true),
+  },
+  rule: () => 'sgd',
+};
+
+/** A parameter's state under the original's names; the counter and the momentum where the constructor asked for them. */
+export interface Slots {
+  step: number;
+  sum: Tensor;
+  counter?: Tensor;
+  momentum?: Tensor;
+}
+
+/** Daley's Expectigrad for PyTorch. State has the parameter's dtype. */
+export class ReferenceExpectigrad implements ReferenceStepper<ReferenceExpectigradGroup> {
+  readonly #slots = new Map<Tensor, Slots>();
+  readonly #options: { use_momentum: boolean; sparse_counter: boolean };
+
+  /** @param options the constructor's `beta` and `sparseCounter`, which say for all groups what state there is. */
+  constructor({ beta = 0.9, sparseCounter = true }: { beta?: number; sparseCounter?: boolean }) {
+    this.#options = { use_momentum: beta > 0, sparse_counter: sparseCounter };
+  }
+
+  step(groups: readonly ReferenceGroup<ReferenceExpectigradGroup>[]): void {
+    const found = groups.map(({ params }) => realMoving(params));
+    groups.forEach((group, g) => {
+      const { params, grads } = found[g]!;
+      params.forEach((param, i) => {
+        this.update(param, grads[i]!, this.slotsOf(param), group);
+      });
+    });
+  }
+
+  protected update(
+    param: Tensor,
+    grad: Tensor,
+    slots: Slots,
+    { lr, beta, eps }: ReferenceGroup<ReferenceExpectigradGroup>,
+  ): void {
+    const { sum, counter, momentum } = slots;
+    const step = ++slots.step;
+    const square = grad.square();
+    sum.add_(square);
+    counter?.add_(square.sign());
+    const mean = counter === undefined ? sum.div(step) : sum.div(counter);
+    // Meant for 0/0, but it is also what follows a NaN.
+    mean.maskedFill_(mean.isnan(), 0);
+    const direction = grad.div(mean.sqrt_().add_(eps));
+    if (momentum === undefined) {
+      param.add_(direction.mul(-lr));
+    } else {
+      momentum.mul_(beta).add_(direction.mul(1 - beta));
+      param.add_(momentum.mul(-(lr / (1 - beta ** step))));
+    }
+  }
+
+  protected slotsOf(param: Tensor): Slots {
+    let slots = this.#slots.get(param);
+    if (slots === undefined) {
+      const zeros = () => keep(zerosLike(param.detach()));
+      slots = { step: 0, sum: zeros() };
+      if (this.#options.sparse_counter) slots.counter = zeros();
+      if (this.#options.use_momentum) slots.momentum = zeros();
+      this.#slots.set(param, slots);
+    }
+    return slots;
+  }
+
+  save(params: readonly Tensor[]): ReferenceState {
+    const own = params.map((param) => {
+      const slots = this.#slots.get(param);
+      if (slots === undefined) return null;
+      return Object.fromEntries(
+        Object.entries(slots).map(([name, value]) => [name, typeof value === 'number' ? value : value.clone()]),
+      );
+    });
+    return { own, shared: this.shared() };
+  }
+
+  /** What belongs to no parameter, and must be the same where a state is loaded. */
+  protected shared(): Record<string, unknown> {
+    return { form: 'pytorch', ...this.#options };
+  }
+
+  parse({ own, shared }: ReferenceState, params: readonly Tensor[]): () => void {
+    sameOptions(shared, this.shared());
+    const all = params.flatMap((param, i) => {
+      const saved = own[i];
+      if (saved === null || saved === undefined) return [];
+      const read = (name: string) => savedTensor(`state[${i}].${name}`, saved[name], param);
+      const slots: Slots = { step: savedCount(`state[${i}].step`, saved.step), sum: read('sum') };
+      if (this.#options.sparse_counter) slots.counter = read('counter');
+      if (this.#options.use_momentum) slots.momentum = read('momentum');
+      return [[param, slots] as const];
+    });
+    return () => {
+      this.#slots.clear();
+      for (const [param, slots] of all) this.#slots.set(param, slots);
+    };
+  }
+}
+
+/** {@link moving}, without the complex parameters whose squares have no sign. */
+export function realMoving(params: readonly Tensor[]): ReturnType<typeof moving> {
+  const complex = params.find(({ dtype }) => dtype.isComplex);
+  if (complex !== undefined) {
+    throw new TorchClipError('ERR_DTYPE', `Expectigrad's original takes real parameters, got ${complex.dtype}`);
+  }
+  return moving(params);
+}

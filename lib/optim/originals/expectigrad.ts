@@ -1,0 +1,38 @@
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import { onlyOriginal, type Reference } from '../base/reference.js';
+import { complete } from '../engine/options.js';
+import { ReferenceKerasExpectigrad, type ReferenceKerasOptions } from './expectigrad-keras.js';
+import { ReferenceExpectigrad, type ReferenceExpectigradGroup, referenceExpectigrad } from './expectigrad-pytorch.js';
+
+/**
+ * Expectigrad with `reference`: the form for PyTorch, or the one for TensorFlow with Keras's options.
+ *
+ * @param form `true` is `'pytorch'`.
+ */
+export function originalExpectigrad(
+  form: true | 'pytorch' | 'tensorflow',
+  options: ReferenceExpectigradGroup & ReferenceKerasOptions,
+): Reference<ReferenceExpectigradGroup> {
+  onlyOriginal(options);
+  const { decay, clipnorm, clipvalue, globalClipnorm, ...group } = options;
+  const whole = complete(referenceExpectigrad, group as Record<string, unknown>, {});
+  const keras = { decay, clipnorm, clipvalue, globalClipnorm };
+  if (form === 'tensorflow') {
+    return {
+      definition: referenceExpectigrad,
+      options: whole,
+      stepper: new ReferenceKerasExpectigrad({ ...whole, ...keras }),
+    };
+  }
+  if (form !== true && form !== 'pytorch') {
+    throw invalidArgument('reference', "true, 'pytorch' or 'tensorflow'", form);
+  }
+  const name = Object.entries(keras).find(([, value]) => value !== undefined)?.[0];
+  if (name !== undefined) {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      `"${name}" is an option of the form for TensorFlow: reference: 'tensorflow'`,
+    );
+  }
+  return { definition: referenceExpectigrad, options: whole, stepper: new ReferenceExpectigrad(whole) };
+}

@@ -1,0 +1,181 @@
+import { type Clipper, describeStage, type Stage } from '../../clip/clipper.js';
+import { numbersOf } from '../../clip/native.js';
+import { tensor } from '../../creation/tensor.js';
+import { float64, int64 } from '../../dtype.js';
+import { describe } from '../../errors.js';
+import { contiguousFormat } from '../../layout.js';
+import { isTensor, type Tensor, wrap } from '../../tensor.js';
+import type { StageState } from '../engine/native.js';
+import { type Held, isRecord, mismatch } from '../engine/saved.js';
+
+/** What a stage of clipping is and remembers. */
+export interface StageStateDict {
+  [option: string]: unknown;
+  name: string;
+  /** How often its coin was thrown. */
+  flips: number;
+  /** How many units it has decided about, and how many of them it changed. */
+  decisions: number;
+  clipped: number;
+  /** Numbers of each unit, by name, float64. */
+  memory: Record<string, Tensor>;
+  /** The norms of all units, one unit after the other, and how many each has. */
+  history: Tensor;
+  lengths: Tensor;
+  /** What `clip.tap` has kept. */
+  norms: Tensor;
+  /** State tensors, by the number of the parameter, of a clipper that acts on elements. */
+  elements: Record<number, Tensor>;
+}
+
+/** A clipper, its memory, and the counters of skipped steps. */
+export interface ClipStateDict {
+  skipped: number;
+  consecutive: number;
+  stages: StageStateDict[];
+}
+
+/** @internal */
+export type Counters = [skipped: number, consecutive: number];
+/** @internal What {@link parseClip} found, checked. */
+export interface RestoredClip {
+  counters: Counters;
+  stages: StageState[];
+}
+
+/** @internal */
+export function saveClip(clip: Clipper, counters: Counters, states: readonly StageState[]): ClipStateDict {
+  const [skipped, consecutive] = counters;
+  return { skipped, consecutive, stages: clip.stages.map((stage, k) => saveStage(stage, states[k]!)) };
+}
+
+function saveStage(stage: Stage, state: StageState): StageStateDict {
+  const [flips, decisions, clipped, numbers, history, lengths, tap, elements] = state;
+  const names = numbersOf(stage);
+  const all = wrap(numbers);
+  const table = all.reshape([all.numel() / Math.max(names.length, 1), names.length || 1]);
+  return {
+    ...(describeStage(stage) as { name: string }),
+    flips,
+    decisions,
+    clipped,
+    memory: Object.fromEntries(
+      names.map((name, i) => [name, table.select(1, i).clone({ memoryFormat: contiguousFormat })]),
+    ),
+    history: wrap(history),
+    lengths: wrap(lengths),
+    norms: wrap(tap),
+    elements: Object.fromEntries(elements.flatMap((handle, i) => (handle === null ? [] : [[i, wrap(handle)]]))),
+  };
+}
+
+type Groups = readonly { readonly params: readonly Tensor[] }[];
+
+/** @internal Checks the clipper of a state dict against an optimizer's and names the first thing that does not fit. */
+export function parseClip(saved: unknown, clip: Clipper | null, groups: Groups, held: Held): RestoredClip {
+  if (!isRecord(saved) || !Array.isArray(saved.stages)) {
+    throw mismatch(`clip must be an object with stages, got ${describe(saved)}`);
+  }
+  const names = saved.stages.map((stage: unknown) => (isRecord(stage) ? String(stage.name) : describe(stage)));
+  if (clip === null) throw mismatch(`clip is "${names.join(', ')}", the optimizer has no clipper`);
+  if (names.length !== clip.stages.length) {
+    throw mismatch(`clip has ${names.length} stages, the optimizer's clipper has ${clip.stages.length}`);
+  }
+  const skipped = count('clip.skipped', saved.skipped);
+  const consecutive = count('clip.consecutive', saved.consecutive);
+  const stages: readonly unknown[] = saved.stages;
+  return {
+    counters: [skipped, consecutive],
+    stages: clip.stages.map((stage, k) => parseStage(`clip.stages[${k}]`, stages[k], stage, groups, held)),
+  };
+}
+
+function parseStage(where: string, saved: unknown, stage: Stage, groups: Groups, held: Held): StageState {
+  if (!isRecord(saved)) throw mismatch(`${where} must be an object, got ${describe(saved)}`);
+  for (const [name, value] of Object.entries(describeStage(stage))) {
+    // JSON has no infinity and writes null.
+    if (saved[name] !== value && !(saved[name] === null && value === Infinity)) {
+      throw mismatch(`${where}.${name} is ${describe(saved[name])}, the optimizer's clipper has ${describe(value)}`);
+    }
+  }
+  const params = groups.flatMap((group) => group.params);
+  const units = unitsOf(stage, groups, params);
+  const names = numbersOf(stage);
+  const memory = isRecord(saved.memory) ? saved.memory : {};
+  const columns = names.map((name) => vector(`${where}.memory.${name}`, memory[name], float64, units));
+  const rows = columns[0]?.numel() ?? 0;
+  columns.forEach((column, i) => {
+    if (column.numel() !== rows) throw mismatch(`${where}.memory.${names[i]} must have as many numbers as the others`);
+  });
+  const history = vector(`${where}.history`, saved.history, float64, Infinity);
+  const lengths = vector(`${where}.lengths`, saved.lengths, int64, units);
+  const list = [...lengths.toTypedArray<BigInt64Array<ArrayBuffer>>()].map(Number);
+  const window = stage.options.window || Infinity;
+  if (list.some((n) => n < 0 || n > window) || list.reduce((a, b) => a + b, 0) !== history.numel()) {
+    throw mismatch(`${where}.lengths must add up to the ${history.numel()} norms of ${where}.history`);
+  }
+  const tap = vector(`${where}.norms`, saved.norms, float64, stage.tap ?? 0);
+  const elements = isRecord(saved.elements) ? saved.elements : {};
+  return [
+    count(`${where}.flips`, saved.flips),
+    count(`${where}.decisions`, saved.decisions),
+    count(`${where}.clipped`, saved.clipped),
+    held.handle(interleaved(columns)),
+    held.handle(finite(`${where}.history`, history)),
+    held.handle(lengths),
+    held.handle(tap),
+    params.map((param, i) => element(`${where}.elements[${i}]`, elements[i], param, held)),
+  ];
+}
+
+// [units, numbers] in row-major order, as the engine has them.
+function interleaved(columns: readonly Tensor[]): Tensor {
+  const parts = columns.map((column) => column.toTypedArray<Float64Array<ArrayBuffer>>());
+  const out = Float64Array.from({ length: parts.length * (parts[0]?.length ?? 0) }, (_, i) => {
+    return parts[i % parts.length]![Math.floor(i / parts.length)]!;
+  });
+  return tensor(out, { shape: [out.length], dtype: float64 });
+}
+
+function unitsOf(stage: Stage, groups: Groups, params: readonly Tensor[]): number {
+  const rows = ({ shape }: Tensor) => (shape.length < 2 || shape.includes(0) ? 1 : shape[0]!);
+  switch (stage.scope) {
+    case 'global':
+      return 1;
+    case 'group':
+      return groups.length;
+    case 'tensor':
+      return params.length;
+    case 'unit':
+      return params.reduce((sum, param) => sum + rows(param), 0);
+  }
+}
+
+function count(where: string, value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) {
+    throw mismatch(`${where} must be an integer >= 0, got ${describe(value)}`);
+  }
+  return value as number;
+}
+
+function vector(where: string, value: unknown, dtype: typeof float64, most: number): Tensor {
+  if (!isTensor(value) || value.dim() !== 1 || value.dtype !== dtype || value.numel() > most) {
+    throw mismatch(`${where} must be a ${dtype.name} Tensor of at most ${most} numbers, got ${describe(value)}`);
+  }
+  return value.detach().cpu();
+}
+
+function finite(where: string, t: Tensor): Tensor {
+  if (!t.toTypedArray<Float64Array<ArrayBuffer>>().every(Number.isFinite)) {
+    throw mismatch(`${where} must hold finite numbers`);
+  }
+  return t;
+}
+
+function element(where: string, value: unknown, param: Tensor, held: Held) {
+  if (value === undefined || value === null) return null;
+  if (!isTensor(value) || value.shape.join() !== param.shape.join()) {
+    throw mismatch(`${where} must be a Tensor of shape [${param.shape.join(', ')}], got ${describe(value)}`);
+  }
+  return held.handle(value);
+}

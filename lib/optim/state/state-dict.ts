@@ -1,0 +1,188 @@
+import type { Clipper } from '../../clip/clipper.js';
+import { full } from '../../creation/full.js';
+import { tensor } from '../../creation/tensor.js';
+import { float32, float64 } from '../../dtype.js';
+import { describe, invalidArgument } from '../../errors.js';
+import { isTensor, type Tensor, wrap } from '../../tensor.js';
+import { type ParameterState, type Rule, ruleOf, type StageState } from '../engine/native.js';
+import { complete, type Definition } from '../engine/options.js';
+import { type Held, isRecord, mismatch } from '../engine/saved.js';
+import { type ClipStateDict, type Counters, parseClip, type RestoredClip, saveClip } from './clip-state.js';
+
+/**
+ * An optimizer's state in PyTorch's layout: `state` by the number of the parameter, counted through all groups, and
+ * `param_groups` with the options in PyTorch's spelling. `clip` is the clipper and what it remembers, where there is one.
+ */
+export interface OptimizerStateDict {
+  state: Record<number, Record<string, Tensor | number | null>>;
+  param_groups: ({ params: number[] } & Record<string, unknown>)[];
+  clip?: ClipStateDict;
+  /** With `reference: true`: what the original keeps that belongs to no parameter. */
+  reference?: Readonly<Record<string, unknown>>;
+}
+
+/** A parameter group as {@link saveState} reads it. */
+export type SavedGroup = Readonly<Record<string, unknown>> & { readonly params: readonly Tensor[] };
+
+/** What {@link parseState} found, checked. */
+export interface Restored<G> {
+  groups: Partial<G>[];
+  states: ParameterState[];
+  clip?: RestoredClip;
+}
+
+const snake = (name: string) => name.replace(/(?<=.)[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+export function saveState(source: {
+  groups: readonly SavedGroup[];
+  rules: readonly Rule[];
+  states: readonly ParameterState[];
+  /** For each group the values of the state tensors before the first step, where they are kept. */
+  begins: readonly (Record<string, number> | undefined)[];
+  clip: Clipper | null;
+  counters: Counters;
+  stages: readonly StageState[];
+}): OptimizerStateDict {
+  const dict: OptimizerStateDict = { state: {}, param_groups: [] };
+  let index = 0;
+  source.groups.forEach(({ params, ...options }, g) => {
+    const rule = source.rules[g]!;
+    const begin = source.begins[g];
+    const numbers = params.map((_, i) => index + i);
+    params.forEach((param, i) => {
+      const [step, handles, scalars] = source.states[index + i]!;
+      // Every handle needs an owner, saved or not.
+      const slots = handles.map((handle) => handle && wrap(handle));
+      if (step === 0 && begin === undefined) return;
+      const state: Record<string, Tensor> = {};
+      if (rule.storesStep) state.step = tensor(step, { dtype: float32 });
+      rule.slots.forEach((name, k) => {
+        const slot = slots[k];
+        if (name === '') return;
+        if (slot) state[name] = slot;
+        else if (begin !== undefined) state[name] = filled(param, begin[name]!);
+      });
+      rule.scalars.forEach((name, k) => {
+        state[name] = tensor(scalars[k]!, { dtype: float64 });
+      });
+      if (Object.keys(state).length > 0) dict.state[index + i] = state;
+    });
+    index += params.length;
+    const named = Object.entries(options).map(([name, value]) => [
+      snake(name),
+      Array.isArray(value) ? [...value] : value,
+    ]);
+    dict.param_groups.push({ ...Object.fromEntries(named), params: numbers });
+  });
+  if (source.clip !== null) dict.clip = saveClip(source.clip, source.counters, source.stages);
+  return dict;
+}
+
+// State is never narrower than float32; a complex parameter is a pair of reals.
+function filled({ shape, dtype, device }: Tensor, value: number): Tensor {
+  return full(shape, dtype.isComplex ? { re: value, im: value } : value, {
+    dtype: dtype.itemsize < 4 ? float32 : dtype,
+    device,
+  });
+}
+
+/** Checks a state dict against an optimizer and names the first thing that does not fit. */
+export function parseState<G>(
+  dict: OptimizerStateDict,
+  definition: Definition<G>,
+  own: readonly { readonly params: readonly Tensor[] }[],
+  clip: Clipper | null,
+  held: Held,
+): Restored<G> {
+  if (!isRecord(dict) || !isRecord(dict.state) || !Array.isArray(dict.param_groups)) {
+    throw invalidArgument('stateDict', 'an object with state and param_groups', dict);
+  }
+  if (dict.param_groups.length !== own.length) {
+    throw mismatch(
+      `loaded state dict has a different number of parameter groups: ${dict.param_groups.length}, the optimizer has ${own.length}`,
+    );
+  }
+  const restored: Restored<G> = { groups: [], states: [] };
+  own.forEach(({ params }, g) => {
+    const saved: unknown = dict.param_groups[g];
+    const numbers = isRecord(saved) ? saved.params : undefined;
+    if (!isRecord(saved) || !Array.isArray(numbers) || numbers.length !== params.length) {
+      const count = Array.isArray(numbers) ? numbers.length : 'no list of';
+      throw mismatch(
+        `loaded state dict contains a parameter group that doesn't match the size of optimizer's group: ` +
+          `param_groups[${g}] has ${count} parameters, the optimizer's group has ${params.length}`,
+      );
+    }
+    const options = parseGroup(saved, definition);
+    const rule = ruleOf(definition.rule(options.complete));
+    restored.groups.push(options.all);
+    params.forEach((param, i) => {
+      const number = numbers[i] as number;
+      restored.states.push(
+        parseParameter(`state[${number}]`, (dict.state as Record<string, unknown>)[number], param, rule, held),
+      );
+    });
+  });
+  if (dict.clip !== undefined) {
+    restored.clip = parseClip(dict.clip, clip, own, held);
+  }
+  return restored;
+}
+
+// What learning-rate schedulers keep in a group.
+const scheduled = ['initialLr', 'maxLr', 'minLr', 'maxMomentum', 'baseMomentum'];
+
+function parseGroup<G>(saved: Record<string, unknown>, definition: Definition<G>) {
+  const known: Record<string, unknown> = {};
+  const all: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(saved)) {
+    const option = camel(name);
+    if (Object.hasOwn(definition.options, option)) known[option] = value;
+    else if (scheduled.includes(option)) all[option] = value;
+  }
+  // A schedule that ends in 0 may by rounding end just below, in PyTorch too.
+  const belowZero = typeof known.lr === 'number' && known.lr < 0 && known.lr > -1e-12;
+  const options = complete(definition, belowZero ? { ...known, lr: 0 } : known, {});
+  return { complete: options, all: { ...all, ...options, ...(belowZero && { lr: known.lr }) } as Partial<G> };
+}
+
+function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule, held: Held): ParameterState {
+  if (saved === undefined || saved === null) return [0, [], []];
+  if (!isRecord(saved)) throw mismatch(`${where} must be an object, got ${describe(saved)}`);
+  for (const name of Object.keys(saved)) {
+    if (name !== 'step' && !rule.slots.includes(name) && !rule.scalars.includes(name))
+      throw mismatch(`${where} holds "${name}", which this optimizer does not`);
+  }
+  const slots = rule.slots.map((name) => {
+    if (name === '') return null;
+    const value = saved[name];
+    if (!isTensor(value)) {
+      // PyTorch's SGD keeps None before the first step with momentum.
+      if (!rule.storesStep && (value === null || value === undefined)) return null;
+      throw mismatch(`${where}.${name} must be a Tensor, got ${describe(value)}`);
+    }
+    const [is, wants] = [value.shape, param.shape];
+    if (is.length !== wants.length || is.some((n, d) => n !== wants[d])) {
+      throw mismatch(`${where}.${name} has shape [${is.join(', ')}], the parameter has [${wants.join(', ')}]`);
+    }
+    return held.handle(value);
+  });
+  const scalars = rule.scalars.map((name) => {
+    const value = numberOf(saved[name]);
+    if (typeof value !== 'number') throw mismatch(`${where}.${name} must be a number, got ${describe(saved[name])}`);
+    return value;
+  });
+  // Where PyTorch stores no step, all that counts is whether one was taken.
+  if (!rule.storesStep) {
+    return [slots.length > 0 && slots.every((slot) => slot !== null) ? 1 : 0, slots, scalars];
+  }
+  const step = numberOf(saved.step);
+  if (!Number.isSafeInteger(step) || (step as number) < 0) {
+    throw mismatch(`${where}.step must be an integer >= 0, got ${describe(step)}`);
+  }
+  return [step as number, slots, scalars];
+}
+
+// PyTorch keeps numbers in tensors.
+const numberOf = (value: unknown): unknown => (isTensor(value) && value.numel() === 1 ? value.item() : value);

@@ -1,0 +1,202 @@
+import { noGrad } from '../../autograd.js';
+import { DataLoader } from '../../data/loader.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import { checkSeed, Generator } from '../../generator.js';
+import { Module } from '../../nn/module.js';
+import type { Parameter } from '../../nn/parameter.js';
+import { getTotalNorm } from '../../nn/utils/clip-grad.js';
+import { withDefaults } from '../../options.js';
+import { getRngState, manualSeed, setRngState } from '../../random.js';
+import { isTensor, type Tensor } from '../../tensor.js';
+import { Optimizer } from '../base/optimizer.js';
+
+/** What {@link compare} needs: `epochs` or `steps`, one of them. */
+export interface CompareOptions<M extends Module, B, N extends string = string> {
+  /** Makes the model, anew for each optimizer. */
+  model: () => M;
+  /** Makes each optimizer from the model's parameters; the names are those of the results. */
+  optimizers: Record<N, (params: Parameter[]) => Optimizer>;
+  /** The batches of an epoch: a `DataLoader`, an array, or a function that gives an iterable for each epoch. */
+  data: Iterable<B> | (() => Iterable<B>);
+  /** The loss of a batch, a tensor of one element. */
+  loss: (model: M, batch: B) => Tensor;
+  /** Passes over the data. */
+  epochs?: number;
+  /** Steps, whatever number of epochs they make. */
+  steps?: number;
+  /** An integer of 64 bits; default 0. */
+  seed?: number | bigint;
+  /** What to record after each epoch, such as the accuracy on other data; the model is in evaluation mode, and no gradient is recorded. */
+  metric?: (model: M) => number;
+}
+
+/** One optimizer's run, as plain data: an entry a step, or an epoch for `metrics`. */
+export interface ComparedRun {
+  losses: number[];
+  /** The norm of the whole gradient before clipping. */
+  gradientNorms: number[];
+  /** What the clipper multiplied the gradient by, a list where its scope has several units; 0 for a skipped step, 1 without a clipper. */
+  coefficients: (number | number[])[];
+  /** How many steps were not taken, for NaN or inf in the gradient. */
+  skipped: number;
+  metrics: number[];
+  /** Time of the steps, in seconds, measuring them included and the batches and metrics left out. */
+  seconds: number;
+}
+
+/**
+ * Trains the same model under several optimizers, each from the same initial weights, on the same batches in the same order and with the
+ * same random numbers (dropout, say).
+ *
+ * A loss that is not finite is recorded and training goes on; where an optimizer refuses such a step with an error, the step counts as
+ * skipped. The global generator is afterwards as it was. Optimizers with `train` and `eval` are switched for the metric.
+ *
+ * @returns a run for each optimizer, under its name and in the order given.
+ * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option, or data that give no batch when iterated again.
+ *
+ * @example
+ * const runs = optim.compare({
+ *   model: () => new Net(),
+ *   optimizers: {
+ *     sgd: (params) => new optim.SGD(params, { lr: 0.1 }),
+ *     clipped: (params) => new optim.SGD(params, { lr: 0.1, clip: clip.norm(1) }),
+ *   },
+ *   data: loader,
+ *   loss: (model, [x, y]) => criterion.forward(model.forward(x), y),
+ *   epochs: 3,
+ * });
+ * runs.clipped.losses;
+ */
+export function compare<M extends Module, B, N extends string>(
+  options: CompareOptions<M, B, N>,
+): Record<N, ComparedRun> {
+  const checked = check<M, B>(options);
+  const { data, seed } = checked;
+  const random = getRngState();
+  // A loader's own generators move with every epoch: each run starts them at the same place.
+  const own = data instanceof DataLoader ? [data.generator, Reflect.get(data.sampler, 'generator')] : [];
+  const generators = own
+    .filter((generator) => generator instanceof Generator)
+    .map((generator) => [generator, generator.getState()] as const);
+  try {
+    manualSeed(seed);
+    const initial = Object.entries(built(checked.model).stateDict());
+    const weights = Object.fromEntries(initial.map(([name, tensor]) => [name, tensor.clone()]));
+    const runs = Object.entries(checked.optimizers).map(([name, make]) => {
+      manualSeed(seed);
+      for (const [generator, state] of generators) generator.setState(state);
+      const model = built(checked.model);
+      model.loadStateDict(weights);
+      const optimizer = make(model.parameters());
+      if (!(optimizer instanceof Optimizer)) {
+        throw invalidArgument(`optimizers.${name}`, 'a function that returns an Optimizer', optimizer);
+      }
+      // What the model and the optimizer drew to begin with is not to change the batches.
+      manualSeed(seed);
+      return [name, train(name, model, optimizer, checked)] as const;
+    });
+    return Object.fromEntries(runs) as Record<N, ComparedRun>;
+  } finally {
+    for (const [generator, state] of generators) generator.setState(state);
+    setRngState(random);
+  }
+}
+
+function train<M extends Module, B>(
+  name: string,
+  model: M,
+  optimizer: Optimizer,
+  { data, loss, epochs = Infinity, steps = Infinity, metric }: CompareOptions<M, B>,
+): ComparedRun {
+  const run: ComparedRun = { losses: [], gradientNorms: [], coefficients: [], skipped: 0, metrics: [], seconds: 0 };
+  let refused = 0;
+  for (let epoch = 0; epoch < epochs && run.losses.length < steps; epoch++) {
+    const before = run.losses.length;
+    for (const batch of typeof data === 'function' ? data() : data) {
+      const started = performance.now();
+      model.zeroGrad();
+      const value = loss(model, batch);
+      value.backward();
+      run.losses.push(value.item());
+      const grads = model.parameters().flatMap(({ grad }) => grad ?? []);
+      run.gradientNorms.push(getTotalNorm(grads).item());
+      if (!taken(optimizer)) refused++;
+      run.coefficients.push(optimizer.clipStats.coefficient.tolist() as number | number[]);
+      run.seconds += (performance.now() - started) / 1000;
+      if (run.losses.length >= steps) break;
+    }
+    if (run.losses.length === before) {
+      throw new TorchClipError(
+        'ERR_ARGUMENT',
+        `"data" must give batches each time it is iterated, got none in epoch ${epoch} of "${name}"`,
+      );
+    }
+    if (metric !== undefined) run.metrics.push(evaluated(model, optimizer, metric));
+  }
+  run.skipped = Math.max(refused, optimizer.clipStats.skipped.item());
+  return run;
+}
+
+/** A step, unless the optimizer refuses the gradients. */
+function taken(optimizer: Optimizer): boolean {
+  try {
+    optimizer.step();
+    return true;
+  } catch (error) {
+    if (error instanceof TorchClipError && error.code === 'ERR_NONFINITE') return false;
+    throw error;
+  }
+}
+
+function evaluated<M extends Module>(model: M, optimizer: Optimizer, metric: (model: M) => number): number {
+  // Some optimizers keep the weights to be used apart from those they train with.
+  const averaging = optimizer as { train?(): unknown; eval?(): unknown };
+  averaging.eval?.();
+  model.eval();
+  const value = noGrad(() => metric(model));
+  model.train();
+  averaging.train?.();
+  if (typeof value !== 'number') throw invalidArgument('metric', 'a function that returns a number', value);
+  return value;
+}
+
+function check<M extends Module, B>(options: CompareOptions<M, B>) {
+  const given = withDefaults('compare', options, {
+    model: undefined,
+    optimizers: undefined,
+    data: undefined,
+    loss: undefined,
+    epochs: undefined,
+    steps: undefined,
+    seed: 0,
+    metric: undefined,
+  } as Partial<CompareOptions<M, B>>);
+  const { model, optimizers, data, loss, epochs, steps, seed, metric } = given;
+  if (typeof model !== 'function') throw invalidArgument('model', 'a function that returns a Module', model);
+  if (typeof optimizers !== 'object' || optimizers === null || Object.keys(optimizers).length === 0) {
+    throw invalidArgument('optimizers', 'an object of functions, one for each optimizer', optimizers);
+  }
+  for (const [name, make] of Object.entries(optimizers)) {
+    if (typeof make !== 'function') throw invalidArgument(`optimizers.${name}`, 'a function', make);
+  }
+  const iterable = typeof data === 'object' && data !== null && Symbol.iterator in data && !isTensor(data);
+  if (!iterable && typeof data !== 'function') {
+    throw invalidArgument('data', 'an iterable of batches, or a function that returns one', data);
+  }
+  if (typeof loss !== 'function') throw invalidArgument('loss', 'a function', loss);
+  if ((epochs === undefined) === (steps === undefined)) {
+    throw new TorchClipError('ERR_ARGUMENT', 'one of "epochs" and "steps" must be given, and not both');
+  }
+  for (const [name, count] of Object.entries({ epochs, steps })) {
+    if (count === undefined || (Number.isSafeInteger(count) && count >= 1)) continue;
+    throw invalidArgument(name, 'an integer >= 1', count);
+  }
+  if (metric !== undefined && typeof metric !== 'function') throw invalidArgument('metric', 'a function', metric);
+  return { ...given, seed: checkSeed(seed) } as CompareOptions<M, B> & { seed: number | bigint };
+}
+
+function built<M extends Module>(make: () => M): M {
+  const model: unknown = make();
+  if (model instanceof Module) return model as M;
+  throw invalidArgument('model', 'a function that returns a Module', model);
+}

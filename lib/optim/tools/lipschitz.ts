@@ -1,0 +1,123 @@
+import { enableGrad, grad, noGrad } from '../../autograd.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import { elementsOf } from '../../iterate.js';
+import { Module } from '../../nn/module.js';
+import { getTotalNorm } from '../../nn/utils/clip-grad.js';
+import { zerosLike } from '../../ops/generated/functions-t-z.js';
+import { withDefaults } from '../../options.js';
+import { getRngState, setRngState } from '../../random.js';
+import { isTensor, type Tensor } from '../../tensor.js';
+
+/** What {@link estimateLipschitz} needs. */
+export interface LipschitzOptions<B> {
+  /** The model, or the parameters of the loss; those that require no gradient stay where they are. */
+  params: Module | Iterable<Tensor>;
+  /** One pair of points is compared for each batch. */
+  batches: Iterable<B>;
+  /** The loss of a batch, a tensor of one element; it calls no `backward`. */
+  closure: (batch: B) => Tensor;
+  /** How far apart the points of a pair are, > 0; default a thousandth of the norm of the parameters, or 1e-3 where they are 0. */
+  distance?: number;
+}
+
+/**
+ * Estimates the Lipschitz constant of the loss's gradient, the L of `ClippedSSTM`, as twice the mean of ‖g(x') - g(x)‖ / ‖x' - x‖
+ * along a walk down the gradient.
+ *
+ * Both gradients of a pair are those of the same batch and of the same random numbers (dropout, say; CPU). Afterwards parameters
+ * and buffers hold the bits that they held before, also where `closure` throws; no `grad` is touched. The model stays in the mode
+ * that it is in.
+ *
+ * @throws {TorchClipError} `ERR_NONFINITE` where a gradient holds NaN or inf; `ERR_ARGUMENT` where no batch has a gradient other
+ * than 0.
+ * @see Nesterov, "Introductory lectures on convex optimization", 2004, section 1.2.2; the factor 2, for safety:
+ * `get_optimal_L` of the Python package torch-clip.
+ *
+ * @example
+ * const L = optim.estimateLipschitz({
+ *   params: model,
+ *   batches: loader,
+ *   closure: ([x, y]) => criterion.forward(model.forward(x), y),
+ * });
+ */
+export function estimateLipschitz<B>(options: LipschitzOptions<B>): number {
+  const { params, batches, closure, distance } = withDefaults('estimateLipschitz', options, {
+    params: undefined,
+    batches: undefined,
+    closure: undefined,
+    distance: undefined,
+  } as Partial<LipschitzOptions<B>>);
+  const all = parametersOf(params);
+  if (typeof batches !== 'object' || typeof batches?.[Symbol.iterator] !== 'function' || isTensor(batches)) {
+    throw invalidArgument('batches', 'an iterable of batches', batches);
+  }
+  if (typeof closure !== 'function') throw invalidArgument('closure', 'a function', closure);
+  if (distance !== undefined && !(Number.isFinite(distance) && distance > 0)) {
+    throw invalidArgument('distance', 'a finite number > 0', distance);
+  }
+  const moved = all.filter((param) => param.requiresGrad);
+  if (moved.length === 0) throw invalidArgument('params', 'parameters that require a gradient', params);
+  const changed = [...moved, ...(params instanceof Module ? params.buffers() : [])];
+  const saved = copies(changed);
+  const gradients = (batch: B) => {
+    const found = grad(
+      enableGrad(() => closure(batch)),
+      moved,
+      { allowUnused: true },
+    );
+    return found.map((g, i) => g ?? zerosLike(moved[i]!));
+  };
+
+  const ratios: number[] = [];
+  try {
+    const apart = distance ?? 1e-3 * (norm(moved) || 1);
+    for (const batch of batches) {
+      const random = getRngState();
+      const before = gradients(batch);
+      const length = finite(before);
+      if (length === 0) continue;
+      const from = copies(moved);
+      noGrad(() => {
+        moved.forEach((param, i) => {
+          param.sub_(before[i]!, { alpha: apart / length });
+        });
+      });
+      setRngState(random);
+      const after = gradients(batch);
+      finite(after);
+      // The distance that rounding has left, not the one asked for.
+      const walked = norm(differences(moved, from));
+      if (walked > 0) ratios.push(norm(differences(after, before)) / walked);
+    }
+  } finally {
+    noGrad(() => {
+      changed.forEach((tensor, i) => {
+        tensor.copy_(saved[i]!);
+      });
+    });
+  }
+  if (ratios.length === 0) throw invalidArgument('batches', 'batches, some with a gradient other than 0', batches);
+  return (2 * ratios.reduce((sum, ratio) => sum + ratio, 0)) / ratios.length;
+}
+
+function parametersOf(params: unknown): Tensor[] {
+  if (params instanceof Module) return params.parameters();
+  if (typeof params !== 'object' || params === null || isTensor(params) || !(Symbol.iterator in params)) {
+    throw invalidArgument('params', 'a Module or an iterable of Tensors', params);
+  }
+  const list = elementsOf(params as Iterable<unknown>);
+  return list.map((param, i) => {
+    if (isTensor(param) && param.isLeaf) return param;
+    throw invalidArgument(`params[${i}]`, 'a Tensor that is a leaf', param);
+  });
+}
+
+const copies = (tensors: readonly Tensor[]) => tensors.map((tensor) => tensor.detach().clone());
+const differences = (a: readonly Tensor[], b: readonly Tensor[]) => a.map((t, i) => t.detach().sub(b[i]!));
+const norm = (tensors: readonly Tensor[]): number => getTotalNorm(tensors).item();
+
+function finite(gradients: readonly Tensor[]): number {
+  const length = norm(gradients);
+  if (Number.isFinite(length)) return length;
+  throw new TorchClipError('ERR_NONFINITE', 'a gradient of "closure" holds NaN or inf: no Lipschitz constant');
+}

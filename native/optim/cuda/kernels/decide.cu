@@ -1,0 +1,384 @@
+// Decisions: one block adds up what the reduction left, looks for what is not finite, asks the clipper about every unit
+// and moves counters and memories; many units are left to other blocks. Everything that a step decides is decided here,
+// on the device.
+#include "optim/cuda/kernels/decision.cuh"
+#include "optim/cuda/kernels/device.cuh"
+
+namespace tc::optim::cuda {
+namespace {
+
+__device__ Partial add(Order order, Partial a, Partial b, double p) {
+  switch (order) {
+    case Order::kOne:
+      return combine<Order::kOne>(a, b, p);
+    case Order::kTwo:
+      return combine<Order::kTwo>(a, b, p);
+    case Order::kAny:
+      return combine<Order::kAny>(a, b, p);
+    case Order::kInf:
+      return combine<Order::kInf>(a, b, p);
+  }
+  return a;
+}
+__device__ double norm_of(Order order, Partial a, double p) {
+  switch (order) {
+    case Order::kOne:
+      return norm<Order::kOne>(a, p);
+    case Order::kTwo:
+      return norm<Order::kTwo>(a, p);
+    case Order::kAny:
+      return norm<Order::kAny>(a, p);
+    case Order::kInf:
+      return norm<Order::kInf>(a, p);
+  }
+  return 0;
+}
+__device__ Order device_order(double p) {
+  return p == 1 ? Order::kOne : p == 2 ? Order::kTwo : isinf(p) ? Order::kInf : Order::kAny;
+}
+
+__device__ double norm_order(const Verdict& v) { return v.order == kNoStatistic ? 2 : v.order; }
+
+// The block adds a unit's partials: each thread every 256th, then a tree.
+__device__ Partial add_unit(const Partial* partials, int64_t first, int64_t last, Order order, double p) {
+  Partial own;
+  for (int64_t c = first + threadIdx.x; c < last; c += kThreads) own = add(order, own, partials[c], p);
+  return block_tree(own, [=](Partial a, Partial b) { return add(order, a, b, p); });
+}
+
+// By one thread.
+__device__ void keep_norms(const Verdict& v, int64_t u, Partial gradient, Partial weight) {
+  const DevicePlan& plan = v.plan;
+  const double p = norm_order(v);
+  const double factor = v.intake.factor();
+  plan.norms[u] = factor * norm_of(device_order(p), gradient, p);
+  if (v.first && !(gradient.all_finite() && finite(factor))) atomicOr(&v.control->nonfinite, 1);
+  if (v.weights) plan.weight_norms[u] = norm_of(Order::kTwo, weight, 2);
+}
+
+// By the whole block.
+__device__ void finish_unit(const Verdict& v, int64_t u) {
+  const DevicePlan& plan = v.plan;
+  const int64_t first = plan.unit[u], last = plan.unit[u + 1];
+  const double p = norm_order(v);
+  const Partial gradient = add_unit(plan.partials, first, last, device_order(p), p);
+  Partial weight;
+  if (v.weights) weight = add_unit(plan.weight_partials, first, last, Order::kTwo, 2);
+  if (threadIdx.x == 0) keep_norms(v, u, gradient, weight);
+}
+
+// Each block has a share of the units: a thread each for those of one chunk, the block for the others.
+__global__ void __launch_bounds__(kThreads) finish_kernel(Verdict v) {
+  if (!v.first && v.control->skip != 0) return;
+  const DevicePlan& plan = v.plan;
+  __shared__ int32_t larger_unit[kThreads];
+  __shared__ int32_t larger_count;
+  const int64_t share = (v.count() + int64_t(gridDim.x) - 1) / gridDim.x;
+  const int64_t end = blockIdx.x * share + share < v.count() ? blockIdx.x * share + share : v.count();
+  for (int64_t first = blockIdx.x * share; first < end; first += kThreads) {
+    __syncthreads();
+    if (threadIdx.x == 0) larger_count = 0;
+    __syncthreads();
+    if (const int64_t k = first + threadIdx.x; k < end) {
+      const int32_t u = v.unit(int32_t(k));
+      const int64_t c = plan.unit[u], chunks = plan.unit[u + 1] - c;
+      if (chunks > 1) {
+        larger_unit[atomicAdd(&larger_count, 1)] = u;
+      } else {
+        Partial gradient, weight;
+        if (chunks == 1) gradient = plan.partials[c];
+        if (chunks == 1 && v.weights) weight = plan.weight_partials[c];
+        keep_norms(v, u, gradient, weight);
+      }
+    }
+    __syncthreads();
+    for (int32_t k = 0; k < larger_count; ++k) finish_unit(v, larger_unit[k]);
+  }
+}
+
+// The rule's arithmetic for a number that the step count decides, for a rule that is known at run time only.
+template <template <class> class... Rule>
+__device__ double level_of(RuleList<Rule...>, const Group& group, const Item& item, bool advanced) {
+  double level = 1;
+  int32_t at = 0;
+  const auto ask = [&]<class R>() {
+    if constexpr (has_level<R>()) {
+      if (at == group.rule) {
+        const auto& hyper = reinterpret_cast<const typename R::Hyper&>(group.hyper);
+        const int64_t step = *item.step + (advanced ? 0 : 1);
+        double scalars[kMaxScalars] = {};
+        for (int k = 0; k < scalars_of<R>().count; ++k) scalars[k] = item.scalars[k];
+        if constexpr (scalars_of<R>().count > 0) {
+          if (!advanced) R::advance(hyper, step, scalars);
+        }
+        level = R::level(hyper, step, scalars);
+      }
+    }
+    ++at;
+  };
+  (ask.template operator()<Rule<double>>(), ...);
+  return level;
+}
+
+template <template <class> class... Rule>
+__device__ void advance(RuleList<Rule...>, const Group& group, const Item& item) {
+  if (item.step == nullptr) return;
+  const int64_t step = ++*item.step;
+  int32_t at = 0;
+  const auto move = [&]<class R>() {
+    if constexpr (scalars_of<R>().count > 0) {
+      if (at == group.rule) R::advance(reinterpret_cast<const typename R::Hyper&>(group.hyper), step, item.scalars);
+    }
+    ++at;
+  };
+  (move.template operator()<Rule<double>>(), ...);
+}
+
+__device__ void advance_all(const Verdict& v) {
+  if (!v.advances) return;
+  for (int i = int(threadIdx.x); i < v.plan.item_count; i += kThreads) {
+    advance(Rules{}, v.groups[v.plan.items[i].group], v.plan.items[i]);
+  }
+}
+
+// The 2-norm of the units' norms, scaled by the largest; in every thread.
+__device__ double total_of(const DevicePlan& plan) {
+  __shared__ double result;
+  if (plan.units == 1) return plan.norms[0];
+  double largest = 0;
+  for (int u = int(threadIdx.x); u < plan.units; u += kThreads) largest = larger(largest, plan.norms[u]);
+  largest = block_tree(largest, [](double a, double b) { return larger(a, b); });
+  if (threadIdx.x == 0) result = largest;
+  __syncthreads();
+  largest = result;
+  if (largest == 0 || !finite(largest)) return largest;
+  double sum = 0;
+  for (int u = int(threadIdx.x); u < plan.units; u += kThreads) {
+    sum += (plan.norms[u] / largest) * (plan.norms[u] / largest);
+  }
+  sum = block_tree(sum, [](double a, double b) { return a + b; });
+  if (threadIdx.x == 0) result = largest * sqrt(sum);
+  __syncthreads();
+  return result;
+}
+
+// Whether the step is taken; in every thread.
+__device__ bool admitted(const Verdict& v) {
+  Control& control = *v.control;
+  if (!v.first) return control.skip == 0;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    control.skip = v.skips && control.nonfinite != 0;
+    if (v.found != nullptr) *v.found = float(control.nonfinite);
+    control.nonfinite = 0;
+    if (control.skip == 0) {
+      control.consecutive = 0;
+    } else if (v.counts) {
+      ++control.skipped;
+      ++control.consecutive;
+    }
+    *v.mirror = control.consecutive;
+    __threadfence_block();
+  }
+  __syncthreads();
+  return control.skip == 0;
+}
+
+// Asks the clipper about the units, a thread each, and counts; then no thread of the block looks at steps any more.
+template <class C>
+__device__ void decide_units(const Verdict& v, const C& clipper, double total, int64_t flip, bool advanced) {
+  const DevicePlan& plan = v.plan;
+  __shared__ unsigned long long decided, clipped;
+  if (threadIdx.x == 0) decided = clipped = 0;
+  __syncthreads();
+  for (int64_t k = int64_t(blockIdx.x) * kThreads + threadIdx.x; k < v.count(); k += int64_t(gridDim.x) * kThreads) {
+    const int u = v.unit(int32_t(k));
+    const int32_t representative = plan.unit_item[u];
+    plan.coefficients[u] = 1;
+    plan.limits[u] = clipper.limit();
+    if (representative < 0) continue;
+    const Item& item = plan.items[representative];
+    const double level = item.step == nullptr ? 1 : level_of(Rules{}, v.groups[item.group], item, advanced);
+    plan.limits[u] = clipper.limit() * level;
+    Memory memory{v.memory.numbers + u * int(C::kNumbers.size()), v.memory.histories + u};
+    if (v.order == kNoStatistic) plan.norms[u] = NAN;
+    const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], total, plan.numel[u], level}, memory);
+    atomicAdd(&decided, 1ull);
+    if (keep_decision(v, u, decision, flip)) atomicAdd(&clipped, 1ull);
+  }
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  StageCounters& counters = *v.memory.counters;
+  atomicAdd(reinterpret_cast<unsigned long long*>(&counters.decisions), decided);
+  atomicAdd(reinterpret_cast<unsigned long long*>(&counters.clipped), clipped);
+}
+
+// What a step that is taken moves beside the units' own; by one block.
+__device__ void move_on(const Verdict& v, double total) {
+  if (threadIdx.x == 0) {
+    StageCounters& counters = *v.memory.counters;
+    counters.decisions += v.plan.units - v.count();
+    if (v.coin.power > 0) ++counters.flips;
+    if (v.memory.tap_size > 0) v.memory.tap[counters.taps++ % v.memory.tap_size] = total;
+  }
+  advance_all(v);
+}
+
+template <class C>
+__global__ void __launch_bounds__(kThreads, kBlocks<float>) decide_kernel(Verdict v, C clipper) {
+  const DevicePlan& plan = v.plan;
+  if (!v.first && v.control->skip != 0) return;
+  if (v.count() <= kFewUnits && v.order != kNoStatistic) {
+    for (int k = 0; k < v.count(); ++k) finish_unit(v, v.unit(k));
+    __syncthreads();
+  }
+  if (!admitted(v)) {
+    for (int u = int(threadIdx.x); u < plan.units; u += kThreads) plan.coefficients[u] = 0;
+    return;
+  }
+  const double total = C::kTotal || v.memory.tap_size > 0 ? total_of(plan) : NAN;
+  decide_units(v, clipper, total, v.memory.counters->flips, v.advanced);
+  move_on(v, total);
+}
+
+// For many units, this and then `units_kernel`.
+__global__ void __launch_bounds__(kThreads) open_kernel(Verdict v, bool wants_total) {
+  if (!admitted(v)) return;
+  const double total = wants_total ? total_of(v.plan) : NAN;
+  if (threadIdx.x == 0) v.control->total = total;
+  move_on(v, total);
+}
+
+template <class C>
+__global__ void __launch_bounds__(kThreads, kBlocks<float>) units_kernel(Verdict v, C clipper) {
+  const Control& control = *v.control;
+  // The first kernel has moved the coin and the counts on.
+  if (control.skip == 0) {
+    return decide_units(v, clipper, control.total, v.memory.counters->flips - 1, v.advanced || v.advances);
+  }
+  if (!v.first) return;
+  const int u = int(blockIdx.x * kThreads + threadIdx.x);
+  if (u < v.plan.units) v.plan.coefficients[u] = 0;
+}
+
+// No clipper, or one whose coefficients the host has written already.
+__global__ void __launch_bounds__(kThreads) plain_kernel(Verdict v, bool chosen) {
+  const DevicePlan& plan = v.plan;
+  if (!v.first && v.control->skip != 0) return;
+  if (v.count() <= kFewUnits && v.order != kNoStatistic) {
+    for (int k = 0; k < v.count(); ++k) finish_unit(v, v.unit(k));
+    __syncthreads();
+  }
+  const bool taken = admitted(v);
+  for (int u = int(threadIdx.x); !chosen && u < plan.units; u += kThreads) {
+    plan.coefficients[u] = taken ? 1 : 0;
+    plan.limits[u] = INFINITY;
+    if (v.order == kNoStatistic) plan.norms[u] = NAN;
+  }
+  if (taken) advance_all(v);
+}
+
+struct Moments {
+  double sum[kMaxMoments];
+};
+
+__device__ Moments operator+(Moments a, const Moments& b) {
+  for (int m = 0; m < kMaxMoments; ++m) a.sum[m] += b.sum[m];
+  return a;
+}
+
+// The first chunk of an item: the chunks of the items lie one after the other.
+__device__ int64_t first_chunk(const DevicePlan& plan, int64_t item) {
+  int64_t low = 0, high = plan.unit[plan.units];
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if (plan.chunks[middle].item < item) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+// A block adds an item's chunks: each thread every 256th, then a tree.
+__global__ void __launch_bounds__(kThreads) moments_kernel(DevicePlan plan, const Control* control) {
+  if (control->skip != 0) return;
+  const int64_t chunks = plan.unit[plan.units];
+  const auto* const terms = reinterpret_cast<const Moments*>(plan.terms);
+  for (int64_t i = blockIdx.x; i < plan.item_count; i += gridDim.x) {
+    Moments own{};
+    for (int64_t c = first_chunk(plan, i) + threadIdx.x; c < chunks && plan.chunks[c].item == i; c += kThreads) {
+      own = own + terms[c];
+    }
+    const Moments sum = block_tree(own, [](const Moments& a, const Moments& b) { return a + b; });
+    if (threadIdx.x != 0) continue;
+    reinterpret_cast<Moments*>(plan.moments)[i] = sum;
+    plan.counts[i] = plan.items[i].numel;
+  }
+}
+
+// Gives the items of a rule the sums over all of them, in the same way.
+__device__ void add_items(const DevicePlan& plan, const Group* groups, int32_t rule) {
+  auto* const moments = reinterpret_cast<Moments*>(plan.moments);
+  const auto has_rule = [&](int i) { return groups[plan.items[i].group].rule == rule; };
+  Moments own{};
+  int64_t count = 0;
+  for (int i = int(threadIdx.x); i < plan.item_count; i += kThreads) {
+    if (!has_rule(i)) continue;
+    own = own + moments[i];
+    count += plan.counts[i];
+  }
+  const Moments sum = block_tree(own, [](const Moments& a, const Moments& b) { return a + b; });
+  count = block_tree(count, [](int64_t a, int64_t b) { return a + b; });
+  for (int i = int(threadIdx.x); i < plan.item_count; i += kThreads) {
+    if (!has_rule(i)) continue;
+    moments[i] = sum;
+    plan.counts[i] = count;
+  }
+}
+
+template <template <class> class... Rule>
+__device__ void add_all_items(RuleList<Rule...>, const DevicePlan& plan, const Group* groups) {
+  int32_t at = 0;
+  const auto add = [&]<class R>() {
+    if constexpr (over_of<R>() == Over::kEverything) add_items(plan, groups, at);
+    ++at;
+  };
+  (add.template operator()<Rule<double>>(), ...);
+}
+
+// For rules that look at everything; one block.
+__global__ void __launch_bounds__(kThreads)
+    everything_kernel(DevicePlan plan, const Group* groups, const Control* control) {
+  if (control->skip == 0) add_all_items(Rules{}, plan, groups);
+}
+
+}  // namespace
+
+void finish_units(const Verdict& v, cudaStream_t stream) {
+  const int blocks = v.count() < 4096 ? v.count() : 4096;
+  start(finish_kernel, blocks, kThreads, stream, v);
+}
+
+void decide(const Verdict& v, const Clipper& clipper, cudaStream_t stream) {
+  std::visit(
+      [&]<class C>(const C& c) {
+        if (v.count() <= kManyUnits) return start(decide_kernel<C>, 1, kThreads, stream, v, c);
+        start(open_kernel, 1, kThreads, stream, v, C::kTotal || v.memory.tap_size > 0);
+        start(units_kernel<C>, (v.plan.units + kThreads - 1) / kThreads, kThreads, stream, v, c);
+      },
+      clipper);
+}
+
+void decide_plain(const Verdict& v, bool chosen, cudaStream_t stream) {
+  start(plain_kernel, 1, kThreads, stream, v, chosen);
+}
+
+void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, bool everything,
+                    cudaStream_t stream) {
+  start(moments_kernel, plan.item_count < 4096 ? plan.item_count : 4096, kThreads, stream, plan, control);
+  if (everything) start(everything_kernel, 1, kThreads, stream, plan, groups, control);
+}
+
+}  // namespace tc::optim::cuda

@@ -1,0 +1,61 @@
+// The kernels, as host code starts them: each is one launch on the stream.
+#pragma once
+
+#include "optim/clip/table.h"
+#include "optim/cuda/kernels/visit.h"
+#include "optim/cuda/runtime.h"
+#include "optim/cuda/tables/tables.h"
+
+namespace tc::optim::cuda {
+
+// Chunks of one kernel: `list` holds their places in the plan, in device memory.
+struct Run {
+  const int32_t* list;
+  int32_t count;
+  int32_t rule;
+  Dtype dtype, param_dtype;
+  bool visited;  // each chunk is a unit that one visit can measure, decide about and update
+};
+
+// What Pass is for the CPU.
+struct Job {
+  Pass pass;
+  const Control* control;  // null: always done
+  cudaStream_t stream;
+};
+
+void reduce(const Job& job, const Run& run, Order order);
+// The 2-norm of gradients and of parameters.
+void weigh(const Job& job, const Run& run);
+void clip(const Job& job, const Run& run);
+void clip_elements(const Job& job, const Run& run, const SpamClip& clipper, const double* count);
+void measure(const Job& job, const Run& run);
+void update(const Job& job, const Run& run);
+void propose(const Job& job, const Run& run);
+void settle(const Job& job, const Run& run);
+
+// Adds the partials of each unit to its norm, for plans of many units; `decide` does it itself for one.
+void finish_units(const Verdict& verdict, cudaStream_t stream);
+// One launch, two for many units.
+void decide(const Verdict& verdict, const Clipper& clipper, cudaStream_t stream);
+// Norms, decisions and updates of units, after a decision about the others.
+void visit(const Job& job, const Run& run, const Verdict& verdict, const UnitClip& clipper);
+// No clipper: coefficients of 1, or those that are there already.
+void decide_plain(const Verdict& verdict, bool chosen, cudaStream_t stream);
+// Adds up the terms that rules asked for; a launch more where one of them looks at everything.
+void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, bool everything,
+                    cudaStream_t stream);
+
+// Moves histories into memory of `capacity` values each, or makes new ones of what they held: `lengths` values each,
+// oldest first.
+void move_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
+                    double quantile, cudaStream_t stream);
+void make_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
+                    const double* old, const int64_t* lengths, double quantile, cudaStream_t stream);
+
+// Up to this many units `decide` adds the partials itself.
+inline constexpr int32_t kFewUnits = 1;
+// Beyond this many, `decide` leaves them to a launch of many blocks.
+inline constexpr int32_t kManyUnits = 4096;
+
+}  // namespace tc::optim::cuda

@@ -1,0 +1,74 @@
+// The kernels of clippers that look at the update instead of the gradient, of parameters of one dtype.
+#pragma once
+
+#include "optim/cuda/kernels/device.cuh"
+
+namespace tc::optim::cuda {
+
+template <class Rule, class T>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+    propose_kernel(Pass pass, const int32_t* list, const Control* control) {
+  if (control->skip != 0) return;
+  using C = Compute<T>;
+  const Chunk chunk = pass.chunks[list[blockIdx.x]];
+  const Item& item = pass.items[chunk.item];
+  const Rule rule = shared_rule<Rule>(pass, chunk);
+  const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
+  const C rate = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[item.group].hyper).lr;
+  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+  for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
+    const int64_t i = chunk.begin + k;
+    C state[kMaxSlots];
+    for (int j = 0; j < Rule::kSlots.count; ++j) state[j] = static_cast<const C*>(item.state[j])[i];
+    const C p = widen(static_cast<const T*>(item.param)[i]);
+    C x = p;
+    rule(x, clip(widen(g[k])), state);
+    static_cast<C*>(item.update)[i] = rate == 0 ? p - x : (p - x) / rate;
+  }
+}
+
+template <class Rule, class T>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+    settle_kernel(Pass pass, const int32_t* list, const Control* control) {
+  if (control->skip != 0) return;
+  using C = Compute<T>;
+  const Chunk chunk = pass.chunks[list[blockIdx.x]];
+  const Item& item = pass.items[chunk.item];
+  const Rule rule = shared_rule<Rule>(pass, chunk);
+  // The gradient has been clipped: only its sign is left.
+  const Clip<C> clip = clip_of<C>(pass, chunk, false);
+  const C sign = (pass.groups[item.group].maximize ? -1 : 1) * pass.source.factor();
+  const C rate = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[item.group].hyper).lr;
+  const T* const g = place<const T>(pass.moving.source, item.source, chunk);
+  for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
+    const int64_t i = chunk.begin + k;
+    C state[kMaxSlots];
+    for (int j = 0; j < Rule::kSlots.count; ++j) state[j] = static_cast<const C*>(item.state[j])[i];
+    T& target = static_cast<T*>(item.param)[i];
+    const C p = widen(target);
+    C plain = p;
+    rule(plain, sign * widen(g[k]), state);
+    const C moved = p - plain;
+    const C clipped = clip(static_cast<const C*>(item.grad)[i]);
+    // An update that no clipper has touched changes no bit.
+    const C settled = clipped == (rate == 0 ? moved : moved / rate) ? plain : p - rate * clipped;
+    if constexpr (requires { rule.follow(settled, state); }) rule.follow(settled - plain, state);
+    for (int j = 0; j < Rule::kSlots.count; ++j) static_cast<C*>(item.state[j])[i] = state[j];
+    target = narrow<T>(settled);
+  }
+}
+
+template <class T>
+void propose_as(const Job& job, const Run& run) {
+  for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
+    start(propose_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
+  });
+}
+template <class T>
+void settle_as(const Job& job, const Run& run) {
+  for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
+    start(settle_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
+  });
+}
+
+}  // namespace tc::optim::cuda

@@ -1,0 +1,64 @@
+#include "optim/cuda/kernels/partial.cuh"
+
+namespace tc::optim::cuda {
+namespace {
+
+template <Order kOrder, class T>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(Pass pass, const int32_t* list) {
+  const int32_t c = list[blockIdx.x];
+  const Chunk chunk = pass.chunks[c];
+  const T* const g = place<const T>(pass.moving.grad, pass.items[chunk.item].grad, chunk);
+  const Partial partial = partial_of<kOrder>(g, chunk.length, pass.order, pass.intake.zero_nonfinite);
+  if (threadIdx.x == 0) pass.partial[c] = partial;
+}
+
+// The first half of the blocks takes the gradients' 2-norm, the other one that of the parameters, of type P.
+template <class P, class T>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(Pass pass, const int32_t* list) {
+  const int count = int(gridDim.x) / 2;
+  const bool weighs = int(blockIdx.x) >= count;
+  const int32_t c = list[weighs ? int(blockIdx.x) - count : int(blockIdx.x)];
+  const Chunk chunk = pass.chunks[c];
+  const Item& item = pass.items[chunk.item];
+  if (weighs) {
+    const P* const p = place<const P>(nullptr, item.param, chunk);
+    const Partial partial = partial_of<Order::kTwo>(p, chunk.length, 2, false);
+    if (threadIdx.x == 0) pass.weight_partial[c] = partial;
+  } else {
+    const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+    const Partial partial = partial_of<Order::kTwo>(g, chunk.length, 2, pass.intake.zero_nonfinite);
+    if (threadIdx.x == 0) pass.partial[c] = partial;
+  }
+}
+
+template <Order kOrder>
+void launch(const Job& job, const Run& run) {
+  for_dtype(run.dtype,
+            [&]<class T>() { start(reduce_kernel<kOrder, T>, run.count, kThreads, job.stream, job.pass, run.list); });
+}
+
+}  // namespace
+
+void reduce(const Job& job, const Run& run, Order order) {
+  switch (order) {
+    case Order::kOne:
+      return launch<Order::kOne>(job, run);
+    case Order::kTwo:
+      return launch<Order::kTwo>(job, run);
+    case Order::kAny:
+      return launch<Order::kAny>(job, run);
+    case Order::kInf:
+      return launch<Order::kInf>(job, run);
+  }
+}
+
+void weigh(const Job& job, const Run& run) {
+  for_dtype(run.param_dtype, [&]<class P>() {
+    const auto launch = [&](auto kernel) { start(kernel, 2 * run.count, kThreads, job.stream, job.pass, run.list); };
+    // What is clipped is a gradient, or an update of the type that the rule computes in.
+    if (run.dtype == run.param_dtype) return launch(weigh_kernel<P, P>);
+    launch(weigh_kernel<P, Compute<P>>);
+  });
+}
+
+}  // namespace tc::optim::cuda

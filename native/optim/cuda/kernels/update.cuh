@@ -1,0 +1,106 @@
+// The update of parameters of one dtype: each dtype is a file, so that they compile side by side.
+#pragma once
+
+#include "optim/cuda/kernels/device.cuh"
+
+namespace tc::optim::cuda {
+
+template <class Rule, class T>
+__device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& item, const Rule rule) {
+  using C = Compute<T>;
+  constexpr int kCount = Rule::kSlots.count;
+  constexpr int kWidth = kVector<T>;
+  const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
+  T* const p = static_cast<T*>(item.param) + chunk.begin;
+  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+  C* s[kMaxSlots];
+  const int head = head_of(p);
+  bool agree = aligned(g + head);
+  for (int k = 0; k < kCount; ++k) {
+    s[k] = static_cast<C*>(item.state[k]) + chunk.begin;
+    agree = agree && aligned(s[k] + head);
+  }
+  for_elements<kWidth>(
+      chunk.length, agree ? head : chunk.length,
+      [&](int i) {
+        using Wide = Vector<C, kWidth>;
+        auto ps = reinterpret_cast<Vector<T, kWidth>&>(p[i]);
+        const auto gs = reinterpret_cast<const Vector<T, kWidth>&>(g[i]);
+        Wide ss[kMaxSlots];
+        for (int k = 0; k < kCount; ++k) ss[k] = reinterpret_cast<Wide&>(s[k][i]);
+#pragma unroll
+        for (int j = 0; j < kWidth; ++j) {
+          C x = widen(ps.v[j]);
+          C state[kMaxSlots];
+          for (int k = 0; k < kCount; ++k) state[k] = ss[k].v[j];
+          rule(x, clip(widen(gs.v[j])), state);
+          for (int k = 0; k < kCount; ++k) ss[k].v[j] = state[k];
+          ps.v[j] = narrow<T>(x);
+        }
+        for (int k = 0; k < kCount; ++k) reinterpret_cast<Wide&>(s[k][i]) = ss[k];
+        reinterpret_cast<Vector<T, kWidth>&>(p[i]) = ps;
+      },
+      [&](int i) {
+        C x = widen(p[i]);
+        C state[kMaxSlots];
+        for (int k = 0; k < kCount; ++k) state[k] = s[k][i];
+        rule(x, clip(widen(g[i])), state);
+        for (int k = 0; k < kCount; ++k) s[k][i] = state[k];
+        p[i] = narrow<T>(x);
+      });
+}
+
+template <class Rule, class T>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+    update_kernel(Pass pass, const int32_t* list, const Control* control) {
+  if (control->skip != 0) return;
+  // From the end: the gradients that the norm has read last are still in the cache.
+  const Chunk chunk = pass.chunks[list[gridDim.x - 1 - blockIdx.x]];
+  update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
+}
+
+// Sums what the rule wants to know of all elements before it moves one.
+template <class Rule, class T>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+    measure_kernel(Pass pass, const int32_t* list, const Control* control) {
+  if (control->skip != 0) return;
+  using C = Compute<T>;
+  constexpr int kMoments = moments_of<Rule>();
+  const int32_t c = list[blockIdx.x];
+  const Chunk chunk = pass.chunks[c];
+  const Item& item = pass.items[chunk.item];
+  const Rule rule = shared_rule<Rule>(pass, chunk);
+  const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
+  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+  double total[kMoments] = {};
+  for (int i = int(threadIdx.x); i < chunk.length; i += kThreads) {
+    const int64_t at = chunk.begin + i;
+    C state[kMaxSlots];
+    for (int k = 0; k < Rule::kSlots.count; ++k) state[k] = static_cast<const C*>(item.state[k])[at];
+    double term[kMoments];
+    rule.measure(widen(static_cast<const T*>(item.param)[at]), clip(widen(g[i])), state, term);
+    for (int m = 0; m < kMoments; ++m) total[m] += term[m];
+  }
+  for (int m = 0; m < kMoments; ++m) {
+    const double sum = block_tree(total[m], [](double a, double b) { return a + b; });
+    if (threadIdx.x == 0) pass.terms[c * kMaxMoments + m] = sum;
+  }
+}
+
+template <class T>
+void update_as(const Job& job, const Run& run) {
+  for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
+    start(update_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
+  });
+}
+
+template <class T>
+void measure_as(const Job& job, const Run& run) {
+  for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
+    if constexpr (moments_of<Rule<Compute<T>>>() > 0) {
+      start(measure_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
+    }
+  });
+}
+
+}  // namespace tc::optim::cuda

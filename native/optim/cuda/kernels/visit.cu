@@ -1,0 +1,55 @@
+#include "optim/cuda/kernels/decision.cuh"
+#include "optim/cuda/kernels/partial.cuh"
+#include "optim/cuda/kernels/update.cuh"
+
+namespace tc::optim::cuda {
+namespace {
+
+template <class T>
+__device__ void decide_unit(const Pass& pass, const Chunk& chunk, const Verdict& v, const UnitClip& clipper) {
+  const Item& item = pass.items[chunk.item];
+  const DevicePlan& plan = v.plan;
+  const int u = chunk.unit;
+  const auto keep_norm = [&](double* norms, const T* x, bool zero_nonfinite) {
+    const Partial partial = partial_of<Order::kTwo>(x, chunk.length, 2, zero_nonfinite);
+    if (threadIdx.x == 0) norms[u] = norm<Order::kTwo>(partial, 2);
+  };
+  keep_norm(plan.norms, place<const T>(pass.moving.grad, item.grad, chunk), pass.intake.zero_nonfinite);
+  if (clipper.weights) keep_norm(plan.weight_norms, place<const T>(nullptr, item.param, chunk), false);
+  if (threadIdx.x != 0) return;
+  plan.limits[u] = INFINITY;
+  // The decision about the others has moved the coin on.
+  const int64_t flip = v.memory.counters->flips - 1;
+  const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], NAN, plan.numel[u], 1});
+  if (keep_decision(v, u, decision, flip)) {
+    atomicAdd(reinterpret_cast<unsigned long long*>(&v.memory.counters->clipped), 1ull);
+  }
+}
+
+template <class Rule, class T>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+    visit_kernel(Pass pass, const int32_t* list, Verdict v, UnitClip clipper) {
+  static_assert(moments_of<Rule>() == 0 && !has_level<Rule>(), "no other unit has a say");
+  decide_unit<T>(pass, pass.chunks[list[blockIdx.x]], v, clipper);
+  __syncthreads();
+  // Looked up again: the two halves of this do not fit into the registers together.
+  const Chunk chunk = pass.chunks[list[blockIdx.x]];
+  update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
+}
+
+template <class T, template <class> class... Rule>
+void visit_as(RuleList<Rule...>, const Job& job, const Run& run, const Verdict& v, const UnitClip& clipper) {
+  const auto launch = [&](auto kernel) {
+    start(kernel, run.count, kThreads, job.stream, job.pass, run.list, v, clipper);
+    return true;
+  };
+  static_cast<void>(((place_of<Rule>(Rules{}) == run.rule && launch(visit_kernel<Rule<Compute<T>>, T>)) || ...));
+}
+
+}  // namespace
+
+void visit(const Job& job, const Run& run, const Verdict& v, const UnitClip& clipper) {
+  for_dtype(run.param_dtype, [&]<class T>() { visit_as<T>(VisitedRules{}, job, run, v, clipper); });
+}
+
+}  // namespace tc::optim::cuda

@@ -1,0 +1,75 @@
+// What an optimizer counts and its stages remember, on the device.
+#pragma once
+
+#include "optim/cuda/tables/buffer.h"
+#include "optim/cuda/tables/tables.h"
+#include "optim/driver.h"
+
+namespace tc::optim::cuda {
+
+class MemoryCopy {
+ public:
+  explicit MemoryCopy(c10::Device device) : device_(device) {}
+
+  // Makes room for all parameters and units, and sends the host's memories when they are new.
+  void prepare(State& state, const std::vector<const Plan*>& plan_of_stage);
+  // The items with their counts and scalars on the device, each parameter's at its place; remembers where the host
+  // keeps them.
+  std::vector<Item> resident(const std::vector<Item>& items);
+  DeviceMemory stage(size_t k, const Stage& stage) const;
+  const Buffer<Control>& control() const { return control_; }
+  const Buffer<int64_t>& counts() const { return counts_; }
+  const Buffer<double>& scalars() const { return scalars_; }
+  const Buffer<double>& numbers(size_t k) const { return stages_[k].numbers; }
+  // Whether the device has the memories.
+  bool sent() const { return sent_; }
+  // What it counts of the stage, as copies on the device.
+  void tell(Stats& stats, size_t k) const;
+  // A step has been started: histories have one more value at most.
+  void stepped() { ++steps_; }
+  // Waits for the step to say whether it was taken.
+  Control read_control() const { return control_.receive().front(); }
+
+  void receive(State& state);
+  // The host's memories and counts are to be sent with the next step.
+  void replaced() {
+    sent_ = false;
+    homes_.clear();
+  }
+  // Everything that a step moves beside the elements.
+  std::vector<at::Tensor> tensors() const;
+
+ private:
+  // What one stage's histories lie in: one after the other, of `capacity` values each.
+  struct Histories {
+    Buffer<Percentile> heads;
+    Buffer<double> values;
+    Buffer<Percentile::Place> places;
+    int64_t capacity = 0;
+  };
+  struct StageCopy {
+    Buffer<StageCounters> counters;
+    Buffer<double> numbers, tap;
+    Histories histories;
+    size_t units = 0;
+  };
+  struct Home {
+    int64_t* step = nullptr;
+    double* scalars = nullptr;
+  };
+
+  void send(const State& state, const std::vector<const Plan*>& plans);
+  void receive_counts() const;
+  void send_histories(StageCopy& copy, const StageMemory& memory, const Clipper& clipper);
+
+  c10::Device device_;
+  Buffer<Control> control_;
+  std::vector<StageCopy> stages_;
+  Buffer<int64_t> counts_;
+  Buffer<double> scalars_;
+  std::vector<Home> homes_;  // by parameter
+  int64_t steps_ = 0;        // since the memories were sent
+  bool sent_ = false;
+};
+
+}  // namespace tc::optim::cuda

@@ -1,0 +1,41 @@
+// Values that go with each step.
+#pragma once
+
+#include <list>
+#include <vector>
+
+#include "optim/cuda/kernels/launch.h"
+#include "optim/cuda/tables/buffer.h"
+
+namespace tc::optim::cuda {
+
+template <class T>
+class StepValues {
+ public:
+  // Sends them where they have changed. What a graph has captured is never overwritten: in a captured step, values that
+  // have changed are the graph's own.
+  void send(const std::vector<T>& values, c10::Device device, cudaStream_t stream) {
+    const bool captured = capturing(stream);
+    const bool changed = !sent_.holds(values);
+    if (captured && changed) {
+      Buffer<T>& own = kept_.emplace_back();
+      own.send(values, device);
+      data_ = own.data();
+      return;
+    }
+    if (changed && shared_) kept_.push_back(std::exchange(sent_, {}));
+    shared_ = captured || (shared_ && !changed);
+    sent_.send(values, device);
+    data_ = sent_.data();
+  }
+  // In the step under way.
+  const T* data() const { return data_; }
+
+ private:
+  Buffer<T> sent_;
+  bool shared_ = false;        // with a graph
+  std::list<Buffer<T>> kept_;  // for graphs
+  const T* data_ = nullptr;
+};
+
+}  // namespace tc::optim::cuda

@@ -1,0 +1,176 @@
+// One case: a call with random arguments, and a look at what it gave.
+import { inspect, types } from 'node:util';
+import torch, { type Tensor, TorchClipError } from '../../../lib/index.js';
+import type { Schema } from '../../../lib/ops/types.js';
+import { Random } from './random.js';
+import { isTensor, type Target, targets } from './targets.js';
+import { randomTensor, randomTheme, type Theme } from './tensors.js';
+import { randomAnything, randomArgument, randomHostile, Thrown } from './values.js';
+
+const codes = new Set([
+  ...['ARGUMENT', 'SHAPE', 'DTYPE', 'DEVICE', 'INDEX', 'DISPOSED', 'OUT_OF_MEMORY', 'STATE', 'NONFINITE', 'AUTOGRAD'],
+  ...['ASYNC_SCOPE', 'OP_UNAVAILABLE', 'CUDA_UNAVAILABLE', 'LIBTORCH', 'FILE', 'FILE'],
+]);
+
+/** Why an exception is not a proper refusal, or undefined where it is one. */
+function fault(error: unknown): string | undefined {
+  if (error instanceof Thrown) return undefined;
+  // Of the caller's making as well: a revoked proxy throws whatever one does with it, and a class that is given as a function.
+  if (error instanceof TypeError && /revoked|Class constructor/.test(error.message)) return undefined;
+  if (!(error instanceof TorchClipError)) return `threw ${inspect(error, { depth: 0 })}`;
+  if (!codes.has(error.code.replace(/^ERR_/, ''))) return `has the code ${error.code}: ${error.message}`;
+  if (error.message === '' || /Exception raised from|frame #\d|\.cpp:\d+ \(most recent/.test(error.message)) {
+    return `has the message ${error.message}`;
+  }
+  return undefined;
+}
+
+interface Call {
+  target: Target;
+  receiver: unknown;
+  args: unknown[];
+}
+
+function fromSchema(r: Random, schema: Schema, theme: Theme, target: Target): Call {
+  const hostility = r.pick([0, 0, 0, 0.1, 0.4]);
+  const wild = r.pick([0, 0, 0.1, 0.5]);
+  const pool: Tensor[] = [];
+  const args: unknown[] = [];
+  const options: Record<string, unknown> = {};
+  let receiver: unknown;
+  for (const arg of schema.args) {
+    if (arg.out) continue;
+    if (arg.hasDefault && r.chance(0.6)) continue;
+    let value = r.chance(hostility) ? randomHostile(r, theme) : randomArgument(r, arg, theme, wild);
+    // The same tensor twice: an input that is also written to.
+    if (isTensor(value) && pool.length > 0 && r.chance(0.15)) value = r.pick(pool);
+    if (isTensor(value)) pool.push(value);
+    if (target.kind === 'method' && arg.name === 'self') receiver = isTensor(value) ? value : randomTensor(r, theme);
+    else if (arg.hasDefault || arg.keywordOnly) options[arg.key] = value;
+    else args.push(value);
+  }
+  const outs = schema.args.filter((arg) => arg.out);
+  const out = () => (pool.length > 0 && r.chance(0.2) ? r.pick(pool) : randomTensor(r, theme));
+  if (outs.length > 0) options.out = outs.length === 1 ? out() : outs.map(out);
+  if (Object.keys(options).length > 0) args.push(options);
+  return { target, receiver, args };
+}
+
+function makeCall(r: Random, target: Target): Call {
+  const theme = randomTheme(r);
+  if (target.schemas.length > 0 && r.chance(0.93)) return fromSchema(r, r.pick(target.schemas), theme, target);
+  const hostility = r.pick([0.1, 0.5]);
+  const value = () => (r.chance(hostility) ? randomHostile(r, theme) : randomAnything(r, theme));
+  const args = r.times(r.below(4), value);
+  if (r.chance(0.3)) {
+    const keys = [
+      'dim',
+      'dtype',
+      'out',
+      'lr',
+      'gradient',
+      'shape',
+      'size',
+      'requiresGrad',
+      'generator',
+      'normType',
+      'inputs',
+    ];
+    args.push(Object.fromEntries(r.times(1 + r.below(2), () => [r.pick(keys), value()])));
+  }
+  const own = target.name.startsWith('generator') ? new torch.Generator() : randomTensor(r, theme);
+  return { target, receiver: own, args };
+}
+
+function tensorsIn(value: unknown, found: Tensor[] = [], depth = 0): Tensor[] {
+  if (isTensor(value)) found.push(value);
+  else if (depth < 3 && !types.isProxy(value) && Array.isArray(value)) {
+    for (const v of value.slice(0, 8)) tensorsIn(v, found, depth + 1);
+  }
+  return found;
+}
+
+/** Reads results, which reveals those that point outside of their memory. */
+function look(t: Tensor): void {
+  const { shape } = t;
+  if (shape.reduce((a, b) => a * b, 1) > 1e5) return;
+  const reads: (() => unknown)[] = [
+    () => [t.dtype, t.layout, t.device, t.ndim, t.nbytes, t.version, t.isLeaf, t.gradFn, t.grad],
+    () => t.stride(),
+    () => String(t),
+    () => t.toTypedArray(),
+    () => t.add(t),
+    () => t.requiresGrad && t.sum().backward(),
+  ];
+  for (const read of reads) tolerate(read);
+}
+
+/** A rejection is looked at like an exception. */
+function settle(result: unknown): void {
+  if (!types.isPromise(result) || types.isProxy(result)) return;
+  result.catch((error: unknown) => {
+    const wrong = fault(error);
+    if (wrong !== undefined) throw new Error(`a promise was rejected: ${wrong}`);
+  });
+}
+
+/** Runs what may be refused; anything but a proper refusal goes on up. */
+function tolerate(run: () => unknown): void {
+  try {
+    settle(run());
+  } catch (error) {
+    if (fault(error) !== undefined) throw error;
+  }
+}
+
+const shown = (value: unknown, depth = 0): string => {
+  if (types.isProxy(value) || depth > 3) return '...';
+  try {
+    if (isTensor(value)) {
+      if (value.isDisposed) return 'a disposed tensor';
+      return `tensor(${value.dtype}, [${value.shape}], [${value.layout === torch.strided ? value.stride() : value.layout}])`;
+    }
+    if (Array.isArray(value))
+      return value.length > 8 ? `an array of ${value.length}` : `[${value.map((v) => shown(v, depth + 1)).join(', ')}]`;
+    if (Object.getPrototypeOf(value) === Object.prototype) {
+      const entries = Object.entries(value as object);
+      return `{ ${entries.map(([k, v]) => `${k}: ${shown(v, depth + 1)}`).join(', ')} }`;
+    }
+    return inspect(value, { depth: 0, maxStringLength: 40, getters: false });
+  } catch {
+    return 'a hostile object';
+  }
+};
+
+function reset(): void {
+  torch.setDefaultDtype(torch.float32);
+  torch.manualSeed(1);
+}
+
+/** Runs a case; returns what was wrong, or undefined. `say` is told of the call before it is made. */
+export function runCase(
+  seed: number,
+  index: number,
+  only: string | undefined,
+  say?: (text: string) => void,
+): string | undefined {
+  const r = new Random(seed, index);
+  reset();
+  const candidates = only === undefined ? targets : targets.filter((t) => t.name === only);
+  const call = makeCall(r, r.pick(candidates));
+  const { target, receiver, args } = call;
+  const own = target.kind === 'function' || target.kind === 'class' ? '' : ` of ${shown(receiver)}`;
+  const text = `${target.name} (${target.kind})${own} with ${shown(args)}`;
+  say?.(text);
+  try {
+    const result = target.call(receiver, args);
+    settle(result);
+    for (const t of tensorsIn(result)) look(t);
+    for (const t of tensorsIn([receiver, args])) if (!t.isDisposed) look(t);
+  } catch (error) {
+    const wrong = fault(error);
+    if (wrong !== undefined) return `${text} ${wrong}`;
+  }
+  if (!torch.isGradEnabled() || torch.isInferenceModeEnabled()) return `${text} left another autograd mode behind`;
+  return undefined;
+}

@@ -1,0 +1,95 @@
+// Everything that the public API lets one call.
+import torch, { type Tensor } from '../../../lib/index.js';
+import { schemas } from '../../../lib/ops/generated/schemas.js';
+import { camelCase, parseSchema } from '../../../lib/ops/schema.js';
+import type { Schema } from '../../../lib/ops/types.js';
+
+type Callable = (...args: unknown[]) => unknown;
+
+export interface Target {
+  name: string;
+  kind: 'function' | 'method' | 'class' | 'getter' | 'setter';
+  /** Takes the receiver for a method, a getter or a setter. */
+  call(receiver: unknown, args: unknown[]): unknown;
+  schemas: Schema[];
+}
+
+const byName = new Map<string, Schema[]>();
+for (const [name, texts] of Object.entries(schemas)) {
+  const key = name.replace(/^(linalg|fft|special)_/, (_, space: string) => `${space}.`);
+  const [space, local] = key.includes('.') ? key.split('.') : ['', key];
+  byName.set(
+    `${space}.${camelCase(local!)}`,
+    texts.map((text) => parseSchema(name, text)),
+  );
+}
+
+// A thread pool of thousands is an honest answer to a request for it, and not one for a test.
+const skipped = new Set(['setNumThreads', 'collectGarbage', 'setFlushDenormal', 'gradcheck', 'TorchClipError']);
+
+function fromNamespace(space: string, exports: object): Target[] {
+  const targets: Target[] = [];
+  for (const [name, value] of Object.entries(exports)) {
+    if (typeof value !== 'function' || skipped.has(name)) continue;
+    const full = `torch${space && `.${space}`}.${name}`;
+    if (/^class\b/.test(Function.prototype.toString.call(value))) {
+      const Class = value as new (...args: unknown[]) => unknown;
+      targets.push({ name: full, kind: 'class', call: (_, args) => new Class(...args), schemas: [] });
+      continue;
+    }
+    const known = byName.get(`${space === 'nn.functional' ? '' : space}.${name}`) ?? [];
+    targets.push({ name: full, kind: 'function', call: (_, args) => (value as Callable)(...args), schemas: known });
+  }
+  return targets;
+}
+
+function fromPrototype(label: string, prototype: object): Target[] {
+  const targets: Target[] = [];
+  for (const [name, { value, get, set }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+    if (name === 'constructor' || skipped.has(name)) continue;
+    const full = `${label}.${name}`;
+    if (typeof value === 'function') {
+      // Looked up at the call: a method is compiled at its first one.
+      const call = (receiver: unknown, args: unknown[]) =>
+        ((prototype as Record<string, Callable>)[name] as Callable).apply(receiver, args);
+      targets.push({ name: full, kind: 'method', call, schemas: byName.get(`.${name}`) ?? [] });
+    }
+    if (get)
+      targets.push({ name: full, kind: 'getter', call: (receiver) => get.call(receiver) as unknown, schemas: [] });
+    if (set) {
+      targets.push({ name: full, kind: 'setter', call: (receiver, args) => set.call(receiver, args[0]), schemas: [] });
+    }
+  }
+  return targets;
+}
+
+const spaces: Record<string, object> = {
+  '': torch,
+  linalg: torch.linalg,
+  fft: torch.fft,
+  special: torch.special,
+  autograd: torch.autograd,
+  clip: torch.clip,
+  data: torch.data,
+  io: torch.io,
+  nn: torch.nn,
+  optim: torch.optim,
+  'nn.functional': torch.nn.functional,
+  'nn.init': torch.nn.init,
+  'nn.utils': torch.nn.utils,
+};
+
+export const targets: Target[] = [
+  ...Object.entries(spaces).flatMap(([space, exports]) => fromNamespace(space, exports)),
+  ...fromPrototype('t', torch.Tensor.prototype),
+  ...fromPrototype('generator', torch.Generator.prototype),
+];
+
+/** Of values that may throw when asked. */
+export function isTensor(value: unknown): value is Tensor {
+  try {
+    return value instanceof torch.Tensor;
+  } catch {
+    return false;
+  }
+}
