@@ -3,17 +3,36 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "optim/pipeline.h"
 #include "optim/stats.h"
 
 namespace tc::optim {
 
-// What a gradient scaler asks of one step: gradients times `inverse`, and no step where one of them is not finite.
-struct Scaling {
-  at::Tensor inverse;  // one number; undefined: no scaler
-  at::Tensor found;    // fp32: the driver's answer, 1 where one was not finite, else 0
+// Asks the caller for the coefficients of a stage whose clipper is the caller's; it may throw.
+using Custom = std::function<std::vector<double>(size_t stage, const Plan& plan)>;
+// Replaces the clipped gradients, in the first state tensor of each parameter, by the parameters that the rule Adopt is
+// to take; it may throw.
+using Outside = std::function<void()>;
+
+// What the caller asks of one step.
+struct Request {
+  Custom custom;    // answers for stages with a CustomClip
+  Outside outside;  // not empty: computes the step of groups with the rule Adopt
+  // Defined: a gradient scaler's step. Gradients are multiplied by this one number first, and no step is taken where
+  // one of them is not finite.
+  at::Tensor inverse;
+
+  bool scaled() const { return inverse.defined(); }
+};
+
+// What came of it.
+struct Taken {
+  Outcome outcome;
+  at::Tensor found;  // for a scaled request: fp32, on the driver's device, 1 where a gradient was not finite, else 0
 };
 
 // All that a step reads and moves beside tensors. A device may keep a copy of its own: see pull and push.
@@ -25,13 +44,10 @@ struct State {
   std::vector<StageMemory> memories;
   std::vector<Group> groups;
   Counters counters;
-  // Of the step under way:
-  Outside outside;
-  Scaling scaling;
 
-  bool scaled() const { return scaling.inverse.defined(); }
-  bool refuses_nonfinite() const {
-    return scaled() || settings.policy == Policy::kSkip || settings.policy == Policy::kError;
+  // Whether this step is not to be taken with gradients that are not finite.
+  bool refuses_nonfinite(const Request& request) const {
+    return request.scaled() || settings.policy == Policy::kSkip || settings.policy == Policy::kError;
   }
 };
 
@@ -40,7 +56,7 @@ class Driver {
   virtual ~Driver() = default;
 
   // Takes a step: norms, decisions, and the update of parameters, state, memories and step counts; all or nothing.
-  virtual Outcome step(State& state, const Custom& custom) = 0;
+  virtual Taken step(State& state, const Request& request) = 0;
   // Brings the host's copy up to date: memories, counters, what the plans' vectors hold, and the items' counts and
   // scalars.
   virtual void pull(State&) {}

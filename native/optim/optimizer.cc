@@ -111,6 +111,7 @@ bool Optimizer::same_layout(const Parameter& p, const at::Tensor& grad) {
 bool Optimizer::revalidate() {
   if (!planned_ || staged_) return false;
   const bool many = parameters_.size() > 2000;
+  const auto gradients = state_.pipeline.gradients();
   const Ahead ahead;
   size_t n = 0;
   for (size_t k = 0; k < parameters_.size(); ++k) {
@@ -120,16 +121,16 @@ bool Optimizer::revalidate() {
     if (!grad.defined()) continue;
     if (n == members_.size() || members_[n] != k) return false;
     const size_t at = n++;
-    Item& item = state_.pipeline.gradients.front().plan.items[at];
+    Item& item = state_.pipeline.all.front().plan.items[at];
     if (!is_plain(p.value) || !is_plain(grad) || p.value.scalar_type() != p.dtype || grad.scalar_type() != p.dtype ||
         reals(p.value) != item.numel || grad.numel() != p.value.numel() || !same_layout(p, grad) ||
         p.value.mutable_data_ptr() != item.param) {
       return false;
     }
     item.grad = address(grad);
-    state_.pipeline.gradients.back().plan.items[at].out = item.grad;
-    if (state_.pipeline.gradients.size() > 1) continue;
-    for (Step& step : state_.pipeline.updates) step.plan.items[at].source = item.grad;
+    gradients.back().plan.items[at].out = item.grad;
+    if (gradients.size() > 1) continue;
+    for (StagePlan& each : state_.pipeline.updates()) each.plan.items[at].source = item.grad;
   }
   return n == members_.size();
 }
@@ -142,10 +143,10 @@ bool Optimizer::untouched() const {
     const at::Tensor& grad = p.value.unsafeGetTensorImpl()->grad();
     if (!grad.defined()) continue;
     if (n == members_.size() || members_[n] != k || grad.sizes() != p.value.sizes() || grad.scalar_type() != p.dtype ||
-        p.value.scalar_type() != p.dtype || reals(p.value) != state_.pipeline.gradients.front().plan.items[n].numel) {
+        p.value.scalar_type() != p.dtype || reals(p.value) != state_.pipeline.all.front().plan.items[n].numel) {
       return false;
     }
-    const Item& item = state_.pipeline.gradients.front().plan.items[n++];
+    const Item& item = state_.pipeline.all.front().plan.items[n++];
     if (!p.value_copy.defined() && p.value.mutable_data_ptr() != item.param) return false;
     if (!p.grad_copy.defined() && grad.mutable_data_ptr() != item.grad) return false;
   }
@@ -223,15 +224,15 @@ Item Optimizer::prepare(Parameter& p, Arena* arenas) {
     if (!wanted) return tensor.reset();
     tensor = empty_in(p.value, p.layout, dtype);
   };
-  scratch(p.clipped, state_.pipeline.gradients.front().materialise, p.dtype);
-  scratch(p.update, !state_.pipeline.updates.empty(), state_dtype);
+  scratch(p.clipped, state_.pipeline.all.front().materialise, p.dtype);
+  scratch(p.update, !state_.pipeline.updates().empty(), state_dtype);
   if (p.update.defined()) item.update = address(p.update);
   return item;
 }
 
-// Cuts one item a parameter into the units of the step's scope.
-void Optimizer::cut(Step& step, std::vector<Item> items) {
-  const Scope scope = step.stage < 0 ? Scope::kGlobal : state_.settings.stages[size_t(step.stage)].scope;
+// Cuts one item a parameter into the units of the stage's scope.
+void Optimizer::cut(StagePlan& into, std::vector<Item> items) {
+  const Scope scope = into.stage == nullptr ? Scope::kGlobal : into.stage->scope;
   std::vector<int64_t> first{0};  // the unit of each parameter, and after the last
   for (const Parameter& p : parameters_) {
     first.push_back(first.back() + (scope == Scope::kUnit ? rows_of(p.value) : 1));
@@ -244,7 +245,7 @@ void Optimizer::cut(Step& step, std::vector<Item> items) {
   const int64_t units = scope == Scope::kGlobal  ? 1
                         : scope == Scope::kGroup ? int64_t(state_.groups.size())
                                                  : first.back();
-  step.plan.build(std::move(items), units);
+  into.plan.build(std::move(items), units);
 }
 
 // What a graph has captured stays as it is: from here on another driver takes the steps.
@@ -290,38 +291,35 @@ void Optimizer::rebuild() {
     members_.push_back(k);
     staged_ = staged_ || p.value_copy.defined() || p.grad_copy.defined();
   }
-  // The stored gradients of one step are the next one's source.
+  // Where a stage's clipper acts on elements, their tensor takes the place of the rule's first state.
+  const auto state_of = [&](const StagePlan& each, size_t i) {
+    Parameter& p = parameters_[members_[i]];
+    const bool has = each.stage != nullptr && p.elements[each.index].defined();
+    return has ? address(p.elements[each.index]) : items[i].state[0];
+  };
+  // The stored gradients of one stage are the next one's source.
   std::vector<Item> source = items;
-  for (Step& step : state_.pipeline.gradients) {
+  for (StagePlan& each : state_.pipeline.gradients()) {
     for (size_t i = 0; i < items.size(); ++i) {
-      Parameter& p = parameters_[members_[i]];
-      source[i].out = step.materialise ? address(p.clipped) : items[i].grad;
-      source[i].state[0] = items[i].state[0];
-      if (step.stage >= 0 && p.elements[size_t(step.stage)].defined()) {
-        source[i].state[0] = address(p.elements[size_t(step.stage)]);
-      }
+      source[i].out = each.materialise ? address(parameters_[members_[i]].clipped) : items[i].grad;
+      source[i].state[0] = state_of(each, i);
     }
-    cut(step, source);
-    for (size_t i = 0; i < items.size() && step.materialise; ++i) source[i].grad = source[i].out;
+    cut(each, source);
+    for (size_t i = 0; i < items.size() && each.materialise; ++i) source[i].grad = source[i].out;
   }
-  for (Step& step : state_.pipeline.updates) {
+  for (StagePlan& each : state_.pipeline.updates()) {
     for (size_t i = 0; i < items.size(); ++i) {
-      Parameter& p = parameters_[members_[i]];
-      if (&step == &state_.pipeline.updates.front()) source[i].source = source[i].grad;
+      if (&each == &state_.pipeline.updates().front()) source[i].source = source[i].grad;
       source[i].grad = source[i].out = source[i].update;
       source[i].dtype = source[i].param_dtype == Dtype::kDouble ? Dtype::kDouble : Dtype::kFloat;
-      source[i].state[0] = items[i].state[0];
-      if (step.stage >= 0 && p.elements[size_t(step.stage)].defined()) {
-        source[i].state[0] = address(p.elements[size_t(step.stage)]);
-      }
+      source[i].state[0] = state_of(each, i);
     }
-    cut(step, source);
+    cut(each, source);
   }
   planned_ = true;
 }
 
-std::pair<Outcome, at::Tensor> Optimizer::step(const double* rows, const Custom& custom, const Outside& outside,
-                                               const at::Tensor& inverse) {
+Taken Optimizer::step(const double* rows, const Request& request) {
   require_idle();
   const at::NoGradGuard no_grad;
   read(rows);
@@ -333,7 +331,7 @@ std::pair<Outcome, at::Tensor> Optimizer::step(const double* rows, const Custom&
     }
     rebuild();
   }
-  if (inverse.defined() && members_.empty()) return {Outcome::kSkipped, {}};
+  if (request.scaled() && members_.empty()) return {Outcome::kSkipped, {}};
   const auto guarded = [this](const auto& ask) {
     const auto idle = [this](bool*) { stepping_ = false; };
     const std::unique_ptr<bool, decltype(idle)> busy(&stepping_, idle);
@@ -345,18 +343,16 @@ std::pair<Outcome, at::Tensor> Optimizer::step(const double* rows, const Custom&
       throw Error("ERR_STATE", "a custom clipper must leave parameters and gradients in their place");
     }
   };
-  const Custom guarded_custom = [&](size_t stage, const Plan& plan) {
+  Request inner{{}, {}, request.inverse};
+  inner.custom = [&](size_t stage, const Plan& plan) {
     std::vector<double> coefficients;
-    guarded([&] { coefficients = custom(stage, plan); });
+    guarded([&] { coefficients = request.custom(stage, plan); });
     return coefficients;
   };
-  state_.outside = outside ? Outside([&] { guarded(outside); }) : Outside();
-  state_.scaling = {inverse, {}};
-  const Outcome outcome = driver_->step(state_, guarded_custom);
-  state_.outside = {};
-  const Scaling scaling = std::exchange(state_.scaling, {});
-  if (outcome == Outcome::kStepped) publish();
-  return {outcome, scaling.found};
+  if (request.outside) inner.outside = [&] { guarded(request.outside); };
+  const Taken taken = driver_->step(state_, inner);
+  if (taken.outcome == Outcome::kStepped) publish();
+  return taken;
 }
 
 // Lets autograd, and whoever holds a tensor that was visited as a copy, see what was written.

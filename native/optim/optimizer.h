@@ -36,12 +36,9 @@ class Optimizer {
   size_t groups() const { return state_.groups.size(); }
   size_t parameters() const { return parameters_.size(); }
 
-  // Takes one row a group; `custom` answers for stages with a CustomClip, and `outside`, where it is not empty,
-  // computes the step of groups with the rule Adopt. Throws before anything has moved.
-  // Where `inverse` is defined the gradients are multiplied by it first, the step is skipped where one of them is not
-  // finite, and whether it was (fp32, 1 or 0) is the second result; without gradients there is no step and no answer.
-  std::pair<Outcome, at::Tensor> step(const double* rows, const Custom& custom, const Outside& outside,
-                                      const at::Tensor& inverse);
+  // Takes one row per group. Throws before anything has moved. A scaled request without any gradient takes no step and
+  // gets no answer.
+  Taken step(const double* rows, const Request& request);
   void zero_grad(bool set_to_none);
   // Before a graph takes steps that it has captured: they go by these rows, unless those name other rules.
   void refresh(const double* rows);
@@ -83,7 +80,7 @@ class Optimizer {
   void publish();
   Item prepare(Parameter& parameter, Arena* arenas);
   void require_idle() const;
-  void cut(Step& step, std::vector<Item> items);
+  void cut(StagePlan& into, std::vector<Item> items);
   void retire();
 
   State state_;

@@ -1,7 +1,6 @@
 // What an optimizer was told beside its groups, and what a driver reports of a step.
 #pragma once
 
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -48,12 +47,5 @@ struct Counters {
   int64_t skipped = 0;
   int64_t consecutive = 0;  // since the last step that was taken
 };
-
-struct Plan;
-// Asks the caller for the coefficients of a stage whose clipper is the caller's; it may throw.
-using Custom = std::function<std::vector<double>(size_t stage, const Plan& plan)>;
-// Replaces the clipped gradients, in the first state tensor of each parameter, by the parameters that the rule Adopt is
-// to take; it may throw.
-using Outside = std::function<void()>;
 
 }  // namespace tc::optim

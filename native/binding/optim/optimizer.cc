@@ -104,25 +104,27 @@ std::vector<double> ask(napi_env env, napi_value function, size_t stage, const o
   return {data, data + plan.norms.size()};
 }
 
-std::pair<optim::Outcome, at::Tensor> take_step(napi_env env, Args& args, const at::Tensor& inverse) {
+optim::Taken take_step(napi_env env, Args& args, const at::Tensor& inverse) {
   Wrapped& data = wrapped(env, args[0]);
   const double* given = doubles(env, args[1], "rows", data.optimizer->groups() * optim::kRow);
   // A custom clipper is JavaScript, which may detach the array.
   const std::vector<double> rows(given, given + data.optimizer->groups() * optim::kRow);
-  const auto custom = [&](size_t stage, const optim::Plan& plan) { return ask(env, args[2], stage, plan); };
-  const optim::Outside outside = [&] {
-    napi_value receiver;
-    check(env, napi_get_undefined(env, &receiver));
-    check(env, napi_call_function(env, receiver, args[3], 0, nullptr, nullptr));
-  };
-  auto result =
-      data.optimizer->step(rows.data(), custom, is_nullish(env, args[3]) ? optim::Outside() : outside, inverse);
+  optim::Request request{{}, {}, inverse};
+  request.custom = [&](size_t stage, const optim::Plan& plan) { return ask(env, args[2], stage, plan); };
+  if (!is_nullish(env, args[3])) {
+    request.outside = [&] {
+      napi_value receiver;
+      check(env, napi_get_undefined(env, &receiver));
+      check(env, napi_call_function(env, receiver, args[3], 0, nullptr, nullptr));
+    };
+  }
+  optim::Taken taken = data.optimizer->step(rows.data(), request);
   data.report(env, data.optimizer->state_bytes());
-  return result;
+  return taken;
 }
 
 // optimStep(optimizer, rows, custom, outside): 0 stepped, 1 skipped, 2 skipped too often, 3 refused.
-napi_value step(napi_env env, Args& args) { return js(env, int64_t(take_step(env, args, {}).first)); }
+napi_value step(napi_env env, Args& args) { return js(env, int64_t(take_step(env, args, {}).outcome)); }
 
 // optimStepScaled(optimizer, rows, custom, outside, inverse): the same and the flag of NaN and inf, null without
 // gradients.

@@ -17,20 +17,17 @@ namespace {
 // What a step has moved before the user's code may throw, to be put back.
 class Undo {
  public:
-  Undo(const Pipeline& pipeline, const Settings& settings, std::vector<StageMemory>& memories)
-      : memories_(memories), saved_(memories) {
-    for (const Item& item : pipeline.gradients.front().plan.items) {
+  Undo(const Pipeline& pipeline, std::vector<StageMemory>& memories) : memories_(memories), saved_(memories) {
+    for (const Item& item : pipeline.all.front().plan.items) {
       if (item.step == nullptr) continue;
       counts_.push_back({item.step, *item.step});
       for (int k = 0; item.scalars != nullptr && k < kMaxScalars; ++k) {
         scalars_.push_back({item.scalars + k, item.scalars[k]});
       }
     }
-    for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
-      for (const Step& step : *steps) {
-        if (step.stage < 0 || !acts_on_elements(settings.stages[size_t(step.stage)].clipper)) continue;
-        for (const Item& item : step.plan.items) save(item);
-      }
+    for (const StagePlan& each : pipeline.all) {
+      if (each.stage == nullptr || !acts_on_elements(each.stage->clipper)) continue;
+      for (const Item& item : each.plan.items) save(item);
     }
   }
   void operator()() {
@@ -56,18 +53,18 @@ class Undo {
 
 class Run {
  public:
-  Run(const Settings& settings, std::vector<StageMemory>& memories, const Group* groups, const Custom& custom)
-      : settings_(settings), memories_(memories), groups_(groups), custom_(custom) {}
+  Run(std::vector<StageMemory>& memories, const Group* groups, const Custom& custom)
+      : memories_(memories), groups_(groups), custom_(custom) {}
 
-  // Measures, decides and, where the next step needs it, stores what is left of the gradients.
-  void step(Step& step, bool measured, const Intake& intake) {
-    Plan& plan = step.plan;
-    if (step.stage < 0) {
+  // Measures, decides and, where the next stage needs it, stores what is left of the gradients.
+  void take(StagePlan& current, bool measured, const Intake& intake) {
+    Plan& plan = current.plan;
+    if (current.stage == nullptr) {
       std::fill(plan.coefficients.begin(), plan.coefficients.end(), 1);
-      if (step.materialise) cpu::clip(plan, intake);
+      if (current.materialise) cpu::clip(plan, intake);
       return;
     }
-    const Stage& stage = settings_.stages[size_t(step.stage)];
+    const Stage& stage = *current.stage;
     const double order = order_of(stage.clipper);
     if (order == kNoStatistic) {
       if (!measured) std::fill(plan.norms.begin(), plan.norms.end(), std::numeric_limits<double>::quiet_NaN());
@@ -75,13 +72,13 @@ class Run {
       cpu::reduce(plan, order, intake);
     }
     if (looks_at_weights(stage.clipper)) cpu::reduce_parameters(plan);
-    StageMemory& memory = memories_[size_t(step.stage)];
+    StageMemory& memory = memories_[current.index];
     if (std::holds_alternative<CustomClip>(stage.clipper)) {
-      decide(stage, memory, plan, custom_(size_t(step.stage), plan));
+      decide(stage, memory, plan, custom_(current.index, plan));
     } else {
       decide(stage, memory, plan);
     }
-    if (!step.materialise) return;
+    if (!current.materialise) return;
     if (const auto* spam = std::get_if<SpamClip>(&stage.clipper)) {
       cpu::clip_elements(plan, intake, *spam, spam->started(memory.numbers[0]));
     } else {
@@ -89,8 +86,7 @@ class Run {
     }
   }
 
-  void set_levels(Step& step) const {
-    Plan& plan = step.plan;
+  void set_levels(Plan& plan) const {
     for (auto item = plan.items.rbegin(); item != plan.items.rend(); ++item) {
       const auto level = rule_info(groups_[item->group].rule).level;
       if (level == nullptr) return;
@@ -105,53 +101,52 @@ class Run {
   }
 
  private:
-  const Settings& settings_;
   std::vector<StageMemory>& memories_;
   const Group* groups_;
   const Custom& custom_;
 };
 
 // Whether a unit can be measured, decided about and updated in one visit, as no other unit has a say in it.
-bool in_one_visit(const State& state) {
+bool in_one_visit(const State& state, const Request& request) {
   // More than this of one unit is too much for one thread while the others wait.
   constexpr int64_t kLargest = 1 << 18;
   const Pipeline& pipeline = state.pipeline;
-  const Step& step = pipeline.gradients.front();
-  if (pipeline.gradients.size() > 1 || !pipeline.updates.empty() || step.stage < 0 || state.outside) return false;
-  const Stage& stage = state.settings.stages[size_t(step.stage)];
+  const StagePlan& only = pipeline.all.front();
+  if (pipeline.all.size() > 1 || only.stage == nullptr || request.outside) return false;
+  const Stage& stage = *only.stage;
   const Clipper& clipper = stage.clipper;
-  const bool gains = looks_at_weights(clipper) || (order_of(clipper) != kNoStatistic && !state.refuses_nonfinite());
-  if (!gains || stage.scope == Scope::kGlobal || step.plan.largest > kLargest || stage.tap > 0 ||
+  const bool gains =
+      looks_at_weights(clipper) || (order_of(clipper) != kNoStatistic && !state.refuses_nonfinite(request));
+  if (!gains || stage.scope == Scope::kGlobal || only.plan.largest > kLargest || stage.tap > 0 ||
       looks_at_total(clipper) || std::holds_alternative<CustomClip>(clipper)) {
     return false;
   }
-  return std::none_of(step.plan.items.begin(), step.plan.items.end(),
+  return std::none_of(only.plan.items.begin(), only.plan.items.end(),
                       [&](const Item& item) { return rule_info(state.groups[size_t(item.group)].rule).moments > 0; });
 }
 
 void visit(State& state, const Intake& intake, bool measured) {
-  Step& step = state.pipeline.gradients.front();
-  const Stage& stage = state.settings.stages[size_t(step.stage)];
-  StageMemory& memory = state.memories[size_t(step.stage)];
+  StagePlan& only = state.pipeline.all.front();
+  const Stage& stage = *only.stage;
+  StageMemory& memory = state.memories[only.index];
   std::atomic<int64_t> decisions = 0, clipped = 0;
   cpu::Visit how;
   if (!measured) how.order = order_of(stage.clipper);
   how.weights = looks_at_weights(stage.clipper);
   how.decide = [&](size_t first, size_t last) {
-    const Tally tally = decide_units(stage, memory, step.plan, first, last);
+    const Tally tally = decide_units(stage, memory, only.plan, first, last);
     decisions += tally.decisions;
     clipped += tally.clipped;
   };
-  open(stage, memory, step.plan);
-  cpu::update_by_units(step.plan, state.groups.data(), intake, state.settings.write_back, how);
+  open(stage, memory, only.plan);
+  cpu::update_by_units(only.plan, state.groups.data(), intake, state.settings.write_back, how);
   close(stage, memory, {decisions, clipped});
 }
 
 // Whether all gradients are finite, where the policy asks; leaves the first stage's norms behind if it measured them.
-bool scan(Step& first, const State& state, const Intake& intake, bool& measured) {
-  const Settings& settings = state.settings;
-  const double order = first.stage < 0 ? kNoStatistic : order_of(settings.stages[size_t(first.stage)].clipper);
-  measured = state.refuses_nonfinite() || (order != kNoStatistic && !in_one_visit(state));
+bool scan(StagePlan& first, const State& state, const Request& request, const Intake& intake, bool& measured) {
+  const double order = first.stage == nullptr ? kNoStatistic : order_of(first.stage->clipper);
+  measured = state.refuses_nonfinite(request) || (order != kNoStatistic && !in_one_visit(state, request));
   if (measured) return cpu::reduce(first.plan, order == kNoStatistic ? 2 : order, intake);
   std::fill(first.plan.norms.begin(), first.plan.norms.end(), std::numeric_limits<double>::quiet_NaN());
   return true;
@@ -159,7 +154,7 @@ bool scan(Step& first, const State& state, const Intake& intake, bool& measured)
 
 // Stores the clipped gradients where the new parameters are to be found afterwards.
 void gather(Pipeline& pipeline, const Group* groups, const Intake& intake, const Outside& outside) {
-  Plan& last = pipeline.gradients.back().plan;
+  Plan& last = pipeline.gradients().back().plan;
   std::vector<Group> storing;
   for (const Item& item : last.items) storing.resize(std::max(storing.size(), size_t(item.group) + 1));
   std::copy_n(groups, storing.size(), storing.begin());
@@ -168,27 +163,26 @@ void gather(Pipeline& pipeline, const Group* groups, const Intake& intake, const
   outside();
 }
 
-Outcome take_step(State& state, const Custom& custom) {
+Outcome take_step(State& state, const Request& request, at::Tensor& found) {
   Pipeline& pipeline = state.pipeline;
   const Settings& settings = state.settings;
   std::vector<StageMemory>& memories = state.memories;
   const Group* groups = state.groups.data();
   Counters& counters = state.counters;
-  const Outside& outside = state.outside;
   const Policy policy = settings.policy;
   double factor = 1;
-  Intake intake{policy == Policy::kZero && !state.scaled()};
-  if (state.scaled()) {
-    factor = state.scaling.inverse.item<double>();
+  Intake intake{policy == Policy::kZero && !request.scaled()};
+  if (request.scaled()) {
+    factor = request.inverse.item<double>();
     intake.unscale = &factor;
   }
   bool measured = false;
-  const bool all_finite = scan(pipeline.gradients.front(), state, intake, measured);
-  if (state.scaled()) state.scaling.found = at::scalar_tensor(all_finite ? 0 : 1, c10::kFloat);
-  if (!all_finite && policy == Policy::kError && !state.scaled()) return Outcome::kNonfinite;
-  if (!all_finite && state.refuses_nonfinite()) {
-    for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
-      for (Step& step : *steps) std::fill(step.plan.coefficients.begin(), step.plan.coefficients.end(), 0);
+  const bool all_finite = scan(pipeline.all.front(), state, request, intake, measured);
+  if (request.scaled()) found = at::scalar_tensor(all_finite ? 0 : 1, c10::kFloat);
+  if (!all_finite && policy == Policy::kError && !request.scaled()) return Outcome::kNonfinite;
+  if (!all_finite && state.refuses_nonfinite(request)) {
+    for (StagePlan& each : pipeline.all) {
+      std::fill(each.plan.coefficients.begin(), each.plan.coefficients.end(), 0);
     }
     if (policy != Policy::kSkip) return Outcome::kSkipped;
     ++counters.skipped;
@@ -196,33 +190,31 @@ Outcome take_step(State& state, const Custom& custom) {
     return counters.consecutive > settings.max_consecutive_skips ? Outcome::kTooManySkips : Outcome::kSkipped;
   }
 
-  Plan& last = pipeline.gradients.back().plan;
-  if (in_one_visit(state)) {
-    Run(settings, memories, groups, custom).set_levels(pipeline.gradients.front());
+  Plan& last = pipeline.gradients().back().plan;
+  Run run(memories, groups, request.custom);
+  if (in_one_visit(state, request)) {
+    run.set_levels(last);
     cpu::advance(last, groups);
     visit(state, intake, measured);
     counters.consecutive = 0;
     return Outcome::kStepped;
   }
   const auto decide_all = [&] {
-    Run run(settings, memories, groups, custom);
-    for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
-      for (Step& step : *steps) run.set_levels(step);
-    }
-    for (Step& step : pipeline.gradients) {
-      run.step(step, &step == &pipeline.gradients.front() && measured, intake);
+    for (StagePlan& each : pipeline.all) run.set_levels(each.plan);
+    for (StagePlan& each : pipeline.gradients()) {
+      run.take(each, &each == &pipeline.all.front() && measured, intake);
       // What has been stored has been through it.
-      if (step.materialise) intake = {};
+      if (each.materialise) intake = {};
     }
     cpu::advance(last, groups);
-    if (outside) gather(pipeline, groups, intake, outside);
-    if (pipeline.updates.empty()) return;
+    if (request.outside) gather(pipeline, groups, intake, request.outside);
+    if (pipeline.updates().empty()) return;
     cpu::propose(last, groups, intake);
-    for (Step& step : pipeline.updates) run.step(step, false, {});
+    for (StagePlan& each : pipeline.updates()) run.take(each, false, {});
   };
   const auto is_custom = [](const Stage& s) { return std::holds_alternative<CustomClip>(s.clipper); };
-  if (outside || std::any_of(settings.stages.begin(), settings.stages.end(), is_custom)) {
-    Undo undo(pipeline, settings, memories);
+  if (request.outside || std::any_of(settings.stages.begin(), settings.stages.end(), is_custom)) {
+    Undo undo(pipeline, memories);
     try {
       decide_all();
     } catch (...) {
@@ -234,10 +226,10 @@ Outcome take_step(State& state, const Custom& custom) {
   }
   counters.consecutive = 0;
 
-  if (pipeline.updates.empty()) {
+  if (pipeline.updates().empty()) {
     cpu::update(last, groups, intake, settings.write_back);
   } else {
-    cpu::settle(pipeline.updates.back().plan, last, groups, intake);
+    cpu::settle(pipeline.updates().back().plan, last, groups, intake);
     if (settings.write_back) cpu::clip(last, intake);
   }
   return Outcome::kStepped;
@@ -245,7 +237,11 @@ Outcome take_step(State& state, const Custom& custom) {
 
 class CpuDriver : public Driver {
  public:
-  Outcome step(State& state, const Custom& custom) override { return take_step(state, custom); }
+  Taken step(State& state, const Request& request) override {
+    Taken taken;
+    taken.outcome = take_step(state, request, taken.found);
+    return taken;
+  }
 };
 
 }  // namespace

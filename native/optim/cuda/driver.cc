@@ -18,11 +18,9 @@ class Undo {
  public:
   Undo(const MemoryCopy& memory, const State& state) {
     for (const at::Tensor& tensor : memory.tensors()) save(tensor);
-    for (const auto* steps : {&state.pipeline.gradients, &state.pipeline.updates}) {
-      for (const Step& step : *steps) {
-        if (step.stage < 0 || !acts_on_elements(state.settings.stages[size_t(step.stage)].clipper)) continue;
-        for (const Item& item : step.plan.items) save(elements_of(item));
-      }
+    for (const StagePlan& each : state.pipeline.all) {
+      if (each.stage == nullptr || !acts_on_elements(each.stage->clipper)) continue;
+      for (const Item& item : each.plan.items) save(elements_of(item));
     }
   }
   void operator()() {
@@ -44,26 +42,26 @@ class CudaDriver : public Driver {
  public:
   explicit CudaDriver(int device) : residence_(device) {}
 
-  Outcome step(State& state, const Custom& custom) override {
+  Taken step(State& state, const Request& request) override {
     const c10::cuda::CUDAGuard guard(home().device);
     // Noticed late, so that nobody waits: the steps between have been skipped as well.
     if (*residence_.mirror.host() > state.settings.max_consecutive_skips) {
       pull(state);
       // The next step may find better gradients.
       *residence_.mirror.host() = 0;
-      return Outcome::kTooManySkips;
+      return {Outcome::kTooManySkips, {}};
     }
     const bool captured = cuda::capturing(home().stream());
-    if (captured) require_capturable(state);
+    if (captured) require_capturable(state, request);
     residence_.send(state, visitor_of(state).has_value());
-    const Outcome outcome = asks(state) ? undoing(state, custom) : take_step(residence_, state, custom);
+    const Taken taken = asks(state, request) ? undoing(state, request) : take_step(residence_, state, request);
     C10_CUDA_KERNEL_LAUNCH_CHECK();
     if (captured) {
       captured_ = true;
     } else {
       residence_.memory.stepped();
     }
-    return outcome;
+    return taken;
   }
 
   bool captured() const override { return captured_; }
@@ -73,13 +71,8 @@ class CudaDriver : public Driver {
   void pull(State& state) override {
     const c10::cuda::CUDAGuard guard(home().device);
     residence_.memory.receive(state);
-    size_t k = 0;
     const auto& plans = home().plans;
-    for (auto* steps : {&state.pipeline.gradients, &state.pipeline.updates}) {
-      for (Step& step : *steps) {
-        if (k < plans.size()) plans[k++].receive(step.plan);
-      }
-    }
+    for (size_t k = 0; k < plans.size(); ++k) plans[k].receive(state.pipeline.all[k].plan);
   }
 
   Stats stats(const State& state, size_t stage) const override {
@@ -117,16 +110,16 @@ class CudaDriver : public Driver {
   const Site& home() const { return residence_.home(); }
 
   // Whether the user's code takes part in a step.
-  static bool asks(const State& state) {
+  static bool asks(const State& state, const Request& request) {
     const auto& stages = state.settings.stages;
-    return state.outside || std::any_of(stages.begin(), stages.end(), [](const Stage& stage) {
+    return request.outside || std::any_of(stages.begin(), stages.end(), [](const Stage& stage) {
              return std::holds_alternative<CustomClip>(stage.clipper);
            });
   }
-  Outcome undoing(State& state, const Custom& custom) {
+  Taken undoing(State& state, const Request& request) {
     Undo undo(residence_.memory, state);
     try {
-      return take_step(residence_, state, custom);
+      return take_step(residence_, state, request);
     } catch (...) {
       undo();
       *residence_.mirror.host() = residence_.memory.read_control().consecutive;
@@ -135,25 +128,21 @@ class CudaDriver : public Driver {
   }
 
   // A graph takes its steps without the host.
-  void require_capturable(const State& state) const {
+  void require_capturable(const State& state, const Request& request) const {
     const auto refuse = [](const char* why) {
       throw Error("ERR_STATE", std::string("a graph cannot capture a step ") + why);
     };
-    if (state.settings.policy == Policy::kError && !state.scaled()) refuse("with nonFinite 'error', which waits");
-    if (state.outside) refuse("that is computed outside the engine");
-    if (asks(state)) refuse("with a custom clipper, which the host is asked about");
+    if (state.settings.policy == Policy::kError && !request.scaled()) refuse("with nonFinite 'error', which waits");
+    if (request.outside) refuse("that is computed outside the engine");
+    if (asks(state, request)) refuse("with a custom clipper, which the host is asked about");
     if (residence_.spread()) refuse("of parameters on several GPUs");
   }
 
   const PlanCopy* plan_of(const Pipeline& pipeline, size_t stage) const {
     const auto& plans = home().plans;
     if (plans.empty() || residence_.generation != pipeline.generation) return nullptr;
-    size_t k = 0;
-    for (const auto* steps : {&pipeline.gradients, &pipeline.updates}) {
-      for (const Step& step : *steps) {
-        if (step.stage == int(stage)) return &plans[k];
-        ++k;
-      }
+    for (size_t k = 0; k < pipeline.all.size(); ++k) {
+      if (pipeline.all[k].stage != nullptr && pipeline.all[k].index == stage) return &plans[k];
     }
     return &plans.front();
   }

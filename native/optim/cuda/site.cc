@@ -7,7 +7,7 @@ namespace tc::optim::cuda {
 void Residence::send(State& state, bool visits) {
   Pipeline& pipeline = state.pipeline;
   const bool fresh = generation != pipeline.generation;
-  const std::vector<Item>& all = pipeline.gradients.front().plan.items;
+  const std::vector<Item>& all = pipeline.all.front().plan.items;
   if (fresh) {
     for (const Item& item : all) {
       const auto there = [&](const Site& site) { return site.index == index_of(item); };
@@ -28,20 +28,18 @@ void Residence::send(State& state, bool visits) {
   for (const Item& item : all) addresses.push_back(item.grad);
   for (Site& site : sites) {
     const c10::cuda::CUDAGuard guard(site.device);
-    site.plans.resize(pipeline.gradients.size() + pipeline.updates.size());
+    site.plans.resize(pipeline.all.size());
     if (!capturing(site.stream())) site.groups.send(state.groups, site.device);
     site.gradients.send(addresses, site.device, site.stream());
-    size_t k = 0;
-    for (auto* steps : {&pipeline.gradients, &pipeline.updates}) {
-      for (const Step& step : *steps) {
-        PlanCopy& copy = site.plans[k++];
-        if (fresh) send_plan(step.plan, copy, site, state.groups, visits);
-        Moving moving;
-        if (&step == &pipeline.gradients.front()) moving.grad = site.gradients.data();
-        if (&step == &pipeline.gradients.back()) moving.out = site.gradients.data();
-        if (steps == &pipeline.updates && pipeline.gradients.size() == 1) moving.source = site.gradients.data();
-        copy.follow(moving);
-      }
+    const size_t gradients = pipeline.gradients().size();
+    for (size_t k = 0; k < pipeline.all.size(); ++k) {
+      PlanCopy& copy = site.plans[k];
+      if (fresh) send_plan(pipeline.all[k].plan, copy, site, state.groups, visits);
+      Moving moving;
+      if (k == 0) moving.grad = site.gradients.data();
+      if (k + 1 == gradients) moving.out = site.gradients.data();
+      if (k >= gradients && gradients == 1) moving.source = site.gradients.data();
+      copy.follow(moving);
     }
   }
   generation = pipeline.generation;

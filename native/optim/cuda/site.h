@@ -45,7 +45,7 @@ struct Site {
   // What graphs read as well: a replay finds what the last `refresh`, or step, has sent.
   Buffer<Group> groups;
   StepValues<void*> gradients;
-  std::vector<PlanCopy> plans;  // of Pipeline::gradients, then of Pipeline::updates
+  std::vector<PlanCopy> plans;  // of Pipeline::all
   // Copies of the home's, where this is another one.
   Buffer<Control> control;
   Buffer<int64_t> counts;

@@ -12,27 +12,32 @@ namespace {
 
 class StepRun {
  public:
-  StepRun(Residence& residence, State& state, const Custom& custom)
+  StepRun(Residence& residence, State& state, const Request& request)
       : residence_(residence),
         state_(state),
-        custom_(custom),
-        intake_{state.settings.policy == Policy::kZero && !state.scaled()},
-        visitor_(state.scaled() || state.outside || residence.spread() ? std::nullopt : visitor_of(state)) {
-    if (!state.scaled()) return;
+        request_(request),
+        intake_{state.settings.policy == Policy::kZero && !request.scaled()},
+        visitor_(request.scaled() || request.outside || residence.spread() ? std::nullopt : visitor_of(state)) {
+    if (!request.scaled()) return;
     for (const Site& site : residence.sites) {
-      inverse_.push_back(
-          state.scaling.inverse.to(at::TensorOptions(site.device).dtype(c10::kDouble), /*non_blocking=*/true));
+      inverse_.push_back(request.inverse.to(at::TensorOptions(site.device).dtype(c10::kDouble), /*non_blocking=*/true));
     }
     intake_.unscale = inverse_.front().const_data_ptr<double>();
-    state.scaling.found = at::empty({}, at::TensorOptions(home().device).dtype(c10::kFloat));
+    found_ = at::empty({}, at::TensorOptions(home().device).dtype(c10::kFloat));
   }
 
-  Outcome operator()() {
-    auto& gradients = state_.pipeline.gradients;
-    auto& updates = state_.pipeline.updates;
+  Taken operator()() {
+    const Outcome outcome = take();
+    return {outcome, found_};
+  }
+
+ private:
+  Outcome take() {
+    const auto gradients = state_.pipeline.gradients();
+    const auto updates = state_.pipeline.updates();
     for (size_t k = 0; k < gradients.size(); ++k) {
       decide(gradients[k], k, k == 0, k + 1 == gradients.size(), false);
-      if (k == 0 && state_.settings.policy == Policy::kError && !state_.scaled() &&
+      if (k == 0 && state_.settings.policy == Policy::kError && !request_.scaled() &&
           residence_.memory.read_control().skip != 0) {
         return Outcome::kNonfinite;
       }
@@ -40,14 +45,14 @@ class StepRun {
       if (gradients[k].materialise) intake_ = {};
     }
     const size_t last = gradients.size() - 1;
-    if (state_.outside) {
+    if (request_.outside) {
       // What is computed there depends on whether the step is taken: this waits.
       if (residence_.memory.read_control().skip != 0) return Outcome::kSkipped;
       each(last, intake_, [](const Job& job, cuda::Run run) {
         run.rule = place_of<Gather>(Rules{});
         update(job, run);
       });
-      state_.outside();
+      request_.outside();
     }
     measure(gradients.back().plan, last);
     if (updates.empty()) {
@@ -70,7 +75,6 @@ class StepRun {
     return Outcome::kStepped;
   }
 
- private:
   Site& home() const { return residence_.home(); }
 
   template <class F>
@@ -126,10 +130,10 @@ class StepRun {
   }
   bool visits(const cuda::Run& run) const { return visitor_ && run.visited; }
 
-  // Norms, the decision, and what is left of the gradients where the next step needs it stored.
-  void decide(Step& step, size_t k, bool first, bool advances, bool advanced) {
+  // Norms, the decision, and what is left of the gradients where the next stage needs it stored.
+  void decide(StagePlan& current, size_t k, bool first, bool advances, bool advanced) {
     const Settings& settings = state_.settings;
-    const Stage* stage = step.stage < 0 ? nullptr : &settings.stages[size_t(step.stage)];
+    const Stage* const stage = current.stage;
     MemoryCopy& memory = residence_.memory;
     PlanCopy& plan = home().plans[k];
     const cudaStream_t stream = home().stream();
@@ -140,8 +144,8 @@ class StepRun {
     v.mirror = residence_.mirror.device();
     v.first = first;
     v.intake = intake_;
-    if (first && state_.scaled()) v.found = state_.scaling.found.mutable_data_ptr<float>();
-    v.skips = state_.refuses_nonfinite();
+    if (first && request_.scaled()) v.found = found_.mutable_data_ptr<float>();
+    v.skips = state_.refuses_nonfinite(request_);
     v.counts = settings.policy == Policy::kSkip;
     v.advances = advances;
     v.advanced = advanced;
@@ -151,7 +155,7 @@ class StepRun {
     if (first && v.skips && v.order == kNoStatistic) v.order = 2;
     v.weights = stage != nullptr && std::visit([](const auto& c) { return c.kWeights; }, stage->clipper);
     if (stage != nullptr) {
-      v.memory = memory.stage(size_t(step.stage), *stage);
+      v.memory = memory.stage(current.index, *stage);
       v.coin = stage->coin;
     }
     verdict_ = v;
@@ -162,14 +166,14 @@ class StepRun {
       if (stage == nullptr) {
         decide_plain(v, false, stream);
       } else if (std::holds_alternative<CustomClip>(stage->clipper)) {
-        ask(step, plan, v);
+        ask(current, plan, v);
       } else {
         cuda::decide(v, stage->clipper, stream);
       }
     }
     const auto* spam = stage == nullptr ? nullptr : std::get_if<SpamClip>(&stage->clipper);
-    spread(k, step.stage, spam != nullptr);
-    if (!step.materialise) return;
+    spread(k, current.index, spam != nullptr);
+    if (!current.materialise) return;
     everywhere([&](const Site& site) {
       const Job clipping = job(site, site.plans[k], intake_);
       const double* const count = &site == &home() ? v.memory.numbers : site.numbers.data();
@@ -204,7 +208,7 @@ class StepRun {
   }
 
   // Tells the other devices what was decided.
-  void spread(size_t k, int stage, bool numbers) {
+  void spread(size_t k, size_t stage, bool numbers) {
     const MemoryCopy& memory = residence_.memory;
     for (Site& site : residence_.sites) {
       if (&site == &home()) continue;
@@ -212,19 +216,19 @@ class StepRun {
       site.control.follow(memory.control(), site.device);
       site.counts.follow(memory.counts(), site.device);
       site.scalars.follow(memory.scalars(), site.device);
-      if (numbers) site.numbers.follow(memory.numbers(size_t(stage)), site.device);
+      if (numbers) site.numbers.follow(memory.numbers(stage), site.device);
     }
   }
 
   // The user's own clipper is a function on the host: this waits for the norms.
-  void ask(Step& step, PlanCopy& plan, Verdict v) {
+  void ask(StagePlan& current, PlanCopy& plan, Verdict v) {
     Verdict scan = v;
     scan.advances = false;
     if (v.count() <= kFewUnits) finish_units(scan, home().stream());
-    step.plan.norms = plan.norms();
-    const bool asks = !v.skips || std::all_of(step.plan.norms.begin(), step.plan.norms.end(),
+    current.plan.norms = plan.norms();
+    const bool asks = !v.skips || std::all_of(current.plan.norms.begin(), current.plan.norms.end(),
                                               [](double norm) { return finite(norm); });
-    if (asks) plan.choose(custom_(size_t(step.stage), step.plan));
+    if (asks) plan.choose(request_.custom(current.index, current.plan));
     v.order = kNoStatistic;
     decide_plain(v, true, home().stream());
   }
@@ -260,8 +264,9 @@ class StepRun {
 
   Residence& residence_;
   State& state_;
-  const Custom& custom_;
+  const Request& request_;
   std::vector<at::Tensor> inverse_;  // the scaler's, on each device
+  at::Tensor found_;                 // its answer
   Intake intake_;  // of the gradients as they are at this point of the step, with the home's addresses
   std::optional<UnitClip> visitor_;
   Verdict verdict_{};  // the last one
@@ -272,16 +277,15 @@ class StepRun {
 
 std::optional<UnitClip> visitor_of(const State& state) {
   const Pipeline& pipeline = state.pipeline;
-  const int stage = pipeline.gradients.front().stage;
+  const Stage* const only = pipeline.all.front().stage;
   const Policy policy = state.settings.policy;
-  if (pipeline.gradients.size() > 1 || !pipeline.updates.empty() || stage < 0) return {};
+  if (pipeline.all.size() > 1 || only == nullptr) return {};
   if (policy != Policy::kPropagate && policy != Policy::kZero) return {};
-  const Stage& only = state.settings.stages[size_t(stage)];
-  return only.tap > 0 ? std::nullopt : unit_clip(only.clipper);
+  return only->tap > 0 ? std::nullopt : unit_clip(only->clipper);
 }
 
-Outcome take_step(Residence& residence, State& state, const Custom& custom) {
-  return StepRun(residence, state, custom)();
+Taken take_step(Residence& residence, State& state, const Request& request) {
+  return StepRun(residence, state, request)();
 }
 
 }  // namespace tc::optim::cuda

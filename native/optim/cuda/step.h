@@ -12,6 +12,6 @@ namespace tc::optim::cuda {
 std::optional<UnitClip> visitor_of(const State& state);
 
 // After Residence::send.
-Outcome take_step(Residence& residence, State& state, const Custom& custom);
+Taken take_step(Residence& residence, State& state, const Request& request);
 
 }  // namespace tc::optim::cuda
