@@ -86,7 +86,12 @@ export function checkVersions(
 /** {@link tryInChild}, once for each set of files and for what leads the linker: a pair that passed is tried again when these change. */
 export function checkOnce(resolution: Resolution, env: NodeJS.ProcessEnv = process.env): void {
   const { libtorch, binary } = resolution;
-  const folder = join(cacheRoot(env), 'checked');
+  const cache = cacheRoot(env);
+  if (cache === undefined) {
+    tryInChild(resolution, env);
+    return;
+  }
+  const folder = join(cache, 'checked');
   const mark = join(folder, digest([binary.addon, libtorch.root, process.execPath]).slice(0, 24));
   const identity = identityOf(resolution, env);
   if (textOf(mark) === identity) return;

@@ -92,6 +92,8 @@ function mend(root: string, usable: Binary[], { variable, refused }: LibtorchErr
 }
 
 /** Whether this machine has an NVIDIA driver, so that a CUDA build of libtorch is worth preferring. */
-export function hasNvidiaDriver(): boolean {
-  return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl');
+export function hasNvidiaDriver(exists: (path: string) => boolean = existsSync): boolean {
+  // WSL 2 has the device of any GPU; NVIDIA's library lies there only with its driver for Windows.
+  const wsl = exists('/dev/dxg') && exists('/usr/lib/wsl/lib/libcuda.so.1');
+  return exists('/proc/driver/nvidia/version') || exists('/dev/nvidiactl') || wsl;
 }

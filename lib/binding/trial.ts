@@ -1,6 +1,7 @@
 // Loads libtorch and a binary in a process of its own, so that what crashes or hangs is that one.
 import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
+import { neutralFolder } from '../setup/programs.js';
 
 /** A GPU as CUDA describes it. */
 export interface TriedGpu {
@@ -29,11 +30,11 @@ export type Outcome =
   | { failed: 'loader' | 'libtorch' | 'addon'; why: string }
   | { ended: string; said: string; asking: boolean };
 
-// Plain CommonJS for `node -e`: it must run where only Node is.
-const script = `
+// Plain CommonJS for `node -e`: it must run where only Node is. The paths are part of it, as Deno puts a file of its own among the arguments.
+const scriptFor = (paths: string[]) => `
 const { readFileSync, realpathSync, writeSync } = require('node:fs');
 const { basename } = require('node:path');
-const [loader, addon, ...libraries] = process.argv.slice(1);
+const [loader, addon, ...libraries] = ${JSON.stringify(paths)};
 const write = (report) => writeSync(1, '\\n' + JSON.stringify(report) + '\\n');
 const say = (report) => { write(report); process.exit(0); };
 const attempt = (failed, action) => { try { return action(); } catch (error) { say({ failed, why: error.message }); } };
@@ -93,13 +94,14 @@ export function endIfTrial(env: NodeJS.ProcessEnv = process.env): void {
   process.kill(process.pid, 'SIGKILL'); // also from a worker thread, which could not exit for the process
 }
 
-/** Tries a binary; undefined where no process can be started for it, and there is nothing to learn. */
-export function trial(args: string[], env: NodeJS.ProcessEnv, seconds: number): Outcome | undefined {
+/** Tries a binary, given its loader, itself and libtorch's libraries by absolute paths; undefined where no process can be started for it, and there is nothing to learn. */
+export function trial(paths: string[], env: NodeJS.ProcessEnv, seconds: number): Outcome | undefined {
   // Inside of a trial, and in an executable that is the application.
   if (env[guard] || process.getBuiltinModule?.('node:sea')?.isSea()) return undefined;
   const child = (() => {
     try {
-      return spawnSync(process.execPath, ['-e', script, ...args], {
+      return spawnSync(process.execPath, ['-e', scriptFor(paths)], {
+        cwd: neutralFolder,
         // What the user's process preloads is its own affair; Electron is Node only when told so.
         env: { ...env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1', [guard]: String(process.pid) },
         encoding: 'utf8',

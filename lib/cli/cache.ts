@@ -1,14 +1,14 @@
 import { rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { type Entry, entries } from '../setup/cache.js';
-import { cacheRoot, inspect, isSupported } from '../setup/libtorch.js';
+import { join } from 'node:path';
+import { cacheFolder, type Entry, entries } from '../setup/cache.js';
+import { inspect, isSupported } from '../setup/libtorch.js';
 import { size } from '../setup/pip.js';
 import { megabytes } from '../setup/progress.js';
 import { SetupError } from '../setup/run.js';
 
 /** Prints what a cache holds, with sizes. */
 export async function listCache({ json, cache }: { json?: boolean; cache?: string }): Promise<void> {
-  const folder = resolve(cache || cacheRoot());
+  const folder = cacheFolder(cache);
   const list = await Promise.all(
     entries(folder).map(async (entry) => ({ ...entry, bytes: await size(entry.path), note: noteOf(entry) })),
   );
@@ -38,7 +38,7 @@ export async function removeFromCache(
   names: string[],
   { partial, all, force, cache }: { partial?: boolean; all?: boolean; force?: boolean; cache?: string },
 ): Promise<void> {
-  const folder = resolve(cache || cacheRoot());
+  const folder = cacheFolder(cache);
   const there = entries(folder);
   const unknown = names.filter((name) => !there.some((entry) => entry.name === name));
   if (unknown.length > 0 || (names.length === 0 && !partial && !all)) {

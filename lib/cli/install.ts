@@ -1,11 +1,10 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { findBinaries } from '../binding/binaries.js';
 import { problemOf } from '../binding/executable.js';
-import { discard } from '../setup/cache.js';
+import { cacheFolder, discard } from '../setup/cache.js';
 import { fetchLibtorch, type Variant } from '../setup/fetch.js';
 import {
-  cacheRoot,
   cacheRoots,
   inspect,
   isSupported,
@@ -34,7 +33,7 @@ export async function install(root: string, asked: Variant | undefined, options:
   const { variant = 'cpu', version = variant === 'cpu' ? reference : referenceCuda } = isPath(from)
     ? await sourceOf(from, { variant: asked, version: options.torch })
     : { variant: asked, version: named };
-  const cache = resolve(options.cache || cacheRoot());
+  const cache = cacheFolder(options.cache);
   const home = join(cache, `libtorch-${version}-${variant === 'cpu' ? 'cpu' : 'cu13'}`);
   const there = inspect(home);
   const damage = there && damageOf(there);

@@ -20,7 +20,7 @@ const program = new Command('torch-clip')
 const cacheOption = () =>
   new Option(
     '--cache <dir>',
-    `the cache's folder (default: ${cacheRoot({ ...process.env, TORCH_CLIP_CACHE: '' })})`,
+    `the cache's folder (default: ${cacheRoot({ ...process.env, TORCH_CLIP_CACHE: '' }) ?? 'none, as the user has no home folder'})`,
   ).env('TORCH_CLIP_CACHE');
 const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  npx ${line}`).join('\n')}\n`;
 

@@ -3,6 +3,7 @@ import type { Binary } from '../binding/binaries.js';
 import type { Answer } from '../binding/trial.js';
 import { textOf } from '../setup/files.js';
 import type { Libtorch } from '../setup/libtorch.js';
+import { isProgram, neutralFolder, programEnv, programPath } from '../setup/programs.js';
 import { buildFor } from '../setup/root.js';
 
 export interface Gpu {
@@ -26,8 +27,12 @@ const limits: Record<string, { driver: number; archs: string }> = { cu13: { driv
 /** The NVIDIA driver and the GPUs of this machine, as nvidia-smi and the kernel tell. */
 export function nvidia(env: NodeJS.ProcessEnv = process.env): Nvidia {
   const fields = '--query-gpu=driver_version,name,compute_cap,memory.total';
-  const { status, stdout, stderr, error } = spawnSync('nvidia-smi', [fields, '--format=csv,noheader'], {
-    env,
+  const wsl = '/usr/lib/wsl/lib/nvidia-smi';
+  const program = programPath('nvidia-smi', env) ?? (isProgram(wsl) ? wsl : undefined);
+  if (program === undefined) return { driver: kernelDriver(), gpus: [] };
+  const { status, stdout, stderr, error } = spawnSync(program, [fields, '--format=csv,noheader'], {
+    env: programEnv(env),
+    cwd: neutralFolder,
     encoding: 'utf8',
     timeout: 2000,
     killSignal: 'SIGKILL',
@@ -39,7 +44,7 @@ export function nvidia(env: NodeJS.ProcessEnv = process.env): Nvidia {
   const words = `${stdout ?? ''}\n${stderr ?? ''}`.split('\n').flatMap((line) => line.trim() || []);
   let said: string | undefined;
   if (code === 'ETIMEDOUT') said = 'no answer within 2 s';
-  else if (code !== undefined) said = code === 'ENOENT' ? undefined : code;
+  else if (code !== undefined) said = code;
   else if (gpus.length === 0) said = words.slice(0, 2).join(', ') || `exit code ${status}`;
   return { driver: cells[0]?.[0] ?? kernelDriver(), gpus, said };
 }

@@ -1,15 +1,24 @@
 // Folders of the cache: complete ones under their names, and those that are still being filled.
 import { cpSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { makeFolders } from './files.js';
-import { inspect, type Libtorch } from './libtorch.js';
+import { cacheRoot, inspect, type Libtorch } from './libtorch.js';
 import { gigabytes } from './progress.js';
 import { SetupError } from './run.js';
 
 // Machines and containers may share one cache, so a process is known by its host and its namespace, too.
 export const host = [hostname(), ...pidNamespace()].join('.').replace(/[^\w.]/g, '_');
 const partial = /^partial-([\w.]+)-(\d+)-(.+)$/;
+
+/** The cache's folder: the one that is named, else the user's; refuses where there is none. */
+export function cacheFolder(named: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
+  const folder = named ? resolve(named) : cacheRoot(env);
+  if (folder !== undefined) return folder;
+  throw new SetupError('there is no place for the cache: the user has no home folder', {
+    mend: 'set TORCH_CLIP_CACHE to a folder that you may write, and try again',
+  });
+}
 
 /** Makes the cache folder, and refuses where it cannot be made or has no room. */
 export function openCache(cache: string, room: number): void {

@@ -2,8 +2,8 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { download, unpack } from './archive.js';
-import { clearPartial, copyLibtorch, keep, noRoom, openCache, openPartial, sweep } from './cache.js';
-import { cacheRoot, inspect, type Libtorch, reference, referenceCuda } from './libtorch.js';
+import { cacheFolder, clearPartial, copyLibtorch, keep, noRoom, openCache, openPartial, sweep } from './cache.js';
+import { inspect, type Libtorch, reference, referenceCuda } from './libtorch.js';
 import { pip } from './pip.js';
 import { Progress } from './progress.js';
 import { SetupError } from './run.js';
@@ -45,7 +45,14 @@ const needed: Record<Variant, number> = { cpu: 1.5e9, cu130: 9e9 };
 
 /** Fills the cache with a libtorch; nothing half-filled is ever seen under its name. */
 export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorch> {
-  const { env = process.env, offline = false, cache = cacheRoot(env), from, replace = false, tagged = false } = options;
+  const {
+    env = process.env,
+    offline = false,
+    cache = cacheFolder(undefined, env),
+    from,
+    replace = false,
+    tagged = false,
+  } = options;
   const asked = isPath(from) ? await sourceOf(from, options) : options;
   const { variant = 'cpu' } = asked;
   const version = asked.version ?? (variant === 'cpu' ? reference : referenceCuda);

@@ -1,9 +1,10 @@
 // Finds libtorch on this machine: for the set-up, the command line, and whenever the package is loaded.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, sep } from 'node:path';
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute, join, resolve, sep } from 'node:path';
 import { textOf } from './files.js';
+import { neutralFolder, programEnv, programPath } from './programs.js';
 
 /** The releases that the package supports: the version that is fetched for each minor one. */
 export const releases: Record<string, string> = {
@@ -56,16 +57,37 @@ export class LibtorchError extends Error {
   }
 }
 
-/** The user's folder of fetched libtorch copies: `libtorch-<version>-<flavour>/torch/{lib,include}` under it. */
-export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
-  return env.TORCH_CLIP_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'torch-clip');
+/**
+ * The user's folder of fetched libtorch copies: `libtorch-<version>-<flavour>/torch/{lib,include}` under it.
+ *
+ * Undefined for a user without a home folder, as in a container that runs under a bare number. A relative path in HOME or
+ * XDG_CACHE_HOME is not one: whatever folder a program was started in would be filled.
+ */
+export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  if (env.TORCH_CLIP_CACHE) return resolve(env.TORCH_CLIP_CACHE);
+  if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, 'torch-clip');
+  const home = homeFolder(env);
+  return home && join(home, '.cache', 'torch-clip');
+}
+
+function homeFolder(env: NodeJS.ProcessEnv): string | undefined {
+  for (const find of [() => env.HOME ?? '', homedir, () => userInfo().homedir]) {
+    try {
+      const home = find();
+      if (isAbsolute(home)) return home;
+    } catch {
+      // Node.js throws where the user is in no table of users.
+    }
+  }
+  return undefined;
 }
 
 /** The caches that are looked into, the first one first: the project's before the user's, unless the environment names one. */
 export function cacheRoots(packageRoot: string, env: NodeJS.ProcessEnv = process.env): string[] {
   const at = packageRoot.indexOf(`${sep}node_modules${sep}`);
-  if (env.TORCH_CLIP_CACHE || at < 0) return [cacheRoot(env)];
-  return [join(packageRoot.slice(0, at), 'node_modules', '.cache', 'torch-clip'), cacheRoot(env)];
+  const own =
+    env.TORCH_CLIP_CACHE || at < 0 ? [] : [join(packageRoot.slice(0, at), 'node_modules', '.cache', 'torch-clip')];
+  return [...own, cacheRoot(env) ?? []].flat();
 }
 
 /** A shared library's file name on this platform. */
@@ -131,7 +153,7 @@ export function findLibtorch(options: FindOptions = {}): FoundLibtorch {
   const tried: string[] = [];
   const refused: RefusedLibtorch[] = [];
   const consider = (place: string, folder: string, label = folder): FoundLibtorch | undefined => {
-    const found = inspect(folder);
+    const found = inspect(resolve(folder));
     let reason: string | undefined = 'no libtorch there';
     if (found !== undefined) {
       reason =
@@ -158,7 +180,9 @@ export function findLibtorch(options: FindOptions = {}): FoundLibtorch {
     const found = consider('the local build, which was made for it', folder);
     if (found !== undefined) return found;
   }
-  for (const cache of options.caches ?? [cacheRoot(env)]) {
+  const home = cacheRoot(env);
+  if (home === undefined) tried.push('the cache: the user has no home folder, and TORCH_CLIP_CACHE is not set');
+  for (const cache of options.caches ?? [home ?? []].flat()) {
     const folders = cached(cache, options.preferCuda ?? false);
     if (folders.length === 0) tried.push(`${cache}: ${existsSync(cache) ? 'no libtorch there' : 'no such folder'}`);
     for (const folder of folders) {
@@ -188,12 +212,26 @@ export function cached(cache: string, preferCuda = false): string[] {
     .map((name) => join(cache, name));
 }
 
-// find_spec does not import torch, which takes seconds.
+// find_spec does not import torch, which takes seconds. A module that Python imports by itself may print something, too.
+const answer = 'torch-clip found ';
+const question = `
+import importlib.util, json
+spec = importlib.util.find_spec('torch')
+print('\\n${answer}' + json.dumps(list(spec.submodule_search_locations or []) if spec else []))
+`;
+
 function pythonTorch(env: NodeJS.ProcessEnv): { folder?: string; reason?: string } {
-  const code =
-    "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')";
-  const { error, status, stdout } = spawnSync('python3', ['-c', code], { env, encoding: 'utf8', timeout: 30_000 });
-  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return { reason: 'not on the PATH' };
-  if (error || status !== 0) return { reason: 'does not run' };
-  return stdout.trim() === '' ? { reason: 'has no torch' } : { folder: stdout.trim() };
+  const python = programPath('python3', env);
+  if (python === undefined) return { reason: 'not on the PATH' };
+  const { error, status, stdout } = spawnSync(python, ['-c', question], {
+    env: programEnv(env),
+    cwd: neutralFolder,
+    encoding: 'utf8',
+    timeout: 30_000,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const line = stdout?.split('\n').find((text) => text.startsWith(answer));
+  if (error || status !== 0 || line === undefined) return { reason: 'does not run' };
+  const [folder] = JSON.parse(line.slice(answer.length)) as string[];
+  return folder === undefined ? { reason: 'has no torch' } : { folder };
 }

@@ -4,9 +4,10 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Libtorch } from './libtorch.js';
+import { programPath } from './programs.js';
 import { bar, Progress } from './progress.js';
 import { commands, versionOf } from './root.js';
-import { onPath, run, SetupError, tail } from './run.js';
+import { run, SetupError, tail } from './run.js';
 import { digest, unlessStamped } from './stamp.js';
 import { checkTools, findNvcc } from './tools.js';
 
@@ -52,7 +53,7 @@ export async function buildNative(
     const out = join(base, 'cmake');
     const [api, addon] = packages.map((path) => dirname(path));
     const configuration = [
-      ...['-S', root, '-B', out, ...(onPath('ninja', env) ? ['-G', 'Ninja'] : [])],
+      ...['-S', root, '-B', out, ...(programPath('ninja', env) ? ['-G', 'Ninja'] : [])],
       ...['-DCMAKE_BUILD_TYPE=Release', `-DTORCH_CLIP_LIBTORCH=${libtorch.root}`, `-DTORCH_CLIP_OUTPUT=${release}`],
       // The folder keeps what it was last told: a list that is named no more is taken back.
       ...(cuda

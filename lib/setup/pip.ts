@@ -1,7 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { programPath } from './programs.js';
 import { bar, megabytes, type Progress } from './progress.js';
-import { onPath, run, tail } from './run.js';
+import { run, tail } from './run.js';
 
 export interface PipOptions {
   folder: string;
@@ -20,7 +21,7 @@ export async function pip(
   requirement: string,
   { folder, env, progress, offline }: PipOptions,
 ): Promise<string | undefined> {
-  const python = ['python3', 'python'].find((name) => onPath(name, env));
+  const python = ['python3', 'python'].find((name) => programPath(name, env));
   if (python === undefined) return 'no python3 on the PATH';
   let download: Download | undefined;
   const timer = setInterval(async () => progress.say(await state(folder, download)), 2000);

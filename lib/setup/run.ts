@@ -1,7 +1,6 @@
 // Running other programs for an installation: the whole output is kept for when one fails.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { neutralFolder, programEnv, programPath } from './programs.js';
 
 /** An installation cannot go on: what went wrong, what was tried, and the command that mends it. */
 export class SetupError extends Error {
@@ -21,20 +20,23 @@ export class SetupError extends Error {
 }
 
 export interface RunOptions {
+  /** Default: a folder in which nobody can leave anything. */
   cwd?: string;
   env?: NodeJS.ProcessEnv;
   /** Sees every line as it is written. */
   onLine?: (line: string) => void;
 }
 
-/** Runs a program to its end; status -1 where it could not be started. */
+/** Runs a program, by its path or its name on the PATH, to its end; status -1 where it could not be started. */
 export function run(
   command: string,
   args: string[],
-  { cwd, env = process.env, onLine = () => {} }: RunOptions = {},
+  { cwd = neutralFolder, env = process.env, onLine = () => {} }: RunOptions = {},
 ): Promise<{ status: number; output: string }> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const program = /[\\/]/.test(command) ? command : programPath(command, env);
+    if (program === undefined) return resolve({ status: -1, output: `${command} is not on the PATH` });
+    const child = spawn(program, args, { cwd, env: programEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const take = (chunk: string) => {
       output += chunk;
@@ -56,9 +58,4 @@ export function run(
 /** The last lines of a program's output, for a failure message. */
 export function tail(output: string, lines = 15): string {
   return output.trimEnd().split('\n').slice(-lines).join('\n');
-}
-
-/** Whether a program lies on the PATH. */
-export function onPath(name: string, env: NodeJS.ProcessEnv = process.env): boolean {
-  return (env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, name)));
 }

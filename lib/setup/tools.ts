@@ -1,14 +1,16 @@
 // The tools that the native build needs, and the command that brings each.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { onPath, run, SetupError } from './run.js';
+import { programPath } from './programs.js';
+import { run, SetupError } from './run.js';
 
 const mac = process.platform === 'darwin';
 
 /** The CUDA compiler: the one that is named, the one on the PATH, or that of an installation in the usual place. */
 export function findNvcc(env: NodeJS.ProcessEnv = process.env): string | undefined {
   if (env.CUDACXX) return env.CUDACXX;
-  if (onPath('nvcc', env)) return 'nvcc';
+  const found = programPath('nvcc', env);
+  if (found) return found;
   const path = join(env.CUDA_HOME || env.CUDA_PATH || '/usr/local/cuda', 'bin', 'nvcc');
   return existsSync(path) ? path : undefined;
 }
@@ -28,14 +30,14 @@ export async function checkTools(env: NodeJS.ProcessEnv = process.env, { cuda = 
       mend: 'pip install --upgrade cmake',
     });
   }
-  if (!['ninja', 'make'].some((name) => onPath(name, env))) {
+  if (!['ninja', 'make'].some((name) => programPath(name, env))) {
     throw new SetupError('no build program was found', {
       tried: ['ninja and make on the PATH'],
       mend: mac ? 'brew install ninja' : 'sudo apt-get install ninja-build',
     });
   }
   const compilers = env.CXX ? [env.CXX.split(' ')[0]!] : ['c++', 'g++', 'clang++'];
-  if (!compilers.some((name) => (name.includes('/') ? existsSync(name) : onPath(name, env)))) {
+  if (!compilers.some((name) => (name.includes('/') ? existsSync(name) : programPath(name, env)))) {
     throw new SetupError('no C++ compiler was found', {
       tried: [env.CXX ? `CXX=${env.CXX}` : `${compilers.join(', ')} on the PATH (CXX is not set)`],
       mend: mac ? 'xcode-select --install' : 'sudo apt-get install g++',

@@ -146,7 +146,7 @@ describe('the resolver', () => {
 
     it("of two libtorchs the environment's, then the project's, then the user's, then python3's", () => {
       at.prebuild(`torch${other}-cpu`);
-      at.program('python3', `echo "${at.wheel('site', `${other}.3`)}"`);
+      at.python(at.wheel('site', `${other}.3`));
       expect(at.resolve().libtorch.version).to.equal(`${other}.3`);
       at.wheel(`home/torch-clip/libtorch-${other}.2-cpu`, `${other}.2`);
       at.env = { PATH: at.bin, XDG_CACHE_HOME: at.path('home') };

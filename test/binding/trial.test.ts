@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'chai';
@@ -91,7 +92,10 @@ describe('a trial in a process of its own', () => {
       const app = process.env.APP; process.execPath = app;
       import(${JSON.stringify(pathToFileURL(join(root, 'lib/binding/index.ts')).href)}).then(() => console.log('loaded'), (e) => console.log(String(e)));`;
     // It runs the application whatever its arguments are.
-    f.program('app', `exec "${process.execPath}" --import tsx "${f.write('app.cjs', app)}"`);
+    f.program(
+      'app',
+      `exec "${process.execPath}" --import "${createRequire(import.meta.url).resolve('tsx')}" "${f.write('app.cjs', app)}"`,
+    );
     const env = {
       ...process.env,
       APP: join(f.bin, 'app'),

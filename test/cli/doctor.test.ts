@@ -113,7 +113,7 @@ describe('torch-clip doctor', () => {
     const binary = f.write(`package/prebuilds/${process.platform}-${process.arch}/torch${series(version)}-cpu.node`);
     copyFileSync(join(root, 'build/Release/torch_clip.node'), binary);
     copyFileSync(join(root, 'build/Release/loader/loader.node'), join(dirname(binary), 'loader.node'));
-    f.program('python3', `echo "${libtorch.root}"`);
+    f.python(libtorch.root);
     const found = diagnose(folder, { PATH: f.bin, TORCH_CLIP_CACHE: f.path('cache') });
     expect(found.libtorch).to.include({ place: 'python3' });
     expect(found.passedOver.join('\n')).to.match(

@@ -30,9 +30,17 @@ export interface Ended {
   stderr: string;
 }
 
-/** Runs the command line in a process of its own. */
-export function torchClip(args: string[], env: NodeJS.ProcessEnv): { pid: number; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [compiled(), ...args], { env });
+/** Runs the command line in a process of its own; as another user where `uid` names one. */
+export function torchClip(
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  uid?: number,
+): { pid: number; ended: Promise<Ended> } {
+  const child = spawn(
+    process.execPath,
+    [compiled(), ...args],
+    uid === undefined ? { env } : { env, uid, gid: uid, cwd: '/' },
+  );
   const result: Ended = { status: null, signal: null, stdout: '', stderr: '' };
   child.stdout.on('data', (text) => {
     result.stdout += text;

@@ -36,6 +36,11 @@ export class Fixture {
     chmodSync(this.write(join('bin', name), `#!/bin/sh\n${script}\n`), 0o755);
   }
 
+  /** A python3 that finds torch in a folder, or none. */
+  python(folder?: string): void {
+    this.program('python3', `echo 'torch-clip found ${JSON.stringify(folder === undefined ? [] : [folder])}'`);
+  }
+
   /** What a torch wheel looks like from outside: `<folder>/torch` with its library and its version. */
   wheel(folder: string, version: string, { cuda = false } = {}): string {
     this.write(join(folder, 'torch/lib/libtorch_cpu.so'));

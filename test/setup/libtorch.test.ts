@@ -10,7 +10,6 @@ describe('finding libtorch', () => {
   afterEach(() => f.remove());
 
   const env = (more: Record<string, string> = {}) => ({ PATH: f.bin, TORCH_CLIP_CACHE: f.path('cache'), ...more });
-  const python = (answer: string) => f.program('python3', `echo "${answer}"`);
 
   const situations: { it: string; arrange: () => Record<string, string>; root: string; version: string }[] = [
     {
@@ -70,7 +69,7 @@ describe('finding libtorch', () => {
         f.wheel('cache/partial-4711', '2.13.0');
         f.wheel('cache/libtorch-2.10.0-cpu', '2.10.0');
         f.wheel('site', '2.12.0');
-        python(f.path('site/torch'));
+        f.python(f.path('site/torch'));
         return {};
       },
       root: 'site/torch',
@@ -80,7 +79,7 @@ describe('finding libtorch', () => {
       it: "takes python3's torch where the cache is empty",
       arrange: () => {
         f.wheel('site', '2.13.0');
-        python(f.path('site/torch'));
+        f.python(f.path('site/torch'));
         return {};
       },
       root: 'site/torch',
@@ -105,7 +104,7 @@ describe('finding libtorch', () => {
     {
       it: 'a python3 without torch',
       arrange: () => {
-        python('');
+        f.python();
         return {};
       },
       code: 'ERR_LIBTORCH_NOT_FOUND',
@@ -139,7 +138,7 @@ describe('finding libtorch', () => {
       it: 'a version that is too new everywhere',
       arrange: () => {
         f.wheel('site', '2.15.0');
-        python(f.path('site/torch'));
+        f.python(f.path('site/torch'));
         return {};
       },
       code: 'ERR_LIBTORCH_VERSION',

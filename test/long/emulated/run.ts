@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findLibtorch } from '../../../lib/setup/libtorch.js';
-import { onPath } from '../../../lib/setup/run.js';
+import { programPath } from '../../../lib/setup/programs.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const output = join(root, 'build', 'emulated');
@@ -39,7 +39,7 @@ function build(): boolean {
     TORCH_CLIP_OUTPUT: output,
   };
   const definitions = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);
-  const generator = onPath('ninja', process.env) ? ['-G', 'Ninja'] : [];
+  const generator = programPath('ninja') ? ['-G', 'Ninja'] : [];
   const configured = run('cmake', ['-S', root, '-B', folder, ...generator, ...definitions, '--log-level=WARNING']);
   return configured === 0 && run('cmake', ['--build', folder, '--parallel', String(availableParallelism())]) === 0;
 }

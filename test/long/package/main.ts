@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import {
   cached,
-  cacheRoot,
+  cacheRoots,
   findLibtorch,
   inspect,
   isSupported,
@@ -24,7 +24,9 @@ const tag = ({ version, flavour }: Libtorch) => `${series(version)}-${flavour}`;
 /** What is tested for: the reference, and whatever else is at hand. */
 function wanted(): string[] {
   const named = process.env.TORCH_CLIP_TEST_FOR?.split(',');
-  const there = cached(cacheRoot()).flatMap((folder) => inspect(folder) ?? []);
+  const there = cacheRoots(root)
+    .flatMap((cache) => cached(cache))
+    .flatMap((folder) => inspect(folder) ?? []);
   return named ?? [...new Set(['2.13-cpu', ...there.filter(({ version }) => isSupported(version)).map(tag)])];
 }
 
