@@ -4,9 +4,11 @@ import { requireCuda } from '../cuda/available.js';
 import { int32 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { Optimizer, stepScaled } from '../optim/base/optimizer.js';
+import { noteStep } from '../optim/lr-scheduler/order.js';
 import { given, withDefaults } from '../options.js';
 import { keep } from '../scope.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
+import { SkipCount } from './skip-count.js';
 
 declare module '../binding/index.js' {
   interface Native {
@@ -27,14 +29,19 @@ declare module '../binding/index.js' {
 export interface GradScalerOptions {
   /** Where the scale is kept; default `'cuda'`. */
   device?: 'cuda' | 'cpu';
-  /** Default: 65536. */
+  /** The first scale, a number from 2^-126 to the largest float32; default 65536. */
   initScale?: number;
-  /** What the scale is multiplied by after `growthInterval` steps without NaN or inf; default 2. */
+  /** What the scale is multiplied by after `growthInterval` steps without NaN or inf, > 1; default 2. */
   growthFactor?: number;
-  /** What the scale is multiplied by after a step that was skipped; default 0.5. */
+  /** What the scale is multiplied by after a step that was skipped, in (0, 1); the scale never falls below 2^-126. Default 0.5. */
   backoffFactor?: number;
-  /** Default: 2000. */
+  /** An integer >= 1; default 2000. */
   growthInterval?: number;
+  /**
+   * {@link GradScaler.update} throws `ERR_NONFINITE` when more steps than this in a row were skipped, an integer >= 0 or Infinity;
+   * default 100. Steps of optimizers with `nonFinite: 'skip'` do not count here: those optimizers count and throw by themselves.
+   */
+  maxConsecutiveSkips?: number;
   /** Whether anything is scaled at all; default true. */
   enabled?: boolean;
 }
@@ -53,11 +60,42 @@ export type Outputs = Tensor | readonly Outputs[];
 
 interface Progress {
   stage: 'unscaled' | 'stepped';
-  /** One a device. */
+  /** One per device. */
   foundInf: Tensor[];
 }
 
-const numbers = ['initScale', 'growthFactor', 'backoffFactor', 'growthInterval'] as const;
+/** What {@link GradScaler.step} returns. Nothing is read from a GPU until {@link skipped} is. */
+export class ScaledStep {
+  /** Tensors of one number, one per device, 1 where a gradient held NaN or inf, else 0; none where the scaler is not enabled. */
+  readonly foundInf: readonly Tensor[];
+
+  /** @internal */
+  constructor(foundInf: readonly Tensor[]) {
+    this.foundInf = foundInf;
+  }
+
+  /** Whether the step was skipped because some gradient held NaN or inf. Waits for the device. */
+  get skipped(): boolean {
+    return this.foundInf.some((found) => found.item() !== 0);
+  }
+}
+
+// The least and the largest scale whose inverse float32 can hold.
+const [leastScale, largestScale] = [2 ** -126, (2 - 2 ** -23) * 2 ** 127];
+
+type Check = [expected: string, holds: (value: number) => boolean];
+const scaleCheck: Check = ['a number from 2^-126 to the largest float32', (x) => x >= leastScale && x <= largestScale];
+const checks = {
+  initScale: scaleCheck,
+  growthFactor: ['a finite number > 1', (x) => x > 1 && x < Infinity],
+  backoffFactor: ['a number in (0, 1)', (x) => x > 0 && x < 1],
+  growthInterval: ['an integer >= 1', (x) => Number.isSafeInteger(x) && x >= 1],
+  maxConsecutiveSkips: ['an integer >= 0 or Infinity', (x) => x === Infinity || (Number.isSafeInteger(x) && x >= 0)],
+} satisfies Record<string, Check>;
+
+function checkNumber(name: string, value: unknown, [expected, holds]: Check, code?: 'ERR_STATE'): void {
+  if (typeof value !== 'number' || !holds(value)) throw invalidArgument(name, expected, value, code);
+}
 
 /**
  * Scales the loss so that small gradients survive in half precision, and finds the scale by itself, as `torch.amp.GradScaler`.
@@ -88,6 +126,7 @@ export class GradScaler {
   // Made on the device of the first output.
   #scale: Tensor | undefined;
   #tracker: Tensor | undefined;
+  readonly #skips: SkipCount;
   #progress = new Map<Optimizer, Progress>();
 
   constructor(options?: GradScalerOptions) {
@@ -97,25 +136,20 @@ export class GradScaler {
       growthFactor: 2,
       backoffFactor: 0.5,
       growthInterval: 2000,
+      maxConsecutiveSkips: 100,
       enabled: true,
     });
     if (all.device !== 'cpu' && all.device !== 'cuda') throw invalidArgument('device', '"cuda" or "cpu"', all.device);
     if (typeof all.enabled !== 'boolean') throw invalidArgument('enabled', 'a boolean', all.enabled);
-    for (const name of numbers) {
-      if (typeof all[name] !== 'number') throw invalidArgument(name, 'a number', all[name]);
-    }
-    if (all.enabled) {
-      if (!(all.growthFactor > 1)) throw new TorchClipError('ERR_ARGUMENT', 'The growth factor must be > 1.0.');
-      if (!(all.backoffFactor < 1)) throw new TorchClipError('ERR_ARGUMENT', 'The backoff factor must be < 1.0.');
-      checkInterval(all.growthInterval);
-      if (all.device === 'cuda') requireCuda('GradScaler on the device "cuda"');
-    }
+    for (const [name, check] of Object.entries(checks)) checkNumber(name, all[name as keyof typeof checks], check);
+    if (all.enabled && all.device === 'cuda') requireCuda('GradScaler on the device "cuda"');
     this.#enabled = all.enabled;
     this.#device = all.device;
     this.#initScale = all.initScale;
     this.#growthFactor = all.growthFactor;
     this.#backoffFactor = all.backoffFactor;
     this.#growthInterval = all.growthInterval;
+    this.#skips = new SkipCount(all.maxConsecutiveSkips);
   }
 
   /** The outputs times the scale; themselves where the scaler is not enabled. */
@@ -137,10 +171,10 @@ export class GradScaler {
 
   /**
    * Divides the gradients of the optimizer's parameters by the scale, for code that looks at them or clips them before
-   * {@link step}, in a pass of its own. Waits for nothing.
+   * {@link step}, in a pass of its own; complex gradients as pairs of reals. Waits for nothing.
    *
    * @throws {TorchClipError} `ERR_STATE` when it was called before since the last {@link update}, `ERR_DTYPE` for gradients
-   * of dtype float16.
+   * of dtype float16 or complex32; no gradient is changed then.
    */
   unscale_(optimizer: Optimizer): void {
     checkOptimizer(optimizer);
@@ -164,14 +198,20 @@ export class GradScaler {
    * Takes the optimizer's step with unscaled gradients unless they hold NaN or inf. Waits for the device after {@link unscale_}, for an
    * optimizer that does not skip by itself; else, as the optimizer's own step, for nothing.
    *
+   * @returns whether the step was skipped, as `skipped`, which waits for the device when it is read.
    * @throws {TorchClipError} `ERR_STATE` when it was called before since the last {@link update}, or when no parameter has a
-   * gradient.
+   * gradient; `ERR_NONFINITE` as the optimizer's own step does, and {@link update} can then still lower the scale.
+   *
+   * @example
+   * const { skipped } = scaler.step(optimizer);
+   * scaler.update();
+   * if (!skipped) scheduler.step();
    */
-  step(optimizer: Optimizer): void {
+  step(optimizer: Optimizer): ScaledStep {
     checkOptimizer(optimizer);
     if (!this.#enabled) {
       optimizer.step();
-      return;
+      return new ScaledStep([]);
     }
     const [scale] = this.#started('step');
     const progress = this.#progress.get(optimizer);
@@ -179,28 +219,53 @@ export class GradScaler {
       throw new TorchClipError('ERR_STATE', 'step() has already been called since the last update().');
     }
     if (progress === undefined) {
-      const found = stepScaled(optimizer, inverseOf(scale));
+      const { found, refusal } = stepScaled(optimizer, inverseOf(scale));
       if (found === null) throw nothingRecorded();
-      this.#progress.set(optimizer, { stage: 'stepped', foundInf: [keep(found)] });
-      return;
+      const foundInf = [keep(found)];
+      this.#progress.set(optimizer, { stage: 'stepped', foundInf });
+      if (refusal !== undefined) throw refusal;
+      return new ScaledStep(foundInf);
     }
-    if (progress.foundInf.length === 0) throw nothingRecorded();
+    const { foundInf } = progress;
+    if (foundInf.length === 0) throw nothingRecorded();
     // An optimizer that skips finds out by itself, on the device: nothing is read back.
-    if (optimizer.nonFinite === 'skip' || progress.foundInf.every((found) => found.item() === 0)) optimizer.step();
+    if (optimizer.nonFinite !== 'skip' && foundInf.some((found) => found.item() !== 0)) noteStep(optimizer);
+    else {
+      try {
+        optimizer.step();
+      } catch (error) {
+        if (isNonFinite(error)) progress.stage = 'stepped';
+        throw error;
+      }
+    }
     progress.stage = 'stepped';
+    return new ScaledStep(foundInf);
   }
 
   /**
    * Moves the scale by what the steps since the last update have found, or sets it; at the end of an iteration.
    *
-   * @param newScale the scale to go on with: a number, or a tensor of one element on the scaler's device.
+   * @param newScale the scale to go on with, within the bounds of `initScale`: a number, or a tensor of one element on the scaler's
+   * device, whose value is not looked at on a GPU.
+   * @throws {TorchClipError} `ERR_NONFINITE` when more than `maxConsecutiveSkips` steps in a row were skipped; the scale has moved then.
+   * On a GPU, which is not waited for, that may come a few updates late.
    */
   update(newScale?: number | Tensor): void {
     if (!this.#enabled) return;
     const [scale, tracker] = this.#started('update');
-    if (newScale === undefined) this.#move(scale, tracker);
-    else if (typeof newScale === 'number') scale.fill_(newScale);
-    else {
+    if (newScale === undefined) {
+      const flags = this.#found([...this.#progress]);
+      if (flags === undefined) throw new TorchClipError('ERR_STATE', 'No inf checks were recorded prior to update.');
+      const counted = this.#found([...this.#progress].filter(([optimizer]) => optimizer.nonFinite !== 'skip'));
+      this.#move(scale, tracker, flags);
+      this.#progress.clear();
+      if (counted !== undefined) this.#skips.add(counted);
+      return;
+    }
+    if (typeof newScale === 'number') {
+      checkNumber('newScale', newScale, scaleCheck);
+      scale.fill_(newScale);
+    } else {
       if (
         !isTensor(newScale) ||
         newScale.device.type !== this.#device ||
@@ -213,17 +278,21 @@ export class GradScaler {
           newScale,
         );
       }
+      if (this.#device === 'cpu') checkNumber('newScale', newScale.item<number>(), scaleCheck);
       scale.copy_(newScale.reshape([]));
     }
     this.#progress.clear();
   }
 
-  #move(scale: Tensor, tracker: Tensor): void {
-    const { device } = scale;
-    const [first, ...rest] = [...this.#progress.values()].flatMap(({ foundInf }) => foundInf);
-    if (first === undefined) throw new TorchClipError('ERR_STATE', 'No inf checks were recorded prior to update.');
+  /** A tensor of one number, more than 0 where some gradient held NaN or inf; nothing where no step looked. */
+  #found(progress: [Optimizer, Progress][]): Tensor | undefined {
+    const [first, ...rest] = progress.flatMap(([, { foundInf }]) => foundInf);
+    const { device } = this.#scale!;
     const to = { device, nonBlocking: true };
-    const found = rest.reduce((sum, flag) => sum.add(flag.to(to)), first.to(to));
+    return first && rest.reduce((sum, flag) => sum.add(flag.to(to)), first.to(to));
+  }
+
+  #move(scale: Tensor, tracker: Tensor, found: Tensor): void {
     native.ampUpdate(
       scale.handle,
       tracker.handle,
@@ -232,6 +301,8 @@ export class GradScaler {
       this.#backoffFactor,
       this.#growthInterval,
     );
+    // A scale of 0 makes every gradient NaN, from which nothing leads back.
+    scale.clampMin_(leastScale);
   }
 
   #started(name: string): [scale: Tensor, tracker: Tensor] {
@@ -251,21 +322,21 @@ export class GradScaler {
     return this.#growthFactor;
   }
   setGrowthFactor(growthFactor: number): void {
-    if (typeof growthFactor !== 'number') throw invalidArgument('growthFactor', 'a number', growthFactor);
+    checkNumber('growthFactor', growthFactor, checks.growthFactor);
     this.#growthFactor = growthFactor;
   }
   getBackoffFactor(): number {
     return this.#backoffFactor;
   }
   setBackoffFactor(backoffFactor: number): void {
-    if (typeof backoffFactor !== 'number') throw invalidArgument('backoffFactor', 'a number', backoffFactor);
+    checkNumber('backoffFactor', backoffFactor, checks.backoffFactor);
     this.#backoffFactor = backoffFactor;
   }
   getGrowthInterval(): number {
     return this.#growthInterval;
   }
   setGrowthInterval(growthInterval: number): void {
-    checkInterval(growthInterval);
+    checkNumber('growthInterval', growthInterval, checks.growthInterval);
     this.#growthInterval = growthInterval;
   }
   /** Whether anything is scaled. */
@@ -288,7 +359,7 @@ export class GradScaler {
   /**
    * Goes on from a {@link stateDict}, or from PyTorch's; does nothing where the scaler is not enabled.
    *
-   * @throws {TorchClipError} `ERR_STATE` where it is empty or lacks a number; nothing changes then.
+   * @throws {TorchClipError} `ERR_STATE` where it is empty, or lacks a number or holds one that the constructor refuses; nothing changes then.
    */
   loadStateDict(stateDict: GradScalerState | Record<string, never>): void {
     if (!this.#enabled) return;
@@ -299,16 +370,16 @@ export class GradScaler {
         'The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler.',
       );
     }
-    const number = (name: keyof GradScalerState): number => {
+    const number = (name: keyof GradScalerState, check: Check): number => {
       const value = entries[name];
-      if (typeof value !== 'number') throw invalidArgument(`stateDict.${name}`, 'a number', value, 'ERR_STATE');
-      return value;
+      checkNumber(`stateDict.${name}`, value, check, 'ERR_STATE');
+      return value as number;
     };
-    const [scale, tracker] = [number('scale'), number('_growth_tracker')];
-    const [growth, backoff, interval] = [number('growth_factor'), number('backoff_factor'), number('growth_interval')];
-    for (const [name, count] of Object.entries({ growth_interval: interval, _growth_tracker: tracker })) {
-      if (!Number.isSafeInteger(count)) throw invalidArgument(`stateDict.${name}`, 'an integer', count, 'ERR_STATE');
-    }
+    const scale = number('scale', scaleCheck);
+    const tracker = number('_growth_tracker', ['an integer >= 0', (x) => Number.isSafeInteger(x) && x >= 0]);
+    const growth = number('growth_factor', checks.growthFactor);
+    const backoff = number('backoff_factor', checks.backoffFactor);
+    const interval = number('growth_interval', checks.growthInterval);
     this.#initScale = scale;
     this.#initTracker = tracker;
     this.#growthFactor = growth;
@@ -324,9 +395,7 @@ const inverseOf = (scale: Tensor) => scale.double().reciprocal().float();
 
 const nothingRecorded = () => new TorchClipError('ERR_STATE', 'No inf checks were recorded for this optimizer.');
 
-function checkInterval(value: unknown): void {
-  if (!Number.isSafeInteger(value)) throw invalidArgument('growthInterval', 'an integer', value);
-}
+const isNonFinite = (error: unknown) => error instanceof TorchClipError && error.code === 'ERR_NONFINITE';
 
 function checkOptimizer(optimizer: unknown): asserts optimizer is Optimizer {
   if (!(optimizer instanceof Optimizer)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);

@@ -1,2 +1,2 @@
 export { type AutocastOptions, autocast, getAutocastDtype, isAutocastEnabled } from './autocast.js';
-export { GradScaler, type GradScalerOptions, type GradScalerState } from './grad-scaler.js';
+export { GradScaler, type GradScalerOptions, type GradScalerState, type ScaledStep } from './grad-scaler.js';

@@ -1,18 +1,24 @@
 // Automatic mixed precision: the modes of autocast, and the arithmetic of a gradient scaler.
+#include <ATen/MemoryOverlap.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
 #include <ATen/ops/_amp_update_scale.h>
+#include <ATen/ops/view_as_real.h>
 #include <ATen/ops/zeros.h>
 
 #include <map>
+#include <set>
 #include <utility>
 
+#include "binding/amp.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/value.h"
 
 namespace tc {
 namespace {
+
+thread_local int autocast_depth = 0;
 
 c10::DeviceType to_device_type(napi_env env, napi_value value) { return to_device(env, value, "deviceType").type(); }
 
@@ -42,27 +48,46 @@ void set_autocast(napi_env env, Args& args) {
 napi_value autocast_enter(napi_env env, Args& args) {
   set_autocast(env, args);
   at::autocast::increment_nesting();
+  ++autocast_depth;
   return undefined(env);
 }
 // autocastExit(deviceType, enabled, dtype, cacheEnabled): back to what it was.
 napi_value autocast_exit(napi_env env, Args& args) {
+  --autocast_depth;
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   set_autocast(env, args);
   return undefined(env);
 }
 
-// ampUnscale(parameters, inverse): multiplies the gradients by the inverse of the scale; returns one tensor a device,
-// without dimensions, that is 1 where NaN or inf was among them, and else 0.
+// What unscaling multiplies of a gradient: real numbers, without holes and each in a place of its own.
+at::Tensor reals(const at::Tensor& grad) {
+  if (grad.layout() != at::kStrided && grad.layout() != at::kSparse) {
+    throw Error("ERR_ARGUMENT", "gradients must be dense or sparse in COO layout to be unscaled");
+  }
+  at::Tensor values = grad.is_sparse() ? grad._values() : grad;
+  // A real factor leaves the conjugate's conjugate a conjugate.
+  if (values.is_complex()) values = at::view_as_real(values.is_conj() ? values.conj() : values);
+  if (values.scalar_type() == at::kHalf) throw Error("ERR_DTYPE", "Attempting to unscale FP16 gradients.");
+  if (at::has_internal_overlap(values) == at::MemOverlap::Yes) {
+    throw Error("ERR_ARGUMENT", "a gradient whose elements share memory, such as one made by expand(), cannot be unscaled");
+  }
+  return values;
+}
+
+// ampUnscale(parameters, inverse): multiplies the gradients by the inverse of the scale; returns one tensor per device,
+// without dimensions, that is 1 where NaN or inf was among them, and else 0. Everything is looked at before anything is
+// multiplied.
 napi_value unscale(napi_env env, Args& args) {
   const at::NoGradGuard no_grad;
   const uint32_t n = array_length(env, args[0], "parameters");
   std::map<std::pair<int, int>, std::vector<at::Tensor>> batches;
+  std::set<const c10::TensorImpl*> seen;
   for (uint32_t i = 0; i < n; ++i) {
     const at::Tensor parameter = unwrap(env, element(env, args[0], i));
     const at::Tensor& grad = parameter.unsafeGetTensorImpl()->grad();
-    if (!grad.defined()) continue;
-    if (grad.scalar_type() == at::kHalf) throw Error("ERR_DTYPE", "Attempting to unscale FP16 gradients.");
-    at::Tensor values = grad.is_sparse() ? grad._values() : grad;
+    // One that two parameters share is divided once.
+    if (!grad.defined() || !seen.insert(grad.unsafeGetTensorImpl()).second) continue;
+    at::Tensor values = reals(grad);
     batches[{values.device().index(), static_cast<int>(values.scalar_type())}].push_back(std::move(values));
   }
   const at::Tensor inverse = unwrap(env, args[1]);
@@ -88,6 +113,10 @@ napi_value update(napi_env env, Args& args) {
 }
 
 }  // namespace
+
+void forget_casts() {
+  if (autocast_depth > 0) at::autocast::clear_cache();
+}
 
 void register_amp(napi_env env, napi_value exports) {
   define(env, exports, "autocastState", guarded<autocast_state>);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "binding/amp.h"
 #include "binding/env.h"
 #include "binding/error.h"
 #include "binding/handle.h"
@@ -185,6 +186,12 @@ void separate_outs(torch::jit::Stack& stack, const Op& op) {
   }
 }
 
+// Whether an operator that writes in place may have written a weight: what has a graph behind it, as the activations of
+// an in-place relu, is none.
+bool may_be_weight(const torch::jit::Stack& results) {
+  return results.size() != 1 || !results[0].isTensor() || results[0].toTensor().is_leaf();
+}
+
 // The functions take the arguments in schema order, and then the object that is to own the result if it is one tensor.
 template <size_t N>
 napi_value call(napi_env env, napi_callback_info info) noexcept {
@@ -210,6 +217,7 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
 
     if (!op.outs.empty()) separate_outs(stack, op);
     op.handle.callBoxed(stack);
+    if (op.writes && may_be_weight(stack)) forget_casts();
 
     if (stack.size() == 1) {
       if (op.written[0]) return undefined(env);
@@ -270,6 +278,7 @@ Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
     params.push_back({kind_of(type), type.kind() == TypeKind::OptionalType, a.N().value_or(0),
                       a.default_value().has_value(), a.default_value().value_or(c10::IValue()), a.name()});
     if (a.is_out()) outs.push_back(params.size() - 1);
+    writes = writes || (a.alias_info() != nullptr && a.alias_info()->isWrite());
   }
   for (const auto& r : schema.returns()) written.push_back(r.alias_info() != nullptr && r.alias_info()->isWrite());
   const napi_callback fast = unboxed(*this);

@@ -49,6 +49,7 @@ struct Op {
   std::vector<Param> params;
   std::vector<bool> written;  // a return is one of the arguments, which the caller still has
   std::vector<size_t> outs;   // the arguments that are only written to
+  bool writes = false;        // some argument is written in place
   napi_callback callback;     // the native function of the operator
 };
 

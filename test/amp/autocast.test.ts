@@ -88,6 +88,48 @@ describe('autocast', () => {
     expect(product()).equal(128);
   });
 
+  const writes: [string, (weight: torch.Tensor) => void][] = [
+    ['fill_', (weight) => weight.fill_(2)],
+    ['an operator through data', (weight) => weight.data.add_(1)],
+    ['copy_', (weight) => weight.copy_(torch.full([4, 4], 2, { device }))],
+    ['out', (weight) => torch.add(weight, 1, { out: weight })],
+    [
+      'a step of an optimizer',
+      (weight) => {
+        weight.grad = torch.full([4, 4], -1, { device });
+        new torch.optim.SGD([weight], { lr: 1 }).step();
+      },
+    ],
+  ];
+  for (const [name, write] of writes) {
+    it(`casts a weight again that was written inside it: ${name}`, () => {
+      const weight = torch.ones([4, 4], { device, requiresGrad: true });
+      const sums = torch.autocast({ deviceType }, () => {
+        const product = () => w.mm(weight).sum().float().item();
+        const before = product();
+        torch.autocast({ deviceType, enabled: false }, () => torch.noGrad(() => write(weight)));
+        return [before, product()];
+      });
+      expect(sums).deep.equal([64, 128]);
+    });
+  }
+
+  it('a loop inside it learns', () => {
+    const weight = torch.ones([4, 4], { device, requiresGrad: true });
+    const optimizer = new torch.optim.SGD([weight], { lr: 0.01 });
+    const losses = torch.autocast({ deviceType }, () =>
+      Array.from({ length: 3 }, () => {
+        optimizer.zeroGrad();
+        const loss = w.mm(weight).pow(2).sum();
+        loss.backward();
+        optimizer.step();
+        return loss.item();
+      }),
+    );
+    expect(losses[1]).below(losses[0]!);
+    expect(losses[2]).below(losses[1]!);
+  });
+
   const refused: [string, object, string][] = [
     ['no device type', {}, '"deviceType" must be "cpu" or "cuda", got undefined'],
     ['another device type', { deviceType: 'meta' }, '"deviceType" must be "cpu" or "cuda", got "meta"'],

@@ -78,14 +78,19 @@ let scaled: { optimizer: object; inverse: Tensor; found: Tensor | null } | undef
 /**
  * @internal Takes a step with gradients that are multiplied by a tensor of one number first; one that finds NaN or inf in them is
  * skipped.
- * @returns 1 where it was, else 0, on the device; null where no parameter has a gradient.
+ * @returns `found`: 1 where it was, else 0, on the device, null where no parameter has a gradient; `refusal`: the `ERR_NONFINITE` that
+ * the step then threw.
  */
-export function stepScaled(optimizer: Optimizer, inverse: Tensor): Tensor | null {
+export function stepScaled(optimizer: Optimizer, inverse: Tensor): { found: Tensor | null; refusal?: TorchClipError } {
   const outer = scaled;
   scaled = { optimizer, inverse, found: null };
   try {
     optimizer.step();
-    return scaled.found;
+    return { found: scaled.found };
+  } catch (error) {
+    const { found } = scaled;
+    if (found === null || !(error instanceof TorchClipError) || error.code !== 'ERR_NONFINITE') throw error;
+    return { found, refusal: error };
   } finally {
     scaled = outer;
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "binding/amp.h"
 #include "binding/modules.h"
 #include "binding/optim/support.h"
 #include "optim/clip/info.h"
@@ -119,6 +120,7 @@ optim::Taken take_step(napi_env env, Args& args, const at::Tensor& inverse) {
     };
   }
   optim::Taken taken = data.optimizer->step(rows.data(), request);
+  forget_casts();
   data.report(env, data.optimizer->state_bytes());
   return taken;
 }
