@@ -1,4 +1,6 @@
 // Automatic mixed precision: the modes of autocast, and the arithmetic of a gradient scaler.
+#include "binding/amp.h"
+
 #include <ATen/MemoryOverlap.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
@@ -10,7 +12,6 @@
 #include <set>
 #include <utility>
 
-#include "binding/amp.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/value.h"
@@ -69,7 +70,8 @@ at::Tensor reals(const at::Tensor& grad) {
   if (values.is_complex()) values = at::view_as_real(values.is_conj() ? values.conj() : values);
   if (values.scalar_type() == at::kHalf) throw Error("ERR_DTYPE", "Attempting to unscale FP16 gradients.");
   if (at::has_internal_overlap(values) == at::MemOverlap::Yes) {
-    throw Error("ERR_ARGUMENT", "a gradient whose elements share memory, such as one made by expand(), cannot be unscaled");
+    throw Error("ERR_ARGUMENT",
+                "a gradient whose elements share memory, such as one made by expand(), cannot be unscaled");
   }
   return values;
 }
