@@ -54,6 +54,7 @@ napi_value autocast_enter(napi_env env, Args& args) {
 }
 // autocastExit(deviceType, enabled, dtype, cacheEnabled): back to what it was.
 napi_value autocast_exit(napi_env env, Args& args) {
+  if (autocast_depth == 0) throw Error("ERR_STATE", "no autocast is active");
   --autocast_depth;
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   set_autocast(env, args);
