@@ -84,3 +84,28 @@ export function named<O extends object>(key: keyof O, first: O | O[keyof O] | un
   if (typeof first === 'object' && first !== null) return first as O;
   return { [key]: first, ...rest } as O;
 }
+
+/** A number for every dimension, or one for each, kept as it was given: so it is printed. */
+export function size(name: string, value: unknown, n: number, item?: typeof positiveInt): number | readonly number[] {
+  const all = tuple(name, value, n, item);
+  return typeof value === 'number' ? value : all;
+}
+
+/** One number, or an array of them, each checked; kept as it was given. */
+export function numbers(name: string, value: unknown, item: typeof positiveInt): number | readonly number[] {
+  if (Array.isArray(value)) return value.map((v, i) => item(`${name}[${i}]`, v));
+  return item(name, value);
+}
+
+export function positive(name: string, value: unknown): number {
+  if (typeof value !== 'number' || !(value > 0) || value === Infinity) {
+    throw invalidArgument(name, 'a finite number > 0', value);
+  }
+  return value;
+}
+
+/** Any number but NaN. */
+export function real(name: string, value: unknown): number {
+  if (typeof value !== 'number' || Number.isNaN(value)) throw invalidArgument(name, 'a number', value);
+  return value;
+}

@@ -9,7 +9,7 @@ export function float(value: number): string {
 }
 
 /** A size: a number as it is, several as a tuple. */
-export function size(value: number | string | null | readonly (number | null)[]): string {
+export function size(value: number | string | null | readonly (number | string | null)[]): string {
   if (!Array.isArray(value)) return value === null ? 'None' : String(value);
   return `(${value.map(size).join(', ')}${value.length === 1 ? ',' : ''})`;
 }

@@ -36,7 +36,7 @@ export interface SoftplusOptions {
   threshold?: number;
 }
 
-abstract class Activation extends Module {
+export abstract class Activation extends Module {
   readonly inplace: boolean;
 
   constructor(options: InplaceOptions = {}) {
@@ -175,7 +175,7 @@ export class Softplus extends Module {
   }
 }
 
-abstract class Along extends Module {
+export abstract class Along extends Module {
   readonly dim: number;
 
   constructor(dim: number | { dim: number }) {

@@ -36,7 +36,7 @@ export class Dropout extends Module {
   }
 
   override extraRepr(): string {
-    return `p=${this.p}, inplace=${print.bool(this.inplace)}`;
+    return `p=${print.float(this.p)}, inplace=${print.bool(this.inplace)}`;
   }
 }
 

@@ -11,9 +11,31 @@ export {
   Softplus,
   Tanh,
 } from './activation.js';
+export {
+  Hardshrink,
+  Hardsigmoid,
+  Hardswish,
+  Hardtanh,
+  type HardtanhOptions,
+  PReLU,
+  type PReLUOptions,
+  ReLU6,
+  RReLU,
+  type RReLUOptions,
+  Softshrink,
+  Threshold,
+} from './activation-piecewise.js';
+export { CELU, GLU, LogSigmoid, Mish, SELU, Softmax2d, Softmin, Softsign, Tanhshrink } from './activation-smooth.js';
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batchnorm.js';
 export { Conv1d, Conv2d, type ConvOptions } from './conv.js';
+export {
+  CosineSimilarity,
+  type CosineSimilarityOptions,
+  PairwiseDistance,
+  type PairwiseDistanceOptions,
+} from './distance.js';
 export { Dropout, Dropout2d } from './dropout.js';
+export { AlphaDropout, Dropout1d, Dropout3d, FeatureAlphaDropout } from './dropout-kinds.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
 export { Linear } from './linear.js';
 export {
@@ -31,6 +53,7 @@ export {
   SmoothL1Loss,
 } from './loss.js';
 export { GroupNorm, LayerNorm, type LayerNormOptions, RMSNorm } from './norm.js';
+export * from './padding.js';
 export {
   AdaptiveAvgPool1d,
   AdaptiveAvgPool2d,
@@ -41,5 +64,13 @@ export {
   MaxPool2d,
   type MaxPoolOptions,
 } from './pool.js';
+export { ChannelShuffle, Fold, type FoldOptions, PixelShuffle, PixelUnshuffle, Unfold } from './rearrange.js';
 export { GRU, LSTM, type RecurrentOptions, RNN, type RNNOptions } from './recurrent.js';
 export { Flatten, Identity, Unflatten } from './shape.js';
+export {
+  Upsample,
+  type UpsampleOptions,
+  type UpsampleSize,
+  UpsamplingBilinear2d,
+  UpsamplingNearest2d,
+} from './upsample.js';

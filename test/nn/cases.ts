@@ -1,0 +1,196 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import torch, { nn, type Tensor } from '../../lib/index.js';
+import { dtypeNamed, flat } from './support.js';
+
+/** A module or a function of `nn` with what it is given; strings such as `randn[2,3]` are tensors. */
+export interface Case {
+  module?: string;
+  function?: string;
+  args?: unknown[];
+  options?: Record<string, unknown>;
+  inputs?: unknown[];
+  forward?: Record<string, unknown>;
+}
+
+/** At most 16 elements of a tensor, evenly spaced, and after them the sum of all, weighted by cos(0), cos(1), ... */
+export interface Digest {
+  dtype: string;
+  shape: number[];
+  data: string;
+}
+
+/** What PyTorch gave in one dtype and mode. */
+export interface Result {
+  dtype: string;
+  train: boolean;
+  repr?: string;
+  state?: Record<string, Digest>;
+  outputs: Digest[];
+  inputGrads: (Digest | null)[];
+  grads?: Record<string, Digest>;
+  buffers?: Record<string, Digest>;
+}
+
+const SEED = 1234;
+const SPEC = /^(\w+)(?:\(([^)]*)\))?\[([\d,]*)\](?:@(\d+))?(!?)$/;
+
+type Draw = (shape: number[], generator: torch.Generator, ...numbers: number[]) => Tensor;
+const KINDS: Record<string, Draw> = {
+  randn: (shape, generator) => torch.randn(shape, { generator }),
+  rand: (shape, generator) => torch.rand(shape, { generator }),
+  positive: (shape, generator) => torch.rand(shape, { generator }).add(0.1),
+  randint: (shape, generator, low, high) => torch.randint(low!, high!, shape, { generator }),
+  sign: (shape, generator) => torch.randint(0, 2, shape, { generator }).mul(2).sub(1),
+  signs: (shape, generator) =>
+    torch.randint(0, 2, shape, { generator }).to({ dtype: torch.getDefaultDtype() }).mul(2).sub(1),
+  mask: (shape, generator) => torch.rand(shape, { generator }).gt(0.5),
+  logsoftmax: (shape, generator) => torch.randn(shape, { generator }).logSoftmax(-1),
+  softmax: (shape, generator) => torch.randn(shape, { generator }).softmax(1),
+  tril: (shape) => torch.ones(shape, { dtype: torch.bool }).tril(),
+  causal: (shape) => torch.full(shape, Number.NEGATIVE_INFINITY).triu(1),
+};
+
+/** Draws what a case names, as scripts/golden/nn_cases.py does. */
+class Inputs {
+  readonly leaves: Tensor[] = [];
+  #count = 0;
+
+  draw(value: unknown, copied = false): unknown {
+    if (Array.isArray(value)) return value.map((v) => this.draw(v, copied));
+    if (typeof value === 'object' && value !== null) {
+      if ('tensor' in value) {
+        const { tensor, dtype } = value as { tensor: number[]; dtype?: string };
+        return torch.tensor(tensor, { dtype: dtypeNamed(dtype ?? 'int64') });
+      }
+      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, this.draw(v, copied)]));
+    }
+    const found = typeof value === 'string' ? SPEC.exec(value) : null;
+    if (!found) return value;
+    const [, kind, numbers, shape, seed, constant] = found;
+    const generator = new torch.Generator().manualSeed(seed ? Number(seed) : 7 + this.#count);
+    this.#count++;
+    const sizes = shape === '' ? [] : shape!.split(',').map(Number);
+    const t = KINDS[kind!]!(sizes, generator, ...(numbers?.split(',').map(Number) ?? []));
+    if (!t.dtype.isFloatingPoint || constant) return t;
+    this.leaves.push(t.requiresGrad_());
+    // An in-place function may not write into a leaf that wants a gradient.
+    return copied ? t.mul(1) : t;
+  }
+}
+
+function expectDigest(t: Tensor, want: Digest, what: string, exact = false): void {
+  expect([t.dtype.name, t.shape], what).to.deep.equal([want.dtype, want.shape]);
+  const bytes = Buffer.from(want.data, 'base64');
+  const values = new Float64Array(
+    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer,
+  );
+  const dense = (t.layout === torch.sparseCoo ? t.detach().toDense() : t.detach()).to({ dtype: torch.float64 });
+  const all = dense.reshape([-1]).contiguous().toTypedArray() as Float64Array;
+  const count = values.length - 1;
+  const rounding = want.dtype === 'float64' ? 1e-12 : 4e-6;
+  const near = (have: number, value: number, allowed: number, where: string) => {
+    if (Object.is(have, value) || have === value) return;
+    expect(Math.abs(have - value), `${what}${where}: ${have} for ${value}`).to.be.at.most(allowed);
+  };
+  for (let i = 0; i < count; i++) {
+    const at = Math.floor((i * all.length) / count);
+    near(all[at]!, values[i]!, exact ? 0 : rounding * (1 + Math.abs(values[i]!)), `[${at}]`);
+  }
+  const size = all.reduce((sum, x) => sum + (Number.isFinite(x) ? Math.abs(x) : 0), 1);
+  near(
+    all.reduce((sum, x, i) => sum + x * Math.cos(i), 0),
+    values[count]!,
+    (exact ? 1e-13 : rounding) * size,
+    ' in sum',
+  );
+}
+
+/** The gradient that the script sends into every output: cos(0), cos(1), ... */
+function pull(outputs: readonly Tensor[]): void {
+  const real = outputs.filter((o) => o.requiresGrad);
+  if (real.length === 0) return;
+  const sums = real.map((o) => o.mul(torch.arange(o.numel(), { dtype: o.dtype }).cos().reshape(o.shape)).sum());
+  sums.reduce((a, b) => a.add(b)).backward();
+}
+
+type Make = new (...args: unknown[]) => nn.Module & { forward(...input: unknown[]): unknown };
+
+/** The tensors of a result; of a packed sequence, its data. */
+function tensorsOf(value: unknown): Tensor[] {
+  if (Array.isArray(value)) return value.flatMap(tensorsOf);
+  return typeof value === 'object' && value !== null && 'batchSizes' in value
+    ? [(value as unknown as { data: Tensor }).data]
+    : flat(value);
+}
+
+function check(c: Case, want: Result): void {
+  const inputs = new Inputs();
+  const options = inputs.draw(c.options ?? {}) as Record<string, unknown>;
+  const tail = Object.keys(options).length > 0 ? [options] : [];
+  torch.manualSeed(SEED);
+  const copied = Boolean(options.inplace);
+  let outputs: Tensor[];
+  let module: InstanceType<Make> | undefined;
+  if (c.function) {
+    const args = (c.args ?? []).map((a) => inputs.draw(a, copied));
+    const run = (nn.functional as unknown as Record<string, (...args: unknown[]) => unknown>)[c.function]!;
+    torch.manualSeed(SEED + 1);
+    outputs = tensorsOf(run(...args, ...tail));
+  } else {
+    const fixed = (c.args ?? []).map((a) => inputs.draw(a));
+    for (const leaf of inputs.leaves) leaf.requiresGrad_(false);
+    inputs.leaves.length = 0;
+    const Layer = (nn as unknown as Record<string, Make>)[c.module!]!;
+    module = new Layer(...fixed, ...tail).train(want.train);
+    expect(String(module)).to.equal(want.repr);
+    const state = module.stateDict();
+    expect(Object.keys(state), 'names').to.deep.equal(Object.keys(want.state!));
+    for (const [name, t] of Object.entries(state)) expectDigest(t, want.state![name]!, name, true);
+    const fed = (c.inputs ?? []).map((a) => inputs.draw(a, copied));
+    const rest = c.forward === undefined ? [] : [inputs.draw(c.forward)];
+    torch.manualSeed(SEED + 1);
+    outputs = tensorsOf(module.forward(...fed, ...rest));
+  }
+  expect(outputs.length, 'outputs').to.equal(want.outputs.length);
+  for (const [i, o] of outputs.entries()) expectDigest(o, want.outputs[i]!, `output ${i}`);
+  pull(outputs);
+  const gradient = (t: Tensor, digest: Digest | null | undefined, what: string) => {
+    if (digest) expectDigest(t.grad!, digest, what);
+    else expect(t.grad, what).to.equal(null);
+  };
+  for (const [i, t] of inputs.leaves.entries()) gradient(t, want.inputGrads[i], `gradient of input ${i}`);
+  if (!module) return;
+  for (const [name, p] of module.namedParameters()) gradient(p, want.grads?.[name], `gradient of ${name}`);
+  expect(module.namedBuffers().map(([name]) => name)).to.deep.equal(Object.keys(want.buffers ?? {}));
+  for (const [name, b] of module.namedBuffers()) expectDigest(b, want.buffers![name]!, name);
+}
+
+function title(c: Case): string {
+  const shown = (value: unknown) => JSON.stringify(value).replaceAll('"', '');
+  const args = [...(c.args ?? []).map(shown), ...(c.options ? [shown(c.options)] : [])].join(', ');
+  const rest = c.forward ? [shown(c.forward)] : [];
+  return c.function
+    ? `${c.function}(${args})`
+    : `${c.module}(${args}) of ${[...(c.inputs ?? []).map(shown), ...rest].join(', ')}`;
+}
+
+const json = <T>(path: string): T => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as T;
+
+/** Declares the tests of test/nn/cases/`family`.json against test/golden/nn/`family`.json. */
+export function describeFamily(family: string): void {
+  const results = json<Result[][]>(`../golden/nn/${family}.json`);
+  const cases = json<Case[]>(`cases/${family}.json`);
+  describe(`nn ${family} as in PyTorch`, () => {
+    afterEach(() => torch.setDefaultDtype(torch.float32));
+    it('every case has its results', () => expect(results.length).to.equal(cases.length));
+    for (const [i, c] of cases.entries()) {
+      it(title(c), () => {
+        for (const want of results[i] ?? []) {
+          torch.setDefaultDtype(dtypeNamed(want.dtype));
+          check(c, want);
+        }
+      });
+    }
+  });
+}
