@@ -1,6 +1,6 @@
-import { invalidArgument } from '../errors.js';
-import { withDefaults } from '../options.js';
-import { type Clipper, type Placement, positive, type Scope, single } from './clipper.js';
+import { check, integer, kind, numberIn, positive, share } from '../check.js';
+import { optionsOf } from '../options.js';
+import { type Clipper, type Placement, type Scope, single, whereTable } from './clipper.js';
 
 /** Options of {@link auto}. */
 export interface AutoOptions {
@@ -16,6 +16,13 @@ export interface AutoOptions {
   placement?: Placement;
 }
 
+const readAuto = optionsOf('clip.auto()', {
+  percentile: [numberIn('(0, 100]'), 10],
+  window: [integer(1), undefined],
+  normType: [positive, 2],
+  ...whereTable('global'),
+});
+
 /**
  * AutoClip: g · min(1, q / ‖g‖), where q is a percentile of all norms so far, the current one included, interpolated linearly as by
  * `numpy.percentile`; exact, in O(log n) a step.
@@ -26,18 +33,8 @@ export interface AutoOptions {
  * new optim.Adam(model.parameters(), { clip: clip.auto({ percentile: 10, window: 10_000 }) });
  */
 export function auto(options?: AutoOptions): Clipper {
-  const { percentile, window, normType, scope, placement } = withDefaults('auto', options, {
-    percentile: 10,
-    window: 0,
-    normType: 2,
-    scope: 'global' as Scope,
-    placement: 'gradient' as Placement,
-  });
-  if (typeof percentile !== 'number' || !(percentile > 0 && percentile <= 100)) {
-    throw invalidArgument('percentile', 'a number in (0, 100]', percentile);
-  }
-  if (options?.window !== undefined) wholeFrom('window', window, 1);
-  positive('normType', normType);
+  // The engine takes 0 for all norms so far.
+  const { percentile, window = 0, normType, scope, placement } = readAuto(options);
   return single('auto', { percentile, window, normType }, scope, placement);
 }
 
@@ -53,6 +50,8 @@ export interface AgcOptions {
   placement?: Placement;
 }
 
+const readAgc = optionsOf('clip.agc()', { clipping: [positive, 0.01], eps: [positive, 1e-3], ...whereTable('unit') });
+
 /**
  * Adaptive gradient clipping: each unit's gradient G is held against its weights W, G · min(1, clipping · max(‖W‖, eps) / ‖G‖).
  *
@@ -62,15 +61,8 @@ export interface AgcOptions {
  * new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9, nesterov: true, clip: clip.agc({ clipping: 0.01 }) });
  */
 export function agc(options?: AgcOptions): Clipper {
-  const { clipping, eps, scope, placement } = withDefaults('agc', options, {
-    clipping: 0.01,
-    eps: 1e-3,
-    scope: 'unit' as Scope,
-    placement: 'gradient' as Placement,
-  });
-  positive('clipping', clipping);
-  positive('eps', eps);
-  return single('agc', { clipping, eps }, scope, placement);
+  const { scope, placement, ...levels } = readAgc(options);
+  return single('agc', levels, scope, placement);
 }
 
 /** Options of {@link zscore}. */
@@ -87,6 +79,13 @@ export interface ZscoreOptions {
   placement?: Placement;
 }
 
+const readZscore = optionsOf('clip.zscore()', {
+  zThreshold: [positive, 2.5],
+  alpha: [share, 0.97],
+  warmup: [integer(1), 25],
+  ...whereTable('global'),
+});
+
 /**
  * ZClip: a norm whose z-score z among the norms so far exceeds `zThreshold` is scaled to mean + zThreshold² / z standard deviations;
  * mean and variance are running means of the clipped norms.
@@ -94,17 +93,8 @@ export interface ZscoreOptions {
  * @see Kumar, Owen, Chowdhury & Güra, "ZClip: adaptive spike mitigation for LLM pre-training", 2025.
  */
 export function zscore(options?: ZscoreOptions): Clipper {
-  const { zThreshold, alpha, warmup, scope, placement } = withDefaults('zscore', options, {
-    zThreshold: 2.5,
-    alpha: 0.97,
-    warmup: 25,
-    scope: 'global' as Scope,
-    placement: 'gradient' as Placement,
-  });
-  positive('zThreshold', zThreshold);
-  share('alpha', alpha);
-  wholeFrom('warmup', warmup, 1);
-  return single('zscore', { zThreshold, alpha, warmup }, scope, placement);
+  const { scope, placement, ...levels } = readZscore(options);
+  return single('zscore', levels, scope, placement);
 }
 
 /** Options of {@link adaGC}. */
@@ -123,6 +113,14 @@ export interface AdaGCOptions {
   placement?: Placement;
 }
 
+const readAdaGC = optionsOf('clip.adaGC()', {
+  relative: [positive, 1.05],
+  absolute: [positive, 1],
+  beta: [share, 0.98],
+  warmup: [integer(1), 100],
+  ...whereTable('tensor'),
+});
+
 /**
  * AdaGC: each tensor's gradient is scaled to at most `relative` times the running mean γ of its own clipped norms; for the first
  * `warmup` steps all are clipped by the global norm, and γ is the smallest clipped norm so far.
@@ -130,19 +128,8 @@ export interface AdaGCOptions {
  * @see Wang et al., "AdaGC: improving training stability for large language model pretraining", 2025.
  */
 export function adaGC(options?: AdaGCOptions): Clipper {
-  const { relative, absolute, beta, warmup, scope, placement } = withDefaults('adaGC', options, {
-    relative: 1.05,
-    absolute: 1,
-    beta: 0.98,
-    warmup: 100,
-    scope: 'tensor' as Scope,
-    placement: 'gradient' as Placement,
-  });
-  positive('relative', relative);
-  positive('absolute', absolute);
-  share('beta', beta);
-  wholeFrom('warmup', warmup, 1);
-  return single('adaGC', { relative, absolute, beta, warmup }, scope, placement);
+  const { scope, placement, ...levels } = readAdaGC(options);
+  return single('adaGC', levels, scope, placement);
 }
 
 /** Options of {@link rms}. */
@@ -153,14 +140,12 @@ export interface RmsOptions {
   placement?: Placement;
 }
 
+const readRms = optionsOf('clip.rms()', whereTable('tensor'));
+
 /** Scales each tensor's gradient down to a root mean square of at most `threshold`, as `optax.clip_by_block_rms`. */
 export function rms(threshold: number, options: RmsOptions = {}): Clipper {
-  const { scope, placement } = withDefaults('rms', options, {
-    scope: 'tensor' as Scope,
-    placement: 'gradient' as Placement,
-  });
-  positive('threshold', threshold);
-  return single('rms', { threshold }, scope, placement);
+  const { scope, placement } = readRms(options);
+  return single('rms', { threshold: check('threshold', threshold, positive) }, scope, placement);
 }
 
 /** Options of {@link spam}. */
@@ -175,6 +160,14 @@ export interface SpamOptions {
   placement?: Placement;
 }
 
+const wholeOrInfinity = kind<number>('an integer >= 1, or Infinity', (x) => x === Infinity || integer(1).accepts(x));
+const readSpam = optionsOf('clip.spam()', {
+  threshold: [positive, 5000],
+  beta: [share, 0.999],
+  resetEvery: [wholeOrInfinity, Infinity],
+  placement: whereTable('global').placement,
+});
+
 /**
  * The spike-aware clipping of SPAM: an element with g² > threshold · v becomes sign(g) · √(threshold · v), where v is the running mean of
  * the squares of what is left of it, corrected for its start from zero; it is a state tensor of the clipper's own. SPAM itself also
@@ -183,24 +176,6 @@ export interface SpamOptions {
  * @see Huang et al., "SPAM: spike-aware Adam with momentum reset for stable LLM training", 2025.
  */
 export function spam(options?: SpamOptions): Clipper {
-  const { threshold, beta, resetEvery, placement } = withDefaults('spam', options, {
-    threshold: 5000,
-    beta: 0.999,
-    resetEvery: Infinity,
-    placement: 'gradient' as Placement,
-  });
-  positive('threshold', threshold);
-  share('beta', beta);
-  if (resetEvery !== Infinity) wholeFrom('resetEvery', resetEvery, 1);
-  return single('spam', { threshold, beta, resetEvery }, 'global', placement);
-}
-
-function share(name: string, value: unknown): void {
-  if (typeof value !== 'number' || !(value > 0 && value < 1)) throw invalidArgument(name, 'a number in (0, 1)', value);
-}
-
-function wholeFrom(name: string, value: unknown, least: number): void {
-  if (!Number.isSafeInteger(value) || (value as number) < least) {
-    throw invalidArgument(name, `an integer >= ${least}`, value);
-  }
+  const { placement, ...levels } = readSpam(options);
+  return single('spam', levels, 'global', placement);
 }

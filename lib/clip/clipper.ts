@@ -1,4 +1,4 @@
-import { invalidArgument } from '../errors.js';
+import { oneOf } from '../check.js';
 
 /** What one norm and one coefficient are taken over: all groups of the optimizer, each group, each tensor, or each row of a tensor (its dimensions 1 and on; the whole of one with fewer than two dimensions). */
 export type Scope = 'global' | 'group' | 'tensor' | 'unit';
@@ -9,9 +9,9 @@ export type Scope = 'global' | 'group' | 'tensor' | 'unit';
 export type Placement = 'gradient' | 'update';
 
 /** @internal In the order of the engine's enumerations. */
-export const scopes: readonly Scope[] = ['global', 'group', 'tensor', 'unit'];
+export const scopes = ['global', 'group', 'tensor', 'unit'] as const satisfies readonly Scope[];
 /** @internal */
-export const placements: readonly Placement[] = ['gradient', 'update'];
+export const placements = ['gradient', 'update'] as const satisfies readonly Placement[];
 
 /** What a custom clipper is told of each unit of its scope. */
 export interface UnitStatistics {
@@ -86,24 +86,17 @@ const words = ({ name, ...rest }: Record<string, number | string>) =>
     .map(([key, value]) => `${key}: ${value}`)
     .join(', ');
 
-/** @internal */
-export function positive(name: string, number: unknown): asserts number is number {
-  if (typeof number !== 'number' || !(number > 0)) throw invalidArgument(name, 'a number > 0', number);
-}
+/** @internal The options that say where a clipper acts, of which the default scope differs. */
+export const whereTable = <const S extends Scope>(scope: S) =>
+  ({ scope: [oneOf(...scopes), scope], placement: [oneOf(...placements), 'gradient'] }) as const;
 
-/** @internal A clipper of one stage, its scope and placement checked. */
+/** @internal A clipper of one stage. */
 export function single(
   name: string,
   options: Record<string, number>,
-  scope: unknown,
-  placement: unknown,
+  scope: Scope,
+  placement: Placement,
   more: Pick<Stage, 'custom'> = {},
 ): Clipper {
-  if (!scopes.includes(scope as Scope)) {
-    throw invalidArgument('scope', "'global', 'group', 'tensor' or 'unit'", scope);
-  }
-  if (!placements.includes(placement as Placement)) {
-    throw invalidArgument('placement', "'gradient' or 'update'", placement);
-  }
-  return new Clipper([{ name, options, scope: scope as Scope, placement: placement as Placement, ...more }]);
+  return new Clipper([{ name, options, scope, placement, ...more }]);
 }

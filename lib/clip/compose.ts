@@ -1,13 +1,14 @@
+import { callable, check, finiteNonNegative, instance, integer, oneOf, positive, share } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { withDefaults } from '../options.js';
+import { optionsOf } from '../options.js';
 import {
   Clipper,
   type CustomFunction,
   type Placement,
-  positive,
   type Scope,
   single,
   type UnitStatistics,
+  whereTable,
 } from './clipper.js';
 
 /** Options of {@link stochastic}. */
@@ -19,6 +20,12 @@ export interface StochasticOptions {
   /** Of the clipper's own generator: an integer >= 0; default 0. */
   seed?: number;
 }
+
+const readStochastic = optionsOf('clip.stochastic()', {
+  beta: [share],
+  power: [oneOf(1, 2), 1],
+  seed: [integer(0), 0],
+});
 
 /**
  * Clips with a probability only: where `clipper` would multiply by c < 1, it does so with probability beta^(c^power), so that the
@@ -37,14 +44,9 @@ export function stochastic(clipper: Clipper, options: StochasticOptions): Clippe
     throw invalidArgument('clipper', 'a clipper that scales, such as clip.norm(1)', clipper);
   }
   if (stage.coin !== undefined) throw invalidArgument('clipper', 'a clipper that is not stochastic yet', clipper);
-  const { beta, power, seed } = withDefaults('stochastic', options, { beta: Number.NaN, power: 1, seed: 0 });
-  if (typeof beta !== 'number' || !(beta > 0 && beta < 1)) {
-    throw invalidArgument('beta', 'a number in (0, 1)', options?.beta);
-  }
-  if (power !== 1 && power !== 2) throw invalidArgument('power', '1 or 2', power);
-  if (!Number.isSafeInteger(seed) || seed < 0) throw invalidArgument('seed', 'an integer >= 0', seed);
+  const coin = readStochastic(options);
   const exact = stage.name === 'norm' ? { ...stage.options, eps: 0 } : stage.options;
-  return new Clipper([{ ...stage, options: exact, coin: { beta, power, seed } }]);
+  return new Clipper([{ ...stage, options: exact, coin }]);
 }
 
 /**
@@ -58,14 +60,15 @@ export function stochastic(clipper: Clipper, options: StochasticOptions): Clippe
 export function chain(...clippers: readonly Clipper[]): Clipper {
   if (clippers.length === 0) throw new TorchClipError('ERR_ARGUMENT', 'chain() needs at least one clipper, got none');
   clippers.forEach((clipper, i) => {
-    if (!(clipper instanceof Clipper)) throw invalidArgument(`clippers[${i}]`, 'a Clipper', clipper);
+    check(`clippers[${i}]`, clipper, clipperKind);
   });
   const stages = clippers.flatMap((clipper) => clipper.stages);
   const late = stages.findIndex((stage, i) => stage.placement === 'gradient' && stages[i - 1]?.placement === 'update');
   if (late > 0) {
     throw new TorchClipError(
       'ERR_ARGUMENT',
-      `chain() takes clippers of the update after those of the gradient, got ${stages[late]!.name} of the gradient after ${stages[late - 1]!.name} of the update`,
+      `chain(): clippers with the placement 'gradient' must come before those with 'update', ` +
+        `got ${stages[late]!.name} (gradient) after ${stages[late - 1]!.name} (update)`,
     );
   }
   return new Clipper(stages);
@@ -81,6 +84,8 @@ export interface CustomOptions {
   placement?: Placement;
 }
 
+const readCustom = optionsOf('clip.custom()', { normType: [positive, 2], ...whereTable('global') });
+
 /**
  * A clipper of one's own: `decide` maps the statistics of each unit to the coefficient that its gradient is multiplied by, between the
  * engine's two passes. When it throws, the step changes nothing. A state dict does not hold what it remembers.
@@ -91,15 +96,12 @@ export interface CustomOptions {
  * const soft = clip.custom(({ norm }) => 1 / Math.sqrt(1 + norm ** 2));
  */
 export function custom(decide: CustomFunction, options?: CustomOptions): Clipper {
-  if (typeof decide !== 'function') throw invalidArgument('decide', 'a function', decide);
-  const { normType, scope, placement } = withDefaults('custom', options, {
-    normType: 2,
-    scope: 'global' as Scope,
-    placement: 'gradient' as Placement,
-  });
-  positive('normType', normType);
+  check('decide', decide, callable<CustomFunction>());
+  const { normType, scope, placement } = readCustom(options);
   return single('custom', { normType }, scope, placement, { custom: decide });
 }
+
+const readTap = optionsOf('clip.tap()', { window: [integer(1), 1000] });
 
 /**
  * Keeps the last norms that `clipper` saw, one a step that was taken (the 2-norm of all units' norms), as `optimizer.clipStats.history`.
@@ -112,14 +114,14 @@ export function custom(decide: CustomFunction, options?: CustomOptions): Clipper
  */
 export function tap(clipper: Clipper, options?: { window?: number }): Clipper {
   const stage = only('clipper', clipper);
-  const { window } = withDefaults('tap', options, { window: 1000 });
-  if (!Number.isSafeInteger(window) || window < 1) throw invalidArgument('window', 'an integer >= 1', window);
+  const { window } = readTap(options);
   return new Clipper([{ ...stage, tap: window }]);
 }
 
+const clipperKind = instance(Clipper, 'a Clipper, such as clip.norm(1)');
+
 function only(name: string, clipper: unknown) {
-  if (!(clipper instanceof Clipper)) throw invalidArgument(name, 'a Clipper, such as clip.norm(1)', clipper);
-  const [stage, more] = clipper.stages;
+  const [stage, more] = check(name, clipper, clipperKind).stages;
   if (stage === undefined || more !== undefined) throw invalidArgument(name, 'one clipper, not a chain', clipper);
   return stage;
 }
@@ -128,10 +130,6 @@ function only(name: string, clipper: unknown) {
 export function askCustom(decide: CustomFunction, norms: Float64Array, numels: BigInt64Array): Float64Array {
   return Float64Array.from(norms, (norm, unit) => {
     const statistics: UnitStatistics = { norm, numel: Number(numels[unit]), unit };
-    const coefficient: unknown = decide(statistics);
-    if (typeof coefficient !== 'number' || !(coefficient >= 0 && coefficient < Infinity)) {
-      throw invalidArgument('the coefficient of a custom clipper', 'a finite number >= 0', coefficient);
-    }
-    return coefficient;
+    return check('the coefficient of a custom clipper', decide(statistics), finiteNonNegative);
   });
 }

@@ -1,12 +1,14 @@
+import { check, elementsOf, oneOrMany, positive } from '../check.js';
 import { full } from '../creation/full.js';
 import { complex128, type Dtype, float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
-import { elementsOf } from '../iterate.js';
+import { tensor } from '../kinds.js';
 import { stack } from '../ops/generated/functions-s.js';
 import { vectorNorm } from '../ops/generated/linalg.js';
-import { given } from '../options.js';
+import { optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
-import { positive } from './clipper.js';
+
+const readByNorm = optionsOf('clip.byNorm()', { dim: [oneOrMany, undefined] });
 
 /**
  * Scales a tensor down to an L2 norm of at most `clipNorm`, as TensorFlow's `clip_by_norm`; the norm is taken in float64.
@@ -18,11 +20,13 @@ import { positive } from './clipper.js';
  * clip.byNorm(torch.tensor([3, 4]), 1).tolist(); // [0.6, 0.8]
  */
 export function byNorm(t: Tensor, clipNorm: number, options: { dim?: number | readonly number[] } = {}): Tensor {
-  const { dim } = given(options);
-  tensor('t', t);
-  positive('clipNorm', clipNorm);
+  const { dim } = readByNorm(options);
+  check('t', t, tensor);
+  check('clipNorm', clipNorm, positive);
   return scaled(t, vectorNorm(t, { dim: dim ?? null, keepdim: dim !== undefined, dtype: wide(t) }), clipNorm);
 }
+
+const readByGlobalNorm = optionsOf('clip.byGlobalNorm()', { useNorm: [tensor, undefined] });
 
 /**
  * Scales a list of tensors by one number, so that their common L2 norm is at most `clipNorm`, as TensorFlow's
@@ -40,27 +44,27 @@ export function byGlobalNorm<T extends Tensor | null>(
   clipNorm: number,
   options: { useNorm?: Tensor } = {},
 ): [T[], Tensor] {
-  const { useNorm } = given(options);
+  const { useNorm } = readByGlobalNorm(options);
   if (!Array.isArray(ts)) throw invalidArgument('ts', 'an array of Tensors', ts);
-  elementsOf<T>(ts).forEach((t, i) => {
-    if (t !== null) tensor(`ts[${i}]`, t);
+  const list = elementsOf<T>(ts);
+  list.forEach((t, i) => {
+    if (t !== null) check(`ts[${i}]`, t, tensor);
   });
-  positive('clipNorm', clipNorm);
-  if (useNorm !== undefined) tensor('useNorm', useNorm);
-  const norm = useNorm ?? globalNorm(ts.filter((t) => t !== null));
+  check('clipNorm', clipNorm, positive);
+  const norm = useNorm ?? globalNorm(list.filter((t) => t !== null));
   // NaN where the norm is not finite, else 0.
   const spoiled = norm.sub(norm);
-  return [ts.map((t) => (t === null ? t : scaled(t, norm, clipNorm, spoiled)) as T), norm];
+  return [list.map((t) => (t === null ? t : scaled(t, norm, clipNorm, spoiled)) as T), norm];
 }
 
 /**
  * Limits every element to [min, max], as TensorFlow's `clip_by_value` and `torch.clamp`.
  *
  * @param min a number, or a tensor that broadcasts with `t`.
- * @param max of the kind of `min`.
+ * @param max the same type as `min`.
  */
 export function byValue(t: Tensor, min: number | Tensor, max: number | Tensor): Tensor {
-  tensor('t', t);
+  check('t', t, tensor);
   if (isTensor(min) && isTensor(max)) return t.clamp(min, max);
   if (typeof min === 'number' && typeof max === 'number') return t.clamp(min, max);
   throw invalidArgument('min and max', 'two numbers or two Tensors', [min, max]);
@@ -71,8 +75,8 @@ export function byValue(t: Tensor, min: number | Tensor, max: number | Tensor): 
  * `clip_by_average_norm`.
  */
 export function byAverageNorm(t: Tensor, clipNorm: number): Tensor {
-  tensor('t', t);
-  positive('clipNorm', clipNorm);
+  check('t', t, tensor);
+  check('clipNorm', clipNorm, positive);
   return scaled(t, vectorNorm(t, { dtype: wide(t) }).div(Math.max(t.numel(), 1)), clipNorm);
 }
 
@@ -87,8 +91,4 @@ function globalNorm(ts: readonly Tensor[]): Tensor {
 function scaled(t: Tensor, norm: Tensor, level: number, spoiled?: Tensor): Tensor {
   const scale = norm.div(level).clamp({ min: 1 }).reciprocal();
   return t.mul((spoiled === undefined ? scale : scale.add(spoiled)).to({ dtype: t.dtype }));
-}
-
-function tensor(name: string, t: unknown): asserts t is Tensor {
-  if (!isTensor(t)) throw invalidArgument(name, 'a Tensor', t);
 }

@@ -1,5 +1,6 @@
-import { given } from '../options.js';
-import { type Clipper, type Placement, positive, type Scope, single } from './clipper.js';
+import { check, positive } from '../check.js';
+import { optionsOf } from '../options.js';
+import { type Clipper, type Placement, type Scope, single, whereTable } from './clipper.js';
 
 /** Options of {@link norm}. */
 export interface NormOptions {
@@ -10,6 +11,9 @@ export interface NormOptions {
   /** Default `'gradient'`. */
   placement?: Placement;
 }
+
+const normTable = { normType: [positive, 2], ...whereTable('global') } as const;
+const readNorm = optionsOf('clip.norm()', normTable);
 
 /**
  * Scales gradients down to a norm of at most `maxNorm`: g · min(1, maxNorm / (‖g‖ + 1e-6)), the coefficient of
@@ -22,17 +26,20 @@ export interface NormOptions {
  * new optim.SGD(model.parameters(), { lr: 0.1, clip: clip.norm(1, { normType: Infinity, scope: 'group' }) });
  */
 export function norm(maxNorm: number, options: NormOptions = {}): Clipper {
-  const { normType = 2, scope = 'global', placement = 'gradient' } = given(options);
-  positive('maxNorm', maxNorm);
-  positive('normType', normType);
+  const { normType, scope, placement } = readNorm(options);
+  check('maxNorm', maxNorm, positive);
   return single('norm', { maxNorm, normType, eps: 1e-6 }, scope, placement);
 }
 
+const { scope: _, ...layerwiseTable } = normTable;
+const readLayerwise = optionsOf('clip.layerwise()', layerwiseTable);
+
 /** Clips each tensor by its own norm: {@link norm} with the scope `'tensor'`. */
 export function layerwise(maxNorm: number, options: Omit<NormOptions, 'scope'> = {}): Clipper {
-  const { normType, placement } = given(options);
-  return norm(maxNorm, { normType, placement, scope: 'tensor' });
+  return norm(maxNorm, { ...readLayerwise(options), scope: 'tensor' });
 }
+
+const readValue = optionsOf('clip.value()', { placement: normTable.placement });
 
 /**
  * Clamps every element of every gradient to [-limit, limit], as `nn.utils.clipGradValue_`; NaN stays NaN.
@@ -43,8 +50,8 @@ export function layerwise(maxNorm: number, options: Omit<NormOptions, 'scope'> =
  * new optim.Adam(model.parameters(), { clip: clip.value(0.5) });
  */
 export function value(limit: number, options: { placement?: Placement } = {}): Clipper {
-  const { placement = 'gradient' } = given(options);
-  positive('limit', limit);
+  const { placement } = readValue(options);
+  check('limit', limit, positive);
   return single('value', { limit }, 'global', placement);
 }
 

@@ -1,8 +1,9 @@
+import { check, finiteNonNegative, integer, number, share } from '../check.js';
 import { tensor } from '../creation/index.js';
 import { float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import { ndtri } from '../ops/generated/special.js';
-import { withDefaults } from '../options.js';
+import { optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
 /** Options of {@link tailIndex}. */
@@ -37,6 +38,8 @@ export interface TailIndex {
 
 const minimum = 10;
 
+const readTailIndex = optionsOf('clip.tailIndex()', { k: [number, undefined], confidence: [share, 0.95] });
+
 /**
  * Measures how heavy-tailed gradient norms are: the share of outliers against that of a normal distribution, and Hill's estimate of the
  * tail index, k / Σᵢ ln(xᵢ / xₖ₊₁) over the k largest, with the interval alpha ± z · alpha / √k.
@@ -53,14 +56,11 @@ const minimum = 10;
  * const { alpha, interval, mildRatio } = clip.tailIndex(norms);
  */
 export function tailIndex(history: ArrayLike<number> | Tensor, options?: TailIndexOptions): TailIndex {
+  const { k: given, confidence } = readTailIndex(options);
   // Largest first.
   const x = normsOf(history).sort().reverse();
   const n = x.length;
-  const { k, confidence } = withDefaults('tailIndex', options, { k: Math.floor(Math.sqrt(n)), confidence: 0.95 });
-  if (!Number.isInteger(k) || k < 1 || k >= n) throw invalidArgument('k', `an integer from 1 to ${n - 1}`, k);
-  if (typeof confidence !== 'number' || !(confidence > 0 && confidence < 1)) {
-    throw invalidArgument('confidence', 'a number in (0, 1)', confidence);
-  }
+  const k = check('k', given ?? Math.floor(Math.sqrt(n)), integer(1, n - 1));
   const [q1, q3] = [quantile(x, 0.25), quantile(x, 0.75)];
   const share = (whiskers: number) => x.filter((norm) => norm > q3 + whiskers * (q3 - q1)).length / n;
 
@@ -85,17 +85,18 @@ function normsOf(history: unknown): Float64Array {
     throw invalidArgument('history', 'a Tensor of real numbers with one dimension', history);
   }
   const list = isTensor(history) ? history.detach().to({ dtype: float64 }).toTypedArray() : history;
-  if (!isArrayLike(list) || list.length < minimum) {
+  const length = isArrayLike(list) ? list.length : 0;
+  if (!isArrayLike(list) || !Number.isSafeInteger(length) || length < minimum) {
     throw invalidArgument('history', `an array or Tensor of at least ${minimum} norms`, history);
   }
-  return Float64Array.from(list, (norm, i) => {
-    if (Number.isFinite(norm) && (norm as number) >= 0) return norm as number;
-    throw invalidArgument(`history[${i}]`, 'a finite number >= 0', norm);
-  });
+  // One by one: memory for the length that an object claims may not be there.
+  const norms: number[] = [];
+  for (let i = 0; i < length; i++) norms.push(check(`history[${i}]`, list[i], finiteNonNegative));
+  return Float64Array.from(norms);
 }
 
 const isArrayLike = (value: unknown): value is ArrayLike<unknown> =>
-  typeof value === 'object' && value !== null && Number.isSafeInteger((value as ArrayLike<unknown>).length);
+  typeof value === 'object' && value !== null && 'length' in value;
 
 /** numpy's, to the last bit, of numbers that are sorted, largest first. */
 function quantile(x: Float64Array, q: number): number {

@@ -1,11 +1,12 @@
 import { noGrad } from '../autograd.js';
+import { check, finite, integer, number, oneOf, probability } from '../check.js';
 import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
+import { generator as generatorKind, tensor as tensorKind } from '../kinds.js';
 import { randperm } from '../ops/generated/functions.js';
 import { qr } from '../ops/generated/linalg.js';
-import { given } from '../options.js';
+import { optionsOf, type Values } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import * as check from './check.js';
 
 export { type TruncatedNormalOptions, truncNormal_ } from './truncated-normal.js';
 
@@ -32,9 +33,20 @@ export interface RandomOptions {
   generator?: Generator | undefined;
 }
 
-const GAINS: Partial<Record<Nonlinearity, number>> = { tanh: 5 / 3, relu: Math.sqrt(2), selu: 3 / 4 };
-const UNIT: readonly string[] =
-  'linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d sigmoid'.split(' ');
+const gains = new Map<Nonlinearity, number>([
+  ['linear', 1],
+  ['conv1d', 1],
+  ['conv2d', 1],
+  ['conv3d', 1],
+  ['conv_transpose1d', 1],
+  ['conv_transpose2d', 1],
+  ['conv_transpose3d', 1],
+  ['sigmoid', 1],
+  ['tanh', 5 / 3],
+  ['relu', Math.sqrt(2)],
+  ['selu', 3 / 4],
+]);
+const nonlinearities = oneOf<Nonlinearity>(...gains.keys(), 'leaky_relu');
 
 /**
  * The factor that keeps a signal's variance through a nonlinearity.
@@ -42,35 +54,33 @@ const UNIT: readonly string[] =
  * @param param the negative slope of `leaky_relu`; default 0.01.
  */
 export function calculateGain(nonlinearity: Nonlinearity, param?: number | null): number {
-  if (nonlinearity === 'leaky_relu') {
-    const slope = check.finite('param', param ?? 0.01);
-    return Math.sqrt(2 / (1 + slope * slope));
-  }
-  const gain = UNIT.includes(nonlinearity)
-    ? 1
-    : typeof nonlinearity === 'string' && Object.hasOwn(GAINS, nonlinearity) && GAINS[nonlinearity];
-  if (!gain)
-    throw invalidArgument('nonlinearity', `one of ${UNIT.join(', ')}, tanh, relu, leaky_relu, selu`, nonlinearity);
-  return gain;
+  check('nonlinearity', nonlinearity, nonlinearities);
+  const slope = check('param', param ?? 0.01, finite);
+  return gains.get(nonlinearity) ?? Math.sqrt(2 / (1 + slope * slope));
 }
+
+const randomTable = { generator: [generatorKind, undefined] } as const;
+const readUniform = optionsOf('uniform_()', { a: [number, 0], b: [number, 1], ...randomTable });
 
 /** Fills `tensor` from the uniform distribution on [a, b); defaults 0 and 1. */
 export function uniform_(tensor: Tensor, options: { a?: number; b?: number } & RandomOptions = {}): Tensor {
-  const { a = 0, b = 1, generator } = given(options);
-  check.tensor('tensor', tensor);
+  const { a, b, generator } = readUniform(options);
+  check('tensor', tensor, tensorKind);
   return noGrad(() => tensor.uniform_(a, b, { generator }));
 }
 
+const readNormal = optionsOf('normal_()', { mean: [number, 0], std: [number, 1], ...randomTable });
+
 /** Fills `tensor` from the normal distribution; mean 0 and standard deviation 1 by default. */
 export function normal_(tensor: Tensor, options: { mean?: number; std?: number } & RandomOptions = {}): Tensor {
-  const { mean = 0, std = 1, generator } = given(options);
-  check.tensor('tensor', tensor);
+  const { mean, std, generator } = readNormal(options);
+  check('tensor', tensor, tensorKind);
   return noGrad(() => tensor.normal_(mean, std, { generator }));
 }
 
 /** Fills `tensor` with one value. */
 export function constant_(tensor: Tensor, val: number): Tensor {
-  check.tensor('tensor', tensor);
+  check('tensor', tensor, tensorKind);
   return noGrad(() => tensor.fill_(val));
 }
 
@@ -81,30 +91,31 @@ export function ones_(tensor: Tensor): Tensor {
 
 /** Fills `tensor` with zeros. */
 export function zeros_(tensor: Tensor): Tensor {
-  check.tensor('tensor', tensor);
+  check('tensor', tensor, tensorKind);
   return noGrad(() => tensor.zero_());
 }
 
 /** Fills a matrix with ones on its diagonal and zeros elsewhere. */
 export function eye_(tensor: Tensor): Tensor {
-  check.tensor('tensor', tensor);
+  check('tensor', tensor, tensorKind);
   if (tensor.dim() !== 2) throw invalidArgument('tensor', 'of 2 dimensions', tensor.shape, 'ERR_SHAPE');
   return noGrad(() => tensor.zero_().fillDiagonal_(1));
 }
 
+const readDirac = optionsOf('dirac_()', { groups: [integer(1), 1] });
+
 /**
  * Fills a convolution's weight `[out, in, ...kernel]` so that it passes its input through.
  *
- * @param options.groups how many groups of channels do so apart from each other; default 1.
+ * @param options.groups how many groups of channels do so, each separately; default 1.
  */
 export function dirac_(tensor: Tensor, options: { groups?: number } = {}): Tensor {
-  const { groups = 1 } = given(options);
-  check.tensor('tensor', tensor);
+  const { groups } = readDirac(options);
+  check('tensor', tensor, tensorKind);
   const [out, channels, ...kernel] = tensor.shape;
   if (kernel.length < 1 || kernel.length > 3) {
     throw invalidArgument('tensor', 'of 3 to 5 dimensions', tensor.shape, 'ERR_SHAPE');
   }
-  check.positiveInt('groups', groups);
   if (out! % groups !== 0) throw invalidArgument('groups', `a divisor of the ${out} output channels`, groups);
   return noGrad(() => {
     tensor.zero_();
@@ -119,16 +130,21 @@ export function dirac_(tensor: Tensor, options: { groups?: number } = {}): Tenso
   });
 }
 
+const gainTable = { gain: [finite, 1], ...randomTable } as const;
+const readXavierUniform = optionsOf('xavierUniform_()', gainTable);
+
 /** Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
 export function xavierUniform_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
-  const { gain = 1, generator } = given(options);
+  const { gain, generator } = readXavierUniform(options);
   const bound = Math.sqrt(3) * xavierStd(tensor, gain);
   return uniform_(tensor, { a: -bound, b: bound, generator });
 }
 
+const readXavierNormal = optionsOf('xavierNormal_()', gainTable);
+
 /** Fills `tensor` from the normal distribution of standard deviation gain * sqrt(2 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
 export function xavierNormal_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
-  const { gain = 1, generator } = given(options);
+  const { gain, generator } = readXavierNormal(options);
   return normal_(tensor, { std: xavierStd(tensor, gain), generator });
 }
 
@@ -142,25 +158,36 @@ export interface KaimingOptions extends RandomOptions {
   nonlinearity?: Nonlinearity;
 }
 
+const kaimingTable = {
+  a: [finite, 0],
+  mode: [oneOf('fan_in', 'fan_out'), 'fan_in'],
+  nonlinearity: [nonlinearities, 'leaky_relu'],
+  ...randomTable,
+} as const;
+const readKaimingUniform = optionsOf('kaimingUniform_()', kaimingTable);
+
 /** Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(3 / fan) (He et al. 2015). */
 export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  check.given(options);
-  const bound = Math.sqrt(3) * kaimingStd(tensor, options);
-  return uniform_(tensor, { a: -bound, b: bound, generator: options.generator });
+  const read = readKaimingUniform(options);
+  const bound = Math.sqrt(3) * kaimingStd(tensor, read);
+  return uniform_(tensor, { a: -bound, b: bound, generator: read.generator });
 }
+
+const readKaimingNormal = optionsOf('kaimingNormal_()', kaimingTable);
 
 /** Fills `tensor` from the normal distribution of standard deviation gain / sqrt(fan) (He et al. 2015). */
 export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  check.given(options);
-  return normal_(tensor, { std: kaimingStd(tensor, options), generator: options.generator });
+  const read = readKaimingNormal(options);
+  return normal_(tensor, { std: kaimingStd(tensor, read), generator: read.generator });
 }
+
+const readOrthogonal = optionsOf('orthogonal_()', gainTable);
 
 /** Fills `tensor`, seen as a matrix of its first dimension by the rest, with orthonormal rows or columns times `gain` (Saxe et al. 2013). */
 export function orthogonal_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
-  const { gain = 1, generator } = given(options);
-  check.tensor('tensor', tensor);
+  const { gain, generator } = readOrthogonal(options);
+  check('tensor', tensor, tensorKind);
   if (tensor.dim() < 2) throw invalidArgument('tensor', 'of 2 or more dimensions', tensor.shape, 'ERR_SHAPE');
-  check.finite('gain', gain);
   if (tensor.numel() === 0) return tensor;
   return noGrad(() => {
     const rows = tensor.shape[0]!;
@@ -173,12 +200,14 @@ export function orthogonal_(tensor: Tensor, options: { gain?: number } & RandomO
   });
 }
 
+const readSparse = optionsOf('sparse_()', { std: [number, 0.01], ...randomTable });
+
 /** Fills a matrix from the normal distribution, then sets a share of each column, chosen at random, to zero (Martens 2010). */
 export function sparse_(tensor: Tensor, sparsity: number, options: { std?: number } & RandomOptions = {}): Tensor {
-  const { std = 0.01, generator } = given(options);
-  check.tensor('tensor', tensor);
+  const { std, generator } = readSparse(options);
+  check('tensor', tensor, tensorKind);
   if (tensor.dim() !== 2) throw invalidArgument('tensor', 'of 2 dimensions', tensor.shape, 'ERR_SHAPE');
-  check.probability('sparsity', sparsity);
+  check('sparsity', sparsity, probability);
   const [rows, columns] = tensor.shape as [number, number];
   const zeros = Math.ceil(sparsity * rows);
   return noGrad(() => {
@@ -194,7 +223,7 @@ export function sparse_(tensor: Tensor, sparsity: number, options: { std?: numbe
 
 /** The sizes that scale weights `[out, in, ...kernel]`: connections into and out of a unit. */
 export function fans(tensor: Tensor): { fanIn: number; fanOut: number } {
-  check.tensor('tensor', tensor);
+  check('tensor', tensor, tensorKind);
   const [out, into, ...kernel] = tensor.shape;
   if (into === undefined) throw invalidArgument('tensor', 'of 2 or more dimensions', tensor.shape, 'ERR_SHAPE');
   const field = kernel.reduce((a, b) => a * b, 1);
@@ -203,11 +232,10 @@ export function fans(tensor: Tensor): { fanIn: number; fanOut: number } {
 
 function xavierStd(tensor: Tensor, gain: number): number {
   const { fanIn, fanOut } = fans(tensor);
-  return check.finite('gain', gain) * Math.sqrt(2 / (fanIn + fanOut));
+  return gain * Math.sqrt(2 / (fanIn + fanOut));
 }
 
-function kaimingStd(tensor: Tensor, { a = 0, mode = 'fan_in', nonlinearity = 'leaky_relu' }: KaimingOptions): number {
-  check.oneOf('mode', mode, ['fan_in', 'fan_out']);
+function kaimingStd(tensor: Tensor, { a, mode, nonlinearity }: Values<typeof kaimingTable>): number {
   const gain = calculateGain(nonlinearity, a);
   const { fanIn, fanOut } = fans(tensor);
   // An empty tensor draws nothing, whatever its scale.

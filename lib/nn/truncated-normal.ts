@@ -1,11 +1,12 @@
 import { noGrad } from '../autograd.js';
+import { check, finite, finitePositive, number } from '../check.js';
 import { float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
+import { generator as generatorKind, tensor as tensorKind } from '../kinds.js';
 import { emptyLike, scalarTensor, where } from '../ops/generated/functions.js';
-import { given } from '../options.js';
+import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import * as check from './check.js';
 import type { RandomOptions } from './init.js';
 
 /** The normal distribution cut to [a, b]: the draws outside are drawn again, in PyTorch 2.13's order. */
@@ -20,12 +21,18 @@ export interface TruncatedNormalOptions extends RandomOptions {
   b?: number;
 }
 
+const readTruncNormal = optionsOf('truncNormal_()', {
+  mean: [finite, 0],
+  std: [finitePositive, 1],
+  a: [number, -2],
+  b: [number, 2],
+  generator: [generatorKind, undefined],
+});
+
 /** Fills `tensor` from a normal distribution whose values outside [a, b] are drawn again. */
 export function truncNormal_(tensor: Tensor, options: TruncatedNormalOptions = {}): Tensor {
-  const { mean = 0, std = 1, a = -2, b = 2, generator } = given(options);
-  check.tensor('tensor', tensor);
-  check.finite('mean', mean);
-  if (!(check.finite('std', std) > 0)) throw invalidArgument('std', 'a number > 0', std);
+  const { mean, std, a, b, generator } = readTruncNormal(options);
+  check('tensor', tensor, tensorKind);
   if (!(a < b)) throw invalidArgument('a', `less than b (${b})`, a);
   return noGrad(() => {
     const kept = normalCdf((b - mean) / std) - normalCdf((a - mean) / std);

@@ -58,19 +58,27 @@ describe('nn.functional', () => {
   });
 
   const refusals: [string, () => unknown, RegExp][] = [
-    ['a misspelled option', () => loose.mseLoss!(x, x, { reducton: 'sum' }), /one of "reduction", got "reducton"/],
+    [
+      'a misspelled option',
+      () => loose.mseLoss!(x, x, { reducton: 'sum' }),
+      /unknown option "reducton" of mseLoss\(\); did you mean "reduction"\? It takes reduction/,
+    ],
     [
       'a reduction that there is not',
       () => loose.l1Loss!(x, x, { reduction: 'toString' }),
-      /"reduction" must be 'none'/,
+      /"reduction" must be "none", "mean" or "sum", got "toString"/,
     ],
     [
       'options that are none',
       () => loose.crossEntropy!(x, x, 'mean'),
-      /"options" of crossEntropy\(\) must be an object/,
+      /"options" of crossEntropy\(\) must be a plain object, got "mean"/,
     ],
-    ['a probability above 1', () => F.dropout(x, { p: 2 }), /"p" must be a probability/],
-    ['a target of another shape', () => F.binaryCrossEntropy(x, torch.ones([3])), /"target" must have the shape/],
+    ['a probability above 1', () => F.dropout(x, { p: 2 }), /"p" must be a number in \[0, 1\], got 2/],
+    [
+      'a target of another shape',
+      () => F.binaryCrossEntropy(x, torch.ones([3])),
+      /"target" must be of the input's shape/,
+    ],
     [
       'one value a channel in training',
       () => F.batchNorm(torch.ones([1, 3]), null, null, { training: true }),
@@ -82,11 +90,15 @@ describe('nn.functional', () => {
     [
       'a grid mode that there is not',
       () => loose.gridSample!(image, image, { mode: 'x' }),
-      /"mode" must be 'bilinear'/,
+      /"mode" must be "bilinear", "nearest" or "bicubic"/,
     ],
     ['a padding row outside', () => F.embedding(torch.tensor([0n]), x, { paddingIdx: 2 }), /"paddingIdx" must be/],
-    ['offsets of rows', () => F.embeddingBag(torch.tensor([[0n]]), x, { offsets: x }), /"offsets" must be absent/],
-    ['too few dimensions', () => F.localResponseNorm(x, 2), /at least 3 dimensions/],
+    [
+      'offsets of rows',
+      () => F.embeddingBag(torch.tensor([[0n]]), x, { offsets: x }),
+      /"offsets" cannot be combined with a two-dimensional input/,
+    ],
+    ['too few dimensions', () => F.localResponseNorm(x, 2), /3 or more dimensions/],
     ['a kernel of words', () => loose.lpPool2d!(image, 2, 'x'), /"kernelSize" must be/],
   ];
   for (const [what, body, message] of refusals) {

@@ -1,8 +1,9 @@
+import { check, flag, integer, nonNegative, orNull } from '../../check.js';
 import type { Dtype } from '../../dtype.js';
+import { dtype as dtypeKind, tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
-import { withDefaults } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { checkTensors } from './arguments.js';
 
 /** `log(1 / (1 + exp(-x)))`, element by element. */
 export const logsigmoid = ops.logSigmoid;
@@ -17,9 +18,12 @@ export function tanhshrink(input: Tensor): Tensor {
   return ops.sub(input, ops.tanh(input));
 }
 
+const readSoftmin = optionsOf('softmin()', { dim: [integer()], dtype: [orNull(dtypeKind), null] });
+
 /** The softmax of the negated input along a dimension. */
 export function softmin(input: Tensor, options: { dim: number; dtype?: Dtype | null }): Tensor {
-  return ops.softmax(ops.neg(input), options);
+  const { dim, dtype } = readSoftmin(options);
+  return ops.softmax(ops.neg(input), dim, { dtype });
 }
 
 /** What {@link gumbelSoftmax} takes beside the logits. */
@@ -32,14 +36,20 @@ export interface GumbelSoftmaxOptions {
   dim?: number;
 }
 
+const readGumbelSoftmax = optionsOf('gumbelSoftmax()', {
+  tau: [nonNegative, 1],
+  hard: [flag, false],
+  dim: [integer(), -1],
+});
+
 /**
  * Samples of the Gumbel-softmax distribution of unnormalised log-probabilities.
  *
  * Jang et al., "Categorical reparameterization with Gumbel-softmax", 2017.
  */
 export function gumbelSoftmax(logits: Tensor, options?: GumbelSoftmaxOptions): Tensor {
-  const { tau, hard, dim } = withDefaults('gumbelSoftmax', options, { tau: 1, hard: false, dim: -1 });
-  checkTensors({ logits });
+  const { tau, hard, dim } = readGumbelSoftmax(options);
+  check('logits', logits, tensor);
   const noise = ops.emptyLike(logits).exponential_().log().neg();
   const soft = logits.add(noise).div(tau).softmax(dim);
   if (!hard) return soft;

@@ -1,8 +1,8 @@
-import { invalidArgument } from '../../errors.js';
+import { check, flag, probability } from '../../check.js';
+import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
-import { withDefaults } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { checkTensors } from './arguments.js';
 
 /** What the dropout functions take beside the input. */
 export interface DropoutOptions {
@@ -16,47 +16,43 @@ export interface DropoutOptions {
 
 type Drop = (input: Tensor, p: number, train: boolean) => Tensor;
 
-function run(name: string, training: boolean, input: Tensor, options: unknown, drop: Drop, drop_: Drop): Tensor {
-  const chosen = withDefaults(name, options, { p: 0.5, training, inplace: false });
-  const { p } = chosen;
-  if (typeof p !== 'number' || !(p >= 0 && p <= 1)) throw invalidArgument('p', 'a probability from 0 to 1', p);
-  return (chosen.inplace ? drop_ : drop)(input, p, chosen.training);
+/** A dropout of `drop`, or of `drop_` in place. */
+function dropoutOf(name: string, train: boolean, drop: Drop, drop_: Drop) {
+  const read = optionsOf(`${name}()`, { p: [probability, 0.5], training: [flag, train], inplace: [flag, false] });
+  return (input: Tensor, options?: DropoutOptions): Tensor => {
+    const { p, training, inplace } = read(options);
+    return (inplace ? drop_ : drop)(input, p, training);
+  };
+}
+
+/** Zeroes whole channels of `[N, C, ...]`; an input of `unbatched` dimensions is taken as a batch of one. */
+function channelDropoutOf(name: string, unbatched: number) {
+  const drop = dropoutOf(name, true, ops.featureDropout, ops.featureDropout_);
+  return (input: Tensor, options?: DropoutOptions): Tensor => {
+    if (check('input', input, tensor).ndim !== unbatched) return drop(input, options);
+    return drop(input.unsqueeze(0), options).squeeze(0);
+  };
 }
 
 /** Zeroes elements at random and divides the others by `1 - p`. Srivastava et al., "Dropout", 2014. */
-export function dropout(input: Tensor, options?: DropoutOptions): Tensor {
-  return run('dropout', true, input, options, ops.dropout, ops.dropout_);
-}
+export const dropout = dropoutOf('dropout', true, ops.dropout, ops.dropout_);
 
 /** Dropout that keeps the mean and variance of self-normalising networks. Klambauer et al., 2017. */
-export function alphaDropout(input: Tensor, options?: DropoutOptions): Tensor {
-  return run('alphaDropout', false, input, options, ops.alphaDropout, ops.alphaDropout_);
-}
+export const alphaDropout = dropoutOf('alphaDropout', false, ops.alphaDropout, ops.alphaDropout_);
 
 /** {@link alphaDropout} of whole channels. */
-export function featureAlphaDropout(input: Tensor, options?: DropoutOptions): Tensor {
-  return run('featureAlphaDropout', false, input, options, ops.featureAlphaDropout, ops.featureAlphaDropout_);
-}
-
-/** Zeroes whole channels of `[N, C, ...]`; without the batch dimension the input is taken as a batch of one. */
-function channels(name: string, unbatched: number, input: Tensor, options: unknown): Tensor {
-  checkTensors({ input });
-  const batched = input.ndim === unbatched ? input.unsqueeze(0) : input;
-  const result = run(name, true, batched, options, ops.featureDropout, ops.featureDropout_);
-  return batched === input ? result : result.squeeze(0);
-}
+export const featureAlphaDropout = dropoutOf(
+  'featureAlphaDropout',
+  false,
+  ops.featureAlphaDropout,
+  ops.featureAlphaDropout_,
+);
 
 /** Zeroes whole channels of `[N, C, L]` or `[C, L]`. */
-export function dropout1d(input: Tensor, options?: DropoutOptions): Tensor {
-  return channels('dropout1d', 2, input, options);
-}
+export const dropout1d = channelDropoutOf('dropout1d', 2);
 
 /** Zeroes whole channels of `[N, C, H, W]`. */
-export function dropout2d(input: Tensor, options?: DropoutOptions): Tensor {
-  return run('dropout2d', true, input, options, ops.featureDropout, ops.featureDropout_);
-}
+export const dropout2d = dropoutOf('dropout2d', true, ops.featureDropout, ops.featureDropout_);
 
 /** Zeroes whole channels of `[N, C, D, H, W]` or `[C, D, H, W]`. */
-export function dropout3d(input: Tensor, options?: DropoutOptions): Tensor {
-  return channels('dropout3d', 4, input, options);
-}
+export const dropout3d = channelDropoutOf('dropout3d', 4);

@@ -1,16 +1,19 @@
+import { check, flag, oneOf, orNull } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
-import { withDefaults } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { checkTensors, wordCode } from './arguments.js';
+import { paddingRow } from '../padding-row.js';
+import { embeddingTable } from '../tables.js';
 
 /** What {@link embedding} takes beside its tensors. */
 export interface EmbeddingOptions {
-  /** The row that gets no gradient. Default: null. */
+  /** The row that gets no gradient, counted from the end when negative. Default: null. */
   paddingIdx?: number | null;
-  /** Rows with a larger norm are scaled down to it, in place. Default: null. */
+  /** Rows that are looked up and have a larger norm are scaled down to it, in place. Default: null. */
   maxNorm?: number | null;
-  /** The norm of `maxNorm`. Default: 2. */
+  /** The p of that norm. Default: 2. */
   normType?: number;
   /** Divide gradients by how often a row occurs in the batch. Default: false. */
   scaleGradByFreq?: boolean;
@@ -18,13 +21,11 @@ export interface EmbeddingOptions {
   sparse?: boolean;
 }
 
-function paddingRow(weight: Tensor, index: number | null): number {
-  if (index === null) return -1;
-  const rows = weight.shape[0]!;
-  if (!Number.isInteger(index) || index < -rows || index >= rows) {
-    throw invalidArgument('paddingIdx', `null or an integer from ${-rows} to ${rows - 1}`, index, 'ERR_INDEX');
-  }
-  return index < 0 ? index + rows : index;
+const readEmbedding = optionsOf('embedding()', embeddingTable);
+
+/** Scales the rows of `weight` at `indices` down to a norm of at most `maxNorm`, in place. */
+function renormalize(weight: Tensor, indices: Tensor, maxNorm: number | null, normType: number): void {
+  if (maxNorm !== null) ops.embeddingRenorm_(weight.detach(), indices.contiguous(), maxNorm, normType);
 }
 
 /**
@@ -34,60 +35,56 @@ function paddingRow(weight: Tensor, index: number | null): number {
  * F.embedding(torch.tensor([1n, 4n]), weight);   // [2, D]
  */
 export function embedding(input: Tensor, weight: Tensor, options?: EmbeddingOptions): Tensor {
-  const { paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = withDefaults('embedding', options, {
-    paddingIdx: null as number | null,
-    maxNorm: null as number | null,
-    normType: 2,
-    scaleGradByFreq: false,
-    sparse: false,
-  });
-  checkTensors({ input, weight });
-  const row = paddingRow(weight, paddingIdx);
-  const indices = maxNorm === null ? input : input.contiguous();
-  if (maxNorm !== null) ops.embeddingRenorm_(weight.detach(), indices, maxNorm, normType);
-  return ops.embedding(weight, indices, { paddingIdx: row, scaleGradByFreq, sparse });
+  const { paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = readEmbedding(options);
+  check('input', input, tensor);
+  check('weight', weight, tensor);
+  const row = paddingIdx === null ? -1 : paddingRow(paddingIdx, weight.shape[0] ?? 0);
+  renormalize(weight, input, maxNorm, normType);
+  return ops.embedding(weight, input, { paddingIdx: row, scaleGradByFreq, sparse });
 }
 
 /** What {@link embeddingBag} takes beside its tensors. */
 export interface EmbeddingBagOptions extends EmbeddingOptions {
-  /** Where each bag starts in a flat `input`. Default: null, for an input of one bag a row. */
+  /** Where each bag starts in a flat `input`. Default: null, for an input of one bag per row. */
   offsets?: Tensor | null;
   /** Default: `'mean'`. */
   mode?: 'sum' | 'mean' | 'max';
-  /** A weight an index, for the mode `'sum'`. Default: null. */
+  /** One factor per index, for the mode `'sum'`. Default: null. */
   perSampleWeights?: Tensor | null;
-  /** The last offset is the end of the last bag. Default: false. */
+  /** Whether the last offset is the end of the last bag. Default: false. */
   includeLastOffset?: boolean;
 }
 
+const modes = ['sum', 'mean', 'max'] as const;
+const readEmbeddingBag = optionsOf('embeddingBag()', {
+  ...embeddingTable,
+  offsets: [orNull(tensor), null],
+  mode: [oneOf(...modes), 'mean'],
+  perSampleWeights: [orNull(tensor), null],
+  includeLastOffset: [flag, false],
+});
+
 /** The sums, means or maxima of the rows of `weight` in bags of indices. */
 export function embeddingBag(input: Tensor, weight: Tensor, options?: EmbeddingBagOptions): Tensor {
-  const o = withDefaults('embeddingBag', options, {
-    paddingIdx: null as number | null,
-    maxNorm: null as number | null,
-    normType: 2,
-    scaleGradByFreq: false,
-    sparse: false,
-    offsets: null as Tensor | null,
-    mode: 'mean' as 'sum' | 'mean' | 'max',
-    perSampleWeights: null as Tensor | null,
-    includeLastOffset: false,
-  });
-  checkTensors({ input, weight });
-  if (o.perSampleWeights !== null) checkTensors({ perSampleWeights: o.perSampleWeights });
+  const o = readEmbeddingBag(options);
+  check('input', input, tensor);
+  check('weight', weight, tensor);
   const rows = input.ndim === 2;
-  if (rows !== (o.offsets === null)) {
-    const expected = rows ? 'absent, as "input" has a bag a row' : 'a Tensor, as "input" is flat';
-    throw new TorchClipError('ERR_ARGUMENT', `"offsets" must be ${expected}`);
+  if (rows && o.offsets !== null) {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      '"offsets" cannot be combined with a two-dimensional input: each row is a bag',
+    );
   }
+  if (!rows && o.offsets === null) throw invalidArgument('offsets', 'a Tensor where "input" is flat', o.offsets);
   const length = input.shape[1] ?? 0;
   const starts = ops.arange(0, input.numel(), Math.max(1, length), { dtype: input.dtype, device: input.device });
   const indices = rows ? input.reshape([-1]) : input;
   const weights = o.perSampleWeights === null ? null : rows ? o.perSampleWeights.reshape([-1]) : o.perSampleWeights;
-  if (o.maxNorm !== null) ops.embeddingRenorm_(weight.detach(), indices, o.maxNorm, o.normType);
-  const padding = o.paddingIdx === null ? null : paddingRow(weight, o.paddingIdx);
-  const mode = wordCode('mode', ['sum', 'mean', 'max'], o.mode);
+  const padding = o.paddingIdx === null ? null : paddingRow(o.paddingIdx, weight.shape[0] ?? 0);
+  renormalize(weight, indices, o.maxNorm, o.normType);
   const { scaleGradByFreq: scale, sparse } = o;
+  const mode = modes.indexOf(o.mode);
   const last = !rows && o.includeLastOffset;
   return ops.embeddingBag(weight, indices, rows ? starts : o.offsets!, scale, mode, sparse, weights, last, padding)[0];
 }

@@ -1,4 +1,4 @@
-// torch.nn.functional: what is an op already is that op; the rest takes PyTorch's words and defaults here.
+// torch.nn.functional: what is an operator already is that operator; the rest is given PyTorch's names and defaults here.
 export {
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,

@@ -1,55 +1,78 @@
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { callable, check, finite, flag, integer, oneOf } from '../../check.js';
+import { invalidArgument } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
-import { withDefaults } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { checkTensors, type Reduction, reductionCode } from './arguments.js';
+import { codeOf, type LossOptions, type Reduction } from '../reduction.js';
+import {
+  crossEntropyTable,
+  huberTable,
+  klDivTable,
+  lossTable,
+  nllTable,
+  smoothL1Table,
+  weightedTable,
+  withLogitsTable,
+} from '../tables.js';
 
-/** What every loss takes beside its tensors. */
-export interface LossOptions {
-  /** Default: `'mean'`. */
-  reduction?: Reduction;
-}
-
-const mean = 'mean' as Reduction;
+export type { LossOptions, Reduction };
 
 function reduce(loss: Tensor, reduction: Reduction): Tensor {
-  const code = reductionCode(reduction);
-  return code === 0 ? loss : code === 1 ? loss.mean() : loss.sum();
+  if (reduction === 'none') return loss;
+  return reduction === 'mean' ? loss.mean() : loss.sum();
 }
+
+/** Broadcasting here is nearly always a mistake. */
+function sameShape(input: Tensor, target: Tensor): void {
+  const [a, b] = [check('input', input, tensor).shape, check('target', target, tensor).shape];
+  if (a.length === b.length && a.every((n, dim) => n === b[dim])) return;
+  throw invalidArgument('target', `of the input's shape [${a.join(', ')}]`, b, 'ERR_SHAPE');
+}
+
+const readMSELoss = optionsOf('mseLoss()', lossTable);
 
 /** The squared differences. */
 export function mseLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  const { reduction } = withDefaults('mseLoss', options, { reduction: mean });
-  return ops.mseLoss(input, target, { reduction: reductionCode(reduction) });
+  const { reduction } = readMSELoss(options);
+  return ops.mseLoss(input, target, codeOf(reduction));
 }
+
+const readL1Loss = optionsOf('l1Loss()', lossTable);
 
 /** The absolute differences. */
 export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  const { reduction } = withDefaults('l1Loss', options, { reduction: mean });
-  return ops.l1Loss(input, target, { reduction: reductionCode(reduction) });
+  const { reduction } = readL1Loss(options);
+  return ops.l1Loss(input, target, codeOf(reduction));
 }
+
+const readSmoothL1 = optionsOf('smoothL1Loss()', smoothL1Table);
 
 /** Squared differences below `beta` (default 1), absolute ones above. */
 export function smoothL1Loss(input: Tensor, target: Tensor, options?: LossOptions & { beta?: number }): Tensor {
-  const { reduction, beta } = withDefaults('smoothL1Loss', options, { reduction: mean, beta: 1 });
-  return ops.smoothL1Loss(input, target, { reduction: reductionCode(reduction), beta });
+  const { reduction, beta } = readSmoothL1(options);
+  return ops.smoothL1Loss(input, target, codeOf(reduction), beta);
 }
+
+const readHuber = optionsOf('huberLoss()', huberTable);
 
 /** Half the squared differences up to `delta` (default 1), absolute ones times `delta` above. */
 export function huberLoss(input: Tensor, target: Tensor, options?: LossOptions & { delta?: number }): Tensor {
-  const { reduction, delta } = withDefaults('huberLoss', options, { reduction: mean, delta: 1 });
-  return ops.huberLoss(input, target, { reduction: reductionCode(reduction), delta });
+  const { reduction, delta } = readHuber(options);
+  return ops.huberLoss(input, target, codeOf(reduction), delta);
 }
 
 /** What {@link crossEntropy} takes beside its tensors. */
 export interface CrossEntropyOptions extends LossOptions {
-  /** A weight a class, of shape `[C]`. Default: null. */
+  /** One factor per class, of shape `[C]`. Default: null. */
   weight?: Tensor | null;
-  /** A target class that counts for nothing. Default: -100. */
+  /** Targets of this class are ignored. Default: -100. */
   ignoreIndex?: number;
   /** In [0, 1]: how much of each target is spread over all classes. Default: 0. */
   labelSmoothing?: number;
 }
+
+const readCrossEntropy = optionsOf('crossEntropy()', crossEntropyTable);
 
 /**
  * The cross entropy of unnormalised logits.
@@ -60,19 +83,11 @@ export interface CrossEntropyOptions extends LossOptions {
  * F.crossEntropy(model.forward(x), labels).backward();
  */
 export function crossEntropy(input: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
-  const { weight, ignoreIndex, reduction, labelSmoothing } = withDefaults('crossEntropy', options, {
-    weight: null as Tensor | null,
-    ignoreIndex: -100,
-    reduction: mean,
-    labelSmoothing: 0,
-  });
-  return ops.crossEntropyLoss(input, target, {
-    weight,
-    reduction: reductionCode(reduction),
-    ignoreIndex,
-    labelSmoothing,
-  });
+  const { weight, reduction, ignoreIndex, labelSmoothing } = readCrossEntropy(options);
+  return ops.crossEntropyLoss(input, target, weight, codeOf(reduction), ignoreIndex, labelSmoothing);
 }
+
+const readNLL = optionsOf('nllLoss()', nllTable);
 
 /** The negative log-likelihood of log-probabilities `[N, C, ...]` at target classes `[N, ...]`. */
 export function nllLoss(
@@ -80,13 +95,11 @@ export function nllLoss(
   target: Tensor,
   options?: LossOptions & { weight?: Tensor | null; ignoreIndex?: number },
 ): Tensor {
-  const { weight, ignoreIndex, reduction } = withDefaults('nllLoss', options, {
-    weight: null as Tensor | null,
-    ignoreIndex: -100,
-    reduction: mean,
-  });
-  return ops.nllLossNd(input, target, { weight, reduction: reductionCode(reduction), ignoreIndex });
+  const { weight, reduction, ignoreIndex } = readNLL(options);
+  return ops.nllLossNd(input, target, weight, codeOf(reduction), ignoreIndex);
 }
+
+const readBinaryCrossEntropy = optionsOf('binaryCrossEntropy()', weightedTable);
 
 /** The cross entropy of probabilities and targets in [0, 1] of one shape; `weight` multiplies the elements. */
 export function binaryCrossEntropy(
@@ -94,15 +107,12 @@ export function binaryCrossEntropy(
   target: Tensor,
   options?: LossOptions & { weight?: Tensor | null },
 ): Tensor {
-  const { weight, reduction } = withDefaults('binaryCrossEntropy', options, {
-    weight: null as Tensor | null,
-    reduction: mean,
-  });
+  const { weight, reduction } = readBinaryCrossEntropy(options);
   sameShape(input, target);
-  if (weight !== null) checkTensors({ weight });
-  const spread = weight === null ? null : weight.expand(input.shape);
-  return ops.binaryCrossEntropy(input, target, { weight: spread, reduction: reductionCode(reduction) });
+  return ops.binaryCrossEntropy(input, target, weight?.expandAs(input) ?? null, codeOf(reduction));
 }
+
+const readWithLogits = optionsOf('binaryCrossEntropyWithLogits()', withLogitsTable);
 
 /** {@link binaryCrossEntropy} of logits; `posWeight` multiplies the positive targets. */
 export function binaryCrossEntropyWithLogits(
@@ -110,54 +120,45 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   options?: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null },
 ): Tensor {
-  const { weight, posWeight, reduction } = withDefaults('binaryCrossEntropyWithLogits', options, {
-    weight: null as Tensor | null,
-    posWeight: null as Tensor | null,
-    reduction: mean,
-  });
+  const { weight, posWeight, reduction } = readWithLogits(options);
   sameShape(input, target);
-  return ops.binaryCrossEntropyWithLogits(input, target, { weight, posWeight, reduction: reductionCode(reduction) });
+  return ops.binaryCrossEntropyWithLogits(input, target, weight, posWeight, codeOf(reduction));
 }
 
-/** Broadcasting here is nearly always a mistake. */
-function sameShape(input: Tensor, target: Tensor): void {
-  checkTensors({ input, target });
-  if (String(input.shape) !== String(target.shape)) {
-    const message = `"target" must have the shape of "input", [${input.shape}], got [${target.shape}]`;
-    throw new TorchClipError('ERR_SHAPE', message);
-  }
-}
+const readKLDiv = optionsOf('klDiv()', klDivTable);
 
-/** The Kullback-Leibler divergence of log-probabilities from target probabilities (logs of them with `logTarget`). */
+/**
+ * The Kullback-Leibler divergence of log-probabilities from target probabilities (from their logarithms with `logTarget`); with the
+ * reduction `'batchmean'`, the sum divided by the batch size, which is the divergence as it is defined.
+ */
 export function klDiv(
   input: Tensor,
   target: Tensor,
   options?: { reduction?: Reduction | 'batchmean'; logTarget?: boolean },
 ): Tensor {
-  const { reduction, logTarget } = withDefaults('klDiv', options, {
-    reduction: mean as Reduction | 'batchmean',
-    logTarget: false,
-  });
-  const perBatch = reduction === 'batchmean';
-  const code = reductionCode(perBatch ? 'sum' : reduction);
-  const loss = ops.klDiv(input, target, { reduction: code, logTarget });
-  return perBatch && input.ndim > 0 ? loss.div(input.shape[0]!) : loss;
+  const { reduction, logTarget } = readKLDiv(options);
+  const loss = ops.klDiv(input, target, codeOf(reduction === 'batchmean' ? 'sum' : reduction), { logTarget });
+  return reduction === 'batchmean' && input.ndim > 0 ? loss.div(input.shape[0]!) : loss;
 }
 
-/** The negative log-likelihood of counts under Poisson distributions whose rates (logs of them by default) are the input. */
+const readPoisson = optionsOf('poissonNllLoss()', {
+  ...lossTable,
+  logInput: [flag, true],
+  full: [flag, false],
+  eps: [finite, 1e-8],
+});
+
+/** The negative log-likelihood of counts under Poisson distributions whose rates (their logarithms by default) are the input. */
 export function poissonNllLoss(
   input: Tensor,
   target: Tensor,
   options?: LossOptions & { logInput?: boolean; full?: boolean; eps?: number },
 ): Tensor {
-  const { logInput, full, eps, reduction } = withDefaults('poissonNllLoss', options, {
-    logInput: true,
-    full: false,
-    eps: 1e-8,
-    reduction: mean,
-  });
-  return ops.poissonNllLoss(input, target, logInput, full, eps, reductionCode(reduction));
+  const { logInput, full, eps, reduction } = readPoisson(options);
+  return ops.poissonNllLoss(input, target, logInput, full, eps, codeOf(reduction));
 }
+
+const readGaussian = optionsOf('gaussianNllLoss()', { ...lossTable, full: [flag, false], eps: [finite, 1e-6] });
 
 /** The negative log-likelihood of targets under Gaussians of means `input` and variances `variance`. */
 export function gaussianNllLoss(
@@ -166,20 +167,22 @@ export function gaussianNllLoss(
   variance: Tensor,
   options?: LossOptions & { full?: boolean; eps?: number },
 ): Tensor {
-  const { full, eps, reduction } = withDefaults('gaussianNllLoss', options, {
-    full: false,
-    eps: 1e-6,
-    reduction: mean,
-  });
-  checkTensors({ input, target, variance });
+  const { full, eps, reduction } = readGaussian(options);
+  check('input', input, tensor);
+  check('target', target, tensor);
+  check('variance', variance, tensor);
   const spread = variance.ndim === input.ndim - 1 ? variance.unsqueeze(-1) : variance;
-  // The clamp's own derivative is 1 here, as PyTorch has it.
+  // The clamp's own derivative is 1 here, as in PyTorch.
   const floor = spread.detach().clamp({ min: eps }).sub(spread.detach());
   const safe = spread.add(floor);
   const difference = input.sub(target);
   const loss = safe.log().add(difference.mul(difference).div(safe)).mul(0.5);
   return reduce(full ? loss.add(0.5 * Math.log(2 * Math.PI)) : loss, reduction);
 }
+
+/** Losses that compare with a margin. */
+const marginTable = <M extends number>(margin: M) => ({ ...lossTable, margin: [finite, margin] }) as const;
+const readCosineEmbedding = optionsOf('cosineEmbeddingLoss()', marginTable(0));
 
 /** `1 - cos(a, b)` where the target is 1, `max(0, cos(a, b) - margin)` where it is -1. */
 export function cosineEmbeddingLoss(
@@ -188,15 +191,19 @@ export function cosineEmbeddingLoss(
   target: Tensor,
   options?: LossOptions & { margin?: number },
 ): Tensor {
-  const { margin, reduction } = withDefaults('cosineEmbeddingLoss', options, { margin: 0, reduction: mean });
-  return ops.cosineEmbeddingLoss(input1, input2, target, { margin, reduction: reductionCode(reduction) });
+  const { margin, reduction } = readCosineEmbedding(options);
+  return ops.cosineEmbeddingLoss(input1, input2, target, margin, codeOf(reduction));
 }
+
+const readHingeEmbedding = optionsOf('hingeEmbeddingLoss()', marginTable(1));
 
 /** `x` where the target is 1, `max(0, margin - x)` where it is -1. */
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options?: LossOptions & { margin?: number }): Tensor {
-  const { margin, reduction } = withDefaults('hingeEmbeddingLoss', options, { margin: 1, reduction: mean });
-  return ops.hingeEmbeddingLoss(input, target, { margin, reduction: reductionCode(reduction) });
+  const { margin, reduction } = readHingeEmbedding(options);
+  return ops.hingeEmbeddingLoss(input, target, margin, codeOf(reduction));
 }
+
+const readMarginRanking = optionsOf('marginRankingLoss()', marginTable(0));
 
 /** `max(0, -target * (a - b) + margin)`. */
 export function marginRankingLoss(
@@ -205,9 +212,15 @@ export function marginRankingLoss(
   target: Tensor,
   options?: LossOptions & { margin?: number },
 ): Tensor {
-  const { margin, reduction } = withDefaults('marginRankingLoss', options, { margin: 0, reduction: mean });
-  return ops.marginRankingLoss(input1, input2, target, { margin, reduction: reductionCode(reduction) });
+  const { margin, reduction } = readMarginRanking(options);
+  return ops.marginRankingLoss(input1, input2, target, margin, codeOf(reduction));
 }
+
+const readMultiMargin = optionsOf('multiMarginLoss()', {
+  ...weightedTable,
+  p: [oneOf(1, 2), 1],
+  margin: [finite, 1],
+});
 
 /** The multi-class hinge loss of scores `[N, C]` at target classes `[N]`. */
 export function multiMarginLoss(
@@ -215,20 +228,19 @@ export function multiMarginLoss(
   target: Tensor,
   options?: LossOptions & { p?: 1 | 2; margin?: number; weight?: Tensor | null },
 ): Tensor {
-  const { p, margin, weight, reduction } = withDefaults('multiMarginLoss', options, {
-    p: 1 as 1 | 2,
-    margin: 1,
-    weight: null as Tensor | null,
-    reduction: mean,
-  });
-  return ops.multiMarginLoss(input, target, { p, margin, weight, reduction: reductionCode(reduction) });
+  const { p, margin, weight, reduction } = readMultiMargin(options);
+  return ops.multiMarginLoss(input, target, p, margin, weight, codeOf(reduction));
 }
+
+const readMultilabelMargin = optionsOf('multilabelMarginLoss()', lossTable);
 
 /** The multi-label hinge loss of scores `[N, C]` at lists of classes `[N, C]` that end with -1. */
 export function multilabelMarginLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  const { reduction } = withDefaults('multilabelMarginLoss', options, { reduction: mean });
-  return ops.multilabelMarginLoss(input, target, { reduction: reductionCode(reduction) });
+  const { reduction } = readMultilabelMargin(options);
+  return ops.multilabelMarginLoss(input, target, codeOf(reduction));
 }
+
+const readMultilabelSoftMargin = optionsOf('multilabelSoftMarginLoss()', weightedTable);
 
 /** The multi-label cross entropy of logits `[N, C]` and targets in [0, 1] of the same shape. */
 export function multilabelSoftMarginLoss(
@@ -236,20 +248,20 @@ export function multilabelSoftMarginLoss(
   target: Tensor,
   options?: LossOptions & { weight?: Tensor | null },
 ): Tensor {
-  const { weight, reduction } = withDefaults('multilabelSoftMarginLoss', options, {
-    weight: null as Tensor | null,
-    reduction: mean,
-  });
-  checkTensors({ input, target });
+  const { weight, reduction } = readMultilabelSoftMargin(options);
+  check('input', input, tensor);
+  check('target', target, tensor);
   const negative = ops.rsub(target, 1).mul(ops.logSigmoid(input.neg()));
   const loss = target.mul(ops.logSigmoid(input)).add(negative).neg();
   return reduce((weight === null ? loss : loss.mul(weight)).mean(-1), reduction);
 }
 
+const readSoftMargin = optionsOf('softMarginLoss()', lossTable);
+
 /** `log(1 + exp(-target * x))` for targets of 1 and -1. */
 export function softMarginLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  const { reduction } = withDefaults('softMarginLoss', options, { reduction: mean });
-  return ops.softMarginLoss(input, target, { reduction: reductionCode(reduction) });
+  const { reduction } = readSoftMargin(options);
+  return ops.softMarginLoss(input, target, codeOf(reduction));
 }
 
 /** What {@link tripletMarginLoss} takes beside its tensors. */
@@ -260,9 +272,17 @@ export interface TripletMarginOptions extends LossOptions {
   p?: number;
   /** Default: 1e-6. */
   eps?: number;
-  /** Take the positive's distance to the negative where that is smaller. Default: false. */
+  /** Use the distance from the positive to the negative where that is smaller. Default: false. */
   swap?: boolean;
 }
+
+const readTripletMargin = optionsOf('tripletMarginLoss()', {
+  ...lossTable,
+  margin: [finite, 1],
+  p: [finite, 2],
+  eps: [finite, 1e-6],
+  swap: [flag, false],
+});
 
 /** `max(0, d(anchor, positive) - d(anchor, negative) + margin)`. */
 export function tripletMarginLoss(
@@ -271,15 +291,16 @@ export function tripletMarginLoss(
   negative: Tensor,
   options?: TripletMarginOptions,
 ): Tensor {
-  const { reduction, ...rest } = withDefaults('tripletMarginLoss', options, {
-    margin: 1,
-    p: 2,
-    eps: 1e-6,
-    swap: false,
-    reduction: mean,
-  });
-  return ops.tripletMarginLoss(anchor, positive, negative, { ...rest, reduction: reductionCode(reduction) });
+  const { margin, p, eps, swap, reduction } = readTripletMargin(options);
+  return ops.tripletMarginLoss(anchor, positive, negative, margin, p, eps, swap, codeOf(reduction));
 }
+
+const readTripletWithDistance = optionsOf('tripletMarginWithDistanceLoss()', {
+  ...lossTable,
+  distanceFunction: [callable<(a: Tensor, b: Tensor) => Tensor>(), ops.pairwiseDistance],
+  margin: [finite, 1],
+  swap: [flag, false],
+});
 
 /** {@link tripletMarginLoss} with a distance of one's own. */
 export function tripletMarginWithDistanceLoss(
@@ -288,19 +309,10 @@ export function tripletMarginWithDistanceLoss(
   negative: Tensor,
   options?: LossOptions & { distanceFunction?: (a: Tensor, b: Tensor) => Tensor; margin?: number; swap?: boolean },
 ): Tensor {
-  const { distanceFunction, margin, swap, reduction } = withDefaults('tripletMarginWithDistanceLoss', options, {
-    distanceFunction: ops.pairwiseDistance as (a: Tensor, b: Tensor) => Tensor,
-    margin: 1,
-    swap: false,
-    reduction: mean,
-  });
-  checkTensors({ anchor, positive, negative });
-  if (typeof distanceFunction !== 'function') {
-    throw invalidArgument('distanceFunction', 'a function of two tensors', distanceFunction);
-  }
-  const near = distanceFunction(anchor, positive);
-  const far = distanceFunction(anchor, negative);
-  checkTensors({ 'the distance': near, 'the distance to the negative': far });
+  const { distanceFunction, margin, swap, reduction } = readTripletWithDistance(options);
+  for (const [name, value] of Object.entries({ anchor, positive, negative })) check(name, value, tensor);
+  const near = check('the distance', distanceFunction(anchor, positive), tensor);
+  const far = check('the distance to the negative', distanceFunction(anchor, negative), tensor);
   const least = swap ? far.minimum(distanceFunction(positive, negative)) : far;
   return reduce(near.sub(least).add(margin).clampMin(0), reduction);
 }
@@ -312,6 +324,8 @@ export interface CtcLossOptions extends LossOptions {
   /** Zero instead of infinite losses, where a target is longer than its input. Default: false. */
   zeroInfinity?: boolean;
 }
+
+const readCtc = optionsOf('ctcLoss()', { ...lossTable, blank: [integer(), 0], zeroInfinity: [flag, false] });
 
 /**
  * The connectionist temporal classification loss.
@@ -327,12 +341,8 @@ export function ctcLoss(
   targetLengths: Tensor | readonly number[],
   options?: CtcLossOptions,
 ): Tensor {
-  const { blank, zeroInfinity, reduction } = withDefaults('ctcLoss', options, {
-    blank: 0,
-    zeroInfinity: false,
-    reduction: mean,
-  });
-  const rest = { blank, reduction: reductionCode(reduction), zeroInfinity };
+  const { blank, zeroInfinity, reduction } = readCtc(options);
   // The two forms of the lengths are two overloads.
-  return ops.ctcLoss(logProbs, targets, inputLengths as Tensor, targetLengths as Tensor, rest);
+  const [given, wanted] = [inputLengths as Tensor, targetLengths as Tensor];
+  return ops.ctcLoss(logProbs, targets, given, wanted, blank, codeOf(reduction), zeroInfinity);
 }

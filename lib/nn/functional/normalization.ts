@@ -1,14 +1,15 @@
-import { TorchClipError } from '../../errors.js';
+import { check, finite, flag, integer, kind, number, orNull } from '../../check.js';
+import { invalidArgument } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
-import { withDefaults } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { checkTensors } from './arguments.js';
 
 /** What {@link batchNorm} takes beside the input and the running statistics. */
 export interface BatchNormOptions {
-  /** The scale a channel, `[C]`. Default: null. */
+  /** One scale per channel, `[C]`. Default: null. */
   weight?: Tensor | null;
-  /** The shift a channel, `[C]`. Default: null. */
+  /** One shift per channel, `[C]`. Default: null. */
   bias?: Tensor | null;
   /** Use the batch's own statistics, and update the running ones. Default: false. */
   training?: boolean;
@@ -18,6 +19,10 @@ export interface BatchNormOptions {
   eps?: number;
 }
 
+const affineTable = { weight: [orNull(tensor), null], bias: [orNull(tensor), null] } as const;
+const statisticsTable = { momentum: [finite, 0.1], eps: [finite, 1e-5] } as const;
+const readBatchNorm = optionsOf('batchNorm()', { ...affineTable, training: [flag, false], ...statisticsTable });
+
 /** Normalises every channel of `[N, C, ...]` over the batch. Ioffe and Szegedy, 2015. */
 export function batchNorm(
   input: Tensor,
@@ -25,22 +30,15 @@ export function batchNorm(
   runningVar: Tensor | null,
   options?: BatchNormOptions,
 ): Tensor {
-  const { weight, bias, training, momentum, eps } = withDefaults('batchNorm', options, {
-    weight: null as Tensor | null,
-    bias: null as Tensor | null,
-    training: false,
-    momentum: 0.1,
-    eps: 1e-5,
-  });
-  checkTensors({ input });
+  const { weight, bias, training, momentum, eps } = readBatchNorm(options);
+  check('input', input, tensor);
   if (training) severalValues(input);
   return ops.batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps, true);
 }
 
 function severalValues({ shape }: Tensor): void {
   if (shape.reduce((product, n, dim) => (dim === 1 ? product : product * n), 1) === 1) {
-    const message = `"input" must have more than 1 value a channel when training, got a tensor of shape [${shape}]`;
-    throw new TorchClipError('ERR_SHAPE', message);
+    throw invalidArgument('input', 'of more than 1 value per channel when training', shape, 'ERR_SHAPE');
   }
 }
 
@@ -58,21 +56,25 @@ export interface InstanceNormOptions {
   eps?: number;
 }
 
+const readInstanceNorm = optionsOf('instanceNorm()', {
+  runningMean: [orNull(tensor), null],
+  runningVar: [orNull(tensor), null],
+  ...affineTable,
+  useInputStats: [flag, true],
+  ...statisticsTable,
+});
+
 /** Normalises every channel of every instance of `[N, C, ...]`. Ulyanov et al., 2016. */
 export function instanceNorm(input: Tensor, options?: InstanceNormOptions): Tensor {
-  const none = null as Tensor | null;
-  const o = withDefaults('instanceNorm', options, {
-    runningMean: none,
-    runningVar: none,
-    weight: none,
-    bias: none,
-    useInputStats: true,
-    momentum: 0.1,
-    eps: 1e-5,
-  });
-  const { momentum, eps } = o;
-  return ops.instanceNorm(input, o.weight, o.bias, o.runningMean, o.runningVar, o.useInputStats, momentum, eps, true);
+  const { weight, bias, runningMean, runningVar, useInputStats, momentum, eps } = readInstanceNorm(options);
+  return ops.instanceNorm(input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps, true);
 }
+
+const readLocalResponse = optionsOf('localResponseNorm()', {
+  alpha: [finite, 1e-4],
+  beta: [finite, 0.75],
+  k: [finite, 1],
+});
 
 /** Divides by the size of neighbouring channels of `[N, C, ...]`. Krizhevsky et al., 2012. */
 export function localResponseNorm(
@@ -80,18 +82,21 @@ export function localResponseNorm(
   size: number,
   options?: { alpha?: number; beta?: number; k?: number },
 ): Tensor {
-  const { alpha, beta, k } = withDefaults('localResponseNorm', options, { alpha: 1e-4, beta: 0.75, k: 1 });
-  checkTensors({ input });
-  const { shape } = input;
-  if (shape.length < 3) {
-    const message = `"input" must have at least 3 dimensions, got a tensor of shape [${shape}]`;
-    throw new TorchClipError('ERR_SHAPE', message);
-  }
+  const { alpha, beta, k } = readLocalResponse(options);
+  check('size', size, integer(1));
+  const { shape } = check('input', input, tensor);
+  if (shape.length < 3) throw invalidArgument('input', 'of 3 or more dimensions', shape, 'ERR_SHAPE');
   const channels = input.mul(input).reshape([shape[0]!, 1, shape[1]!, -1]);
   const padded = ops.pad(channels, [0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
   const around = ops.avgPool2d(padded, [size, 1], { stride: 1 }).reshape(shape);
   return input.div(around.mul(alpha).add(k).pow(beta));
 }
+
+const dimensions = kind<number | readonly number[]>(
+  'an integer or an array of integers',
+  (value) => Number.isSafeInteger(value) || (Array.isArray(value) && value.every(Number.isSafeInteger)),
+);
+const readNormalize = optionsOf('normalize()', { p: [number, 2], dim: [dimensions, 1], eps: [finite, 1e-12] });
 
 /**
  * Divides by the norm along a dimension: `x / max(|x|_p, eps)`.
@@ -102,11 +107,7 @@ export function normalize(
   input: Tensor,
   options?: { p?: number; dim?: number | readonly number[]; eps?: number },
 ): Tensor {
-  const { p, dim, eps } = withDefaults('normalize', options, {
-    p: 2,
-    dim: 1 as number | readonly number[],
-    eps: 1e-12,
-  });
-  checkTensors({ input });
+  const { p, dim, eps } = readNormalize(options);
+  check('input', input, tensor);
   return input.div(input.norm(p, dim, { keepdim: true }).clampMin(eps).expandAs(input));
 }

@@ -1,12 +1,13 @@
+import { check, flag, number, oneOrMany, orNull, sizes } from '../../check.js';
+import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import {
   maxPool1dWithIndices,
   maxUnpool2d as unpool2d,
   maxUnpool3d as unpool3d,
 } from '../../ops/generated/functions.js';
-import { withDefaults } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { checkTensors, numbers } from './arguments.js';
 
 export { maxPool1dWithIndices };
 
@@ -27,11 +28,11 @@ export function adaptiveMaxPool3d(input: Tensor, outputSize: Sizes): Tensor {
   return ops.adaptiveMaxPool3d(input, outputSize)[0];
 }
 
-/** {@link adaptiveMaxPool1d} and the places of the maxima. */
+/** {@link adaptiveMaxPool1d} and the positions of the maxima. */
 export const adaptiveMaxPool1dWithIndices = ops.adaptiveMaxPool1d;
-/** {@link adaptiveMaxPool2d} and the places of the maxima. */
+/** {@link adaptiveMaxPool2d} and the positions of the maxima. */
 export const adaptiveMaxPool2dWithIndices = ops.adaptiveMaxPool2d;
-/** {@link adaptiveMaxPool3d} and the places of the maxima. */
+/** {@link adaptiveMaxPool3d} and the positions of the maxima. */
 export const adaptiveMaxPool3dWithIndices = ops.adaptiveMaxPool3d;
 
 /** What the max unpooling functions take beside the input, the indices and the kernel's size. */
@@ -44,89 +45,89 @@ export interface MaxUnpoolOptions {
   outputSize?: readonly number[] | null;
 }
 
-function unpooledSize(name: string, input: Tensor, kernelSize: Sizes, options: unknown, n: number): number[] {
-  const o = withDefaults(name, options, {
-    stride: null as Sizes | null,
-    padding: 0 as Sizes,
-    outputSize: null as readonly number[] | null,
-  });
-  checkTensors({ input });
-  if (o.outputSize !== null) {
-    const sizes: unknown = o.outputSize;
-    return numbers('outputSize', Array.isArray(sizes) && sizes.length === n + 2 ? sizes.slice(2) : sizes, n);
-  }
-  const kernel = numbers('kernelSize', kernelSize, n);
-  const stride = o.stride === null ? kernel : numbers('stride', o.stride, n);
-  const padding = numbers('padding', o.padding, n);
-  const sizes = input.shape.slice(-n);
-  return sizes.map((size, d) => (size - 1) * stride[d]! + kernel[d]! - 2 * padding[d]!);
+const unpoolTable = {
+  stride: [orNull(oneOrMany), null],
+  padding: [oneOrMany, 0],
+  outputSize: [orNull(oneOrMany), null],
+} as const;
+
+/** The sizes that a max unpooling over `n` dimensions needs, from its options. */
+function unpoolOf(name: string, n: number) {
+  const read = optionsOf(`${name}()`, unpoolTable);
+  return (input: Tensor, kernelSize: Sizes, options: MaxUnpoolOptions | undefined) => {
+    const o = read(options);
+    check('input', input, tensor);
+    const kernel = sizes('kernelSize', kernelSize, n, number);
+    const stride = o.stride === null ? kernel : sizes('stride', o.stride, n, number);
+    const padding = sizes('padding', o.padding, n, number);
+    const full: unknown = o.outputSize;
+    const size =
+      full === null
+        ? input.shape.slice(-n).map((length, d) => (length - 1) * stride[d]! + kernel[d]! - 2 * padding[d]!)
+        : sizes('outputSize', Array.isArray(full) && full.length === n + 2 ? full.slice(2) : full, n, number);
+    return { size, stride, padding };
+  };
 }
 
-/** Puts the maxima of a pooling of `[N, C, L]` back where they were, zeros elsewhere. */
+const unpooling1d = unpoolOf('maxUnpool1d', 1);
+const unpooling2d = unpoolOf('maxUnpool2d', 2);
+const unpooling3d = unpoolOf('maxUnpool3d', 3);
+
+/** Puts the maxima of a pooling of `[N, C, L]` back where they were, and zeros elsewhere. */
 export function maxUnpool1d(input: Tensor, indices: Tensor, kernelSize: Sizes, options?: MaxUnpoolOptions): Tensor {
-  const [length] = unpooledSize('maxUnpool1d', input, kernelSize, options, 1);
-  checkTensors({ indices });
+  const [length] = unpooling1d(input, kernelSize, options).size;
+  check('indices', indices, tensor);
   return unpool2d(input.unsqueeze(-1), indices.unsqueeze(-1), [length!, 1]).squeeze(-1);
 }
 
-/** Puts the maxima of a pooling of `[N, C, H, W]` back where they were, zeros elsewhere. */
+/** Puts the maxima of a pooling of `[N, C, H, W]` back where they were, and zeros elsewhere. */
 export function maxUnpool2d(input: Tensor, indices: Tensor, kernelSize: Sizes, options?: MaxUnpoolOptions): Tensor {
-  return unpool2d(input, indices, unpooledSize('maxUnpool2d', input, kernelSize, options, 2));
+  return unpool2d(input, indices, unpooling2d(input, kernelSize, options).size);
 }
 
-/** Puts the maxima of a pooling of `[N, C, D, H, W]` back where they were, zeros elsewhere. */
+/** Puts the maxima of a pooling of `[N, C, D, H, W]` back where they were, and zeros elsewhere. */
 export function maxUnpool3d(input: Tensor, indices: Tensor, kernelSize: Sizes, options?: MaxUnpoolOptions): Tensor {
-  const kernel = numbers('kernelSize', kernelSize, 3);
-  const { stride, padding } = { stride: null, padding: 0, ...options };
-  const size = unpooledSize('maxUnpool3d', input, kernelSize, options, 3);
-  return unpool3d(input, indices, size, stride ?? kernel, padding);
+  const { size, stride, padding } = unpooling3d(input, kernelSize, options);
+  return unpool3d(input, indices, size, stride, padding);
 }
 
 /** What the power-average pooling functions take beside the input, the norm and the kernel's size. */
 export interface LpPoolOptions {
   /** Default: the kernel's size. */
   stride?: Sizes | null;
-  /** Also the windows that the input fills in part. Default: false. */
+  /** Include the windows that the input fills only in part. Default: false. */
   ceilMode?: boolean;
 }
 
 type Pool = (input: Tensor, kernelSize: Sizes, options: { stride?: Sizes; ceilMode: boolean }) => Tensor;
 
-function lpPool(
-  name: string,
-  n: number,
-  average: Pool,
-  maximum: Pool,
-  input: Tensor,
-  normType: number,
-  kernelSize: Sizes,
-  options: unknown,
-) {
-  const { stride, ceilMode } = withDefaults(name, options, { stride: null as Sizes | null, ceilMode: false });
-  checkTensors({ input });
-  const kernel = numbers('kernelSize', kernelSize, n);
-  const rest = { ceilMode, ...(stride === null ? {} : { stride }) };
-  if (normType === Number.POSITIVE_INFINITY) return maximum(input.abs(), kernel, rest);
-  const mean = average(input.pow(normType), kernel, rest);
-  const count = kernel.reduce((product, k) => product * k, 1);
-  return mean
-    .sign()
-    .mul(mean.abs().relu())
-    .mul(count)
-    .pow(1 / normType);
+const lpPoolTable = { stride: [orNull(oneOrMany), null], ceilMode: [flag, false] } as const;
+
+/** The power-average pooling over `n` dimensions. */
+function lpPoolOf(name: string, n: number, average: Pool, maximum: Pool) {
+  const read = optionsOf(`${name}()`, lpPoolTable);
+  return (input: Tensor, normType: number, kernelSize: Sizes, options?: LpPoolOptions): Tensor => {
+    const { stride, ceilMode } = read(options);
+    check('input', input, tensor);
+    check('normType', normType, number);
+    const kernel = sizes('kernelSize', kernelSize, n, number);
+    const rest = { ceilMode, ...(stride !== null && { stride: sizes('stride', stride, n, number) }) };
+    if (normType === Infinity) return maximum(input.abs(), kernel, rest);
+    const mean = average(input.pow(normType), kernel, rest);
+    const count = kernel.reduce((product, k) => product * k, 1);
+    return mean
+      .sign()
+      .mul(mean.abs().relu())
+      .mul(count)
+      .pow(1 / normType);
+  };
 }
 
 /** The `normType`-norms of windows of `[N, C, L]`. */
-export function lpPool1d(input: Tensor, normType: number, kernelSize: Sizes, options?: LpPoolOptions): Tensor {
-  return lpPool('lpPool1d', 1, ops.avgPool1d, ops.maxPool1d, input, normType, kernelSize, options);
-}
+export const lpPool1d = lpPoolOf('lpPool1d', 1, ops.avgPool1d, ops.maxPool1d);
 
 /** The `normType`-norms of windows of `[N, C, H, W]`. */
-export function lpPool2d(input: Tensor, normType: number, kernelSize: Sizes, options?: LpPoolOptions): Tensor {
-  return lpPool('lpPool2d', 2, ops.avgPool2d, ops.maxPool2d, input, normType, kernelSize, options);
-}
+export const lpPool2d = lpPoolOf('lpPool2d', 2, ops.avgPool2d, ops.maxPool2d);
 
 /** The `normType`-norms of windows of `[N, C, D, H, W]`. */
-export function lpPool3d(input: Tensor, normType: number, kernelSize: Sizes, options?: LpPoolOptions): Tensor {
-  return lpPool('lpPool3d', 3, ops.avgPool3d, ops.maxPool3d, input, normType, kernelSize, options);
-}
+export const lpPool3d = lpPoolOf('lpPool3d', 3, ops.avgPool3d, ops.maxPool3d);

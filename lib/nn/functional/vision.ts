@@ -1,9 +1,10 @@
+import { check, flag, number, oneOf, oneOrMany, orNull, sizes } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { nativeOp } from '../../ops/overload.js';
-import { withDefaults } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import { type Handle, type Tensor, wrap } from '../../tensor.js';
-import { checkTensors, numbers, wordCode } from './arguments.js';
 
 /** How {@link interpolate} fills in values. */
 export type InterpolateMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear' | 'bicubic' | 'trilinear' | 'area';
@@ -12,15 +13,15 @@ export type InterpolateMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear
 export interface InterpolateOptions {
   /** The spatial sizes of the result. */
   size?: number | readonly number[] | null;
-  /** What the spatial sizes are multiplied with. */
+  /** What the spatial sizes are multiplied by. */
   scaleFactor?: number | readonly number[] | null;
   /** Default: `'nearest'`. */
   mode?: InterpolateMode;
   /** Whether the corners' centres stay in place; for the linear and cubic modes. Default: false. */
   alignCorners?: boolean | null;
-  /** Compute with the scale of the sizes instead of the one given. Default: false. */
+  /** Compute with the ratio of the sizes instead of the scale that was given. Default: false. */
   recomputeScaleFactor?: boolean | null;
-  /** Smooth before making smaller; for bilinear and bicubic. Default: false. */
+  /** Smooth the input before shrinking it; for bilinear and bicubic. Default: false. */
   antialias?: boolean;
 }
 
@@ -33,6 +34,15 @@ const modes: Readonly<Record<string, (dims: number, antialias: boolean) => strin
   trilinear: (dims) => (dims === 3 ? 'upsample_trilinear3d' : undefined),
 };
 
+const readInterpolate = optionsOf('interpolate()', {
+  size: [orNull(oneOrMany), null],
+  scaleFactor: [orNull(oneOrMany), null],
+  mode: [oneOf('nearest', 'nearest-exact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'), 'nearest'],
+  alignCorners: [orNull(flag), null],
+  recomputeScaleFactor: [orNull(flag), null],
+  antialias: [flag, false],
+});
+
 /**
  * Resizes the spatial dimensions of `[N, C, ...]` (1 to 3 of them).
  *
@@ -40,34 +50,21 @@ const modes: Readonly<Record<string, (dims: number, antialias: boolean) => strin
  * F.interpolate(images, { scaleFactor: 2, mode: 'bilinear' });
  */
 export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
-  const o = withDefaults('interpolate', options, {
-    size: null as number | readonly number[] | null,
-    scaleFactor: null as number | readonly number[] | null,
-    mode: 'nearest' as InterpolateMode,
-    alignCorners: null as boolean | null,
-    recomputeScaleFactor: null as boolean | null,
-    antialias: false,
-  });
-  checkTensors({ input });
+  const o = readInterpolate(options);
+  check('input', input, tensor);
   const dims = input.ndim - 2;
   if (dims < 1 || dims > 3) {
-    throw new TorchClipError(
-      'ERR_SHAPE',
-      `"input" must have 3 to 5 dimensions, got a tensor of shape [${input.shape}]`,
-    );
+    throw invalidArgument('input', 'of 3 to 5 dimensions', input.shape, 'ERR_SHAPE');
   }
   if ((o.size === null) === (o.scaleFactor === null)) {
-    throw new TorchClipError(
-      'ERR_ARGUMENT',
-      'either "size" or "scaleFactor" of interpolate() must be given, and not both',
-    );
+    throw new TorchClipError('ERR_ARGUMENT', 'interpolate() needs either "size" or "scaleFactor", and not both');
   }
   const nearest = o.mode === 'nearest' || o.mode === 'nearest-exact' || o.mode === 'area';
   if (nearest && o.alignCorners !== null) {
-    throw invalidArgument('alignCorners', `absent in the mode '${o.mode}'`, o.alignCorners);
+    throw new TorchClipError('ERR_ARGUMENT', `"alignCorners" cannot be combined with the mode '${o.mode}'`);
   }
-  let size = o.size === null ? null : numbers('size', o.size, dims);
-  let scales = o.scaleFactor === null ? null : numbers('scaleFactor', o.scaleFactor, dims);
+  let size = o.size === null ? null : sizes('size', o.size, dims, number);
+  let scales = o.scaleFactor === null ? null : sizes('scaleFactor', o.scaleFactor, dims, number);
   if (scales !== null && (o.recomputeScaleFactor || o.mode === 'area')) {
     size = input.shape.slice(2).map((n, d) => Math.floor(n * scales![d]!));
     scales = null;
@@ -75,10 +72,8 @@ export function interpolate(input: Tensor, options: InterpolateOptions): Tensor 
   if (o.mode === 'area') {
     return [ops.adaptiveAvgPool1d, ops.adaptiveAvgPool2d, ops.adaptiveAvgPool3d][dims - 1]!(input, size!);
   }
-  const name = Object.hasOwn(modes, o.mode) ? modes[o.mode]!(dims, o.antialias) : undefined;
-  if (name === undefined) {
-    throw invalidArgument('mode', `an interpolation of ${dims} spatial dimensions`, o.mode);
-  }
+  const name = modes[o.mode]!(dims, o.antialias);
+  if (name === undefined) throw invalidArgument('mode', `one for ${dims} spatial dimensions`, o.mode);
   const native = nativeOp(name, 'vec');
   const args = nearest ? [size, scales] : [size, o.alignCorners ?? false, scales];
   return wrap(native(input.handle, ...args) as Handle);
@@ -88,27 +83,31 @@ export function interpolate(input: Tensor, options: InterpolateOptions): Tensor 
 export interface GridSampleOptions {
   /** Default: `'bilinear'`. */
   mode?: 'bilinear' | 'nearest' | 'bicubic';
-  /** What is outside. Default: `'zeros'`. */
+  /** What lies outside the input. Default: `'zeros'`. */
   paddingMode?: 'zeros' | 'border' | 'reflection';
   /** Whether -1 and 1 are the corner pixels' centres and not their outer edges. Default: false. */
   alignCorners?: boolean;
 }
 
-/** The values of `input` `[N, C, H, W]` at the places of `grid` `[N, h, w, 2]`, as x and y from -1 to 1; or in three dimensions. */
+const gridModes = ['bilinear', 'nearest', 'bicubic'] as const;
+const gridPaddings = ['zeros', 'border', 'reflection'] as const;
+const readGridSample = optionsOf('gridSample()', {
+  mode: [oneOf(...gridModes), 'bilinear'],
+  paddingMode: [oneOf(...gridPaddings), 'zeros'],
+  alignCorners: [flag, false],
+});
+
+/** The values of `input` `[N, C, H, W]` at the points of `grid` `[N, h, w, 2]`, given as x and y from -1 to 1; or in three dimensions. */
 export function gridSample(input: Tensor, grid: Tensor, options?: GridSampleOptions): Tensor {
-  const { mode, paddingMode, alignCorners } = withDefaults('gridSample', options, {
-    mode: 'bilinear',
-    paddingMode: 'zeros',
-    alignCorners: false,
-  });
-  const interpolation = wordCode('mode', ['bilinear', 'nearest', 'bicubic'], mode);
-  const padding = wordCode('paddingMode', ['zeros', 'border', 'reflection'], paddingMode);
-  return ops.gridSampler(input, grid, interpolation, padding, alignCorners);
+  const { mode, paddingMode, alignCorners } = readGridSample(options);
+  return ops.gridSampler(input, grid, gridModes.indexOf(mode), gridPaddings.indexOf(paddingMode), alignCorners);
 }
+
+const readAffineGrid = optionsOf('affineGrid()', { alignCorners: [flag, false] });
 
 /** The grid of {@link gridSample} that maps by the affine matrices `theta` `[N, 2, 3]` onto a result of `size` `[N, C, H, W]`. */
 export function affineGrid(theta: Tensor, size: readonly number[], options?: { alignCorners?: boolean }): Tensor {
-  const { alignCorners } = withDefaults('affineGrid', options, { alignCorners: false });
+  const { alignCorners } = readAffineGrid(options);
   return ops.affineGridGenerator(theta, size, alignCorners);
 }
 
@@ -123,16 +122,19 @@ export interface UnfoldOptions {
 }
 
 type Pair = number | readonly number[];
-const unfoldDefaults = { dilation: 1 as Pair, padding: 0 as Pair, stride: 1 as Pair };
+const unfoldTable = { dilation: [oneOrMany, 1], padding: [oneOrMany, 0], stride: [oneOrMany, 1] } as const;
+const readUnfold = optionsOf('unfold()', unfoldTable);
 
 /** The windows of `[N, C, H, W]` as columns, `[N, C * kh * kw, L]`. */
 export function unfold(input: Tensor, kernelSize: Pair, options?: UnfoldOptions): Tensor {
-  const { dilation, padding, stride } = withDefaults('unfold', options, unfoldDefaults);
+  const { dilation, padding, stride } = readUnfold(options);
   return ops.im2col(input, kernelSize, dilation, padding, stride);
 }
 
+const readFold = optionsOf('fold()', unfoldTable);
+
 /** Adds up the columns of {@link unfold} in an image of `outputSize`. */
 export function fold(input: Tensor, outputSize: Pair, kernelSize: Pair, options?: UnfoldOptions): Tensor {
-  const { dilation, padding, stride } = withDefaults('fold', options, unfoldDefaults);
+  const { dilation, padding, stride } = readFold(options);
   return ops.col2im(input, outputSize, kernelSize, dilation, padding, stride);
 }

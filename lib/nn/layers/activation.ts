@@ -1,3 +1,7 @@
+import { finite, integer, oneOf } from '../../check.js';
+import { silu_ } from '../../ops/generated/functions.js';
+import { leading, optionsOf } from '../../options.js';
+import type { Tensor } from '../../tensor.js';
 import {
   elu,
   elu_,
@@ -6,17 +10,16 @@ import {
   leakyRelu_,
   logSoftmax,
   relu,
+  relu_,
   sigmoid,
   silu,
-  silu_,
   softmax,
   softplus,
   tanh,
-} from '../../ops/generated/functions.js';
-import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+} from '../functional/index.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
+import { inplaceTable } from '../tables.js';
 
 /** Whether an activation overwrites its input; default false. */
 export interface InplaceOptions {
@@ -36,14 +39,14 @@ export interface SoftplusOptions {
   threshold?: number;
 }
 
+const readInplace = optionsOf('Activation', inplaceTable);
+
 export abstract class Activation extends Module {
   readonly inplace: boolean;
 
   constructor(options: InplaceOptions = {}) {
-    const { inplace = false, ...unknown } = check.given(options);
     super();
-    check.noUnknown(unknown);
-    this.inplace = check.bool('inplace', inplace);
+    this.inplace = readInplace(options, new.target.name).inplace;
   }
 
   override extraRepr(): string {
@@ -54,7 +57,7 @@ export abstract class Activation extends Module {
 /** max(x, 0). */
 export class ReLU extends Activation {
   override forward(input: Tensor): Tensor {
-    return this.inplace ? check.tensor('input', input).relu_() : relu(input);
+    return this.inplace ? relu_(input) : relu(input);
   }
 }
 
@@ -65,18 +68,16 @@ export class SiLU extends Activation {
   }
 }
 
+const readLeakyReLU = optionsOf('LeakyReLU', { negativeSlope: [finite, 0.01], ...inplaceTable });
+
 /** x where x > 0, else `negativeSlope` times x; default 0.01. */
 export class LeakyReLU extends Activation {
   readonly negativeSlope: number;
 
   constructor(negativeSlope?: number | LeakyReLUOptions, options?: InplaceOptions) {
-    const { negativeSlope: slope = 0.01, ...rest } = check.named<LeakyReLUOptions>(
-      'negativeSlope',
-      negativeSlope,
-      options,
-    );
-    super(rest);
-    this.negativeSlope = check.finite('negativeSlope', slope);
+    const read = readLeakyReLU(leading('negativeSlope', negativeSlope, options), new.target.name);
+    super({ inplace: read.inplace });
+    this.negativeSlope = read.negativeSlope;
   }
 
   override forward(input: Tensor): Tensor {
@@ -88,14 +89,16 @@ export class LeakyReLU extends Activation {
   }
 }
 
+const readELU = optionsOf('ELU', { alpha: [finite, 1], ...inplaceTable });
+
 /** x where x > 0, else `alpha` times (exp(x) - 1); default 1. */
 export class ELU extends Activation {
   readonly alpha: number;
 
   constructor(alpha?: number | ELUOptions, options?: InplaceOptions) {
-    const { alpha: scale = 1, ...rest } = check.named<ELUOptions>('alpha', alpha, options);
-    super(rest);
-    this.alpha = check.finite('alpha', scale);
+    const read = readELU(leading('alpha', alpha, options), new.target.name);
+    super({ inplace: read.inplace });
+    this.alpha = read.alpha;
   }
 
   override forward(input: Tensor): Tensor {
@@ -121,33 +124,31 @@ export class Sigmoid extends Module {
   }
 }
 
+const readGELU = optionsOf('GELU', { approximate: [oneOf('none', 'tanh'), 'none'] });
+
 /**
  * x times the normal distribution function of x.
  *
  * @param options.approximate `'none'` (default) or `'tanh'`.
  */
 export class GELU extends Module {
-  readonly #options: { approximate: 'none' | 'tanh' };
+  readonly approximate: 'none' | 'tanh';
 
   constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
-    const { approximate = 'none', ...unknown } = check.given(options);
     super();
-    check.noUnknown(unknown);
-    this.#options = { approximate: check.oneOf('approximate', approximate, ['none', 'tanh']) };
-  }
-
-  get approximate(): 'none' | 'tanh' {
-    return this.#options.approximate;
+    this.approximate = readGELU(options, new.target.name).approximate;
   }
 
   override forward(input: Tensor): Tensor {
-    return gelu(input, this.#options);
+    return gelu(input, { approximate: this.approximate });
   }
 
   override extraRepr(): string {
     return `approximate='${this.approximate}'`;
   }
 }
+
+const readSoftplus = optionsOf('Softplus', { beta: [finite, 1], threshold: [finite, 20] });
 
 /** log(1 + exp(beta x)) / beta, and x itself where beta x > threshold; defaults 1 and 20. */
 export class Softplus extends Module {
@@ -156,14 +157,10 @@ export class Softplus extends Module {
 
   constructor(beta?: number | SoftplusOptions, threshold?: number) {
     super();
-    const {
-      beta: slope = 1,
-      threshold: linear = 20,
-      ...unknown
-    } = check.named<SoftplusOptions>('beta', beta, { threshold });
-    check.noUnknown(unknown);
-    this.beta = check.finite('beta', slope);
-    this.threshold = check.finite('threshold', linear);
+    const rest = threshold === undefined ? undefined : { threshold };
+    const read = readSoftplus(leading('beta', beta, rest), new.target.name);
+    this.beta = read.beta;
+    this.threshold = read.threshold;
   }
 
   override forward(input: Tensor): Tensor {
@@ -175,14 +172,14 @@ export class Softplus extends Module {
   }
 }
 
+const readAlong = optionsOf('Softmax', { dim: [integer()] });
+
 export abstract class Along extends Module {
   readonly dim: number;
 
   constructor(dim: number | { dim: number }) {
     super();
-    const { dim: along, ...unknown } = check.named<{ dim: number }>('dim', dim);
-    check.noUnknown(unknown);
-    this.dim = check.int('dim', along);
+    this.dim = readAlong(leading('dim', dim) ?? { dim }, new.target.name).dim;
   }
 
   override extraRepr(): string {

@@ -1,18 +1,22 @@
+import { check, finite, finiteNonNegative, flag, integer, orNull } from '../../check.js';
 import { int64 } from '../../dtype.js';
 import { invalidArgument } from '../../errors.js';
-import { batchNorm, empty, ones, zeros } from '../../ops/generated/functions.js';
+import { tensor } from '../../kinds.js';
+import { empty, ones, zeros } from '../../ops/generated/functions.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+import { batchNorm } from '../functional/index.js';
 import { ones_, zeros_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import * as print from '../print.js';
+import { factoryTable } from '../tables.js';
 
 /** Options of a batch normalisation. */
 export interface BatchNormOptions extends FactoryOptions {
   /** Added to the variance; default 1e-5. */
   eps?: number;
-  /** Share of a batch in the running statistics, or null for their plain mean; default 0.1. */
+  /** How much of the running statistics a batch replaces, or null to average all batches alike; default 0.1. */
   momentum?: number | null;
   /** Whether there are a weight and a bias; default true. */
   affine?: boolean;
@@ -21,6 +25,15 @@ export interface BatchNormOptions extends FactoryOptions {
   /** Whether there is a bias beside the weight; default true. */
   bias?: boolean;
 }
+
+const readBatchNorm = optionsOf('BatchNorm', {
+  eps: [finiteNonNegative, 1e-5],
+  momentum: [orNull(finite), 0.1],
+  affine: [flag, true],
+  trackRunningStats: [flag, true],
+  bias: [flag, true],
+  ...factoryTable,
+});
 
 /** Batch normalisation over every dimension but the channels'; its buffers keep PyTorch's names. */
 abstract class BatchNorm extends Module {
@@ -38,27 +51,16 @@ abstract class BatchNorm extends Module {
   protected abstract get dims(): readonly number[];
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
-    check.given(options);
     super();
-    const {
-      eps = 1e-5,
-      momentum = 0.1,
-      affine = true,
-      trackRunningStats = true,
-      bias = true,
-      device,
-      dtype,
-      ...unknown
-    } = options;
-    check.noUnknown(unknown);
-    this.numFeatures = check.positiveInt('numFeatures', numFeatures);
-    this.eps = check.nonNegative('eps', eps);
-    this.momentum = momentum === null ? null : check.finite('momentum', momentum);
-    this.affine = check.bool('affine', affine);
-    this.trackRunningStats = check.bool('trackRunningStats', trackRunningStats);
+    const { eps, momentum, affine, trackRunningStats, bias, device, dtype } = readBatchNorm(options, new.target.name);
+    this.numFeatures = check('numFeatures', numFeatures, integer(1));
+    this.eps = eps;
+    this.momentum = momentum;
+    this.affine = affine;
+    this.trackRunningStats = trackRunningStats;
     const make = () => new Parameter(empty([numFeatures], { device, dtype }));
     this.weight = affine ? make() : null;
-    this.bias = affine && check.bool('bias', bias) ? make() : null;
+    this.bias = affine && bias ? make() : null;
     this.registerBuffer('running_mean', trackRunningStats ? zeros([numFeatures], { device, dtype }) : null);
     this.registerBuffer('running_var', trackRunningStats ? ones([numFeatures], { device, dtype }) : null);
     this.registerBuffer('num_batches_tracked', trackRunningStats ? zeros([], { device, dtype: int64 }) : null);
@@ -80,30 +82,18 @@ abstract class BatchNorm extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    const { shape } = check.tensor('input', input);
+    const { shape } = check('input', input, tensor);
     if (!this.dims.includes(shape.length)) {
       throw invalidArgument('input', `of ${this.dims.join(' or ')} dimensions`, shape, 'ERR_SHAPE');
     }
-    const batchStatistics = this.training || this.running_mean === null;
-    if (batchStatistics && shape.reduce((a, b) => a * b, 1) === shape[1]) {
-      throw invalidArgument('input', 'of more than 1 value per channel when training', shape, 'ERR_SHAPE');
-    }
-    let share = this.momentum ?? 0;
-    if (this.training && this.num_batches_tracked) {
-      this.num_batches_tracked.add_(1);
-      if (this.momentum === null) share = 1 / this.num_batches_tracked.item();
-    }
-    return batchNorm(
-      input,
-      this.weight,
-      this.bias,
-      this.running_mean,
-      this.running_var,
-      batchStatistics,
-      share,
-      this.eps,
-      true,
-    );
+    const { weight, bias, running_mean, running_var, eps } = this;
+    const counter = this.training ? this.num_batches_tracked : null;
+    const momentum = this.momentum ?? (counter ? 1 / (counter.item<number>() + 1) : 0);
+    const training = this.training || running_mean === null;
+    const output = batchNorm(input, running_mean, running_var, { weight, bias, training, momentum, eps });
+    // A batch that is refused does not count.
+    counter?.add_(1);
+    return output;
   }
 
   override extraRepr(): string {

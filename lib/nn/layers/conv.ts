@@ -1,10 +1,13 @@
+import { check, flag, integer, type Kind, kind, oneOf, oneOrMany, sizes } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
-import { conv1d, conv2d, empty, pad } from '../../ops/generated/functions.js';
+import { empty } from '../../ops/generated/functions.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+import { conv1d, conv2d, pad } from '../functional/index.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import * as print from '../print.js';
+import { factoryTable } from '../tables.js';
 import { resetWeightAndBias } from './linear.js';
 
 const PADDING_MODES = ['zeros', 'reflect', 'replicate', 'circular'] as const;
@@ -24,6 +27,21 @@ export interface ConvOptions extends FactoryOptions {
   /** What the padding holds; default `'zeros'`. */
   paddingMode?: (typeof PADDING_MODES)[number];
 }
+
+const paddings: Kind<number | readonly number[] | 'same' | 'valid'> = kind(
+  `"same", "valid", ${oneOrMany.expected}`,
+  (value) => value === 'same' || value === 'valid' || oneOrMany.accepts(value),
+);
+
+const readConv = optionsOf('Conv', {
+  stride: [oneOrMany, 1],
+  padding: [paddings, 0],
+  dilation: [oneOrMany, 1],
+  groups: [integer(1), 1],
+  bias: [flag, true],
+  paddingMode: [oneOf(...PADDING_MODES), 'zeros'],
+  ...factoryTable,
+});
 
 abstract class Conv extends Module {
   readonly inChannels: number;
@@ -48,31 +66,24 @@ abstract class Conv extends Module {
     kernelSize: number | readonly number[],
     options: ConvOptions = {},
   ) {
-    check.given(options);
     super();
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, ...more } = options;
-    const { paddingMode = 'zeros', device, dtype, ...unknown } = more;
-    check.noUnknown(unknown);
-    this.inChannels = check.positiveInt('inChannels', inChannels);
-    this.outChannels = check.positiveInt('outChannels', outChannels);
-    this.groups = check.positiveInt('groups', groups);
+    const { stride, padding, dilation, groups, bias, paddingMode, device, dtype } = readConv(options, new.target.name);
+    this.inChannels = check('inChannels', inChannels, integer(1));
+    this.outChannels = check('outChannels', outChannels, integer(1));
+    this.groups = groups;
     if (inChannels % groups !== 0) throw invalidArgument('inChannels', `a multiple of groups (${groups})`, inChannels);
     if (outChannels % groups !== 0) {
       throw invalidArgument('outChannels', `a multiple of groups (${groups})`, outChannels);
     }
-    this.kernelSize = check.tuple('kernelSize', kernelSize, n);
-    this.stride = check.tuple('stride', stride, n);
-    this.dilation = check.tuple('dilation', dilation, n);
-    this.padding =
-      typeof padding === 'string'
-        ? check.oneOf('padding', padding, ['same', 'valid'] as const)
-        : check.tuple('padding', padding, n, check.nonNegativeInt);
+    this.kernelSize = sizes('kernelSize', kernelSize, n);
+    this.stride = sizes('stride', stride, n);
+    this.dilation = sizes('dilation', dilation, n);
+    this.padding = typeof padding === 'string' ? padding : sizes('padding', padding, n, integer(0));
     if (padding === 'same' && this.stride.some((s) => s !== 1)) {
       throw invalidArgument('stride', 'of 1 where padding is "same"', stride);
     }
-    this.paddingMode = check.oneOf('paddingMode', paddingMode, PADDING_MODES);
+    this.paddingMode = paddingMode;
     this.#pad = paddingMode === 'zeros' ? undefined : this.#sides();
-    check.bool('bias', bias);
     this.weight = new Parameter(empty([outChannels, inChannels / groups, ...this.kernelSize], { device, dtype }));
     this.bias = bias ? new Parameter(empty([outChannels], { device, dtype })) : null;
     this.resetParameters();

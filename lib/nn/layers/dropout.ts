@@ -1,14 +1,18 @@
-import { dropout, dropout_, featureDropout, featureDropout_ } from '../../ops/generated/functions.js';
+import { probability } from '../../check.js';
+import { leading, optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+import { dropout, dropout2d } from '../functional/index.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
+import { inplaceTable } from '../tables.js';
 import type { InplaceOptions } from './activation.js';
 
 /** The probability of a zero, default 0.5, and whether the input is overwritten. */
 export interface DropoutOptions extends InplaceOptions {
   p?: number;
 }
+
+const readDropout = optionsOf('Dropout', { p: [probability, 0.5], ...inplaceTable });
 
 /**
  * While training, sets each element to zero with probability `p` and scales the rest by 1 / (1 - p); in evaluation, nothing.
@@ -25,14 +29,13 @@ export class Dropout extends Module {
 
   constructor(p?: number | DropoutOptions, options?: InplaceOptions) {
     super();
-    const { p: rate = 0.5, inplace = false, ...unknown } = check.named<DropoutOptions>('p', p, options);
-    check.noUnknown(unknown);
-    this.p = check.probability('p', rate);
-    this.inplace = check.bool('inplace', inplace);
+    const read = readDropout(leading('p', p, options), new.target.name);
+    this.p = read.p;
+    this.inplace = read.inplace;
   }
 
   override forward(input: Tensor): Tensor {
-    return this.inplace ? dropout_(input, this.p, this.training) : dropout(input, this.p, this.training);
+    return dropout(input, { p: this.p, training: this.training, inplace: this.inplace });
   }
 
   override extraRepr(): string {
@@ -43,6 +46,6 @@ export class Dropout extends Module {
 /** As {@link Dropout}, for whole channels of `[n, channels, height, width]`. */
 export class Dropout2d extends Dropout {
   override forward(input: Tensor): Tensor {
-    return this.inplace ? featureDropout_(input, this.p, this.training) : featureDropout(input, this.p, this.training);
+    return dropout2d(input, { p: this.p, training: this.training, inplace: this.inplace });
   }
 }

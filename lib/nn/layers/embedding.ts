@@ -1,12 +1,15 @@
 import { noGrad } from '../../autograd.js';
-import { invalidArgument } from '../../errors.js';
-import { embedding, embeddingRenorm_, empty } from '../../ops/generated/functions.js';
+import { check, integer } from '../../check.js';
+import { empty } from '../../ops/generated/functions.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+import { embedding } from '../functional/index.js';
 import { normal_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
+import { paddingRow } from '../padding-row.js';
 import { Parameter } from '../parameter.js';
 import * as print from '../print.js';
+import { embeddingTable, factoryTable } from '../tables.js';
 
 /** How an {@link Embedding} looks up its rows. */
 export interface EmbeddingOptions extends FactoryOptions {
@@ -21,6 +24,8 @@ export interface EmbeddingOptions extends FactoryOptions {
   /** Makes the weight's gradient a sparse tensor; default false. */
   sparse?: boolean;
 }
+
+const readEmbedding = optionsOf('Embedding', { ...embeddingTable, ...factoryTable });
 
 /**
  * A table of vectors: indices of any shape `[...]` to `[..., embeddingDim]`.
@@ -40,26 +45,18 @@ export class Embedding extends Module {
   weight: Parameter;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
-    check.given(options);
     super();
-    const {
-      paddingIdx,
-      maxNorm,
-      normType = 2,
-      scaleGradByFreq = false,
-      sparse = false,
-      device,
-      dtype,
-      ...unknown
-    } = options;
-    check.noUnknown(unknown);
-    this.numEmbeddings = check.nonNegativeInt('numEmbeddings', numEmbeddings);
-    this.embeddingDim = check.nonNegativeInt('embeddingDim', embeddingDim);
-    this.paddingIdx = paddingIdx == null ? null : row(paddingIdx, numEmbeddings);
-    this.maxNorm = maxNorm == null ? null : check.nonNegative('maxNorm', maxNorm);
-    this.normType = check.finite('normType', normType);
-    this.scaleGradByFreq = check.bool('scaleGradByFreq', scaleGradByFreq);
-    this.sparse = check.bool('sparse', sparse);
+    const { paddingIdx, maxNorm, normType, scaleGradByFreq, sparse, device, dtype } = readEmbedding(
+      options,
+      new.target.name,
+    );
+    this.numEmbeddings = check('numEmbeddings', numEmbeddings, integer(0));
+    this.embeddingDim = check('embeddingDim', embeddingDim, integer(0));
+    this.paddingIdx = paddingIdx === null ? null : paddingRow(paddingIdx, numEmbeddings);
+    this.maxNorm = maxNorm;
+    this.normType = normType;
+    this.scaleGradByFreq = scaleGradByFreq;
+    this.sparse = sparse;
     this.weight = new Parameter(empty([numEmbeddings, embeddingDim], { device, dtype }));
     this.resetParameters();
   }
@@ -71,9 +68,8 @@ export class Embedding extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    if (this.maxNorm !== null)
-      embeddingRenorm_(this.weight.detach(), check.tensor('input', input).contiguous(), this.maxNorm, this.normType);
-    return embedding(this.weight, input, this.paddingIdx ?? -1, this.scaleGradByFreq, this.sparse);
+    const { paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = this;
+    return embedding(input, this.weight, { paddingIdx, maxNorm, normType, scaleGradByFreq, sparse });
   }
 
   override extraRepr(): string {
@@ -85,11 +81,4 @@ export class Embedding extends Module {
     if (this.sparse) text += ', sparse=True';
     return text;
   }
-}
-
-function row(index: number, rows: number): number {
-  if (!Number.isInteger(index) || index < -rows || index >= rows) {
-    throw invalidArgument('paddingIdx', `an integer in [${-rows}, ${rows})`, index, 'ERR_INDEX');
-  }
-  return index < 0 ? index + rows : index;
 }

@@ -1,10 +1,15 @@
-import { empty, linear } from '../../ops/generated/functions.js';
+import { check, flag, integer } from '../../check.js';
+import { empty } from '../../ops/generated/functions.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+import { linear } from '../functional/index.js';
 import { fans, kaimingUniform_, uniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import * as print from '../print.js';
+import { factoryTable } from '../tables.js';
+
+const readLinear = optionsOf('Linear', { bias: [flag, true], ...factoryTable });
 
 /**
  * y = x W' + b: `[..., inFeatures]` to `[..., outFeatures]`.
@@ -23,12 +28,10 @@ export class Linear extends Module {
   bias: Parameter | null;
 
   constructor(inFeatures: number, outFeatures: number, options: FactoryOptions & { bias?: boolean } = {}) {
-    const { bias = true, device, dtype, ...unknown } = check.given(options);
     super();
-    check.noUnknown(unknown);
-    this.inFeatures = check.nonNegativeInt('inFeatures', inFeatures);
-    this.outFeatures = check.nonNegativeInt('outFeatures', outFeatures);
-    check.bool('bias', bias);
+    const { bias, device, dtype } = readLinear(options, new.target.name);
+    this.inFeatures = check('inFeatures', inFeatures, integer(0));
+    this.outFeatures = check('outFeatures', outFeatures, integer(0));
     this.weight = new Parameter(empty([outFeatures, inFeatures], { device, dtype }));
     this.bias = bias ? new Parameter(empty([outFeatures], { device, dtype })) : null;
     this.resetParameters();

@@ -1,40 +1,39 @@
-import { invalidArgument } from '../../errors.js';
+import { optionsOf } from '../../options.js';
+import { isTensor, type Tensor } from '../../tensor.js';
 import {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
-  crossEntropyLoss,
+  type CrossEntropyOptions,
+  crossEntropy,
   huberLoss,
   klDiv,
   l1Loss,
   mseLoss,
-  nllLossNd,
+  nllLoss,
   smoothL1Loss,
-} from '../../ops/generated/functions.js';
-import { isTensor, type Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+} from '../functional/index.js';
 import { Module } from '../module.js';
+import type { LossOptions, Reduction } from '../reduction.js';
+import {
+  crossEntropyTable,
+  huberTable,
+  klDivTable,
+  lossTable,
+  nllTable,
+  smoothL1Table,
+  weightedTable,
+  withLogitsTable,
+} from '../tables.js';
 
-/** How the losses of the elements become the result: their mean, their sum, or as they are. */
-export type Reduction = 'none' | 'mean' | 'sum';
-
-/** The default is the mean. */
-export interface LossOptions {
-  reduction?: Reduction;
-}
-
-// at::Reduction
-const CODES: Record<Reduction, number> = { none: 0, mean: 1, sum: 2 };
+export type { CrossEntropyOptions, LossOptions, Reduction };
 
 abstract class Loss extends Module {
   readonly reduction: Reduction;
-  protected readonly code: number;
   #warned = false;
 
-  constructor({ reduction = 'mean', ...unknown }: LossOptions) {
+  constructor(reduction: Reduction) {
     super();
-    check.noUnknown(unknown);
-    this.reduction = check.oneOf('reduction', reduction, ['none', 'mean', 'sum']);
-    this.code = CODES[reduction];
+    this.reduction = reduction;
   }
 
   /** Warns once of sizes that broadcast: `[n]` against `[n, 1]` gives `[n, n]`, which is hardly ever meant. */
@@ -51,79 +50,75 @@ abstract class Loss extends Module {
 abstract class WeightedLoss extends Loss {
   declare weight: Tensor | null;
 
-  constructor({ weight = null, ...options }: LossOptions & { weight?: Tensor | null }) {
-    super(options);
+  constructor({ reduction, weight }: { reduction: Reduction; weight: Tensor | null }) {
+    super(reduction);
     this.registerBuffer('weight', weight);
   }
 }
 
+const readLoss = optionsOf('MSELoss', lossTable);
+
 /** (input - target)². */
 export class MSELoss extends Loss {
   constructor(options: LossOptions = {}) {
-    check.given(options);
-    super(options);
+    super(readLoss(options, new.target.name).reduction);
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
     this.warnOfBroadcast(input, target);
-    return mseLoss(input, target, this.code);
+    return mseLoss(input, target, { reduction: this.reduction });
   }
 }
 
 /** |input - target|. */
 export class L1Loss extends Loss {
   constructor(options: LossOptions = {}) {
-    check.given(options);
-    super(options);
+    super(readLoss(options, new.target.name).reduction);
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
     this.warnOfBroadcast(input, target);
-    return l1Loss(input, target, this.code);
+    return l1Loss(input, target, { reduction: this.reduction });
   }
 }
+
+const readSmoothL1 = optionsOf('SmoothL1Loss', smoothL1Table);
 
 /** Squared below `beta` (default 1), linear above. */
 export class SmoothL1Loss extends Loss {
   readonly beta: number;
 
-  constructor(given: LossOptions & { beta?: number } = {}) {
-    const { beta = 1, ...options } = check.given(given);
-    super(options);
-    this.beta = check.nonNegative('beta', beta);
+  constructor(options: LossOptions & { beta?: number } = {}) {
+    const { reduction, beta } = readSmoothL1(options, new.target.name);
+    super(reduction);
+    this.beta = beta;
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
     this.warnOfBroadcast(input, target);
-    return smoothL1Loss(input, target, this.code, this.beta);
+    return smoothL1Loss(input, target, { reduction: this.reduction, beta: this.beta });
   }
 }
+
+const readHuber = optionsOf('HuberLoss', huberTable);
 
 /** Half the square below `delta` (default 1), linear above. */
 export class HuberLoss extends Loss {
   readonly delta: number;
 
-  constructor(given: LossOptions & { delta?: number } = {}) {
-    const { delta = 1, ...options } = check.given(given);
-    super(options);
-    this.delta = check.nonNegative('delta', delta);
+  constructor(options: LossOptions & { delta?: number } = {}) {
+    const { reduction, delta } = readHuber(options, new.target.name);
+    super(reduction);
+    this.delta = delta;
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
     this.warnOfBroadcast(input, target);
-    return huberLoss(input, target, this.code, this.delta);
+    return huberLoss(input, target, { reduction: this.reduction, delta: this.delta });
   }
 }
 
-/** Options of {@link CrossEntropyLoss}. */
-export interface CrossEntropyOptions extends LossOptions {
-  /** A factor for each class. */
-  weight?: Tensor | null;
-  /** A class that does not count; default -100. */
-  ignoreIndex?: number;
-  /** Share of the target spread over all classes, in [0, 1]; default 0. */
-  labelSmoothing?: number;
-}
+const readCrossEntropy = optionsOf('CrossEntropyLoss', crossEntropyTable);
 
 /**
  * Cross entropy of logits `[n, classes, ...]` with classes `[n, ...]` (int64) or probabilities `[n, classes, ...]`.
@@ -135,55 +130,62 @@ export class CrossEntropyLoss extends WeightedLoss {
   readonly ignoreIndex: number;
   readonly labelSmoothing: number;
 
-  constructor(given: CrossEntropyOptions = {}) {
-    const { ignoreIndex = -100, labelSmoothing = 0, ...options } = check.given(given);
-    super(options);
-    this.ignoreIndex = check.int('ignoreIndex', ignoreIndex);
-    this.labelSmoothing = check.probability('labelSmoothing', labelSmoothing);
+  constructor(options: CrossEntropyOptions = {}) {
+    const read = readCrossEntropy(options, new.target.name);
+    super(read);
+    this.ignoreIndex = read.ignoreIndex;
+    this.labelSmoothing = read.labelSmoothing;
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
-    return crossEntropyLoss(input, target, this.weight, this.code, this.ignoreIndex, this.labelSmoothing);
+    const { weight, reduction, ignoreIndex, labelSmoothing } = this;
+    return crossEntropy(input, target, { weight, reduction, ignoreIndex, labelSmoothing });
   }
 }
+
+const readNLL = optionsOf('NLLLoss', nllTable);
 
 /** Minus the log-probability `[n, classes, ...]` of the target classes `[n, ...]` (int64). */
 export class NLLLoss extends WeightedLoss {
   readonly ignoreIndex: number;
 
-  constructor(given: Omit<CrossEntropyOptions, 'labelSmoothing'> = {}) {
-    const { ignoreIndex = -100, ...options } = check.given(given);
-    super(options);
-    this.ignoreIndex = check.int('ignoreIndex', ignoreIndex);
+  constructor(options: Omit<CrossEntropyOptions, 'labelSmoothing'> = {}) {
+    const read = readNLL(options, new.target.name);
+    super(read);
+    this.ignoreIndex = read.ignoreIndex;
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
-    return nllLossNd(input, target, this.weight, this.code, this.ignoreIndex);
+    const { weight, reduction, ignoreIndex } = this;
+    return nllLoss(input, target, { weight, reduction, ignoreIndex });
   }
 }
+
+const readKLDiv = optionsOf('KLDivLoss', klDivTable);
 
 /**
  * Kullback-Leibler divergence of log-probabilities from target probabilities.
  *
- * @param options.reduction also `'batchmean'`: the sum over the batch's size, the divergence as it is defined.
+ * @param options.reduction also `'batchmean'`: the sum divided by the batch size, which is the divergence as it is defined.
  * @param options.logTarget whether the target is log-probabilities too; default false.
  */
-export class KLDivLoss extends Loss {
+export class KLDivLoss extends Module {
+  readonly reduction: Reduction | 'batchmean';
   readonly logTarget: boolean;
-  readonly #batchMean: boolean;
 
   constructor(options: { reduction?: Reduction | 'batchmean'; logTarget?: boolean } = {}) {
-    const { reduction = 'mean', logTarget = false, ...unknown } = check.given(options);
-    super({ reduction: reduction === 'batchmean' ? 'sum' : reduction, ...unknown });
-    this.logTarget = check.bool('logTarget', logTarget);
-    this.#batchMean = reduction === 'batchmean';
+    super();
+    const { reduction, logTarget } = readKLDiv(options, new.target.name);
+    this.reduction = reduction;
+    this.logTarget = logTarget;
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
-    const loss = klDiv(input, target, this.code, { logTarget: this.logTarget });
-    return this.#batchMean ? loss.div(input.shape[0] ?? 1) : loss;
+    return klDiv(input, target, { reduction: this.reduction, logTarget: this.logTarget });
   }
 }
+
+const readBCE = optionsOf('BCELoss', weightedTable);
 
 /**
  * Cross entropy of probabilities with targets in [0, 1], of the same shape.
@@ -192,15 +194,15 @@ export class KLDivLoss extends Loss {
  */
 export class BCELoss extends WeightedLoss {
   constructor(options: LossOptions & { weight?: Tensor | null } = {}) {
-    check.given(options);
-    super(options);
+    super(readBCE(options, new.target.name));
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
-    sameShape(input, target);
-    return binaryCrossEntropy(input, target, this.weight?.expandAs(input) ?? null, this.code);
+    return binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction });
   }
 }
+
+const readWithLogits = optionsOf('BCEWithLogitsLoss', withLogitsTable);
 
 /**
  * {@link BCELoss} of the sigmoid of logits, computed without overflow.
@@ -211,22 +213,14 @@ export class BCELoss extends WeightedLoss {
 export class BCEWithLogitsLoss extends WeightedLoss {
   declare pos_weight: Tensor | null;
 
-  constructor(given: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {}) {
-    const { posWeight = null, ...options } = check.given(given);
-    super(options);
-    this.registerBuffer('pos_weight', posWeight);
+  constructor(options: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {}) {
+    const read = readWithLogits(options, new.target.name);
+    super(read);
+    this.registerBuffer('pos_weight', read.posWeight);
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
-    sameShape(input, target);
-    return binaryCrossEntropyWithLogits(input, target, this.weight, this.pos_weight, this.code);
-  }
-}
-
-function sameShape(input: Tensor, target: Tensor): void {
-  const a = check.tensor('input', input).shape;
-  const b = check.tensor('target', target).shape;
-  if (a.length !== b.length || a.some((n, i) => n !== b[i])) {
-    throw invalidArgument('target', `of the input's shape [${a.join(', ')}]`, b, 'ERR_SHAPE');
+    const { weight, pos_weight: posWeight, reduction } = this;
+    return binaryCrossEntropyWithLogits(input, target, { weight, posWeight, reduction });
   }
 }

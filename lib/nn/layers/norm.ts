@@ -1,11 +1,14 @@
+import { check, elementsOf, finiteNonNegative, flag, integer, orNull } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
-import { empty, groupNorm, layerNorm, rmsNorm } from '../../ops/generated/functions.js';
+import { empty } from '../../ops/generated/functions.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+import { groupNorm, layerNorm, rmsNorm } from '../functional/index.js';
 import { ones_, zeros_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import * as print from '../print.js';
+import { factoryTable } from '../tables.js';
 
 /** Options of a normalisation over the last dimensions. */
 export interface LayerNormOptions extends FactoryOptions {
@@ -16,6 +19,13 @@ export interface LayerNormOptions extends FactoryOptions {
   /** Whether there is a bias beside the weight; default true. */
   bias?: boolean;
 }
+
+const readLayerNorm = optionsOf('LayerNorm', {
+  eps: [finiteNonNegative, 1e-5],
+  elementwiseAffine: [flag, true],
+  bias: [flag, true],
+  ...factoryTable,
+});
 
 /**
  * Centres and scales each sample over its last dimensions, which must be `normalizedShape`.
@@ -31,16 +41,14 @@ export class LayerNorm extends Module {
   bias: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
-    check.given(options);
     super();
-    const { eps = 1e-5, elementwiseAffine = true, bias = true, device, dtype, ...unknown } = options;
-    check.noUnknown(unknown);
+    const { eps, elementwiseAffine, bias, device, dtype } = readLayerNorm(options, new.target.name);
     this.normalizedShape = shapeOf(normalizedShape);
-    this.eps = check.nonNegative('eps', eps);
-    this.elementwiseAffine = check.bool('elementwiseAffine', elementwiseAffine);
+    this.eps = eps;
+    this.elementwiseAffine = elementwiseAffine;
     const make = () => new Parameter(empty(this.normalizedShape, { device, dtype }));
     this.weight = elementwiseAffine ? make() : null;
-    this.bias = elementwiseAffine && check.bool('bias', bias) ? make() : null;
+    this.bias = elementwiseAffine && bias ? make() : null;
     this.resetParameters();
   }
 
@@ -60,6 +68,12 @@ export class LayerNorm extends Module {
   }
 }
 
+const readRMSNorm = optionsOf('RMSNorm', {
+  eps: [orNull(finiteNonNegative), null],
+  elementwiseAffine: [flag, true],
+  ...factoryTable,
+});
+
 /**
  * Divides each sample by the root mean square of its last dimensions, which must be `normalizedShape`.
  *
@@ -78,13 +92,11 @@ export class RMSNorm extends Module {
     normalizedShape: number | readonly number[],
     options: FactoryOptions & { eps?: number | null; elementwiseAffine?: boolean } = {},
   ) {
-    check.given(options);
     super();
-    const { eps = null, elementwiseAffine = true, device, dtype, ...unknown } = options;
-    check.noUnknown(unknown);
+    const { eps, elementwiseAffine, device, dtype } = readRMSNorm(options, new.target.name);
     this.normalizedShape = shapeOf(normalizedShape);
-    this.eps = eps === null ? null : check.nonNegative('eps', eps);
-    this.elementwiseAffine = check.bool('elementwiseAffine', elementwiseAffine);
+    this.eps = eps;
+    this.elementwiseAffine = elementwiseAffine;
     this.weight = elementwiseAffine ? new Parameter(empty(this.normalizedShape, { device, dtype })) : null;
     this.resetParameters();
   }
@@ -103,6 +115,13 @@ export class RMSNorm extends Module {
     return `${print.size(this.normalizedShape)}, eps=${eps}, elementwise_affine=${print.bool(this.elementwiseAffine)}`;
   }
 }
+
+const readGroupNorm = optionsOf('GroupNorm', {
+  eps: [finiteNonNegative, 1e-5],
+  affine: [flag, true],
+  bias: [flag, true],
+  ...factoryTable,
+});
 
 /**
  * Centres and scales each of `numGroups` groups of the channels in dimension 1.
@@ -123,18 +142,16 @@ export class GroupNorm extends Module {
     numChannels: number,
     options: FactoryOptions & { eps?: number; affine?: boolean; bias?: boolean } = {},
   ) {
-    check.given(options);
     super();
-    const { eps = 1e-5, affine = true, bias = true, device, dtype, ...unknown } = options;
-    check.noUnknown(unknown);
-    this.numGroups = check.positiveInt('numGroups', numGroups);
-    this.numChannels = check.positiveInt('numChannels', numChannels);
+    const { eps, affine, bias, device, dtype } = readGroupNorm(options, new.target.name);
+    this.numGroups = check('numGroups', numGroups, integer(1));
+    this.numChannels = check('numChannels', numChannels, integer(1));
     if (numChannels % numGroups !== 0) throw invalidArgument('numChannels', `a multiple of ${numGroups}`, numChannels);
-    this.eps = check.nonNegative('eps', eps);
-    this.affine = check.bool('affine', affine);
+    this.eps = eps;
+    this.affine = affine;
     const make = () => new Parameter(empty([numChannels], { device, dtype }));
     this.weight = affine ? make() : null;
-    this.bias = affine && check.bool('bias', bias) ? make() : null;
+    this.bias = affine && bias ? make() : null;
     this.resetParameters();
   }
 
@@ -159,5 +176,5 @@ function shapeOf(value: number | readonly number[]): number[] {
   if (!Array.isArray(shape) || shape.length === 0) {
     throw invalidArgument('normalizedShape', 'a number or an array of numbers', value);
   }
-  return shape.map((n) => check.positiveInt('normalizedShape', n));
+  return elementsOf<unknown>(shape).map((n) => check('normalizedShape', n, integer(1)));
 }

@@ -1,3 +1,6 @@
+import { check, flag, integer, type Kind, oneOrMany, orNull, sizes } from '../../check.js';
+import { optionsOf } from '../../options.js';
+import type { Tensor } from '../../tensor.js';
 import {
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,
@@ -7,9 +10,7 @@ import {
   maxPool1dWithIndices,
   maxPool2d,
   maxPool2dWithIndices,
-} from '../../ops/generated/functions.js';
-import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+} from '../functional/index.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
 
@@ -23,11 +24,14 @@ export interface MaxPoolOptions<I extends boolean = boolean> {
   padding?: Size;
   /** Default 1. */
   dilation?: Size;
-  /** Keep a last window that is not full; default false. */
+  /** Include a last window that is only partly filled; default false. */
   ceilMode?: boolean;
-  /** Give the positions of the maxima too; default false. */
+  /** Return the positions of the maxima too; default false. */
   returnIndices?: I;
 }
+
+const windowTable = { stride: [oneOrMany, undefined], padding: [oneOrMany, 0], ceilMode: [flag, false] } as const;
+const readMaxPool = optionsOf('MaxPool', { ...windowTable, dilation: [oneOrMany, 1], returnIndices: [flag, false] });
 
 abstract class MaxPool<I extends boolean> extends Module {
   readonly kernelSize: Size;
@@ -38,24 +42,14 @@ abstract class MaxPool<I extends boolean> extends Module {
   readonly returnIndices: boolean;
 
   constructor(n: number, kernelSize: Size, options: MaxPoolOptions<I> = {}) {
-    check.given(options);
     super();
-    check.given(options);
-    const {
-      stride = kernelSize,
-      padding = 0,
-      dilation = 1,
-      ceilMode = false,
-      returnIndices = false,
-      ...unknown
-    } = options;
-    check.noUnknown(unknown);
+    const { stride = kernelSize, padding, dilation, ceilMode, returnIndices } = readMaxPool(options, new.target.name);
     this.kernelSize = sized('kernelSize', kernelSize, n);
     this.stride = sized('stride', stride, n);
-    this.padding = sized('padding', padding, n, check.nonNegativeInt);
+    this.padding = sized('padding', padding, n, integer(0));
     this.dilation = sized('dilation', dilation, n);
-    this.ceilMode = check.bool('ceilMode', ceilMode);
-    this.returnIndices = check.bool('returnIndices', returnIndices);
+    this.ceilMode = ceilMode;
+    this.returnIndices = returnIndices;
   }
 
   protected abstract get pool(): typeof maxPool1d;
@@ -116,11 +110,14 @@ export interface AvgPoolOptions {
   stride?: Size;
   /** Zeros on both sides; default 0. */
   padding?: Size;
-  /** Keep a last window that is not full; default false. */
+  /** Include a last window that is only partly filled; default false. */
   ceilMode?: boolean;
   /** Count the padding in the mean; default true. */
   countIncludePad?: boolean;
 }
+
+const averageTable = { ...windowTable, countIncludePad: [flag, true] } as const;
+const readAvgPool1d = optionsOf('AvgPool1d', averageTable);
 
 /** Mean over windows of `[n, channels, length]`. */
 export class AvgPool1d extends Module {
@@ -131,15 +128,13 @@ export class AvgPool1d extends Module {
   readonly countIncludePad: boolean;
 
   constructor(kernelSize: Size, options: AvgPoolOptions = {}) {
-    check.given(options);
     super();
-    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, ...unknown } = options;
-    check.noUnknown(unknown);
-    this.kernelSize = check.tuple('kernelSize', kernelSize, 1);
-    this.stride = check.tuple('stride', stride, 1);
-    this.padding = check.tuple('padding', padding, 1, check.nonNegativeInt);
-    this.ceilMode = check.bool('ceilMode', ceilMode);
-    this.countIncludePad = check.bool('countIncludePad', countIncludePad);
+    const { stride = kernelSize, padding, ceilMode, countIncludePad } = readAvgPool1d(options, new.target.name);
+    this.kernelSize = sizes('kernelSize', kernelSize, 1);
+    this.stride = sizes('stride', stride, 1);
+    this.padding = sizes('padding', padding, 1, integer(0));
+    this.ceilMode = ceilMode;
+    this.countIncludePad = countIncludePad;
   }
 
   override forward(input: Tensor): Tensor {
@@ -151,6 +146,8 @@ export class AvgPool1d extends Module {
   }
 }
 
+const readAvgPool2d = optionsOf('AvgPool2d', { ...averageTable, divisorOverride: [orNull(integer(1)), null] });
+
 /** Mean over windows of `[n, channels, height, width]`; `divisorOverride` replaces the number of elements. */
 export class AvgPool2d extends Module {
   readonly kernelSize: Size;
@@ -161,17 +158,14 @@ export class AvgPool2d extends Module {
   readonly divisorOverride: number | null;
 
   constructor(kernelSize: Size, options: AvgPoolOptions & { divisorOverride?: number | null } = {}) {
-    check.given(options);
     super();
-    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, ...more } = options;
-    const { divisorOverride = null, ...unknown } = more;
-    check.noUnknown(unknown);
+    const read = readAvgPool2d(options, new.target.name);
     this.kernelSize = sized('kernelSize', kernelSize, 2);
-    this.stride = sized('stride', stride, 2);
-    this.padding = sized('padding', padding, 2, check.nonNegativeInt);
-    this.ceilMode = check.bool('ceilMode', ceilMode);
-    this.countIncludePad = check.bool('countIncludePad', countIncludePad);
-    this.divisorOverride = divisorOverride === null ? null : check.positiveInt('divisorOverride', divisorOverride);
+    this.stride = sized('stride', read.stride ?? kernelSize, 2);
+    this.padding = sized('padding', read.padding, 2, integer(0));
+    this.ceilMode = read.ceilMode;
+    this.countIncludePad = read.countIncludePad;
+    this.divisorOverride = read.divisorOverride;
   }
 
   override forward(input: Tensor): Tensor {
@@ -190,7 +184,7 @@ export class AdaptiveAvgPool1d extends Module {
 
   constructor(outputSize: number) {
     super();
-    this.outputSize = check.positiveInt('outputSize', outputSize);
+    this.outputSize = check('outputSize', outputSize, integer(1));
   }
 
   override forward(input: Tensor): Tensor {
@@ -208,9 +202,7 @@ export class AdaptiveAvgPool2d extends Module {
 
   constructor(outputSize: number | readonly (number | null)[]) {
     super();
-    const orNull = (name: string, value: unknown) =>
-      value === null ? (value as never) : check.positiveInt(name, value);
-    this.outputSize = sized('outputSize', outputSize as Size, 2, orNull);
+    this.outputSize = sized('outputSize', outputSize, 2, orNull(integer(1)));
   }
 
   override forward(input: Tensor): Tensor {
@@ -228,8 +220,13 @@ export class AdaptiveAvgPool2d extends Module {
   }
 }
 
-/** Checks a size and keeps it as it was given: so it is printed. */
-function sized(name: string, value: Size, n: number, item?: typeof check.positiveInt): Size {
-  const all = check.tuple(name, value, n, item);
+/** Checks a size and keeps it as it was given, which is how it is printed. */
+function sized<T extends number | null>(
+  name: string,
+  value: number | readonly T[],
+  n: number,
+  element: Kind<T> = integer(1) as Kind<number> as Kind<T>,
+): number | readonly T[] {
+  const all = sizes(name, value, n, element);
   return typeof value === 'number' ? value : all;
 }

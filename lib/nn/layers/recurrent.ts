@@ -1,10 +1,13 @@
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { check, flag, integer, oneOf, probability } from '../../check.js';
+import { invalidArgument } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import { empty, gru, lstm, rnnRelu, rnnTanh, zeros } from '../../ops/generated/functions.js';
+import { optionsOf, type Values } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
 import { uniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { Parameter } from '../parameter.js';
+import { factoryTable } from '../tables.js';
 
 /** Options of a recurrent network. */
 export interface RecurrentOptions extends FactoryOptions {
@@ -19,6 +22,15 @@ export interface RecurrentOptions extends FactoryOptions {
   /** Run over the sequence from both ends; default false. */
   bidirectional?: boolean;
 }
+
+const recurrentTable = {
+  numLayers: [integer(1), 1],
+  bias: [flag, true],
+  batchFirst: [flag, false],
+  dropout: [probability, 0],
+  bidirectional: [flag, false],
+  ...factoryTable,
+} as const;
 
 type WeightName = `weight_${string}` | `bias_${string}`;
 
@@ -41,22 +53,20 @@ abstract class Recurrent extends Module {
     gates: number,
     inputSize: number,
     hiddenSize: number,
-    given: RecurrentOptions & { projSize?: number } = {},
+    options: Values<typeof recurrentTable>,
+    projSize = 0,
   ) {
-    const { projSize = 0, ...options } = check.given(given);
     super();
-    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, ...more } = options;
-    const { device, dtype, ...unknown } = more;
-    check.noUnknown(unknown);
-    this.inputSize = check.positiveInt('inputSize', inputSize);
-    this.hiddenSize = check.positiveInt('hiddenSize', hiddenSize);
-    this.numLayers = check.positiveInt('numLayers', numLayers);
-    this.bias = check.bool('bias', bias);
-    this.batchFirst = check.bool('batchFirst', batchFirst);
-    this.dropout = check.probability('dropout', dropout);
-    this.bidirectional = check.bool('bidirectional', bidirectional);
-    this.projSize = check.nonNegativeInt('projSize', projSize);
+    const { numLayers, bias, batchFirst, dropout, bidirectional, device, dtype } = options;
+    this.inputSize = check('inputSize', inputSize, integer(1));
+    this.hiddenSize = check('hiddenSize', hiddenSize, integer(1));
+    this.numLayers = numLayers;
+    this.bias = bias;
+    this.batchFirst = batchFirst;
+    this.dropout = dropout;
+    this.bidirectional = bidirectional;
     if (projSize >= hiddenSize) throw invalidArgument('projSize', `less than hiddenSize (${hiddenSize})`, projSize);
+    this.projSize = projSize;
     const add = (name: WeightName, shape: number[]) => {
       this[name] = new Parameter(empty(shape, { device, dtype }));
       this.#names.push(name);
@@ -101,7 +111,7 @@ abstract class Recurrent extends Module {
     sizes: readonly number[],
     step: (input: Tensor, hidden: S) => [Tensor, ...S],
   ): [Tensor, ...S] {
-    const { shape } = check.tensor('input', input);
+    const { shape } = check('input', input, tensor);
     if (shape.length !== 2 && shape.length !== 3) {
       throw invalidArgument('input', 'of 2 or 3 dimensions', shape, 'ERR_SHAPE');
     }
@@ -118,7 +128,7 @@ abstract class Recurrent extends Module {
     const states = sizes.map((size, i) => {
       const expected = alone ? [layers, size] : [layers, batch, size];
       if (!hidden) return zeros([layers, batch, size], { dtype: input.dtype, device: input.device });
-      const given = check.tensor('hidden', hidden[i]);
+      const given = check('hidden', hidden[i], tensor);
       if (given.shape.join() !== expected.join()) {
         throw invalidArgument('hidden', `of shape [${expected.join(', ')}]`, given.shape, 'ERR_SHAPE');
       }
@@ -147,6 +157,8 @@ export interface RNNOptions extends RecurrentOptions {
   nonlinearity?: 'tanh' | 'relu';
 }
 
+const readRNN = optionsOf('RNN', { nonlinearity: [oneOf('tanh', 'relu'), 'tanh'], ...recurrentTable });
+
 /**
  * Elman network: h = tanh(W_ih x + b_ih + W_hh h + b_hh).
  *
@@ -158,11 +170,10 @@ export interface RNNOptions extends RecurrentOptions {
 export class RNN extends Recurrent {
   readonly nonlinearity: 'tanh' | 'relu';
 
-  constructor(inputSize: number, hiddenSize: number, given: RNNOptions = {}) {
-    const { nonlinearity = 'tanh', ...options } = check.given(given);
-    check.oneOf('nonlinearity', nonlinearity, ['tanh', 'relu']);
-    super(1, inputSize, hiddenSize, noProjection(options));
-    this.nonlinearity = nonlinearity;
+  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
+    const read = readRNN(options, new.target.name);
+    super(1, inputSize, hiddenSize, read);
+    this.nonlinearity = read.nonlinearity;
   }
 
   /** Returns the last layer's output at every step, and every layer's last state; `hidden` is zero by default. */
@@ -184,6 +195,8 @@ export class RNN extends Recurrent {
   }
 }
 
+const readLSTM = optionsOf('LSTM', { ...recurrentTable, projSize: [integer(0), 0] });
+
 /**
  * Long short-term memory.
  *
@@ -195,8 +208,9 @@ export class RNN extends Recurrent {
  * const [output, [h, c]] = new nn.LSTM(10, 20, { batchFirst: true }).forward(torch.randn([3, 5, 10]));
  */
 export class LSTM extends Recurrent {
-  constructor(inputSize: number, hiddenSize: number, options?: RecurrentOptions & { projSize?: number }) {
-    super(4, inputSize, hiddenSize, options);
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions & { projSize?: number } = {}) {
+    const read = readLSTM(options, new.target.name);
+    super(4, inputSize, hiddenSize, read, read.projSize);
   }
 
   /** Returns the last layer's output at every step, and every layer's last state and cell; `hidden` is zero by default. */
@@ -224,6 +238,8 @@ export class LSTM extends Recurrent {
   }
 }
 
+const readGRU = optionsOf('GRU', recurrentTable);
+
 /**
  * Gated recurrent unit.
  *
@@ -234,8 +250,7 @@ export class LSTM extends Recurrent {
  */
 export class GRU extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    check.given(options);
-    super(3, inputSize, hiddenSize, noProjection(options));
+    super(3, inputSize, hiddenSize, readGRU(options, new.target.name));
   }
 
   /** Returns the last layer's output at every step, and every layer's last state; `hidden` is zero by default. */
@@ -254,9 +269,4 @@ export class GRU extends Recurrent {
       ),
     );
   }
-}
-
-function noProjection<O extends object>(options: O): O {
-  if ('projSize' in options) throw new TorchClipError('ERR_ARGUMENT', '"projSize" is an option of LSTM only');
-  return options;
 }

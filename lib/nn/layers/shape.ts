@@ -1,7 +1,8 @@
+import { check, elementsOf, integer } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
-import { elementsOf } from '../../iterate.js';
+import { tensor } from '../../kinds.js';
+import { leading, optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
 
@@ -18,6 +19,8 @@ export interface FlattenOptions {
   endDim?: number;
 }
 
+const readFlatten = optionsOf('Flatten', { startDim: [integer(), 1], endDim: [integer(), -1] });
+
 /** Joins dimensions `startDim` to `endDim` into one; by default all but the first. */
 export class Flatten extends Module {
   readonly startDim: number;
@@ -25,18 +28,14 @@ export class Flatten extends Module {
 
   constructor(startDim?: number | FlattenOptions, endDim?: number) {
     super();
-    const {
-      startDim: start = 1,
-      endDim: end = -1,
-      ...unknown
-    } = check.named<FlattenOptions>('startDim', startDim, { endDim });
-    check.noUnknown(unknown);
-    this.startDim = check.int('startDim', start);
-    this.endDim = check.int('endDim', end);
+    const rest = endDim === undefined ? undefined : { endDim };
+    const read = readFlatten(leading('startDim', startDim, rest), new.target.name);
+    this.startDim = read.startDim;
+    this.endDim = read.endDim;
   }
 
   override forward(input: Tensor): Tensor {
-    return check.tensor('input', input).flatten(this.startDim, this.endDim);
+    return check('input', input, tensor).flatten(this.startDim, this.endDim);
   }
 
   override extraRepr(): string {
@@ -51,14 +50,14 @@ export class Unflatten extends Module {
 
   constructor(dim: number, unflattenedSize: readonly number[]) {
     super();
-    this.dim = check.int('dim', dim);
+    this.dim = check('dim', dim, integer());
     if (!Array.isArray(unflattenedSize))
       throw invalidArgument('unflattenedSize', 'an array of integers', unflattenedSize);
-    this.unflattenedSize = elementsOf(unflattenedSize).map((n) => check.int('unflattenedSize', n));
+    this.unflattenedSize = elementsOf(unflattenedSize).map((n) => check('unflattenedSize', n, integer()));
   }
 
   override forward(input: Tensor): Tensor {
-    return check.tensor('input', input).unflatten(this.dim, this.unflattenedSize);
+    return check('input', input, tensor).unflatten(this.dim, this.unflattenedSize);
   }
 
   override extraRepr(): string {

@@ -1,10 +1,10 @@
 import { native } from '../../binding/index.js';
-import { given } from '../../options.js';
+import { check, flag, listOf, nonNegative, positive } from '../../check.js';
 import '../../clip/native.js';
-import { positive } from '../../clip/clipper.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
+import { tensor } from '../../kinds.js';
+import { optionsOf } from '../../options.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../../tensor.js';
-import { bool } from '../check.js';
 
 /** One tensor or several: what the functions of this module take. */
 export type TensorOrTensors = Tensor | Iterable<Tensor>;
@@ -16,6 +16,9 @@ export interface NormOptions {
   /** Throw when the norm is not finite, and change nothing; default false. */
   errorIfNonfinite?: boolean;
 }
+
+const normTable = { normType: [positive, 2], errorIfNonfinite: [flag, false] } as const;
+const readClipGradNorm = optionsOf('clipGradNorm_()', normTable);
 
 /**
  * Clips the gradients of `parameters` in place, so that their norm taken together is at most `maxNorm`: each is multiplied by
@@ -33,13 +36,13 @@ export interface NormOptions {
  * optimizer.step();
  */
 export function clipGradNorm_(parameters: TensorOrTensors, maxNorm: number, options: NormOptions = {}): Tensor {
-  const { normType = 2, errorIfNonfinite = false } = given(options);
+  const { normType, errorIfNonfinite } = readClipGradNorm(options);
   const params = list('parameters', parameters);
-  nonNegative('maxNorm', maxNorm);
-  positive('normType', normType);
-  bool('errorIfNonfinite', errorIfNonfinite);
+  check('maxNorm', maxNorm, nonNegative);
   return result(native.clipGradNorm(handlesOf(params), maxNorm, normType, errorIfNonfinite, params), normType);
 }
+
+const readTotalNorm = optionsOf('getTotalNorm()', normTable);
 
 /**
  * The norm of all elements of `tensors` together, as `torch.nn.utils.get_total_norm`.
@@ -51,10 +54,8 @@ export function clipGradNorm_(parameters: TensorOrTensors, maxNorm: number, opti
  * nn.utils.getTotalNorm([torch.tensor([3]), torch.tensor([4])]).item(); // 5
  */
 export function getTotalNorm(tensors: TensorOrTensors, options: NormOptions = {}): Tensor {
-  const { normType = 2, errorIfNonfinite = false } = given(options);
+  const { normType, errorIfNonfinite } = readTotalNorm(options);
   const all = list('tensors', tensors);
-  positive('normType', normType);
-  bool('errorIfNonfinite', errorIfNonfinite);
   return result(native.totalNorm(handlesOf(all), normType, errorIfNonfinite, all), normType);
 }
 
@@ -66,7 +67,7 @@ export function getTotalNorm(tensors: TensorOrTensors, options: NormOptions = {}
  */
 export function clipGradsWithNorm_(parameters: TensorOrTensors, maxNorm: number, totalNorm: Tensor): void {
   const params = list('parameters', parameters);
-  nonNegative('maxNorm', maxNorm);
+  check('maxNorm', maxNorm, nonNegative);
   if (!isTensor(totalNorm) || totalNorm.numel() !== 1) {
     throw invalidArgument('totalNorm', 'a Tensor of one element', totalNorm);
   }
@@ -82,7 +83,7 @@ export function clipGradsWithNorm_(parameters: TensorOrTensors, maxNorm: number,
  */
 export function clipGradValue_(parameters: TensorOrTensors, clipValue: number): void {
   const params = list('parameters', parameters);
-  nonNegative('clipValue', clipValue);
+  check('clipValue', clipValue, nonNegative);
   native.clipGradValue(handlesOf(params), clipValue, params);
 }
 
@@ -93,14 +94,7 @@ function list(name: string, tensors: TensorOrTensors): Tensor[] {
   if (typeof tensors !== 'object' || tensors === null || !(Symbol.iterator in tensors)) {
     throw invalidArgument(name, 'a Tensor or an iterable of Tensors', tensors);
   }
-  return Array.from(tensors, (t: unknown, i) => {
-    if (!isTensor(t)) throw invalidArgument(`${name}[${i}]`, 'a Tensor', t);
-    return t;
-  });
-}
-
-function nonNegative(name: string, value: unknown): void {
-  if (typeof value !== 'number' || !(value >= 0)) throw invalidArgument(name, 'a number >= 0', value);
+  return listOf(name, tensors, tensor);
 }
 
 function result(norm: Handle | null, normType: number): Tensor {

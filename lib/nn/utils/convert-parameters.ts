@@ -1,8 +1,9 @@
 import { noGrad } from '../../autograd.js';
+import { check, listOf } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import { cat } from '../../ops/generated/functions-c.js';
-import { isTensor, type Tensor } from '../../tensor.js';
-import * as check from '../check.js';
+import type { Tensor } from '../../tensor.js';
 
 /**
  * All elements of the parameters in one row, as `torch.nn.utils.parameters_to_vector`; differentiable.
@@ -11,7 +12,7 @@ import * as check from '../check.js';
  * const theta = nn.utils.parametersToVector(model.parameters());
  */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
-  return cat(check.list('parameters', parameters, check.tensor).map((p) => p.reshape([-1])));
+  return cat(listOf('parameters', parameters, tensor).map((p) => p.reshape([-1])));
 }
 
 /**
@@ -20,8 +21,8 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
  * @param vector one dimension, as many elements as the parameters have.
  */
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
-  if (!isTensor(vector)) throw invalidArgument('vector', 'a Tensor', vector);
-  const targets = check.list('parameters', parameters, check.tensor);
+  check('vector', vector, tensor);
+  const targets = listOf('parameters', parameters, tensor);
   const total = targets.reduce((sum, p) => sum + p.numel(), 0);
   if (vector.dim() !== 1 || vector.numel() !== total) {
     throw invalidArgument('vector', `of shape [${total}]`, vector.shape, 'ERR_SHAPE');

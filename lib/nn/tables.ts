@@ -1,0 +1,29 @@
+// The options that a layer shares with its function, or with other layers.
+import { finite, finiteNonNegative, flag, integer, oneOf, orNull, probability } from '../check.js';
+import { device, dtype, tensor } from '../kinds.js';
+import { reductions } from './reduction.js';
+
+/** Of every layer with parameters: `FactoryOptions`. */
+export const factoryTable = { device: [device, undefined], dtype: [dtype, undefined] } as const;
+
+export const inplaceTable = { inplace: [flag, false] } as const;
+
+export const lossTable = { reduction: [oneOf(...reductions), 'mean'] } as const;
+export const smoothL1Table = { ...lossTable, beta: [finiteNonNegative, 1] } as const;
+export const huberTable = { ...lossTable, delta: [finiteNonNegative, 1] } as const;
+export const weightedTable = { ...lossTable, weight: [orNull(tensor), null] } as const;
+export const nllTable = { ...weightedTable, ignoreIndex: [integer(), -100] } as const;
+export const crossEntropyTable = { ...nllTable, labelSmoothing: [probability, 0] } as const;
+export const withLogitsTable = { ...weightedTable, posWeight: [orNull(tensor), null] } as const;
+export const klDivTable = {
+  reduction: [oneOf(...reductions, 'batchmean'), 'mean'],
+  logTarget: [flag, false],
+} as const;
+
+export const embeddingTable = {
+  paddingIdx: [orNull(integer()), null],
+  maxNorm: [orNull(finiteNonNegative), null],
+  normType: [finite, 2],
+  scaleGradByFreq: [flag, false],
+  sparse: [flag, false],
+} as const;
