@@ -1,6 +1,9 @@
 #include "optim/driver.h"
 
+#include <algorithm>
+
 #include "error.h"
+#include "optim/clip/traits.h"
 #include "optim/cpu/passes.h"
 #include "optim/target.h"
 #if defined(TC_CUDA_DRIVER)
@@ -8,6 +11,12 @@
 #endif
 
 namespace tc::optim {
+
+bool asks_user(const State& state, const Request& request) {
+  const auto& stages = state.settings.stages;
+  return request.outside ||
+         std::any_of(stages.begin(), stages.end(), [](const Stage& stage) { return asks_host(stage.clipper); });
+}
 
 std::unique_ptr<Driver> make_driver(c10::Device device) {
 #if defined(TC_CUDA_DRIVER)

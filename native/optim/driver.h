@@ -20,7 +20,7 @@ using Outside = std::function<void()>;
 
 // What the caller asks of one step.
 struct Request {
-  Custom custom;    // answers for stages with a CustomClip
+  Custom custom;    // answers for stages whose clipper asks the host
   Outside outside;  // not empty: computes the step of groups with the rule Adopt
   // Defined: a gradient scaler's step. Gradients are multiplied by this one number first, and no step is taken where
   // one of them is not finite.
@@ -50,6 +50,9 @@ struct State {
     return request.scaled() || settings.policy == Policy::kSkip || settings.policy == Policy::kError;
   }
 };
+
+// Whether the user's code takes part in a step.
+bool asks_user(const State& state, const Request& request);
 
 class Driver {
  public:

@@ -28,6 +28,36 @@ struct BFloat16 {
   uint16_t bits;
 };
 
+// Picks the instantiation for a dtype that is known at run time: f.template operator()<T>().
+template <class F>
+constexpr auto for_dtype(Dtype dtype, const F& f) {
+  switch (dtype) {
+    case Dtype::kDouble:
+      return f.template operator()<double>();
+    case Dtype::kHalf:
+      return f.template operator()<Half>();
+    case Dtype::kBFloat16:
+      return f.template operator()<BFloat16>();
+    default:
+      return f.template operator()<float>();
+  }
+}
+
+// One value for each dtype.
+template <class V>
+struct ByDtype {
+  V of[kDtypes];
+
+  TC_HD constexpr const V& operator[](Dtype dtype) const { return of[int(dtype)]; }
+};
+
+template <class F>
+constexpr auto by_dtype(const F& f) {
+  return ByDtype<decltype(f.template operator()<float>())> {
+    {for_dtype(Dtype(0), f), for_dtype(Dtype(1), f), for_dtype(Dtype(2), f), for_dtype(Dtype(3), f)}
+  };
+}
+
 // Parameters narrower than fp32 compute and keep their state in fp32.
 template <class T>
 using Compute = std::conditional_t<std::is_same_v<T, double>, double, float>;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "optim/clip/philox.h"
+#include "optim/clip/traits.h"
 
 namespace tc::optim {
 
@@ -38,25 +38,6 @@ void History::load(const std::vector<double>& values, int64_t window, double qua
   for (const double value : values) reserve(window).add(value, quantile);
 }
 
-size_t numbers_of(const Clipper& clipper) {
-  return std::visit([](const auto& c) { return c.kNumbers.size(); }, clipper);
-}
-bool keeps_history(const Clipper& clipper) {
-  return std::visit([](const auto& c) { return c.kHistory; }, clipper);
-}
-bool looks_at_weights(const Clipper& clipper) {
-  return std::visit([](const auto& c) { return c.kWeights; }, clipper);
-}
-bool looks_at_total(const Clipper& clipper) {
-  return std::visit([](const auto& c) { return c.kTotal; }, clipper);
-}
-double order_of(const Clipper& clipper) {
-  return std::visit([](const auto& c) { return c.order(); }, clipper);
-}
-double limit_of(const Clipper& clipper) {
-  return std::visit([](const auto& c) { return c.limit(); }, clipper);
-}
-
 namespace {
 
 // The 2-norm of the units' norms, scaled by the largest so that no square overflows.
@@ -82,12 +63,7 @@ Tally decide_with(const Stage& stage, const StageMemory& memory, Plan& plan, siz
         choose(u, Seen{plan.norms[u], plan.weight_norms[u], total, plan.numel[u], plan.levels[u]});
     const double c = decision.coefficient;
     plan.thresholds[u] = decision.threshold;
-    const Coin& coin = stage.coin;
-    // NaN is never left to chance.
-    const bool kept =
-        coin.power > 0 && c < 1 &&
-        philox(coin.seed, uint64_t(memory.flips), uint32_t(u)) >= std::pow(coin.beta, coin.power == 1 ? c : c * c);
-    plan.coefficients[u] = kept ? 1 : c;
+    plan.coefficients[u] = stage.coin.spares(c, memory.flips, int32_t(u)) ? 1 : c;
     ++tally.decisions;
     tally.clipped += plan.coefficients[u] != 1;
   }

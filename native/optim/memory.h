@@ -37,14 +37,6 @@ struct StageMemory {
   std::deque<double> tap;          // the last total norms, oldest first
 };
 
-size_t numbers_of(const Clipper& clipper);
-bool keeps_history(const Clipper& clipper);
-double order_of(const Clipper& clipper);
-double limit_of(const Clipper& clipper);
-
-bool looks_at_weights(const Clipper& clipper);
-bool looks_at_total(const Clipper& clipper);
-
 // Fills the plan's coefficients, limits and thresholds from its norms and moves the memory on. A unit without elements
 // is left alone.
 void decide(const Stage& stage, StageMemory& memory, Plan& plan);

@@ -12,6 +12,7 @@
 #include <unordered_set>
 
 #include "error.h"
+#include "optim/clip/traits.h"
 #include "optim/rule/info.h"
 #include "optim/tensor_view.h"
 

@@ -1,5 +1,7 @@
 #include "optim/pipeline.h"
 
+#include "optim/clip/traits.h"
+
 namespace tc::optim {
 
 Pipeline::Pipeline(const Settings& settings) {

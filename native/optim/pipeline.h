@@ -43,6 +43,4 @@ class Pipeline {
   size_t gradients_ = 0;
 };
 
-inline bool acts_on_elements(const Clipper& clipper) { return std::holds_alternative<SpamClip>(clipper); }
-
 }  // namespace tc::optim

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "optim/clip/philox.h"
 #include "optim/clip/table.h"
 
 namespace tc::optim {
@@ -23,6 +24,11 @@ struct Coin {
   double beta = 0;
   int power = 0;
   uint64_t seed = 0;
+
+  // Whether toss number `flip` leaves the unit unclipped. NaN is never left to chance.
+  TC_HD bool spares(double c, int64_t flip, int32_t unit) const {
+    return power > 0 && c < 1 && philox(seed, uint64_t(flip), uint32_t(unit)) >= std::pow(beta, power == 1 ? c : c * c);
+  }
 };
 
 // One clipper, with all that says what it is asked about.

@@ -9,8 +9,26 @@ namespace tc::optim {
 enum class Order { kOne, kTwo, kAny, kInf };
 inline constexpr int kOrders = 4;
 
-inline Order order_of(double p) {
-  return p == 1 ? Order::kOne : p == 2 ? Order::kTwo : std::isinf(p) ? Order::kInf : Order::kAny;
+TC_HD Order order_of(double p) {
+  return p == 1                                         ? Order::kOne
+         : p == 2                                       ? Order::kTwo
+         : p == std::numeric_limits<double>::infinity() ? Order::kInf
+                                                        : Order::kAny;
+}
+
+// Picks the instantiation for an order that is known at run time: f.template operator()<kOrder>().
+template <class F>
+constexpr auto for_order(Order order, const F& f) {
+  switch (order) {
+    case Order::kOne:
+      return f.template operator()<Order::kOne>();
+    case Order::kTwo:
+      return f.template operator()<Order::kTwo>();
+    case Order::kInf:
+      return f.template operator()<Order::kInf>();
+    default:
+      return f.template operator()<Order::kAny>();
+  }
 }
 
 // Sum of (|g| / scale)^p, or max |g| / scale for the infinity norm. The sum is finite exactly when every element is.

@@ -53,6 +53,7 @@ napi_value clippers(napi_env env, Args&) {
     set(env, clipper, "name", js(env, std::string_view(infos[i].name)));
     set(env, clipper, "options", names(env, infos[i].options.data(), infos[i].options.size()));
     set(env, clipper, "numbers", names(env, infos[i].numbers.data(), infos[i].numbers.size()));
+    set(env, clipper, "scales", js(env, infos[i].scales));
     set(env, out, uint32_t(i), clipper);
   }
   return out;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "binding/optim/support.h"
+#include "optim/clip/traits.h"
 
 namespace tc {
 namespace {
@@ -86,10 +87,10 @@ optim::StageState to_stage_state(napi_env env, napi_value entry, const optim::St
   memory.numbers = numbers<double>(env, at(3), c10::kDouble);
   const std::vector<double> history = numbers<double>(env, at(4), c10::kDouble);
   auto next = history.begin();
-  if (const auto* clipper = std::get_if<optim::AutoClip>(&stage.clipper)) {
+  if (keeps_history(stage.clipper)) {
     for (const int64_t length : numbers<int64_t>(env, at(5), c10::kLong)) {
       if (length < 0 || length > history.end() - next) throw Error("ERR_STATE", "a history is shorter than its length");
-      memory.histories.emplace_back().load({next, next + length}, clipper->window(), clipper->quantile);
+      memory.histories.emplace_back().load({next, next + length}, window_of(stage.clipper), quantile_of(stage.clipper));
       next += length;
     }
   }

@@ -9,6 +9,7 @@ struct AgcClip : ClipperBase {
   static constexpr const char* kName = "agc";
   static constexpr std::array<const char*, 2> kOptions = {"clipping", "eps"};
   static constexpr bool kWeights = true;
+  static constexpr bool kUnitwise = true;
 
   double clipping, eps;
 

@@ -8,15 +8,13 @@ namespace tc::optim {
 struct CustomClip : ClipperBase {
   static constexpr const char* kName = "custom";
   static constexpr std::array<const char*, 1> kOptions = {"normType"};
+  static constexpr bool kAsksHost = true;
 
   double norm_type;
 
   explicit CustomClip(const double* options) : norm_type(options[0]) {}
 
   double order() const { return norm_type; }
-
-  // Never asked: see Decide in settings.h.
-  TC_HD Decision operator()(const Seen&, Memory) const { return {}; }
 };
 
 }  // namespace tc::optim

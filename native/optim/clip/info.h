@@ -1,9 +1,10 @@
 // What is known of a clipper before one is made, by its place in the table.
 #pragma once
 
-#include <iterator>
+#include <string>
 #include <vector>
 
+#include "error.h"
 #include "optim/clip/table.h"
 
 namespace tc::optim {
@@ -12,6 +13,7 @@ struct ClipperInfo {
   const char* name;
   std::vector<const char*> options;
   std::vector<const char*> numbers;  // what it remembers of a unit
+  bool scales;                       // whether it multiplies by coefficients, which a coin may spare
   Clipper (*make)(const double* options);
 };
 
@@ -20,7 +22,13 @@ ClipperInfo describe_clipper() {
   return {C::kName,
           {C::kOptions.begin(), C::kOptions.end()},
           {C::kNumbers.begin(), C::kNumbers.end()},
-          [](const double* options) -> Clipper { return C(options); }};
+          C::kScales,
+          [](const double* options) -> Clipper {
+            const C clipper(options);
+            if (!clipper.safe())
+              throw Error("ERR_ARGUMENT", std::string("an option of the clipper ") + C::kName + " is out of range");
+            return clipper;
+          }};
 }
 
 template <class... C>

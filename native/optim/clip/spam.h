@@ -11,8 +11,9 @@ struct SpamClip : ClipperBase {
   static constexpr std::array<const char*, 3> kOptions = {"threshold", "beta", "resetEvery"};
   // Steps since the last reset.
   static constexpr std::array<const char*, 1> kNumbers = {"count"};
-  // One tensor a parameter, so this clipper acts on elements, in a pass of its own.
-  static constexpr const char* kSlot = "square";
+  static constexpr bool kScales = false;
+  // The state is the running mean of the squares.
+  static constexpr bool kElements = true;
 
   double threshold, beta, reset_every;
 
@@ -24,10 +25,10 @@ struct SpamClip : ClipperBase {
     return {1, threshold};
   }
 
-  // What the running mean of `count - 1` squares is divided by, since it started from zero.
-  TC_HD double started(double count) const { return 1 - std::pow(beta, count - 1); }
+  // What the running mean of `count - 1` squares is divided by, since it started from zero; 0 in the first step and the
+  // first after a reset, which start the mean.
+  TC_HD double prepare(const double* numbers) const { return 1 - std::pow(beta, numbers[0] - 1); }
 
-  // `start` is 0 for the first step, or the first after a reset, which starts the mean.
   template <class T>
   TC_HD T clip(T g, T& square, T start) const {
     if (start == 0) {

@@ -8,6 +8,7 @@ namespace tc::optim {
 struct ValueClip : ClipperBase {
   static constexpr const char* kName = "value";
   static constexpr std::array<const char*, 1> kOptions = {"limit"};
+  static constexpr bool kScales = false;
 
   double bound;
 

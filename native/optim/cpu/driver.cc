@@ -5,51 +5,28 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <limits>
 
+#include "optim/clip/traits.h"
 #include "optim/cpu/passes.h"
 #include "optim/rule/info.h"
+#include "optim/undo.h"
 
 namespace tc::optim {
 namespace {
 
-// What a step has moved before the user's code may throw, to be put back.
-class Undo {
- public:
-  Undo(const Pipeline& pipeline, std::vector<StageMemory>& memories) : memories_(memories), saved_(memories) {
-    for (const Item& item : pipeline.all.front().plan.items) {
-      if (item.step == nullptr) continue;
-      counts_.push_back({item.step, *item.step});
-      for (int k = 0; item.scalars != nullptr && k < kMaxScalars; ++k) {
-        scalars_.push_back({item.scalars + k, item.scalars[k]});
-      }
-    }
-    for (const StagePlan& each : pipeline.all) {
-      if (each.stage == nullptr || !acts_on_elements(each.stage->clipper)) continue;
-      for (const Item& item : each.plan.items) save(item);
-    }
+// What a step has changed by the time it asks the user's code.
+Undo undo_of(State& state) {
+  Undo undo;
+  undo.keep(state.memories);
+  for (const Item& item : state.pipeline.all.front().plan.items) {
+    if (item.step == nullptr) continue;
+    undo.keep(*item.step);
+    for (int k = 0; item.scalars != nullptr && k < kMaxScalars; ++k) undo.keep(item.scalars[k]);
   }
-  void operator()() {
-    memories_ = saved_;
-    for (const auto& [where, what] : elements_) std::memcpy(where, what.data(), what.size());
-    for (const auto& [where, what] : counts_) *where = what;
-    for (const auto& [where, what] : scalars_) *where = what;
-  }
-
- private:
-  void save(const Item& item) {
-    const char* const begin = static_cast<const char*>(item.state[0]);
-    const size_t size = item.dtype == Dtype::kDouble ? sizeof(double) : sizeof(float);
-    elements_.push_back({item.state[0], {begin, begin + size_t(item.numel) * size}});
-  }
-
-  std::vector<StageMemory>& memories_;
-  std::vector<StageMemory> saved_;
-  std::vector<std::pair<void*, std::vector<char>>> elements_;
-  std::vector<std::pair<int64_t*, int64_t>> counts_;
-  std::vector<std::pair<double*, double>> scalars_;
-};
+  undo.keep_elements(state, [](const Item&) { return c10::kCPU; });
+  return undo;
+}
 
 class Run {
  public:
@@ -73,14 +50,14 @@ class Run {
     }
     if (looks_at_weights(stage.clipper)) cpu::reduce_parameters(plan);
     StageMemory& memory = memories_[current.index];
-    if (std::holds_alternative<CustomClip>(stage.clipper)) {
+    if (asks_host(stage.clipper)) {
       decide(stage, memory, plan, custom_(current.index, plan));
     } else {
       decide(stage, memory, plan);
     }
     if (!current.materialise) return;
-    if (const auto* spam = std::get_if<SpamClip>(&stage.clipper)) {
-      cpu::clip_elements(plan, intake, *spam, spam->started(memory.numbers[0]));
+    if (acts_on_elements(stage.clipper)) {
+      cpu::clip_elements(plan, intake, stage.clipper, memory.numbers.data());
     } else {
       cpu::clip(plan, intake);
     }
@@ -118,7 +95,7 @@ bool in_one_visit(const State& state, const Request& request) {
   const bool gains =
       looks_at_weights(clipper) || (order_of(clipper) != kNoStatistic && !state.refuses_nonfinite(request));
   if (!gains || stage.scope == Scope::kGlobal || only.plan.largest > kLargest || stage.tap > 0 ||
-      looks_at_total(clipper) || std::holds_alternative<CustomClip>(clipper)) {
+      looks_at_total(clipper) || asks_host(clipper)) {
     return false;
   }
   return std::none_of(only.plan.items.begin(), only.plan.items.end(),
@@ -212,9 +189,8 @@ Outcome take_step(State& state, const Request& request, at::Tensor& found) {
     cpu::propose(last, groups, intake);
     for (StagePlan& each : pipeline.updates()) run.take(each, false, {});
   };
-  const auto is_custom = [](const Stage& s) { return std::holds_alternative<CustomClip>(s.clipper); };
-  if (request.outside || std::any_of(settings.stages.begin(), settings.stages.end(), is_custom)) {
-    Undo undo(pipeline, memories);
+  if (asks_user(state, request)) {
+    const Undo undo = undo_of(state);
     try {
       decide_all();
     } catch (...) {

@@ -3,23 +3,31 @@
 namespace tc::optim::cpu::elements {
 namespace {
 
-template <class T>
-void spam(const Pass& pass, int64_t c, const SpamClip& clipper, double start) {
-  using C = Compute<T>;
-  const Chunk& chunk = pass.chunks[c];
+template <class T, class C>
+void clip_chunk(const Pass& pass, const Chunk& chunk, const C& clipper, const double* numbers) {
+  using X = Compute<T>;
   const Item& item = pass.items[chunk.item];
   const T* const g = static_cast<const T*>(item.grad) + chunk.begin;
   T* const out = static_cast<T*>(item.out) + chunk.begin;
-  C* const square = static_cast<C*>(item.state[0]) + chunk.begin;
-  const C factor = pass.intake.factor();
+  X* const state = static_cast<X*>(item.state[0]) + chunk.begin;
+  const X prepared = clipper.prepare(numbers + size_t(chunk.unit) * C::kNumbers.size());
+  const X factor = pass.intake.factor();
   for (int64_t i = 0; i < chunk.length; ++i) {
-    out[i] = narrow<T>(clipper.clip<C>(factor * widen(g[i]), square[i], C(start)));
+    out[i] = narrow<T>(clipper.template clip<X>(factor * widen(g[i]), state[i], prepared));
   }
 }
 
 }  // namespace
 
-void (*const clip[kDtypes])(const Pass&, int64_t, const SpamClip&, double) = {spam<float>, spam<double>, spam<Half>,
-                                                                              spam<BFloat16>};
+void clip(const Pass& pass, int64_t c, const Clipper& clipper, const double* numbers) {
+  const Chunk& chunk = pass.chunks[c];
+  std::visit(
+      [&]<class C>(const C& own) {
+        if constexpr (C::kElements) {
+          for_dtype(pass.items[chunk.item].dtype, [&]<class T>() { clip_chunk<T>(pass, chunk, own, numbers); });
+        }
+      },
+      clipper);
+}
 
 }  // namespace tc::optim::cpu::elements

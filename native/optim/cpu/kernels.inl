@@ -4,8 +4,6 @@
 namespace tc::optim::cpu::TC_ISA {
 namespace {
 
-int64_t step_of(const Item& item) { return item.step == nullptr ? 0 : *item.step; }
-
 // What a rule and its driver's loops read of one chunk.
 template <class Rule, class T>
 struct View {
@@ -51,11 +49,7 @@ void for_rules(const Pass& pass, int64_t first, int64_t last, const F& visit) {
   while (chunk != end) {
     const Item& leader = pass.items[chunk->item];
     const int64_t step = step_of(leader);
-    const auto& hyper = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[leader.group].hyper);
-    Rule rule = make_rule<Rule>(hyper, step, leader.scalars);
-    if constexpr (moments_of<Rule>() > 0) {
-      if (pass.moments != nullptr) rule.use(pass.moments + chunk->item * kMaxMoments, pass.counts[chunk->item]);
-    }
+    const Rule rule = rule_of<Rule>(pass, *chunk);
     for (; chunk != end; ++chunk) {
       const Item& item = pass.items[chunk->item];
       if (kOwn ? &item != &leader : item.group != leader.group || step_of(item) != step) break;
@@ -192,21 +186,18 @@ void reduce(const Pass& pass, int64_t first, int64_t last) {
   }
 }
 
+template <Order kOrder>
+constexpr ByDtype<Kernel> reduce_by_dtype() {
+  return by_dtype([]<class T>() -> Kernel { return reduce<kOrder, T>; });
+}
+
 template <template <class> class... Rule>
 constexpr Kernels table(RuleList<Rule...>) {
-  return {{{apply<Rule<float>, float>, apply<Rule<double>, double>, apply<Rule<float>, Half>,
-            apply<Rule<float>, BFloat16>}...},
-          {{measure<Rule<float>, float>, measure<Rule<double>, double>, measure<Rule<float>, Half>,
-            measure<Rule<float>, BFloat16>}...},
-          {clip<float>, clip<double>, clip<Half>, clip<BFloat16>},
-          {{reduce<Order::kOne, float>, reduce<Order::kOne, double>, reduce<Order::kOne, Half>,
-            reduce<Order::kOne, BFloat16>},
-           {reduce<Order::kTwo, float>, reduce<Order::kTwo, double>, reduce<Order::kTwo, Half>,
-            reduce<Order::kTwo, BFloat16>},
-           {reduce<Order::kAny, float>, reduce<Order::kAny, double>, reduce<Order::kAny, Half>,
-            reduce<Order::kAny, BFloat16>},
-           {reduce<Order::kInf, float>, reduce<Order::kInf, double>, reduce<Order::kInf, Half>,
-            reduce<Order::kInf, BFloat16>}}};
+  return {{by_dtype([]<class T>() -> Kernel { return apply<Rule<Compute<T>>, T>; })...},
+          {by_dtype([]<class T>() -> Kernel { return measure<Rule<Compute<T>>, T>; })...},
+          by_dtype([]<class T>() -> Kernel { return clip<T>; }),
+          {reduce_by_dtype<Order::kOne>(), reduce_by_dtype<Order::kTwo>(), reduce_by_dtype<Order::kAny>(),
+           reduce_by_dtype<Order::kInf>()}};
 }
 
 }  // namespace

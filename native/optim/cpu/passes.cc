@@ -118,21 +118,12 @@ class Reduction {
   void add(int64_t first, int64_t last) const {
     const auto& table = kernels().reduce[int(order_of(p_))];
     run(pass_, first, last,
-        [&](const Item& item) { return table[int(pass_.of_parameters ? item.param_dtype : item.dtype)]; });
+        [&](const Item& item) { return table[pass_.of_parameters ? item.param_dtype : item.dtype]; });
   }
   // Of units whose chunks have been added. False when an element is not finite.
   bool finish(size_t first, size_t last) const {
-    switch (order_of(p_)) {
-      case Order::kOne:
-        return cpu::finish<Order::kOne>(plan_, p_, factor_, norms_, first, last);
-      case Order::kTwo:
-        return cpu::finish<Order::kTwo>(plan_, p_, factor_, norms_, first, last);
-      case Order::kAny:
-        return cpu::finish<Order::kAny>(plan_, p_, factor_, norms_, first, last);
-      case Order::kInf:
-        return cpu::finish<Order::kInf>(plan_, p_, factor_, norms_, first, last);
-    }
-    return false;
+    return for_order(order_of(p_),
+                     [&]<Order kOrder>() { return cpu::finish<kOrder>(plan_, p_, factor_, norms_, first, last); });
   }
   bool operator()() const {
     for_chunks(plan_, [this](int64_t first, int64_t last) { add(first, last); });
@@ -166,8 +157,7 @@ void measure(Plan& plan, const Group* groups, const Intake& intake) {
   pass.intake = intake;
   pass.terms = plan.terms.data();
   for_chunks(plan, [&](int64_t first, int64_t last) {
-    run(pass, first, last,
-        [&](const Item& item) { return kernels().measure[groups[item.group].rule][int(item.dtype)]; });
+    run(pass, first, last, [&](const Item& item) { return kernels().measure[groups[item.group].rule][item.dtype]; });
   });
 
   // A tree over each tensor's chunks, then, where the rule looks at everything, over the tensors in order.
@@ -206,8 +196,8 @@ class Update {
 
   void operator()(int64_t first, int64_t last) const {
     const auto& table = kernels();
-    const auto rule = [&](const Item& item) { return table.apply[pass_.groups[item.group].rule][int(item.dtype)]; };
-    const auto clip = [&](const Item& item) { return table.clip[int(item.dtype)]; };
+    const auto rule = [&](const Item& item) { return table.apply[pass_.groups[item.group].rule][item.dtype]; };
+    const auto clip = [&](const Item& item) { return table.clip[item.dtype]; };
     if (!write_back_) return run(pass_, first, last, rule);
     // A chunk at a time: the gradient is still in the cache when it is written.
     for (int64_t c = first; c < last; ++c) {
@@ -232,17 +222,15 @@ void clip(const Plan& plan, const Intake& intake) {
   pass.intake = intake;
   const auto& table = kernels().clip;
   for_chunks(plan, [&](int64_t first, int64_t last) {
-    run(pass, first, last, [&](const Item& item) { return table[int(item.dtype)]; });
+    run(pass, first, last, [&](const Item& item) { return table[item.dtype]; });
   });
 }
 
-void clip_elements(const Plan& plan, const Intake& intake, const SpamClip& clipper, double start) {
+void clip_elements(const Plan& plan, const Intake& intake, const Clipper& clipper, const double* numbers) {
   Pass pass = pass_of(plan);
   pass.intake = intake;
   for_chunks(plan, [&](int64_t first, int64_t last) {
-    for (int64_t c = first; c < last; ++c) {
-      elements::clip[int(pass.items[pass.chunks[c].item].dtype)](pass, c, clipper, start);
-    }
+    for (int64_t c = first; c < last; ++c) elements::clip(pass, c, clipper, numbers);
   });
 }
 
@@ -297,7 +285,7 @@ void propose(Plan& plan, const Group* groups, const Intake& intake) {
   pass.intake = intake;
   for_chunks(plan, [&](int64_t first, int64_t last) {
     run(pass, first, last,
-        [&](const Item& item) { return placement::kernels.propose[groups[item.group].rule][int(item.param_dtype)]; });
+        [&](const Item& item) { return placement::kernels.propose[groups[item.group].rule][item.param_dtype]; });
   });
 }
 
@@ -308,7 +296,7 @@ void settle(const Plan& updates, const Plan& gradients, const Group* groups, con
   pass.counts = gradients.counts.data();
   for_chunks(updates, [&](int64_t first, int64_t last) {
     run(pass, first, last,
-        [&](const Item& item) { return placement::kernels.settle[groups[item.group].rule][int(item.param_dtype)]; });
+        [&](const Item& item) { return placement::kernels.settle[groups[item.group].rule][item.param_dtype]; });
   });
 }
 

@@ -23,8 +23,8 @@ void reduce_parameters(Plan& plan);
 
 // Clips every gradient into Item::out, by plan.coefficients and plan.limits.
 void clip(const Plan& plan, const Intake& intake);
-// The same by a clipper that acts on elements; their memory is state[0], `start` as SpamClip says.
-void clip_elements(const Plan& plan, const Intake& intake, const SpamClip& clipper, double start);
+// The same by a clipper that acts on elements, whose state is Item::state[0]; `numbers` are those of each unit.
+void clip_elements(const Plan& plan, const Intake& intake, const Clipper& clipper, const double* numbers);
 
 // Counts the step and moves the scalars of every parameter.
 void advance(Plan& plan, const Group* groups);

@@ -8,10 +8,10 @@ namespace tc::optim::cpu::placement {
 
 // By the rule and the parameter's dtype.
 struct Kernels {
-  Kernel propose[Rules::kCount]
-                [kDtypes];  // writes (p - p') / lr to Item::update, in the arithmetic's type, and moves nothing
-  Kernel settle[Rules::kCount]
-               [kDtypes];  // moves the state by Item::source, and the parameter by the clipped Item::grad
+  // Write (p - p') / lr to Item::update, in the arithmetic's type, and change nothing else.
+  ByDtype<Kernel> propose[Rules::kCount];
+  // Update the state by Item::source, and the parameter by the clipped Item::grad.
+  ByDtype<Kernel> settle[Rules::kCount];
 };
 extern const Kernels kernels;
 

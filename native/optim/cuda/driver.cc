@@ -1,42 +1,15 @@
 #include "optim/cuda/driver.h"
 
-#include <ATen/ops/from_blob.h>
-
-#include <algorithm>
 #include <string>
 #include <tuple>
 #include <utility>
 
 #include "error.h"
 #include "optim/cuda/step.h"
+#include "optim/undo.h"
 
 namespace tc::optim::cuda {
 namespace {
-
-// What a step has moved before the user's code may throw, to be put back.
-class Undo {
- public:
-  Undo(const MemoryCopy& memory, const State& state) {
-    for (const at::Tensor& tensor : memory.tensors()) save(tensor);
-    for (const StagePlan& each : state.pipeline.all) {
-      if (each.stage == nullptr || !acts_on_elements(each.stage->clipper)) continue;
-      for (const Item& item : each.plan.items) save(elements_of(item));
-    }
-  }
-  void operator()() {
-    for (auto& [where, what] : saved_) where.copy_(what);
-  }
-
- private:
-  static at::Tensor elements_of(const Item& item) {
-    const c10::ScalarType dtype = item.dtype == Dtype::kDouble ? c10::kDouble : c10::kFloat;
-    const auto options = at::TensorOptions(device_at(index_of(item))).dtype(dtype);
-    return at::from_blob(item.state[0], {item.numel}, options);
-  }
-  void save(const at::Tensor& tensor) { saved_.push_back({tensor, tensor.clone()}); }
-
-  std::vector<std::pair<at::Tensor, at::Tensor>> saved_;
-};
 
 class CudaDriver : public Driver {
  public:
@@ -54,7 +27,7 @@ class CudaDriver : public Driver {
     const bool captured = cuda::capturing(home().stream());
     if (captured) require_capturable(state, request);
     residence_.send(state, visitor_of(state).has_value());
-    const Taken taken = asks(state, request) ? undoing(state, request) : take_step(residence_, state, request);
+    const Taken taken = asks_user(state, request) ? undoing(state, request) : take_step(residence_, state, request);
     C10_CUDA_KERNEL_LAUNCH_CHECK();
     if (captured) {
       captured_ = true;
@@ -109,15 +82,10 @@ class CudaDriver : public Driver {
  private:
   const Site& home() const { return residence_.home(); }
 
-  // Whether the user's code takes part in a step.
-  static bool asks(const State& state, const Request& request) {
-    const auto& stages = state.settings.stages;
-    return request.outside || std::any_of(stages.begin(), stages.end(), [](const Stage& stage) {
-             return std::holds_alternative<CustomClip>(stage.clipper);
-           });
-  }
   Taken undoing(State& state, const Request& request) {
-    Undo undo(residence_.memory, state);
+    Undo undo;
+    for (const at::Tensor& tensor : residence_.memory.tensors()) undo.keep(tensor);
+    undo.keep_elements(state, [](const Item& item) { return device_at(index_of(item)); });
     try {
       return take_step(residence_, state, request);
     } catch (...) {
@@ -134,7 +102,7 @@ class CudaDriver : public Driver {
     };
     if (state.settings.policy == Policy::kError && !request.scaled()) refuse("with nonFinite 'error', which waits");
     if (request.outside) refuse("that is computed outside the engine");
-    if (asks(state, request)) refuse("with a custom clipper, which the host is asked about");
+    if (asks_user(state, request)) refuse("with a custom clipper, which the host is asked about");
     if (residence_.spread()) refuse("of parameters on several GPUs");
   }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "optim/clip/traits.h"
 #include "optim/rule/info.h"
 
 namespace tc::optim::cuda {
@@ -153,7 +154,7 @@ class StepRun {
     v.order = stage == nullptr ? kNoStatistic : order_of(stage->clipper);
     // The test for what is not finite is a norm, too.
     if (first && v.skips && v.order == kNoStatistic) v.order = 2;
-    v.weights = stage != nullptr && std::visit([](const auto& c) { return c.kWeights; }, stage->clipper);
+    v.weights = stage != nullptr && looks_at_weights(stage->clipper);
     if (stage != nullptr) {
       v.memory = memory.stage(current.index, *stage);
       v.coin = stage->coin;
@@ -165,21 +166,21 @@ class StepRun {
       if (v.count() > kFewUnits && v.order != kNoStatistic) finish_units(v, stream);
       if (stage == nullptr) {
         decide_plain(v, false, stream);
-      } else if (std::holds_alternative<CustomClip>(stage->clipper)) {
+      } else if (asks_host(stage->clipper)) {
         ask(current, plan, v);
       } else {
         cuda::decide(v, stage->clipper, stream);
       }
     }
-    const auto* spam = stage == nullptr ? nullptr : std::get_if<SpamClip>(&stage->clipper);
-    spread(k, current.index, spam != nullptr);
+    const bool by_element = stage != nullptr && acts_on_elements(stage->clipper);
+    spread(k, current.index, by_element);
     if (!current.materialise) return;
     everywhere([&](const Site& site) {
       const Job clipping = job(site, site.plans[k], intake_);
-      const double* const count = &site == &home() ? v.memory.numbers : site.numbers.data();
+      const double* const numbers = &site == &home() ? v.memory.numbers : site.numbers.data();
       for (const cuda::Run& run : site.plans[k].runs()) {
-        if (spam != nullptr) {
-          clip_elements(clipping, run, *spam, count);
+        if (by_element) {
+          clip_elements(clipping, run, stage->clipper, numbers);
         } else {
           clip(clipping, run);
         }
@@ -281,7 +282,7 @@ std::optional<UnitClip> visitor_of(const State& state) {
   const Policy policy = state.settings.policy;
   if (pipeline.all.size() > 1 || only == nullptr) return {};
   if (policy != Policy::kPropagate && policy != Policy::kZero) return {};
-  return only->tap > 0 ? std::nullopt : unit_clip(only->clipper);
+  return only->tap > 0 ? std::nullopt : UnitClip::of(only->clipper);
 }
 
 Taken take_step(Residence& residence, State& state, const Request& request) {

@@ -4,9 +4,8 @@
 #include <iterator>
 #include <vector>
 
-#include "optim/pass.h"
+#include "optim/arithmetic.h"
 #include "optim/rule/table.h"
-#include "optim/rule/traits.h"
 
 namespace tc::optim {
 
@@ -28,7 +27,6 @@ RuleInfo describe() {
   static_assert(sizeof(typename Rule::Hyper) == std::size(Rule::kHyper) * sizeof(double),
                 "kHyper names Hyper's fields");
   static_assert(std::size(Rule::kHyper) <= kMaxHyper);
-  using Hyper = typename Rule::Hyper;
   RuleInfo info{Rule::kName,
                 {std::begin(Rule::kHyper), std::end(Rule::kHyper)},
                 Rule::kSlots,
@@ -40,12 +38,12 @@ RuleInfo describe() {
                 nullptr};
   if constexpr (scalars_of<Rule>().count > 0) {
     info.advance = [](const double* hyper, int64_t step, double* scalars) {
-      Rule::advance(*reinterpret_cast<const Hyper*>(hyper), step, scalars);
+      Rule::advance(hyper_of<Rule>(hyper), step, scalars);
     };
   }
   if constexpr (has_level<Rule>()) {
     info.level = [](const double* hyper, int64_t step, const double* scalars) {
-      return Rule::level(*reinterpret_cast<const Hyper*>(hyper), step, scalars);
+      return Rule::level(hyper_of<Rule>(hyper), step, scalars);
     };
   }
   return info;

@@ -1,17 +1,7 @@
-// Clipping of gradients into memory, and the choice of the dtype's kernels.
+// Clipping of gradients into memory.
 #include "optim/cuda/kernels/device.cuh"
 
 namespace tc::optim::cuda {
-
-template <class T>
-void update_as(const Job&, const Run&);
-template <class T>
-void measure_as(const Job&, const Run&);
-template <class T>
-void propose_as(const Job&, const Run&);
-template <class T>
-void settle_as(const Job&, const Run&);
-
 namespace {
 
 template <class T>
@@ -33,20 +23,27 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const int32_t
       [&](int i) { out[i] = narrow<T>(op(widen(g[i]))); });
 }
 
-template <class T>
+// `numbers` are those that the clipper remembers of each unit.
+template <class C, class T>
 __global__ void __launch_bounds__(kThreads)
-    elements_kernel(Pass pass, const int32_t* list, const Control* control, SpamClip clipper, const double* count) {
+    elements_kernel(Pass pass, const int32_t* list, const Control* control, C clipper, const double* numbers) {
   if (control->skip != 0) return;
-  using C = Compute<T>;
+  using X = Compute<T>;
+  __shared__ X prepared;
+  if (threadIdx.x == 0) {
+    const int64_t unit = pass.chunks[list[blockIdx.x]].unit;
+    prepared = clipper.prepare(numbers + unit * int64_t(C::kNumbers.size()));
+  }
+  __syncthreads();
+  // Looked up again: held across the above, it would cost registers.
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
   const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
   T* const out = place<T>(pass.moving.out, item.out, chunk);
-  C* const square = static_cast<C*>(item.state[0]) + chunk.begin;
-  const C start = clipper.started(*count);
-  const C factor = pass.intake.factor();
+  X* const state = static_cast<X*>(item.state[0]) + chunk.begin;
+  const X factor = pass.intake.factor();
   for (int i = int(threadIdx.x); i < chunk.length; i += kThreads) {
-    out[i] = narrow<T>(clipper.clip<C>(factor * widen(g[i]), square[i], start));
+    out[i] = narrow<T>(clipper.template clip<X>(factor * widen(g[i]), state[i], prepared));
   }
 }
 
@@ -58,23 +55,17 @@ void clip(const Job& job, const Run& run) {
   });
 }
 
-void clip_elements(const Job& job, const Run& run, const SpamClip& clipper, const double* count) {
-  for_dtype(run.dtype, [&]<class T>() {
-    start(elements_kernel<T>, run.count, kThreads, job.stream, job.pass, run.list, job.control, clipper, count);
-  });
-}
-
-void update(const Job& job, const Run& run) {
-  for_dtype(run.param_dtype, [&]<class T>() { update_as<T>(job, run); });
-}
-void measure(const Job& job, const Run& run) {
-  for_dtype(run.param_dtype, [&]<class T>() { measure_as<T>(job, run); });
-}
-void propose(const Job& job, const Run& run) {
-  for_dtype(run.param_dtype, [&]<class T>() { propose_as<T>(job, run); });
-}
-void settle(const Job& job, const Run& run) {
-  for_dtype(run.param_dtype, [&]<class T>() { settle_as<T>(job, run); });
+void clip_elements(const Job& job, const Run& run, const Clipper& clipper, const double* numbers) {
+  std::visit(
+      [&]<class C>(const C& own) {
+        if constexpr (C::kElements) {
+          for_dtype(run.dtype, [&]<class T>() {
+            start(elements_kernel<C, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control, own,
+                  numbers);
+          });
+        }
+      },
+      clipper);
 }
 
 }  // namespace tc::optim::cuda

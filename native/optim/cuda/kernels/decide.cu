@@ -8,33 +8,10 @@ namespace tc::optim::cuda {
 namespace {
 
 __device__ Partial add(Order order, Partial a, Partial b, double p) {
-  switch (order) {
-    case Order::kOne:
-      return combine<Order::kOne>(a, b, p);
-    case Order::kTwo:
-      return combine<Order::kTwo>(a, b, p);
-    case Order::kAny:
-      return combine<Order::kAny>(a, b, p);
-    case Order::kInf:
-      return combine<Order::kInf>(a, b, p);
-  }
-  return a;
+  return for_order(order, [&]<Order kOrder>() { return combine<kOrder>(a, b, p); });
 }
 __device__ double norm_of(Order order, Partial a, double p) {
-  switch (order) {
-    case Order::kOne:
-      return norm<Order::kOne>(a, p);
-    case Order::kTwo:
-      return norm<Order::kTwo>(a, p);
-    case Order::kAny:
-      return norm<Order::kAny>(a, p);
-    case Order::kInf:
-      return norm<Order::kInf>(a, p);
-  }
-  return 0;
-}
-__device__ Order device_order(double p) {
-  return p == 1 ? Order::kOne : p == 2 ? Order::kTwo : isinf(p) ? Order::kInf : Order::kAny;
+  return for_order(order, [&]<Order kOrder>() { return norm<kOrder>(a, p); });
 }
 
 __device__ double norm_order(const Verdict& v) { return v.order == kNoStatistic ? 2 : v.order; }
@@ -51,7 +28,7 @@ __device__ void keep_norms(const Verdict& v, int64_t u, Partial gradient, Partia
   const DevicePlan& plan = v.plan;
   const double p = norm_order(v);
   const double factor = v.intake.factor();
-  plan.norms[u] = factor * norm_of(device_order(p), gradient, p);
+  plan.norms[u] = factor * norm_of(order_of(p), gradient, p);
   if (v.first && !(gradient.all_finite() && finite(factor))) atomicOr(&v.control->nonfinite, 1);
   if (v.weights) plan.weight_norms[u] = norm_of(Order::kTwo, weight, 2);
 }
@@ -61,7 +38,7 @@ __device__ void finish_unit(const Verdict& v, int64_t u) {
   const DevicePlan& plan = v.plan;
   const int64_t first = plan.unit[u], last = plan.unit[u + 1];
   const double p = norm_order(v);
-  const Partial gradient = add_unit(plan.partials, first, last, device_order(p), p);
+  const Partial gradient = add_unit(plan.partials, first, last, order_of(p), p);
   Partial weight;
   if (v.weights) weight = add_unit(plan.weight_partials, first, last, Order::kTwo, 2);
   if (threadIdx.x == 0) keep_norms(v, u, gradient, weight);
@@ -104,7 +81,7 @@ __device__ double level_of(RuleList<Rule...>, const Group& group, const Item& it
   const auto ask = [&]<class R>() {
     if constexpr (has_level<R>()) {
       if (at == group.rule) {
-        const auto& hyper = reinterpret_cast<const typename R::Hyper&>(group.hyper);
+        const auto& hyper = hyper_of<R>(group);
         const int64_t step = *item.step + (advanced ? 0 : 1);
         double scalars[kMaxScalars] = {};
         for (int k = 0; k < scalars_of<R>().count; ++k) scalars[k] = item.scalars[k];
@@ -127,7 +104,7 @@ __device__ void advance(RuleList<Rule...>, const Group& group, const Item& item)
   int32_t at = 0;
   const auto move = [&]<class R>() {
     if constexpr (scalars_of<R>().count > 0) {
-      if (at == group.rule) R::advance(reinterpret_cast<const typename R::Hyper&>(group.hyper), step, item.scalars);
+      if (at == group.rule) R::advance(hyper_of<R>(group), step, item.scalars);
     }
     ++at;
   };
@@ -364,9 +341,11 @@ void finish_units(const Verdict& v, cudaStream_t stream) {
 void decide(const Verdict& v, const Clipper& clipper, cudaStream_t stream) {
   std::visit(
       [&]<class C>(const C& c) {
-        if (v.count() <= kManyUnits) return start(decide_kernel<C>, 1, kThreads, stream, v, c);
-        start(open_kernel, 1, kThreads, stream, v, C::kTotal || v.memory.tap_size > 0);
-        start(units_kernel<C>, (v.plan.units + kThreads - 1) / kThreads, kThreads, stream, v, c);
+        if constexpr (!C::kAsksHost) {
+          if (v.count() <= kManyUnits) return start(decide_kernel<C>, 1, kThreads, stream, v, c);
+          start(open_kernel, 1, kThreads, stream, v, C::kTotal || v.memory.tap_size > 0);
+          start(units_kernel<C>, (v.plan.units + kThreads - 1) / kThreads, kThreads, stream, v, c);
+        }
       },
       clipper);
 }

@@ -3,9 +3,9 @@
 
 #include <new>
 
+#include "optim/arithmetic.h"
 #include "optim/cuda/kernels/launch.h"
 #include "optim/rule/table.h"
-#include "optim/rule/traits.h"
 
 namespace tc::optim::cuda {
 
@@ -14,19 +14,11 @@ namespace tc::optim::cuda {
 template <class T>
 inline constexpr int kBlocks = std::is_same_v<T, double> ? 2 : 4;
 
-template <class C>
-__device__ Clip<C> clip_of(const Pass& pass, const Chunk& chunk, bool negate) {
-  const C scale = pass.coefficient[chunk.unit] * pass.intake.factor();
-  return {negate ? -scale : scale, C(pass.limit[chunk.unit]), pass.intake.zero_nonfinite};
-}
-
 // Where the chunk begins in the memory of its item.
 template <class T>
 __device__ T* place(void* const* moving, void* own, const Chunk& chunk) {
   return static_cast<T*>(moving == nullptr ? own : moving[chunk.item]) + chunk.begin;
 }
-
-__device__ inline int64_t step_of(const Item& item) { return item.step == nullptr ? 0 : *item.step; }
 
 // As many elements as 16 bytes of T hold.
 template <class T>
@@ -60,14 +52,7 @@ template <class Rule>
 __device__ const Rule& shared_rule(const Pass& pass, const Chunk& chunk) {
   alignas(Rule) __shared__ unsigned char memory[sizeof(Rule)];
   Rule* const rule = reinterpret_cast<Rule*>(memory);
-  if (threadIdx.x == 0) {
-    const Item& item = pass.items[chunk.item];
-    const auto& hyper = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[item.group].hyper);
-    new (rule) Rule(make_rule<Rule>(hyper, step_of(item), item.scalars));
-    if constexpr (moments_of<Rule>() > 0) {
-      if (pass.moments != nullptr) rule->use(pass.moments + chunk.item * kMaxMoments, pass.counts[chunk.item]);
-    }
-  }
+  if (threadIdx.x == 0) new (rule) Rule(rule_of<Rule>(pass, chunk));
   __syncthreads();
   return *rule;
 }
@@ -92,21 +77,6 @@ template <template <class> class... Rule, class F>
 void for_rule(RuleList<Rule...>, int32_t index, const F& f) {
   int32_t at = 0;
   ((at++ == index ? (f.template operator()<Rule>(), true) : false) || ...);
-}
-
-// Picks the instantiation for a run-time dtype: f.template operator()<T>().
-template <class F>
-void for_dtype(Dtype dtype, const F& f) {
-  switch (dtype) {
-    case Dtype::kFloat:
-      return f.template operator()<float>();
-    case Dtype::kDouble:
-      return f.template operator()<double>();
-    case Dtype::kHalf:
-      return f.template operator()<Half>();
-    case Dtype::kBFloat16:
-      return f.template operator()<BFloat16>();
-  }
 }
 
 }  // namespace tc::optim::cuda

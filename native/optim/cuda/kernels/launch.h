@@ -28,7 +28,8 @@ void reduce(const Job& job, const Run& run, Order order);
 // The 2-norm of gradients and of parameters.
 void weigh(const Job& job, const Run& run);
 void clip(const Job& job, const Run& run);
-void clip_elements(const Job& job, const Run& run, const SpamClip& clipper, const double* count);
+// By a clipper that acts on elements; `numbers` are those of each unit.
+void clip_elements(const Job& job, const Run& run, const Clipper& clipper, const double* numbers);
 void measure(const Job& job, const Run& run);
 void update(const Job& job, const Run& run);
 void propose(const Job& job, const Run& run);

@@ -14,7 +14,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Item& item = pass.items[chunk.item];
   const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
-  const C rate = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[item.group].hyper).lr;
+  const C rate = hyper_of<Rule>(pass.groups[item.group]).lr;
   const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
   for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
     const int64_t i = chunk.begin + k;
@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     const C p = widen(static_cast<const T*>(item.param)[i]);
     C x = p;
     rule(x, clip(widen(g[k])), state);
-    static_cast<C*>(item.update)[i] = rate == 0 ? p - x : (p - x) / rate;
+    static_cast<C*>(item.update)[i] = update_of(p - x, rate);
   }
 }
 
@@ -38,21 +38,15 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   // The gradient has been clipped: only its sign is left.
   const Clip<C> clip = clip_of<C>(pass, chunk, false);
   const C sign = (pass.groups[item.group].maximize ? -1 : 1) * pass.source.factor();
-  const C rate = reinterpret_cast<const typename Rule::Hyper&>(pass.groups[item.group].hyper).lr;
+  const C rate = hyper_of<Rule>(pass.groups[item.group]).lr;
   const T* const g = place<const T>(pass.moving.source, item.source, chunk);
   for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
     const int64_t i = chunk.begin + k;
     C state[kMaxSlots];
     for (int j = 0; j < Rule::kSlots.count; ++j) state[j] = static_cast<const C*>(item.state[j])[i];
     T& target = static_cast<T*>(item.param)[i];
-    const C p = widen(target);
-    C plain = p;
-    rule(plain, sign * widen(g[k]), state);
-    const C moved = p - plain;
     const C clipped = clip(static_cast<const C*>(item.grad)[i]);
-    // An update that no clipper has touched changes no bit.
-    const C settled = clipped == (rate == 0 ? moved : moved / rate) ? plain : p - rate * clipped;
-    if constexpr (requires { rule.follow(settled, state); }) rule.follow(settled - plain, state);
+    const C settled = settle_element(rule, C(widen(target)), sign * widen(g[k]), clipped, rate, state);
     for (int j = 0; j < Rule::kSlots.count; ++j) static_cast<C*>(item.state[j])[i] = state[j];
     target = narrow<T>(settled);
   }

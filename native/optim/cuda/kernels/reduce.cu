@@ -31,25 +31,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(Pass pass, 
   }
 }
 
-template <Order kOrder>
-void launch(const Job& job, const Run& run) {
-  for_dtype(run.dtype,
-            [&]<class T>() { start(reduce_kernel<kOrder, T>, run.count, kThreads, job.stream, job.pass, run.list); });
-}
-
 }  // namespace
 
 void reduce(const Job& job, const Run& run, Order order) {
-  switch (order) {
-    case Order::kOne:
-      return launch<Order::kOne>(job, run);
-    case Order::kTwo:
-      return launch<Order::kTwo>(job, run);
-    case Order::kAny:
-      return launch<Order::kAny>(job, run);
-    case Order::kInf:
-      return launch<Order::kInf>(job, run);
-  }
+  for_order(order, [&]<Order kOrder>() {
+    for_dtype(run.dtype,
+              [&]<class T>() { start(reduce_kernel<kOrder, T>, run.count, kThreads, job.stream, job.pass, run.list); });
+  });
 }
 
 void weigh(const Job& job, const Run& run) {

@@ -15,7 +15,7 @@ __device__ void decide_unit(const Pass& pass, const Chunk& chunk, const Verdict&
     if (threadIdx.x == 0) norms[u] = norm<Order::kTwo>(partial, 2);
   };
   keep_norm(plan.norms, place<const T>(pass.moving.grad, item.grad, chunk), pass.intake.zero_nonfinite);
-  if (clipper.weights) keep_norm(plan.weight_norms, place<const T>(nullptr, item.param, chunk), false);
+  if (clipper.weights()) keep_norm(plan.weight_norms, place<const T>(nullptr, item.param, chunk), false);
   if (threadIdx.x != 0) return;
   plan.limits[u] = INFINITY;
   // The decision about the others has moved the coin on.

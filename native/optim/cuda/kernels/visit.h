@@ -1,29 +1,65 @@
 // What can be measured, decided about and updated in one visit: units of one chunk, in which no other unit has a say.
 #pragma once
 
+#include <cstring>
 #include <optional>
+#include <type_traits>
 
 #include "optim/clip/table.h"
 #include "optim/rule/table.h"
 
 namespace tc::optim::cuda {
 
-// The clippers of such units, by what was asked for. They are one type, so that each rule has one kernel.
-struct UnitClip {
-  bool weights;
-  AgcClip agc;
-  NormClip norm;
+// One of the unitwise clippers of the table. It is one type for all of them, so that each rule has one kernel.
+class UnitClip {
+ public:
+  // Empty where the clipper is no such one, or looks at another norm than the kernel takes.
+  static std::optional<UnitClip> of(const Clipper& clipper) {
+    UnitClip out;
+    out.index_ = int32_t(clipper.index());
+    const auto keep = [&]<class C>(const C& own) {
+      if constexpr (C::kUnitwise) {
+        // Copied bit by bit to the device.
+        static_assert(sizeof(C) <= sizeof out.clipper_ && std::is_trivially_copyable_v<C>);
+        std::memcpy(out.clipper_, &own, sizeof own);
+        return own.order() == 2;
+      }
+      return false;
+    };
+    return std::visit(keep, clipper) ? std::optional(out) : std::nullopt;
+  }
 
-  TC_HD Decision operator()(const Seen& seen) const { return weights ? agc(seen, {}) : norm(seen, {}); }
+  TC_HD bool weights() const {
+    bool looks = false;
+    ask([&]<class C>(const C&) { looks = C::kWeights; });
+    return looks;
+  }
+  TC_HD Decision operator()(const Seen& seen) const {
+    Decision decision;
+    ask([&](const auto& own) { decision = own(seen, {}); });
+    return decision;
+  }
+
+ private:
+  template <class F>
+  TC_HD void ask(const F& f) const {
+    ask(static_cast<const Clipper*>(nullptr), f);
+  }
+  template <class... C, class F>
+  TC_HD void ask(const std::variant<C...>*, const F& f) const {
+    int32_t at = 0;
+    (one<C>(at++, f), ...);
+  }
+  template <class C, class F>
+  TC_HD void one(int32_t at, const F& f) const {
+    if constexpr (C::kUnitwise) {
+      if (at == index_) f(*reinterpret_cast<const C*>(clipper_));
+    }
+  }
+
+  int32_t index_;  // in the table
+  alignas(double) unsigned char clipper_[32];
 };
-
-inline std::optional<UnitClip> unit_clip(const Clipper& clipper) {
-  constexpr double kNone[3] = {};
-  if (const auto* agc = std::get_if<AgcClip>(&clipper)) return UnitClip{true, *agc, NormClip(kNone)};
-  const auto* norm = std::get_if<NormClip>(&clipper);
-  if (norm == nullptr || norm->order() != 2) return {};
-  return UnitClip{false, AgcClip(kNone), *norm};
-}
 
 // The rules of such units; each adds a kernel a dtype. That of Adam with AMSGrad does not fit into the registers.
 using VisitedRules = RuleList<Adagrad, Adam, Expectigrad, Lion, Nadam, Rmsprop, Sgd, SgdMomentum>;

@@ -6,14 +6,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "optim/clip/traits.h"
 #include "optim/cuda/kernels/launch.h"
 
 namespace tc::optim::cuda {
-namespace {
-
-const AutoClip* histories_of(const Stage& stage) { return std::get_if<AutoClip>(&stage.clipper); }
-
-}  // namespace
 
 void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
   bool fits = sent_ && stages_.size() == plans.size();
@@ -27,18 +23,19 @@ void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
   // Full histories forget the oldest: those that a graph moves do not grow with it.
   if (capturing(stream)) return;
   for (size_t k = 0; k < plans.size(); ++k) {
-    const AutoClip* clipper = histories_of(state.settings.stages[k]);
+    const Clipper& clipper = state.settings.stages[k].clipper;
+    const int64_t window = window_of(clipper);
     Histories& histories = stages_[k].histories;
-    if (clipper == nullptr || steps_ < histories.capacity) continue;
-    if (clipper->window() > 0 && histories.capacity >= clipper->window()) continue;
+    if (!keeps_history(clipper) || steps_ < histories.capacity) continue;
+    if (window > 0 && histories.capacity >= window) continue;
     int64_t capacity = std::max<int64_t>(1024, 2 * histories.capacity);
-    if (clipper->window() > 0) capacity = std::min(capacity, clipper->window());
+    if (window > 0) capacity = std::min(capacity, window);
     Buffer<double> values;
     Buffer<Percentile::Place> places;
     const size_t units = stages_[k].units;
     values.reserve(units * size_t(capacity), device_);
     places.reserve(units * size_t(capacity), device_);
-    move_histories(histories.heads.data(), values.data(), places.data(), int64_t(units), capacity, clipper->quantile,
+    move_histories(histories.heads.data(), values.data(), places.data(), int64_t(units), capacity, quantile_of(clipper),
                    stream);
     histories.values = std::move(values);
     histories.places = std::move(places);
@@ -64,7 +61,7 @@ void MemoryCopy::send(const State& state, const std::vector<const Plan*>& plans)
     std::vector<double> tap(memory.tap.begin(), memory.tap.end());
     tap.resize(size_t(stage.tap));
     copy.tap.send(tap, device_);
-    if (histories_of(stage) != nullptr) send_histories(copy, memory, stage.clipper);
+    if (keeps_history(stage.clipper)) send_histories(copy, memory, stage.clipper);
   }
   sent_ = true;
 }
@@ -79,10 +76,10 @@ void MemoryCopy::send_histories(StageCopy& copy, const StageMemory& memory, cons
     lengths[u] = int64_t(values.size());
     longest = std::max(longest, lengths[u]);
   }
-  const AutoClip& rule = std::get<AutoClip>(clipper);
+  const int64_t window = window_of(clipper);
   Histories& to = copy.histories;
   to.capacity = std::max<int64_t>(1024, 2 * longest);
-  if (rule.window() > 0) to.capacity = std::min(to.capacity, rule.window());
+  if (window > 0) to.capacity = std::min(to.capacity, window);
   to.heads.reserve(copy.units, device_);
   to.values.reserve(copy.units * size_t(to.capacity), device_);
   to.places.reserve(copy.units * size_t(to.capacity), device_);
@@ -92,7 +89,7 @@ void MemoryCopy::send_histories(StageCopy& copy, const StageMemory& memory, cons
   sent_lengths.send(lengths, device_);
   const auto stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
   make_histories(to.heads.data(), to.values.data(), to.places.data(), int64_t(copy.units), to.capacity, sent.data(),
-                 sent_lengths.data(), rule.quantile, stream);
+                 sent_lengths.data(), quantile_of(clipper), stream);
   steps_ = std::max(steps_, longest);
 }
 
@@ -196,8 +193,7 @@ void MemoryCopy::receive(State& state) {
     const std::vector<double> tap = copy.tap.receive();
     const int64_t kept = std::min(counters.taps, stage.tap);
     for (int64_t i = counters.taps - kept; i < counters.taps; ++i) memory.tap.push_back(tap[size_t(i % stage.tap)]);
-    const AutoClip* clipper = histories_of(stage);
-    if (clipper == nullptr) continue;
+    if (!keeps_history(stage.clipper)) continue;
     const Histories& histories = copy.histories;
     const std::vector<Percentile> heads = histories.heads.receive();
     const std::vector<double> values = histories.values.receive();
@@ -207,7 +203,7 @@ void MemoryCopy::receive(State& state) {
       for (size_t i = 0; i < own.size(); ++i) {
         own[i] = values[u * size_t(histories.capacity) + (size_t(heads[u].oldest()) + i) % size_t(histories.capacity)];
       }
-      memory.histories[u].load(own, clipper->window(), clipper->quantile);
+      memory.histories[u].load(own, window_of(stage.clipper), quantile_of(stage.clipper));
     }
   }
 }
