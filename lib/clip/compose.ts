@@ -10,6 +10,7 @@ import {
   type UnitStatistics,
   whereTable,
 } from './clipper.js';
+import { clipperOf } from './native.js';
 
 /** Options of {@link stochastic}. */
 export interface StochasticOptions {
@@ -40,12 +41,13 @@ const readStochastic = optionsOf('clip.stochastic()', {
  */
 export function stochastic(clipper: Clipper, options: StochasticOptions): Clipper {
   const stage = only('clipper', clipper);
-  if (stage.name === 'value' || stage.name === 'spam') {
+  const { scales, slack } = clipperOf(stage);
+  if (!scales) {
     throw invalidArgument('clipper', 'a clipper that scales, such as clip.norm(1)', clipper);
   }
   if (stage.coin !== undefined) throw invalidArgument('clipper', 'a clipper that is not stochastic yet', clipper);
   const coin = readStochastic(options);
-  const exact = stage.name === 'norm' ? { ...stage.options, eps: 0 } : stage.options;
+  const exact = slack === '' ? stage.options : { ...stage.options, [slack]: 0 };
   return new Clipper([{ ...stage, options: exact, coin }]);
 }
 

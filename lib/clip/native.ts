@@ -14,9 +14,22 @@ export type NativeStage = [
   tap: number,
 ];
 
+/** @internal What the engine says of a clipper. */
+interface NativeClipper {
+  name: string;
+  /** In the order in which it wants them. */
+  options: string[];
+  /** What it remembers of a unit. */
+  numbers: string[];
+  /** Whether it multiplies by coefficients, which a coin may spare, instead of limiting elements. */
+  scales: boolean;
+  /** The option that is added to the norm as slack, which a stochastic clipper goes without; '' where there is none. */
+  slack: string;
+}
+
 declare module '../binding/index.js' {
   interface Native {
-    optimClippers(): { name: string; options: string[]; numbers: string[] }[];
+    optimClippers(): NativeClipper[];
     // The last argument of each is only held: what an iterable makes on the way has no other owner during the call.
     clipGradNorm(
       params: Handle[],
@@ -31,11 +44,10 @@ declare module '../binding/index.js' {
   }
 }
 
-// The engine's clippers, the order in which each wants its options, and what it remembers of a unit.
 const clippers = native.optimClippers();
 
-/** @internal The numbers that a stage's clipper remembers of each unit, by name. */
-export const numbersOf = (stage: Stage): readonly string[] => clippers.find(({ name }) => name === stage.name)!.numbers;
+/** @internal The engine's clipper of a stage. */
+export const clipperOf = (stage: Stage): NativeClipper => clippers.find(({ name }) => name === stage.name)!;
 
 /** @internal */
 export function toNative({ name, options, scope, placement, coin, tap }: Stage): NativeStage {

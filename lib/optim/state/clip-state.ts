@@ -1,5 +1,5 @@
 import { type Clipper, describeStage, type Stage } from '../../clip/clipper.js';
-import { numbersOf } from '../../clip/native.js';
+import { clipperOf } from '../../clip/native.js';
 import { tensor } from '../../creation/tensor.js';
 import { float64, int64 } from '../../dtype.js';
 import { describe } from '../../errors.js';
@@ -51,7 +51,7 @@ export function saveClip(clip: Clipper, counters: Counters, states: readonly Sta
 
 function saveStage(stage: Stage, state: StageState): StageStateDict {
   const [flips, decisions, clipped, numbers, history, lengths, tap, elements] = state;
-  const names = numbersOf(stage);
+  const names = clipperOf(stage).numbers;
   const all = wrap(numbers);
   const table = all.reshape([all.numel() / Math.max(names.length, 1), names.length || 1]);
   return {
@@ -100,7 +100,7 @@ function parseStage(where: string, saved: unknown, stage: Stage, groups: Groups,
   }
   const params = groups.flatMap((group) => group.params);
   const units = unitsOf(stage, groups, params);
-  const names = numbersOf(stage);
+  const names = clipperOf(stage).numbers;
   const memory = isRecord(saved.memory) ? saved.memory : {};
   const columns = names.map((name) => vector(`${where}.memory.${name}`, memory[name], float64, units));
   const rows = columns[0]?.numel() ?? 0;

@@ -54,6 +54,7 @@ napi_value clippers(napi_env env, Args&) {
     set(env, clipper, "options", names(env, infos[i].options.data(), infos[i].options.size()));
     set(env, clipper, "numbers", names(env, infos[i].numbers.data(), infos[i].numbers.size()));
     set(env, clipper, "scales", js(env, infos[i].scales));
+    set(env, clipper, "slack", js(env, std::string_view(infos[i].slack)));
     set(env, out, uint32_t(i), clipper);
   }
   return out;

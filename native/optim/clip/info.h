@@ -14,6 +14,7 @@ struct ClipperInfo {
   std::vector<const char*> options;
   std::vector<const char*> numbers;  // what it remembers of a unit
   bool scales;                       // whether it multiplies by coefficients, which a coin may spare
+  const char* slack;                 // the option that is slack of the norm; "": none
   Clipper (*make)(const double* options);
 };
 
@@ -23,6 +24,7 @@ ClipperInfo describe_clipper() {
           {C::kOptions.begin(), C::kOptions.end()},
           {C::kNumbers.begin(), C::kNumbers.end()},
           C::kScales,
+          C::kSlack,
           [](const double* options) -> Clipper {
             const C clipper(options);
             if (!clipper.safe())

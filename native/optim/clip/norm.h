@@ -9,6 +9,7 @@ namespace tc::optim {
 struct NormClip : ClipperBase {
   static constexpr const char* kName = "norm";
   static constexpr std::array<const char*, 3> kOptions = {"maxNorm", "normType", "eps"};
+  static constexpr const char* kSlack = "eps";
   static constexpr bool kUnitwise = true;
 
   double max_norm, norm_type, eps;

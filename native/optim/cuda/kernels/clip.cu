@@ -42,6 +42,8 @@ __global__ void __launch_bounds__(kThreads)
   T* const out = place<T>(pass.moving.out, item.out, chunk);
   X* const state = static_cast<X*>(item.state[0]) + chunk.begin;
   const X factor = pass.intake.factor();
+  // More at once would take more registers than eight blocks of a multiprocessor have.
+#pragma unroll 1
   for (int i = int(threadIdx.x); i < chunk.length; i += kThreads) {
     out[i] = narrow<T>(clipper.template clip<X>(factor * widen(g[i]), state[i], prepared));
   }
