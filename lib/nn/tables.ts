@@ -27,3 +27,13 @@ export const embeddingTable = {
   scaleGradByFreq: [flag, false],
   sparse: [flag, false],
 } as const;
+
+export const interpolateModes = [
+  'nearest',
+  'nearest-exact',
+  'linear',
+  'bilinear',
+  'bicubic',
+  'trilinear',
+  'area',
+] as const;

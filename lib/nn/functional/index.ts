@@ -68,6 +68,7 @@ export {
 export * from './activation.js';
 export * from './dropout.js';
 export * from './embedding.js';
+export * from './fractional.js';
 export * from './loss.js';
 export * from './normalization.js';
 export * from './pooling.js';

@@ -5,9 +5,10 @@ import * as ops from '../../ops/generated/functions.js';
 import { nativeOp } from '../../ops/overload.js';
 import { optionsOf } from '../../options.js';
 import { type Handle, type Tensor, wrap } from '../../tensor.js';
+import { interpolateModes } from '../tables.js';
 
 /** How {@link interpolate} fills in values. */
-export type InterpolateMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear' | 'bicubic' | 'trilinear' | 'area';
+export type InterpolateMode = (typeof interpolateModes)[number];
 
 /** What {@link interpolate} takes beside the input: `size` or `scaleFactor`. */
 export interface InterpolateOptions {
@@ -37,7 +38,7 @@ const modes: Readonly<Record<string, (dims: number, antialias: boolean) => strin
 const readInterpolate = optionsOf('interpolate()', {
   size: [orNull(oneOrMany), null],
   scaleFactor: [orNull(oneOrMany), null],
-  mode: [oneOf('nearest', 'nearest-exact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'), 'nearest'],
+  mode: [oneOf(...interpolateModes), 'nearest'],
   alignCorners: [orNull(flag), null],
   recomputeScaleFactor: [orNull(flag), null],
   antialias: [flag, false],

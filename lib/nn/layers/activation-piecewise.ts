@@ -1,11 +1,13 @@
+import { check, finite, finiteNonNegative, integer } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
 import * as ops from '../../ops/generated/functions.js';
+import { leading, optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
 import { constant_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import * as print from '../print.js';
+import { factoryTable, inplaceTable } from '../tables.js';
 import { Activation, type InplaceOptions } from './activation.js';
 
 /** Options of {@link Hardtanh}. */
@@ -15,6 +17,8 @@ export interface HardtanhOptions extends InplaceOptions {
   /** Default 1. */
   maxVal?: number;
 }
+
+const readHardtanh = optionsOf('Hardtanh', { minVal: [finite, -1], maxVal: [finite, 1], ...inplaceTable });
 
 /**
  * x between `minVal` and `maxVal`, which values beyond them become.
@@ -29,10 +33,10 @@ export class Hardtanh extends Activation {
   readonly maxVal: number;
 
   constructor(options: HardtanhOptions = {}) {
-    const { minVal = -1, maxVal = 1, ...rest } = check.given(options);
-    super(rest);
-    this.minVal = check.finite('minVal', minVal);
-    this.maxVal = check.finite('maxVal', maxVal);
+    const { minVal, maxVal, inplace } = readHardtanh(options, new.target.name);
+    super({ inplace });
+    this.minVal = minVal;
+    this.maxVal = maxVal;
     if (!(minVal < maxVal)) throw invalidArgument('maxVal', `greater than minVal (${minVal})`, maxVal);
   }
 
@@ -46,6 +50,8 @@ export class Hardtanh extends Activation {
   }
 }
 
+const readReLU6 = optionsOf('ReLU6', inplaceTable);
+
 /**
  * min(max(x, 0), 6).
  *
@@ -54,9 +60,7 @@ export class Hardtanh extends Activation {
  */
 export class ReLU6 extends Hardtanh {
   constructor(options: InplaceOptions = {}) {
-    const { inplace = false, ...unknown } = check.given(options);
-    check.noUnknown(unknown);
-    super({ minVal: 0, maxVal: 6, inplace });
+    super({ minVal: 0, maxVal: 6, inplace: readReLU6(options, new.target.name).inplace });
   }
 
   override extraRepr(): string {
@@ -96,15 +100,15 @@ export class Hardswish extends Activation {
   }
 }
 
+const readShrink = optionsOf('Shrink', { lambd: [finite, 0.5] });
+
 /** A function that is zero from -lambd to lambd. */
 abstract class Shrink extends Module {
   readonly lambd: number;
 
   constructor(lambd?: number | { lambd?: number }) {
     super();
-    const { lambd: limit = 0.5, ...unknown } = check.named<{ lambd?: number }>('lambd', lambd);
-    check.noUnknown(unknown);
-    this.lambd = check.finite('lambd', limit);
+    this.lambd = readShrink(leading('lambd', lambd), new.target.name).lambd;
   }
 
   override extraRepr(): string {
@@ -135,7 +139,7 @@ export class Hardshrink extends Shrink {
 export class Softshrink extends Shrink {
   constructor(lambd?: number | { lambd?: number }) {
     super(lambd);
-    check.nonNegative('lambd', this.lambd);
+    check('lambd', this.lambd, finiteNonNegative);
   }
 
   override forward(input: Tensor): Tensor {
@@ -155,8 +159,8 @@ export class Threshold extends Activation {
 
   constructor(threshold: number, value: number, options: InplaceOptions = {}) {
     super(options);
-    this.threshold = check.finite('threshold', threshold);
-    this.value = check.finite('value', value);
+    this.threshold = check('threshold', threshold, finite);
+    this.value = check('value', value, finite);
   }
 
   override forward(input: Tensor): Tensor {
@@ -177,6 +181,8 @@ export interface RReLUOptions extends InplaceOptions {
   upper?: number;
 }
 
+const readRReLU = optionsOf('RReLU', { lower: [finite, 1 / 8], upper: [finite, 1 / 3], ...inplaceTable });
+
 /**
  * x where x >= 0, else x times a slope drawn uniformly from `lower` to `upper` while training, and their mean in evaluation
  * (Xu et al. 2015).
@@ -189,10 +195,10 @@ export class RReLU extends Activation {
   readonly upper: number;
 
   constructor(options: RReLUOptions = {}) {
-    const { lower = 1 / 8, upper = 1 / 3, ...rest } = check.given(options);
-    super(rest);
-    this.lower = check.finite('lower', lower);
-    this.upper = check.finite('upper', upper);
+    const { lower, upper, inplace } = readRReLU(options, new.target.name);
+    super({ inplace });
+    this.lower = lower;
+    this.upper = upper;
     if (lower > upper) throw invalidArgument('upper', `at least lower (${lower})`, upper);
   }
 
@@ -214,6 +220,8 @@ export interface PReLUOptions extends FactoryOptions {
   init?: number;
 }
 
+const readPReLU = optionsOf('PReLU', { numParameters: [integer(1), 1], init: [finite, 0.25], ...factoryTable });
+
 /**
  * x where x >= 0, else x times a slope that is trained (He et al. 2015).
  *
@@ -228,12 +236,10 @@ export class PReLU extends Module {
 
   constructor(numParameters?: number | PReLUOptions, options?: Omit<PReLUOptions, 'numParameters'>) {
     super();
-    const given = check.named<PReLUOptions>('numParameters', numParameters, options);
-    const { numParameters: count = 1, init = 0.25, device, dtype, ...unknown } = given;
-    check.noUnknown(unknown);
-    this.numParameters = check.positiveInt('numParameters', count);
-    this.init = check.finite('init', init);
-    this.weight = new Parameter(ops.empty([count], { device, dtype }));
+    const read = readPReLU(leading('numParameters', numParameters, options), new.target.name);
+    this.numParameters = read.numParameters;
+    this.init = read.init;
+    this.weight = new Parameter(ops.empty([read.numParameters], { device: read.device, dtype: read.dtype }));
     this.resetParameters();
   }
 

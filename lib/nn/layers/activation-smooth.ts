@@ -1,10 +1,13 @@
+import { check, finite, integer } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
+import { leading, optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
 import { softmin, softsign, tanhshrink } from '../functional/activation.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
+import { inplaceTable } from '../tables.js';
 import { Activation, Along, type ELUOptions, type InplaceOptions } from './activation.js';
 
 /**
@@ -31,6 +34,8 @@ export class SELU extends Activation {
   }
 }
 
+const readCELU = optionsOf('CELU', { alpha: [finite, 1], ...inplaceTable });
+
 /**
  * max(0, x) + min(0, alpha (exp(x / alpha) - 1)), smooth at 0 for each `alpha`; default 1 (Barron 2017).
  *
@@ -43,10 +48,10 @@ export class CELU extends Activation {
   readonly alpha: number;
 
   constructor(alpha?: number | ELUOptions, options?: InplaceOptions) {
-    const { alpha: scale = 1, ...rest } = check.named<ELUOptions>('alpha', alpha, options);
-    super(rest);
-    this.alpha = check.finite('alpha', scale);
-    if (scale === 0) throw invalidArgument('alpha', 'other than 0', scale);
+    const read = readCELU(leading('alpha', alpha, options), new.target.name);
+    super({ inplace: read.inplace });
+    this.alpha = read.alpha;
+    if (read.alpha === 0) throw invalidArgument('alpha', 'other than 0', read.alpha);
   }
 
   override forward(input: Tensor): Tensor {
@@ -58,6 +63,8 @@ export class CELU extends Activation {
   }
 }
 
+const readGLU = optionsOf('GLU', { dim: [integer(), -1] });
+
 /**
  * The first half of dimension `dim` (default -1) times the sigmoid of the second (Dauphin et al. 2017).
  *
@@ -65,8 +72,8 @@ export class CELU extends Activation {
  * new nn.GLU().forward(torch.randn([4, 6])).shape; // [4, 3]
  */
 export class GLU extends Along {
-  constructor(dim: number | { dim?: number } = -1) {
-    super(typeof dim === 'object' && dim !== null ? { dim: -1, ...dim } : dim);
+  constructor(dim?: number | { dim?: number }) {
+    super(readGLU(leading('dim', dim), new.target.name).dim);
   }
 
   override forward(input: Tensor): Tensor {
@@ -132,7 +139,7 @@ export class Softmin extends Along {
  */
 export class Softmax2d extends Module {
   override forward(input: Tensor): Tensor {
-    const { shape } = check.tensor('input', input);
+    const { shape } = check('input', input, tensor);
     if (shape.length !== 3 && shape.length !== 4) {
       throw invalidArgument('input', 'of 3 or 4 dimensions', shape, 'ERR_SHAPE');
     }

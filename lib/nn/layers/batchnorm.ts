@@ -35,8 +35,8 @@ const readBatchNorm = optionsOf('BatchNorm', {
   ...factoryTable,
 });
 
-/** Batch normalisation over every dimension but the channels'; its buffers keep PyTorch's names. */
-abstract class BatchNorm extends Module {
+/** What batch and instance normalisation share; the buffers keep PyTorch's names. */
+export abstract class NormBase extends Module {
   readonly numFeatures: number;
   readonly eps: number;
   readonly momentum: number | null;
@@ -48,7 +48,6 @@ abstract class BatchNorm extends Module {
   declare running_mean: Tensor | null;
   declare running_var: Tensor | null;
   declare num_batches_tracked: Tensor | null;
-  protected abstract get dims(): readonly number[];
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super();
@@ -81,6 +80,19 @@ abstract class BatchNorm extends Module {
     if (this.bias) zeros_(this.bias);
   }
 
+  override extraRepr(): string {
+    const momentum = this.momentum === null ? 'None' : print.float(this.momentum);
+    return (
+      `${this.numFeatures}, eps=${print.float(this.eps)}, momentum=${momentum}, affine=${print.bool(this.affine)}, ` +
+      `bias=${print.bool(this.bias !== null)}, track_running_stats=${print.bool(this.trackRunningStats)}`
+    );
+  }
+}
+
+/** Batch normalisation over every dimension but the channels'. */
+export abstract class BatchNorm extends NormBase {
+  protected abstract get dims(): readonly number[];
+
   override forward(input: Tensor): Tensor {
     const { shape } = check('input', input, tensor);
     if (!this.dims.includes(shape.length)) {
@@ -95,14 +107,6 @@ abstract class BatchNorm extends Module {
     counter?.add_(1);
     return output;
   }
-
-  override extraRepr(): string {
-    const momentum = this.momentum === null ? 'None' : print.float(this.momentum);
-    return (
-      `${this.numFeatures}, eps=${print.float(this.eps)}, momentum=${momentum}, affine=${print.bool(this.affine)}, ` +
-      `bias=${print.bool(this.bias !== null)}, track_running_stats=${print.bool(this.trackRunningStats)}`
-    );
-  }
 }
 
 /** Centres and scales each channel over a batch `[n, channels]` or `[n, channels, length]` (Ioffe and Szegedy 2015). */
@@ -116,5 +120,17 @@ export class BatchNorm1d extends BatchNorm {
 export class BatchNorm2d extends BatchNorm {
   protected get dims(): readonly number[] {
     return [4];
+  }
+}
+
+/**
+ * Centres and scales each channel over a batch `[n, channels, depth, height, width]` (Ioffe and Szegedy 2015).
+ *
+ * @example
+ * new nn.BatchNorm3d(4).forward(torch.randn([2, 4, 3, 3, 3]));
+ */
+export class BatchNorm3d extends BatchNorm {
+  protected get dims(): readonly number[] {
+    return [5];
   }
 }

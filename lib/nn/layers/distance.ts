@@ -1,6 +1,7 @@
+import { finite, finiteNonNegative, flag, integer, number } from '../../check.js';
 import { cosineSimilarity, pairwiseDistance } from '../../ops/generated/functions.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
 import { Module } from '../module.js';
 
 /** Options of {@link PairwiseDistance}. */
@@ -12,6 +13,8 @@ export interface PairwiseDistanceOptions {
   /** Keep the last dimension, with size 1; default false. */
   keepdim?: boolean;
 }
+
+const readPairwise = optionsOf('PairwiseDistance', { p: [number, 2], eps: [finite, 1e-6], keepdim: [flag, false] });
 
 /**
  * The p-norm of the difference of two tensors `[n, d]` or `[d]`, along the last dimension.
@@ -25,12 +28,11 @@ export class PairwiseDistance extends Module {
   readonly keepdim: boolean;
 
   constructor(options: PairwiseDistanceOptions = {}) {
-    const { p = 2, eps = 1e-6, keepdim = false, ...unknown } = check.given(options);
     super();
-    check.noUnknown(unknown);
-    this.norm = check.real('p', p);
-    this.eps = check.finite('eps', eps);
-    this.keepdim = check.bool('keepdim', keepdim);
+    const { p, eps, keepdim } = readPairwise(options, new.target.name);
+    this.norm = p;
+    this.eps = eps;
+    this.keepdim = keepdim;
   }
 
   override forward(x1: Tensor, x2: Tensor): Tensor {
@@ -46,6 +48,8 @@ export interface CosineSimilarityOptions {
   eps?: number;
 }
 
+const readCosine = optionsOf('CosineSimilarity', { dim: [integer(), 1], eps: [finiteNonNegative, 1e-8] });
+
 /**
  * The cosine of the angle between two tensors along a dimension.
  *
@@ -57,11 +61,10 @@ export class CosineSimilarity extends Module {
   readonly eps: number;
 
   constructor(options: CosineSimilarityOptions = {}) {
-    const { dim = 1, eps = 1e-8, ...unknown } = check.given(options);
     super();
-    check.noUnknown(unknown);
-    this.dim = check.int('dim', dim);
-    this.eps = check.nonNegative('eps', eps);
+    const { dim, eps } = readCosine(options, new.target.name);
+    this.dim = dim;
+    this.eps = eps;
   }
 
   override forward(x1: Tensor, x2: Tensor): Tensor {

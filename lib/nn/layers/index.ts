@@ -26,7 +26,7 @@ export {
   Threshold,
 } from './activation-piecewise.js';
 export { CELU, GLU, LogSigmoid, Mish, SELU, Softmax2d, Softmin, Softsign, Tanhshrink } from './activation-smooth.js';
-export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batchnorm.js';
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './batchnorm.js';
 export { Conv1d, Conv2d, type ConvOptions } from './conv.js';
 export {
   CosineSimilarity,
@@ -37,6 +37,7 @@ export {
 export { Dropout, Dropout2d } from './dropout.js';
 export { AlphaDropout, Dropout1d, Dropout3d, FeatureAlphaDropout } from './dropout-kinds.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
+export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, type InstanceNormOptions } from './instancenorm.js';
 export { Linear } from './linear.js';
 export {
   BCELoss,
@@ -64,8 +65,32 @@ export {
   MaxPool2d,
   type MaxPoolOptions,
 } from './pool.js';
+export {
+  AdaptiveAvgPool3d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AdaptiveMaxPool3d,
+  type AdaptiveMaxPoolOptions,
+  type OutputSize,
+} from './pool-adaptive.js';
+export {
+  AvgPool3d,
+  FractionalMaxPool2d,
+  FractionalMaxPool3d,
+  type FractionalMaxPoolModuleOptions,
+  LPPool1d,
+  LPPool2d,
+  LPPool3d,
+  type LPPoolOptions,
+  MaxPool3d,
+  MaxUnpool1d,
+  MaxUnpool2d,
+  MaxUnpool3d,
+  type MaxUnpoolOptions,
+} from './pool-more.js';
 export { ChannelShuffle, Fold, type FoldOptions, PixelShuffle, PixelUnshuffle, Unfold } from './rearrange.js';
 export { GRU, LSTM, type RecurrentOptions, RNN, type RNNOptions } from './recurrent.js';
+export { CrossMapLRN2d, LocalResponseNorm, type ResponseNormOptions } from './responsenorm.js';
 export { Flatten, Identity, Unflatten } from './shape.js';
 export {
   Upsample,

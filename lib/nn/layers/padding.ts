@@ -1,7 +1,8 @@
+import { check, integer, number, sizes } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import { pad } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
 
@@ -17,13 +18,13 @@ abstract class Pad extends Module {
   constructor(dims: number, padding: Padding) {
     super();
     this.#dims = dims;
-    this.padding = check.tuple('padding', padding, 2 * dims, check.int);
+    this.padding = sizes('padding', padding, 2 * dims, integer());
   }
 
   protected abstract pad(input: Tensor): Tensor;
 
   override forward(input: Tensor): Tensor {
-    const { shape } = check.tensor('input', input);
+    const { shape } = check('input', input, tensor);
     const n = this.#dims;
     // With constants PyTorch takes any number of dimensions from `dims` on.
     if (!(this instanceof ConstantPad) && shape.length !== n + 1 && shape.length !== n + 2) {
@@ -60,8 +61,7 @@ abstract class ConstantPad extends Pad {
 
   constructor(dims: number, padding: Padding, value: number) {
     super(dims, padding);
-    if (typeof value !== 'number') throw invalidArgument('value', 'a number', value);
-    this.value = value;
+    this.value = check('value', value, number);
   }
 
   protected override pad(input: Tensor): Tensor {

@@ -1,4 +1,4 @@
-import { check, flag, integer, type Kind, oneOrMany, orNull, sizes } from '../../check.js';
+import { check, flag, integer, oneOrMany, orNull, sizes } from '../../check.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import {
@@ -13,6 +13,7 @@ import {
 } from '../functional/index.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
+import { sized } from '../sized.js';
 
 type Size = number | readonly number[];
 
@@ -33,7 +34,7 @@ export interface MaxPoolOptions<I extends boolean = boolean> {
 const windowTable = { stride: [oneOrMany, undefined], padding: [oneOrMany, 0], ceilMode: [flag, false] } as const;
 const readMaxPool = optionsOf('MaxPool', { ...windowTable, dilation: [oneOrMany, 1], returnIndices: [flag, false] });
 
-abstract class MaxPool<I extends boolean> extends Module {
+export abstract class MaxPool<I extends boolean> extends Module {
   readonly kernelSize: Size;
   readonly stride: Size;
   readonly padding: Size;
@@ -157,12 +158,12 @@ export class AvgPool2d extends Module {
   readonly countIncludePad: boolean;
   readonly divisorOverride: number | null;
 
-  constructor(kernelSize: Size, options: AvgPoolOptions & { divisorOverride?: number | null } = {}) {
+  constructor(kernelSize: Size, options: AvgPoolOptions & { divisorOverride?: number | null } = {}, n = 2) {
     super();
     const read = readAvgPool2d(options, new.target.name);
-    this.kernelSize = sized('kernelSize', kernelSize, 2);
-    this.stride = sized('stride', read.stride ?? kernelSize, 2);
-    this.padding = sized('padding', read.padding, 2, integer(0));
+    this.kernelSize = sized('kernelSize', kernelSize, n);
+    this.stride = sized('stride', read.stride ?? kernelSize, n);
+    this.padding = sized('padding', read.padding, n, integer(0));
     this.ceilMode = read.ceilMode;
     this.countIncludePad = read.countIncludePad;
     this.divisorOverride = read.divisorOverride;
@@ -218,15 +219,4 @@ export class AdaptiveAvgPool2d extends Module {
   override extraRepr(): string {
     return `output_size=${print.size(this.outputSize)}`;
   }
-}
-
-/** Checks a size and keeps it as it was given, which is how it is printed. */
-function sized<T extends number | null>(
-  name: string,
-  value: number | readonly T[],
-  n: number,
-  element: Kind<T> = integer(1) as Kind<number> as Kind<T>,
-): number | readonly T[] {
-  const all = sizes(name, value, n, element);
-  return typeof value === 'number' ? value : all;
 }

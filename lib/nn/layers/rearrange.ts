@@ -1,9 +1,11 @@
+import { check, integer, oneOrMany } from '../../check.js';
 import { channelShuffle, pixelShuffle, pixelUnshuffle } from '../../ops/generated/functions.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
 import { fold, unfold } from '../functional/vision.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
+import { sized } from '../sized.js';
 
 /**
  * Rearranges `[..., channels * r * r, height, width]` to `[..., channels, height * r, width * r]` (Shi et al. 2016).
@@ -16,7 +18,7 @@ export class PixelShuffle extends Module {
 
   constructor(upscaleFactor: number) {
     super();
-    this.upscaleFactor = check.positiveInt('upscaleFactor', upscaleFactor);
+    this.upscaleFactor = check('upscaleFactor', upscaleFactor, integer(1));
   }
 
   override forward(input: Tensor): Tensor {
@@ -39,7 +41,7 @@ export class PixelUnshuffle extends Module {
 
   constructor(downscaleFactor: number) {
     super();
-    this.downscaleFactor = check.positiveInt('downscaleFactor', downscaleFactor);
+    this.downscaleFactor = check('downscaleFactor', downscaleFactor, integer(1));
   }
 
   override forward(input: Tensor): Tensor {
@@ -62,7 +64,7 @@ export class ChannelShuffle extends Module {
 
   constructor(groups: number) {
     super();
-    this.groups = check.positiveInt('groups', groups);
+    this.groups = check('groups', groups, integer(1));
   }
 
   override forward(input: Tensor): Tensor {
@@ -84,6 +86,8 @@ export interface FoldOptions {
   stride?: number | readonly number[];
 }
 
+const readFold = optionsOf('Fold', { dilation: [oneOrMany, 1], padding: [oneOrMany, 0], stride: [oneOrMany, 1] });
+
 abstract class Windows extends Module {
   readonly kernelSize: number | readonly number[];
   readonly dilation: number | readonly number[];
@@ -91,13 +95,12 @@ abstract class Windows extends Module {
   readonly stride: number | readonly number[];
 
   constructor(kernelSize: number | readonly number[], options: FoldOptions = {}) {
-    const { dilation = 1, padding = 0, stride = 1, ...unknown } = check.given(options);
     super();
-    check.noUnknown(unknown);
-    this.kernelSize = check.size('kernelSize', kernelSize, 2);
-    this.dilation = check.size('dilation', dilation, 2);
-    this.padding = check.size('padding', padding, 2, check.nonNegativeInt);
-    this.stride = check.size('stride', stride, 2);
+    const { dilation, padding, stride } = readFold(options, new.target.name);
+    this.kernelSize = sized('kernelSize', kernelSize, 2);
+    this.dilation = sized('dilation', dilation, 2);
+    this.padding = sized('padding', padding, 2, integer(0));
+    this.stride = sized('stride', stride, 2);
   }
 
   override extraRepr(): string {
@@ -130,7 +133,7 @@ export class Fold extends Windows {
 
   constructor(outputSize: number | readonly number[], kernelSize: number | readonly number[], options?: FoldOptions) {
     super(kernelSize, options);
-    this.outputSize = check.size('outputSize', outputSize, 2);
+    this.outputSize = sized('outputSize', outputSize, 2);
   }
 
   override forward(input: Tensor): Tensor {

@@ -1,9 +1,22 @@
+import {
+  arrayOf,
+  check,
+  finitePositive,
+  flag,
+  integer,
+  type Kind,
+  kind,
+  oneOf,
+  oneOrMany,
+  orNull,
+} from '../../check.js';
 import { TorchClipError } from '../../errors.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import * as check from '../check.js';
 import { type InterpolateMode, interpolate } from '../functional/vision.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
+import { interpolateModes } from '../tables.js';
 
 /** The size to reach or the factor to grow by: one of the two; a number stands for every spatial dimension. */
 export interface UpsampleSize {
@@ -21,6 +34,19 @@ export interface UpsampleOptions extends UpsampleSize {
   recomputeScaleFactor?: boolean | null;
 }
 
+/** One number, or one for each dimension. */
+const anyOf = (element: Kind<number>): Kind<number | readonly number[]> =>
+  kind(`${element.expected}, or an array of them`, (v) => (Array.isArray(v) ? arrayOf(element) : element).accepts(v));
+
+const sizeTable = { size: [orNull(oneOrMany), null], scaleFactor: [orNull(oneOrMany), null] } as const;
+const readSize = optionsOf('Upsample', sizeTable);
+const readUpsample = optionsOf('Upsample', {
+  ...sizeTable,
+  mode: [oneOf(...interpolateModes), 'nearest'],
+  alignCorners: [orNull(flag), null],
+  recomputeScaleFactor: [orNull(flag), null],
+});
+
 /**
  * Resizes the spatial dimensions of `[n, channels, ...]`, 1 to 3 of them.
  *
@@ -37,19 +63,16 @@ export class Upsample extends Module {
   readonly recomputeScaleFactor: boolean | null;
 
   constructor(options: UpsampleOptions) {
-    const { size = null, scaleFactor = null, mode = 'nearest', ...more } = check.given(options);
-    const { alignCorners = null, recomputeScaleFactor = null, ...unknown } = more;
     super();
-    check.noUnknown(unknown);
+    const { size, scaleFactor, mode, alignCorners, recomputeScaleFactor } = readUpsample(options, new.target.name);
     if ((size === null) === (scaleFactor === null)) {
       throw new TorchClipError('ERR_ARGUMENT', `${new.target.name} takes either "size" or "scaleFactor", and not both`);
     }
-    this.size = size === null ? null : check.numbers('size', size, check.positiveInt);
-    this.scaleFactor = scaleFactor === null ? null : check.numbers('scaleFactor', scaleFactor, check.positive);
+    this.size = check('size', size, orNull(anyOf(integer(1))));
+    this.scaleFactor = check('scaleFactor', scaleFactor, orNull(anyOf(finitePositive)));
     this.mode = mode;
-    this.alignCorners = alignCorners === null ? null : check.bool('alignCorners', alignCorners);
-    this.recomputeScaleFactor =
-      recomputeScaleFactor === null ? null : check.bool('recomputeScaleFactor', recomputeScaleFactor);
+    this.alignCorners = alignCorners;
+    this.recomputeScaleFactor = recomputeScaleFactor;
   }
 
   override forward(input: Tensor): Tensor {
@@ -73,7 +96,7 @@ export class Upsample extends Module {
  */
 export class UpsamplingNearest2d extends Upsample {
   constructor(options: UpsampleSize) {
-    super(onlySize(options));
+    super(readSize(options, new.target.name));
   }
 }
 
@@ -85,12 +108,6 @@ export class UpsamplingNearest2d extends Upsample {
  */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(options: UpsampleSize) {
-    super({ ...onlySize(options), mode: 'bilinear', alignCorners: true });
+    super({ ...readSize(options, new.target.name), mode: 'bilinear', alignCorners: true });
   }
-}
-
-function onlySize(options: UpsampleSize): UpsampleSize {
-  const { size = null, scaleFactor = null, ...unknown } = check.given(options);
-  check.noUnknown(unknown);
-  return { size, scaleFactor };
 }
