@@ -18,6 +18,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::register_tensor(env, exports);
     tc::register_transfer(env, exports);
     tc::register_device_copy(env, exports);
+    tc::register_file(env, exports);
     tc::register_autograd(env, exports);
     tc::register_ops(env, exports);
     tc::register_amp(env, exports);

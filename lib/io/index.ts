@@ -1,1 +1,2 @@
-export { loadSafetensors, type SaveOptions, saveSafetensors } from './safetensors.js';
+export type { PathLike } from './file.js';
+export * from './safetensors/index.js';

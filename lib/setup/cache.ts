@@ -1,14 +1,12 @@
 // Folders of the cache: complete ones under their names, and those that are still being filled.
-import { cpSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statfsSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { cpSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { makeFolders } from './files.js';
 import { cacheRoot, inspect, type Libtorch } from './libtorch.js';
+import { host, isAlive } from './owner.js';
 import { gigabytes } from './progress.js';
 import { SetupError } from './run.js';
 
-// Machines and containers may share one cache, so a process is known by its host and its namespace, too.
-export const host = [hostname(), ...pidNamespace()].join('.').replace(/[^\w.]/g, '_');
 const partial = /^partial-([\w.]+)-(\d+)-(.+)$/;
 
 /** The cache's folder: the one that is named, else the user's; refuses where there is none. */
@@ -75,14 +73,6 @@ export function sweep(cache: string, label: string): void {
   }
 }
 
-function pidNamespace(): string[] {
-  try {
-    return readlinkSync('/proc/self/ns/pid').match(/\d+/g) ?? [];
-  } catch {
-    return [];
-  }
-}
-
 /** Whether a process fills a partial folder: of one elsewhere it is only known when it last wrote something. */
 function isBusy(path: string): boolean {
   const [, owner, pid] = partial.exec(basename(path)) ?? [];
@@ -102,16 +92,6 @@ function namesIn(folder: string): string[] {
     return readdirSync(folder).sort();
   } catch {
     return [];
-  }
-}
-
-/** Whether a process of this machine is still there. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

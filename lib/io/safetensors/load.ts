@@ -1,0 +1,98 @@
+import { dirname, join } from 'node:path';
+import type { DeviceLike } from '../../device.js';
+import { describe, invalidArgument, TorchClipError } from '../../errors.js';
+import { given } from '../../options.js';
+import type { Tensor } from '../../tensor.js';
+import { deviceOf, moved, readTensor } from '../bytes.js';
+import { type PathLike, pathOf, readAll, readingFile, shown } from '../file.js';
+import { isPlain } from '../plain.js';
+import { duplicateKey, headerLimit, readHeader } from './header.js';
+
+/** Options of {@link loadSafetensors}. */
+export interface LoadSafetensorsOptions {
+  /** Where the tensors are put; default: `'cpu'`. */
+  device?: DeviceLike;
+}
+
+/**
+ * Reads the tensors of a safetensors file, or of all files of an index (`model.safetensors.index.json`).
+ *
+ * What the format's reference implementation refuses is refused: tensors that overlap, holes between them, left-over bytes,
+ * keys that stand twice. A name of a tensor that was saved under another name, too, gives the same memory.
+ *
+ * @returns the tensors by name, in an object without a prototype.
+ * @throws {TorchClipError} `ERR_FILE` when the file cannot be read or is not a proper safetensors file.
+ *
+ * @example
+ * model.loadStateDict(torch.io.loadSafetensors('model.safetensors'));
+ */
+export function loadSafetensors(path: PathLike, options: LoadSafetensorsOptions = {}): Record<string, Tensor> {
+  const { device: where = 'cpu', ...unknown } = given(options);
+  const [misspelt] = Object.keys(unknown);
+  if (misspelt !== undefined) throw invalidArgument('options', `free of the unknown name "${misspelt}"`, unknown);
+  const device = deviceOf('device', where);
+  const target = pathOf(path);
+  // No prototype: a tensor may be called "__proto__".
+  const tensors = Object.create(null) as Record<string, Tensor>;
+  if (!target.endsWith('.index.json')) {
+    readInto(target, device, tensors);
+    return tensors;
+  }
+  const shards = readIndex(target);
+  for (const file of new Set(shards.values())) readInto(join(dirname(target), file), device, tensors);
+  for (const [name, file] of shards) {
+    if (name in tensors) continue;
+    throw new TorchClipError(
+      'ERR_FILE',
+      `${shown(target)} names a tensor ${describe(name)} that ${file} does not hold`,
+    );
+  }
+  return tensors;
+}
+
+function readInto(path: string, device: ReturnType<typeof deviceOf>, tensors: Record<string, Tensor>): void {
+  readingFile(path, (file) => {
+    const { entries, metadata } = readHeader(file);
+    for (const [name, { position, shape, dtype }] of entries) {
+      if (name in tensors)
+        throw new TorchClipError('ERR_FILE', `${shown(path)} holds ${describe(name)}, as a file before it`);
+      tensors[name] = moved(readTensor(file, position, shape, dtype), device);
+    }
+    for (const [name, first] of sharedNames(metadata, entries)) tensors[name] = tensors[first]!.detach();
+  });
+}
+
+/** The names in a file's metadata that stand for tensors under other names. */
+export function* sharedNames(
+  metadata: Readonly<Record<string, string>>,
+  entries: ReadonlyMap<string, unknown>,
+): Generator<[name: string, first: string]> {
+  for (const [name, first] of Object.entries(metadata)) {
+    if (name !== 'format' && entries.has(first) && !entries.has(name)) yield [name, first];
+  }
+}
+
+/** The file of each tensor. The files lie beside the index: a path in it could lead anywhere. */
+function readIndex(path: string): Map<string, string> {
+  const bad = (what: string) =>
+    new TorchClipError('ERR_FILE', `${shown(path)} is not a proper index of safetensors files: ${what}`);
+  return readingFile(path, (file) => {
+    if (file.size > headerLimit) throw bad(`it has ${file.size} bytes`);
+    const text = readAll(file, 0, file.size).toString('utf8');
+    let weights: unknown;
+    try {
+      weights = (JSON.parse(text) as { weight_map?: unknown } | null)?.weight_map;
+    } catch {
+      throw bad('it is not JSON');
+    }
+    if (!isPlain(weights)) throw bad('it has no weight_map');
+    const twice = duplicateKey(text);
+    if (twice !== undefined) throw bad(`it has the key ${describe(twice)} twice`);
+    return new Map(
+      Object.entries(weights).map(([name, shard]) => {
+        if (typeof shard === 'string' && /^[^/\\\0]+\.safetensors$/.test(shard)) return [name, shard];
+        throw bad(`the tensor ${describe(name)} is in ${describe(shard)}, which names no safetensors file beside it`);
+      }),
+    );
+  });
+}
