@@ -37,3 +37,6 @@ export const interpolateModes = [
   'trilinear',
   'area',
 ] as const;
+
+/** In the order of libtorch's numbers. */
+export const bagModes = ['sum', 'mean', 'max'] as const;

@@ -5,7 +5,7 @@ import * as ops from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { paddingRow } from '../padding-row.js';
-import { embeddingTable } from '../tables.js';
+import { bagModes, embeddingTable } from '../tables.js';
 
 /** What {@link embedding} takes beside its tensors. */
 export interface EmbeddingOptions {
@@ -55,11 +55,10 @@ export interface EmbeddingBagOptions extends EmbeddingOptions {
   includeLastOffset?: boolean;
 }
 
-const modes = ['sum', 'mean', 'max'] as const;
 const readEmbeddingBag = optionsOf('embeddingBag()', {
   ...embeddingTable,
   offsets: [orNull(tensor), null],
-  mode: [oneOf(...modes), 'mean'],
+  mode: [oneOf(...bagModes), 'mean'],
   perSampleWeights: [orNull(tensor), null],
   includeLastOffset: [flag, false],
 });
@@ -84,7 +83,7 @@ export function embeddingBag(input: Tensor, weight: Tensor, options?: EmbeddingB
   const padding = o.paddingIdx === null ? null : paddingRow(o.paddingIdx, weight.shape[0] ?? 0);
   renormalize(weight, indices, o.maxNorm, o.normType);
   const { scaleGradByFreq: scale, sparse } = o;
-  const mode = modes.indexOf(o.mode);
+  const mode = bagModes.indexOf(o.mode);
   const last = !rows && o.includeLastOffset;
   return ops.embeddingBag(weight, indices, rows ? starts : o.offsets!, scale, mode, sparse, weights, last, padding)[0];
 }

@@ -3,7 +3,7 @@ import { invalidArgument } from '../../errors.js';
 import { empty } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import { conv1d, conv2d, pad } from '../functional/index.js';
+import { conv1d, conv2d, conv3d, pad } from '../functional/index.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { Parameter } from '../parameter.js';
 import * as print from '../print.js';
@@ -43,7 +43,8 @@ const readConv = optionsOf('Conv', {
   ...factoryTable,
 });
 
-abstract class Conv extends Module {
+/** What a convolution and a transposed one share, once their options are read. */
+export abstract class ConvNd extends Module {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly number[];
@@ -52,24 +53,23 @@ abstract class Conv extends Module {
   readonly dilation: readonly number[];
   readonly groups: number;
   readonly paddingMode: (typeof PADDING_MODES)[number];
-  /** `[outChannels, inChannels / groups, ...kernelSize]`. */
+  /** `[outChannels, inChannels / groups, ...kernelSize]`; with the first two exchanged where it is transposed. */
   weight: Parameter;
   /** `[outChannels]`, or null. */
   bias: Parameter | null;
-  /** Both sides of each dimension, the last one first, as `pad` takes them; undefined where the convolution pads with zeros. */
-  readonly #pad: readonly number[] | undefined;
 
   constructor(
     n: number,
     inChannels: number,
     outChannels: number,
     kernelSize: number | readonly number[],
-    options: ConvOptions = {},
+    options: Required<Omit<ConvOptions, keyof FactoryOptions>> & FactoryOptions,
   ) {
     super();
-    const { stride, padding, dilation, groups, bias, paddingMode, device, dtype } = readConv(options, new.target.name);
-    this.inChannels = check('inChannels', inChannels, integer(1));
-    this.outChannels = check('outChannels', outChannels, integer(1));
+    const { stride, padding, dilation, groups, bias, paddingMode, device, dtype } = options;
+    // None only in a lazy layer, which learns them from its first input.
+    this.inChannels = check('inChannels', inChannels, integer(0));
+    this.outChannels = check('outChannels', outChannels, integer(0));
     this.groups = groups;
     if (inChannels % groups !== 0) throw invalidArgument('inChannels', `a multiple of groups (${groups})`, inChannels);
     if (outChannels % groups !== 0) {
@@ -83,15 +83,53 @@ abstract class Conv extends Module {
       throw invalidArgument('stride', 'of 1 where padding is "same"', stride);
     }
     this.paddingMode = paddingMode;
-    this.#pad = paddingMode === 'zeros' ? undefined : this.#sides();
-    this.weight = new Parameter(empty([outChannels, inChannels / groups, ...this.kernelSize], { device, dtype }));
+    this.weight = new Parameter(empty(this.weightShape(), { device, dtype }));
     this.bias = bias ? new Parameter(empty([outChannels], { device, dtype })) : null;
     this.resetParameters();
   }
 
-  /** Draws weight and bias anew, uniformly up to 1 / sqrt(inChannels / groups * kernel elements). */
+  /** @internal The shape of the weight for the channels that it has now. */
+  abstract weightShape(): number[];
+
+  /** Draws weight and bias anew, uniformly up to 1 / sqrt(the weight's elements without its first dimension). */
   resetParameters(): void {
     resetWeightAndBias(this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    const { padding, dilation } = this;
+    let text = `${this.inChannels}, ${this.outChannels}, kernel_size=${print.size(this.kernelSize)}, stride=${print.size(this.stride)}`;
+    if (typeof padding === 'string' || padding.some((p) => p !== 0)) text += `, padding=${print.size(padding)}`;
+    if (dilation.some((d) => d !== 1)) text += `, dilation=${print.size(dilation)}`;
+    text += this.reprOfOutput();
+    if (this.groups !== 1) text += `, groups=${this.groups}`;
+    if (this.bias === null) text += ', bias=False';
+    if (this.paddingMode !== 'zeros') text += `, padding_mode=${this.paddingMode}`;
+    return text;
+  }
+
+  protected reprOfOutput(): string {
+    return '';
+  }
+}
+
+abstract class Conv extends ConvNd {
+  /** Both sides of each dimension, the last one first, as `pad` takes them; undefined where the convolution pads with zeros. */
+  readonly #pad: readonly number[] | undefined;
+
+  constructor(
+    n: number,
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number | readonly number[],
+    options: ConvOptions = {},
+  ) {
+    super(n, inChannels, outChannels, kernelSize, readConv(options, new.target.name));
+    this.#pad = this.paddingMode === 'zeros' ? undefined : this.#sides();
+  }
+
+  override weightShape(): number[] {
+    return [this.outChannels, this.inChannels / this.groups, ...this.kernelSize];
   }
 
   override forward(input: Tensor): Tensor {
@@ -101,17 +139,6 @@ abstract class Conv extends Module {
   }
 
   protected abstract get conv(): typeof conv1d;
-
-  override extraRepr(): string {
-    const { padding, dilation } = this;
-    let text = `${this.inChannels}, ${this.outChannels}, kernel_size=${print.size(this.kernelSize)}, stride=${print.size(this.stride)}`;
-    if (typeof padding === 'string' || padding.some((p) => p !== 0)) text += `, padding=${print.size(padding)}`;
-    if (dilation.some((d) => d !== 1)) text += `, dilation=${print.size(dilation)}`;
-    if (this.groups !== 1) text += `, groups=${this.groups}`;
-    if (this.bias === null) text += ', bias=False';
-    if (this.paddingMode !== 'zeros') text += `, padding_mode=${this.paddingMode}`;
-    return text;
-  }
 
   #sides(): number[] {
     return this.kernelSize
@@ -155,5 +182,21 @@ export class Conv2d extends Conv {
 
   protected override get conv(): typeof conv2d {
     return conv2d;
+  }
+}
+
+/**
+ * Convolution of `[n, inChannels, depth, height, width]` with `[outChannels, inChannels / groups, ...kernelSize]`.
+ *
+ * @example
+ * new nn.Conv3d(3, 16, 3, { padding: 1 }).forward(torch.randn([2, 3, 8, 8, 8])).shape; // [2, 16, 8, 8, 8]
+ */
+export class Conv3d extends Conv {
+  constructor(inChannels: number, outChannels: number, kernelSize: number | readonly number[], options?: ConvOptions) {
+    super(3, inChannels, outChannels, kernelSize, options);
+  }
+
+  protected override get conv(): typeof conv3d {
+    return conv3d;
   }
 }

@@ -1,7 +1,9 @@
 import { noGrad } from '../../autograd.js';
-import { check, integer } from '../../check.js';
+import { check, flag, integer } from '../../check.js';
+import { invalidArgument } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import { empty } from '../../ops/generated/functions.js';
-import { optionsOf } from '../../options.js';
+import { given, optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { embedding } from '../functional/index.js';
 import { normal_ } from '../init.js';
@@ -59,6 +61,25 @@ export class Embedding extends Module {
     this.sparse = sparse;
     this.weight = new Parameter(empty([numEmbeddings, embeddingDim], { device, dtype }));
     this.resetParameters();
+  }
+
+  /**
+   * A layer whose table is `embeddings` `[numEmbeddings, embeddingDim]`, which it shares memory with.
+   *
+   * @param options.freeze whether the table is not trained; default true.
+   *
+   * @example
+   * nn.Embedding.fromPretrained(torch.tensor([[1, 2.3, 3], [4, 5.1, 6.3]]));
+   */
+  static fromPretrained(embeddings: Tensor, options: EmbeddingOptions & { freeze?: boolean } = {}): Embedding {
+    const { freeze = true, ...rest } = given(options);
+    const { shape } = check('embeddings', embeddings, tensor);
+    if (shape.length !== 2) throw invalidArgument('embeddings', 'of 2 dimensions', shape, 'ERR_SHAPE');
+    check('freeze', freeze, flag);
+    // Nothing is drawn for a table without memory.
+    const layer = new Embedding(shape[0]!, shape[1]!, { ...rest, device: 'meta' });
+    layer.weight = new Parameter(embeddings, !freeze);
+    return layer;
   }
 
   /** Draws the table anew from the standard normal distribution. */

@@ -27,7 +27,9 @@ export {
 } from './activation-piecewise.js';
 export { CELU, GLU, LogSigmoid, Mish, SELU, Softmax2d, Softmin, Softsign, Tanhshrink } from './activation-smooth.js';
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './batchnorm.js';
-export { Conv1d, Conv2d, type ConvOptions } from './conv.js';
+export { Bilinear } from './bilinear.js';
+export { Conv1d, Conv2d, Conv3d, type ConvOptions } from './conv.js';
+export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvTransposeOptions } from './conv-transpose.js';
 export {
   CosineSimilarity,
   type CosineSimilarityOptions,
@@ -37,6 +39,7 @@ export {
 export { Dropout, Dropout2d } from './dropout.js';
 export { AlphaDropout, Dropout1d, Dropout3d, FeatureAlphaDropout } from './dropout-kinds.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
+export { EmbeddingBag, type EmbeddingBagOptions } from './embedding-bag.js';
 export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, type InstanceNormOptions } from './instancenorm.js';
 export { Linear } from './linear.js';
 export {
