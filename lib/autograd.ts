@@ -1,6 +1,7 @@
 import { native } from './binding/index.js';
+import { anything, check, flag } from './check.js';
 import { invalidArgument } from './errors.js';
-import { given } from './options.js';
+import { optionsOf } from './options.js';
 import { refuseAsync, refusePromise } from './sync.js';
 import { type Handle, handlesOf, isTensor, type Tensor, wrap } from './tensor.js';
 
@@ -53,7 +54,7 @@ export function enableGrad<T>(body: () => T): T {
 
 /** Runs `body` with recording on or off; a synchronous function only. */
 export function setGradEnabled<T>(enabled: boolean, body: () => T): T {
-  if (typeof enabled !== 'boolean') throw invalidArgument('enabled', 'a boolean', enabled);
+  check('enabled', enabled, flag);
   return withGrad('setGradEnabled', enabled, body);
 }
 
@@ -83,7 +84,7 @@ export function isInferenceModeEnabled(): boolean {
 
 /** Options of {@link grad}. */
 export interface GradOptions {
-  /** One gradient an output (null for outputs of one element); default all null. */
+  /** One gradient per output (null for outputs of one element); default all null. */
   gradOutputs?: Tensor | readonly (Tensor | null)[];
   /** Keep the graph for another use; default `createGraph`. */
   retainGraph?: boolean;
@@ -92,6 +93,13 @@ export interface GradOptions {
   /** Return null for an input that the outputs do not depend on instead of throwing; default false. */
   allowUnused?: boolean;
 }
+
+const graphTable = { createGraph: [flag, false], retainGraph: [flag, undefined] } as const;
+const readGrad = optionsOf('autograd.grad()', {
+  gradOutputs: [anything, undefined],
+  ...graphTable,
+  allowUnused: [flag, false],
+});
 
 /**
  * The gradients of `outputs` with respect to `inputs`, without touching any `grad`.
@@ -117,14 +125,10 @@ export function grad(
   inputs: Tensor | readonly Tensor[],
   options: GradOptions = {},
 ): (Tensor | null)[] {
-  const { gradOutputs, createGraph = false, retainGraph = createGraph, allowUnused = false } = given(options);
+  const { gradOutputs, createGraph, retainGraph = createGraph, allowUnused } = readGrad(options);
   const list = (value: Tensor | readonly Tensor[]) => (isTensor(value) ? [value] : value);
   const out = handlesOf('outputs', list(outputs));
   const seeds = seedsOf('gradOutputs', isTensor(gradOutputs) ? [gradOutputs] : gradOutputs, out.length);
-  const flags = { retainGraph, createGraph, allowUnused };
-  for (const [name, value] of Object.entries(flags)) {
-    if (typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
-  }
   return native
     .gradOf(out, handlesOf('inputs', list(inputs)), seeds, retainGraph, createGraph, allowUnused)
     .map((handle) => (handle === null ? null : wrap(handle)));
@@ -142,6 +146,8 @@ function seedsOf(name: string, tensors: unknown, count: number): (Handle | null)
   });
 }
 
+const readBackward = optionsOf('autograd.backward()', graphTable);
+
 /**
  * Accumulates the gradients of several outputs at once, as `torch.autograd.backward`.
  *
@@ -153,10 +159,8 @@ export function backward(
   gradTensors?: readonly (Tensor | null)[] | null,
   options: { retainGraph?: boolean; createGraph?: boolean } = {},
 ): void {
-  const { createGraph = false, retainGraph = createGraph } = given(options);
+  const { createGraph, retainGraph = createGraph } = readBackward(options);
   const outputs = handlesOf('tensors', isTensor(tensors) ? [tensors] : tensors);
   const seeds = seedsOf('gradTensors', gradTensors, outputs.length);
-  if (typeof createGraph !== 'boolean') throw invalidArgument('createGraph', 'a boolean', createGraph);
-  if (typeof retainGraph !== 'boolean') throw invalidArgument('retainGraph', 'a boolean', retainGraph);
   native.backward(outputs, seeds, retainGraph, createGraph);
 }

@@ -66,6 +66,9 @@ export function integer(min?: number, max?: number): Kind<number> {
   );
 }
 
+/** What its user checks, in words of its own. */
+export const anything: Kind = kind('anything', () => true);
+
 export const flag: Kind<boolean> = kind('true or false', (value) => typeof value === 'boolean');
 export const text: Kind<string> = kind('a string', (value) => typeof value === 'string');
 
@@ -90,7 +93,8 @@ export function instance<T extends object>(
 }
 
 export const orNull = <T>({ expected, accepts, code, sentence }: Kind<T>): Kind<T | null> => ({
-  expected: `${expected} or null`,
+  // "true, false or null"
+  expected: `${expected.replace(/ or (\S+)$/, ', $1')} or null`,
   accepts: (value): value is T | null => value === null || accepts(value),
   code,
   sentence,
@@ -130,10 +134,19 @@ export function elementsOf<T>(iterable: Iterable<T>): T[] {
   return elements;
 }
 
-/** The elements of an array or another iterable, each read once and checked before the next one is read. */
-export function listOf<T>(name: string, iterable: unknown, element: Kind<T>): T[] {
+/**
+ * The elements of an array or another iterable, each read once and checked before the next one is read.
+ *
+ * @param expected the words for what is no iterable.
+ */
+export function listOf<T>(
+  name: string,
+  iterable: unknown,
+  element: Kind<T>,
+  expected = `an iterable, each element ${element.expected}`,
+): T[] {
   if (typeof iterable !== 'object' || iterable === null || !isIterable(iterable)) {
-    throw invalidArgument(name, `an iterable, each element ${element.expected}`, iterable);
+    throw invalidArgument(name, expected, iterable);
   }
   const elements: T[] = [];
   for (const value of iterable) elements.push(check(`${name}[${elements.length}]`, value, element));

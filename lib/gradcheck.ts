@@ -1,6 +1,8 @@
 import { grad, noGrad } from './autograd.js';
+import { callable, check, finiteNonNegative, finitePositive, flag, listOf } from './check.js';
 import { TorchClipError } from './errors.js';
-import { given } from './options.js';
+import { tensor } from './kinds.js';
+import { optionsOf } from './options.js';
 import { isTensor, type Tensor } from './tensor.js';
 
 /** Options of {@link gradcheck}. */
@@ -14,6 +16,13 @@ export interface GradcheckOptions {
   /** Throw at the first difference instead of returning false; default true. */
   raiseException?: boolean;
 }
+
+const readGradcheck = optionsOf('autograd.gradcheck()', {
+  eps: [finitePositive, 1e-6],
+  atol: [finiteNonNegative, 1e-5],
+  rtol: [finiteNonNegative, 1e-3],
+  raiseException: [flag, true],
+});
 
 /**
  * Compares autograd's gradients of `fn` with central differences, element by element.
@@ -32,8 +41,9 @@ export function gradcheck(
   inputs: readonly Tensor[],
   options: GradcheckOptions = {},
 ): boolean {
-  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true } = given(options);
-  const checked = inputs.filter((x) => x.requiresGrad);
+  const { eps, atol, rtol, raiseException } = readGradcheck(options);
+  check('fn', fn, callable());
+  const checked = listOf('inputs', inputs, tensor).filter((x) => x.requiresGrad);
   if (checked.length === 0) {
     throw new TorchClipError('ERR_ARGUMENT', '"inputs" must hold a tensor that requires gradients, got none');
   }

@@ -1,8 +1,10 @@
+import { flag } from './check.js';
 import { flatten, shapeOf, tensor } from './creation/tensor.js';
 import { bool } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
 import { nativeOp } from './ops/overload.js';
 import type { Scalar } from './ops/types.js';
+import { optionsOf } from './options.js';
 import { type Handle, isTensor, Tensor, wrap } from './tensor.js';
 
 /** A range of a dimension, as `start:stop:step` in Python: either end may be absent or count from the end. */
@@ -212,15 +214,15 @@ function valueFor(target: Tensor, value: Tensor | Scalar): Tensor {
   return tensor(value, { dtype: target.dtype, device: target.device });
 }
 
+const readIndexPut = optionsOf('indexPut()', { accumulate: [flag, false] });
+
 function indexPut_(
   this: Tensor,
   indices: readonly Index[],
   value: Tensor | Scalar,
   options: IndexPutOptions = {},
 ): Tensor {
-  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
-  const { accumulate = false } = options;
-  if (typeof accumulate !== 'boolean') throw invalidArgument('accumulate', 'a boolean', accumulate);
+  const { accumulate } = readIndexPut(options);
   const { view, gathers } = resolve(this, indices);
   let source = valueFor(this, value);
   if (gathers.some((g) => g !== null)) {

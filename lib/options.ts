@@ -56,9 +56,7 @@ export function readOnce(
   names: readonly string[],
   what = 'options',
 ): Record<string, unknown> {
-  if (!isPlainObject(given)) {
-    throw new TorchClipError('ERR_ARGUMENT', `"${what}" of ${owner} must be a plain object, got ${describe(given)}`);
-  }
+  checkPlain(owner, given, what);
   for (const name of Object.keys(given)) if (!names.includes(name)) throw unknownOption(owner, name, names);
   const values: Record<string, unknown> = {};
   for (const name of names) {
@@ -67,6 +65,17 @@ export function readOnce(
     if (value !== undefined) values[name] = Array.isArray(value) ? elementsOf<unknown>(value) : value;
   }
   return values;
+}
+
+/** A copy of options whose names another function checks; each is read once. */
+export function readAll(owner: string, given: unknown): Record<string, unknown> {
+  checkPlain(owner, given, 'options');
+  return { ...given };
+}
+
+function checkPlain(owner: string, given: unknown, what: string): asserts given is Readonly<Record<string, unknown>> {
+  if (isPlainObject(given)) return;
+  throw new TorchClipError('ERR_ARGUMENT', `"${what}" of ${owner} must be a plain object, got ${describe(given)}`);
 }
 
 /**

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { native } from './binding/index.js';
+import { check, flag } from './check.js';
 import { Dtype, dtypeOf } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
 
@@ -85,7 +86,7 @@ export function getNumThreads(): number {
  * torch.tensor([1e-39]).mul(1).item(); // 0
  */
 export function setFlushDenormal(mode: boolean): boolean {
-  if (typeof mode !== 'boolean') throw invalidArgument('mode', 'a boolean', mode);
+  check('mode', mode, flag);
   return native.setFlushDenormal(mode);
 }
 

@@ -1,12 +1,13 @@
 import { native } from './binding/index.js';
+import { anything, check, elementsOf, flag, kind, orNull } from './check.js';
 import { copied } from './cuda/copy.js';
 import { type Device, parseDevice } from './device.js';
 import { bfloat16, bool, type Dtype, dtypeOf, float16, float32, float64, int32, int64 } from './dtype.js';
 import { invalidArgument } from './errors.js';
-import { elementsOf } from './iterate.js';
 import { contiguousFormat, type Layout, layoutOf, MemoryFormat } from './layout.js';
 import type { TensorOps } from './ops/generated/methods.js';
 import type { Complex } from './ops/types.js';
+import { optionsOf } from './options.js';
 import { enroll } from './scope.js';
 
 declare const brand: unique symbol;
@@ -226,7 +227,7 @@ export class Tensor {
     return native.requiresGrad(this.handle);
   }
   set requiresGrad(on: boolean) {
-    if (typeof on !== 'boolean') throw invalidArgument('requiresGrad', 'a boolean', on);
+    check('requiresGrad', on, flag);
     native.setRequiresGrad(this.handle, on);
   }
   /** Sets {@link Tensor.requiresGrad} and returns this tensor. */
@@ -267,14 +268,8 @@ export class Tensor {
    * y.backward({ gradient: torch.onesLike(y), retainGraph: true });
    */
   backward(options: BackwardOptions = {}): void {
-    if (typeof options !== 'object' || options === null || isTensor(options)) {
-      throw invalidArgument('options', 'an options object such as { gradient }', options);
-    }
-    const { gradient = null, createGraph = false, retainGraph = createGraph, inputs } = options;
-    if (gradient !== null && !isTensor(gradient)) throw invalidArgument('gradient', 'a Tensor or null', gradient);
-    if (typeof createGraph !== 'boolean') throw invalidArgument('createGraph', 'a boolean', createGraph);
-    if (typeof retainGraph !== 'boolean') throw invalidArgument('retainGraph', 'a boolean', retainGraph);
-    const leaves = inputs === undefined ? undefined : handlesOf('inputs', inputs);
+    const { gradient, createGraph, retainGraph = createGraph, inputs } = readBackward(options);
+    const leaves = inputs === undefined ? undefined : handlesOf('inputs', inputs as readonly Tensor[]);
     native.backward([this.handle], [gradient === null ? null : gradient.handle], retainGraph, createGraph, leaves);
   }
 
@@ -412,3 +407,10 @@ function nest(flat: Element[], shape: number[]): Nested<Element> {
     depth === shape.length ? flat[at++]! : Array.from({ length: shape[depth]! }, () => build(depth + 1));
   return build(0);
 }
+
+const readBackward = optionsOf('backward()', {
+  gradient: [orNull(kind<Tensor>('a Tensor', isTensor)), null],
+  createGraph: [flag, false],
+  retainGraph: [flag, undefined],
+  inputs: [anything, undefined],
+});

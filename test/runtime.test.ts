@@ -29,6 +29,6 @@ describe('setFlushDenormal', () => {
   });
 
   it('takes a boolean', () => {
-    expect(() => torch.setFlushDenormal(1 as never)).throw(/"mode" must be a boolean, got 1/);
+    expect(() => torch.setFlushDenormal(1 as never)).throw(/"mode" must be true or false, got 1/);
   });
 });

@@ -1,8 +1,8 @@
 import { native } from '../binding/index.js';
+import { check, flag, kind, oneOf, orNull } from '../check.js';
 import { requireCuda } from '../cuda/available.js';
 import { bfloat16, type Dtype, dtypeOf, float16 } from '../dtype.js';
-import { invalidArgument } from '../errors.js';
-import { given } from '../options.js';
+import { optionsOf } from '../options.js';
 import { refuseAsync, refusePromise } from '../sync.js';
 
 type State = [enabled: boolean, dtype: number, cacheEnabled: boolean];
@@ -27,9 +27,18 @@ export interface AutocastOptions {
   cacheEnabled?: boolean | null;
 }
 
-function checkDeviceType(deviceType: unknown): asserts deviceType is 'cpu' | 'cuda' {
-  if (deviceType !== 'cpu' && deviceType !== 'cuda') throw invalidArgument('deviceType', '"cpu" or "cuda"', deviceType);
-}
+const deviceTypes = oneOf('cpu', 'cuda');
+const halves = kind<Dtype>(
+  'torch.bfloat16 or torch.float16',
+  (value) => value === bfloat16 || value === float16,
+  'ERR_DTYPE',
+);
+const readAutocast = optionsOf('amp.autocast()', {
+  deviceType: [deviceTypes],
+  dtype: [orNull(halves), null],
+  enabled: [flag, true],
+  cacheEnabled: [orNull(flag), null],
+});
 
 /**
  * Runs `body` with the ops that gain by it (matrix products, convolutions) in a narrow dtype, and those that need it
@@ -48,16 +57,8 @@ function checkDeviceType(deviceType: unknown): asserts deviceType is 'cpu' | 'cu
  * @see https://pytorch.org/docs/stable/amp.html
  */
 export function autocast<T>(options: AutocastOptions, body: () => T): T {
-  const { deviceType, dtype, enabled = true, cacheEnabled } = given(options);
+  const { deviceType, dtype, enabled, cacheEnabled } = readAutocast(options);
   refuseAsync('autocast', body);
-  checkDeviceType(deviceType);
-  if (typeof enabled !== 'boolean') throw invalidArgument('enabled', 'a boolean', enabled);
-  if (cacheEnabled != null && typeof cacheEnabled !== 'boolean') {
-    throw invalidArgument('cacheEnabled', 'a boolean or null', cacheEnabled);
-  }
-  if (dtype != null && dtype !== bfloat16 && dtype !== float16) {
-    throw invalidArgument('dtype', 'torch.bfloat16 or torch.float16', dtype, 'ERR_DTYPE');
-  }
   if (enabled && deviceType === 'cuda') requireCuda('autocast with deviceType "cuda"');
   const before = native.autocastState(deviceType);
   native.autocastEnter(deviceType, enabled, dtype?.code ?? before[1], cacheEnabled ?? before[2]);
@@ -70,12 +71,12 @@ export function autocast<T>(options: AutocastOptions, body: () => T): T {
 
 /** Whether {@link autocast} is on for a type of device; default `'cuda'`. */
 export function isAutocastEnabled(deviceType: 'cpu' | 'cuda' = 'cuda'): boolean {
-  checkDeviceType(deviceType);
+  check('deviceType', deviceType, deviceTypes);
   return native.autocastState(deviceType)[0];
 }
 
 /** What {@link autocast} casts to on a type of device unless told. */
 export function getAutocastDtype(deviceType: 'cpu' | 'cuda'): Dtype {
-  checkDeviceType(deviceType);
+  check('deviceType', deviceType, deviceTypes);
   return dtypeOf(native.autocastState(deviceType)[1]);
 }

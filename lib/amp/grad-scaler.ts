@@ -1,11 +1,12 @@
 import { native } from '../binding/index.js';
+import { check, flag, integer, type Kind, kind, oneOf, share } from '../check.js';
 import { full } from '../creation/index.js';
 import { requireCuda } from '../cuda/available.js';
 import { int32 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { Optimizer, stepScaled } from '../optim/base/optimizer.js';
 import { noteStep } from '../optim/lr-scheduler/order.js';
-import { given, withDefaults } from '../options.js';
+import { isPlainObject, optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { SkipCount } from './skip-count.js';
@@ -83,19 +84,21 @@ export class ScaledStep {
 // The least and the largest scale whose inverse float32 can hold.
 const [leastScale, largestScale] = [2 ** -126, (2 - 2 ** -23) * 2 ** 127];
 
-type Check = [expected: string, holds: (value: number) => boolean];
-const scaleCheck: Check = ['a number from 2^-126 to the largest float32', (x) => x >= leastScale && x <= largestScale];
-const checks = {
-  initScale: scaleCheck,
-  growthFactor: ['a finite number > 1', (x) => x > 1 && x < Infinity],
-  backoffFactor: ['a number in (0, 1)', (x) => x > 0 && x < 1],
-  growthInterval: ['an integer >= 1', (x) => Number.isSafeInteger(x) && x >= 1],
-  maxConsecutiveSkips: ['an integer >= 0 or Infinity', (x) => x === Infinity || (Number.isSafeInteger(x) && x >= 0)],
-} satisfies Record<string, Check>;
-
-function checkNumber(name: string, value: unknown, [expected, holds]: Check, code?: 'ERR_STATE'): void {
-  if (typeof value !== 'number' || !holds(value)) throw invalidArgument(name, expected, value, code);
-}
+const scaleKind = kind<number>(
+  'a number from 2^-126 to the largest float32',
+  (x) => typeof x === 'number' && x >= leastScale && x <= largestScale,
+);
+const count = integer(0);
+const table = {
+  device: [oneOf('cuda', 'cpu'), 'cuda'],
+  initScale: [scaleKind, 65536],
+  growthFactor: [kind<number>('a finite number > 1', (x) => Number.isFinite(x) && (x as number) > 1), 2],
+  backoffFactor: [share, 0.5],
+  growthInterval: [integer(1), 2000],
+  maxConsecutiveSkips: [kind<number>(`${count.expected} or Infinity`, (x) => x === Infinity || count.accepts(x)), 100],
+  enabled: [flag, true],
+} as const;
+const readOptions = optionsOf('GradScaler', table);
 
 /**
  * Scales the loss so that small gradients survive in half precision, and finds the scale by itself, as `torch.amp.GradScaler`.
@@ -130,18 +133,7 @@ export class GradScaler {
   #progress = new Map<Optimizer, Progress>();
 
   constructor(options?: GradScalerOptions) {
-    const all = withDefaults<Required<GradScalerOptions>>('GradScaler', options, {
-      device: 'cuda',
-      initScale: 65536,
-      growthFactor: 2,
-      backoffFactor: 0.5,
-      growthInterval: 2000,
-      maxConsecutiveSkips: 100,
-      enabled: true,
-    });
-    if (all.device !== 'cpu' && all.device !== 'cuda') throw invalidArgument('device', '"cuda" or "cpu"', all.device);
-    if (typeof all.enabled !== 'boolean') throw invalidArgument('enabled', 'a boolean', all.enabled);
-    for (const [name, check] of Object.entries(checks)) checkNumber(name, all[name as keyof typeof checks], check);
+    const all = readOptions(options, new.target.name);
     if (all.enabled && all.device === 'cuda') requireCuda('GradScaler on the device "cuda"');
     this.#enabled = all.enabled;
     this.#device = all.device;
@@ -263,7 +255,7 @@ export class GradScaler {
       return;
     }
     if (typeof newScale === 'number') {
-      checkNumber('newScale', newScale, scaleCheck);
+      check('newScale', newScale, scaleKind);
       scale.fill_(newScale);
     } else {
       if (
@@ -278,7 +270,7 @@ export class GradScaler {
           newScale,
         );
       }
-      if (this.#device === 'cpu') checkNumber('newScale', newScale.item<number>(), scaleCheck);
+      if (this.#device === 'cpu') check('newScale', newScale.item<number>(), scaleKind);
       scale.copy_(newScale.reshape([]));
     }
     this.#progress.clear();
@@ -322,21 +314,21 @@ export class GradScaler {
     return this.#growthFactor;
   }
   setGrowthFactor(growthFactor: number): void {
-    checkNumber('growthFactor', growthFactor, checks.growthFactor);
+    check('growthFactor', growthFactor, table.growthFactor[0]);
     this.#growthFactor = growthFactor;
   }
   getBackoffFactor(): number {
     return this.#backoffFactor;
   }
   setBackoffFactor(backoffFactor: number): void {
-    checkNumber('backoffFactor', backoffFactor, checks.backoffFactor);
+    check('backoffFactor', backoffFactor, table.backoffFactor[0]);
     this.#backoffFactor = backoffFactor;
   }
   getGrowthInterval(): number {
     return this.#growthInterval;
   }
   setGrowthInterval(growthInterval: number): void {
-    checkNumber('growthInterval', growthInterval, checks.growthInterval);
+    check('growthInterval', growthInterval, table.growthInterval[0]);
     this.#growthInterval = growthInterval;
   }
   /** Whether anything is scaled. */
@@ -363,23 +355,21 @@ export class GradScaler {
    */
   loadStateDict(stateDict: GradScalerState | Record<string, never>): void {
     if (!this.#enabled) return;
-    const entries = given(stateDict) as Record<string, unknown>;
+    if (!isPlainObject(stateDict)) throw invalidArgument('stateDict', 'a plain object', stateDict);
+    const entries: Readonly<Record<string, unknown>> = stateDict;
     if (Object.keys(entries).length === 0) {
       throw new TorchClipError(
         'ERR_STATE',
         'The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler.',
       );
     }
-    const number = (name: keyof GradScalerState, check: Check): number => {
-      const value = entries[name];
-      checkNumber(`stateDict.${name}`, value, check, 'ERR_STATE');
-      return value as number;
-    };
-    const scale = number('scale', scaleCheck);
-    const tracker = number('_growth_tracker', ['an integer >= 0', (x) => Number.isSafeInteger(x) && x >= 0]);
-    const growth = number('growth_factor', checks.growthFactor);
-    const backoff = number('backoff_factor', checks.backoffFactor);
-    const interval = number('growth_interval', checks.growthInterval);
+    const number = (name: keyof GradScalerState, kind: Kind<number>): number =>
+      check(`stateDict.${name}`, entries[name], kind, 'ERR_STATE');
+    const scale = number('scale', scaleKind);
+    const tracker = number('_growth_tracker', count);
+    const growth = number('growth_factor', table.growthFactor[0]);
+    const backoff = number('backoff_factor', table.backoffFactor[0]);
+    const interval = number('growth_interval', table.growthInterval[0]);
     this.#initScale = scale;
     this.#initTracker = tracker;
     this.#growthFactor = growth;

@@ -1,6 +1,6 @@
-import { invalidArgument } from '../errors.js';
 import { define } from '../ops/define.js';
 import type { FactoryOptions, Scalar } from '../ops/types.js';
+import { readAll } from '../options.js';
 import { getDefaultDtype } from '../runtime.js';
 import type { Tensor } from '../tensor.js';
 
@@ -21,7 +21,7 @@ export function full(
   fillValue: Scalar,
   options: FactoryOptions & { out?: Tensor } = {},
 ): Tensor {
-  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
-  const inferred = typeof fillValue === 'number' && options.dtype == null && options.out === undefined;
-  return atenFull(size, fillValue, inferred ? { ...options, dtype: getDefaultDtype() } : options);
+  const read: FactoryOptions & { out?: Tensor } = readAll('full()', options);
+  const inferred = typeof fillValue === 'number' && read.dtype == null && read.out === undefined;
+  return atenFull(size, fillValue, inferred ? { ...read, dtype: getDefaultDtype() } : read);
 }

@@ -4,10 +4,11 @@ import * as dtypes from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { isComplexNumber } from '../ops/convert.js';
 import type { Complex } from '../ops/types.js';
+import { optionsOf } from '../options.js';
 import { getDefaultDtype } from '../runtime.js';
 import { isTensor, type Tensor, wrap } from '../tensor.js';
 import type { TensorOptions, TypedArray } from './typed-array.js';
-import { checkGrad, checkOptions, fromTypedArray, isTypedArray, place } from './typed-array.js';
+import { checkGrad, copyOf, isTypedArray, place, tensorTable } from './typed-array.js';
 
 type Leaf = number | bigint | boolean | Complex;
 
@@ -113,6 +114,8 @@ function memoryFor(leaves: Leaf[], kind: Kind | undefined, dtype: Dtype) {
   return Float64Array.from(leaves, Number);
 }
 
+const readTensor = optionsOf('tensor()', tensorTable);
+
 /**
  * A tensor with a copy of the data.
  *
@@ -127,24 +130,21 @@ function memoryFor(leaves: Leaf[], kind: Kind | undefined, dtype: Dtype) {
  * torch.tensor(new Float32Array(6), { shape: [2, 3], requiresGrad: true });
  */
 export function tensor(data: TensorData, options: TensorOptions & { shape?: readonly number[] } = {}): Tensor {
-  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
-  checkOptions(options);
-  if (isTypedArray(data)) return fromTypedArray(data, options);
-  if (options.shape !== undefined) {
-    throw new TorchClipError('ERR_ARGUMENT', '"shape" must be absent unless the data is a typed array');
+  const read = readTensor(options);
+  if (isTypedArray(data)) return copyOf(data, read);
+  if (read.shape !== undefined) {
+    throw new TorchClipError('ERR_ARGUMENT', '"shape" can only be given where the data is a typed array');
   }
   if (isTensor(data)) {
-    const copy = data
-      .detach()
-      .to({ dtype: options.dtype ?? data.dtype, device: options.device ?? data.device, copy: true });
-    checkGrad(options, copy.dtype);
-    if (options.requiresGrad) copy.requiresGrad = true;
+    const copy = data.detach().to({ dtype: read.dtype ?? data.dtype, device: read.device ?? data.device, copy: true });
+    checkGrad(read, copy.dtype);
+    if (read.requiresGrad) copy.requiresGrad = true;
     return copy;
   }
   const shape = shapeOf(data);
   const { leaves, kind } = flatten(data, shape);
-  const dtype = options.dtype ?? inferDtype(kind);
-  checkGrad(options, dtype);
+  const dtype = read.dtype ?? inferDtype(kind);
+  checkGrad(read, dtype);
   const memory = memoryFor(leaves, kind, dtype);
-  return place(wrap(native.fromTyped(memory, shape, dtype.code, kind === 'complex')), options);
+  return place(wrap(native.fromTyped(memory, shape, dtype.code, kind === 'complex')), read);
 }

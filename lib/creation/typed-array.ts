@@ -1,8 +1,11 @@
 import { native } from '../binding/index.js';
+import { arrayOf, flag, integer, orNull } from '../check.js';
 import { type DeviceLike, parseDevice } from '../device.js';
+import type { Dtype } from '../dtype.js';
 import * as dtypes from '../dtype.js';
-import { Dtype } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
+import { device as deviceKind, dtype as dtypeKind } from '../kinds.js';
+import { optionsOf, type Table, type Values } from '../options.js';
 import { type Handle, type Tensor, wrap } from '../tensor.js';
 
 declare module '../binding/index.js' {
@@ -61,27 +64,27 @@ export function isTypedArray(value: unknown): value is TypedArray {
 /** The dtype in which a typed array keeps its elements. */
 export const dtypeOfArray = (data: TypedArray): Dtype => dtypeByClass[className(data)]!;
 
-export function checkOptions(options: TensorOptions): void {
-  const { dtype, device, requiresGrad } = options;
-  if (dtype != null && !(dtype instanceof Dtype))
-    throw invalidArgument('dtype', 'a dtype such as torch.float32', dtype);
-  if (device != null && parseDevice(device) === undefined) {
-    throw invalidArgument('device', "a device such as 'cpu' or 'cuda:0'", device, 'ERR_DEVICE');
-  }
-  if (requiresGrad !== undefined && typeof requiresGrad !== 'boolean') {
-    throw invalidArgument('requiresGrad', 'a boolean', requiresGrad);
-  }
-}
+/** The options of `torch.tensor` and `torch.fromTypedArray`. */
+export const tensorTable = {
+  dtype: [orNull(dtypeKind), null],
+  device: [orNull(deviceKind), null],
+  requiresGrad: [flag, false],
+  shape: [{ ...arrayOf(integer(0)), code: 'ERR_SHAPE' }, undefined],
+} as const satisfies Table;
+/** {@link TensorOptions} and a shape, checked. */
+export type ReadOptions = Values<typeof tensorTable>;
+
+const readFromTypedArray = optionsOf('fromTypedArray()', tensorTable);
 
 /** Only numbers that can change by a little have gradients. */
-export function checkGrad(options: TensorOptions, dtype: Dtype): void {
+export function checkGrad(options: ReadOptions, dtype: Dtype): void {
   if (options.requiresGrad && !dtype.isFloatingPoint && !dtype.isComplex) {
     throw new TorchClipError('ERR_DTYPE', `"requiresGrad" needs a floating-point or complex dtype, got ${dtype}`);
   }
 }
 
 /** Moves a new tensor to its device and marks it as asked. */
-export function place(made: Tensor, { device, requiresGrad }: TensorOptions): Tensor {
+export function place(made: Tensor, { device, requiresGrad }: ReadOptions): Tensor {
   const target = device == null ? undefined : parseDevice(device);
   const placed = target === undefined || target.type === 'cpu' ? made : made.to({ device: target });
   if (requiresGrad) placed.requiresGrad = true;
@@ -89,12 +92,9 @@ export function place(made: Tensor, { device, requiresGrad }: TensorOptions): Te
 }
 
 function checkShape(shape: readonly number[], length: number): void {
-  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n >= 0)) {
-    throw invalidArgument('shape', 'an array of integers >= 0', shape, 'ERR_SHAPE');
-  }
   const numel = shape.reduce((product: number, n) => product * n, 1);
   if (numel !== length) {
-    throw invalidArgument('shape', `a shape of ${length} elements, which the data has`, shape, 'ERR_SHAPE');
+    throw invalidArgument('shape', `a shape of ${length} elements, as the data has`, shape, 'ERR_SHAPE');
   }
 }
 
@@ -106,8 +106,12 @@ function checkShape(shape: readonly number[], length: number): void {
  * torch.fromTypedArray(new Float32Array([1, 2, 3, 4]), { shape: [2, 2] });
  */
 export function fromTypedArray(data: TypedArray, options: TensorOptions & { shape?: readonly number[] } = {}): Tensor {
+  return copyOf(data, readFromTypedArray(options));
+}
+
+/** A tensor with a copy of a typed array's elements. */
+export function copyOf(data: TypedArray, options: ReadOptions): Tensor {
   if (!isTypedArray(data)) throw invalidArgument('data', 'a typed array', data);
-  checkOptions(options);
   const shape = options.shape ?? [data.length];
   checkShape(shape, data.length);
   const dtype = options.dtype ?? dtypeOfArray(data);

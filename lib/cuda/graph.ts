@@ -1,6 +1,6 @@
 import { native } from '../binding/index.js';
-import { invalidArgument } from '../errors.js';
-import { given } from '../options.js';
+import { instance, oneOf, orNull } from '../check.js';
+import { optionsOf } from '../options.js';
 import { collectGarbage } from '../runtime.js';
 import { refuseAsync, refusePromise } from '../sync.js';
 import { requireCuda } from './available.js';
@@ -80,10 +80,8 @@ export class Graph {
    */
   capture<T>(body: () => T, options: CaptureOptions = {}): T {
     refuseAsync('cuda.Graph.capture', body);
-    const { stream: chosen = new Stream(), pool = null, captureErrorMode = 'global' } = given(options);
-    if (pool !== null && !(pool instanceof Graph)) throw invalidArgument('pool', 'a cuda.Graph or null', pool);
+    const { stream: chosen = new Stream(), pool, captureErrorMode } = readCapture(options);
     const mode = modes.indexOf(captureErrorMode);
-    if (mode < 0) throw invalidArgument('captureErrorMode', `one of ${modes.join(', ')}`, captureErrorMode);
     synchronize(chosen.device);
     // Memory that is free now cannot be used by the graph, which has a pool of its own.
     collectGarbage();
@@ -142,3 +140,9 @@ export class Graph {
     this.reset();
   }
 }
+
+const readCapture = optionsOf('cuda.Graph.capture()', {
+  stream: [instance(Stream, 'a cuda.Stream'), undefined],
+  pool: [orNull(instance(Graph, 'a cuda.Graph')), null],
+  captureErrorMode: [oneOf(...modes), 'global'],
+});

@@ -1,7 +1,7 @@
 import { native } from '../binding/index.js';
+import { anything, check, flag, instance, integer } from '../check.js';
 import { Device } from '../device.js';
-import { invalidArgument } from '../errors.js';
-import { given } from '../options.js';
+import { optionsOf } from '../options.js';
 import { refuseAsync, refusePromise } from '../sync.js';
 import { type Handle, Tensor } from '../tensor.js';
 import { requireCuda } from './available.js';
@@ -49,7 +49,10 @@ export interface StreamOptions {
   priority?: number;
 }
 
-const made = Symbol('a stream that there is');
+const made = Symbol('an existing stream');
+
+const readStream = optionsOf('cuda.Stream', { device: [anything, undefined], priority: [integer(), 0] });
+const readEvent = optionsOf('cuda.Event', { enableTiming: [flag, false] });
 
 /**
  * A queue of work on a GPU: what is in one stream runs in order, what is in two may run at once.
@@ -72,9 +75,8 @@ export class Stream {
       this.native = stream!;
       return;
     }
-    const { device, priority = 0 } = given(options);
-    if (!Number.isSafeInteger(priority)) throw invalidArgument('priority', 'an integer', priority);
-    this.native = native.cudaNewStream(gpuIndex(device, 'cuda.Stream'), priority < 0);
+    const { device, priority } = readStream(options);
+    this.native = native.cudaNewStream(gpuIndex(device as GpuLike | null | undefined, 'cuda.Stream'), priority < 0);
   }
 
   /** The GPU that it runs on. */
@@ -126,8 +128,7 @@ export class Event {
 
   /** @param options.enableTiming whether {@link elapsedTime} can be asked; default false. */
   constructor(options: { enableTiming?: boolean } = {}) {
-    const { enableTiming = false } = given(options);
-    if (typeof enableTiming !== 'boolean') throw invalidArgument('enableTiming', 'a boolean', enableTiming);
+    const { enableTiming } = readEvent(options);
     requireCuda('cuda.Event');
     this.native = native.cudaNewEvent(enableTiming);
   }
@@ -155,13 +156,11 @@ export class Event {
 }
 
 function streamOf(value: unknown): Stream {
-  if (!(value instanceof Stream)) throw invalidArgument('stream', 'a cuda.Stream', value);
-  return value;
+  return check('stream', value, instance(Stream, 'a cuda.Stream'));
 }
 
 function eventOf(value: unknown): NativeEvent {
-  if (!(value instanceof Event)) throw invalidArgument('event', 'a cuda.Event', value);
-  return value.native;
+  return check('event', value, instance(Event, 'a cuda.Event')).native;
 }
 
 Object.defineProperty(Tensor.prototype, 'recordStream', {

@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import { invalidArgument } from '../errors.js';
+import { callable, flag, integer, kind } from '../check.js';
+import { invalidArgument, TorchClipError } from '../errors.js';
 import type { Generator } from '../generator.js';
-import { given } from '../options.js';
+import { generator } from '../kinds.js';
+import { optionsOf } from '../options.js';
 import { type Collated, collate } from './collate.js';
 import { type Dataset, settled } from './dataset.js';
 import { batches, drawSeed, RandomSampler, type Sampler, SequentialSampler } from './sampler.js';
@@ -22,6 +24,21 @@ export interface DataLoaderOptions<T, B> {
   collate?: (samples: T[]) => B;
 }
 
+const readOptions = optionsOf('DataLoader', {
+  batchSize: [integer(1), 1],
+  shuffle: [flag, false],
+  dropLast: [flag, false],
+  generator: [generator, undefined],
+  sampler: [
+    kind<Sampler>(
+      'an iterable of indices',
+      (value) => typeof (value as Sampler | null)?.[Symbol.iterator] === 'function',
+    ),
+    undefined,
+  ],
+  collate: [callable<(samples: never[]) => unknown>(), undefined],
+});
+
 /**
  * Batches of a dataset, in the order that PyTorch's loader gives for the same seed.
  *
@@ -41,34 +58,19 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   readonly #collate: ((samples: T[]) => B) | undefined;
 
   constructor(dataset: Dataset<T>, options: DataLoaderOptions<T, B> = {}) {
-    const {
-      batchSize = 1,
-      shuffle = false,
-      dropLast = false,
-      generator,
-      sampler,
-      collate: own,
-      ...unknown
-    } = given(options);
-    const [name] = Object.keys(unknown);
-    if (name !== undefined) throw invalidArgument('options', `free of the unknown name "${name}"`, unknown);
+    const { batchSize, shuffle, dropLast, generator, sampler, collate: own } = readOptions(options, new.target.name);
     if (typeof dataset?.length !== 'number' || typeof dataset.get !== 'function') {
       throw invalidArgument('dataset', 'an object with a length and a get method', dataset);
     }
-    if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-      throw invalidArgument('batchSize', 'an integer >= 1', batchSize);
+    if (sampler !== undefined && shuffle) {
+      throw new TorchClipError('ERR_ARGUMENT', '"shuffle" cannot be combined with "sampler"');
     }
-    if (sampler !== undefined && shuffle) throw invalidArgument('shuffle', 'false where a sampler is given', shuffle);
-    if (sampler !== undefined && typeof sampler?.[Symbol.iterator] !== 'function') {
-      throw invalidArgument('sampler', 'an iterable of indices', sampler);
-    }
-    if (own !== undefined && typeof own !== 'function') throw invalidArgument('collate', 'a function', own);
     this.dataset = dataset;
     this.batchSize = batchSize;
     this.dropLast = dropLast;
     this.generator = generator;
     this.sampler = sampler ?? (shuffle ? new RandomSampler(dataset, { generator }) : new SequentialSampler(dataset));
-    this.#collate = own;
+    this.#collate = own as ((samples: T[]) => B) | undefined;
   }
 
   /** Batches an epoch. */

@@ -1,9 +1,11 @@
+import { check, flag, integer } from '../check.js';
 import { tensor } from '../creation/index.js';
 import { float64, int64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import { Generator } from '../generator.js';
+import { generator } from '../kinds.js';
 import { empty, multinomial, randint, randperm } from '../ops/generated/functions.js';
-import { given } from '../options.js';
+import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { checkSource } from './dataset.js';
 
@@ -27,6 +29,13 @@ export class SequentialSampler implements Sampler {
   }
 }
 
+const generatorTable = { generator: [generator, undefined] } as const;
+const readRandom = optionsOf('RandomSampler', {
+  replacement: [flag, false],
+  numSamples: [integer(1), undefined],
+  ...generatorTable,
+});
+
 /**
  * Indices in random order, the same as PyTorch's for the same generator.
  *
@@ -44,10 +53,9 @@ export class RandomSampler implements Sampler {
     readonly source: { readonly length: number },
     options: { replacement?: boolean; numSamples?: number; generator?: Generator } = {},
   ) {
-    const { replacement = false, numSamples, generator } = given(options);
+    const { replacement, numSamples, generator } = readRandom(options, new.target.name);
     checkSource('source', source);
-    const n = numSamples ?? source.length;
-    if (!Number.isInteger(n) || n < 1) throw invalidArgument('numSamples', 'an integer >= 1', n);
+    check('numSamples', numSamples ?? source.length, integer(1));
     this.replacement = replacement;
     this.generator = generator;
     this.#numSamples = numSamples;
@@ -72,13 +80,18 @@ export class RandomSampler implements Sampler {
   }
 }
 
+const readSubset = optionsOf('SubsetRandomSampler', generatorTable);
+
 /** The given indices in random order. */
 export class SubsetRandomSampler implements Sampler {
+  readonly options: { readonly generator?: Generator | undefined };
+
   constructor(
     readonly indices: readonly number[],
-    readonly options: { generator?: Generator } = {},
+    options: { generator?: Generator } = {},
   ) {
     if (!Array.isArray(indices)) throw invalidArgument('indices', 'an array of integers', indices);
+    this.options = readSubset(options, new.target.name);
   }
 
   get length(): number {
@@ -90,6 +103,8 @@ export class SubsetRandomSampler implements Sampler {
   }
 }
 
+const readWeighted = optionsOf('WeightedRandomSampler', { replacement: [flag, true], ...generatorTable });
+
 /**
  * Indices drawn in proportion to weights.
  *
@@ -99,19 +114,21 @@ export class SubsetRandomSampler implements Sampler {
  */
 export class WeightedRandomSampler implements Sampler {
   readonly weights: Tensor;
+  readonly options: { readonly replacement: boolean; readonly generator?: Generator | undefined };
 
   constructor(
     weights: readonly number[],
     readonly length: number,
-    readonly options: { replacement?: boolean; generator?: Generator } = {},
+    options: { replacement?: boolean; generator?: Generator } = {},
   ) {
-    if (!Number.isInteger(length) || length < 1) throw invalidArgument('length', 'an integer >= 1', length);
+    this.options = readWeighted(options, new.target.name);
+    check('length', length, integer(1));
     if (!Array.isArray(weights)) throw invalidArgument('weights', 'an array of numbers', weights);
     this.weights = tensor(weights, { dtype: float64 });
   }
 
   *[Symbol.iterator](): IterableIterator<number> {
-    const { replacement = true, generator } = this.options;
+    const { replacement, generator } = this.options;
     yield* numbers(multinomial(this.weights, this.length, { replacement, generator }));
   }
 }

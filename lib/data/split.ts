@@ -1,8 +1,11 @@
 import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
-import { given } from '../options.js';
+import { generator as generatorKind } from '../kinds.js';
+import { optionsOf } from '../options.js';
 import { type Dataset, Subset } from './dataset.js';
 import { permutation } from './sampler.js';
+
+const readSplit = optionsOf('randomSplit()', { generator: [generatorKind, undefined] });
 
 /**
  * Cuts a dataset into random parts that share no sample, the same as PyTorch's for the same generator.
@@ -18,7 +21,7 @@ export function randomSplit<T>(
   lengths: readonly number[],
   options: { generator?: Generator } = {},
 ): Subset<T>[] {
-  const { generator } = given(options);
+  const { generator } = readSplit(options);
   if (typeof dataset !== 'object' || dataset === null || !Number.isSafeInteger(dataset.length)) {
     throw invalidArgument('dataset', 'a dataset', dataset);
   }

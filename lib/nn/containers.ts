@@ -1,6 +1,6 @@
+import { instance, listOf } from '../check.js';
 import { invalidArgument } from '../errors.js';
 import type { Tensor } from '../tensor.js';
-import * as check from './check.js';
 import { Module } from './module.js';
 import { indent } from './print.js';
 
@@ -10,6 +10,8 @@ type InputOf<M extends readonly Module[]> = M extends readonly [infer First exte
 type OutputOf<M extends readonly Module[]> = M extends readonly [...unknown[], infer Last extends Module]
   ? ReturnType<Last['forward']>
   : Tensor;
+
+const moduleKind = instance(Module, 'a Module');
 
 /** A list of modules held under the names '0', '1', ... */
 abstract class Listed<M extends Module> extends Module {
@@ -81,10 +83,7 @@ export class ModuleList<M extends Module = Module> extends Listed<M> {
 
   /** Adds modules at the end. */
   extend(modules: Iterable<M>): this {
-    for (const module of check.list('modules', modules, (name, value) => {
-      if (!(value instanceof Module)) throw invalidArgument(name, 'a Module', value);
-    }))
-      this.append(module);
+    for (const module of listOf('modules', modules, moduleKind)) this.append(module as M);
     return this;
   }
 

@@ -1,22 +1,33 @@
 import { noGrad } from '../autograd.js';
+import { check, flag } from '../check.js';
 import { usable } from '../cuda/available.js';
 import { type DeviceLike, parseDevice } from '../device.js';
 import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { nativeOp } from '../ops/overload.js';
-import { given } from '../options.js';
+import { isPlainObject, optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
-import { bool, noUnknown } from './check.js';
 import { Parameter } from './parameter.js';
 import { indent } from './print.js';
 import { type IncompatibleKeys, loadState, type StateDict } from './state.js';
+import { factoryTable } from './tables.js';
 
 /** Where a layer's parameters are made, and of what dtype; the defaults are the CPU and the default dtype. */
 export interface FactoryOptions {
   device?: DeviceLike | undefined;
   dtype?: Dtype | undefined;
 }
+
+const recurseTable = { recurse: [flag, true] } as const;
+const readNamedParameters = optionsOf('namedParameters()', recurseTable);
+const readParameters = optionsOf('parameters()', recurseTable);
+const readNamedBuffers = optionsOf('namedBuffers()', recurseTable);
+const readBuffers = optionsOf('buffers()', recurseTable);
+const readRegisterBuffer = optionsOf('registerBuffer()', { persistent: [flag, true] });
+const readLoad = optionsOf('loadStateDict()', { strict: [flag, true] });
+const readZeroGrad = optionsOf('zeroGrad()', { setToNone: [flag, true] });
+const readTo = optionsOf('to()', factoryTable);
 
 /** What a module knows of its buffer `name`: undefined where that is not a buffer. */
 let bufferOf: (module: Module, name: string) => { persistent: boolean } | undefined;
@@ -90,13 +101,13 @@ export class Module {
    * @param options.recurse false for this module's own only; default true.
    */
   namedParameters(options: { recurse?: boolean } = {}): [string, Parameter][] {
-    const { recurse = true } = given(options);
+    const { recurse } = readNamedParameters(options);
     return this.#collect(recurse, (_, value) => value instanceof Parameter) as [string, Parameter][];
   }
 
   /** All parameters, each once: what an optimizer takes. */
   parameters(options: { recurse?: boolean } = {}): Parameter[] {
-    const { recurse = true } = given(options);
+    const { recurse } = readParameters(options);
     // Training loops ask for this at every step: no names are made.
     const found = new Set<Parameter>();
     for (const module of recurse ? this.modules() : [this]) {
@@ -107,13 +118,13 @@ export class Module {
 
   /** All buffers with their dotted names, each tensor once. */
   namedBuffers(options: { recurse?: boolean } = {}): [string, Tensor][] {
-    const { recurse = true } = given(options);
+    const { recurse } = readNamedBuffers(options);
     return this.#collect(recurse, isBuffer) as [string, Tensor][];
   }
 
   /** All buffers, each once. */
   buffers(options?: { recurse?: boolean }): Tensor[] {
-    return this.namedBuffers(options).map(([, buffer]) => buffer);
+    return this.namedBuffers(readBuffers(options)).map(([, buffer]) => buffer);
   }
 
   /**
@@ -123,11 +134,11 @@ export class Module {
    * @param options.persistent whether it is part of {@link stateDict}; default true.
    */
   registerBuffer(name: string, tensor: Tensor | null, options: { persistent?: boolean } = {}): void {
-    const { persistent = true } = given(options);
+    const { persistent } = readRegisterBuffer(options);
     if (!this.#buffers?.has(name)) this.#free(name);
     if (tensor !== null && !(tensor instanceof Tensor)) throw invalidArgument('tensor', 'a Tensor or null', tensor);
     this.#buffers ??= new Map();
-    this.#buffers.set(name, { persistent: bool('persistent', persistent) });
+    this.#buffers.set(name, { persistent });
     Reflect.set(this, name, tensor && keep(tensor));
   }
 
@@ -165,13 +176,13 @@ export class Module {
    * @throws {TorchClipError} `ERR_STATE` naming every missing or unexpected key and every size mismatch; nothing was copied then.
    */
   loadStateDict(stateDict: StateDict, options: { strict?: boolean } = {}): IncompatibleKeys {
-    const { strict = true } = given(options);
-    return loadState(this.constructor.name, stateOf(this), stateDict, bool('strict', strict));
+    const { strict } = readLoad(options);
+    return loadState(this.constructor.name, stateOf(this), stateDict, strict);
   }
 
   /** Sets training mode here and in every module below. */
   train(mode = true): this {
-    bool('mode', mode);
+    check('mode', mode, flag);
     for (const module of this.modules()) module.training = mode;
     return this;
   }
@@ -248,7 +259,7 @@ export class Module {
    * @param options.setToNone drop the gradient (default) rather than fill it with zeros.
    */
   zeroGrad(options: { setToNone?: boolean } = {}): void {
-    const { setToNone = true } = given(options);
+    const { setToNone } = readZeroGrad(options);
     for (const parameter of this.parameters()) {
       if (setToNone) parameter.grad = null;
       else parameter.grad?.detach().zero_();
@@ -257,6 +268,7 @@ export class Module {
 
   /** Sets whether autograd records operations on the parameters. */
   requiresGrad_(requiresGrad = true): this {
+    check('requiresGrad', requiresGrad, flag);
     for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad);
     return this;
   }
@@ -327,11 +339,7 @@ function placeOf(target: FactoryOptions | DeviceLike | Dtype | Tensor): FactoryO
   const device = parseDevice(target);
   if (device) return { device: usable(device) };
   if (target instanceof Tensor) return target;
-  if (typeof target === 'object' && target !== null) {
-    const { device: _, dtype: __, ...unknown } = target as FactoryOptions;
-    noUnknown(unknown);
-    return target as FactoryOptions;
-  }
+  if (isPlainObject(target)) return readTo(target);
   throw invalidArgument('target', 'a device, a dtype, a Tensor or { device, dtype }', target);
 }
 

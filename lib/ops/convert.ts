@@ -90,7 +90,7 @@ const nouns: Record<string, [one: string, many: string]> = {
   int: ['an integer', 'integers'],
   SymInt: ['an integer', 'integers'],
   float: ['a number', 'numbers'],
-  bool: ['a boolean', 'booleans'],
+  bool: ['true or false', 'booleans'],
   str: ['a string', 'strings'],
   Scalar: ['a number', 'numbers'],
   ScalarType: ['a dtype', 'dtypes'],

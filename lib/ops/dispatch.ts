@@ -1,6 +1,7 @@
 // biome-ignore-all lint/complexity/noArguments: a rest parameter would allocate an array also on the fast paths.
 // Which overload a call means. Overloads are tried in the table's order; the common shapes of a call (tensors alone, a
 // tensor and a number) skip the trying.
+import { isPlainObject } from '../options.js';
 import { fill, type Handle, isTensor, owner, type Tensor } from '../tensor.js';
 import { isComplexNumber } from './convert.js';
 import { schemas } from './generated/schemas.js';
@@ -9,9 +10,7 @@ import { refusal } from './refusal.js';
 import { parseSchema } from './schema.js';
 
 function isOptions(value: unknown): value is Options {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && !isComplexNumber(value);
+  return isPlainObject(value) && !isComplexNumber(value);
 }
 
 /** An op under one name, with all its overloads. */
@@ -27,7 +26,8 @@ export class Op {
   /** Calls the overload that fits; `args` are the positional arguments and perhaps an options object after them. */
   call(args: unknown[]): unknown {
     let options: Options | undefined;
-    if (args.length > 0 && isOptions(args[args.length - 1])) options = args.pop() as Options;
+    // A copy: every overload that is tried looks at the options, and a getter may change its answer.
+    if (args.length > 0 && isOptions(args[args.length - 1])) options = { ...(args.pop() as Options) };
     while (args.length > 0 && args[args.length - 1] === undefined) args.pop();
     const wantsOut = options?.out !== undefined;
     for (const overload of this.overloads) {

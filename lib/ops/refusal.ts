@@ -1,5 +1,6 @@
 // The one sentence for a call that fits no overload: what the overloads that came furthest wanted next.
 import { describe, TorchClipError } from '../errors.js';
+import { unknownOption } from '../options.js';
 import { expectedOf, no } from './convert.js';
 import type { Options, Overload } from './overload.js';
 import { camelCase } from './schema.js';
@@ -9,7 +10,7 @@ interface Misfit {
   fitted: number;
   /** The argument that is wrong; undefined where there is one too many. */
   key?: string;
-  /** The option that there is not. */
+  /** The name of an option that does not exist. */
   unknown?: string;
   expected: string[];
   got?: unknown;
@@ -33,7 +34,7 @@ function misfitOf(overload: Overload, given: readonly unknown[], options: Option
   const unknown = Object.keys(options).find((key) => options[key] !== undefined && !known.includes(key));
   const fitted = params.length;
   if (unknown !== undefined) return { fitted, unknown, expected: known };
-  if (outs.length === 0) return { fitted, key: 'requiresGrad', expected: ['a boolean'], got: options.requiresGrad };
+  if (outs.length === 0) return { fitted, key: 'requiresGrad', expected: ['true or false'], got: options.requiresGrad };
   const expected = outs.length === 1 ? ['a Tensor'] : [`an array of ${outs.length} Tensors`];
   return { fitted, key: 'out', expected, got: options.out };
 }
@@ -51,9 +52,7 @@ export function refusal(
   const name = camelCase(op);
   const error = (sentence: string) => new TorchClipError('ERR_ARGUMENT', sentence);
   if (overloads.length === 0) {
-    return error(
-      `"out" of ${name}() must be ${options?.out === undefined ? 'given' : 'absent'}: there is no such form`,
-    );
+    return error(`${name}() ${options?.out === undefined ? 'needs' : 'does not take'} "out"`);
   }
   const misfits = overloads.map((overload) => misfitOf(overload, given, options));
   const furthest = Math.max(...misfits.map((m) => m.fitted));
@@ -66,9 +65,8 @@ export function refusal(
   }
   const stray = best.find((m) => m.unknown !== undefined);
   if (stray !== undefined) {
-    const known = [...new Set(misfits.flatMap((m) => (m.unknown === undefined ? [] : m.expected)))];
-    const list = known.map((key) => `"${key}"`);
-    return error(`an option of ${name}() must be ${either(list) || 'absent'}, got "${stray.unknown}"`);
+    const known = new Set(misfits.flatMap((m) => (m.unknown === undefined ? [] : m.expected)));
+    return unknownOption(`${name}()`, stray.unknown!, [...known]);
   }
   const most = `${furthest} positional argument${furthest === 1 ? '' : 's'}`;
   return error(`${name}() must get at most ${most}, got ${given.length} with ${describe(given.at(-1))} as the last`);

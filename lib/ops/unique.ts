@@ -1,6 +1,7 @@
-import { invalidArgument } from '../errors.js';
-import { withDefaults } from '../options.js';
-import { type Handle, isTensor, Tensor, wrap } from '../tensor.js';
+import { check, flag, integer, orNull } from '../check.js';
+import { tensor } from '../kinds.js';
+import { optionsOf } from '../options.js';
+import { type Handle, Tensor, wrap } from '../tensor.js';
 import { uniqueDim } from './generated/functions.js';
 import { nativeOp } from './overload.js';
 
@@ -23,6 +24,13 @@ declare module '../tensor.js' {
   }
 }
 
+const readUnique = optionsOf('unique()', {
+  sorted: [flag, true],
+  returnInverse: [flag, false],
+  returnCounts: [flag, false],
+  dim: [orNull(integer()), null],
+});
+
 /**
  * The distinct elements, or with `dim` the distinct slices along it; where each element is among them and how often each
  * occurs come along when asked for, in this order.
@@ -32,16 +40,8 @@ declare module '../tensor.js' {
  * @see https://pytorch.org/docs/stable/generated/torch.unique.html
  */
 export function unique(input: Tensor, options?: UniqueOptions): Tensor[] {
-  const { sorted, returnInverse, returnCounts, dim } = withDefaults('unique', options, {
-    sorted: true,
-    returnInverse: false,
-    returnCounts: false,
-    dim: null as number | null,
-  });
-  if (!isTensor(input)) throw invalidArgument('input', 'a Tensor', input);
-  for (const [key, value] of Object.entries({ sorted, returnInverse, returnCounts })) {
-    if (typeof value !== 'boolean') throw invalidArgument(key, 'a boolean', value);
-  }
+  const { sorted, returnInverse, returnCounts, dim } = readUnique(options);
+  check('input', input, tensor);
   const [values, inverse, counts] =
     dim === null
       ? (nativeOp('_unique2')(input.handle, sorted, returnInverse, returnCounts) as Handle[]).map(wrap)

@@ -1,8 +1,9 @@
 import { native } from '../binding/index.js';
+import { flag, integer, kind, oneOf, orNull } from '../check.js';
 import { bool, complex64, complex128, float64, int64 } from '../dtype.js';
-import { invalidArgument } from '../errors.js';
 import { strided } from '../layout.js';
 import { nativeOp } from '../ops/overload.js';
+import { optionsOf } from '../options.js';
 import { getDefaultDtype } from '../runtime.js';
 import { type Handle, isTensor, Tensor, wrap } from '../tensor.js';
 import { formatterOf, type PrintOptions } from './formatter.js';
@@ -18,6 +19,17 @@ export function getPrintOptions(): PrintOptions {
   return { ...current };
 }
 
+const count = integer(0);
+const names = ['precision', 'threshold', 'edgeitems', 'linewidth'] as const;
+const readPrint = optionsOf('setPrintOptions()', {
+  precision: [integer(0, 100), undefined],
+  threshold: [kind<number>(`${count.expected} or Infinity`, (x) => x === Infinity || count.accepts(x)), undefined],
+  edgeitems: [count, undefined],
+  linewidth: [integer(1), undefined],
+  profile: [oneOf('default', 'short', 'full'), undefined],
+  sciMode: [orNull(flag), null],
+});
+
 /**
  * Changes how tensors are printed; what is not given stays, but `sciMode` goes back to null as in PyTorch.
  *
@@ -26,25 +38,12 @@ export function getPrintOptions(): PrintOptions {
  * @see https://pytorch.org/docs/stable/generated/torch.set_printoptions.html
  */
 export function setPrintOptions(options: Partial<PrintOptions> & { profile?: 'default' | 'short' | 'full' }): void {
-  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
-  const { profile, sciMode = null, ...given } = options;
-  if (profile !== undefined && !['default', 'short', 'full'].includes(profile)) {
-    throw invalidArgument('profile', "'default', 'short' or 'full'", profile);
-  }
-  if (sciMode !== null && typeof sciMode !== 'boolean') throw invalidArgument('sciMode', 'a boolean or null', sciMode);
-  for (const [key, value] of Object.entries(given)) {
-    if (!(key in defaults)) throw invalidArgument('options', `an object of ${Object.keys(defaults).join(', ')}`, key);
-    const least = key === 'linewidth' ? 1 : 0;
-    const most = key === 'precision' ? 100 : Number.POSITIVE_INFINITY;
-    const fits = Number.isInteger(value) || (key === 'threshold' && value === Number.POSITIVE_INFINITY);
-    if (value !== undefined && (!fits || value < least || value > most)) {
-      throw invalidArgument(key, `an integer from ${least} to ${most}`, value);
-    }
-  }
-  const base = profile === undefined ? current : { ...defaults };
+  const { profile, sciMode, ...given } = readPrint(options);
+  const base = { ...(profile === undefined ? current : defaults) };
   if (profile === 'short') Object.assign(base, { precision: 2, edgeitems: 2 });
   if (profile === 'full') base.threshold = Number.POSITIVE_INFINITY;
-  current = { ...base, ...given, sciMode };
+  for (const name of names) if (given[name] !== undefined) base[name] = given[name];
+  current = { ...base, sciMode };
 }
 
 /** Python's tuple of sizes: `(2, 3)`, `(2,)`, `()`. */

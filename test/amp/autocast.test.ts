@@ -136,10 +136,10 @@ describe('autocast', () => {
     [
       'another dtype',
       { deviceType: 'cpu', dtype: torch.float64 },
-      '"dtype" must be torch.bfloat16 or torch.float16, got a Dtype',
+      '"dtype" must be torch.bfloat16, torch.float16 or null, got a Dtype',
     ],
-    ['enabled', { deviceType: 'cpu', enabled: 1 }, '"enabled" must be a boolean, got 1'],
-    ['cacheEnabled', { deviceType: 'cpu', cacheEnabled: 0 }, '"cacheEnabled" must be a boolean or null, got 0'],
+    ['enabled', { deviceType: 'cpu', enabled: 1 }, '"enabled" must be true or false, got 1'],
+    ['cacheEnabled', { deviceType: 'cpu', cacheEnabled: 0 }, '"cacheEnabled" must be true, false or null, got 0'],
   ];
   for (const [name, options, message] of refused) {
     it(`refuses ${name} before body runs`, () => {

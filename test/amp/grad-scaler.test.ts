@@ -181,11 +181,7 @@ describe('GradScaler', () => {
       /"initScale" must be a number from 2\^-126 to the largest float32, got/,
     ]),
     ['device', { device: 'meta' }, /"device" must be "cuda" or "cpu", got "meta"/],
-    [
-      'a misspelled option',
-      { initscale: 1 },
-      /unknown option "initscale" of GradScaler\(\); did you mean "initScale"\?/,
-    ],
+    ['a misspelled option', { initscale: 1 }, /unknown option "initscale" of GradScaler; did you mean "initScale"\?/],
   ];
   for (const [name, more, message] of wrong) {
     it(`refuses ${name}`, () => {

@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
 import type { DeviceLike } from '../../device.js';
-import { describe, invalidArgument, TorchClipError } from '../../errors.js';
-import { given } from '../../options.js';
+import { describe, TorchClipError } from '../../errors.js';
+import { device as deviceKind } from '../../kinds.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { deviceOf, moved, readTensor } from '../bytes.js';
 import { type PathLike, pathOf, readAll, readingFile, shown } from '../file.js';
@@ -13,6 +14,8 @@ export interface LoadSafetensorsOptions {
   /** Where the tensors are put; default: `'cpu'`. */
   device?: DeviceLike;
 }
+
+const readOptions = optionsOf('io.loadSafetensors()', { device: [deviceKind, 'cpu'] });
 
 /**
  * Reads the tensors of a safetensors file, or of all files of an index (`model.safetensors.index.json`).
@@ -27,10 +30,7 @@ export interface LoadSafetensorsOptions {
  * model.loadStateDict(torch.io.loadSafetensors('model.safetensors'));
  */
 export function loadSafetensors(path: PathLike, options: LoadSafetensorsOptions = {}): Record<string, Tensor> {
-  const { device: where = 'cpu', ...unknown } = given(options);
-  const [misspelt] = Object.keys(unknown);
-  if (misspelt !== undefined) throw invalidArgument('options', `free of the unknown name "${misspelt}"`, unknown);
-  const device = deviceOf('device', where);
+  const device = deviceOf('device', readOptions(options).device);
   const target = pathOf(path);
   // No prototype: a tensor may be called "__proto__".
   const tensors = Object.create(null) as Record<string, Tensor>;

@@ -2,12 +2,16 @@ import { closeSync } from 'node:fs';
 import type { DeviceLike } from '../../device.js';
 import type { Dtype } from '../../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
+import { device as deviceKind } from '../../kinds.js';
 import { empty } from '../../ops/generated/functions.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { deviceOf, mapFile } from '../bytes.js';
 import { fileError, openFile, type PathLike, pathOf } from '../file.js';
 import { type Entry, type Header, readHeader } from './header.js';
 import { sharedNames } from './load.js';
+
+const readPlace = optionsOf('a SafetensorsFile', { device: [deviceKind, 'cpu'] });
 
 /**
  * A safetensors file of which only the header has been read: the tensors are parts of the mapped file, whose pages come into
@@ -52,7 +56,7 @@ export class SafetensorsFile {
    */
   get(name: string, options: { device?: DeviceLike } = {}): Tensor {
     const { dtype, shape, position, bytes } = this.#entry(name);
-    const device = deviceOf('device', options?.device ?? 'cpu');
+    const device = deviceOf('device', readPlace(options).device);
     if (this.#bytes === undefined) throw new TorchClipError('ERR_STATE', 'the file was closed');
     if (bytes === 0) return empty(shape, { dtype, device });
     const part = this.#bytes.narrow(0, position, bytes);
@@ -73,7 +77,7 @@ export class SafetensorsFile {
     if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start || end > rows) {
       throw invalidArgument('start, end', `integers with 0 <= start <= end <= ${rows}`, [start, end], 'ERR_INDEX');
     }
-    const device = deviceOf('device', options?.device ?? 'cpu');
+    const device = deviceOf('device', readPlace(options).device);
     return this.get(name)
       .narrow(0, start, end - start)
       .to({ device });

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path';
+import { anything, kind } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
-import { given } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { onHost, writeTensor } from '../bytes.js';
 import { type PathLike, pathOf, replaceFile, writeAll } from '../file.js';
@@ -25,6 +26,11 @@ interface Item {
   bytes: number;
 }
 
+const readOptions = optionsOf('io.saveSafetensors()', {
+  metadata: [anything, undefined],
+  maxShardSize: [kind<number>('a number of bytes >= 1', (value) => typeof value === 'number' && value >= 1), undefined],
+});
+
 /**
  * Writes tensors to a safetensors file, which Python's `safetensors.torch.load_file` reads.
  *
@@ -44,13 +50,8 @@ export function saveSafetensors(
   path: PathLike,
   options: SaveSafetensorsOptions = {},
 ): void {
-  const { metadata, maxShardSize, ...unknown } = given(options);
-  const [misspelt] = Object.keys(unknown);
-  if (misspelt !== undefined) throw invalidArgument('options', `free of the unknown name "${misspelt}"`, unknown);
+  const { metadata, maxShardSize } = readOptions(options);
   const target = pathOf(path);
-  if (maxShardSize !== undefined && !(typeof maxShardSize === 'number' && maxShardSize >= 1)) {
-    throw invalidArgument('maxShardSize', 'a number of bytes >= 1', maxShardSize);
-  }
   const { items, shared } = collect(tensors);
   const names = new Set(items.map(({ name }) => name));
   const texts = checkMetadata(metadata, names, shared);

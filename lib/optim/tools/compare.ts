@@ -1,11 +1,12 @@
 import { noGrad } from '../../autograd.js';
+import { anything, callable, check, integer, kind } from '../../check.js';
 import { DataLoader } from '../../data/loader.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { checkSeed, Generator } from '../../generator.js';
 import { Module } from '../../nn/module.js';
 import type { Parameter } from '../../nn/parameter.js';
 import { getTotalNorm } from '../../nn/utils/clip-grad.js';
-import { withDefaults } from '../../options.js';
+import { isPlainObject, optionsOf } from '../../options.js';
 import { getRngState, manualSeed, setRngState } from '../../random.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { Optimizer } from '../base/optimizer.js';
@@ -70,7 +71,7 @@ export interface ComparedRun {
 export function compare<M extends Module, B, N extends string>(
   options: CompareOptions<M, B, N>,
 ): Record<N, ComparedRun> {
-  const checked = check<M, B>(options);
+  const checked = parse<M, B>(options);
   const { data, seed } = checked;
   const random = getRngState();
   // A loader's own generators move with every epoch: each run starts them at the same place.
@@ -160,39 +161,37 @@ function evaluated<M extends Module>(model: M, optimizer: Optimizer, metric: (mo
   return value;
 }
 
-function check<M extends Module, B>(options: CompareOptions<M, B>) {
-  const given = withDefaults('compare', options, {
-    model: undefined,
-    optimizers: undefined,
-    data: undefined,
-    loss: undefined,
-    epochs: undefined,
-    steps: undefined,
-    seed: 0,
-    metric: undefined,
-  } as Partial<CompareOptions<M, B>>);
-  const { model, optimizers, data, loss, epochs, steps, seed, metric } = given;
-  if (typeof model !== 'function') throw invalidArgument('model', 'a function that returns a Module', model);
-  if (typeof optimizers !== 'object' || optimizers === null || Object.keys(optimizers).length === 0) {
-    throw invalidArgument('optimizers', 'an object of functions, one for each optimizer', optimizers);
-  }
-  for (const [name, make] of Object.entries(optimizers)) {
-    if (typeof make !== 'function') throw invalidArgument(`optimizers.${name}`, 'a function', make);
-  }
-  const iterable = typeof data === 'object' && data !== null && Symbol.iterator in data && !isTensor(data);
-  if (!iterable && typeof data !== 'function') {
-    throw invalidArgument('data', 'an iterable of batches, or a function that returns one', data);
-  }
-  if (typeof loss !== 'function') throw invalidArgument('loss', 'a function', loss);
+const optimizersKind = kind<Record<string, unknown>>('an object of functions, one for each optimizer', isPlainObject);
+const batchesKind = kind(
+  'an iterable of batches, or a function that returns one',
+  (data) =>
+    typeof data === 'function' ||
+    (typeof data === 'object' && data !== null && Symbol.iterator in data && !isTensor(data)),
+);
+const readOptions = optionsOf('compare()', {
+  model: [{ ...callable(), expected: 'a function that returns a Module' }],
+  optimizers: [optimizersKind],
+  data: [batchesKind],
+  loss: [callable()],
+  epochs: [integer(1), undefined],
+  steps: [integer(1), undefined],
+  seed: [anything, 0],
+  metric: [callable(), undefined],
+});
+
+function parse<M extends Module, B>(options: CompareOptions<M, B>) {
+  const given = readOptions(options);
+  const { optimizers, epochs, steps, seed } = given;
+  const functions = Object.entries(optimizers);
+  if (functions.length === 0) throw invalidArgument('optimizers', optimizersKind.expected, optimizers);
+  for (const [name, make] of functions) check(`optimizers.${name}`, make, callable());
   if ((epochs === undefined) === (steps === undefined)) {
     throw new TorchClipError('ERR_ARGUMENT', 'one of "epochs" and "steps" must be given, and not both');
   }
-  for (const [name, count] of Object.entries({ epochs, steps })) {
-    if (count === undefined || (Number.isSafeInteger(count) && count >= 1)) continue;
-    throw invalidArgument(name, 'an integer >= 1', count);
-  }
-  if (metric !== undefined && typeof metric !== 'function') throw invalidArgument('metric', 'a function', metric);
-  return { ...given, seed: checkSeed(seed) } as CompareOptions<M, B> & { seed: number | bigint };
+  return { ...given, optimizers: Object.fromEntries(functions), seed: checkSeed(seed) } as unknown as CompareOptions<
+    M,
+    B
+  > & { seed: number | bigint };
 }
 
 function built<M extends Module>(make: () => M): M {

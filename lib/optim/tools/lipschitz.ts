@@ -1,10 +1,10 @@
 import { enableGrad, grad, noGrad } from '../../autograd.js';
+import { anything, callable, finitePositive, kind, listOf } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import { elementsOf } from '../../iterate.js';
 import { Module } from '../../nn/module.js';
 import { getTotalNorm } from '../../nn/utils/clip-grad.js';
 import { zerosLike } from '../../ops/generated/functions-t-z.js';
-import { withDefaults } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import { getRngState, setRngState } from '../../random.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 
@@ -19,6 +19,21 @@ export interface LipschitzOptions<B> {
   /** How far apart the points of a pair are, > 0; default a thousandth of the norm of the parameters, or 1e-3 where they are 0. */
   distance?: number;
 }
+
+const leaf = kind<Tensor>('a Tensor that is a leaf', (value) => isTensor(value) && value.isLeaf);
+const iterable = kind<Iterable<unknown>>(
+  'an iterable of batches',
+  (value) =>
+    typeof value === 'object' &&
+    typeof (value as Iterable<unknown> | null)?.[Symbol.iterator] === 'function' &&
+    !isTensor(value),
+);
+const readOptions = optionsOf('estimateLipschitz()', {
+  params: [anything],
+  batches: [iterable],
+  closure: [callable()],
+  distance: [finitePositive, undefined],
+});
 
 /**
  * Estimates the Lipschitz constant of the loss's gradient, the L of `ClippedSSTM`, as twice the mean of ‖g(x') - g(x)‖ / ‖x' - x‖
@@ -41,20 +56,8 @@ export interface LipschitzOptions<B> {
  * });
  */
 export function estimateLipschitz<B>(options: LipschitzOptions<B>): number {
-  const { params, batches, closure, distance } = withDefaults('estimateLipschitz', options, {
-    params: undefined,
-    batches: undefined,
-    closure: undefined,
-    distance: undefined,
-  } as Partial<LipschitzOptions<B>>);
+  const { params, batches, closure, distance } = readOptions(options) as LipschitzOptions<B>;
   const all = parametersOf(params);
-  if (typeof batches !== 'object' || typeof batches?.[Symbol.iterator] !== 'function' || isTensor(batches)) {
-    throw invalidArgument('batches', 'an iterable of batches', batches);
-  }
-  if (typeof closure !== 'function') throw invalidArgument('closure', 'a function', closure);
-  if (distance !== undefined && !(Number.isFinite(distance) && distance > 0)) {
-    throw invalidArgument('distance', 'a finite number > 0', distance);
-  }
   const moved = all.filter((param) => param.requiresGrad);
   if (moved.length === 0) throw invalidArgument('params', 'parameters that require a gradient', params);
   const changed = [...moved, ...(params instanceof Module ? params.buffers() : [])];
@@ -102,14 +105,8 @@ export function estimateLipschitz<B>(options: LipschitzOptions<B>): number {
 
 function parametersOf(params: unknown): Tensor[] {
   if (params instanceof Module) return params.parameters();
-  if (typeof params !== 'object' || params === null || isTensor(params) || !(Symbol.iterator in params)) {
-    throw invalidArgument('params', 'a Module or an iterable of Tensors', params);
-  }
-  const list = elementsOf(params as Iterable<unknown>);
-  return list.map((param, i) => {
-    if (isTensor(param) && param.isLeaf) return param;
-    throw invalidArgument(`params[${i}]`, 'a Tensor that is a leaf', param);
-  });
+  if (isTensor(params)) throw invalidArgument('params', 'a Module or an iterable of Tensors', params);
+  return listOf('params', params, leaf, 'a Module or an iterable of Tensors');
 }
 
 const copies = (tensors: readonly Tensor[]) => tensors.map((tensor) => tensor.detach().clone());

@@ -1,7 +1,8 @@
 import { noGrad } from '../../autograd.js';
+import { kind, positive } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
 import { onesLike, where } from '../../ops/generated/functions.js';
-import { withDefaults } from '../../options.js';
+import { optionsOf } from '../../options.js';
 import { scope } from '../../scope.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 
@@ -14,6 +15,12 @@ export interface QKClipOptions {
   /** The largest logit, > 0; default 100. */
   tau?: number;
 }
+
+const tensors = kind<Tensor | readonly Tensor[]>(
+  'a Tensor or an array of Tensors',
+  (value) => isTensor(value) || (Array.isArray(value) && value.length > 0 && value.every(isTensor)),
+);
+const readQKClip = optionsOf('qkClip()', { query: [tensors], key: [tensors], tau: [positive, 100] });
 
 /**
  * QK-clip, to be called after an optimizer's step: where the largest attention logit S of a head exceeded tau in the last forward pass, the
@@ -32,12 +39,7 @@ export function qkClip(maxLogits: Tensor, options: QKClipOptions): void {
   if (!isTensor(maxLogits) || maxLogits.dim() !== 1 || !maxLogits.dtype.isFloatingPoint) {
     throw invalidArgument('maxLogits', 'a floating-point Tensor of shape [heads]', maxLogits);
   }
-  const { query, key, tau } = withDefaults('qkClip', options, {
-    query: [] as Tensor | readonly Tensor[],
-    key: [] as Tensor | readonly Tensor[],
-    tau: 100,
-  });
-  if (typeof tau !== 'number' || !(tau > 0)) throw invalidArgument('tau', 'a number > 0', tau);
+  const { query, key, tau } = readQKClip(options);
   const heads = maxLogits.shape[0]!;
   const weights = [...projections('query', query, heads), ...projections('key', key, heads)];
   noGrad(() =>
@@ -58,10 +60,7 @@ export function qkClip(maxLogits: Tensor, options: QKClipOptions): void {
 
 function projections(name: string, given: Tensor | readonly Tensor[], heads: number): readonly Tensor[] {
   const list = isTensor(given) ? [given] : given;
-  if (!Array.isArray(list) || list.length === 0 || !list.every((weight) => isTensor(weight))) {
-    throw invalidArgument(name, 'a Tensor or an array of Tensors', given);
-  }
-  const bad = (list as readonly Tensor[]).find(
+  const bad = list.find(
     ({ shape, dtype }) => shape.length === 0 || heads === 0 || shape[0]! % heads !== 0 || !dtype.isFloatingPoint,
   );
   if (bad !== undefined) {

@@ -1,8 +1,9 @@
 import { noGrad } from '../../autograd.js';
+import { callable, integer, kind, listOf, nonNegative } from '../../check.js';
 import { type Dtype, float32 } from '../../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
-import { elementsOf } from '../../iterate.js';
-import { withDefaults } from '../../options.js';
+import { tensor } from '../../kinds.js';
+import { optionsOf } from '../../options.js';
 import { keep } from '../../scope.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { Optimizer } from '../base/optimizer.js';
@@ -14,18 +15,18 @@ export interface RestarterOptions {
   start: () => Optimizer;
   /** Steps of the first stretch, an integer >= 1; default 100. */
   firstStretch?: number;
-  /** How many times as long each stretch is as the one before, >= 1; lengths are rounded down; default 1.5. */
+  /** The length of each stretch relative to the one before, >= 1; lengths are rounded down; default 1.5. */
   growth?: number;
-  /** A stretch that would be longer does not end: from there on the optimizer runs alone; >= 0 or Infinity, default 5000. */
+  /** Once a stretch would exceed this, no further restart happens; >= 0 or Infinity, default 5000. */
   longest?: number;
 }
 
-const defaults: Required<Omit<RestarterOptions, 'start'>> & { start?: () => Optimizer } = {
-  start: undefined,
-  firstStretch: 100,
-  growth: 1.5,
-  longest: 5000,
-};
+const readOptions = optionsOf('Restarter', {
+  start: [callable<() => Optimizer>()],
+  firstStretch: [integer(1), 100],
+  growth: [kind<number>('a finite number >= 1', (x) => Number.isFinite(x) && (x as number) >= 1), 1.5],
+  longest: [nonNegative, 5000],
+});
 
 /** What {@link Restarter.stateDict} returns. */
 export interface RestarterStateDict {
@@ -69,20 +70,9 @@ export class Restarter {
 
   /** @param params what is averaged: the tensors that the optimizers of `start` update. */
   constructor(params: Iterable<Tensor>, options: RestarterOptions) {
-    const { start, firstStretch, growth, longest } = withDefaults('Restarter', options, defaults);
-    if (isTensor(params) || typeof params?.[Symbol.iterator] !== 'function') {
-      throw invalidArgument('params', 'an iterable of Tensors', params);
-    }
-    this.#params = elementsOf(params);
-    this.#params.forEach((param, i) => {
-      if (!isTensor(param)) throw invalidArgument(`params[${i}]`, 'a Tensor', param);
-    });
-    if (typeof start !== 'function') throw invalidArgument('start', 'a function', start);
-    if (!Number.isSafeInteger(firstStretch) || firstStretch < 1) {
-      throw invalidArgument('firstStretch', 'an integer >= 1', firstStretch);
-    }
-    if (!Number.isFinite(growth) || growth < 1) throw invalidArgument('growth', 'a finite number >= 1', growth);
-    if (typeof longest !== 'number' || !(longest >= 0)) throw invalidArgument('longest', 'a number >= 0', longest);
+    const { start, firstStretch, growth, longest } = readOptions(options, new.target.name);
+    if (isTensor(params)) throw invalidArgument('params', 'an iterable of Tensors', params);
+    this.#params = listOf('params', params, tensor, 'an iterable of Tensors');
     this.#start = start;
     this.#firstStretch = firstStretch;
     this.#growth = growth;
