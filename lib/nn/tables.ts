@@ -14,10 +14,29 @@ export const huberTable = { ...lossTable, delta: [finiteNonNegative, 1] } as con
 export const weightedTable = { ...lossTable, weight: [orNull(tensor), null] } as const;
 export const nllTable = { ...weightedTable, ignoreIndex: [integer(), -100] } as const;
 export const crossEntropyTable = { ...nllTable, labelSmoothing: [probability, 0] } as const;
+export const linearCrossEntropyTable = {
+  ...weightedTable,
+  linearBias: [orNull(tensor), null],
+  ignoreIndex: [orNull(integer()), null],
+  labelSmoothing: [probability, 0],
+} as const;
 export const withLogitsTable = { ...weightedTable, posWeight: [orNull(tensor), null] } as const;
 export const klDivTable = {
   reduction: [oneOf(...reductions, 'batchmean'), 'mean'],
   logTarget: [flag, false],
+} as const;
+
+export const poissonTable = { ...lossTable, logInput: [flag, true], full: [flag, false], eps: [finite, 1e-8] } as const;
+export const gaussianTable = { ...lossTable, full: [flag, false], eps: [finite, 1e-6] } as const;
+export const ctcTable = { ...lossTable, blank: [integer(), 0], zeroInfinity: [flag, false] } as const;
+/** Losses that compare with a margin, whose defaults differ. */
+export const marginTable = <M extends number>(margin: M) => ({ ...lossTable, margin: [finite, margin] }) as const;
+export const multiMarginTable = { ...weightedTable, p: [oneOf(1, 2), 1], margin: [finite, 1] } as const;
+export const tripletTable = {
+  ...marginTable(1),
+  p: [finite, 2],
+  eps: [finite, 1e-6],
+  swap: [flag, false],
 } as const;
 
 export const embeddingTable = {

@@ -69,6 +69,7 @@ export * from './activation.js';
 export * from './dropout.js';
 export * from './embedding.js';
 export * from './fractional.js';
+export * from './linear-cross-entropy.js';
 export * from './loss.js';
 export * from './normalization.js';
 export * from './pooling.js';

@@ -1,4 +1,4 @@
-import { callable, check, finite, flag, integer, oneOf } from '../../check.js';
+import { callable, check, finite, flag } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
@@ -7,11 +7,17 @@ import type { Tensor } from '../../tensor.js';
 import { codeOf, type LossOptions, type Reduction } from '../reduction.js';
 import {
   crossEntropyTable,
+  ctcTable,
+  gaussianTable,
   huberTable,
   klDivTable,
   lossTable,
+  marginTable,
+  multiMarginTable,
   nllTable,
+  poissonTable,
   smoothL1Table,
+  tripletTable,
   weightedTable,
   withLogitsTable,
 } from '../tables.js';
@@ -141,12 +147,7 @@ export function klDiv(
   return reduction === 'batchmean' && input.ndim > 0 ? loss.div(input.shape[0]!) : loss;
 }
 
-const readPoisson = optionsOf('poissonNllLoss()', {
-  ...lossTable,
-  logInput: [flag, true],
-  full: [flag, false],
-  eps: [finite, 1e-8],
-});
+const readPoisson = optionsOf('poissonNllLoss()', poissonTable);
 
 /** The negative log-likelihood of counts under Poisson distributions whose rates (their logarithms by default) are the input. */
 export function poissonNllLoss(
@@ -158,7 +159,7 @@ export function poissonNllLoss(
   return ops.poissonNllLoss(input, target, logInput, full, eps, codeOf(reduction));
 }
 
-const readGaussian = optionsOf('gaussianNllLoss()', { ...lossTable, full: [flag, false], eps: [finite, 1e-6] });
+const readGaussian = optionsOf('gaussianNllLoss()', gaussianTable);
 
 /** The negative log-likelihood of targets under Gaussians of means `input` and variances `variance`. */
 export function gaussianNllLoss(
@@ -180,8 +181,6 @@ export function gaussianNllLoss(
   return reduce(full ? loss.add(0.5 * Math.log(2 * Math.PI)) : loss, reduction);
 }
 
-/** Losses that compare with a margin. */
-const marginTable = <M extends number>(margin: M) => ({ ...lossTable, margin: [finite, margin] }) as const;
 const readCosineEmbedding = optionsOf('cosineEmbeddingLoss()', marginTable(0));
 
 /** `1 - cos(a, b)` where the target is 1, `max(0, cos(a, b) - margin)` where it is -1. */
@@ -216,11 +215,7 @@ export function marginRankingLoss(
   return ops.marginRankingLoss(input1, input2, target, margin, codeOf(reduction));
 }
 
-const readMultiMargin = optionsOf('multiMarginLoss()', {
-  ...weightedTable,
-  p: [oneOf(1, 2), 1],
-  margin: [finite, 1],
-});
+const readMultiMargin = optionsOf('multiMarginLoss()', multiMarginTable);
 
 /** The multi-class hinge loss of scores `[N, C]` at target classes `[N]`. */
 export function multiMarginLoss(
@@ -276,13 +271,7 @@ export interface TripletMarginOptions extends LossOptions {
   swap?: boolean;
 }
 
-const readTripletMargin = optionsOf('tripletMarginLoss()', {
-  ...lossTable,
-  margin: [finite, 1],
-  p: [finite, 2],
-  eps: [finite, 1e-6],
-  swap: [flag, false],
-});
+const readTripletMargin = optionsOf('tripletMarginLoss()', tripletTable);
 
 /** `max(0, d(anchor, positive) - d(anchor, negative) + margin)`. */
 export function tripletMarginLoss(
@@ -325,7 +314,7 @@ export interface CtcLossOptions extends LossOptions {
   zeroInfinity?: boolean;
 }
 
-const readCtc = optionsOf('ctcLoss()', { ...lossTable, blank: [integer(), 0], zeroInfinity: [flag, false] });
+const readCtc = optionsOf('ctcLoss()', ctcTable);
 
 /**
  * The connectionist temporal classification loss.

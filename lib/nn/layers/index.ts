@@ -26,6 +26,7 @@ export {
   Threshold,
 } from './activation-piecewise.js';
 export { CELU, GLU, LogSigmoid, Mish, SELU, Softmax2d, Softmin, Softsign, Tanhshrink } from './activation-smooth.js';
+export { type AdaptiveLogSoftmaxOptions, AdaptiveLogSoftmaxWithLoss } from './adaptive-softmax.js';
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './batchnorm.js';
 export { Bilinear } from './bilinear.js';
 export { Conv1d, Conv2d, Conv3d, type ConvOptions } from './conv.js';
@@ -56,6 +57,27 @@ export {
   type Reduction,
   SmoothL1Loss,
 } from './loss.js';
+export {
+  CTCLoss,
+  GaussianNLLLoss,
+  LinearCrossEntropyLoss,
+  type LinearCrossEntropyLossOptions,
+  PoissonNLLLoss,
+  type PoissonNLLOptions,
+} from './loss-likelihood.js';
+export {
+  CosineEmbeddingLoss,
+  type Distance,
+  HingeEmbeddingLoss,
+  MarginRankingLoss,
+  MultiLabelMarginLoss,
+  MultiLabelSoftMarginLoss,
+  MultiMarginLoss,
+  SoftMarginLoss,
+  TripletMarginLoss,
+  TripletMarginWithDistanceLoss,
+  type TripletMarginWithDistanceOptions,
+} from './loss-margin.js';
 export { GroupNorm, LayerNorm, type LayerNormOptions, RMSNorm } from './norm.js';
 export * from './padding.js';
 export {

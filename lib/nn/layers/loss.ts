@@ -27,7 +27,7 @@ import {
 
 export type { CrossEntropyOptions, LossOptions, Reduction };
 
-abstract class Loss extends Module {
+export abstract class Loss extends Module {
   readonly reduction: Reduction;
   #warned = false;
 
@@ -47,7 +47,7 @@ abstract class Loss extends Module {
 }
 
 /** A loss with a weight, which is a buffer: it is saved and moved with the module. */
-abstract class WeightedLoss extends Loss {
+export abstract class WeightedLoss extends Loss {
   declare weight: Tensor | null;
 
   constructor({ reduction, weight }: { reduction: Reduction; weight: Tensor | null }) {
