@@ -40,7 +40,6 @@ export class Generator {
   constructor(handle: Handle);
   constructor(handle: Handle = native.makeGenerator()) {
     this.handle = handle;
-    native.adopt(this, handle);
   }
 
   /** Starts the stream at `seed`, an integer of 64 bits; returns this generator. */

@@ -187,20 +187,10 @@ const moved = (gathers: (Tensor | null)[], { device }: Tensor) =>
   gathers.map((g) => (g === null || String(g.device) === String(device) ? g : g.to({ device })));
 const handles = (gathers: (Tensor | null)[]) => gathers.map((g) => (g === null ? null : g.handle));
 
-// A handle does not keep its tensor; a use of the tensors after the call does.
-const used: unknown[] = [];
-function keepUntilHere(tensors: unknown): void {
-  used.push(tensors);
-  used.length = 0;
-}
-
 function index(this: Tensor, indices: readonly Index[]): Tensor {
   const { view, gathers } = resolve(this, indices);
   if (gathers.some((g) => g !== null)) {
-    const there = moved(gathers, view);
-    const result = wrap(nativeOp('index', 'Tensor')(view.handle, handles(there)) as Handle);
-    keepUntilHere(there);
-    return result;
+    return wrap(nativeOp('index', 'Tensor')(view.handle, handles(moved(gathers, view))) as Handle);
   }
   return view === this ? wrap(nativeOp('alias')(view.handle) as Handle) : view;
 }
@@ -226,10 +216,7 @@ function indexPut_(
   const { view, gathers } = resolve(this, indices);
   let source = valueFor(this, value);
   if (gathers.some((g) => g !== null)) {
-    const put = nativeOp('index_put_');
-    const there = moved(gathers, view);
-    put(view.handle, handles(there), source.handle, accumulate);
-    keepUntilHere([there, source]);
+    nativeOp('index_put_')(view.handle, handles(moved(gathers, view)), source.handle, accumulate);
     return this;
   }
   while (source.ndim > view.ndim && source.shape[0] === 1) source = source.select(0, 0);

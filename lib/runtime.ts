@@ -8,7 +8,7 @@ import { invalidArgument, TorchClipError } from './errors.js';
 
 declare module './binding/index.js' {
   interface Native {
-    init(errorClass: typeof TorchClipError, collectGarbage: () => void, warn: (text: string) => void): void;
+    init(errorClass: typeof TorchClipError, collect: (type: string) => void, warn: (text: string) => void): void;
     libtorchVersion(): string;
     buildConfig(): string;
     setNumThreads(n: number): void;
@@ -28,7 +28,32 @@ export interface MemoryStats {
   bytes: number;
 }
 
-let collect: (() => void) | undefined;
+type Collect = (options?: { type: 'minor' }) => void;
+
+let collect: Collect | undefined;
+
+/** V8's function, which exists only in contexts that are made while a flag is set. */
+function collector(): Collect {
+  const take = () => runInNewContext("typeof gc === 'function' ? gc : undefined") as Collect | undefined;
+  const given = take();
+  if (given !== undefined) return given;
+  setFlagsFromString('--expose-gc');
+  try {
+    return take()!;
+  } finally {
+    setFlagsFromString('--no-expose-gc');
+  }
+}
+
+function run(type: 'minor' | 'major'): void {
+  collect ??= collector();
+  if (type === 'minor') {
+    collect({ type });
+  } else {
+    native.weakenHooks();
+    collect();
+  }
+}
 
 /**
  * Runs a full garbage collection, which releases the tensors that nothing refers to any more.
@@ -36,16 +61,12 @@ let collect: (() => void) | undefined;
  * The library calls it by itself before it gives up on a large allocation; call it where a measurement needs a clean slate.
  */
 export function collectGarbage(): void {
-  if (collect === undefined) {
-    // The function exists only in contexts that are made while the flag is set.
-    setFlagsFromString('--expose-gc');
-    collect = runInNewContext('gc') as () => void;
-    setFlagsFromString('--no-expose-gc');
-  }
-  collect();
+  run('major');
 }
 
-native.init(TorchClipError, collectGarbage, (text) => process.emitWarning(text, 'TorchWarning'));
+const collectFromNative = (type: string) => run(type === 'minor' ? 'minor' : 'major');
+
+native.init(TorchClipError, collectFromNative, (text) => process.emitWarning(text, 'TorchWarning'));
 
 const { version: own } = createRequire(import.meta.url)('../package.json') as { version: string };
 

@@ -9,10 +9,15 @@ import type { TensorOps } from './ops/generated/methods.js';
 import type { Complex } from './ops/types.js';
 import { optionsOf } from './options.js';
 import { enroll } from './scope.js';
+import { refuseAsync, refusePromise } from './sync.js';
 
 declare const brand: unique symbol;
-/** @internal The addon's number for a tensor or a generator. */
-export type Handle = number & { readonly [brand]: 'handle' };
+/** @internal The addon's object for a tensor or a generator, which keeps it as long as anything refers to the handle. */
+export type Handle = object & { readonly [brand]: 'handle' };
+
+declare const hookBrand: unique symbol;
+type HookRef = object & { readonly [hookBrand]: 'hook' };
+type NativeHook = (grad: Handle) => Handle | undefined;
 
 /** The typed arrays that hold a tensor's elements; half precision comes as float32, bool as bytes. */
 export type ElementArray =
@@ -45,8 +50,6 @@ declare module './binding/index.js' {
     isContiguous(t: Handle, memoryFormat: number): boolean;
     dataPtr(t: Handle): bigint;
     alias(t: Handle): Handle;
-    /** Makes the collection of `owner` release the handle; a handle may have several owners. */
-    adopt(owner: object, handle: Handle): void;
     isSame(t: Handle, u: Handle): boolean;
     dispose(t: Handle): void;
     isDisposed(t: Handle): boolean;
@@ -64,17 +67,13 @@ declare module './binding/index.js' {
       createGraph: boolean,
       inputs?: Handle[],
     ): void;
-    registerHook(t: Handle, hook: (grad: Handle) => Handle | undefined): number;
-    removeHook(t: Handle, id: number): void;
+    registerHook(t: Handle, hook: NativeHook): HookRef;
+    removeHook(hook: HookRef): void;
+    weakenHooks(): void;
     item(t: Handle): Element;
-    itemAsync(t: Handle): Promise<Element>;
     toTyped(t: Handle): ElementArray;
-    toTypedAsync(t: Handle): Promise<ElementArray>;
   }
 }
-
-/** @internal The handle of a tensor object before an op has filled it. */
-export const unfilled = 0 as Handle;
 
 /** Options of {@link Tensor.backward}. */
 export interface BackwardOptions {
@@ -113,10 +112,9 @@ export class Tensor {
   /** @internal Set by `keep`. */
   declare escapes?: boolean;
 
-  /** @internal {@link unfilled} is for a tensor that an op makes itself the owner of. */
+  /** @internal */
   constructor(handle: Handle) {
     this.handle = handle;
-    if (handle !== unfilled) native.adopt(this, handle);
   }
 
   /** The sizes, outermost first. */
@@ -276,20 +274,23 @@ export class Tensor {
   /**
    * Calls `hook` with this tensor's gradient whenever one is computed; a returned tensor takes its place.
    *
+   * A hook belongs to the tensor as it is now: after an operation in place it still sees the gradient of the value before.
+   * It is released with the graph, at the latest when nothing refers to it. One that refers to its own tensor is released
+   * too, but one that refers to what was computed from the tensor keeps the graph until it is removed.
+   *
+   * @param hook a synchronous function; hooks may be added and removed while one runs, and take effect with the next gradient
+   * (added) or at once (removed).
+   * @throws {TorchClipError} `ERR_AUTOGRAD` for a tensor that records no gradient, `ERR_ASYNC_SCOPE` for an async function.
+   *
    * @example
    * const h = y.registerHook((g) => g.mul(2));
    * h.remove();
    */
-  registerHook(hook: (grad: Tensor) => Tensor | undefined): HookHandle {
+  // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing.
+  registerHook(hook: (grad: Tensor) => Tensor | undefined | void): HookHandle {
     if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
-    const id = native.registerHook(this.handle, nativeHook(hook));
-    let attached = true;
-    return {
-      remove: () => {
-        if (attached) native.removeHook(this.handle, id);
-        attached = false;
-      },
-    };
+    refuseAsync('registerHook', hook);
+    return attach(this.handle, nativeHook(hook));
   }
 
   /**
@@ -299,17 +300,25 @@ export class Tensor {
   item<T extends Element = number>(): T {
     return native.item(this.handle) as T;
   }
-  /** {@link Tensor.item} without holding up the event loop. */
+  /**
+   * {@link Tensor.item} as of this call, whatever is written to the tensor afterwards. The event loop goes on while a GPU
+   * works; from the host's memory the value is read at once.
+   */
   itemAsync<T extends Element = number>(): Promise<T> {
-    return (this.device.type === 'cuda' ? copied(this.handle, true) : native.itemAsync(this.handle)) as Promise<T>;
+    const { handle, device } = this;
+    return (device.type === 'cuda' ? copied(handle, true) : later(native.item(handle))) as Promise<T>;
   }
   /** The elements in row-major order, copied to the host; complex ones as pairs. Waits for the device. */
   toTypedArray<T extends ElementArray = ElementArray>(): T {
     return native.toTyped(this.handle) as T;
   }
-  /** {@link Tensor.toTypedArray} without holding up the event loop. */
+  /**
+   * {@link Tensor.toTypedArray} as of this call, whatever is written to the tensor afterwards. The event loop goes on while
+   * a GPU works; from the host's memory the elements are copied at once.
+   */
   toTypedArrayAsync<T extends ElementArray = ElementArray>(): Promise<T> {
-    return (this.device.type === 'cuda' ? copied(this.handle, false) : native.toTypedAsync(this.handle)) as Promise<T>;
+    const { handle, device } = this;
+    return (device.type === 'cuda' ? copied(handle, false) : later(native.toTyped(handle))) as Promise<T>;
   }
   /** The elements as nested arrays; a bare element for a tensor without dimensions. */
   tolist<T extends Element = number>(): Nested<T> {
@@ -334,31 +343,39 @@ export class Tensor {
   }
 }
 
-/** Outside of the method: a closure made there would keep its tensor, and so the graph that holds the closure, for good. */
-function nativeHook(hook: (grad: Tensor) => Tensor | undefined): (grad: Handle) => Handle | undefined {
+// Outside of the method: closures made there would keep the tensor, and so the graph that holds them, for good.
+
+function nativeHook(hook: (grad: Tensor) => unknown): NativeHook {
   return (handle) => {
-    const replaced: unknown = hook(wrap(handle));
+    const replaced = refusePromise('registerHook', hook(wrap(handle)));
     if (replaced === undefined || replaced === null) return undefined;
     if (!isTensor(replaced)) throw invalidArgument('the result of a hook', 'a Tensor or undefined', replaced);
     return replaced.handle;
   };
 }
 
+/** Keeps the hooks of a tensor that nothing else can reach: the addon's references to those are weak. */
+const hooksOf = new WeakMap<Handle, Set<NativeHook>>();
+
+function attach(tensor: Handle, hook: NativeHook): HookHandle {
+  const ref = native.registerHook(tensor, hook);
+  const hooks = hooksOf.get(tensor) ?? new Set();
+  hooksOf.set(tensor, hooks.add(hook));
+  let attached: (() => void) | undefined = () => {
+    native.removeHook(ref);
+    hooks.delete(hook);
+  };
+  return {
+    remove: () => {
+      attached?.();
+      attached = undefined;
+    },
+  };
+}
+
 /** @internal Makes the tensor of a handle that the addon returned. */
 export function wrap(handle: Handle): Tensor {
   const tensor = new Tensor(handle);
-  enroll(tensor);
-  return tensor;
-}
-
-/** @internal A tensor object to pass to a native op as the owner of its result; then {@link fill} it. */
-export function owner(): Tensor {
-  return new Tensor(unfilled);
-}
-
-/** @internal Gives an {@link owner} the handle that the op returned. */
-export function fill(tensor: Tensor, handle: Handle): Tensor {
-  (tensor as { handle: Handle }).handle = handle;
   enroll(tensor);
   return tensor;
 }
@@ -382,6 +399,9 @@ export function handlesOf(name: string, tensors: readonly Tensor[]): Handle[] {
     return tensor.handle;
   });
 }
+
+/** A promise of a value that lets the event loop turn. */
+const later = <T>(value: T): Promise<T> => new Promise((resolve) => setImmediate(resolve, value));
 
 function entry(values: number[], dim: number): number {
   const value = Number.isInteger(dim) ? values.at(dim) : undefined;

@@ -20,6 +20,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::register_device_copy(env, exports);
     tc::register_file(env, exports);
     tc::register_autograd(env, exports);
+    tc::register_hooks(env, exports);
     tc::register_ops(env, exports);
     tc::register_amp(env, exports);
     tc::register_cuda(env, exports);

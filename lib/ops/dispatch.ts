@@ -2,7 +2,7 @@
 // Which overload a call means. Overloads are tried in the table's order; the common shapes of a call (tensors alone, a
 // tensor and a number) skip the trying.
 import { isPlainObject } from '../options.js';
-import { fill, type Handle, isTensor, owner, type Tensor } from '../tensor.js';
+import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { isComplexNumber } from './convert.js';
 import { schemas } from './generated/schemas.js';
 import { type NativeOp, type Options, Overload } from './overload.js';
@@ -104,7 +104,6 @@ const unavailable = (overload: Overload): boolean => {
 
 const writes = (o: Overload) => o.schema.returns[0]!.written !== undefined;
 
-/** Calls for the common arities: the last argument, after all of the schema's, is the object that is to own the result. */
 function fast1(o: Overload): Fast1 {
   const native: NativeOp = o.native;
   if (writes(o)) {
@@ -113,11 +112,7 @@ function fast1(o: Overload): Fast1 {
       return a;
     };
   }
-  const call = padded(native, o, 1);
-  return (a) => {
-    const result = owner();
-    return fill(result, call(a.handle, result) as Handle);
-  };
+  return (a) => wrap(native(a.handle) as Handle);
 }
 
 function fast2<B>(o: Overload, value: (b: B) => unknown): (a: Tensor, b: B) => Tensor {
@@ -128,11 +123,7 @@ function fast2<B>(o: Overload, value: (b: B) => unknown): (a: Tensor, b: B) => T
       return a;
     };
   }
-  const call = padded(native, o, 2);
-  return (a, b) => {
-    const result = owner();
-    return fill(result, call(a.handle, value(b), result) as Handle);
-  };
+  return (a, b) => wrap(native(a.handle, value(b)) as Handle);
 }
 
 function fast3(o: Overload): Fast3 {
@@ -143,25 +134,7 @@ function fast3(o: Overload): Fast3 {
       return a;
     };
   }
-  const none = new Array<undefined>(o.arity - 3);
-  return (a, b, c) => {
-    const result = owner();
-    return fill(result, native(a.handle, b.handle, c.handle, ...none, result) as Handle);
-  };
-}
-
-/** The native function with `undefined` for the arguments between the first `given` and the owner. */
-function padded(native: NativeOp, o: Overload, given: 1 | 2): NativeOp {
-  const missing = o.arity - given;
-  if (missing === 0) return native;
-  if (given === 1) {
-    if (missing === 1) return (a, owner) => native(a, undefined, owner);
-    const none = new Array<undefined>(missing);
-    return (a, owner) => native(a, ...none, owner);
-  }
-  if (missing === 1) return (a, b, owner) => native(a, b, undefined, owner);
-  const none = new Array<undefined>(missing);
-  return (a, b, owner) => native(a, b, ...none, owner);
+  return (a, b, c) => wrap(native(a.handle, b.handle, c.handle) as Handle);
 }
 
 export type Callable = (...args: unknown[]) => unknown;

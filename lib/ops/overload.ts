@@ -1,7 +1,7 @@
 // One overload of an op: whether a call fits it, its flat arguments, its results.
 import { native } from '../binding/index.js';
 import { TorchClipError } from '../errors.js';
-import { fill, type Handle, owner } from '../tensor.js';
+import { type Handle, wrap } from '../tensor.js';
 import { converterOf, no, resultConverter } from './convert.js';
 import { type Guard, guards } from './guards.js';
 import { argumentOrder } from './order.js';
@@ -44,7 +44,7 @@ export class Overload {
   readonly outs: readonly Param[];
   readonly positional: readonly Param[];
   readonly factory: boolean;
-  /** How many arguments the native function takes; after them comes the owner of the result. */
+  /** How many arguments the native function takes. */
   readonly arity: number;
   /** Whether the last positional argument is a list of sizes, which may be spread. */
   readonly spreads: boolean;
@@ -155,11 +155,7 @@ export class Overload {
   /** Calls the native function and makes the result. */
   run(flat: unknown[], given: readonly unknown[], options: Options | undefined): unknown {
     this.guard?.((key) => this.valueOf(key, given, options));
-    if (this.makesTensor) {
-      const result = owner();
-      flat[this.arity] = result;
-      return fill(result, this.native(...flat) as Handle);
-    }
+    if (this.makesTensor) return wrap(this.native(...flat) as Handle);
     const result = this.native(...flat);
     const { returns } = this.schema;
     if (returns.length === 0) return undefined;

@@ -107,59 +107,6 @@ napi_value grad_of(napi_env env, Args& args) {
   return result;
 }
 
-// A JavaScript function that a graph holds. The graph may die on any thread, so the reference goes to the graveyard.
-class Hook {
- public:
-  Hook(napi_env env, napi_value function) : env_(env), graveyard_(Env::of(env).graveyard) {
-    check(env, napi_create_reference(env, function, 1, &ref_));
-  }
-  ~Hook() { graveyard_->bury(ref_); }
-  Hook(const Hook&) = delete;
-  Hook& operator=(const Hook&) = delete;
-
-  at::Tensor operator()(const at::Tensor& gradient) const {
-    Env* state = Env::current();
-    if (state == nullptr || state->env != env_) {
-      throw Error("ERR_AUTOGRAD", "a hook was reached on another thread than the one that registered it");
-    }
-    napi_handle_scope scope;
-    check(env_, napi_open_handle_scope(env_, &scope));
-    const auto close = [&](napi_handle_scope* s) { napi_close_handle_scope(env_, *s); };
-    const std::unique_ptr<napi_handle_scope, decltype(close)> guard(&scope, close);
-    napi_value function, receiver, result;
-    napi_value argument = wrap(env_, gradient);
-    check(env_, napi_get_reference_value(env_, ref_, &function));
-    check(env_, napi_get_undefined(env_, &receiver));
-    check(env_, napi_call_function(env_, receiver, function, 1, &argument, &result));
-    return is_nullish(env_, result) ? at::Tensor() : unwrap(env_, result);
-  }
-
- private:
-  napi_env env_;
-  napi_ref ref_ = nullptr;
-  std::shared_ptr<Graveyard> graveyard_;
-};
-
-// registerHook(tensor, function of the gradient's handle): the hook's number, for removeHook
-napi_value register_hook(napi_env env, Args& args) {
-  const at::Tensor& t = unwrap(env, args[0]);
-  auto hook = std::make_shared<Hook>(env, args[1]);
-  Env::of(env).graveyard->sweep(env);
-  const auto call = [hook](const at::Tensor& gradient) { return (*hook)(gradient); };
-  return js(env, static_cast<int64_t>(t.register_hook(call)));
-}
-napi_value remove_hook(napi_env env, Args& args) {
-  const at::Tensor& t = unwrap(env, args[0]);
-  const auto& meta = torch::autograd::impl::get_autograd_meta(t);
-  const int64_t position = to_int64(env, args[1], "hook");
-  if (meta == nullptr || meta->cpp_hooks_list_ == nullptr || position < 0 ||
-      position >= static_cast<int64_t>(meta->cpp_hooks_list_->size())) {
-    return undefined(env);
-  }
-  t.remove_hook(static_cast<unsigned>(position));
-  return undefined(env);
-}
-
 }  // namespace
 
 void register_autograd(napi_env env, napi_value exports) {
@@ -179,8 +126,6 @@ void register_autograd(napi_env env, napi_value exports) {
   define(env, exports, "setGrad", guarded<set_grad>);
   define(env, exports, "backward", guarded<backward>);
   define(env, exports, "gradOf", guarded<grad_of>);
-  define(env, exports, "registerHook", guarded<register_hook>);
-  define(env, exports, "removeHook", guarded<remove_hook>);
 }
 
 }  // namespace tc

@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "binding/handle.h"
@@ -30,6 +29,8 @@ class Graveyard {
   std::vector<napi_ref> refs_;
 };
 
+class Hook;
+
 struct Env {
   explicit Env(napi_env env);
   ~Env();
@@ -42,13 +43,14 @@ struct Env {
   napi_env env;
   std::thread::id thread;
   napi_ref error_class = nullptr;
-  napi_ref collector = nullptr;  // a JavaScript function that runs a garbage collection
+  napi_ref collector = nullptr;  // a JavaScript function that runs a garbage collection: of 'minor' or all of the heap
   napi_ref warn = nullptr;       // one that shows a warning's text
   HandlePool* pool;              // outlives the environment while a handle is alive
   Memory memory;
   std::shared_ptr<Graveyard> graveyard;
   bool sweep_posted = false;
-  std::unordered_map<c10::StorageImpl*, int> pinned;  // storages that a running transfer reads: not to be resized
+  std::vector<std::weak_ptr<Hook>> hooks;  // those of live graphs, and some that are gone
+  size_t next_weakening = 64;              // so many hooks are looked through again
   std::vector<std::unique_ptr<c10::InferenceMode>> inference;
 };
 

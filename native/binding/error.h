@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "../error.h"
+#include "binding/collect.h"
 
 namespace tc {
 
@@ -48,6 +49,7 @@ napi_value guarded(napi_env env, napi_callback_info info) noexcept {
   try {
     Args args;
     check(env, napi_get_cb_info(env, info, &args.count, args.v, nullptr, &args.data));
+    collect_if_testing(env);
     return F(env, args);
   } catch (...) {
     to_javascript(env);

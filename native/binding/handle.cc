@@ -1,9 +1,12 @@
 #include "binding/handle.h"
 
+#include <limits>
 #include <memory>
+#include <utility>
 
 #include "binding/env.h"
 #include "binding/error.h"
+#include "binding/hooks.h"
 #include "binding/value.h"
 
 // Part of every supported Node, but not of the node-api-headers package.
@@ -28,6 +31,7 @@ Slot& HandlePool::acquire() {
 
 void HandlePool::release(Slot& slot) noexcept {
   slot.kind = Kind::Free;
+  ++slot.use;
   free_.push_back(slot.id);
   if (--live_ == 0 && closed_) std::default_delete<HandlePool>{}(this);
 }
@@ -44,12 +48,19 @@ constexpr int64_t kHandleBytes = 256;
 // Node-API is told in steps of this many bytes.
 constexpr int64_t kReportStep = 256 * 1024;
 
+// An external holds the slot's number in place of an address: one that somebody else made names a slot at worst.
+void* as_data(uint32_t id) { return reinterpret_cast<void*>(uintptr_t{id}); }
+uint32_t id_in(void* data) {
+  const auto id = reinterpret_cast<uintptr_t>(data);
+  return id <= std::numeric_limits<uint32_t>::max() ? static_cast<uint32_t>(id) : 0;
+}
+
 void finalize(node_api_basic_env basic, void* data, void* hint) {
-  auto& slot = *static_cast<Slot*>(data);
-  if (--slot.owners > 0) return;
   auto* env = const_cast<napi_env>(basic);
+  auto* pool = static_cast<HandlePool*>(hint);
+  Slot& slot = *pool->find(id_in(data));
   dispose(env, slot);
-  static_cast<HandlePool*>(hint)->release(slot);
+  pool->release(slot);
   Env& state = Env::of(env);
   if (state.sweep_posted || state.graveyard->empty()) return;
   state.sweep_posted = true;
@@ -63,19 +74,18 @@ void finalize(node_api_basic_env basic, void* data, void* hint) {
       nullptr, nullptr);
 }
 
-napi_value id_of(napi_env env, const Slot& slot) {
-  napi_value id;
-  check(env, napi_create_uint32(env, slot.id, &id));
-  return id;
-}
-
-Slot& fill(napi_env env, at::Tensor&& tensor) {
+napi_value handle_of(napi_env env, Slot& slot) {
+  collect_if_testing(env);
   Env& state = Env::of(env);
-  Slot& slot = state.pool->acquire();
-  slot.tensor = std::move(tensor);
-  slot.kind = Kind::Tensor;
   state.memory.add(env, slot);
-  return slot;
+  napi_value handle;
+  const napi_status status = napi_create_external(env, as_data(slot.id), finalize, state.pool, &handle);
+  if (status != napi_ok) {
+    dispose(env, slot);
+    state.pool->release(slot);
+  }
+  check(env, status);
+  return handle;
 }
 }  // namespace
 
@@ -121,48 +131,34 @@ void Memory::remove(napi_env env, Slot& slot) noexcept {
 }
 
 napi_value wrap(napi_env env, at::Tensor tensor) {
-  return tensor.defined() ? id_of(env, fill(env, std::move(tensor))) : null(env);
-}
-
-napi_value wrap(napi_env env, at::Tensor tensor, napi_value owner) {
   if (!tensor.defined()) return null(env);
-  Slot& slot = fill(env, std::move(tensor));
-  adopt(env, owner, slot);
-  return id_of(env, slot);
+  Slot& slot = Env::of(env).pool->acquire();
+  slot.tensor = std::move(tensor);
+  slot.kind = Kind::Tensor;
+  return handle_of(env, slot);
 }
 
 napi_value wrap(napi_env env, at::Generator generator) {
-  Env& state = Env::of(env);
-  Slot& slot = state.pool->acquire();
+  Slot& slot = Env::of(env).pool->acquire();
   slot.generator = std::move(generator);
   slot.kind = Kind::Generator;
-  state.memory.add(env, slot);
-  return id_of(env, slot);
-}
-
-void adopt(napi_env env, napi_value owner, Slot& slot) {
-  HandlePool* pool = Env::of(env).pool;
-  const napi_status status = napi_add_finalizer(env, owner, &slot, finalize, pool, nullptr);
-  if (status == napi_ok) {
-    ++slot.owners;
-  } else if (slot.owners == 0) {
-    dispose(env, slot);
-    pool->release(slot);
-  }
-  check(env, status);
+  return handle_of(env, slot);
 }
 
 Slot* slot_of(napi_env env, napi_value handle) noexcept {
-  uint32_t id;
-  if (napi_get_value_uint32(env, handle, &id) != napi_ok) return nullptr;
-  Slot* slot = Env::of(env).pool->find(id);
+  void* data;
+  if (napi_get_value_external(env, handle, &data) != napi_ok) return nullptr;
+  Slot* slot = Env::of(env).pool->find(id_in(data));
   return slot == nullptr || slot->kind == Kind::Free ? nullptr : slot;
 }
 
 at::Tensor unwrap(napi_env env, napi_value handle) {
   Slot* slot = slot_of(env, handle);
-  if (slot != nullptr && slot->kind == Kind::Tensor) [[likely]]
+  if (slot != nullptr && slot->kind == Kind::Tensor) [[likely]] {
+    if (slot->weak_hooks) [[unlikely]]
+      hold_hooks(env, *slot);
     return slot->tensor;
+  }
   if (slot != nullptr && slot->kind == Kind::Disposed) {
     throw Error("ERR_DISPOSED", "the tensor was disposed and can no longer be used");
   }

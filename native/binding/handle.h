@@ -1,6 +1,7 @@
-// Tensor handles: small numbers that name the slots of a pool. The JavaScript object that owns a handle carries a basic
-// finalizer, which runs inside the garbage collection and gives the slot back. A number that names no live slot is
-// refused, so no value from JavaScript is ever believed to be a pointer.
+// Tensor handles: JavaScript objects (Node-API externals) that carry the number of a slot of a pool. Whoever has a
+// handle keeps its tensor: an argument of a native call is alive until the call returns, so a handle cannot go stale on
+// its way in. Its basic finalizer runs inside the garbage collection and gives the slot back. A handle that names no
+// live slot is refused, so no value from JavaScript is ever trusted as a pointer.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -21,8 +22,9 @@ struct Slot {
   at::Generator generator;
   const void* storage = nullptr;  // what Memory counts for this slot
   uint32_t id = 0;                // from 1; 0 is no handle
-  uint32_t owners = 0;            // JavaScript objects with a finalizer for it
+  uint32_t use = 0;               // counts the tensors that the slot has held
   Kind kind = Kind::Free;
+  bool weak_hooks = false;  // hooks of the tensor are held weakly (hooks.h): to be mended before any use
 };
 
 class HandlePool {
@@ -73,13 +75,9 @@ class Memory {
   int64_t unreported_ = 0;
 };
 
-// A new handle, which TypeScript gives an owner with adopt(); null for an undefined tensor.
+// A new handle; null for an undefined tensor.
 napi_value wrap(napi_env env, at::Tensor tensor);
 napi_value wrap(napi_env env, at::Generator generator);
-// The same with the owner at hand: one call less for TypeScript.
-napi_value wrap(napi_env env, at::Tensor tensor, napi_value owner);
-// Makes the collection of `owner` release the handle.
-void adopt(napi_env env, napi_value owner, Slot& slot);
 
 // Throw ERR_ARGUMENT for what is no handle of this kind and ERR_DISPOSED for a disposed one. By value: a collection in
 // the middle of an operator may release the handle.

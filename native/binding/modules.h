@@ -11,6 +11,7 @@ void register_transfer(napi_env env, napi_value exports);
 void register_device_copy(napi_env env, napi_value exports);
 void register_file(napi_env env, napi_value exports);
 void register_autograd(napi_env env, napi_value exports);
+void register_hooks(napi_env env, napi_value exports);
 void register_ops(napi_env env, napi_value exports);
 void register_amp(napi_env env, napi_value exports);
 void register_cuda(napi_env env, napi_value exports);

@@ -43,14 +43,6 @@ napi_value data_ptr(napi_env env, Args& args) {
   return address;
 }
 
-// adopt(owner, handle)
-napi_value adopt_handle(napi_env env, Args& args) {
-  Slot* slot = slot_of(env, args[1]);
-  if (slot == nullptr) throw Error("ERR_ARGUMENT", "a tensor of this environment was expected");
-  adopt(env, args[0], *slot);
-  return undefined(env);
-}
-
 // A second handle of the same tensor, to outlive the first one's release.
 napi_value alias(napi_env env, Args& args) { return wrap(env, unwrap(env, args[0])); }
 
@@ -92,7 +84,6 @@ void register_tensor(napi_env env, napi_value exports) {
   define(env, exports, "isContiguous", guarded<is_contiguous>);
   define(env, exports, "version", guarded<version>);
   define(env, exports, "dataPtr", guarded<data_ptr>);
-  define(env, exports, "adopt", guarded<adopt_handle>);
   define(env, exports, "alias", guarded<alias>);
   define(env, exports, "isSame", guarded<is_same>);
   define(env, exports, "dispose", guarded<release>);

@@ -9,7 +9,6 @@
 #include <ATen/ops/view_as_real.h>
 
 #include <cstring>
-#include <optional>
 
 #include "binding/env.h"
 #include "binding/modules.h"
@@ -149,114 +148,12 @@ napi_value item(napi_env env, Args& args) {
   return js(env, t.item());
 }
 
-// A copy to the host off the JavaScript thread, resolved on it.
-class Transfer {
- public:
-  Transfer(at::Tensor tensor, bool scalar)
-      : tensor_(std::move(tensor)), exported_(exported(tensor_.scalar_type())), scalar_(scalar) {}
-
-  static napi_value start(napi_env env, std::unique_ptr<Transfer> transfer) {
-    napi_value promise, name;
-    transfer->pin(env);
-    check(env, napi_create_promise(env, &transfer->deferred_, &promise));
-    check(env, napi_create_string_utf8(env, "torch-clip transfer", NAPI_AUTO_LENGTH, &name));
-    check(env, napi_create_async_work(env, nullptr, name, execute, complete, transfer.get(), &transfer->work_));
-    check(env, napi_queue_async_work(env, transfer->work_));
-    static_cast<void>(transfer.release());  // complete() takes it back
-    return promise;
-  }
-
- private:
-  static void execute(napi_env, void* data) {
-    auto& self = *static_cast<Transfer*>(data);
-    try {
-      if (self.scalar_) {
-        self.value_ = self.tensor_.item();
-      } else {
-        // A copy even of contiguous host memory: the tensor may be written to before the promise resolves.
-        const at::Tensor host = to_host(self.tensor_, self.exported_.memory);
-        const bool shared = self.tensor_.has_storage() && host.is_alias_of(self.tensor_);
-        self.host_ = shared ? host.clone() : host;
-      }
-    } catch (...) {
-      self.error_ = std::current_exception();
-    }
-  }
-
-  static void complete(napi_env env, napi_status status, void* data) {
-    const std::unique_ptr<Transfer> self(static_cast<Transfer*>(data));
-    try {
-      napi_delete_async_work(env, self->work_);
-      self->unpin(env);
-      if (status == napi_cancelled) return;
-      if (self->error_) std::rethrow_exception(self->error_);
-      const napi_value value =
-          self->scalar_ ? js(env, *self->value_) : typed_array(env, self->exported_.type, self->host_);
-      napi_resolve_deferred(env, self->deferred_, value);
-    } catch (...) {
-      to_javascript(env);
-      napi_value error;
-      if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_reject_deferred(env, self->deferred_, error);
-    }
-  }
-
-  // A resize would free the memory under the copy.
-  void pin(napi_env env) {
-    if (!tensor_.has_storage()) return;
-    storage_ = tensor_.storage();
-    c10::StorageImpl* impl = storage_.unsafeGetStorageImpl();
-    auto& pinned = Env::of(env).pinned;
-    auto it = pinned.find(impl);
-    if (it == pinned.end()) {
-      if (!impl->resizable()) return;
-      impl->set_resizable(false);
-      it = pinned.emplace(impl, 0).first;
-    }
-    ++it->second;
-    is_pinned_ = true;
-  }
-  void unpin(napi_env env) {
-    if (!is_pinned_) return;
-    c10::StorageImpl* impl = storage_.unsafeGetStorageImpl();
-    auto& pinned = Env::of(env).pinned;
-    const auto it = pinned.find(impl);
-    if (--it->second > 0) return;
-    pinned.erase(it);
-    impl->set_resizable(true);
-  }
-
-  at::Tensor tensor_;
-  c10::Storage storage_;
-  bool is_pinned_ = false;
-  Exported exported_;
-  bool scalar_;
-  at::Tensor host_;
-  std::optional<c10::Scalar> value_;
-  std::exception_ptr error_;
-  napi_deferred deferred_ = nullptr;
-  napi_async_work work_ = nullptr;
-};
-
-napi_value to_typed_async(napi_env env, Args& args) {
-  return Transfer::start(env, std::make_unique<Transfer>(unwrap(env, args[0]), false));
-}
-
-napi_value item_async(napi_env env, Args& args) {
-  const at::Tensor& t = unwrap(env, args[0]);
-  if (t.numel() != 1) {
-    throw Error("ERR_SHAPE", "itemAsync() needs a tensor of one element, got " + std::to_string(t.numel()));
-  }
-  return Transfer::start(env, std::make_unique<Transfer>(t, true));
-}
-
 }  // namespace
 
 void register_transfer(napi_env env, napi_value exports) {
   define(env, exports, "fromTyped", guarded<from_typed>);
   define(env, exports, "toTyped", guarded<to_typed>);
-  define(env, exports, "toTypedAsync", guarded<to_typed_async>);
   define(env, exports, "item", guarded<item>);
-  define(env, exports, "itemAsync", guarded<item_async>);
 }
 
 }  // namespace tc

@@ -192,13 +192,14 @@ bool may_be_weight(const torch::jit::Stack& results) {
   return results.size() != 1 || !results[0].isTensor() || results[0].toTensor().is_leaf();
 }
 
-// The functions take the arguments in schema order, and then the object that is to own the result if it is one tensor.
+// The functions take the arguments in schema order.
 template <size_t N>
 napi_value call(napi_env env, napi_callback_info info) noexcept {
   try {
     ArgsOf<N> args;
     check(env, napi_get_cb_info(env, info, &args.count, args.v, nullptr, &args.data));
     const Op& op = *static_cast<const Op*>(args.data);
+    collect_if_testing(env);
 
     torch::jit::Stack stack;
     stack.reserve(op.params.size());
@@ -221,9 +222,6 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
 
     if (stack.size() == 1) {
       if (op.written[0]) return undefined(env);
-      if (args.count > op.params.size() && stack[0].isTensor()) {
-        return wrap(env, std::move(stack[0]).toTensor(), args[op.params.size()]);
-      }
       return to_js(env, stack[0]);
     }
     if (stack.empty()) return undefined(env);

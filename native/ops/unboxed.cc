@@ -72,9 +72,10 @@ struct Signature {
 
   static napi_value call(napi_env env, napi_callback_info info) noexcept {
     try {
-      ArgsOf<sizeof...(A) + 1> args;
+      ArgsOf<sizeof...(A)> args;
       check(env, napi_get_cb_info(env, info, &args.count, args.v, nullptr, &args.data));
       const Op& op = *static_cast<const Op*>(args.data);
+      collect_if_testing(env);
       return read(env, args, op, std::index_sequence_for<A...>());
     } catch (...) {
       to_javascript(env);
@@ -98,14 +99,13 @@ struct Signature {
 
  private:
   template <size_t... I>
-  static napi_value read(napi_env env, ArgsOf<sizeof...(A) + 1>& args, const Op& op, std::index_sequence<I...>) {
+  static napi_value read(napi_env env, ArgsOf<sizeof...(A)>& args, const Op& op, std::index_sequence<I...>) {
     const auto missing = [&](size_t i) {
       return i >= args.count || (op.params[i].has_default && type_of(env, args[i]) == napi_undefined);
     };
     std::tuple<Read<A>...> values{Read<A>(env, args[I], missing(I), op.params[I])...};
     at::Tensor result = op.handle.typed<at::Tensor(A...)>().call(std::get<I>(values).get()...);
-    constexpr size_t owner = sizeof...(A);
-    return args.count > owner ? wrap(env, std::move(result), args[owner]) : wrap(env, std::move(result));
+    return wrap(env, std::move(result));
   }
 };
 

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import torch, { Tensor } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
@@ -127,5 +129,14 @@ describe('the same tensor', () => {
     expect(a.isSame(a.clone())).to.equal(false);
     a.dispose();
     expect(b.tolist()).to.deep.equal([1]);
+  });
+});
+
+describe('a tensor that nothing but a call refers to', () => {
+  it('lives until the call has read it, whenever the collector runs', () => {
+    const script = fileURLToPath(new URL('../fixtures/temporaries.ts', import.meta.url));
+    const env = { ...process.env, TORCH_CLIP_COLLECT_AT_CALLS: '1' };
+    const args = ['--max-semi-space-size=1', '--import', 'tsx', script];
+    expect(execFileSync(process.execPath, args, { encoding: 'utf8', env })).to.equal('done');
   });
 });
