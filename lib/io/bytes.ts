@@ -14,7 +14,7 @@ declare module '../binding/index.js' {
     /** Appends bytes of a contiguous host tensor to a file or a pipe; returns 0 or an errno. */
     fileWrite(t: Handle, start: number, count: number, fd: number): number;
     /** A file as a uint8 tensor that is read when it is looked at; the errno, negative, where it cannot be mapped. */
-    fileMap(fd: number, size: number): Handle;
+    fileMap(fd: number, size: number): Handle | number;
     /** Continues a zip archive's CRC-32 over bytes of a contiguous host tensor. */
     fileCrc(t: Handle, start: number, count: number, crc: number): number;
   }
@@ -45,7 +45,7 @@ export function readTensor({ fd }: OpenFile, position: number, shape: readonly n
 /** A file that is not empty as a uint8 tensor, which is read when it is looked at; writing to it does not change the file. */
 export function mapFile({ fd, size, path }: OpenFile): Tensor {
   const handle = native.fileMap(fd, size);
-  if (handle > 0) return wrap(handle);
+  if (typeof handle !== 'number') return wrap(handle);
   throw new TorchClipError('ERR_FILE', `${shown(path)} cannot be mapped into memory: the system refuses it`);
 }
 
