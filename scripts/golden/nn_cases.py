@@ -52,6 +52,9 @@ class Inputs:
         if isinstance(value, dict):
             if 'tensor' in value:
                 return torch.tensor(value['tensor'], dtype=getattr(torch, value.get('dtype', 'int64')))
+            if 'packed' in value:
+                sequences = [self.draw(v) for v in value['packed']]
+                return nn.utils.rnn.pack_sequence(sequences, enforce_sorted=value.get('sorted', False))
             return {k: self.draw(v, copied) for k, v in value.items()}
         found = SPEC.match(value) if isinstance(value, str) else None
         if not found:
@@ -82,8 +85,8 @@ def digest(t: torch.Tensor) -> dict:
 def tensors(value) -> list:
     if isinstance(value, torch.Tensor):
         return [value]
-    if isinstance(value, nn.utils.rnn.PackedSequence):
-        return [value.data]
+    if isinstance(value, nn.utils.rnn.PackedSequence):  # a named tuple
+        return [t for t in value if t is not None]
     return [t for v in value for t in tensors(v)] if isinstance(value, (list, tuple)) else []
 
 
@@ -92,6 +95,14 @@ def pull(outputs: list) -> None:
     real = [o for o in outputs if o.requires_grad]
     if real:
         sum((o * torch.arange(o.numel(), dtype=o.dtype).cos().reshape(o.shape)).sum() for o in real).backward()
+
+
+def function(path: str):
+    """A function by its name here; of nn.functional where it has no dot."""
+    at = torch
+    for step in (path if '.' in path else f'nn.functional.{path}').split('.'):
+        at = getattr(at, snake(step))
+    return at
 
 
 def named(options: dict) -> dict:
@@ -108,7 +119,7 @@ def run(case: dict, dtype: torch.dtype, train: bool) -> dict:
     if 'function' in case:
         args = [inputs.draw(a, copied) for a in case['args']]
         torch.manual_seed(SEED + 1)
-        outputs = tensors(getattr(nn.functional, snake(case['function']))(*args, **named(options)))
+        outputs = tensors(function(case['function'])(*args, **named(options)))
         module = None
     else:
         fixed = [inputs.draw(a) for a in case.get('args', [])]

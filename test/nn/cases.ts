@@ -63,6 +63,11 @@ class Inputs {
         const { tensor, dtype } = value as { tensor: number[]; dtype?: string };
         return torch.tensor(tensor, { dtype: dtypeNamed(dtype ?? 'int64') });
       }
+      if ('packed' in value) {
+        const { packed, sorted = false } = value as { packed: string[]; sorted?: boolean };
+        const sequences = packed.map((v) => this.draw(v) as Tensor);
+        return nn.utils.rnn.packSequence(sequences, { enforceSorted: sorted });
+      }
       return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, this.draw(v, copied)]));
     }
     const found = typeof value === 'string' ? SPEC.exec(value) : null;
@@ -116,12 +121,21 @@ function pull(outputs: readonly Tensor[]): void {
 
 type Make = new (...args: unknown[]) => nn.Module & { forward(...input: unknown[]): unknown };
 
-/** The tensors of a result; of a packed sequence, its data. */
+/** A function by its name; of nn.functional where it has no dot. */
+function functionAt(path: string): (...args: unknown[]) => unknown {
+  let at: unknown = torch;
+  for (const step of (path.includes('.') ? path : `nn.functional.${path}`).split('.'))
+    at = (at as Record<string, unknown>)[step];
+  return at as (...args: unknown[]) => unknown;
+}
+
+/** The tensors of a result, those of packed sequences included. */
 function tensorsOf(value: unknown): Tensor[] {
   if (Array.isArray(value)) return value.flatMap(tensorsOf);
-  return typeof value === 'object' && value !== null && 'batchSizes' in value
-    ? [(value as unknown as { data: Tensor }).data]
-    : flat(value);
+  if (value instanceof nn.utils.rnn.PackedSequence) {
+    return flat([value.data, value.batchSizes, value.sortedIndices, value.unsortedIndices]);
+  }
+  return flat(value);
 }
 
 function check(c: Case, want: Result): void {
@@ -134,9 +148,8 @@ function check(c: Case, want: Result): void {
   let module: InstanceType<Make> | undefined;
   if (c.function) {
     const args = (c.args ?? []).map((a) => inputs.draw(a, copied));
-    const run = (nn.functional as unknown as Record<string, (...args: unknown[]) => unknown>)[c.function]!;
     torch.manualSeed(SEED + 1);
-    outputs = tensorsOf(run(...args, ...tail));
+    outputs = tensorsOf(functionAt(c.function)(...args, ...tail));
   } else {
     const fixed = (c.args ?? []).map((a) => inputs.draw(a));
     for (const leaf of inputs.leaves) leaf.requiresGrad_(false);

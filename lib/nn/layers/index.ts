@@ -114,7 +114,8 @@ export {
   type MaxUnpoolOptions,
 } from './pool-more.js';
 export { ChannelShuffle, Fold, type FoldOptions, PixelShuffle, PixelUnshuffle, Unfold } from './rearrange.js';
-export { GRU, LSTM, type RecurrentOptions, RNN, type RNNOptions } from './recurrent.js';
+export { GRU, LSTM, type RecurrentOptions, RNN, RNNBase, type RNNOptions } from './recurrent.js';
+export { type CellOptions, GRUCell, LSTMCell, RNNCell } from './recurrent-cell.js';
 export { CrossMapLRN2d, LocalResponseNorm, type ResponseNormOptions } from './responsenorm.js';
 export { Flatten, Identity, Unflatten } from './shape.js';
 export {

@@ -6,6 +6,7 @@ import { optionsOf, type Values } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { uniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
+import { PackedSequence } from '../packed-sequence.js';
 import { Parameter } from '../parameter.js';
 import { factoryTable } from '../tables.js';
 
@@ -32,10 +33,36 @@ const recurrentTable = {
   ...factoryTable,
 } as const;
 
+/** The two forms that libtorch's networks have. */
+interface Network<H, R> {
+  (
+    data: Tensor,
+    batchSizes: Tensor,
+    hidden: H,
+    params: readonly Tensor[],
+    hasBiases: boolean,
+    numLayers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
+  ): R;
+  (
+    input: Tensor,
+    hidden: H,
+    params: readonly Tensor[],
+    hasBiases: boolean,
+    numLayers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
+    batchFirst: boolean,
+  ): R;
+}
+
 type WeightName = `weight_${string}` | `bias_${string}`;
 
-/** What RNN, LSTM and GRU share: the weights `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, ... under PyTorch's names. */
-abstract class Recurrent extends Module {
+/** What {@link RNN}, {@link LSTM} and {@link GRU} share: the weights `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, ... under PyTorch's names. */
+export abstract class RNNBase extends Module {
   [weight: `weight_${string}`]: Parameter;
   [bias: `bias_${string}`]: Parameter;
   readonly inputSize: number;
@@ -100,21 +127,53 @@ abstract class Recurrent extends Module {
     for (const weight of this.weights) uniform_(weight, { a: -bound, b: bound });
   }
 
+  /** @internal Nothing to do: libtorch lays weights out for the GPU by itself. */
+  flattenParameters(): void {}
+
   /**
-   * Runs `step` on a batch: a sequence alone, `[time, features]`, becomes a batch of one and its results lose it again.
+   * Runs `step` on a batch: a sequence alone, `[time, features]`, becomes a batch of one and its results lose it again; packed
+   * sequences come with their batch sizes, and their states in the order of their lengths.
    *
    * @param hidden the states given, or null for zeros; `sizes` are their last dimensions.
    */
-  protected batched<S extends Tensor[]>(
-    input: Tensor,
+  protected batched<X extends Tensor | PackedSequence, S extends Tensor[]>(
+    input: X,
     hidden: S | null,
     sizes: readonly number[],
-    step: (input: Tensor, hidden: S) => [Tensor, ...S],
-  ): [Tensor, ...S] {
+    step: (input: Tensor, hidden: S, batchSizes: Tensor | null) => [Tensor, ...S],
+  ): [X, ...S] {
+    if (input instanceof PackedSequence) return this.#packed(input, hidden, sizes, step) as [X, ...S];
     const { shape } = check('input', input, tensor);
     if (shape.length !== 2 && shape.length !== 3) {
       throw invalidArgument('input', 'of 2 or 3 dimensions', shape, 'ERR_SHAPE');
     }
+    this.#checkFeatures(input);
+    const alone = shape.length === 2;
+    const states = this.#states(input, alone ? null : shape[this.batchFirst ? 0 : 1]!, hidden, sizes);
+    if (!alone) return step(input, states, null) as [X, ...S];
+    const time = this.batchFirst ? 0 : 1;
+    const [output, ...rest] = step(input.unsqueeze(time), states, null);
+    return [output.squeeze(time), ...rest.map((state) => state.squeeze(1))] as [X, ...S];
+  }
+
+  #packed<S extends Tensor[]>(
+    { data, batchSizes, sortedIndices, unsortedIndices }: PackedSequence,
+    hidden: S | null,
+    sizes: readonly number[],
+    step: (input: Tensor, hidden: S, batchSizes: Tensor) => [Tensor, ...S],
+  ): [PackedSequence, ...S] {
+    if (data.dim() !== 2) throw invalidArgument('input', 'of packed vectors', data.shape, 'ERR_SHAPE');
+    this.#checkFeatures(data);
+    const order = (states: Tensor[], indices: Tensor | null) =>
+      (indices === null ? states : states.map((state) => state.indexSelect(1, indices))) as S;
+    const states = this.#states(data, Number(batchSizes.select(0, 0).item()), hidden, sizes);
+    const [output, ...rest] = step(data, order(states, sortedIndices), batchSizes);
+    const packed = new PackedSequence(output, batchSizes, sortedIndices, unsortedIndices);
+    return [packed, ...order(rest, unsortedIndices)];
+  }
+
+  #checkFeatures(input: Tensor): void {
+    const { shape } = input;
     if (shape.at(-1) !== this.inputSize) {
       throw invalidArgument('input', `of last dimension ${this.inputSize} (inputSize)`, shape, 'ERR_SHAPE');
     }
@@ -122,22 +181,28 @@ abstract class Recurrent extends Module {
     if (input.dtype !== weights.dtype) {
       throw invalidArgument('input', `of the weights' dtype ${weights.dtype.name}`, input.dtype.name, 'ERR_DTYPE');
     }
-    const alone = shape.length === 2;
-    const batch = alone ? 1 : shape[this.batchFirst ? 0 : 1]!;
+  }
+
+  /** The states that were given, checked, or zeros; `batch` is null for a sequence alone. */
+  #states<S extends Tensor[]>(input: Tensor, batch: number | null, hidden: S | null, sizes: readonly number[]): S {
     const layers = this.numLayers * this.directions;
-    const states = sizes.map((size, i) => {
-      const expected = alone ? [layers, size] : [layers, batch, size];
-      if (!hidden) return zeros([layers, batch, size], { dtype: input.dtype, device: input.device });
+    return sizes.map((size, i) => {
+      const expected = batch === null ? [layers, size] : [layers, batch, size];
+      if (!hidden) return zeros([layers, batch ?? 1, size], { dtype: input.dtype, device: input.device });
       const given = check('hidden', hidden[i], tensor);
       if (given.shape.join() !== expected.join()) {
         throw invalidArgument('hidden', `of shape [${expected.join(', ')}]`, given.shape, 'ERR_SHAPE');
       }
-      return alone ? given.unsqueeze(1) : given;
+      return batch === null ? given.unsqueeze(1) : given;
     }) as S;
-    if (!alone) return step(input, states);
-    const time = this.batchFirst ? 0 : 1;
-    const [output, ...rest] = step(input.unsqueeze(time), states);
-    return [output.squeeze(time), ...rest.map((state) => state.squeeze(1))] as [Tensor, ...S];
+  }
+
+  /** Calls one of libtorch's three networks, for padded or for packed sequences. */
+  protected run<H, R>(network: Network<H, R>, input: Tensor, hidden: H, batchSizes: Tensor | null): R {
+    const { weights, bias, numLayers, dropout, training, bidirectional } = this;
+    return batchSizes === null
+      ? network(input, hidden, weights, bias, numLayers, dropout, training, bidirectional, this.batchFirst)
+      : network(input, batchSizes, hidden, weights, bias, numLayers, dropout, training, bidirectional);
   }
 
   override extraRepr(): string {
@@ -167,7 +232,7 @@ const readRNN = optionsOf('RNN', { nonlinearity: [oneOf('tanh', 'relu'), 'tanh']
  * output.shape; // [5, 3, 20]: time, batch, features
  * hidden.shape; // [2, 3, 20]: layers, batch, features
  */
-export class RNN extends Recurrent {
+export class RNN extends RNNBase {
   readonly nonlinearity: 'tanh' | 'relu';
 
   constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
@@ -177,20 +242,15 @@ export class RNN extends Recurrent {
   }
 
   /** Returns the last layer's output at every step, and every layer's last state; `hidden` is zero by default. */
-  override forward(input: Tensor, hidden: Tensor | null = null): [output: Tensor, hidden: Tensor] {
-    const run = this.nonlinearity === 'tanh' ? rnnTanh : rnnRelu;
-    return this.batched<[Tensor]>(input, hidden && [hidden], [this.hiddenSize], (x, [h]) =>
-      run(
-        x,
-        h,
-        this.weights,
-        this.bias,
-        this.numLayers,
-        this.dropout,
-        this.training,
-        this.bidirectional,
-        this.batchFirst,
-      ),
+  override forward(input: PackedSequence, hidden?: Tensor | null): [output: PackedSequence, hidden: Tensor];
+  override forward(input: Tensor, hidden?: Tensor | null): [output: Tensor, hidden: Tensor];
+  override forward(input: Tensor | PackedSequence, hidden: Tensor | null = null): [Tensor | PackedSequence, Tensor] {
+    const network = this.nonlinearity === 'tanh' ? rnnTanh : rnnRelu;
+    return this.batched<Tensor | PackedSequence, [Tensor]>(
+      input,
+      hidden && [hidden],
+      [this.hiddenSize],
+      (x, [h], sizes) => this.run(network, x, h, sizes),
     );
   }
 }
@@ -207,7 +267,7 @@ const readLSTM = optionsOf('LSTM', { ...recurrentTable, projSize: [integer(0), 0
  * @example
  * const [output, [h, c]] = new nn.LSTM(10, 20, { batchFirst: true }).forward(torch.randn([3, 5, 10]));
  */
-export class LSTM extends Recurrent {
+export class LSTM extends RNNBase {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions & { projSize?: number } = {}) {
     const read = readLSTM(options, new.target.name);
     super(4, inputSize, hiddenSize, read, read.projSize);
@@ -215,24 +275,25 @@ export class LSTM extends Recurrent {
 
   /** Returns the last layer's output at every step, and every layer's last state and cell; `hidden` is zero by default. */
   override forward(
+    input: PackedSequence,
+    hidden?: readonly [h: Tensor, c: Tensor] | null,
+  ): [output: PackedSequence, [h: Tensor, c: Tensor]];
+  override forward(
     input: Tensor,
+    hidden?: readonly [h: Tensor, c: Tensor] | null,
+  ): [output: Tensor, [h: Tensor, c: Tensor]];
+  override forward(
+    input: Tensor | PackedSequence,
     hidden: readonly [h: Tensor, c: Tensor] | null = null,
-  ): [output: Tensor, [h: Tensor, c: Tensor]] {
+  ): [Tensor | PackedSequence, [h: Tensor, c: Tensor]] {
     if (hidden !== null && hidden.length !== 2) throw invalidArgument('hidden', 'a pair [h, c]', hidden);
     const sizes = [this.projSize || this.hiddenSize, this.hiddenSize];
     const given = hidden && ([...hidden] as [Tensor, Tensor]);
-    const [output, h, c] = this.batched<[Tensor, Tensor]>(input, given, sizes, (x, states) =>
-      lstm(
-        x,
-        states,
-        this.weights,
-        this.bias,
-        this.numLayers,
-        this.dropout,
-        this.training,
-        this.bidirectional,
-        this.batchFirst,
-      ),
+    const [output, h, c] = this.batched<Tensor | PackedSequence, [Tensor, Tensor]>(
+      input,
+      given,
+      sizes,
+      (x, states, batch) => this.run<readonly Tensor[], [Tensor, Tensor, Tensor]>(lstm, x, states, batch),
     );
     return [output, [h, c]];
   }
@@ -248,25 +309,20 @@ const readGRU = optionsOf('GRU', recurrentTable);
  * @example
  * const [output, hidden] = new nn.GRU(10, 20, { bidirectional: true }).forward(torch.randn([5, 3, 10]));
  */
-export class GRU extends Recurrent {
+export class GRU extends RNNBase {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     super(3, inputSize, hiddenSize, readGRU(options, new.target.name));
   }
 
   /** Returns the last layer's output at every step, and every layer's last state; `hidden` is zero by default. */
-  override forward(input: Tensor, hidden: Tensor | null = null): [output: Tensor, hidden: Tensor] {
-    return this.batched<[Tensor]>(input, hidden && [hidden], [this.hiddenSize], (x, [h]) =>
-      gru(
-        x,
-        h,
-        this.weights,
-        this.bias,
-        this.numLayers,
-        this.dropout,
-        this.training,
-        this.bidirectional,
-        this.batchFirst,
-      ),
+  override forward(input: PackedSequence, hidden?: Tensor | null): [output: PackedSequence, hidden: Tensor];
+  override forward(input: Tensor, hidden?: Tensor | null): [output: Tensor, hidden: Tensor];
+  override forward(input: Tensor | PackedSequence, hidden: Tensor | null = null): [Tensor | PackedSequence, Tensor] {
+    return this.batched<Tensor | PackedSequence, [Tensor]>(
+      input,
+      hidden && [hidden],
+      [this.hiddenSize],
+      (x, [h], sizes) => this.run(gru, x, h, sizes),
     );
   }
 }

@@ -7,3 +7,4 @@ export {
   type TensorOrTensors,
 } from './clip-grad.js';
 export { parametersToVector, vectorToParameters } from './convert-parameters.js';
+export * as rnn from './rnn.js';
