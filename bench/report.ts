@@ -1,13 +1,16 @@
-// npm run bench:report: the latest results as docs/benchmarks.md and its pictures, and those of each GPU as docs/gpu-benchmarks.md.
+// npm run bench:report: the latest results as docs/benchmarks.md, its pictures and the README's, and those of each GPU as
+// docs/gpu-benchmarks.md.
 //   npm run bench:report -- FILE FOLDER     FOLDER instead of docs/
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { themes } from '../scripts/lib/themes.js';
 import type { GpuResults } from './gpu/results.js';
 import { folder, type Results } from './lib/results.js';
 import { ratioChart, scalingChart } from './report/charts.js';
 import { gpuPage } from './report/gpu.js';
 import { page } from './report/page.js';
+import { barChart, barsOf } from './report/readme.js';
 
 const docs = process.argv[3] ?? fileURLToPath(new URL('../docs', import.meta.url));
 
@@ -38,5 +41,9 @@ const results = read(file) as Results;
 const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8');
 writeFileSync(join(docs, 'benchmarks.svg'), await ratioChart(results.step));
 writeFileSync(join(docs, 'benchmarks-growth.svg'), await scalingChart(results.scaling, results.machine.cachesKB));
+mkdirSync(join(docs, 'pictures'), { recursive: true });
+for (const [name, theme] of Object.entries(themes)) {
+  writeFileSync(join(docs, `pictures/ratios-${name}.svg`), barChart(barsOf(results.step), theme));
+}
 writeFileSync(join(docs, 'benchmarks.md'), page(results, basename(file), notes));
 console.log(`${docs}/benchmarks.md from ${basename(file)}`);

@@ -37,8 +37,8 @@ async function draw(spec: TopLevelSpec): Promise<string> {
   return svg.replace(/ width="[\d.]+" height="[\d.]+"/, '');
 }
 
-/** Training loss by step: each step faintly, and the mean of the last 20 steps. */
-export function lossChart(runs: Series[]): Promise<string> {
+/** Training loss by step: each step faintly, and the mean of the last 20 steps; with the names of the runs where no page has them. */
+export function lossChart(runs: Series[], { legend = false } = {}): Promise<string> {
   const values = runs
     .flatMap(({ name, losses }) => losses.map((loss, i) => ({ run: name, step: i + 1, loss })))
     .filter(({ loss }) => Number.isFinite(loss));
@@ -55,7 +55,18 @@ export function lossChart(runs: Series[]): Promise<string> {
     field: 'run',
     type: 'nominal',
     scale: { domain: runs.map((r) => r.name), range: runs.map((r) => r.color) },
-    legend: null,
+    legend: legend
+      ? {
+          title: null,
+          orient: 'top',
+          labelFontSize: 14,
+          labelLimit: 300,
+          symbolOpacity: 1,
+          labelColor: 'var(--ink)',
+          symbolType: 'stroke',
+          symbolStrokeWidth: 3,
+        }
+      : null,
   } as const;
   const x = { field: 'step', type: 'quantitative', title: 'step', axis: { grid: false, tickCount: 8 } } as const;
   const loss = (field: string) =>

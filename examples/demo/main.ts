@@ -1,16 +1,21 @@
 // npm run demo: a recurrent network on real digits without clipping, with clip.norm and with clip.value.
+//   npm run demo -- --pictures FOLDER     also writes the loss curves as images, such as those in docs/pictures
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import torch, { clip } from 'torch-clip';
 import { textTable } from '../text-table.js';
 import type { Series } from './charts.js';
 import { loadDigits } from './digits.js';
+import { writePictures } from './picture.js';
 import { color, report } from './report.js';
 import { lastMean } from './statistics.js';
 import { header, row } from './table.js';
 import { type Run, setting, train } from './train.js';
+
+const { pictures } = parseArgs({ options: { pictures: { type: 'string' } } }).values;
 
 const contenders: { name: string; clipper?: clip.Clipper; clipLevel?: number }[] = [
   { name: 'no clipping' },
@@ -44,6 +49,7 @@ const file = fileURLToPath(new URL('../../report/demo.html', import.meta.url));
 mkdirSync(dirname(file), { recursive: true });
 writeFileSync(file, await report(runs, about.join(' ')));
 console.log(`Report: ${relative(process.cwd(), file)}`);
+if (pictures !== undefined) await writePictures(runs, pictures);
 
 const [plain, ...clipped] = runs;
 for (const run of clipped) {

@@ -349,7 +349,7 @@ export class GradScaler {
   }
 
   /**
-   * Goes on from a {@link stateDict}, or from PyTorch's; does nothing where the scaler is not enabled.
+   * Goes on from a `stateDict()`, or from PyTorch's; does nothing where the scaler is not enabled.
    *
    * @throws {TorchClipError} `ERR_STATE` where it is empty, or lacks a number or holds one that the constructor refuses; nothing changes then.
    */

@@ -131,7 +131,7 @@ export class Module {
    * Names state that is saved and moved with the module but not trained; it becomes the property `name`.
    *
    * @param tensor the buffer, or null to name it without a value.
-   * @param options.persistent whether it is part of {@link stateDict}; default true.
+   * @param options.persistent whether it is part of `stateDict()`; default true.
    */
   registerBuffer(name: string, tensor: Tensor | null, options: { persistent?: boolean } = {}): void {
     const { persistent } = readRegisterBuffer(options);

@@ -303,7 +303,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   }
 
   /**
-   * Takes over the options and state of a {@link stateDict} of this optimizer, or of PyTorch's of the same name: the next
+   * Takes over the options and state of a `stateDict()` of this optimizer, or of PyTorch's of the same name: the next
    * steps are those that its owner would have taken, bit for bit.
    *
    * @throws {TorchClipError} `ERR_STATE` when it was saved for other groups, shapes or another clipper (delete its `clip` to load

@@ -171,7 +171,7 @@ export class ReduceLROnPlateau {
   }
 
   /**
-   * Takes over a {@link stateDict} of this scheduler or of PyTorch's.
+   * Takes over a `stateDict()` of this scheduler or of PyTorch's.
    *
    * @throws {TorchClipError} `ERR_STATE` when it does not fit; nothing changes then.
    */

@@ -25,7 +25,7 @@ export abstract class LRScheduler {
   abstract stateDict(): LRSchedulerStateDict;
 
   /**
-   * Takes over a {@link stateDict} of this scheduler or of PyTorch's. The learning rates themselves are in the optimizer's
+   * Takes over a `stateDict()` of this scheduler or of PyTorch's. The learning rates themselves are in the optimizer's
    * state: load that too, after the scheduler was made.
    *
    * @throws {TorchClipError} `ERR_STATE` when it does not fit; nothing changes then.

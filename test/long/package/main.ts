@@ -2,7 +2,7 @@
 //   TORCH_CLIP_TEST_TARBALL=torch-clip.tgz  a package that is there, instead of one that is made here
 //   TORCH_CLIP_TEST_FOR=2.13-cpu,2.12-cpu   the libtorchs to build prebuilt binaries for; else 2.13-cpu and what else the cache holds
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -15,6 +15,7 @@ import {
   type Libtorch,
   series,
 } from '../../../lib/setup/libtorch.js';
+import { programsOf } from '../../docs/pages.js';
 import { Fixture } from '../../setup/fixture.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -43,11 +44,11 @@ function nodeOf(major: number): string {
   return path;
 }
 
+/** The README's program, which is JavaScript as well. */
 const firstScript = () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const [, code] = /## A first script[\s\S]*?```ts\n([\s\S]*?)```/.exec(readme) ?? [];
-  expect(code).to.include('optimizer.step()');
-  return `${code}\nconsole.log('loss', criterion.forward(model.forward(x), y).item());\n`;
+  const [program] = programsOf('README.md');
+  expect(program!.text).to.include('optimizer.step()');
+  return `${program!.text}\nconsole.log('loss', criterion.forward(model.forward(x), y).item());\n`;
 };
 
 describe('the packed package', function () {
@@ -125,7 +126,7 @@ describe('the packed package', function () {
           const env = { ...bare(path), TORCH_CLIP_LIBTORCH: libtorchOf(name).root };
           const { stdout, stderr, status } = node(path, ['first.js'], env);
           expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
-          expect(stdout).to.match(/^loss 0\.\d+\n$/);
+          expect(stdout).to.match(/^true\nloss 0\.\d+\n$/);
           losses.add(stdout);
           expect(losses.size).to.equal(1);
         });
@@ -158,7 +159,7 @@ describe('the packed package', function () {
       const built = spawnSync('torch-clip', ['build'], { cwd: app, env: { ...env, PATH: path }, encoding: 'utf8' });
       expect(built.stdout + built.stderr).to.match(/build\/Release\/torch_clip\.node is built for torch 2\.\d+\.\d+/);
       const { stdout } = node(process.execPath, ['first.js'], env);
-      expect(stdout).to.match(/^loss 0\.\d+\n$/);
+      expect(stdout).to.match(/^true\nloss 0\.\d+\n$/);
     });
   });
 });

@@ -1,0 +1,71 @@
+// The option interfaces of the sources: names, types and documentation, as the project formats them.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Member {
+  name: string;
+  required: boolean;
+  type: string;
+  doc: string;
+}
+
+const lib = fileURLToPath(new URL('../../lib', import.meta.url));
+const all = ['optim', 'clip']
+  .flatMap((folder) =>
+    readdirSync(join(lib, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(lib, folder, path)),
+  )
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => readFileSync(path, 'utf8'))
+  .join('\n');
+
+const docOf = (comment: string | undefined) =>
+  (comment ?? '')
+    .replace(/^\s*\/\*\*|\*\/\s*$/g, '')
+    .replace(/^\s*\* ?/gm, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+
+/** The members between the braces of a declaration. */
+const membersIn = (body: string): Member[] =>
+  [...body.matchAll(/^( {2}\/\*\*[\s\S]*?\*\/\n)? {2}(?:readonly )?(\w+)(\??): ([\s\S]*?);$/gm)].map(
+    ([, comment, name, optional, type]) => ({
+      name: name!,
+      required: optional !== '?',
+      type: type!.replace(/\s+/g, ' '),
+      doc: docOf(comment),
+    }),
+  );
+
+/** The members of an interface, or of a type that leaves out and adds some, those that it inherits first. */
+export function membersOf(name: string): Member[] {
+  const declared =
+    all.match(
+      new RegExp(`^(?:export )?interface ${name}(?:<.*?>)?(?: extends ([^{]*))? \\{\\n([\\s\\S]*?)^\\}`, 'm'),
+    ) ?? all.match(new RegExp(`^(?:export )?type ${name} = ([^{;]*)\\{\\n([\\s\\S]*?)^\\};`, 'm'));
+  if (declared === null) throw new Error(`there is no interface ${name}`);
+  const [, parents = '', body] = declared;
+  const own = membersIn(body!);
+  const omitted = (parents.match(/'(\w+)'/g) ?? []).map((quoted) => quoted.slice(1, -1));
+  const inherited = [...parents.matchAll(/\b[A-Z]\w+/g)]
+    .map(([parent]) => parent)
+    .filter((parent) => parent !== 'Omit' && parent !== 'CommonOptions')
+    .flatMap(membersOf)
+    .filter((member) => !omitted.includes(member.name) && !own.some((redeclared) => redeclared.name === member.name));
+  return [...inherited, ...own];
+}
+
+/** The interfaces that a function or the constructor of a class names as the type of its `options`. */
+export function optionsOf(name: string): string[] {
+  const head = new RegExp(
+    `^export (?:abstract )?(?:class|function) ${name}\\b[\\s\\S]*?\\boptions\\??: ([^=){]*)`,
+    'm',
+  );
+  return [...(all.match(head)?.[1] ?? '').matchAll(/\b[A-Z]\w+/g)].map(([type]) => type);
+}
+
+/** What the documentation of a function says of a parameter. */
+export function parameterOf(name: string, parameter: string): string {
+  const before = all.match(new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\nexport function ${name}\\b`))?.[1] ?? '';
+  return docOf(before.match(new RegExp(`@param ${parameter} ([\\s\\S]*?)(?=\\n \\* ?(?:@|$)|$)`))?.[1]);
+}

@@ -1,0 +1,188 @@
+// The tables of options, from what the code itself says: names, types and meanings from the interfaces, defaults from what is made without
+// options, and what is accepted from the errors that refuse something else.
+import torch, { clip, nn, optim } from '../../lib/index.js';
+import { type Member, membersOf, optionsOf, parameterOf } from './interfaces.js';
+
+interface Row extends Member {
+  fallback: string;
+  accepted: string;
+}
+
+/** How the documentation makes a clipper: its required arguments, and where its options go. */
+const clippers: Record<string, { required: string[]; make: (options: never, required: never[]) => clip.Clipper }> = {
+  norm: { required: ['maxNorm'], make: (options, [maxNorm = 1]) => clip.norm(maxNorm, options) },
+  value: { required: ['limit'], make: (options, [limit = 1]) => clip.value(limit, options) },
+  rms: { required: ['threshold'], make: (options, [threshold = 1]) => clip.rms(threshold, options) },
+  agc: { required: [], make: (options) => clip.agc(options) },
+  auto: { required: [], make: (options) => clip.auto(options) },
+  zscore: { required: [], make: (options) => clip.zscore(options) },
+  adaGC: { required: [], make: (options) => clip.adaGC(options) },
+  spam: { required: [], make: (options) => clip.spam(options) },
+  stochastic: {
+    required: [],
+    make: (options: object) => clip.stochastic(clip.norm(1), { beta: 0.5, ...options }),
+  },
+  custom: { required: [], make: (options) => clip.custom(() => 1, options) },
+};
+
+/** Values that no option accepts: the errors that refuse them say what it does accept, the last one most exactly. */
+const refused = [{}, [5, 5], [-1, 5], -1.5, Number.NaN];
+
+function acceptedBy(make: (value: unknown) => unknown, name: string): string {
+  let sentence = '';
+  for (const value of refused) {
+    try {
+      make(value);
+    } catch (error) {
+      const said = (error as Error).message.match(new RegExp(`"${name}" must be (.*?)(?:, got .*|\\))$`));
+      if (said?.[1] !== undefined) sentence ||= said[1];
+      if (said?.[1] !== undefined && Array.isArray(value)) sentence = said[1];
+    }
+  }
+  return sentence;
+}
+
+/** A default as one writes it: 1e-3 for 0.001, but 0.9. */
+export function written(value: unknown): string {
+  if (typeof value === 'number' && Number.isFinite(value) && value !== 0) {
+    const short = value.toExponential().replace('e+', 'e');
+    const extreme = Math.abs(value) < 0.01 || Math.abs(value) >= 1e5;
+    return extreme && short.length < String(value).length ? short : String(value);
+  }
+  if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
+  if (typeof value === 'string') return `'${value}'`;
+  return String(value);
+}
+
+const fallbackText = /(?:^|[;,.]\s*)default:? ((?:[^;.]|\.(?=\d))*)\.?/i;
+
+/** What options mean that all clippers have. */
+const common: Record<string, string> = {
+  scope: '[what one coefficient is for](clippers.md#scope-and-placement)',
+  placement: '[what is clipped](clippers.md#scope-and-placement)',
+};
+
+/** The default that the documentation of an option names, and what else it says. */
+function split(doc: string): { fallback: string | undefined; meaning: string } {
+  const fallback = doc.match(fallbackText)?.[1]?.replaceAll('`', '');
+  const meaning = doc
+    .replace(fallbackText, '.')
+    .replace(/\{@link (\w+)\}/g, '`$1`')
+    .replace(/^[.;,\s]+|[.;\s]+$/g, '')
+    .replace(/\s+\./g, '.');
+  return { fallback, meaning };
+}
+
+/** A row, once the default that the documentation names is known to be the one that counts. */
+function row(owner: string, member: Member, value: unknown, accepted: string): Row {
+  const { fallback } = split(member.doc);
+  if (value !== undefined && fallback !== undefined && /^[-\d.e]+$/.test(fallback) && Number(fallback) !== value) {
+    throw new Error(`${owner}: "${member.name}" is documented as ${fallback} by default, but it is ${written(value)}`);
+  }
+  return { ...member, fallback: value === undefined ? (fallback ?? '') : written(value), accepted };
+}
+
+type Class = new (params: unknown, options: object) => optim.Optimizer;
+
+function optimizerRows(name: string): Row[] {
+  const Optimizer = (optim as unknown as Record<string, Class>)[name];
+  if (Optimizer === undefined) throw new Error(`there is no optimizer ${name}`);
+  const make = (options: object) => new Optimizer([new nn.Parameter(torch.ones([2, 2]))], options);
+  const group = make({}).paramGroups[0] as unknown as Record<string, unknown>;
+  const members = optionsOf(name)
+    .filter((type) => type !== 'CommonOptions')
+    .flatMap(membersOf);
+  return members.map((member) =>
+    row(
+      name,
+      member,
+      group[member.name],
+      acceptedBy((value) => make({ [member.name]: value }), member.name),
+    ),
+  );
+}
+
+function clipperRows(name: string): Row[] {
+  const entry = clippers[name];
+  if (entry === undefined) throw new Error(`scripts/gen-docs has no way to make clip.${name}`);
+  const make = entry.make as (options: object, required: unknown[]) => clip.Clipper;
+  const [stage] = make({}, []).stages as unknown as [Record<string, unknown> & { options: Record<string, unknown> }];
+  const known = { ...stage, ...stage.options, ...(stage.coin as object | undefined) } as Record<string, unknown>;
+  const positional = entry.required.map((argument): Row => {
+    const accepted = acceptedBy((value) => make({}, [value]), argument);
+    return { name: argument, required: true, type: 'number', doc: parameterOf(name, argument), fallback: '', accepted };
+  });
+  const options = optionsOf(name)
+    .flatMap(membersOf)
+    .map((member) =>
+      row(
+        `clip.${name}`,
+        member,
+        member.required || member.name === 'window' ? undefined : known[member.name],
+        acceptedBy((value) => make({ [member.name]: value }, []), member.name),
+      ),
+    );
+  // One option of a function that needs no interface of its own.
+  if (options.length === 0 && known.placement !== undefined) {
+    const accepted = acceptedBy((value) => make({ placement: value }, []), 'placement');
+    options.push(
+      row(name, { name: 'placement', required: false, type: 'Placement', doc: '' }, known.placement, accepted),
+    );
+  }
+  return [...positional, ...options];
+}
+
+function commonRows(): Row[] {
+  const make = (options: object) => new optim.SGD([new nn.Parameter(torch.ones([2]))], options);
+  return membersOf('CommonOptions').map((member) =>
+    row(
+      'CommonOptions',
+      member,
+      undefined,
+      acceptedBy((value) => make({ [member.name]: value }), member.name),
+    ),
+  );
+}
+
+function rowsOf(name: string): Row[] {
+  if (name === 'CommonOptions') return commonRows();
+  return name.startsWith('clip.') ? clipperRows(name.replace('clip.', '')) : optimizerRows(name);
+}
+
+const cell = (text: string) => text.replaceAll('|', '\\|');
+const code = (text: string) => (text === '' ? '' : `\`${cell(text)}\``);
+/** A default that is a value, or words about it. */
+const fallbackCell = (text: string) => (/^[a-z]+ |, /.test(text) && !/^[['{]/.test(text) ? cell(text) : code(text));
+
+/** One table for all the names: an option that several have is one row, with their defaults where these differ. */
+export function table(names: readonly string[]): string {
+  const merged = new Map<string, { row: Row; fallbacks: Map<string, string> }>();
+  for (const name of names) {
+    for (const found of rowsOf(name)) {
+      const entry = merged.get(found.name) ?? { row: found, fallbacks: new Map() };
+      entry.fallbacks.set(name, found.fallback);
+      merged.set(found.name, entry);
+    }
+  }
+  const lines = [...merged.values()].map(({ row: { name, type, required, doc, accepted }, fallbacks }) => {
+    const owners = fallbacks.size < names.length ? ` (${[...fallbacks.keys()].join(', ')})` : '';
+    const different = new Set(fallbacks.values()).size > 1;
+    const [first = ''] = fallbacks.values();
+    const fallback = different
+      ? [...fallbacks].map(([owner, value]) => `${fallbackCell(value)} (${owner})`).join(', ')
+      : required && first === ''
+        ? 'required'
+        : fallbackCell(first);
+    const { meaning } = split(doc);
+    return `| \`${name}\`${owners} | ${code(type.replaceAll('readonly ', ''))} | ${fallback} | ${cell(accepted)} | ${cell(meaning || (common[name] ?? ''))} |`;
+  });
+  return ['| option | type | default | accepted | |', '|---|---|---|---|---|', ...lines].join('\n');
+}
+
+/** The page with every table of options as the code has it now. */
+export function filled(page: string): string {
+  return page.replace(
+    /(<!-- options (.*) -->\n)[\s\S]*?(<!-- \/options -->)/g,
+    (_, open: string, names: string, close: string) => `${open}${table(names.split(', '))}\n${close}`,
+  );
+}
