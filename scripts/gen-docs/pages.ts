@@ -2,6 +2,7 @@
 // options, and what is accepted from the errors that refuse something else.
 import torch, { clip, nn, optim } from '../../lib/index.js';
 import { type Member, membersOf, optionsOf, parameterOf } from './interfaces.js';
+import { layerRows } from './layers.js';
 
 interface Row extends Member {
   fallback: string;
@@ -179,10 +180,18 @@ export function table(names: readonly string[]): string {
   return ['| option | type | default | accepted | |', '|---|---|---|---|---|', ...lines].join('\n');
 }
 
-/** The page with every table of options as the code has it now. */
+const between = (name: string) => new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name.split(' ')[0]} -->)`, 'g');
+
+/** The page with every table as the code has it now. */
 export function filled(page: string): string {
-  return page.replace(
-    /(<!-- options (.*) -->\n)[\s\S]*?(<!-- \/options -->)/g,
-    (_, open: string, names: string, close: string) => `${open}${table(names.split(', '))}\n${close}`,
-  );
+  return page
+    .replace(between('options (.*)'), (_, open: string, names: string, close: string) => {
+      return `${open}${table(names.split(', '))}\n${close}`;
+    })
+    .replace(between('layers'), (_, open: string, close: string) => {
+      return `${open}| kind | classes |\n|---|---|\n${layerRows}\n${close}`;
+    });
 }
+
+/** The pages that hold generated tables. */
+export const tablePages = ['docs/optimizers.md', 'docs/clippers.md', 'docs/nn.md'];

@@ -49,7 +49,7 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Refe
     this.#trained = null;
   }
 
-  /** As {@link Optimizer.step}; refused with `ERR_STATE` between `eval()` and `train()`. */
+  /** As `Optimizer.step`; refused with `ERR_STATE` between `eval()` and `train()`. */
   override step(): undefined;
   override step<T>(closure: () => T): T;
   override step<T>(closure?: () => T): T | undefined {
@@ -59,7 +59,7 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Refe
     return closure === undefined ? super.step() : super.step(closure);
   }
 
-  /** As {@link Optimizer.stateDict}; in evaluation it also holds where training goes on. */
+  /** As `Optimizer.stateDict`; in evaluation it also holds where training goes on. */
   override stateDict(): OptimizerStateDict {
     const dict = super.stateDict();
     if (this.#trained === null) return dict;
@@ -71,7 +71,7 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Refe
   }
 
   /**
-   * As {@link Optimizer.loadStateDict}. The optimizer is then in training or evaluation as it was when it was saved; parameters are
+   * As `Optimizer.loadStateDict`. The optimizer is then in training or evaluation as it was when it was saved; parameters are
    * left alone, so they must come from the same moment.
    */
   override loadStateDict(stateDict: OptimizerStateDict): void {

@@ -187,7 +187,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   /**
    * Clips the gradients and updates the parameters, in one call of the engine.
    *
-   * @param closure computes the loss again; it runs before the update, with gradients recorded.
+   * A closure computes the loss again; it runs before the update, with gradients recorded.
+   *
    * @returns what the closure returned.
    * @throws {TorchClipError} `ERR_NONFINITE` as `nonFinite` and `maxConsecutiveSkips` say. When a step throws, parameters and
    * state are as they were.
