@@ -84,12 +84,9 @@ export function oneOf<const T extends string | number | boolean>(...values: read
 }
 
 /** An object that the package itself makes, said in words such as `'a Clipper'`. */
-export function instance<T extends object>(
-  Class: abstract new (...args: never[]) => T,
-  expected: string,
-  code?: ErrorCode,
-): Kind<T> {
-  return kind(expected, (value) => value instanceof Class, code);
+export function instance<T extends object>(Class: { readonly prototype: T }, expected: string): Kind<T> {
+  // The prototype, since TypeScript keeps protected constructors to their classes.
+  return kind(expected, (value) => Object.prototype.isPrototypeOf.call(Class.prototype, value as object));
 }
 
 export const orNull = <T>({ expected, accepts, code, sentence }: Kind<T>): Kind<T | null> => ({

@@ -1,4 +1,8 @@
-"""The learning rates (and momenta) of every scheduler of test/optim/lr-scheduler/cases.json over its steps, and a state dict."""
+"""The learning rates (and momenta) of every scheduler of test/optim/lr-scheduler/cases.json over its steps, and a state dict.
+
+Also the rates of schedulers that are made for groups with a first rate of their own, as after loading a state, and those of a
+group that is added later.
+"""
 
 import json
 import math
@@ -51,11 +55,61 @@ def plain(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def run(spec):
+def make_optimizer(spec):
     groups = [{'params': [torch.zeros(1, requires_grad=True)], 'lr': lr} for lr in CASES['lrs']]
-    adam = spec.get('optimizer') == 'Adam'
-    optimizer = torch.optim.Adam(groups) if adam else torch.optim.SGD(groups, momentum=spec.get('momentum', 0))
+    if spec.get('optimizer') == 'Adam':
+        return torch.optim.Adam(groups)
+    return torch.optim.SGD(groups, momentum=spec.get('momentum', 0))
+
+
+def advance(spec, scheduler, t):
+    if 'metric' in spec:
+        scheduler.step(METRICS[spec['metric']](t))
+    elif 'jump' in spec:
+        jump = spec['jump']
+        scheduler.step(t * 53 % 211 if jump is True else t * jump)
+    else:
+        scheduler.step()
+
+
+def rates(optimizer):
+    return [group['lr'] for group in optimizer.param_groups]
+
+
+def reloaded(spec):
+    optimizer = make_optimizer(spec)
+    for group in optimizer.param_groups:
+        group['initial_lr'] = 2 * group['lr']
     scheduler = make(spec, optimizer)
+    seen = [rates(optimizer)]
+    for t in range(1, CASES['reloaded'] + 1):
+        advance(spec, scheduler, t)
+        seen.append(rates(optimizer))
+    return seen
+
+
+def added(spec):
+    """The rates of the group that is added, or None for a scheduler that then no longer steps."""
+    optimizer = make_optimizer(spec)
+    scheduler = make(spec, optimizer)
+    seen = []
+    for t in range(1, CASES['steps'] + 1):
+        if t == CASES['added']:
+            optimizer.add_param_group({'params': [torch.zeros(1, requires_grad=True)], 'lr': CASES['addedLr']})
+        try:
+            advance(spec, scheduler, t)
+        except (ValueError, KeyError, IndexError, RuntimeError):
+            return None
+        if t >= CASES['added']:
+            seen.append(optimizer.param_groups[2]['lr'])
+    return seen
+
+
+def run(spec):
+    adam = spec.get('optimizer') == 'Adam'
+    optimizer = make_optimizer(spec)
+    scheduler = make(spec, optimizer)
+    groups = optimizer.param_groups
     golden = {'lr': [[] for _ in groups], 'momentum': [[] for _ in groups]}
 
     def see():
@@ -67,13 +121,7 @@ def run(spec):
     for t in range(1, CASES['steps'] + 1):
         if spec.get('change') and t % 23 == 11:
             optimizer.param_groups[0]['lr'] *= 0.75
-        if 'metric' in spec:
-            scheduler.step(METRICS[spec['metric']](t))
-        elif 'jump' in spec:
-            jump = spec['jump']
-            scheduler.step(t * 53 % 211 if jump is True else t * jump)
-        else:
-            scheduler.step()
+        advance(spec, scheduler, t)
         see()
         if t == CASES['saved']:
             golden['state'] = plain(scheduler.state_dict())
@@ -85,4 +133,8 @@ def run(spec):
 def generate(out_dir):
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        write(out_dir / 'lr-scheduler.json', {name: run(spec) for name, spec in CASES['cases'].items()})
+        cases = CASES['cases'].items()
+        write(out_dir / 'lr-scheduler.json', {name: run(spec) for name, spec in cases})
+        write(out_dir / 'lr-scheduler-reloaded.json', {name: reloaded(spec) for name, spec in cases})
+        plain_cases = [(name, spec) for name, spec in cases if 'change' not in spec and 'jump' not in spec]
+        write(out_dir / 'lr-scheduler-added.json', {name: added(spec) for name, spec in plain_cases})

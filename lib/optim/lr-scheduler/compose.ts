@@ -1,22 +1,26 @@
+import { anything, arrayOf, check, elementsOf, finite, integer, kind } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import type { Optimizer } from '../base/optimizer.js';
-import { finite, type Group, groupsOf, integer, list, perGroup } from './options.js';
+import { optionsOf } from '../../options.js';
+import { Optimizer } from '../base/optimizer.js';
+import { type Group, groupsOf, perGroup } from './options.js';
+import { allOrNothing } from './restore.js';
 import { LRScheduler } from './scheduler.js';
 import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
 
-function members(schedulers: readonly LRScheduler[], optimizer?: Optimizer): LRScheduler[] {
-  if (!Array.isArray(schedulers) || schedulers.length === 0) {
-    throw invalidArgument('schedulers', 'an array of at least one scheduler', schedulers);
+function members(given: unknown, optimizer?: Optimizer): LRScheduler[] {
+  if (!Array.isArray(given) || given.length === 0) {
+    throw invalidArgument('schedulers', 'an array of at least one scheduler', given);
   }
+  const schedulers = elementsOf<LRScheduler>(given);
   schedulers.forEach((scheduler: LRScheduler, i) => {
     if (!(scheduler instanceof LRScheduler)) {
       throw invalidArgument(`schedulers[${i}]`, 'a scheduler whose step() needs no metric', scheduler);
     }
-    if (scheduler.optimizer !== (optimizer ?? schedulers[0].optimizer)) {
+    if (scheduler.optimizer !== (optimizer ?? schedulers[0]!.optimizer)) {
       throw new TorchClipError('ERR_ARGUMENT', `schedulers[${i}] belongs to another optimizer`);
     }
   });
-  return [...schedulers];
+  return schedulers;
 }
 
 abstract class Composite extends LRScheduler {
@@ -28,6 +32,11 @@ abstract class Composite extends LRScheduler {
     super();
     this.schedulers = schedulers;
     this.optimizer = schedulers[0]!.optimizer;
+  }
+
+  /** @internal */
+  override parts(): LRScheduler[] {
+    return [this, ...this.schedulers.flatMap((scheduler) => scheduler.parts())];
   }
 
   /** @internal */
@@ -72,9 +81,15 @@ export interface SequentialLROptions {
   schedulers: readonly LRScheduler[];
   /** The epochs at which a stage ends and the next begins, one fewer than schedulers. */
   milestones: readonly number[];
-  /** The last epoch of the run that is resumed; default -1, a new run. */
+  /** -1, the default: a resumed run needs {@link SequentialLR.loadStateDict}, since each stage has an epoch of its own. */
   lastEpoch?: number;
 }
+
+const readSequential = optionsOf('SequentialLR', {
+  schedulers: [anything],
+  milestones: [anything],
+  lastEpoch: [kind<-1>('-1: a SequentialLR goes on from another run by loadStateDict()', (x) => x === -1), -1],
+});
 
 /**
  * Runs one scheduler after the other, as `torch.optim.lr_scheduler.SequentialLR`.
@@ -94,25 +109,23 @@ export class SequentialLR extends Composite {
 
   constructor(optimizer: Optimizer, options: SequentialLROptions) {
     const groups = groupsOf(optimizer);
-    if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
-    const { schedulers, milestones, lastEpoch = -1 } = options;
-    super(members(schedulers, optimizer));
-    const ascending = {
-      expected: `${schedulers.length - 1} ascending integers >= 0, one fewer than schedulers`,
-      test: (value: unknown) =>
-        list(integer(0)).test(value, 0) &&
-        (value as number[]).length === schedulers.length - 1 &&
-        (value as number[]).every((epoch, i, all) => i === 0 || all[i - 1]! <= epoch),
-    };
-    if (!ascending.test(milestones)) throw invalidArgument('milestones', ascending.expected, milestones);
-    if (!integer(-1).test(lastEpoch, 0)) throw invalidArgument('lastEpoch', integer(-1).expected, lastEpoch);
+    const { schedulers, milestones } = readSequential(options, new.target.name);
+    const list = members(schedulers, optimizer);
+    super(list);
+    const epochs = arrayOf(integer(0), list.length - 1);
+    const ascending = kind<readonly number[]>(
+      `${list.length - 1} ascending integers >= 0, one fewer than schedulers`,
+      (value) => epochs.accepts(value) && value.every((epoch, i) => i === 0 || value[i - 1]! <= epoch),
+    );
     this.fields = { _milestones: ascending, lastEpoch: integer(0), _lastLr: perGroup(finite) };
-    this._milestones = [...milestones];
-    this.lastEpoch = lastEpoch + 1;
-    for (const group of groups as Required<Group>[]) group.lr = group.initialLr;
-    this.undo();
-    this.#at(0).begin();
-    this.record();
+    this._milestones = [...check('milestones', milestones, ascending)];
+    this.lastEpoch = 0;
+    allOrNothing(optimizer, this.parts(), () => {
+      for (const group of groups as Required<Group>[]) group.lr = group.initialLr;
+      this.undo();
+      this.#at(0).begin();
+      this.record();
+    });
   }
 
   override step(): void {
@@ -133,10 +146,12 @@ export class SequentialLR extends Composite {
 
   #move(step: (scheduler: LRScheduler) => void): void {
     const epoch = this.lastEpoch + 1;
-    if (this._milestones.includes(epoch)) this.#at(epoch).restart();
-    else step(this.#at(epoch));
-    this.lastEpoch = epoch;
-    this.record();
+    allOrNothing(this.optimizer, this.parts(), () => {
+      if (this._milestones.includes(epoch)) this.#at(epoch).restart();
+      else step(this.#at(epoch));
+      this.lastEpoch = epoch;
+      this.record();
+    });
   }
 
   #at(epoch: number): LRScheduler {
@@ -144,8 +159,12 @@ export class SequentialLR extends Composite {
   }
 }
 
+const readChained = optionsOf('ChainedScheduler', {
+  optimizer: [kind<Optimizer>('an Optimizer', (value) => value instanceof Optimizer), undefined],
+});
+
 /**
- * Steps several schedulers at once, each from the rate that the one before has set, as
+ * Steps several schedulers at once, each starting from the rate that the previous one set, as
  * `torch.optim.lr_scheduler.ChainedScheduler`.
  *
  * @example
@@ -156,25 +175,29 @@ export class SequentialLR extends Composite {
 export class ChainedScheduler extends Composite {
   protected readonly fields: Fields = { _lastLr: perGroup(finite) };
 
-  constructor(schedulers: readonly LRScheduler[], { optimizer }: { optimizer?: Optimizer } = {}) {
-    super(members(schedulers, optimizer));
+  constructor(schedulers: readonly LRScheduler[], options: { optimizer?: Optimizer } = {}) {
+    super(members(schedulers, readChained(options, new.target.name).optimizer));
     this.record();
   }
 
   override step(): void {
-    for (const scheduler of this.schedulers) scheduler.step();
-    this.record();
+    this.#each((scheduler) => scheduler.step());
   }
 
   /** @internal */
   override advance(): void {
-    for (const scheduler of this.schedulers) scheduler.advance();
-    this.record();
+    this.#each((scheduler) => scheduler.advance());
   }
 
   /** @internal */
   override restart(): void {
-    for (const scheduler of this.schedulers) scheduler.restart();
-    this.record();
+    this.#each((scheduler) => scheduler.restart());
+  }
+
+  #each(move: (scheduler: LRScheduler) => void): void {
+    allOrNothing(this.optimizer, this.parts(), () => {
+      this.schedulers.forEach(move);
+      this.record();
+    });
   }
 }

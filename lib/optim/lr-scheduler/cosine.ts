@@ -1,8 +1,9 @@
-import { invalidArgument } from '../../errors.js';
+import { check, finite, finiteNonNegative, integer, positive } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { cos } from './exact.js';
-import { complete, finite, integer, lastEpoch, number } from './options.js';
-import { EpochScheduler, type Point } from './scheduler.js';
+import { complete } from './options.js';
+import { allOrNothing } from './restore.js';
+import { EpochScheduler, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link CosineAnnealingLR}. */
 export interface CosineAnnealingLROptions {
@@ -15,7 +16,7 @@ export interface CosineAnnealingLROptions {
 }
 
 /**
- * Lets the learning rate follow a cosine down to `etaMin` and up again, as `torch.optim.lr_scheduler.CosineAnnealingLR`.
+ * Moves the learning rate along a cosine down to `etaMin` and up again, as `torch.optim.lr_scheduler.CosineAnnealingLR`.
  *
  * @see Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017; without the restarts.
  *
@@ -49,7 +50,7 @@ export class CosineAnnealingLR extends EpochScheduler {
 export interface CosineAnnealingWarmRestartsOptions {
   /** The epochs until the first restart. */
   T0: number;
-  /** How many times longer each round is than the one before, an integer; default 1. */
+  /** How many times as long each round is as the one before, an integer; default 1. */
   TMult?: number;
   /** The lowest rate; default 0. */
   etaMin?: number;
@@ -58,7 +59,7 @@ export interface CosineAnnealingWarmRestartsOptions {
 }
 
 /**
- * Lets the learning rate follow a cosine down to `etaMin` and then start again, as
+ * Moves the learning rate along a cosine down to `etaMin` and then start again, as
  * `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`.
  *
  * @see Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017.
@@ -84,7 +85,7 @@ export class CosineAnnealingWarmRestarts extends EpochScheduler {
     const values = complete('CosineAnnealingWarmRestarts', optimizer, table, options);
     const fields = {
       T0: integer(1),
-      TI: number('a number > 0', (x) => x > 0),
+      TI: positive,
       TMult: integer(1),
       etaMin: finite,
       TCur: finite,
@@ -92,11 +93,13 @@ export class CosineAnnealingWarmRestarts extends EpochScheduler {
     super(optimizer, fields, { ...values, TI: values.T0, TCur: values.lastEpoch } as { lastEpoch: number });
   }
 
-  /** @param epoch the epoch to set the rates of, parts of one included; default one more than the last. */
+  /** @param epoch the epoch whose rates to set, which may be a fraction; default one more than the last. */
   override step(epoch?: number): void {
-    if (epoch !== undefined && !(Number.isFinite(epoch) && epoch >= 0)) {
-      throw invalidArgument('epoch', 'a number >= 0', epoch);
-    }
+    if (epoch !== undefined) check('epoch', epoch, finiteNonNegative);
+    allOrNothing(this.optimizer, [this], () => this.take(epoch));
+  }
+
+  private take(epoch: number | undefined): void {
     const at = epoch ?? (this.lastEpoch < 0 ? 0 : undefined);
     const TCur = this.TCur + 1;
     if (at !== undefined) this.move(at, ...this.round(at));

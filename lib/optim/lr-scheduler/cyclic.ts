@@ -1,22 +1,9 @@
+import { callable, finite, finiteNonNegative, finitePositive, flag, oneOf, orNull } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { beginMomentum, setMomentum, usesBeta1 } from './momentum.js';
-import {
-  callable,
-  complete,
-  finite,
-  flag,
-  type Group,
-  groupsOf,
-  lastEpoch,
-  number,
-  oneOf,
-  orNull,
-  perGroup,
-  shared,
-  spread,
-} from './options.js';
-import { EpochScheduler, type Point } from './scheduler.js';
+import { complete, type Group, groupsOf, perGroup, shared, spread } from './options.js';
+import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 import type { LRSchedulerStateDict } from './state.js';
 
 /** Options of {@link CyclicLR}. */
@@ -29,9 +16,9 @@ export interface CyclicLROptions {
   stepSizeUp?: number;
   /** The steps of a fall; default those of a rise. */
   stepSizeDown?: number | null;
-  /** Whether cycles stay as high, are half as high each, or shrink by `gamma` a step; default 'triangular'. */
+  /** Whether all cycles have the same height, each has half the height of the one before, or the height shrinks by `gamma` per step; default 'triangular'. */
   mode?: 'triangular' | 'triangular2' | 'exp_range';
-  /** The factor a step in the mode 'exp_range'; default 1. */
+  /** The factor per step in the mode 'exp_range'; default 1. */
   gamma?: number;
   /** The height of a cycle as a function of its number, from 1, or of the step; it replaces `mode`. */
   scaleFn?: ((x: number) => number) | null;
@@ -49,7 +36,6 @@ export interface CyclicLROptions {
 
 const modes = oneOf('triangular', 'triangular2', 'exp_range');
 const scaleModes = oneOf('cycle', 'iterations');
-const positive = number('a number > 0', (x) => x > 0);
 
 /**
  * Moves the learning rate between two bounds at a constant pace, as `torch.optim.lr_scheduler.CyclicLR`; step it after every
@@ -72,17 +58,18 @@ export class CyclicLR extends EpochScheduler {
   declare cycleMomentum: boolean;
   declare baseMomentums: number[];
   declare maxMomentums: number[];
+  declare protected bounds: Record<'baseLr' | 'maxLr' | 'baseMomentum' | 'maxMomentum', number | readonly number[]>;
   declare protected scaleFn: ((x: number) => number) | null;
 
   constructor(optimizer: Optimizer, options: CyclicLROptions) {
     const table = {
       baseLr: [shared(finite)],
       maxLr: [shared(finite)],
-      stepSizeUp: [positive, 2000],
-      stepSizeDown: [orNull(number('a number >= 0', (x) => x >= 0)), null],
+      stepSizeUp: [finitePositive, 2000],
+      stepSizeDown: [orNull(finiteNonNegative), null],
       mode: [modes, 'triangular'],
       gamma: [finite, 1],
-      scaleFn: [orNull(callable), null],
+      scaleFn: [orNull(callable<(x: number) => number>()), null],
       scaleMode: [scaleModes, 'cycle'],
       cycleMomentum: [flag, true],
       baseMomentum: [shared(finite), 0.8],
@@ -90,21 +77,13 @@ export class CyclicLR extends EpochScheduler {
       lastEpoch,
     } as const;
     const o = complete('CyclicLR', optimizer, table, options);
-    const groups = groupsOf(optimizer);
-    const useBeta1 = o.cycleMomentum && usesBeta1(groups);
-    const baseLrs = spread(o.baseLr, groups);
-    if (o.lastEpoch === -1) {
-      groups.forEach((group, i) => {
-        group.lr = baseLrs[i]!;
-      });
-      if (o.cycleMomentum) beginMomentum(groups, o.baseMomentum, o.maxMomentum);
-    }
+    const useBeta1 = o.cycleMomentum && usesBeta1(groupsOf(optimizer));
     const totalSize = o.stepSizeUp + (o.stepSizeDown ?? o.stepSizeUp);
     const ownScale = o.mode === 'exp_range' ? 'iterations' : 'cycle';
     const fields = {
       maxLrs: perGroup(finite),
-      totalSize: positive,
-      stepRatio: positive,
+      totalSize: finitePositive,
+      stepRatio: finitePositive,
       mode: modes,
       gamma: finite,
       scaleMode: scaleModes,
@@ -115,8 +94,14 @@ export class CyclicLR extends EpochScheduler {
         maxMomentums: perGroup(finite),
       }),
     };
-    super(optimizer, fields, {
-      maxLrs: spread(o.maxLr, groups),
+    const values = {
+      bounds: {
+        baseLr: o.baseLr,
+        maxLr: o.maxLr,
+        baseMomentum: o.baseMomentum,
+        maxMomentum: o.maxMomentum,
+      },
+      maxLrs: [],
       totalSize,
       stepRatio: o.stepSizeUp / totalSize,
       mode: o.mode,
@@ -125,11 +110,34 @@ export class CyclicLR extends EpochScheduler {
       scaleMode: o.scaleFn === null ? ownScale : o.scaleMode,
       cycleMomentum: o.cycleMomentum,
       useBeta1,
-      baseMomentums: spread(o.baseMomentum, groups),
-      maxMomentums: spread(o.maxMomentum, groups),
+      baseMomentums: [],
+      maxMomentums: [],
       lastEpoch: o.lastEpoch,
-    } as { lastEpoch: number });
-    this.baseLrs = baseLrs;
+    };
+    super(optimizer, fields, values, (groups) => {
+      if (o.lastEpoch !== -1) return;
+      const baseLrs = spread(o.baseLr, groups);
+      groups.forEach((group, i) => {
+        group.lr = baseLrs[i]!;
+      });
+    });
+    // As in PyTorch only now: a first rate that a group had before is that of epoch 0.
+    this.baseLrs = spread(o.baseLr, optimizer.paramGroups);
+  }
+
+  protected override adopt(groups: readonly Group[]): void {
+    const known = this.maxLrs.length;
+    if (known === groups.length) return;
+    super.adopt(groups);
+    const { baseLr, maxLr, baseMomentum, maxMomentum } = this.bounds;
+    // The bounds are those of the options, whatever rate a group has.
+    if (known > 0) this.baseLrs = forGroups(this, 'baseLr', baseLr, groups);
+    this.maxLrs = forGroups(this, 'maxLr', maxLr, groups);
+    this.baseMomentums = forGroups(this, 'baseMomentum', baseMomentum, groups);
+    this.maxMomentums = forGroups(this, 'maxMomentum', maxMomentum, groups);
+    if (!this.cycleMomentum || (known === 0 && this.lastEpoch !== -1)) return;
+    usesBeta1(groups);
+    beginMomentum(groups.slice(known), this.baseMomentums.slice(known), this.maxMomentums.slice(known));
   }
 
   override stateDict(): LRSchedulerStateDict {

@@ -1,7 +1,8 @@
+import { finite, finiteNonNegative, integer } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
-import { complete, finite, integer, lastEpoch } from './options.js';
-import { EpochScheduler, type Point } from './scheduler.js';
+import { complete } from './options.js';
+import { EpochScheduler, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link ExponentialLR}. */
 export interface ExponentialLROptions {
@@ -38,14 +39,14 @@ export class ExponentialLR extends EpochScheduler {
 export interface PolynomialLROptions {
   /** The epochs until the rate is 0; default 5. */
   totalIters?: number;
-  /** The power of the part of the epochs that is left; default 1. */
+  /** The power of the fraction of epochs that is left, >= 0; default 1. */
   power?: number;
   /** The last epoch of the run that is resumed; default -1, a new run. */
   lastEpoch?: number;
 }
 
 /**
- * Lets the learning rate fall to 0 as (1 - epoch / totalIters)^power, as `torch.optim.lr_scheduler.PolynomialLR`.
+ * Decays the learning rate to 0 as (1 - epoch / totalIters)^power, as `torch.optim.lr_scheduler.PolynomialLR`.
  *
  * @example
  * const scheduler = new optim.lrScheduler.PolynomialLR(optimizer, { totalIters: 100, power: 0.9 });
@@ -55,8 +56,8 @@ export class PolynomialLR extends EpochScheduler {
   declare power: number;
 
   constructor(optimizer: Optimizer, options: PolynomialLROptions = {}) {
-    const table = { totalIters: [integer(1), 5], power: [finite, 1], lastEpoch } as const;
-    const fields = { totalIters: integer(1), power: finite };
+    const table = { totalIters: [integer(1), 5], power: [finiteNonNegative, 1], lastEpoch } as const;
+    const fields = { totalIters: integer(1), power: finiteNonNegative };
     super(optimizer, fields, complete('PolynomialLR', optimizer, table, options));
   }
 

@@ -1,6 +1,7 @@
+import { callable } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { callable, complete, groupsOf, lastEpoch, shared, spread } from './options.js';
-import { EpochScheduler, type Point } from './scheduler.js';
+import { complete, type Group, shared } from './options.js';
+import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 import type { LRSchedulerStateDict } from './state.js';
 
 /** A factor as a function of the epoch. */
@@ -17,12 +18,17 @@ export interface LambdaLROptions {
 abstract class FunctionScheduler extends EpochScheduler {
   /** The functions, one for each parameter group. */
   declare lrLambdas: LRLambda[];
+  declare protected lrLambda: LRLambda | readonly LRLambda[];
 
   constructor(optimizer: Optimizer, options: LambdaLROptions) {
-    const table = { lrLambda: [shared(callable)], lastEpoch } as const;
-    const values = complete(new.target.name, optimizer, table, options);
-    const lrLambdas = spread(values.lrLambda, groupsOf(optimizer));
-    super(optimizer, {}, { lrLambdas, lastEpoch: values.lastEpoch } as { lastEpoch: number });
+    const table = { lrLambda: [shared(callable<LRLambda>())], lastEpoch } as const;
+    const { lrLambda, lastEpoch: last } = complete(new.target.name, optimizer, table, options);
+    super(optimizer, {}, { lrLambda, lrLambdas: [], lastEpoch: last } as { lastEpoch: number });
+  }
+
+  protected override adopt(groups: readonly Group[]): void {
+    super.adopt(groups);
+    if (this.lrLambdas.length !== groups.length) this.lrLambdas = forGroups(this, 'lrLambda', this.lrLambda, groups);
   }
 
   override stateDict(): LRSchedulerStateDict {

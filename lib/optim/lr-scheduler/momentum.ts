@@ -1,10 +1,11 @@
+import { finite } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
-import { finite, type Group, spread } from './options.js';
+import type { Group } from './options.js';
 
 /** Whether the optimizer's momentum is `betas[0]`, as Adam's. */
 export function usesBeta1(groups: readonly Group[]): boolean {
   const beta1 = groups.every(({ betas }) => betas !== undefined);
-  if (!beta1 && !groups.every(({ momentum }) => finite.test(momentum, 0))) {
+  if (!beta1 && !groups.every(({ momentum }) => finite.accepts(momentum))) {
     throw new TorchClipError(
       'ERR_ARGUMENT',
       'optimizer must support momentum or beta1 with the cycleMomentum option enabled',
@@ -13,13 +14,8 @@ export function usesBeta1(groups: readonly Group[]): boolean {
   return beta1;
 }
 
-/** Starts a cycle of momentum, whose bounds PyTorch too keeps in the groups. */
-export function beginMomentum(
-  groups: readonly Group[],
-  base: number | readonly number[],
-  max: number | readonly number[],
-): void {
-  const [bases, maxima] = [spread(base, groups), spread(max, groups)];
+/** Starts a cycle of momentum in groups, whose bounds PyTorch too keeps there. */
+export function beginMomentum(groups: readonly Group[], bases: readonly number[], maxima: readonly number[]): void {
   groups.forEach((group, i) => {
     setMomentum(group, maxima[i]!);
     group.maxMomentum = maxima[i]!;

@@ -1,23 +1,11 @@
+import { arrayOf, finite, flag, integer, kind, oneOf, orNull, probability } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
+import { isPlainObject } from '../../options.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { cos } from './exact.js';
 import { beginMomentum, setMomentum, usesBeta1 } from './momentum.js';
-import {
-  complete,
-  finite,
-  flag,
-  type Group,
-  groupsOf,
-  integer,
-  type Kind,
-  lastEpoch,
-  number,
-  oneOf,
-  orNull,
-  shared,
-  spread,
-} from './options.js';
-import { EpochScheduler, type Point } from './scheduler.js';
+import { complete, type Group, groupsOf, shared } from './options.js';
+import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link OneCycleLR}; `totalSteps`, or `epochs` and `stepsPerEpoch`, must be given. */
 export interface OneCycleLROptions {
@@ -27,7 +15,7 @@ export interface OneCycleLROptions {
   totalSteps?: number | null;
   epochs?: number | null;
   stepsPerEpoch?: number | null;
-  /** The part of the steps in which the rate rises, from 0 to 1; default 0.3. */
+  /** The fraction of the steps in which the rate rises, in [0, 1]; default 0.3. */
   pctStart?: number;
   /** The shape of the rise and the fall; default 'cos'. */
   annealStrategy?: 'cos' | 'linear';
@@ -39,7 +27,7 @@ export interface OneCycleLROptions {
   maxMomentum?: number | readonly number[];
   /** The first rate is `maxLr / divFactor`; default 25. */
   divFactor?: number;
-  /** The last rate is the first by this; default 1e4. */
+  /** The last rate is the first one divided by this; default 1e4. */
   finalDivFactor?: number;
   /** Whether the rate falls to the first one and then, in a third phase, to the last; default false. */
   threePhase?: boolean;
@@ -68,20 +56,20 @@ const phase = (end_step: number, start_lr: Rate, end_lr: Rate, start_momentum: M
   end_momentum,
 });
 
-const phaseList: Kind = {
-  expected: 'an array of phases, each with end_step and the names of its rates and momenta',
-  test: (value) =>
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every(
-      (p: Partial<Record<keyof Phase, unknown>> | null) =>
-        finite.test(p?.end_step, 0) &&
-        [p!.start_lr, p!.end_lr].every((name) => Object.hasOwn(rates, name as string)) &&
-        [p!.start_momentum, p!.end_momentum].every((name) => Object.hasOwn(momenta, name as string)),
-    ),
-};
+const phaseKind = kind<Phase>(
+  'a phase with end_step and the names of its rates and momenta',
+  (p) =>
+    isPlainObject(p) &&
+    finite.accepts(p.end_step) &&
+    [p.start_lr, p.end_lr].every((name) => Object.hasOwn(rates, String(name))) &&
+    [p.start_momentum, p.end_momentum].every((name) => Object.hasOwn(momenta, String(name))),
+);
+const phaseList = kind<readonly Phase[]>(
+  `an array of phases, each ${phaseKind.expected}`,
+  (value) => Array.isArray(value) && value.length > 0 && arrayOf(phaseKind).accepts(value),
+);
 
-const divisor = number('a number other than 0', (x) => x !== 0);
+const divisor = kind<number>('a finite number other than 0', (x) => finite.accepts(x) && x !== 0);
 const strategy = oneOf('cos', 'linear');
 
 /**
@@ -98,6 +86,9 @@ const strategy = oneOf('cos', 'linear');
 export class OneCycleLR extends EpochScheduler {
   declare totalSteps: number;
   declare cycleMomentum: boolean;
+  declare protected bounds: Readonly<Required<OneCycleLROptions>>;
+  /** How many groups have their bounds. */
+  declare protected known: number;
   declare protected _schedulePhases: Phase[];
   declare protected _annealFuncType: 'cos' | 'linear';
 
@@ -107,7 +98,7 @@ export class OneCycleLR extends EpochScheduler {
       totalSteps: [orNull(integer(1)), null],
       epochs: [orNull(integer(1)), null],
       stepsPerEpoch: [orNull(integer(1)), null],
-      pctStart: [number('a number from 0 to 1', (x) => x >= 0 && x <= 1), 0.3],
+      pctStart: [probability, 0.3],
       annealStrategy: [strategy, 'cos'],
       cycleMomentum: [flag, true],
       baseMomentum: [shared(finite), 0.85],
@@ -118,7 +109,6 @@ export class OneCycleLR extends EpochScheduler {
       lastEpoch,
     } as const;
     const o = complete('OneCycleLR', optimizer, table, options);
-    const groups = groupsOf(optimizer);
     const totalSteps = o.totalSteps ?? (o.epochs ?? NaN) * (o.stepsPerEpoch ?? NaN);
     if (Number.isNaN(totalSteps)) {
       throw new TorchClipError('ERR_ARGUMENT', 'either totalSteps, or epochs and stepsPerEpoch, must be given');
@@ -126,7 +116,7 @@ export class OneCycleLR extends EpochScheduler {
     const end = o.pctStart * totalSteps - 1;
     if (end === 0) throw invalidArgument('pctStart', 'such that the rise has more than one step', o.pctStart);
     if (o.lastEpoch >= totalSteps) throw invalidArgument('lastEpoch', 'below the total number of steps', o.lastEpoch);
-    const useBeta1 = o.cycleMomentum && usesBeta1(groups);
+    const useBeta1 = o.cycleMomentum && usesBeta1(groupsOf(optimizer));
     const up = phase(end, 'initial_lr', 'max_lr', 'max_momentum', 'base_momentum');
     const down = o.threePhase
       ? [
@@ -134,15 +124,6 @@ export class OneCycleLR extends EpochScheduler {
           phase(totalSteps - 1, 'initial_lr', 'min_lr', 'max_momentum', 'max_momentum'),
         ]
       : [phase(totalSteps - 1, 'max_lr', 'min_lr', 'base_momentum', 'max_momentum')];
-    if (o.lastEpoch === -1) {
-      const maxLrs = spread(o.maxLr, groups);
-      groups.forEach((group, i) => {
-        group.initialLr = maxLrs[i]! / o.divFactor;
-        group.maxLr = maxLrs[i]!;
-        group.minLr = group.initialLr / o.finalDivFactor;
-      });
-      if (o.cycleMomentum) beginMomentum(groups, o.baseMomentum, o.maxMomentum);
-    }
     const fields = {
       totalSteps: integer(1),
       _schedulePhases: phaseList,
@@ -151,6 +132,8 @@ export class OneCycleLR extends EpochScheduler {
       ...(o.cycleMomentum && { useBeta1: oneOf(useBeta1) }),
     };
     super(optimizer, fields, {
+      bounds: o,
+      known: o.lastEpoch === -1 ? 0 : groupsOf(optimizer).length,
       totalSteps,
       _schedulePhases: [up, ...down],
       _annealFuncType: o.annealStrategy,
@@ -158,6 +141,27 @@ export class OneCycleLR extends EpochScheduler {
       useBeta1,
       lastEpoch: o.lastEpoch,
     } as { lastEpoch: number });
+  }
+
+  protected override adopt(groups: readonly Group[]): void {
+    const { known, bounds } = this;
+    if (known < groups.length) {
+      const maxLrs = forGroups(this, 'maxLr', bounds.maxLr, groups);
+      groups.forEach((group, i) => {
+        if (i < known) return;
+        group.initialLr = maxLrs[i]! / bounds.divFactor;
+        group.maxLr = maxLrs[i]!;
+        group.minLr = group.initialLr / bounds.finalDivFactor;
+      });
+      if (this.cycleMomentum) {
+        usesBeta1(groups);
+        const bases = forGroups(this, 'baseMomentum', bounds.baseMomentum, groups);
+        const maxima = forGroups(this, 'maxMomentum', bounds.maxMomentum, groups);
+        beginMomentum(groups.slice(known), bases.slice(known), maxima.slice(known));
+      }
+      this.known = groups.length;
+    }
+    super.adopt(groups);
   }
 
   protected override next({ group, epoch }: Point): number {
@@ -182,7 +186,9 @@ export class OneCycleLR extends EpochScheduler {
     const found = phases.findIndex(({ end_step }) => step <= end_step);
     const i = found < 0 ? phases.length - 1 : found;
     const start = i === 0 ? 0 : phases[i - 1]!.end_step;
-    return { phase: phases[i]!, part: (step - start) / (phases[i]!.end_step - start) };
+    const length = phases[i]!.end_step - start;
+    // A phase without a length is at its end at once.
+    return { phase: phases[i]!, part: length === 0 ? 1 : (step - start) / length };
   }
 
   private anneal(group: Group, from: keyof Group, to: keyof Group, part: number): number {

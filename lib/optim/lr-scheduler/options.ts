@@ -1,14 +1,18 @@
-import { describe, invalidArgument, TorchClipError } from '../../errors.js';
+import { arrayOf, check, finite, type Kind } from '../../check.js';
+import { invalidArgument } from '../../errors.js';
+import { optionsOf } from '../../options.js';
 import { Optimizer } from '../base/optimizer.js';
 
-/** What a value must be, in an option or a saved state. */
-export interface Kind {
-  expected: string;
-  test(value: unknown, groups: number): boolean;
-}
+/** What an option or a saved field must be; some depend on the number of parameter groups. */
+export type GroupKind<T> = (groups: number) => Kind<T>;
+export type AnyKind<T = unknown> = Kind<T> | GroupKind<T>;
 
-/** An option's kind and default; none means that it must be given. */
-export type Option = readonly [kind: Kind, fallback?: unknown];
+/** The kind for an optimizer with so many groups. */
+export const kindFor = <T>(kind: AnyKind<T>, groups: number): Kind<T> =>
+  typeof kind === 'function' ? kind(groups) : kind;
+
+/** An option's kind and default; without one it must be given. */
+type Option = readonly [kind: AnyKind, fallback?: unknown];
 
 /** A parameter group as schedulers read and write it. */
 export interface Group {
@@ -22,36 +26,18 @@ export interface Group {
   baseMomentum?: number;
 }
 
-export const number = (expected: string, accepts: (x: number) => boolean): Kind => ({
-  expected,
-  test: (value) => typeof value === 'number' && Number.isFinite(value) && accepts(value),
-});
-export const finite = number('a finite number', () => true);
-export const integer = (min: number) => number(`an integer >= ${min}`, (x) => Number.isSafeInteger(x) && x >= min);
-export const flag: Kind = { expected: 'true or false', test: (value) => typeof value === 'boolean' };
-export const callable: Kind = { expected: 'a function', test: (value) => typeof value === 'function' };
-export const oneOf = (...values: readonly (string | boolean)[]): Kind => ({
-  expected: values.map((value) => JSON.stringify(value)).join(' or '),
-  test: (value) => values.includes(value as string),
-});
-export const orNull = (kind: Kind): Kind => ({
-  expected: `${kind.expected}, or null`,
-  test: (value, groups) => value === null || kind.test(value, groups),
-});
-export const list = (kind: Kind): Kind => ({
-  expected: `an array, each element ${kind.expected}`,
-  test: (value, groups) => Array.isArray(value) && value.every((element) => kind.test(element, groups)),
-});
 /** An array with one element for each parameter group. */
-export const perGroup = (kind: Kind): Kind => ({
-  expected: `an array, for each parameter group ${kind.expected}`,
-  test: (value, groups) => list(kind).test(value, groups) && (value as unknown[]).length === groups,
-});
+export const perGroup =
+  <T>(element: Kind<T>): GroupKind<readonly T[]> =>
+  (groups) => ({ ...arrayOf(element, groups), expected: `an array, for each parameter group ${element.expected}` });
+
 /** One value for all parameter groups, or an array with one for each. */
-export const shared = (kind: Kind): Kind => ({
-  expected: `${kind.expected}, or an array with one for each parameter group`,
-  test: (value, groups) => kind.test(value, groups) || perGroup(kind).test(value, groups),
-});
+export const shared =
+  <T>(element: Kind<T>): GroupKind<T | readonly T[]> =>
+  (groups) => ({
+    expected: `${element.expected}, or an array with one for each parameter group`,
+    accepts: (value): value is T | readonly T[] => element.accepts(value) || arrayOf(element, groups).accepts(value),
+  });
 
 /** What was given for all groups, or for each, as an array. */
 export const spread = <T>(value: T | readonly T[], groups: readonly unknown[]): T[] =>
@@ -62,13 +48,13 @@ export function groupsOf(optimizer: Optimizer): Group[] {
   if (!(optimizer instanceof Optimizer)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
   const groups = optimizer.paramGroups as unknown as Group[];
   groups.forEach(({ lr }, i) => {
-    if (!finite.test(lr, 0)) throw invalidArgument(`paramGroups[${i}].lr`, finite.expected, lr);
+    check(`paramGroups[${i}].lr`, lr, finite);
   });
   return groups;
 }
 
 /**
- * The options with their defaults, checked.
+ * The options with their defaults, read once and checked.
  *
  * @throws {TorchClipError} `ERR_ARGUMENT` for an unknown name or a value that is not accepted.
  */
@@ -79,19 +65,9 @@ export function complete<O extends object>(
   given: O,
 ): Required<O> {
   const groups = groupsOf(optimizer).length;
-  if (typeof given !== 'object' || given === null) throw invalidArgument('options', 'an object', given);
-  for (const key of Object.keys(given)) {
-    if (Object.hasOwn(table, key)) continue;
-    const known = Object.keys(table).join(', ');
-    throw new TorchClipError('ERR_ARGUMENT', `${name} has no option ${describe(key)}; it has ${known}`);
-  }
-  const result: Record<string, unknown> = {};
-  for (const [key, [kind, fallback]] of Object.entries<Option>(table)) {
-    const value = (given as Record<string, unknown>)[key] ?? fallback;
-    if (!kind.test(value, groups)) throw invalidArgument(key, kind.expected, value);
-    result[key] = value;
-  }
-  return result as Required<O>;
+  const resolved = Object.entries<Option>(table).map(([option, [kind, ...fallback]]) => [
+    option,
+    [kindFor(kind, groups), ...fallback],
+  ]);
+  return optionsOf(name, Object.fromEntries(resolved))(given) as Required<O>;
 }
-
-export const lastEpoch: Option = [integer(-1), -1];

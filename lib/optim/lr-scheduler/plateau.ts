@@ -1,19 +1,9 @@
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { check, finite, integer, kind, oneOf, orNull } from '../../check.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Optimizer } from '../base/optimizer.js';
-import {
-  complete,
-  finite,
-  groupsOf,
-  integer,
-  type Kind,
-  number,
-  oneOf,
-  orNull,
-  perGroup,
-  shared,
-  spread,
-} from './options.js';
+import { complete, groupsOf, perGroup, shared, spread } from './options.js';
+import { allOrNothing } from './restore.js';
+import { forGroups } from './scheduler.js';
 import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
 
 /** Options of {@link ReduceLROnPlateau}. */
@@ -22,24 +12,26 @@ export interface ReduceLROnPlateauOptions {
   mode?: 'min' | 'max';
   /** What the rate is multiplied by, below 1; default 0.1. */
   factor?: number;
-  /** How many epochs without a better metric are borne; default 10. */
+  /** How many epochs without a better metric are tolerated; default 10. */
   patience?: number;
   /** By how much a metric must be better; default 1e-4. */
   threshold?: number;
-  /** Whether `threshold` is a part of the best metric or a difference; default 'rel'. */
+  /** Whether `threshold` is relative to the best metric's magnitude or an absolute difference; default 'rel'. */
   thresholdMode?: 'rel' | 'abs';
   /** Epochs after a reduction in which none counts as bad; default 0. */
   cooldown?: number;
   /** The lowest rate, or an array with one for each parameter group; default 0. */
   minLr?: number | readonly number[];
-  /** A change of the rate of at most this is not made; default 1e-8. */
+  /** Changes of the rate of at most this much are skipped; default 1e-8. */
   eps?: number;
 }
 
 const modes = oneOf('min', 'max');
 const thresholdModes = oneOf('rel', 'abs');
-const belowOne = number('a number below 1', (x) => x < 1);
-const anyNumber: Kind = { expected: 'a number or null', test: (value) => value === null || typeof value === 'number' };
+const belowOne = kind<number>('a number below 1', (x) => finite.accepts(x) && x < 1);
+// NaN included, which a metric may be.
+const metricKind = kind<number>('a number or a tensor of one element', (x) => typeof x === 'number');
+const saved = kind<number | null>('a number or null', (x) => x === null || typeof x === 'number');
 
 const fields: Fields = {
   factor: belowOne,
@@ -53,13 +45,16 @@ const fields: Fields = {
   mode: modes,
   threshold: finite,
   thresholdMode: thresholdModes,
-  best: anyNumber,
+  best: saved,
   cooldownCounter: integer(0),
   numBadEpochs: integer(0),
 };
 
 /**
  * Lowers the learning rate when a metric has stopped getting better, as `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+ *
+ * A metric below 0 must be better by `threshold` times its magnitude; PyTorch multiplies the best metric itself, with which a
+ * negative metric that is slightly worse counts as better.
  *
  * @example
  * const scheduler = new optim.lrScheduler.ReduceLROnPlateau(optimizer, { patience: 5 });
@@ -121,38 +116,33 @@ export class ReduceLROnPlateau {
    * @throws {TorchClipError} `ERR_STATE` when groups were added and `minLr` was an array.
    */
   step(metric: number | Tensor): void {
-    const current = isTensor(metric) ? Number(metric.item()) : metric;
-    if (typeof current !== 'number') throw invalidArgument('metric', 'a number or a tensor of one element', metric);
+    const current = check('metric', isTensor(metric) ? Number(metric.item()) : metric, metricKind);
     const groups = groupsOf(this.optimizer);
-    if (groups.length !== this.minLrs.length) {
-      if (this.defaultMinLr === null) {
-        throw new TorchClipError(
-          'ERR_STATE',
-          `minLrs has ${this.minLrs.length} elements, the optimizer ${groups.length} parameter groups`,
-        );
+    allOrNothing(this.optimizer, [this], () => {
+      if (groups.length !== this.minLrs.length) {
+        this.minLrs = forGroups(this, 'minLr', this.defaultMinLr ?? this.minLrs, groups);
       }
-      this.minLrs = spread(this.defaultMinLr, groups);
-    }
-    this.lastEpoch++;
-    if (this.#isBetter(current)) {
-      this.best = current;
-      this.numBadEpochs = 0;
-    } else {
-      this.numBadEpochs++;
-    }
-    if (this.inCooldown) {
-      this.cooldownCounter--;
-      this.numBadEpochs = 0;
-    }
-    if (this.numBadEpochs > this.patience) {
-      groups.forEach((group, i) => {
-        const lr = Math.max(group.lr * this.factor, this.minLrs[i]!);
-        if (group.lr - lr > this.eps) group.lr = lr;
-      });
-      this.cooldownCounter = this.cooldown;
-      this.numBadEpochs = 0;
-    }
-    this._lastLr = groups.map(({ lr }) => lr);
+      this.lastEpoch++;
+      if (this.#isBetter(current)) {
+        this.best = current;
+        this.numBadEpochs = 0;
+      } else {
+        this.numBadEpochs++;
+      }
+      if (this.inCooldown) {
+        this.cooldownCounter--;
+        this.numBadEpochs = 0;
+      }
+      if (this.numBadEpochs > this.patience) {
+        groups.forEach((group, i) => {
+          const lr = Math.max(group.lr * this.factor, this.minLrs[i]!);
+          if (group.lr - lr > this.eps) group.lr = lr;
+        });
+        this.cooldownCounter = this.cooldown;
+        this.numBadEpochs = 0;
+      }
+      this._lastLr = groups.map(({ lr }) => lr);
+    });
   }
 
   /** Whether a reduction is so recent that no epoch counts as bad. */
@@ -185,10 +175,9 @@ export class ReduceLROnPlateau {
   }
 
   #isBetter(metric: number): boolean {
-    const { best, threshold } = this;
-    if (this.mode === 'min') {
-      return metric < (this.thresholdMode === 'rel' ? best * (1 - threshold) : best - threshold);
-    }
-    return metric > (this.thresholdMode === 'rel' ? best * (threshold + 1) : best + threshold);
+    const { best, threshold, mode, thresholdMode } = this;
+    const sign = mode === 'min' ? -1 : 1;
+    const wanted = thresholdMode === 'abs' ? best + sign * threshold : best * (1 + sign * Math.sign(best) * threshold);
+    return mode === 'min' ? metric < wanted : metric > wanted;
   }
 }

@@ -1,19 +1,24 @@
+import { check, finite, integer } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { finite, type Group, groupsOf, integer, number, perGroup } from './options.js';
+import { type Group, groupsOf, perGroup } from './options.js';
 import { warnOrder, watch } from './order.js';
+import { allOrNothing } from './restore.js';
 import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
 
 /**
  * The base of the schedulers whose `step()` needs no argument: it sets `lr` in the optimizer's groups, once when it is made
  * and then at every step, after the optimizer's.
+ *
+ * A group that is added later joins at the next step: its rate then is its `initialLr`. When a step throws, the rates and the
+ * scheduler are as they were.
  */
 export abstract class LRScheduler {
   /** The optimizer whose groups it sets. */
   abstract readonly optimizer: Optimizer;
   protected _lastLr: number[] = [];
 
-  /** Moves on by one epoch, or whatever a step stands for. */
+  /** Advances by one epoch, or whatever a step stands for. */
   abstract step(): void;
 
   /** The learning rates that the last step set, one for each parameter group. */
@@ -34,6 +39,8 @@ export abstract class LRScheduler {
     this.parseState(stateDict)();
   }
 
+  /** @internal This scheduler and those that it is made of. */
+  abstract parts(): LRScheduler[];
   /** @internal Checks a state dict and returns what takes it over. */
   abstract parseState(stateDict: LRSchedulerStateDict): () => void;
   /** @internal step() without the check that the optimizer stepped first. */
@@ -59,15 +66,18 @@ export interface Point {
   initial: boolean;
 }
 
+/** The option `lastEpoch` of every schedule. */
+export const lastEpoch = [integer(-1), -1] as const;
+
 const fields: Fields = {
   baseLrs: perGroup(finite),
   // Below -1 where a SequentialLR has taken back more than one first step.
-  lastEpoch: number('an integer', Number.isSafeInteger),
+  lastEpoch: integer(),
   _stepCount: integer(0),
   _lastLr: perGroup(finite),
 };
 
-/** A schedule of its own, not made of others. */
+/** A schedule that is not made of others. */
 export abstract class EpochScheduler extends LRScheduler {
   readonly optimizer: Optimizer;
   /** The learning rates from which the schedule started, one for each parameter group. */
@@ -77,8 +87,17 @@ export abstract class EpochScheduler extends LRScheduler {
   protected _stepCount = 0;
   readonly #fields: Fields;
 
-  /** @internal `own` are the fields of the class and `values` their values and `lastEpoch`. */
-  protected constructor(optimizer: Optimizer, own: Fields, values: { lastEpoch: number }) {
+  /**
+   * @internal
+   * @param own the fields of the class, of which `values` are the values.
+   * @param prepare what a new run writes to the groups before the first rate is set.
+   */
+  protected constructor(
+    optimizer: Optimizer,
+    own: Fields,
+    values: { lastEpoch: number },
+    prepare: (groups: Group[]) => void = () => {},
+  ) {
     super();
     const groups = groupsOf(optimizer);
     this.optimizer = optimizer;
@@ -88,29 +107,40 @@ export abstract class EpochScheduler extends LRScheduler {
         throw invalidArgument(`paramGroups[${i}].initialLr`, 'set when lastEpoch >= 0', undefined);
       }
     });
-    this.baseLrs = groups.map((group) => {
-      group.initialLr ??= group.lr;
-      return group.initialLr;
-    });
     this.#fields = { ...own, ...fields };
+    this.baseLrs = [];
     // Subclasses declare their fields without initialisers, which would run after this.
     Object.assign(this, values);
+    allOrNothing(optimizer, [], () => {
+      prepare(groups);
+      this.adopt(groups);
+      this.begin();
+    });
     watch(optimizer);
-    this.begin();
   }
 
   /** @param epoch where to jump to, instead of on by one; by the closed form where there is one, as in PyTorch. */
   override step(epoch?: number): void {
-    if (epoch !== undefined && !(Number.isSafeInteger(epoch) && epoch >= 0)) {
-      throw invalidArgument('epoch', 'an integer >= 0', epoch);
-    }
+    if (epoch !== undefined) check('epoch', epoch, integer(0));
     if (this._stepCount === 1) warnOrder(this.optimizer);
-    this.update(epoch, false);
-    this._stepCount++;
+    allOrNothing(this.optimizer, [this], () => {
+      this.update(epoch, false);
+      this._stepCount++;
+    });
   }
 
   override stateDict(): LRSchedulerStateDict {
+    try {
+      allOrNothing(this.optimizer, [this], () => this.adopt(groupsOf(this.optimizer)));
+    } catch {
+      // A schedule that has an option for each of fewer groups says so when it steps; what it has can be saved.
+    }
     return save(this, this.#fields);
+  }
+
+  /** @internal */
+  override parts(): LRScheduler[] {
+    return [this];
   }
 
   /** @internal */
@@ -145,24 +175,37 @@ export abstract class EpochScheduler extends LRScheduler {
   /** The rate of any epoch from the base. */
   protected closedForm?(point: Point): number;
 
+  /** Takes in the groups that were added since the last step: the rate that they have is the one they start from. */
+  protected adopt(groups: readonly Group[]): void {
+    const added = groups.slice(this.baseLrs.length);
+    for (const group of added) group.initialLr ??= group.lr;
+    // Another array, since this may be taken back.
+    if (added.length > 0) this.baseLrs = [...this.baseLrs, ...added.map(({ initialLr }) => initialLr!)];
+  }
+
   protected update(epoch: number | undefined, initial: boolean): void {
     const at = epoch ?? this.lastEpoch + 1;
-    const closed = epoch !== undefined && this.closedForm !== undefined;
-    this.set(at, initial, (point) => (closed ? this.closedForm!(point) : this.next(point)));
+    const jump = epoch !== undefined && this.closedForm !== undefined;
+    this.set(at, initial, (point) => {
+      const lr = jump ? this.closedForm!(point) : this.next(point);
+      // From a rate of 0, as a factor of 0 leaves it, a recurrence leads nowhere.
+      return Number.isFinite(lr) || this.closedForm === undefined ? lr : this.closedForm(point);
+    });
   }
 
   /** Sets what `rate` computes for each group; nothing, when one of them is no number. */
   protected set(epoch: number, initial: boolean, rate: (point: Point) => number): void {
     const groups = this.optimizer.paramGroups as unknown as Group[];
-    if (groups.length !== this.baseLrs.length) {
+    if (groups.length < this.baseLrs.length) {
       throw new TorchClipError(
         'ERR_STATE',
         `${this.constructor.name} was made for ${this.baseLrs.length} parameter groups, the optimizer has ${groups.length}`,
       );
     }
+    this.adopt(groups);
     const rates = groups.map((group, i) => {
       const lr = rate({ group, lr: group.lr, baseLr: this.baseLrs[i]!, epoch, initial });
-      if (!finite.test(lr, 0)) {
+      if (!finite.accepts(lr)) {
         throw new TorchClipError(
           'ERR_STATE',
           `${this.constructor.name} got the learning rate ${String(lr)} for paramGroups[${i}] at epoch ${epoch}`,
@@ -176,4 +219,14 @@ export abstract class EpochScheduler extends LRScheduler {
     this.lastEpoch = Math.floor(epoch);
     this._lastLr = rates;
   }
+}
+
+/** A value for each group, of an option that was given for all of them or for each; refuses the latter when groups were added. */
+export function forGroups<T>(scheduler: object, name: string, given: T | readonly T[], groups: readonly Group[]): T[] {
+  if (!Array.isArray(given)) return groups.map(() => given as T);
+  if (given.length === groups.length) return [...given];
+  throw new TorchClipError(
+    'ERR_STATE',
+    `"${name}" of ${scheduler.constructor.name} has ${given.length} elements, the optimizer ${groups.length} parameter groups`,
+  );
 }

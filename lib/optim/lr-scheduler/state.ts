@@ -1,11 +1,13 @@
+import { refusal } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
-import type { Kind } from './options.js';
+import { isPlainObject } from '../../options.js';
+import { type AnyKind, kindFor } from './options.js';
 
 /** A scheduler's state under PyTorch's names; it can be written as JSON. */
 export type LRSchedulerStateDict = Record<string, unknown>;
 
 /** The fields of a scheduler that its state dict holds. */
-export type Fields = Readonly<Record<string, Kind>>;
+export type Fields = Readonly<Record<string, AnyKind>>;
 
 // PyTorch's: stepSize is step_size, TMax is T_max.
 const pythonName = (name: string) => name.replace(/(?<=[A-Z])\d|(?<!^)[A-Z]/g, (c) => `_${c.toLowerCase()}`);
@@ -33,19 +35,20 @@ export function parse(
   groups: number,
   more: readonly string[] = [],
 ): () => void {
-  if (typeof saved !== 'object' || saved === null) throw invalidArgument('stateDict', 'an object', saved, 'ERR_STATE');
-  const values: Record<string, unknown> = {};
-  for (const [name, kind] of Object.entries(fields)) {
-    const key = pythonName(name);
-    const value = Object.hasOwn(saved, key) ? saved[key] : undefined;
-    if (!kind.test(value, groups)) throw invalidArgument(key, kind.expected, value, 'ERR_STATE');
-    values[name] = structuredClone(value);
-  }
+  if (!isPlainObject(saved)) throw invalidArgument('stateDict', 'a plain object', saved, 'ERR_STATE');
   const known = [...Object.keys(fields).map(pythonName), ...ignored, ...more];
   const stranger = Object.keys(saved).find((key) => !known.includes(key));
   if (stranger !== undefined) {
     const name = target.constructor.name;
     throw new TorchClipError('ERR_STATE', `the state dict holds ${describe(stranger)}, which ${name} does not`);
+  }
+  const values: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const key = pythonName(name);
+    const value = Object.hasOwn(saved, key) ? saved[key] : undefined;
+    const kind = kindFor(field, groups);
+    if (!kind.accepts(value)) throw refusal(key, value, kind, 'ERR_STATE');
+    values[name] = structuredClone(value);
   }
   return () => Object.assign(target, values);
 }

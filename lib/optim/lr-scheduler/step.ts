@@ -1,7 +1,9 @@
+import { arrayOf, finite, integer, type Kind, kind } from '../../check.js';
+import { isPlainObject } from '../../options.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
-import { complete, finite, integer, type Kind, lastEpoch, list } from './options.js';
-import { EpochScheduler, type Point } from './scheduler.js';
+import { complete } from './options.js';
+import { EpochScheduler, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link StepLR}. */
 export interface StepLROptions {
@@ -52,10 +54,10 @@ export interface MultiStepLROptions {
   lastEpoch?: number;
 }
 
-const counts: Kind = {
-  expected: 'an object of how often each epoch is a milestone',
-  test: (value) => typeof value === 'object' && value !== null && Object.values(value).every(Number.isSafeInteger),
-};
+const counts: Kind = kind(
+  'a plain object of how often each epoch is a milestone',
+  (value) => isPlainObject(value) && Object.values(value).every(Number.isSafeInteger),
+);
 
 /**
  * Multiplies the learning rate by `gamma` at each milestone, as `torch.optim.lr_scheduler.MultiStepLR`.
@@ -69,7 +71,7 @@ export class MultiStepLR extends EpochScheduler {
   declare gamma: number;
 
   constructor(optimizer: Optimizer, options: MultiStepLROptions) {
-    const table = { milestones: [list(integer(0))], gamma: [finite, 0.1], lastEpoch } as const;
+    const table = { milestones: [arrayOf(integer(0))], gamma: [finite, 0.1], lastEpoch } as const;
     const values = complete('MultiStepLR', optimizer, table, options);
     const milestones: Record<number, number> = {};
     for (const epoch of values.milestones) milestones[epoch] = (milestones[epoch] ?? 0) + 1;

@@ -1,13 +1,17 @@
+import { integer, numberIn } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { complete, integer, lastEpoch, number } from './options.js';
-import { EpochScheduler, type Point } from './scheduler.js';
+import { complete } from './options.js';
+import { EpochScheduler, lastEpoch, type Point } from './scheduler.js';
 
-const between0And1 = number('a number from 0 to 1', (x) => x >= 0 && x <= 1);
-const above0 = number('a number greater than 0 and at most 1', (x) => x > 0 && x <= 1);
+const factor = numberIn('[0, 1]');
+const aboveZero = numberIn('(0, 1]');
+
+// What a smaller factor leaves of a rate holds too few of its bits to find the way back.
+const tiny = 2 ** -500;
 
 /** Options of {@link ConstantLR}. */
 export interface ConstantLROptions {
-  /** What the rate is multiplied by at first, from 0 to 1; default 1/3. */
+  /** What the rate is multiplied by at first, in [0, 1]; default 1/3. */
   factor?: number;
   /** The epochs until the rate is the full one; default 5. */
   totalIters?: number;
@@ -26,14 +30,17 @@ export class ConstantLR extends EpochScheduler {
   declare totalIters: number;
 
   constructor(optimizer: Optimizer, options: ConstantLROptions = {}) {
-    const table = { factor: [between0And1, 1 / 3], totalIters: [integer(0), 5], lastEpoch } as const;
-    const fields = { factor: between0And1, totalIters: integer(0) };
+    const table = { factor: [factor, 1 / 3], totalIters: [integer(0), 5], lastEpoch } as const;
+    const fields = { factor: factor, totalIters: integer(0) };
     super(optimizer, fields, complete('ConstantLR', optimizer, table, options));
   }
 
-  protected override next({ lr, epoch }: Point): number {
-    if (epoch === 0) return lr * this.factor;
-    return epoch === this.totalIters ? lr * (1 / this.factor) : lr;
+  protected override next(point: Point): number {
+    const { lr, epoch } = point;
+    const { factor, totalIters } = this;
+    if (epoch === 0) return totalIters === 0 ? lr : lr * factor;
+    if (epoch !== totalIters) return lr;
+    return factor < tiny ? this.closedForm(point) : lr * (1 / factor);
   }
 
   protected override closedForm({ baseLr, epoch }: Point): number {
@@ -43,9 +50,9 @@ export class ConstantLR extends EpochScheduler {
 
 /** Options of {@link LinearLR}. */
 export interface LinearLROptions {
-  /** What the rate is multiplied by at first, above 0 and at most 1; default 1/3. */
+  /** What the rate is multiplied by at first, in (0, 1]; default 1/3. */
   startFactor?: number;
-  /** What it is multiplied by in the end, from 0 to 1; default 1. */
+  /** What it is multiplied by in the end, in [0, 1]; default 1. */
   endFactor?: number;
   /** The epochs from the first factor to the last; default 5. */
   totalIters?: number;
@@ -67,19 +74,21 @@ export class LinearLR extends EpochScheduler {
 
   constructor(optimizer: Optimizer, options: LinearLROptions = {}) {
     const table = {
-      startFactor: [above0, 1 / 3],
-      endFactor: [between0And1, 1],
+      startFactor: [aboveZero, 1 / 3],
+      endFactor: [factor, 1],
       totalIters: [integer(1), 5],
       lastEpoch,
     } as const;
-    const fields = { startFactor: above0, endFactor: between0And1, totalIters: integer(1) };
+    const fields = { startFactor: aboveZero, endFactor: factor, totalIters: integer(1) };
     super(optimizer, fields, complete('LinearLR', optimizer, table, options));
   }
 
-  protected override next({ lr, epoch, initial }: Point): number {
+  protected override next(point: Point): number {
+    const { lr, epoch, initial } = point;
     const { startFactor: start, endFactor: end, totalIters: total } = this;
     if (epoch === 0) return lr * start;
     if (initial || epoch > total) return lr;
+    if (epoch === 1 && start < tiny) return this.closedForm(point);
     return lr * (1 + (end - start) / (total * start + (epoch - 1) * (end - start)));
   }
 

@@ -8,27 +8,31 @@ const lr = optim.lrScheduler;
 describe('optim.lrScheduler: arguments', () => {
   const refused: [scheduler: string, options: unknown, message: string, optimizer?: object][] = [
     ['StepLR', {}, '"stepSize" must be an integer >= 1, got undefined'],
-    ['StepLR', undefined, '"options" must be an object, got undefined'],
-    ['StepLR', { stepSize: 3, step_size: 3 }, 'StepLR has no option "step_size"; it has stepSize, gamma, lastEpoch'],
+    ['StepLR', undefined, '"options" of StepLR must be a plain object, got undefined'],
+    [
+      'StepLR',
+      { stepSize: 3, step_size: 3 },
+      'unknown option "step_size" of StepLR; did you mean "stepSize"? It takes stepSize, gamma, lastEpoch',
+    ],
     ['StepLR', { stepSize: 3, gamma: NaN }, '"gamma" must be a finite number, got NaN'],
     ['StepLR', { stepSize: 3, lastEpoch: -2 }, '"lastEpoch" must be an integer >= -1, got -2'],
     ['MultiStepLR', { milestones: 3 }, '"milestones" must be an array, each element an integer >= 0, got 3'],
-    ['ConstantLR', { factor: 1.1 }, '"factor" must be a number from 0 to 1, got 1.1'],
-    ['LinearLR', { startFactor: 0 }, '"startFactor" must be a number greater than 0 and at most 1, got 0'],
-    ['LinearLR', { endFactor: -0.1 }, '"endFactor" must be a number from 0 to 1, got -0.1'],
+    ['ConstantLR', { factor: 1.1 }, '"factor" must be a number in [0, 1], got 1.1'],
+    ['LinearLR', { startFactor: 0 }, '"startFactor" must be a number in (0, 1], got 0'],
+    ['LinearLR', { endFactor: -0.1 }, '"endFactor" must be a number in [0, 1], got -0.1'],
     ['ExponentialLR', {}, '"gamma" must be a finite number, got undefined'],
     ['PolynomialLR', { totalIters: 0 }, '"totalIters" must be an integer >= 1, got 0'],
     ['CosineAnnealingLR', { TMax: 0 }, '"TMax" must be an integer >= 1, got 0'],
     ['CosineAnnealingWarmRestarts', { T0: 0 }, '"T0" must be an integer >= 1, got 0'],
     ['CosineAnnealingWarmRestarts', { T0: 3, TMult: 1.5 }, '"TMult" must be an integer >= 1, got 1.5'],
     ['OneCycleLR', { maxLr: 1 }, 'either totalSteps, or epochs and stepsPerEpoch, must be given'],
-    ['OneCycleLR', { maxLr: 1, totalSteps: 0 }, '"totalSteps" must be an integer >= 1, or null, got 0'],
-    ['OneCycleLR', { maxLr: 1, totalSteps: 9, pctStart: 2 }, '"pctStart" must be a number from 0 to 1, got 2'],
+    ['OneCycleLR', { maxLr: 1, totalSteps: 0 }, '"totalSteps" must be an integer >= 1 or null, got 0'],
+    ['OneCycleLR', { maxLr: 1, totalSteps: 9, pctStart: 2 }, '"pctStart" must be a number in [0, 1], got 2'],
     ['OneCycleLR', { maxLr: 1, totalSteps: 8, pctStart: 0.125 }, '"pctStart" must be such that the rise has more'],
     ['OneCycleLR', { maxLr: 1, totalSteps: 8, annealStrategy: 'x' }, '"annealStrategy" must be "cos" or "linear"'],
     ['OneCycleLR', { maxLr: [1], totalSteps: 8 }, '"maxLr" must be a finite number, or an array with one for each'],
-    ['CyclicLR', { baseLr: 1, maxLr: 2, mode: 'x' }, '"mode" must be "triangular" or "triangular2" or "exp_range"'],
-    ['CyclicLR', { baseLr: 1, maxLr: 2, stepSizeUp: 0 }, '"stepSizeUp" must be a number > 0, got 0'],
+    ['CyclicLR', { baseLr: 1, maxLr: 2, mode: 'x' }, '"mode" must be "triangular", "triangular2" or "exp_range"'],
+    ['CyclicLR', { baseLr: 1, maxLr: 2, stepSizeUp: 0 }, '"stepSizeUp" must be a finite number > 0, got 0'],
     [
       'LambdaLR',
       { lrLambda: 3 },
@@ -111,25 +115,28 @@ describe('optim.lrScheduler: steps', () => {
     expect(() => scheduler.step()).throw(TorchClipError, 'step 6 is more than the total number of steps, 5');
   });
 
-  it('OneCycleLR that only rises has no step after its last', () => {
+  it('OneCycleLR that only rises falls at once in its last step', () => {
     const optimizer = makeOptimizer();
     const scheduler = new lr.OneCycleLR(optimizer, { maxLr: 1, totalSteps: 5, pctStart: 1 });
     for (let t = 1; t <= 4; t++) scheduler.step();
     expect(optimizer.paramGroups[0]!.lr).equal(1);
-    expect(() => scheduler.step()).throw(TorchClipError, 'got the learning rate NaN for paramGroups[0] at epoch 5');
+    scheduler.step();
+    expect(optimizer.paramGroups[0]!.lr).equal(1 / 25 / 1e4);
   });
 
-  it('refuse epochs that are none, and groups that were added', () => {
+  it('refuse epochs that are none, and groups that were added where there is a bound for each', () => {
     const optimizer = makeOptimizer();
     const step = new lr.StepLR(optimizer, { stepSize: 1 });
     const restarts = new lr.CosineAnnealingWarmRestarts(optimizer, { T0: 3 });
     expect(() => step.step(1.5)).throw(TorchClipError, '"epoch" must be an integer >= 0, got 1.5');
-    expect(() => restarts.step(-1)).throw(TorchClipError, '"epoch" must be a number >= 0, got -1');
+    expect(() => restarts.step(-1)).throw(TorchClipError, '"epoch" must be a finite number >= 0, got -1');
     const plateau = new lr.ReduceLROnPlateau(optimizer, { minLr: [0, 0] });
     const all = new lr.ReduceLROnPlateau(optimizer, { minLr: 0.01, patience: 0 });
     optimizer.addParamGroup({ params: [torch.zeros([1], { requiresGrad: true })], lr: 1 });
-    expect(() => step.step()).throw(TorchClipError, 'StepLR was made for 2 parameter groups, the optimizer has 3');
-    expect(() => plateau.step(1)).throw(TorchClipError, 'minLrs has 2 elements, the optimizer 3 parameter groups');
+    expect(() => plateau.step(1)).throw(
+      TorchClipError,
+      '"minLr" of ReduceLROnPlateau has 2 elements, the optimizer 3 parameter groups',
+    );
     for (let t = 0; t < 3; t++) all.step(1);
     expect(all.getLastLr()[2]).equal(0.1 * 0.1);
   });

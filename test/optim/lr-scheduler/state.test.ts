@@ -43,7 +43,7 @@ describe('optim.lrScheduler: state', () => {
   const step: Spec = { scheduler: 'StepLR', options: { stepSize: 7 } };
   const sequential = table.cases.SequentialLR!;
   const refused: [string, Spec, (state: Record<string, unknown>) => unknown, string][] = [
-    ['nothing', step, () => null, '"stateDict" must be an object, got null'],
+    ['nothing', step, () => null, '"stateDict" must be a plain object, got null'],
     ['a missing field', step, ({ gamma: _, ...rest }) => rest, '"gamma" must be a finite number, got undefined'],
     ['a wrong value', step, (s) => ({ ...s, step_size: 0 }), '"step_size" must be an integer >= 1, got 0'],
     [
@@ -77,7 +77,12 @@ describe('optim.lrScheduler: state', () => {
       (s) => ({ ...s, _schedule_phases: [{ end_step: 1 }] }),
       '"_schedule_phases" must be an array of phases',
     ],
-    ['an unknown mode', table.cases.CyclicLR!, (s) => ({ ...s, mode: 'square' }), '"mode" must be "triangular" or'],
+    [
+      'an unknown mode',
+      table.cases.CyclicLR!,
+      (s) => ({ ...s, mode: 'square' }),
+      '"mode" must be "triangular", "triangular2" or',
+    ],
   ];
   for (const [what, spec, spoil, message] of refused) {
     it(`refuses ${what} and changes nothing`, () => {

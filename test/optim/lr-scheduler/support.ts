@@ -21,7 +21,15 @@ export interface Golden {
 
 const json = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
 /** The table that these tests and scripts/golden/lr_scheduler.py share. */
-export const table = json('cases.json') as { steps: number; saved: number; lrs: number[]; cases: Record<string, Spec> };
+export const table = json('cases.json') as {
+  steps: number;
+  saved: number;
+  lrs: number[];
+  reloaded: number;
+  added: number;
+  addedLr: number;
+  cases: Record<string, Spec>;
+};
 export const golden = json('../../golden/lr-scheduler.json') as Record<string, Golden>;
 
 const functions: Record<string, (epoch: number) => number> = {
