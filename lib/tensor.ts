@@ -3,7 +3,7 @@ import { anything, check, elementsOf, flag, kind, orNull } from './check.js';
 import { copied } from './cuda/copy.js';
 import { type Device, parseDevice } from './device.js';
 import { bfloat16, bool, type Dtype, dtypeOf, float16, float32, float64, int32, int64 } from './dtype.js';
-import { invalidArgument } from './errors.js';
+import { invalidArgument, TorchClipError } from './errors.js';
 import { contiguousFormat, type Layout, layoutOf, MemoryFormat } from './layout.js';
 import type { TensorOps } from './ops/generated/methods.js';
 import type { Complex } from './ops/types.js';
@@ -324,6 +324,18 @@ export class Tensor {
   tolist<T extends Element = number>(): Nested<T> {
     const { dtype } = this;
     return nest(elements(this.toTypedArray(), dtype), this.shape) as Nested<T>;
+  }
+
+  /**
+   * Refuses: JSON of a tensor would hold no values.
+   *
+   * @throws {TorchClipError} `ERR_ARGUMENT`, always.
+   */
+  toJSON(): never {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      'a tensor has no form in JSON: write it with torch.save(), or its values with tolist()',
+    );
   }
 
   /** Whether the other object is a handle of the very same tensor. */

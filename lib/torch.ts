@@ -47,6 +47,7 @@ export { type ErrorCode, TorchClipError } from './errors.js';
 export { Generator } from './generator.js';
 export type { Index, Slice } from './indexing.js';
 export * as io from './io/index.js';
+export { type LoadOptions, load, type MapLocation, save, saveAsync } from './io/index.js';
 export {
   channelsLast,
   channelsLast3d,

@@ -1,2 +1,3 @@
 export type { PathLike } from './file.js';
+export * from './pt/index.js';
 export * from './safetensors/index.js';
