@@ -64,8 +64,18 @@ export function optionsOf(name: string): string[] {
   return [...(all.match(head)?.[1] ?? '').matchAll(/\b[A-Z]\w+/g)].map(([type]) => type);
 }
 
-/** What the documentation of a function says of a parameter. */
-export function parameterOf(name: string, parameter: string): string {
-  const before = all.match(new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\nexport function ${name}\\b`))?.[1] ?? '';
-  return docOf(before.match(new RegExp(`@param ${parameter} ([\\s\\S]*?)(?=\\n \\* ?(?:@|$)|$)`))?.[1]);
+/** The required arguments of an exported function. */
+export function argumentsOf(name: string): Omit<Member, 'required'>[] {
+  const declared = all.match(
+    new RegExp(`(?:/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n)?export function ${name}\\(([\\s\\S]*?)\\): `),
+  );
+  const [, comment = '', list = ''] = declared ?? [];
+  return [...list.matchAll(/(\w+): (\w+)/g)]
+    .filter(([, argument]) => argument !== 'options')
+    .filter(([text]) => !/\{[^}]*$/.test(list.slice(0, list.indexOf(text))))
+    .map(([, argument, type]) => ({
+      name: argument!,
+      type: type!,
+      doc: docOf(comment.match(new RegExp(`@param ${argument} ([\\s\\S]*?)(?=\\n \\* ?(?:@|$)|$)`))?.[1]),
+    }));
 }

@@ -1,7 +1,7 @@
 // The tables of options, from what the code itself says: names, types and meanings from the interfaces, defaults from what is made without
 // options, and what is accepted from the errors that refuse something else.
 import torch, { clip, nn, optim } from '../../lib/index.js';
-import { type Member, membersOf, optionsOf, parameterOf } from './interfaces.js';
+import { argumentsOf, type Member, membersOf, optionsOf } from './interfaces.js';
 import { layerRows } from './layers.js';
 
 interface Row extends Member {
@@ -9,22 +9,8 @@ interface Row extends Member {
   accepted: string;
 }
 
-/** How the documentation makes a clipper: its required arguments, and where its options go. */
-const clippers: Record<string, { required: string[]; make: (options: never, required: never[]) => clip.Clipper }> = {
-  norm: { required: ['maxNorm'], make: (options, [maxNorm = 1]) => clip.norm(maxNorm, options) },
-  value: { required: ['limit'], make: (options, [limit = 1]) => clip.value(limit, options) },
-  rms: { required: ['threshold'], make: (options, [threshold = 1]) => clip.rms(threshold, options) },
-  agc: { required: [], make: (options) => clip.agc(options) },
-  auto: { required: [], make: (options) => clip.auto(options) },
-  zscore: { required: [], make: (options) => clip.zscore(options) },
-  adaGC: { required: [], make: (options) => clip.adaGC(options) },
-  spam: { required: [], make: (options) => clip.spam(options) },
-  stochastic: {
-    required: [],
-    make: (options: object) => clip.stochastic(clip.norm(1), { beta: 0.5, ...options }),
-  },
-  custom: { required: [], make: (options) => clip.custom(() => 1, options) },
-};
+/** A value of a type that a required argument or option of a clipper has. */
+const examples: Record<string, unknown> = { number: 0.5, Clipper: clip.norm(1), CustomFunction: () => 1 };
 
 /** Values that no option accepts: the errors that refuse them say what it does accept, the last one most exactly. */
 const refused = [{}, [5, 5], [-1, 5], -1.5, Number.NaN];
@@ -104,28 +90,30 @@ function optimizerRows(name: string): Row[] {
 }
 
 function clipperRows(name: string): Row[] {
-  const entry = clippers[name];
-  if (entry === undefined) throw new Error(`scripts/gen-docs has no way to make clip.${name}`);
-  const make = entry.make as (options: object, required: unknown[]) => clip.Clipper;
-  const [stage] = make({}, []).stages as unknown as [Record<string, unknown> & { options: Record<string, unknown> }];
+  const call = (clip as unknown as Record<string, (...args: unknown[]) => clip.Clipper>)[name]!;
+  const required = argumentsOf(name);
+  const members = optionsOf(name).flatMap(membersOf);
+  const needed = members.filter((member) => member.required).map((member) => [member.name, examples[member.type]]);
+  const defaults = Object.fromEntries(needed) as Record<string, unknown>;
+  const make = (options: object, given: Record<string, unknown> = {}) =>
+    call(...required.map((argument) => given[argument.name] ?? examples[argument.type]), { ...defaults, ...options });
+  const [stage] = make({}).stages as unknown as [Record<string, unknown> & { options: Record<string, unknown> }];
   const known = { ...stage, ...stage.options, ...(stage.coin as object | undefined) } as Record<string, unknown>;
-  const positional = entry.required.map((argument): Row => {
-    const accepted = acceptedBy((value) => make({}, [value]), argument);
-    return { name: argument, required: true, type: 'number', doc: parameterOf(name, argument), fallback: '', accepted };
+  const positional = required.map((argument): Row => {
+    const accepted = acceptedBy((value) => make({}, { [argument.name]: value }), argument.name);
+    return { ...argument, required: true, fallback: '', accepted };
   });
-  const options = optionsOf(name)
-    .flatMap(membersOf)
-    .map((member) =>
-      row(
-        `clip.${name}`,
-        member,
-        member.required || member.name === 'window' ? undefined : known[member.name],
-        acceptedBy((value) => make({ [member.name]: value }, []), member.name),
-      ),
-    );
+  const options = members.map((member) =>
+    row(
+      `clip.${name}`,
+      member,
+      member.required || member.name === 'window' ? undefined : known[member.name],
+      acceptedBy((value) => make({ [member.name]: value }), member.name),
+    ),
+  );
   // One option of a function that needs no interface of its own.
   if (options.length === 0 && known.placement !== undefined) {
-    const accepted = acceptedBy((value) => make({ placement: value }, []), 'placement');
+    const accepted = acceptedBy((value) => make({ placement: value }), 'placement');
     options.push(
       row(name, { name: 'placement', required: false, type: 'Placement', doc: '' }, known.placement, accepted),
     );
