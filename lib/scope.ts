@@ -59,6 +59,13 @@ export function keep<T extends Tensor>(tensor: T): T {
   return tensor;
 }
 
+/** @internal The tensors reachable from a value. */
+export function tensorsIn(value: unknown): Tensor[] {
+  const seen = new Set<unknown>();
+  collect(value, seen);
+  return [...seen].filter((object): object is Tensor => typeof object === 'object' && 'handle' in object!);
+}
+
 /** Every object reachable from a result, through plain containers and class instances alike (a Module, say). */
 function collect(root: unknown, seen: Set<unknown>): void {
   const queue = [root];

@@ -1,3 +1,5 @@
+import { runBackward } from './autograd/anomaly.js';
+import { type GraphHook, type HookHandle, removable } from './autograd/hook.js';
 import { native } from './binding/index.js';
 import { anything, check, elementsOf, flag, kind, orNull } from './check.js';
 import { copied } from './cuda/copy.js';
@@ -10,6 +12,8 @@ import type { Complex } from './ops/types.js';
 import { optionsOf } from './options.js';
 import { enroll } from './scope.js';
 import { refuseAsync, refusePromise } from './sync.js';
+
+export type { HookHandle } from './autograd/hook.js';
 
 declare const brand: unique symbol;
 /** @internal The addon's object for a tensor or a generator, which keeps it as long as anything refers to the handle. */
@@ -70,6 +74,7 @@ declare module './binding/index.js' {
     registerHook(t: Handle, hook: NativeHook): HookRef;
     removeHook(hook: HookRef): void;
     weakenHooks(): void;
+    registerPostAccumulateGradHook(leaf: Handle, hook: (leaf: Handle) => void): GraphHook;
     item(t: Handle): Element;
     toTyped(t: Handle): ElementArray;
   }
@@ -85,12 +90,6 @@ export interface BackwardOptions {
   createGraph?: boolean;
   /** Accumulate into the `grad` of these leaves only. */
   inputs?: readonly Tensor[];
-}
-
-/** What {@link Tensor.registerHook} returns. */
-export interface HookHandle {
-  /** Takes the hook off; a second call does nothing. */
-  remove(): void;
 }
 
 export interface Tensor extends TensorOps {}
@@ -268,7 +267,8 @@ export class Tensor {
   backward(options: BackwardOptions = {}): void {
     const { gradient, createGraph, retainGraph = createGraph, inputs } = readBackward(options);
     const leaves = inputs === undefined ? undefined : handlesOf('inputs', inputs as readonly Tensor[]);
-    native.backward([this.handle], [gradient === null ? null : gradient.handle], retainGraph, createGraph, leaves);
+    const seed = gradient === null ? null : gradient.handle;
+    runBackward(() => native.backward([this.handle], [seed], retainGraph, createGraph, leaves));
   }
 
   /**
@@ -291,6 +291,25 @@ export class Tensor {
     if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
     refuseAsync('registerHook', hook);
     return attach(this.handle, nativeHook(hook));
+  }
+
+  /**
+   * Calls `hook` with this leaf after a backward pass has added to its `grad`, so that an optimizer can step at once and free it.
+   *
+   * @throws {TorchClipError} `ERR_AUTOGRAD` for a tensor that is no leaf or does not require gradients.
+   *
+   * @example
+   * for (const [p, optimizer] of optimizers) {
+   *   p.registerPostAccumulateGradHook(() => {
+   *     optimizer.step();
+   *     optimizer.zeroGrad();
+   *   });
+   * }
+   */
+  registerPostAccumulateGradHook(hook: (param: this) => void): HookHandle {
+    if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
+    refuseAsync('registerPostAccumulateGradHook', hook);
+    return removable(native.registerPostAccumulateGradHook(this.handle, leafHook(this, hook)));
   }
 
   /**
@@ -382,6 +401,15 @@ function attach(tensor: Handle, hook: NativeHook): HookHandle {
       attached?.();
       attached = undefined;
     },
+  };
+}
+
+/** The hook is given the user's own object while there is one; held strongly, it would never be let go. */
+function leafHook<T extends Tensor>(leaf: T, hook: (leaf: T) => void): (handle: Handle) => void {
+  const own = new WeakRef(leaf);
+  return (handle) => {
+    const other = wrap(handle);
+    hook(own.deref() ?? (other as T));
   };
 }
 

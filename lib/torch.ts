@@ -89,3 +89,4 @@ export {
   type Nested,
   Tensor,
 } from './tensor.js';
+export * as utils from './utils/index.js';

@@ -20,7 +20,10 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::register_device_copy(env, exports);
     tc::register_file(env, exports);
     tc::register_autograd(env, exports);
+    tc::register_autograd_engine(env, exports);
     tc::register_hooks(env, exports);
+    tc::register_autograd_function(env, exports);
+    tc::register_autograd_graph(env, exports);
     tc::register_ops(env, exports);
     tc::register_amp(env, exports);
     tc::register_cuda(env, exports);

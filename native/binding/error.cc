@@ -28,6 +28,8 @@ constexpr Pattern kPatterns[] = {
     {"requires grad", "ERR_AUTOGRAD"},
     {"backward through the graph a second time", "ERR_AUTOGRAD"},
     {"modified by an inplace operation", "ERR_AUTOGRAD"},
+    {"returned nan values", "ERR_NONFINITE"},
+    {"forward AD", "ERR_AUTOGRAD"},
     {"Inference tensor", "ERR_AUTOGRAD"},
     {"grad can be implicitly created", "ERR_AUTOGRAD"},
     {"CUDA' backend", "ERR_CUDA_UNAVAILABLE"},

@@ -1,12 +1,10 @@
 #include "binding/hooks.h"
 
 #include <ATen/core/Tensor.h>
-#include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <vector>
 
@@ -182,14 +180,6 @@ napi_value weaken(napi_env env, Args&) {
   return undefined(env);
 }
 
-// A hook may call backward, whose hooks may. Past 60 levels libtorch goes on in a thread of its own, where no
-// JavaScript can run; JavaScript's own limit, the stack's size, is reported as an error of the hook.
-struct Engine : torch::autograd::Engine {
-  static void nest_without_threads() {
-    get_default_engine().*(&Engine::max_recursion_depth_) = std::numeric_limits<int>::max();
-  }
-};
-
 }  // namespace
 
 void weaken_hooks(napi_env env) {
@@ -214,7 +204,6 @@ void hold_hooks(napi_env env, Slot& slot) {
 }
 
 void register_hooks(napi_env env, napi_value exports) {
-  Engine::nest_without_threads();
   define(env, exports, "registerHook", guarded<register_hook>);
   define(env, exports, "removeHook", guarded<remove_hook>);
   define(env, exports, "weakenHooks", guarded<weaken>);

@@ -1,9 +1,12 @@
-import { grad, noGrad } from './autograd.js';
-import { callable, check, finiteNonNegative, finitePositive, flag, listOf } from './check.js';
-import { TorchClipError } from './errors.js';
-import { tensor } from './kinds.js';
-import { optionsOf } from './options.js';
-import { isTensor, type Tensor } from './tensor.js';
+import { arrayOf, callable, check, finiteNonNegative, finitePositive, flag, listOf, orNull } from '../check.js';
+import { TorchClipError } from '../errors.js';
+import { Generator } from '../generator.js';
+import { tensor } from '../kinds.js';
+import { randn } from '../ops/generated/functions-q-r.js';
+import { optionsOf } from '../options.js';
+import { isTensor, type Tensor } from '../tensor.js';
+import { grad } from './backward.js';
+import { enableGrad, noGrad } from './modes.js';
 
 /** Options of {@link gradcheck}. */
 export interface GradcheckOptions {
@@ -17,11 +20,16 @@ export interface GradcheckOptions {
   raiseException?: boolean;
 }
 
-const readGradcheck = optionsOf('autograd.gradcheck()', {
+const table = {
   eps: [finitePositive, 1e-6],
   atol: [finiteNonNegative, 1e-5],
   rtol: [finiteNonNegative, 1e-3],
   raiseException: [flag, true],
+} as const;
+const readGradcheck = optionsOf('autograd.gradcheck()', table);
+const readGradgradcheck = optionsOf('autograd.gradgradcheck()', {
+  ...table,
+  gradOutputs: [orNull(arrayOf(tensor)), null],
 });
 
 /**
@@ -77,6 +85,49 @@ export function gradcheck(
     }
   }
   return true;
+}
+
+/** Options of {@link gradgradcheck}. */
+export interface GradgradcheckOptions extends GradcheckOptions {
+  /** Where the second derivatives are taken: a gradient per output; default random ones. */
+  gradOutputs?: readonly Tensor[] | null;
+}
+
+/**
+ * Compares autograd's second derivatives of `fn` with central differences of the first, by the inputs and by the gradients of the outputs.
+ *
+ * @param fn a function of the inputs that returns a tensor or an array of tensors.
+ * @param inputs contiguous float64 tensors; those with `requiresGrad` are checked.
+ * @returns true when all agree, as {@link gradcheck}, which see for the errors.
+ *
+ * @example
+ * torch.autograd.gradgradcheck((x) => x.tanh(), [torch.randn([3], { dtype: torch.float64, requiresGrad: true })]);
+ */
+export function gradgradcheck(
+  fn: (...inputs: Tensor[]) => Tensor | Tensor[],
+  inputs: readonly Tensor[],
+  options: GradgradcheckOptions = {},
+): boolean {
+  const { gradOutputs, ...rest } = readGradgradcheck(options);
+  check('fn', fn, callable());
+  const differentiable = (result: Tensor | Tensor[]) =>
+    (isTensor(result) ? [result] : result).filter((y) => y.dtype.isFloatingPoint && y.requiresGrad);
+  // Random numbers of its own, so that a check does not change what is drawn after it.
+  const generator = new Generator().manualSeed(0);
+  const seeds =
+    gradOutputs ??
+    differentiable(fn(...inputs)).map(({ shape, dtype }) => randn(shape, { dtype, generator, requiresGrad: true }));
+  const count = inputs.length;
+  const first = (...all: Tensor[]): Tensor[] => {
+    const given = all.slice(0, count);
+    const wanted = given.filter((x) => x.requiresGrad);
+    return enableGrad(() => {
+      const outputs = differentiable(fn(...given));
+      const options = { gradOutputs: all.slice(count), createGraph: true, allowUnused: true } as const;
+      return grad(outputs, wanted, options).filter((g) => g !== null);
+    });
+  };
+  return gradcheck(first, [...inputs, ...seeds], rest);
 }
 
 /** d(output m)[i] / d x[j] by central differences, as [j][m][i]. */

@@ -1,0 +1,335 @@
+import { native } from '../binding/index.js';
+import { describe, TorchClipError } from '../errors.js';
+import { refusePromise } from '../sync.js';
+import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
+
+type Handles = (Handle | null)[];
+
+declare module '../binding/index.js' {
+  interface Native {
+    /** Runs `forward` outside the graph and puts the function into it; null for an output that is the very tensor it returned. */
+    applyFunction(
+      name: string,
+      inputs: Handle[],
+      forward: () => [
+        outputs: Handle[],
+        nonDifferentiable: Handle[],
+        dirty: Handle[],
+        saved: Handles,
+        materialize: boolean,
+      ],
+      backward: (gradients: Handles, saved: Handles) => Handles,
+      jvp: ((tangents: Handles) => Handles) | undefined,
+    ): Handles;
+    /** What the function that made a tensor has saved; null where it is none of these. */
+    savedByFunction(output: Handle): Handles | null;
+  }
+}
+
+type Maybe<T> = T | null | undefined;
+/** What a backward pass or a jvp returns: one tensor, or one per input or output. */
+export type Derivatives = Maybe<Tensor> | readonly Maybe<Tensor>[];
+
+// What only this module may do with a context.
+let inForward: (ctx: FunctionContext, on: boolean) => void;
+let read: (ctx: FunctionContext, saved: readonly (Tensor | null)[] | undefined) => typeof saved;
+let take: (ctx: FunctionContext) => Notes;
+let forget: (ctx: FunctionContext) => void;
+
+interface Notes {
+  saved: (Tensor | null)[];
+  forForward: (Tensor | null)[];
+  dirty: Tensor[];
+  nonDifferentiable: Tensor[];
+  materialize: boolean;
+}
+const blank = (): Notes => ({ saved: [], forForward: [], dirty: [], nonDifferentiable: [], materialize: true });
+
+/**
+ * What `forward` hands on to `backward` of an {@link AutogradFunction}. Any other property can be set on it, for numbers and options;
+ * tensors go through {@link saveForBackward}, as a property that is an input or output of the function keeps the graph for good.
+ */
+export class FunctionContext {
+  [property: string]: unknown;
+
+  /** Whether each argument of `apply` is a tensor that requires gradients: what `backward` need not compute can be left out. */
+  needsInputGrad: readonly boolean[] = [];
+  #notes = blank();
+  #open = false;
+  #saved: readonly (Tensor | null)[] | undefined;
+
+  static {
+    inForward = (ctx, on) => {
+      ctx.#open = on;
+    };
+    read = (ctx, saved) => {
+      const before = ctx.#saved;
+      ctx.#saved = saved;
+      return before;
+    };
+    take = (ctx) => {
+      const notes = ctx.#notes;
+      ctx.#notes = { ...blank(), forForward: notes.forForward };
+      return notes;
+    };
+    forget = (ctx) => {
+      ctx.#notes = blank();
+    };
+  }
+
+  /**
+   * Keeps inputs and outputs of the function for `backward`, which reads {@link savedTensors}. One that is written in place before that
+   * is refused there.
+   */
+  saveForBackward(...tensors: (Tensor | null)[]): void {
+    this.#notes.saved = this.#list('saveForBackward', tensors, true);
+  }
+
+  /** Keeps tensors for `jvp`, which reads {@link savedTensors}. */
+  saveForForward(...tensors: (Tensor | null)[]): void {
+    this.#notes.forForward = this.#list('saveForForward', tensors, true);
+  }
+
+  /** Names the inputs that `forward` has written in place; they must be among its outputs. */
+  markDirty(...tensors: Tensor[]): void {
+    this.#notes.dirty = this.#list('markDirty', tensors) as Tensor[];
+  }
+
+  /** Names the outputs that have no gradient, such as indices. */
+  markNonDifferentiable(...tensors: Tensor[]): void {
+    this.#notes.nonDifferentiable = this.#list('markNonDifferentiable', tensors) as Tensor[];
+  }
+
+  /** Whether `backward` is given zeros, instead of null, for outputs whose gradient is not needed; default true. */
+  setMaterializeGrads(on: boolean): void {
+    this.#check('setMaterializeGrads');
+    if (typeof on !== 'boolean') throw new TorchClipError('ERR_ARGUMENT', '"on" must be true or false');
+    this.#notes.materialize = on;
+  }
+
+  /** What {@link saveForBackward} has kept; to be read in `backward`, or in `jvp` what {@link saveForForward} has kept. */
+  get savedTensors(): readonly Tensor[] {
+    if (this.#saved === undefined) {
+      throw new TorchClipError('ERR_STATE', 'ctx.savedTensors can be read in backward() and jvp() only');
+    }
+    return this.#saved as readonly Tensor[];
+  }
+
+  #check(name: string): void {
+    if (this.#open) return;
+    throw new TorchClipError('ERR_STATE', `ctx.${name}() can be called in forward() or setupContext() only`);
+  }
+
+  #list(name: string, tensors: readonly unknown[], orNull = false): (Tensor | null)[] {
+    this.#check(name);
+    return tensors.map((tensor, i) => {
+      if (isTensor(tensor) || (orNull && (tensor === null || tensor === undefined))) return tensor ?? null;
+      throw new TorchClipError(
+        'ERR_ARGUMENT',
+        `argument ${i} of ctx.${name}() must be a Tensor, got ${describe(tensor)}`,
+      );
+    });
+  }
+}
+
+interface Common<R> {
+  readonly name: string;
+  backward?(ctx: FunctionContext, ...gradients: never[]): Derivatives;
+  jvp?(ctx: FunctionContext, ...tangents: never[]): Derivatives;
+  readonly prototype: AutogradFunction;
+  /** @internal Only for the type. */
+  readonly result?: R;
+}
+/** A class whose `forward` takes the context. */
+export interface WithContext<A extends unknown[], R> extends Common<R> {
+  forward(ctx: FunctionContext, ...inputs: A): R;
+}
+/** A class whose `forward` does without, as `setupContext` fills it afterwards. */
+export interface WithSetup<A extends unknown[], R> extends Common<R> {
+  forward(...inputs: A): R;
+  setupContext(ctx: FunctionContext, inputs: A, output: R): void;
+}
+
+/**
+ * An operation with a backward pass of its own, as `torch.autograd.Function`. A subclass has static methods: `forward(ctx, ...inputs)`,
+ * and `backward(ctx, ...gradients)`, which is given the gradient of each output and returns that of each input, null for what has none.
+ * It is called by `apply`.
+ *
+ * Tensors among the arguments themselves take part in the graph, not those inside of arrays or objects. `forward` runs without recording.
+ * A `backward` made of recorded operations can itself be differentiated. Optional: `setupContext(ctx, inputs, output)`, with which
+ * `forward` takes no context; `jvp(ctx, ...tangents)` for forward mode, which is given null for an input without a tangent.
+ *
+ * @throws {TorchClipError} `ERR_AUTOGRAD` from the backward pass for another number of gradients than `apply` had arguments.
+ *
+ * @example
+ * class Exp extends torch.autograd.Function {
+ *   static forward(ctx: torch.autograd.FunctionContext, x: Tensor) {
+ *     const y = x.exp();
+ *     ctx.saveForBackward(y);
+ *     return y;
+ *   }
+ *   static backward(ctx: torch.autograd.FunctionContext, gradient: Tensor) {
+ *     const [y] = ctx.savedTensors;
+ *     return gradient.mul(y!);
+ *   }
+ * }
+ * Exp.apply(x).sum().backward();
+ * @see https://pytorch.org/docs/stable/notes/extending.html
+ */
+// biome-ignore lint/complexity/noStaticOnlyClass: subclasses are operations, as in PyTorch
+export abstract class AutogradFunction {
+  /** Runs `forward` and records the function for the backward pass. */
+  static apply<A extends unknown[], R>(this: WithSetup<A, R>, ...inputs: A): R;
+  static apply<A extends unknown[], R>(this: WithContext<A, R>, ...inputs: A): R;
+  static apply(this: Common<unknown>, ...inputs: unknown[]): unknown {
+    // biome-ignore lint/complexity/noThisInStatic: the subclass that apply is called on
+    const definition = this as unknown as Definition;
+    if (typeof definition.forward !== 'function') {
+      throw new TorchClipError('ERR_ARGUMENT', `${definition.name} needs a static forward()`);
+    }
+    const ctx = new FunctionContext();
+    ctx.needsInputGrad = inputs.map((input) => isTensor(input) && input.requiresGrad);
+    const tensors = inputs.filter(isTensor);
+    let result: unknown;
+    let outputs: Tensor[] = [];
+    // Held until the call returns: a handle alone keeps no tensor.
+    let notes = blank();
+    const forward = () => {
+      result = runForward(definition, ctx, inputs);
+      outputs = outputsOf(definition, result);
+      notes = take(ctx);
+      const handle = (tensor: Tensor) => tensor.handle;
+      const { saved, dirty, nonDifferentiable, materialize } = notes;
+      return [
+        outputs.map(handle),
+        nonDifferentiable.map(handle),
+        dirty.map(handle),
+        saved.map(handleOrNull),
+        materialize,
+      ] as ReturnType<Parameters<typeof native.applyFunction>[2]>;
+    };
+    const differentiable = inputs.map(isTensor);
+    let handles: Handles;
+    try {
+      handles = native.applyFunction(
+        definition.name,
+        tensors.map((tensor) => tensor.handle),
+        forward,
+        backwardOf(definition, ctx, differentiable),
+        jvpOf(definition, ctx, differentiable),
+      );
+    } finally {
+      // The graph holds the context, which must not hold tensors of the graph.
+      forget(ctx);
+    }
+    const wrapped = outputs.map((output, i) => {
+      const handle = handles[i];
+      return handle === null || handle === undefined ? output : wrap(handle);
+    });
+    if (isTensor(result)) return wrapped[0];
+    let next = 0;
+    return (result as unknown[]).map((value) => (isTensor(value) ? wrapped[next++] : value));
+  }
+}
+
+interface Definition {
+  name: string;
+  forward(...args: unknown[]): unknown;
+  setupContext?(ctx: FunctionContext, inputs: unknown[], output: unknown): void;
+  backward?(ctx: FunctionContext, ...gradients: (Tensor | null)[]): unknown;
+  jvp?(ctx: FunctionContext, ...tangents: (Tensor | null)[]): unknown;
+}
+
+function runForward(definition: Definition, ctx: FunctionContext, inputs: unknown[]): unknown {
+  inForward(ctx, true);
+  try {
+    if (definition.setupContext === undefined) {
+      return refusePromise(`${definition.name}.forward`, definition.forward(ctx, ...inputs));
+    }
+    const result = refusePromise(`${definition.name}.forward`, definition.forward(...inputs));
+    definition.setupContext(ctx, inputs, result);
+    return result;
+  } finally {
+    inForward(ctx, false);
+  }
+}
+
+function outputsOf({ name }: Definition, result: unknown): Tensor[] {
+  if (isTensor(result)) return [result];
+  const tensors = Array.isArray(result) ? result.filter(isTensor) : [];
+  if (tensors.length > 0) return tensors;
+  throw new TorchClipError(
+    'ERR_ARGUMENT',
+    `${name}.forward() must return a Tensor or an array with Tensors, got ${describe(result)}`,
+  );
+}
+
+const handleOrNull = (tensor: Tensor | null) => (tensor === null ? null : tensor.handle);
+const wrapAll = (handles: Handles) => handles.map((handle) => (handle === null ? null : wrap(handle)));
+
+/** Apart from `apply`, whose variables would otherwise live as long as the graph. */
+function backwardOf(definition: Definition, ctx: FunctionContext, differentiable: readonly boolean[]) {
+  return (gradients: Handles, saved: Handles): Handles => {
+    const { name } = definition;
+    if (typeof definition.backward !== 'function') {
+      throw new TorchClipError('ERR_AUTOGRAD', `${name} needs a static backward() to be differentiated`);
+    }
+    const before = read(ctx, wrapAll(saved));
+    try {
+      const result = refusePromise(`${name}.backward`, definition.backward(ctx, ...wrapAll(gradients)));
+      return derivatives(`${name}.backward()`, 'gradient', result, differentiable);
+    } finally {
+      read(ctx, before);
+    }
+  };
+}
+
+function jvpOf(definition: Definition, ctx: FunctionContext, differentiable: readonly boolean[]) {
+  if (typeof definition.jvp !== 'function') return undefined;
+  const { name, jvp } = definition;
+  return (tangents: Handles): Handles => {
+    const given = wrapAll(tangents);
+    let next = 0;
+    const before = read(ctx, take(ctx).forForward);
+    try {
+      const result = jvp.call(definition, ctx, ...differentiable.map((is) => (is ? given[next++]! : null)));
+      const list = Array.isArray(result) ? result : [result];
+      return derivatives(
+        `${name}.jvp()`,
+        'tangent',
+        list,
+        list.map(() => true),
+      );
+    } finally {
+      read(ctx, before);
+    }
+  };
+}
+
+/** The handles of those results that belong to tensors. */
+function derivatives(what: string, noun: string, result: unknown, differentiable: readonly boolean[]): Handles {
+  const list: unknown[] = Array.isArray(result) ? result : [result];
+  const rest = list.slice(differentiable.length);
+  if (list.length < differentiable.length || rest.some((value) => value !== null && value !== undefined)) {
+    throw new TorchClipError(
+      'ERR_AUTOGRAD',
+      `${what} must return one ${noun} per argument of apply(), ${differentiable.length}, got ${list.length}`,
+    );
+  }
+  const handles: Handles = [];
+  for (const [i, is] of differentiable.entries()) {
+    const value = list[i] ?? null;
+    if (value !== null && !(is && isTensor(value))) {
+      const expected = is ? 'a Tensor or null' : 'null, as the argument is no Tensor';
+      throw new TorchClipError('ERR_AUTOGRAD', `${noun} ${i} of ${what} must be ${expected}, got ${describe(value)}`);
+    }
+    if (is) handles.push(handleOrNull(value as Tensor | null));
+  }
+  return handles;
+}
+
+/** @internal What the function that made `output` has saved; null where it is no {@link AutogradFunction}. */
+export function savedBy(output: Tensor): (Tensor | null)[] | null {
+  const handles = native.savedByFunction(output.handle);
+  return handles && wrapAll(handles);
+}
