@@ -98,7 +98,7 @@ export function scalingChart(rows: readonly ScalingRow[], caches: Results['machi
           field: 'microseconds',
           type: 'quantitative',
           scale: { type: 'log' },
-          title: 'microseconds a step',
+          title: 'microseconds per step',
           axis: { format: '~s', values: powers },
         },
         color: {

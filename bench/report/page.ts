@@ -107,8 +107,8 @@ function cachesText(caches: Results['machine']['cachesKB']): string {
   if (caches === undefined) return '';
   const [l2, l3] = [caches.l2 / 1024, caches.l3 / 1024];
   return `
-Dashed: where parameter, gradient and state, 16 bytes an element, fill a core's second cache (${l2} MB) and the last one (${l3} MB). From there on
-each element costs more; a second thread begins at 131,072 elements.
+Dashed lines: where parameter, gradient and state, at 16 bytes per element, fill a core's second-level cache (${l2} MB) and the last-level one (${l3} MB). From there on
+each element costs more. A second thread joins at 131,072 elements.
 `;
 }
 
@@ -119,9 +119,9 @@ function hugePages(rows: readonly StepRow[]): string {
   const each = asked.map(({ shape, dtype, hugePages: { ours, pytorch, pytorchHuge } }) => {
     return `${shapes[shape].title} in ${dtype} ${ours}, ${pytorch} and ${pytorchHuge} MB`;
   });
-  return `- Tensors of 2 MB and more ask for huge pages here, in PyTorch only where THP_MEM_ALLOC_ENABLE=1 is set, and there on boundaries of 4 KB, so
-  that the ends of each stay on small ones. After the rounds of norm clip + AdamW on huge pages lay, of our process with the control's 512 MB, of PyTorch's
-  and of the PyTorch that asks (\`fusedHuge\`, \`gradScaleHuge\`): ${each.join('; ')}.
+  return `- Tensors of 2 MB and more ask for huge pages here. In PyTorch they do so only with THP_MEM_ALLOC_ENABLE=1, and on boundaries of 4 KB, so that the ends of each
+  tensor stay on small pages. Memory on huge pages after the rounds of norm clip + AdamW, in our process (with the control's 512 MB), in PyTorch's, and in the PyTorch that
+  asks for them (\`fusedHuge\`, \`gradScaleHuge\`): ${each.join('; ')}.
 `;
 }
 
@@ -136,35 +136,32 @@ export function page(results: Results, file: string, notes: string): string {
 <!-- Written by npm run bench:report; the last part is bench/notes.md. -->
 
 \`npm run bench\` (\`-- --only step --shapes gpt2 --rounds 30\`) measures, \`npm run bench:report\` writes this page.
-These figures are of ${date}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, ${machine.platform}; torch-clip ${versions.torchClip} on libtorch ${versions.libtorch},
+These figures are from ${date}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, ${machine.platform}; torch-clip ${versions.torchClip} on libtorch ${versions.libtorch},
 Python PyTorch ${versions.pytorch}, Node.js ${versions.node}, ${threads} threads, commit ${results.commit}, transparent huge pages: ${machine.hugePages ?? 'unknown'}.
-Raw, with the seconds of every contender in every round: [bench/results/${file}](../bench/results/${file}).
+The raw data, with the seconds of every contender in every round: [bench/results/${file}](../bench/results/${file}).
 
 ![Ratios](benchmarks.svg)
 
-Each case beside the fastest of its rivals; the tables have them all.
+The chart compares each case with the fastest of its rivals; the tables have all of them.
 
 ## How it is measured
 
-- One process of ours and one of Python on the same libtorch, the same shapes, values and number of threads. In each of ${Math.min(...rounds)} rounds, after a
-  warm-up, all contenders of a case and the controls take their turn in random order: a call that is not timed, unless one takes more than
-  a quarter of a second, and then as many as take about 20 ms (operators and networks 100), at least one.
-- A ratio is the rival's time over ours in the same round, above 1 ours is faster; given are the median of the rounds and the bootstrap's
-  95% interval of that median.
-- The controls are \`copy_\` between two tensors of 256 MB and \`mul_(1)\` in place on one${speeds(controls)}. *bytes/param* is what the algorithm must read and
-  write at least: parameter and state both ways, the gradient once, and once more where a norm over more than a core's cache decides about
-  it (for AGC the parameter too). *GB/s* is on those bytes, *of copy* and *of in place* that against the controls' in the same round. A copy is an easy mark: the processor fetches the
-  memory that it writes before it does, 12 bytes an element where 8 are counted. In place what is counted is what moves, as in a step; above 100% are
-  shapes that stay in the cache.
-- Before it is timed, every contender takes the case's first steps, with gradients that grow and shrink (one step for ClippedSGD, whose
-  original clips something else from the second on), and is compared with fp64 in some 200,000 elements, the last row of each tensor among them: *error*
-  is the largest difference beyond the rounding of the parameter itself, relative to the largest change. Ours must stay below 1e-5 (1e-3 for bfloat16), else
-  nothing is timed. A rival is timed whatever its error, which stands beside its ratio where it is above ${farOff}.
-- With bfloat16 parameters our state is fp32, PyTorch's is bfloat16, which is fewer bytes and coarser.
-- *policy* is what our step does about gradients that are not finite, its \`nonFinite\`: \`propagate\` lets them pass, as the rivals do; \`skip\`, the default
-  with a clipper, looks at all of them before the first parameter moves, which a global norm does anyway.
-- The stochastic clipper's coin always falls for clipping, the dearer side, and since its rival would not clip again what it has clipped in place, that
-  one's gradients are written anew before each of its steps, which is not timed. tfjs's backend has one thread in Node.js.
+- One process of ours and one of Python run on the same libtorch, with the same shapes, values and number of threads. In each of ${Math.min(...rounds)} rounds, all contenders of a case and
+  the controls take turns in random order after a warm-up. A turn is one call that is not timed, unless a call takes more than a quarter of a second, and then as many calls as
+  take about 20 ms (operators and networks: 100 ms), at least one.
+- A ratio is the rival's time over ours in the same round: above 1 ours is faster. The tables show the median of the rounds, and the bootstrap's 95% interval of that median.
+- The controls are \`copy_\` between two tensors of 256 MB, and \`mul_(1)\` in place on one${speeds(controls)}. *bytes/param* is what the algorithm must read and write at
+  least: parameter and state both ways, the gradient once, and once more where a norm over more than a core's cache decides about it (for AGC the parameter too). *GB/s* is based on those
+  bytes; *of copy* and *of in place* compare that with the controls in the same round. A copy is an easy mark, since the processor fetches the memory that it writes first: 12 bytes per
+  element where 8 are counted. In place, what is counted is what moves, as in a step; above 100% are shapes that stay in the cache.
+- Before it is timed, every contender takes the case's first steps, with gradients that grow and shrink (one step for ClippedSGD, whose original clips something else from the second step on),
+  and is compared with fp64 in some 200,000 elements, including the last row of each tensor. *error* is the largest difference beyond the rounding of the parameter itself, relative to the
+  largest change. Ours must stay below 1e-5 (1e-3 for bfloat16), or else nothing is timed. A rival is timed whatever its error, which stands beside its ratio if it is above ${farOff}.
+- With bfloat16 parameters our state is fp32. PyTorch's is bfloat16, which is fewer bytes and coarser.
+- *policy* is our step's \`nonFinite\`: \`propagate\` lets non-finite gradients pass, as the rivals do; \`skip\`, the default with a clipper, looks at all gradients before the first parameter
+  changes, which a global norm does anyway.
+- The stochastic clipper's draw is fixed to "clip", the more expensive outcome. Since its rival would not clip again what it has clipped in place, that one's gradients are written anew
+  before each of its steps, which is not timed. tfjs's backend has one thread in Node.js.
 ${hugePages(step)}
 Rivals:
 
@@ -176,10 +173,10 @@ ${groups.map(stepTable).join('\n\n')}
 
 ## Where the host decides
 
-Our side as users run it: compiled JavaScript in a Node.js that runs nothing else. Operators of ${threads} threads, networks of one, as the demo has them;
-\`fused\`: with PyTorch's fused optimizer instead of its default. Both sides start from the same seed, and the operators' results, the losses of the
-networks' first three steps and the demo's first losses and norms must be PyTorch's within 1e-5 of the largest, else nothing is timed. The epoch is
-the demo's own code, and the same script in Python: both ask for the norm of the gradient and then clip it by its norm.
+Our side runs as users run it: compiled JavaScript, in a Node.js process that does nothing else. Operators use ${threads} threads, networks one, as in the demo; \`fused\` is
+PyTorch with its fused optimizer instead of its default. Both sides start from the same seed. The operators' results, the losses of the networks' first three steps, and the demo's first losses and
+norms must agree with PyTorch's within 1e-5 of the largest, or else nothing is timed. The epoch is the demo's own code, and the same script in Python: both compute the norm of the gradient
+and then clip it by its norm.
 
 ${smallTable(section('operators'))}
 
