@@ -1,4 +1,4 @@
-// Included by one file an instruction set, which names it in TC_ISA.
+// Included by one generated file per instruction set, which names it in TC_ISA.
 #include "optim/cpu/kernels.h"
 
 namespace tc::optim::cpu::TC_ISA {

@@ -1,4 +1,4 @@
-// The choice of the kernels of a parameter's dtype, each of which is compiled in a file of its own.
+// Picks the kernels of a parameter's dtype, each of which is compiled in a file of its own: update.inl, placement.inl.
 #include "optim/cuda/kernels/launch.h"
 
 namespace tc::optim::cuda {

@@ -1,4 +1,4 @@
-// The update of parameters of one dtype: each dtype is a file, so that they compile side by side.
+// The update of parameters of one dtype.
 #pragma once
 
 #include "optim/cuda/kernels/device.cuh"

@@ -1,2 +1,0 @@
-#define TC_ISA avx2
-#include "optim/cpu/kernels.inl"

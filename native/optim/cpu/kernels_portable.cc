@@ -1,2 +1,0 @@
-#define TC_ISA portable
-#include "optim/cpu/kernels.inl"

@@ -1,0 +1,9 @@
+// Included by one generated file per dtype, which names it in TC_DTYPE, so that they compile side by side.
+#include "optim/cuda/kernels/update.cuh"
+
+namespace tc::optim::cuda {
+
+template void update_as<TC_DTYPE>(const Job&, const Run&);
+template void measure_as<TC_DTYPE>(const Job&, const Run&);
+
+}  // namespace tc::optim::cuda

@@ -1,8 +1,0 @@
-#include "optim/cuda/kernels/update.cuh"
-
-namespace tc::optim::cuda {
-
-template void update_as<Half>(const Job&, const Run&);
-template void measure_as<Half>(const Job&, const Run&);
-
-}  // namespace tc::optim::cuda
