@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #if defined(__CUDACC__)
 #define TC_HD __host__ __device__ __forceinline__
@@ -124,6 +125,26 @@ TC_HD T toward(T mean, T weight, T x) {
   return finite(mean) ? mean + weight * (x - mean) : mean;
 }
 
+// Which of the doubles that Hyper consists of this is.
+template <class Hyper, size_t... I>
+constexpr int index_of(double Hyper::* field, std::index_sequence<I...>) {
+  const Hyper numbered{double(I)...};
+  return int(numbered.*field);
+}
+template <class Hyper>
+constexpr int index_of(double Hyper::* field) {
+  return index_of(field, std::make_index_sequence<sizeof(Hyper) / sizeof(double)>());
+}
+
+// A hyperparameter: the option that it comes from (with `.i` for an element of an array) and where the rule reads it.
+struct Field {
+  const char* option;
+  int index;
+
+  template <class Hyper>
+  constexpr Field(const char* option, double Hyper::* field) : option(option), index(index_of(field)) {}
+};
+
 // What a state tensor holds before the first step: zeros, the parameter, or one of the rule's hyperparameters.
 enum class Start : uint8_t { kZero, kParameter, kHyper };
 
@@ -131,12 +152,14 @@ enum class Start : uint8_t { kZero, kParameter, kHyper };
 struct Slot {
   const char* name = nullptr;
   Start start = Start::kZero;
-  int hyper = 0;   // its place in kHyper
+  int hyper = 0;   // for Start::kHyper, the index of the hyperparameter
   int place = -1;  // among the tensors of the parameter, where another rule of the optimizer may have those before it
 
   constexpr Slot() = default;
-  constexpr Slot(const char* name, Start start = Start::kZero, int hyper = 0, int place = -1)
-      : name(name), start(start), hyper(hyper), place(place) {}
+  constexpr Slot(const char* name, Start start = Start::kZero, int place = -1)
+      : name(name), start(start), place(place) {}
+  template <class Hyper>
+  constexpr Slot(const char* name, double Hyper::* start) : name(name), start(Start::kHyper), hyper(index_of(start)) {}
 };
 inline constexpr int kMaxSlots = 4;
 struct Slots {

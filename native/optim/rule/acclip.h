@@ -8,13 +8,14 @@ namespace tc::optim {
 template <class T, bool kPower>
 struct AcclipRule {
   static constexpr const char* kName = kPower ? "acclipPower" : "acclip";
-  static constexpr const char* kHyper[] = {"lr", "betas.0", "betas.1", "eps", "alpha", "weightDecay"};
-  static constexpr Slots kSlots{2, {"exp_avg", "exp_avg_abs"}};
-  static constexpr bool kStoresStep = false;
-
   struct Hyper {
     double lr, beta1, beta2, eps, alpha, weight_decay;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},         {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2}, {"eps", &Hyper::eps},
+                                     {"alpha", &Hyper::alpha},   {"weightDecay", &Hyper::weight_decay}};
+  static constexpr Slots kSlots{2, {"exp_avg", "exp_avg_abs"}};
+  static constexpr bool kStoresStep = false;
 
   T lr, mean_weight, moment_weight, eps, alpha, root, weight_decay;
 

@@ -8,13 +8,13 @@ namespace tc::optim {
 template <class T>
 struct Adadelta {
   static constexpr const char* kName = "adadelta";
-  static constexpr const char* kHyper[] = {"lr", "rho", "eps", "weightDecay"};
-  static constexpr Slots kSlots{2, {"square_avg", "acc_delta"}};
-  static constexpr bool kStoresStep = true;
-
   struct Hyper {
     double lr, rho, eps, weight_decay;
   };
+  static constexpr Field kHyper[] = {
+      {"lr", &Hyper::lr}, {"rho", &Hyper::rho}, {"eps", &Hyper::eps}, {"weightDecay", &Hyper::weight_decay}};
+  static constexpr Slots kSlots{2, {"square_avg", "acc_delta"}};
+  static constexpr bool kStoresStep = true;
 
   T lr, weight, eps, weight_decay;
 

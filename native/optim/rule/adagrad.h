@@ -8,13 +8,16 @@ namespace tc::optim {
 template <class T>
 struct Adagrad {
   static constexpr const char* kName = "adagrad";
-  static constexpr const char* kHyper[] = {"lr", "lrDecay", "eps", "weightDecay", "initialAccumulatorValue"};
-  static constexpr Slots kSlots{1, {{"sum", Start::kHyper, 4}}};
-  static constexpr bool kStoresStep = true;
-
   struct Hyper {
     double lr, lr_decay, eps, weight_decay, initial;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"lrDecay", &Hyper::lr_decay},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"initialAccumulatorValue", &Hyper::initial}};
+  static constexpr Slots kSlots{1, {{"sum", &Hyper::initial}}};
+  static constexpr bool kStoresStep = true;
 
   T step_size, eps, weight_decay;
 

@@ -9,13 +9,17 @@ namespace tc::optim {
 template <class T, bool kAmsgrad>
 struct AdamRule {
   static constexpr const char* kName = kAmsgrad ? "adamAmsgrad" : "adam";
-  static constexpr const char* kHyper[] = {"lr", "betas.0", "betas.1", "eps", "weightDecay", "decoupledWeightDecay"};
-  static constexpr Slots kSlots{kAmsgrad ? 3 : 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}};
-  static constexpr bool kStoresStep = true;
-
   struct Hyper {
     double lr, beta1, beta2, eps, weight_decay, decoupled;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"decoupledWeightDecay", &Hyper::decoupled}};
+  static constexpr Slots kSlots{kAmsgrad ? 3 : 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}};
+  static constexpr bool kStoresStep = true;
 
   T step_size, mean_weight, square_weight, root_scale, eps, decay, weight_decay;
 

@@ -8,13 +8,16 @@ namespace tc::optim {
 template <class T>
 struct Adamax {
   static constexpr const char* kName = "adamax";
-  static constexpr const char* kHyper[] = {"lr", "betas.0", "betas.1", "eps", "weightDecay"};
-  static constexpr Slots kSlots{2, {"exp_avg", "exp_inf"}};
-  static constexpr bool kStoresStep = true;
-
   struct Hyper {
     double lr, beta1, beta2, eps, weight_decay;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay}};
+  static constexpr Slots kSlots{2, {"exp_avg", "exp_inf"}};
+  static constexpr bool kStoresStep = true;
 
   T step_size, mean_weight, fade, eps, weight_decay;
 

@@ -8,15 +8,18 @@ namespace tc::optim {
 template <class T>
 struct Asgd {
   static constexpr const char* kName = "asgd";
-  static constexpr const char* kHyper[] = {"lr", "lambd", "alpha", "t0", "weightDecay"};
+  struct Hyper {
+    double lr, lambd, alpha, t0, weight_decay;
+  };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"lambd", &Hyper::lambd},
+                                     {"alpha", &Hyper::alpha},
+                                     {"t0", &Hyper::t0},
+                                     {"weightDecay", &Hyper::weight_decay}};
   static constexpr Slots kSlots{1, {"ax"}};
   // eta and mu are the next step's; those of the step under way are not kept.
   static constexpr Scalars kScalars{4, {"eta", "mu"}};
   static constexpr bool kStoresStep = true;
-
-  struct Hyper {
-    double lr, lambd, alpha, t0, weight_decay;
-  };
 
   TC_HD static void advance(const Hyper& h, int64_t step, double* scalars) {
     scalars[2] = step == 1 ? h.lr : scalars[0];

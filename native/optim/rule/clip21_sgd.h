@@ -9,15 +9,15 @@ namespace tc::optim {
 template <class T>
 struct Clip21Sgd {
   static constexpr const char* kName = "clip21Sgd";
-  static constexpr const char* kHyper[] = {"lr", "maxNorm", "weightDecay"};
+  struct Hyper {
+    double lr, max_norm, weight_decay;
+  };
+  static constexpr Field kHyper[] = {
+      {"lr", &Hyper::lr}, {"maxNorm", &Hyper::max_norm}, {"weightDecay", &Hyper::weight_decay}};
   static constexpr Slots kSlots{1, {"shift"}};
   static constexpr bool kStoresStep = false;
   static constexpr int kMoments = 1;
   static constexpr Over kOver = Over::kEverything;
-
-  struct Hyper {
-    double lr, max_norm, weight_decay;
-  };
 
   double max_norm;
   T lr, weight_decay, coefficient = 1;

@@ -8,16 +8,18 @@ namespace tc::optim {
 template <class T>
 struct ClipUp {
   static constexpr const char* kName = "clipUp";
-  static constexpr const char* kHyper[] = {"lr", "momentum", "maxSpeed", "weightDecay"};
-  static constexpr Slots kSlots{1, {"velocity"}};
-  static constexpr bool kStoresStep = false;
-  static constexpr int kMoments = 4;
-  static constexpr Over kOver = Over::kEverything;
-
   // max_speed is NaN where it is to be twice the learning rate.
   struct Hyper {
     double lr, momentum, max_speed, weight_decay;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"momentum", &Hyper::momentum},
+                                     {"maxSpeed", &Hyper::max_speed},
+                                     {"weightDecay", &Hyper::weight_decay}};
+  static constexpr Slots kSlots{1, {"velocity"}};
+  static constexpr bool kStoresStep = false;
+  static constexpr int kMoments = 4;
+  static constexpr Over kOver = Over::kEverything;
 
   Hyper hyper;
   double fresh = 0;

@@ -9,13 +9,15 @@ namespace tc::optim {
 template <class T>
 struct DelayedAdagrad {
   static constexpr const char* kName = "delayedAdagrad";
-  static constexpr const char* kHyper[] = {"lr", "eps", "weightDecay", "initialAccumulatorValue"};
-  static constexpr Slots kSlots{1, {{"sum", Start::kHyper, 3}}};
-  static constexpr bool kStoresStep = false;
-
   struct Hyper {
     double lr, eps, weight_decay, initial;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"initialAccumulatorValue", &Hyper::initial}};
+  static constexpr Slots kSlots{1, {{"sum", &Hyper::initial}}};
+  static constexpr bool kStoresStep = false;
 
   T lr, eps, decay;
 
@@ -30,13 +32,17 @@ struct DelayedAdagrad {
 template <class T>
 struct DelayedAdam {
   static constexpr const char* kName = "delayedAdam";
-  static constexpr const char* kHyper[] = {"lr", "betas.0", "betas.1", "eps", "weightDecay", "initialAccumulatorValue"};
-  static constexpr Slots kSlots{2, {"exp_avg", {"exp_avg_sq", Start::kHyper, 5}}};
-  static constexpr bool kStoresStep = false;
-
   struct Hyper {
     double lr, beta1, beta2, eps, weight_decay, initial;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"initialAccumulatorValue", &Hyper::initial}};
+  static constexpr Slots kSlots{2, {"exp_avg", {"exp_avg_sq", &Hyper::initial}}};
+  static constexpr bool kStoresStep = false;
 
   T lr, mean_weight, square_weight, eps, decay;
 

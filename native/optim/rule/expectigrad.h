@@ -9,13 +9,16 @@ namespace tc::optim {
 template <class T, bool kSparse>
 struct ExpectigradRule {
   static constexpr const char* kName = kSparse ? "expectigradSparse" : "expectigrad";
-  static constexpr const char* kHyper[] = {"lr", "beta", "eps", "decay", "iterations"};
-  static constexpr Slots kSlots{kSparse ? 3 : 2, {"mean_square", "momentum", "counter"}};
-  static constexpr bool kStoresStep = true;
-
   struct Hyper {
     double lr, beta, eps, decay, iterations;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"beta", &Hyper::beta},
+                                     {"eps", &Hyper::eps},
+                                     {"decay", &Hyper::decay},
+                                     {"iterations", &Hyper::iterations}};
+  static constexpr Slots kSlots{kSparse ? 3 : 2, {"mean_square", "momentum", "counter"}};
+  static constexpr bool kStoresStep = true;
 
   T step_size, fresh, share, eps;
 

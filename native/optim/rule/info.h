@@ -1,4 +1,4 @@
-// What is known of a rule without instantiating its arithmetic, by its place in the table.
+// What is known of a rule without instantiating its arithmetic, by its index in the table.
 #pragma once
 
 #include <iterator>
@@ -11,7 +11,7 @@ namespace tc::optim {
 
 struct RuleInfo {
   const char* name;
-  std::vector<const char*> hyper;
+  std::vector<const char*> hyper;  // the options that a group's row holds, in the order of Hyper's fields
   Slots slots;
   Scalars scalars;
   bool stores_step;  // whether PyTorch's state dict has a `step` for it
@@ -23,12 +23,22 @@ struct RuleInfo {
 };
 
 template <class Rule>
+constexpr bool names_each_field() {
+  constexpr size_t kCount = sizeof(typename Rule::Hyper) / sizeof(double);
+  static_assert(kCount <= kMaxHyper);
+  bool named[kCount] = {};
+  for (const Field& field : Rule::kHyper) {
+    if (named[field.index]) return false;
+    named[field.index] = true;
+  }
+  return std::size(Rule::kHyper) == kCount;
+}
+
+template <class Rule>
 RuleInfo describe() {
-  static_assert(sizeof(typename Rule::Hyper) == std::size(Rule::kHyper) * sizeof(double),
-                "kHyper names Hyper's fields");
-  static_assert(std::size(Rule::kHyper) <= kMaxHyper);
+  static_assert(names_each_field<Rule>(), "kHyper names each field of Hyper once");
   RuleInfo info{Rule::kName,
-                {std::begin(Rule::kHyper), std::end(Rule::kHyper)},
+                std::vector<const char*>(std::size(Rule::kHyper)),
                 Rule::kSlots,
                 scalars_of<Rule>(),
                 Rule::kStoresStep,
@@ -36,6 +46,7 @@ RuleInfo describe() {
                 over_of<Rule>(),
                 nullptr,
                 nullptr};
+  for (const Field& field : Rule::kHyper) info.hyper[size_t(field.index)] = field.option;
   if constexpr (scalars_of<Rule>().count > 0) {
     info.advance = [](const double* hyper, int64_t step, double* scalars) {
       Rule::advance(hyper_of<Rule>(hyper), step, scalars);

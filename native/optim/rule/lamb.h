@@ -8,16 +8,21 @@ namespace tc::optim {
 template <class T>
 struct Lamb {
   static constexpr const char* kName = "lamb";
-  static constexpr const char* kHyper[] = {"lr",          "betas.0",        "betas.1",     "eps",
-                                           "weightDecay", "biasCorrection", "alwaysAdapt", "trustClip"};
+  struct Hyper {
+    double lr, beta1, beta2, eps, weight_decay, bias_correction, always_adapt, trust_clip;
+  };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"biasCorrection", &Hyper::bias_correction},
+                                     {"alwaysAdapt", &Hyper::always_adapt},
+                                     {"trustClip", &Hyper::trust_clip}};
   static constexpr Slots kSlots{2, {"exp_avg", "exp_avg_sq"}};
   static constexpr bool kStoresStep = true;
   static constexpr int kMoments = 2;
   static constexpr Over kOver = Over::kTensor;
-
-  struct Hyper {
-    double lr, beta1, beta2, eps, weight_decay, bias_correction, always_adapt, trust_clip;
-  };
 
   // In double: a tensor may be longer than its direction by more than fp32 can say.
   double lr, trust_clip, step_size;

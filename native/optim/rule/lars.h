@@ -9,16 +9,21 @@ namespace tc::optim {
 template <class T, bool kMomentum>
 struct LarsRule {
   static constexpr const char* kName = kMomentum ? "larsMomentum" : "lars";
-  static constexpr const char* kHyper[] = {"lr",  "momentum",  "weightDecay", "nesterov", "trustCoefficient",
-                                           "eps", "trustClip", "alwaysAdapt"};
+  struct Hyper {
+    double lr, momentum, weight_decay, nesterov, trust_coefficient, eps, trust_clip, always_adapt;
+  };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"momentum", &Hyper::momentum},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"nesterov", &Hyper::nesterov},
+                                     {"trustCoefficient", &Hyper::trust_coefficient},
+                                     {"eps", &Hyper::eps},
+                                     {"trustClip", &Hyper::trust_clip},
+                                     {"alwaysAdapt", &Hyper::always_adapt}};
   static constexpr Slots kSlots{kMomentum ? 1 : 0, {"momentum_buffer"}};
   static constexpr bool kStoresStep = false;
   static constexpr int kMoments = 2;
   static constexpr Over kOver = Over::kTensor;
-
-  struct Hyper {
-    double lr, momentum, weight_decay, nesterov, trust_coefficient, eps, trust_clip, always_adapt;
-  };
 
   Hyper hyper;
   double trust = 1;

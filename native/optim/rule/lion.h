@@ -8,13 +8,15 @@ namespace tc::optim {
 template <class T>
 struct Lion {
   static constexpr const char* kName = "lion";
-  static constexpr const char* kHyper[] = {"lr", "betas.0", "betas.1", "weightDecay"};
-  static constexpr Slots kSlots{1, {"exp_avg"}};
-  static constexpr bool kStoresStep = false;
-
   struct Hyper {
     double lr, beta1, beta2, weight_decay;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2},
+                                     {"weightDecay", &Hyper::weight_decay}};
+  static constexpr Slots kSlots{1, {"exp_avg"}};
+  static constexpr bool kStoresStep = false;
 
   T lr, direction_weight, mean_weight, decay;
 

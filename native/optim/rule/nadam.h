@@ -8,15 +8,19 @@ namespace tc::optim {
 template <class T>
 struct Nadam {
   static constexpr const char* kName = "nadam";
-  static constexpr const char* kHyper[] = {
-      "lr", "betas.0", "betas.1", "eps", "weightDecay", "momentumDecay", "decoupledWeightDecay"};
-  static constexpr Slots kSlots{2, {"exp_avg", "exp_avg_sq"}};
-  static constexpr Scalars kScalars{1, {"mu_product"}};
-  static constexpr bool kStoresStep = true;
-
   struct Hyper {
     double lr, beta1, beta2, eps, weight_decay, momentum_decay, decoupled;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"momentumDecay", &Hyper::momentum_decay},
+                                     {"decoupledWeightDecay", &Hyper::decoupled}};
+  static constexpr Slots kSlots{2, {"exp_avg", "exp_avg_sq"}};
+  static constexpr Scalars kScalars{1, {"mu_product"}};
+  static constexpr bool kStoresStep = true;
 
   // The momentum's schedule.
   TC_HD static double mu(const Hyper& h, int64_t step) {

@@ -8,15 +8,15 @@ namespace tc::optim {
 template <class T, Over kScope>
 struct NormalizedSgdRule {
   static constexpr const char* kName = kScope == Over::kTensor ? "normalizedSgdTensor" : "normalizedSgd";
-  static constexpr const char* kHyper[] = {"lr", "momentum", "weightDecay"};
+  struct Hyper {
+    double lr, momentum, weight_decay;
+  };
+  static constexpr Field kHyper[] = {
+      {"lr", &Hyper::lr}, {"momentum", &Hyper::momentum}, {"weightDecay", &Hyper::weight_decay}};
   static constexpr Slots kSlots{1, {"exp_avg"}};
   static constexpr bool kStoresStep = false;
   static constexpr int kMoments = 1;
   static constexpr Over kOver = kScope;
-
-  struct Hyper {
-    double lr, momentum, weight_decay;
-  };
 
   // In double: after many steps without a gradient the mean is shorter than fp32 can be divided by.
   double lr, step_size = 0;

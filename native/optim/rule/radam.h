@@ -8,13 +8,17 @@ namespace tc::optim {
 template <class T>
 struct Radam {
   static constexpr const char* kName = "radam";
-  static constexpr const char* kHyper[] = {"lr", "betas.0", "betas.1", "eps", "weightDecay", "decoupledWeightDecay"};
-  static constexpr Slots kSlots{2, {"exp_avg", "exp_avg_sq"}};
-  static constexpr bool kStoresStep = true;
-
   struct Hyper {
     double lr, beta1, beta2, eps, weight_decay, decoupled;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"decoupledWeightDecay", &Hyper::decoupled}};
+  static constexpr Slots kSlots{2, {"exp_avg", "exp_avg_sq"}};
+  static constexpr bool kStoresStep = true;
 
   T step_size, mean_weight, square_weight, eps, decay, weight_decay;
   bool adaptive;  // whether enough squares have been seen for their mean to be trusted

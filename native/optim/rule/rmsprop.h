@@ -9,15 +9,18 @@ template <class T, bool kCentered, bool kMomentum>
 struct RmspropRule {
   static constexpr const char* kName = kCentered ? (kMomentum ? "rmspropCenteredMomentum" : "rmspropCentered")
                                                  : (kMomentum ? "rmspropMomentum" : "rmsprop");
-  static constexpr const char* kHyper[] = {"lr", "alpha", "eps", "weightDecay", "momentum"};
-  static constexpr Slot kGradAvg{"grad_avg", Start::kZero, 0, 2};
-  static constexpr Slots kSlots{1 + kMomentum + kCentered,
-                                {"square_avg", kMomentum ? Slot("momentum_buffer") : kGradAvg, kGradAvg}};
-  static constexpr bool kStoresStep = true;
-
   struct Hyper {
     double lr, alpha, eps, weight_decay, momentum;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"alpha", &Hyper::alpha},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"momentum", &Hyper::momentum}};
+  static constexpr Slot kGradAvg{"grad_avg", Start::kZero, 2};
+  static constexpr Slots kSlots{1 + kMomentum + kCentered,
+                                {"square_avg", kMomentum ? Slot("momentum_buffer") : kGradAvg, kGradAvg}};
+  static constexpr bool kStoresStep = true;
 
   T lr, weight, eps, weight_decay, momentum;
 

@@ -8,13 +8,16 @@ namespace tc::optim {
 template <class T>
 struct Rprop {
   static constexpr const char* kName = "rprop";
-  static constexpr const char* kHyper[] = {"lr", "etas.0", "etas.1", "stepSizes.0", "stepSizes.1"};
-  static constexpr Slots kSlots{2, {"prev", {"step_size", Start::kHyper, 0}}};
-  static constexpr bool kStoresStep = true;
-
   struct Hyper {
     double lr, eta_minus, eta_plus, smallest, largest;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"etas.0", &Hyper::eta_minus},
+                                     {"etas.1", &Hyper::eta_plus},
+                                     {"stepSizes.0", &Hyper::smallest},
+                                     {"stepSizes.1", &Hyper::largest}};
+  static constexpr Slots kSlots{2, {"prev", {"step_size", &Hyper::lr}}};
+  static constexpr bool kStoresStep = true;
 
   T shrink, grow, smallest, largest;
 

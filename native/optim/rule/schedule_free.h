@@ -32,9 +32,14 @@ struct ScheduleFreeSgdHyper {
 template <class T>
 struct ScheduleFreeSgd : ScheduleFreeAverage<ScheduleFreeSgdHyper> {
   static constexpr const char* kName = "scheduleFreeSgd";
-  static constexpr const char* kHyper[] = {"lr", "momentum", "weightDecay", "warmupSteps", "r", "weightLrPower"};
-  static constexpr Slots kSlots{1, {{"z", Start::kParameter}}};
   using Hyper = ScheduleFreeSgdHyper;
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"momentum", &Hyper::momentum},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"warmupSteps", &Hyper::warmup_steps},
+                                     {"r", &Hyper::r},
+                                     {"weightLrPower", &Hyper::weight_lr_power}};
+  static constexpr Slots kSlots{1, {{"z", Start::kParameter}}};
 
   T z_rate, y_rate, weight, weight_decay;
 
@@ -58,10 +63,16 @@ struct ScheduleFreeAdamHyper {
 template <class T>
 struct ScheduleFreeAdam : ScheduleFreeAverage<ScheduleFreeAdamHyper> {
   static constexpr const char* kName = "scheduleFreeAdam";
-  static constexpr const char* kHyper[] = {"lr",          "betas.0",     "betas.1", "eps",
-                                           "weightDecay", "warmupSteps", "r",       "weightLrPower"};
-  static constexpr Slots kSlots{2, {{"z", Start::kParameter}, "exp_avg_sq"}};
   using Hyper = ScheduleFreeAdamHyper;
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"warmupSteps", &Hyper::warmup_steps},
+                                     {"r", &Hyper::r},
+                                     {"weightLrPower", &Hyper::weight_lr_power}};
+  static constexpr Slots kSlots{2, {{"z", Start::kParameter}, "exp_avg_sq"}};
 
   T z_rate, y_rate, weight, square_weight, root_scale, eps, weight_decay;
 

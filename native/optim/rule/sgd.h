@@ -8,13 +8,16 @@ namespace tc::optim {
 template <class T, bool kMomentum>
 struct SgdRule {
   static constexpr const char* kName = kMomentum ? "sgdMomentum" : "sgd";
-  static constexpr const char* kHyper[] = {"lr", "weightDecay", "momentum", "dampening", "nesterov"};
-  static constexpr Slots kSlots{kMomentum ? 1 : 0, {"momentum_buffer"}};
-  static constexpr bool kStoresStep = false;
-
   struct Hyper {
     double lr, weight_decay, momentum, dampening, nesterov;
   };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"momentum", &Hyper::momentum},
+                                     {"dampening", &Hyper::dampening},
+                                     {"nesterov", &Hyper::nesterov}};
+  static constexpr Slots kSlots{kMomentum ? 1 : 0, {"momentum_buffer"}};
+  static constexpr bool kStoresStep = false;
 
   T lr, weight_decay, momentum, fresh;
   bool nesterov;

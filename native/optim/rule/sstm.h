@@ -9,15 +9,15 @@ namespace tc::optim {
 template <class T, bool kHolder>
 struct SstmRule {
   static constexpr const char* kName = kHolder ? "sstmHolder" : "sstm";
-  static constexpr const char* kHyper[] = {"lr", "L", "nu", "aKRatioUpperBound"};
+  struct Hyper {
+    double lr, L, nu, ratio_bound;
+  };
+  static constexpr Field kHyper[] = {
+      {"lr", &Hyper::lr}, {"L", &Hyper::L}, {"nu", &Hyper::nu}, {"aKRatioUpperBound", &Hyper::ratio_bound}};
   static constexpr Slots kSlots{2, {{"y", Start::kParameter}, {"z", Start::kParameter}}};
   // Of the step under way, and of the next one, whose x the step ends with.
   static constexpr Scalars kScalars{4, {"A", "alpha", "next_A", "next_alpha"}};
   static constexpr bool kStoresStep = true;
-
-  struct Hyper {
-    double lr, L, nu, ratio_bound;
-  };
 
   T rate, y_part, x_part;
 

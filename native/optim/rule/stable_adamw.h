@@ -9,15 +9,19 @@ namespace tc::optim {
 template <class T>
 struct StableAdamW {
   static constexpr const char* kName = "stableAdamW";
-  static constexpr const char* kHyper[] = {"lr", "betas.0", "betas.1", "eps", "weightDecay", "clipThreshold"};
+  struct Hyper {
+    double lr, beta1, beta2, eps, weight_decay, clip_threshold;
+  };
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr},
+                                     {"betas.0", &Hyper::beta1},
+                                     {"betas.1", &Hyper::beta2},
+                                     {"eps", &Hyper::eps},
+                                     {"weightDecay", &Hyper::weight_decay},
+                                     {"clipThreshold", &Hyper::clip_threshold}};
   static constexpr Slots kSlots{2, {"exp_avg", "exp_avg_sq"}};
   static constexpr bool kStoresStep = true;
   static constexpr int kMoments = 1;
   static constexpr Over kOver = Over::kTensor;
-
-  struct Hyper {
-    double lr, beta1, beta2, eps, weight_decay, clip_threshold;
-  };
 
   Hyper hyper;
   T lr, mean_weight, square_weight, eps, decay;

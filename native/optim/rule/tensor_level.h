@@ -13,10 +13,10 @@ struct TensorLevelHyper {
 template <class T>
 struct Gather {
   static constexpr const char* kName = "gather";
-  static constexpr const char* kHyper[] = {"lr"};
+  using Hyper = TensorLevelHyper;
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr}};
   static constexpr Slots kSlots{1, {"value"}};
   static constexpr bool kStoresStep = false;
-  using Hyper = TensorLevelHyper;
 
   TC_HD Gather(const Hyper&, int64_t) {}
 
@@ -26,10 +26,10 @@ struct Gather {
 template <class T>
 struct Adopt {
   static constexpr const char* kName = "adopt";
-  static constexpr const char* kHyper[] = {"lr"};
+  using Hyper = TensorLevelHyper;
+  static constexpr Field kHyper[] = {{"lr", &Hyper::lr}};
   static constexpr Slots kSlots{1, {"value"}};
   static constexpr bool kStoresStep = false;
-  using Hyper = TensorLevelHyper;
 
   TC_HD Adopt(const Hyper&, int64_t) {}
 
