@@ -153,11 +153,12 @@ struct Slot {
   const char* name = nullptr;
   Start start = Start::kZero;
   int hyper = 0;   // for Start::kHyper, the index of the hyperparameter
-  int place = -1;  // among the tensors of the parameter, where another rule of the optimizer may have those before it
+  int index = -1;  // among the tensors of the parameter, where another rule of the optimizer may have those before it;
+                   // -1: as in kSlots
 
   constexpr Slot() = default;
-  constexpr Slot(const char* name, Start start = Start::kZero, int place = -1)
-      : name(name), start(start), place(place) {}
+  constexpr Slot(const char* name, Start start = Start::kZero, int index = -1)
+      : name(name), start(start), index(index) {}
   template <class Hyper>
   constexpr Slot(const char* name, double Hyper::* start) : name(name), start(Start::kHyper), hyper(index_of(start)) {}
 };
@@ -166,7 +167,7 @@ struct Slots {
   int count;
   Slot slot[kMaxSlots];
 
-  constexpr int place(int k) const { return slot[k].place < 0 ? k : slot[k].place; }
+  constexpr int index(int k) const { return slot[k].index < 0 ? k : slot[k].index; }
 };
 
 // The numbers a rule keeps for each parameter beside the step count; those without a name, which come last, for one

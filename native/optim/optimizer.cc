@@ -205,10 +205,10 @@ Item Optimizer::prepare(Parameter& p, Arena* arenas) {
   if (rule.slots.count > 0 || rule.scalars.count > 0 || rule.stores_step) item.step = &p.state.step;
   if (rule.scalars.count > 0) item.scalars = p.state.scalar;
   for (int k = 0; k < rule.slots.count; ++k) {
-    at::Tensor& tensor = p.state.slot[rule.slots.place(k)];
+    at::Tensor& tensor = p.state.slot[rule.slots.index(k)];
     const Slot& slot = rule.slots.slot[k];
     const bool fresh = !tensor.defined();
-    keep(tensor, arenas[rule.slots.place(k)]);
+    keep(tensor, arenas[rule.slots.index(k)]);
     if (fresh && slot.start == Start::kParameter) tensor.copy_(p.value);
     // A complex parameter is a pair of reals, each with a start of its own.
     if (fresh && slot.start == Start::kHyper) {
@@ -280,7 +280,7 @@ void Optimizer::rebuild() {
     if (!p.value.unsafeGetTensorImpl()->grad().defined()) continue;
     const Slots& slots = rule_info(state_.groups[p.group].rule).slots;
     for (int k = 0; k < slots.count; ++k) {
-      if (!p.state.slot[slots.place(k)].defined()) arenas[slots.place(k)].reserve(p.value, state_dtype_of(p.value));
+      if (!p.state.slot[slots.index(k)].defined()) arenas[slots.index(k)].reserve(p.value, state_dtype_of(p.value));
     }
   }
   std::vector<Item> items;

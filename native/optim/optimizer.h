@@ -12,7 +12,7 @@
 
 namespace tc::optim {
 
-// A group's settings arrive as a row of doubles: the rule's place in the table, maximize, then the hyperparameters.
+// A group's settings arrive as a row of doubles: the rule's index in the table, maximize, then the hyperparameters.
 inline constexpr int kRow = 2 + kMaxHyper;
 
 struct ParameterState {

@@ -30,7 +30,7 @@ struct Item {
   int64_t numel = 0;
   int64_t rows = 1;       // how many units it is cut into
   int32_t width = 1;      // reals in an element
-  int32_t parameter = 0;  // its place among the optimizer's
+  int32_t parameter = 0;  // its index among the optimizer's
   int32_t group = 0;
   int32_t device = 0;  // the index of the GPU that its tensors lie on
   int32_t unit = 0;    // whose coefficient clips it, or its first row

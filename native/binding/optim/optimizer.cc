@@ -26,9 +26,9 @@ napi_value rules(napi_env env, Args&) {
     set(env, rule, "name", js(env, std::string_view(infos[i].name)));
     set(env, rule, "hyper", names(env, infos[i].hyper.data(), infos[i].hyper.size()));
     std::vector<const char*> slots;
-    // By their places; one that this rule leaves to others has no name.
+    // By their indices; one that this rule leaves to others has no name.
     for (int k = 0; k < infos[i].slots.count; ++k) {
-      slots.resize(size_t(infos[i].slots.place(k)), "");
+      slots.resize(size_t(infos[i].slots.index(k)), "");
       slots.push_back(infos[i].slots.slot[k].name);
     }
     set(env, rule, "slots", names(env, slots.data(), slots.size()));

@@ -19,7 +19,7 @@ struct AdaGcClip : ClipperBase {
   double order() const { return 2; }
 
   // Until the warm-up ends everything is clipped by the global norm, and gamma is the smallest norm so far.
-  TC_HD Decision operator()(const Seen& seen, Memory memory) const {
+  TC_HD Decision operator()(const Seen& seen, UnitMemory memory) const {
     if (!finite(seen.norm)) return {seen.norm != seen.norm ? seen.norm : 0};
     double& count = memory.numbers[0];
     double& gamma = memory.numbers[1];

@@ -17,7 +17,7 @@ struct AgcClip : ClipperBase {
 
   double order() const { return 2; }
 
-  TC_HD Decision operator()(const Seen& seen, Memory) const {
+  TC_HD Decision operator()(const Seen& seen, UnitMemory) const {
     const double weight = seen.weight_norm <= eps ? eps : seen.weight_norm;
     return scale_to(clipping * seen.level * weight, seen.norm);
   }

@@ -22,7 +22,7 @@ struct AutoClip : ClipperBase {
   bool safe() const { return share > 0 && share <= 1 && length >= 0; }
 
   // The history includes the current norm.
-  TC_HD Decision operator()(const Seen& seen, Memory memory) const {
+  TC_HD Decision operator()(const Seen& seen, UnitMemory memory) const {
     if (!finite(seen.norm)) return {seen.norm != seen.norm ? seen.norm : 0};
     return scale_to(memory.history->add(seen.norm, share), seen.norm);
   }

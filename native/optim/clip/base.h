@@ -40,7 +40,7 @@ struct ClipperBase {
   // Whether no option can lead outside of an array.
   bool safe() const { return true; }
 
-  TC_HD Decision operator()(const Seen&, Memory) const { return {}; }
+  TC_HD Decision operator()(const Seen&, UnitMemory) const { return {}; }
 };
 
 }  // namespace tc::optim

@@ -1,4 +1,4 @@
-// What is known of a clipper before one is made, by its place in the table.
+// What is known of a clipper before one is made, by its index in the table.
 #pragma once
 
 #include <string>
@@ -28,7 +28,7 @@ ClipperInfo describe_clipper() {
           [](const double* options) -> Clipper {
             const C clipper(options);
             if (!clipper.safe())
-              throw Error("ERR_ARGUMENT", std::string("an option of the clipper ") + C::kName + " is out of range");
+              throw Error("ERR_ARGUMENT", std::string("an option of the clipper \"") + C::kName + "\" is out of range");
             return clipper;
           }};
 }

@@ -18,7 +18,7 @@ struct NormClip : ClipperBase {
 
   double order() const { return norm_type; }
 
-  TC_HD Decision operator()(const Seen& seen, Memory) const { return at(seen.norm, max_norm * seen.level); }
+  TC_HD Decision operator()(const Seen& seen, UnitMemory) const { return at(seen.norm, max_norm * seen.level); }
 
   TC_HD Decision at(double norm, double level) const {
     if (eps == 0) return scale_to(level, norm);

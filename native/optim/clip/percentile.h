@@ -8,16 +8,16 @@ namespace tc::optim {
 
 class Percentile {
  public:
-  // What a place for one value takes beside the value.
-  struct Place {
-    int32_t low, high;  // the heaps' entries at this place
-    int32_t where;      // of the value at this place: its entry in `low`, or -1 - its entry in `high`
+  // What is kept beside each value. The heaps hold the values' indices.
+  struct Cell {
+    int32_t low, high;  // the heaps' entries with this cell's index
+    int32_t where;      // of the value with this index: its entry in `low`, or -1 - its entry in `high`
   };
 
   // Uses memory that the owner keeps; on growing it copies the old contents and calls again.
-  TC_HD void use(double* values, Place* places, int64_t capacity) {
+  TC_HD void use(double* values, Cell* cells, int64_t capacity) {
     values_ = values;
-    places_ = places;
+    cells_ = cells;
     capacity_ = capacity;
   }
 
@@ -27,37 +27,37 @@ class Percentile {
   // The i-th oldest value.
   TC_HD double operator[](int64_t i) const { return values_[(oldest_ + i) % capacity_]; }
   // Copies what there is into larger memory, and uses that.
-  TC_HD void move_to(double* values, Place* places, int64_t capacity) {
+  TC_HD void move_to(double* values, Cell* cells, int64_t capacity) {
     for (int64_t i = 0; i < count_; ++i) {
       values[i] = values_[i];
-      places[i] = places_[i];
+      cells[i] = cells_[i];
     }
-    use(values, places, capacity);
+    use(values, cells, capacity);
   }
 
   // Adds a value, for the oldest where there is no room, and returns the q-quantile of all, linearly interpolated as by
   // numpy.percentile.
   TC_HD double add(double value, double q) {
-    int32_t place = int32_t(count_);
+    int32_t index = int32_t(count_);
     if (count_ == capacity_) {
-      place = int32_t(oldest_);
-      remove(place);
+      index = int32_t(oldest_);
+      remove(index);
       oldest_ = oldest_ + 1 == capacity_ ? 0 : oldest_ + 1;
     } else {
       ++count_;
     }
-    values_[place] = value;
-    if (lows_ > 0 && value <= values_[places_[0].low]) {
-      push<true>(place);
+    values_[index] = value;
+    if (lows_ > 0 && value <= values_[cells_[0].low]) {
+      push<true>(index);
     } else {
-      push<false>(place);
+      push<false>(index);
     }
     const double at = q * double(count_ - 1);
     const int64_t below = int64_t(at);
     while (lows_ < below + 1) move<false>();
     while (lows_ > below + 1) move<true>();
-    const double low = values_[places_[0].low];
-    const double high = highs_ > 0 ? values_[places_[0].high] : low;
+    const double low = values_[cells_[0].low];
+    const double high = highs_ > 0 ? values_[cells_[0].high] : low;
     const double part = at - double(below);
     return part < 0.5 ? low + (high - low) * part : high - (high - low) * (1 - part);
   }
@@ -65,42 +65,42 @@ class Percentile {
  private:
   template <bool kLow>
   TC_HD int32_t& entry(int64_t i) {
-    return kLow ? places_[i].low : places_[i].high;
+    return kLow ? cells_[i].low : cells_[i].high;
   }
   template <bool kLow>
   TC_HD int64_t& size() {
     return kLow ? lows_ : highs_;
   }
-  // Whether place a belongs above place b: the low heap has its largest on top.
+  // Whether index a belongs above index b: the low heap has its largest on top.
   template <bool kLow>
   TC_HD bool above(int32_t a, int32_t b) const {
     return kLow ? values_[a] > values_[b] : values_[a] < values_[b];
   }
   template <bool kLow>
-  TC_HD void put(int64_t i, int32_t place) {
-    entry<kLow>(i) = place;
-    places_[place].where = kLow ? int32_t(i) : int32_t(-1 - i);
+  TC_HD void put(int64_t i, int32_t index) {
+    entry<kLow>(i) = index;
+    cells_[index].where = kLow ? int32_t(i) : int32_t(-1 - i);
   }
   template <bool kLow>
-  TC_HD void rise(int64_t i, int32_t place) {
-    while (i > 0 && above<kLow>(place, entry<kLow>((i - 1) / 2))) {
+  TC_HD void rise(int64_t i, int32_t index) {
+    while (i > 0 && above<kLow>(index, entry<kLow>((i - 1) / 2))) {
       put<kLow>(i, entry<kLow>((i - 1) / 2));
       i = (i - 1) / 2;
     }
-    put<kLow>(i, place);
+    put<kLow>(i, index);
   }
   template <bool kLow>
-  TC_HD void sink(int64_t i, int32_t place) {
+  TC_HD void sink(int64_t i, int32_t index) {
     for (int64_t child; (child = 2 * i + 1) < size<kLow>(); i = child) {
       if (child + 1 < size<kLow>() && above<kLow>(entry<kLow>(child + 1), entry<kLow>(child))) ++child;
-      if (!above<kLow>(entry<kLow>(child), place)) break;
+      if (!above<kLow>(entry<kLow>(child), index)) break;
       put<kLow>(i, entry<kLow>(child));
     }
-    put<kLow>(i, place);
+    put<kLow>(i, index);
   }
   template <bool kLow>
-  TC_HD void push(int32_t place) {
-    rise<kLow>(size<kLow>()++, place);
+  TC_HD void push(int32_t index) {
+    rise<kLow>(size<kLow>()++, index);
   }
   template <bool kLow>
   TC_HD void erase(int64_t i) {
@@ -112,8 +112,8 @@ class Percentile {
       sink<kLow>(i, last);
     }
   }
-  TC_HD void remove(int32_t place) {
-    const int32_t where = places_[place].where;
+  TC_HD void remove(int32_t index) {
+    const int32_t where = cells_[index].where;
     if (where >= 0) {
       erase<true>(where);
     } else {
@@ -129,7 +129,7 @@ class Percentile {
   }
 
   double* values_ = nullptr;
-  Place* places_ = nullptr;
+  Cell* cells_ = nullptr;
   int64_t capacity_ = 0, count_ = 0, oldest_ = 0, lows_ = 0, highs_ = 0;
 };
 

@@ -15,7 +15,7 @@ struct RmsClip : ClipperBase {
 
   double order() const { return 2; }
 
-  TC_HD Decision operator()(const Seen& seen, Memory) const {
+  TC_HD Decision operator()(const Seen& seen, UnitMemory) const {
     return scale_to(threshold * seen.level, seen.norm / std::sqrt(double(seen.numel)));
   }
 };

@@ -19,7 +19,7 @@ struct SpamClip : ClipperBase {
 
   explicit SpamClip(const double* options) : threshold(options[0]), beta(options[1]), reset_every(options[2]) {}
 
-  TC_HD Decision operator()(const Seen&, Memory memory) const {
+  TC_HD Decision operator()(const Seen&, UnitMemory memory) const {
     double& count = memory.numbers[0];
     count = count == reset_every ? 1 : count + 1;
     return {1, threshold};

@@ -28,7 +28,7 @@ struct Decision {
 
 // What it remembers of a unit: as many numbers as its kNumbers names, zeros at first, and, with kHistory, all norms so
 // far.
-struct Memory {
+struct UnitMemory {
   double* numbers;
   Percentile* history;
 };

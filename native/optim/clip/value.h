@@ -16,7 +16,7 @@ struct ValueClip : ClipperBase {
 
   TC_HD double limit() const { return bound; }
 
-  TC_HD Decision operator()(const Seen& seen, Memory) const { return {1, bound * seen.level}; }
+  TC_HD Decision operator()(const Seen& seen, UnitMemory) const { return {1, bound * seen.level}; }
 };
 
 }  // namespace tc::optim

@@ -17,7 +17,7 @@ struct ZscoreClip : ClipperBase {
 
   double order() const { return 2; }
 
-  TC_HD Decision operator()(const Seen& seen, Memory memory) const {
+  TC_HD Decision operator()(const Seen& seen, UnitMemory memory) const {
     const double norm = seen.norm;
     if (!finite(norm)) return {norm != norm ? norm : 0};
     double& count = memory.numbers[0];

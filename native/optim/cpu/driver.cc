@@ -9,6 +9,7 @@
 
 #include "optim/clip/traits.h"
 #include "optim/cpu/passes.h"
+#include "optim/decision.h"
 #include "optim/rule/info.h"
 #include "optim/undo.h"
 
@@ -28,9 +29,9 @@ Undo undo_of(State& state) {
   return undo;
 }
 
-class Run {
+class StepRun {
  public:
-  Run(std::vector<StageMemory>& memories, const Group* groups, const Custom& custom)
+  StepRun(std::vector<StageMemory>& memories, const Group* groups, const Custom& custom)
       : memories_(memories), groups_(groups), custom_(custom) {}
 
   // Measures, decides and, where the next stage needs it, stores what is left of the gradients.
@@ -135,7 +136,7 @@ void gather(Pipeline& pipeline, const Group* groups, const Intake& intake, const
   std::vector<Group> storing;
   for (const Item& item : last.items) storing.resize(std::max(storing.size(), size_t(item.group) + 1));
   std::copy_n(groups, storing.size(), storing.begin());
-  for (Group& group : storing) group.rule = place_of<Gather>(Rules{});
+  for (Group& group : storing) group.rule = rule_index<Gather>(Rules{});
   cpu::update(last, storing.data(), intake, false);
   outside();
 }
@@ -168,7 +169,7 @@ Outcome take_step(State& state, const Request& request, at::Tensor& found) {
   }
 
   Plan& last = pipeline.gradients().back().plan;
-  Run run(memories, groups, request.custom);
+  StepRun run(memories, groups, request.custom);
   if (in_one_visit(state, request)) {
     run.set_levels(last);
     cpu::advance(last, groups);

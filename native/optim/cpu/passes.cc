@@ -7,7 +7,7 @@
 
 #include "optim/cpu/elements.h"
 #include "optim/cpu/kernels.h"
-#include "optim/cpu/placement.h"
+#include "optim/cpu/proposal.h"
 #include "optim/rule/info.h"
 
 namespace tc::optim::cpu {
@@ -285,7 +285,7 @@ void propose(Plan& plan, const Group* groups, const Intake& intake) {
   pass.intake = intake;
   for_chunks(plan, [&](int64_t first, int64_t last) {
     run(pass, first, last,
-        [&](const Item& item) { return placement::kernels.propose[groups[item.group].rule][item.param_dtype]; });
+        [&](const Item& item) { return proposal::kernels.propose[groups[item.group].rule][item.param_dtype]; });
   });
 }
 
@@ -296,7 +296,7 @@ void settle(const Plan& updates, const Plan& gradients, const Group* groups, con
   pass.counts = gradients.counts.data();
   for_chunks(updates, [&](int64_t first, int64_t last) {
     run(pass, first, last,
-        [&](const Item& item) { return placement::kernels.settle[groups[item.group].rule][item.param_dtype]; });
+        [&](const Item& item) { return proposal::kernels.settle[groups[item.group].rule][item.param_dtype]; });
   });
 }
 

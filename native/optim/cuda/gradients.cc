@@ -15,7 +15,7 @@ at::Tensor Gradients::norm(double p) {
   const auto stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
   Job job{plan_.pass(), nullptr, stream};
   job.pass.order = p;
-  for (const Run& run : plan_.runs()) reduce(job, run, order_of(p));
+  for (const Launch& launch : plan_.launches()) reduce(job, launch, order_of(p));
   Verdict verdict{};
   verdict.plan = plan_.view();
   verdict.control = control_.data();
@@ -34,7 +34,7 @@ void Gradients::clip(const at::Tensor& coefficient, double limit) {
   Job job{plan_.pass(), nullptr, c10::cuda::getCurrentCUDAStream(device_.index()).stream()};
   job.pass.coefficient = coefficient.const_data_ptr<double>();
   job.pass.limit = limit_on_device.data();
-  for (const Run& run : plan_.runs()) cuda::clip(job, run);
+  for (const Launch& launch : plan_.launches()) cuda::clip(job, launch);
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 

@@ -49,9 +49,9 @@ class StepRun {
     if (request_.outside) {
       // What is computed there depends on whether the step is taken: this waits.
       if (residence_.memory.read_control().skip != 0) return Outcome::kSkipped;
-      each(last, intake_, [](const Job& job, cuda::Run run) {
-        run.rule = place_of<Gather>(Rules{});
-        update(job, run);
+      each(last, intake_, [](const Job& job, cuda::Launch launch) {
+        launch.rule = rule_index<Gather>(Rules{});
+        update(job, launch);
       });
       request_.outside();
     }
@@ -70,7 +70,7 @@ class StepRun {
       settling.pass.source = at_site(source, site);
       settling.pass.moments = measured_ ? site.plans[last].view().moments : nullptr;
       settling.pass.counts = site.plans[last].view().counts;
-      for (const cuda::Run& run : final.runs()) settle(settling, run);
+      for (const cuda::Launch& launch : final.launches()) settle(settling, launch);
     });
     if (state_.settings.write_back) each(last, source, clip);
     return Outcome::kStepped;
@@ -107,29 +107,29 @@ class StepRun {
 
   // Starts kernels over all gradients, or updates, of the kth plan.
   template <class F>
-  void each(size_t k, const Intake& intake, const F& launch) const {
+  void each(size_t k, const Intake& intake, const F& f) const {
     everywhere([&](const Site& site) {
       const Job of_site = job(site, site.plans[k], intake);
-      for (const cuda::Run& run : site.plans[k].runs()) launch(of_site, run);
+      for (const cuda::Launch& launch : site.plans[k].launches()) f(of_site, launch);
     });
   }
 
-  // From the end, as each run goes through its chunks: the gradients that the norm has read last are still in the
+  // From the end, as each launch goes through its chunks: the gradients that the norm has read last are still in the
   // cache.
   void update_all(size_t k) const {
     everywhere([&](const Site& site) {
       const Job updating = job(site, site.plans[k], intake_);
-      const auto& runs = site.plans[k].runs();
-      for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-        if (visits(*run)) {
-          visit(updating, *run, verdict_, *visitor_);
+      const auto& launches = site.plans[k].launches();
+      for (auto launch = launches.rbegin(); launch != launches.rend(); ++launch) {
+        if (visits(*launch)) {
+          visit(updating, *launch, verdict_, *visitor_);
         } else {
-          update(updating, *run);
+          update(updating, *launch);
         }
       }
     });
   }
-  bool visits(const cuda::Run& run) const { return visitor_ && run.visited; }
+  bool visits(const cuda::Launch& launch) const { return visitor_ && launch.visited; }
 
   // Norms, the decision, and what is left of the gradients where the next stage needs it stored.
   void decide(StagePlan& current, size_t k, bool first, bool advances, bool advanced) {
@@ -178,11 +178,11 @@ class StepRun {
     everywhere([&](const Site& site) {
       const Job clipping = job(site, site.plans[k], intake_);
       const double* const numbers = &site == &home() ? v.memory.numbers : site.numbers.data();
-      for (const cuda::Run& run : site.plans[k].runs()) {
+      for (const cuda::Launch& launch : site.plans[k].launches()) {
         if (by_element) {
-          clip_elements(clipping, run, stage->clipper, numbers);
+          clip_elements(clipping, launch, stage->clipper, numbers);
         } else {
-          clip(clipping, run);
+          clip(clipping, launch);
         }
       }
     });
@@ -194,12 +194,12 @@ class StepRun {
       Job reducing = job(site, plan, intake_);
       reducing.pass.order = v.order;
       reducing.pass.weight_partial = plan.view().weight_partials;
-      for (const cuda::Run& run : plan.runs()) {
-        if (visits(run)) continue;
+      for (const cuda::Launch& launch : plan.launches()) {
+        if (visits(launch)) continue;
         if (v.weights) {
-          weigh(reducing, run);
+          weigh(reducing, launch);
         } else {
-          reduce(reducing, run, order_of(v.order));
+          reduce(reducing, launch, order_of(v.order));
         }
       }
     });
@@ -247,7 +247,7 @@ class StepRun {
       Job measuring = job(site, site.plans[k], intake_);
       // Rules that ask must not be told what nobody has measured yet.
       measuring.pass.moments = nullptr;
-      for (const cuda::Run& run : site.plans[k].runs()) cuda::measure(measuring, run);
+      for (const cuda::Launch& launch : site.plans[k].launches()) cuda::measure(measuring, launch);
     });
     PlanCopy& at_home = home().plans[k];
     for (const Site& site : residence_.sites) {

@@ -70,12 +70,12 @@ using Rules = RuleList<       //
     SstmHolder,               //
     StableAdamW>;
 
-// The place of a rule in the table.
+// The index of a rule in the table.
 template <template <class> class Rule, template <class> class... All>
-constexpr int32_t place_of(RuleList<All...>) {
-  int32_t place = 0;
-  static_cast<void>(((std::is_same_v<Rule<double>, All<double>> || (++place, false)) || ...));
-  return place;
+constexpr int32_t rule_index(RuleList<All...>) {
+  int32_t index = 0;
+  static_cast<void>(((std::is_same_v<Rule<double>, All<double>> || (++index, false)) || ...));
+  return index;
 }
 
 }  // namespace tc::optim

@@ -10,8 +10,8 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const int32_t
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
   const auto op = clip_of<Compute<T>>(pass, chunk, false);
-  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
-  T* const out = place<T>(pass.moving.out, item.out, chunk);
+  const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
+  T* const out = begin_of<T>(pass.moving.out, item.out, chunk);
   const int head = head_of(g);
   for_elements<kVector<T>>(
       chunk.length, aligned(out + head) ? head : chunk.length,
@@ -38,8 +38,8 @@ __global__ void __launch_bounds__(kThreads)
   // Looked up again: held across the above, it would cost registers.
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
-  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
-  T* const out = place<T>(pass.moving.out, item.out, chunk);
+  const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
+  T* const out = begin_of<T>(pass.moving.out, item.out, chunk);
   X* const state = static_cast<X*>(item.state[0]) + chunk.begin;
   const X factor = pass.intake.factor();
   // More at once would take more registers than eight blocks of a multiprocessor have.
@@ -51,18 +51,18 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void clip(const Job& job, const Run& run) {
-  for_dtype(run.dtype, [&]<class T>() {
-    start(clip_kernel<T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
+void clip(const Job& job, const Launch& launch) {
+  for_dtype(launch.dtype, [&]<class T>() {
+    start(clip_kernel<T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control);
   });
 }
 
-void clip_elements(const Job& job, const Run& run, const Clipper& clipper, const double* numbers) {
+void clip_elements(const Job& job, const Launch& launch, const Clipper& clipper, const double* numbers) {
   std::visit(
       [&]<class C>(const C& own) {
         if constexpr (C::kElements) {
-          for_dtype(run.dtype, [&]<class T>() {
-            start(elements_kernel<C, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control, own,
+          for_dtype(launch.dtype, [&]<class T>() {
+            start(elements_kernel<C, T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control, own,
                   numbers);
           });
         }

@@ -177,7 +177,7 @@ __device__ void decide_units(const Verdict& v, const C& clipper, double total, i
     const Item& item = plan.items[representative];
     const double level = item.step == nullptr ? 1 : level_of(Rules{}, v.groups[item.group], item, advanced);
     plan.limits[u] = clipper.limit() * level;
-    Memory memory{v.memory.numbers + u * int(C::kNumbers.size()), v.memory.histories + u};
+    UnitMemory memory{v.memory.numbers + u * int(C::kNumbers.size()), v.memory.histories + u};
     if (v.order == kNoStatistic) plan.norms[u] = NAN;
     const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], total, plan.numel[u], level}, memory);
     atomicAdd(&decided, 1ull);

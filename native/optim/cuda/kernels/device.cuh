@@ -16,7 +16,7 @@ inline constexpr int kBlocks = std::is_same_v<T, double> ? 2 : 4;
 
 // Where the chunk begins in the memory of its item.
 template <class T>
-__device__ T* place(void* const* moving, void* own, const Chunk& chunk) {
+__device__ T* begin_of(void* const* moving, void* own, const Chunk& chunk) {
   return static_cast<T*>(moving == nullptr ? own : moving[chunk.item]) + chunk.begin;
 }
 

@@ -8,8 +8,8 @@
 
 namespace tc::optim::cuda {
 
-// Chunks of one kernel: `list` holds their places in the plan, in device memory.
-struct Run {
+// Chunks of one kernel: `list` holds their indices in the plan, in device memory.
+struct Launch {
   const int32_t* list;
   int32_t count;
   int32_t rule;
@@ -24,23 +24,23 @@ struct Job {
   cudaStream_t stream;
 };
 
-void reduce(const Job& job, const Run& run, Order order);
+void reduce(const Job& job, const Launch& launch, Order order);
 // The 2-norm of gradients and of parameters.
-void weigh(const Job& job, const Run& run);
-void clip(const Job& job, const Run& run);
+void weigh(const Job& job, const Launch& launch);
+void clip(const Job& job, const Launch& launch);
 // By a clipper that acts on elements; `numbers` are those of each unit.
-void clip_elements(const Job& job, const Run& run, const Clipper& clipper, const double* numbers);
-void measure(const Job& job, const Run& run);
-void update(const Job& job, const Run& run);
-void propose(const Job& job, const Run& run);
-void settle(const Job& job, const Run& run);
+void clip_elements(const Job& job, const Launch& launch, const Clipper& clipper, const double* numbers);
+void measure(const Job& job, const Launch& launch);
+void update(const Job& job, const Launch& launch);
+void propose(const Job& job, const Launch& launch);
+void settle(const Job& job, const Launch& launch);
 
 // Adds the partials of each unit to its norm, for plans of many units; `decide` does it itself for one.
 void finish_units(const Verdict& verdict, cudaStream_t stream);
 // One launch, two for many units.
 void decide(const Verdict& verdict, const Clipper& clipper, cudaStream_t stream);
 // Norms, decisions and updates of units, after a decision about the others.
-void visit(const Job& job, const Run& run, const Verdict& verdict, const UnitClip& clipper);
+void visit(const Job& job, const Launch& launch, const Verdict& verdict, const UnitClip& clipper);
 // No clipper: coefficients of 1, or those that are there already.
 void decide_plain(const Verdict& verdict, bool chosen, cudaStream_t stream);
 // Adds up the terms that rules asked for; a launch more where one of them looks at everything.
@@ -49,9 +49,9 @@ void finish_moments(const DevicePlan& plan, const Group* groups, const Control* 
 
 // Moves histories into memory of `capacity` values each, or makes new ones of what they held: `lengths` values each,
 // oldest first.
-void move_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
+void move_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
                     double quantile, cudaStream_t stream);
-void make_histories(Percentile* heads, double* values, Percentile::Place* places, int64_t units, int64_t capacity,
+void make_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
                     const double* old, const int64_t* lengths, double quantile, cudaStream_t stream);
 
 // Up to this many units `decide` adds the partials itself.

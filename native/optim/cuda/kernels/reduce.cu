@@ -7,7 +7,7 @@ template <Order kOrder, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(Pass pass, const int32_t* list) {
   const int32_t c = list[blockIdx.x];
   const Chunk chunk = pass.chunks[c];
-  const T* const g = place<const T>(pass.moving.grad, pass.items[chunk.item].grad, chunk);
+  const T* const g = begin_of<const T>(pass.moving.grad, pass.items[chunk.item].grad, chunk);
   const Partial partial = partial_of<kOrder>(g, chunk.length, pass.order, pass.intake.zero_nonfinite);
   if (threadIdx.x == 0) pass.partial[c] = partial;
 }
@@ -21,11 +21,11 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(Pass pass, 
   const Chunk chunk = pass.chunks[c];
   const Item& item = pass.items[chunk.item];
   if (weighs) {
-    const P* const p = place<const P>(nullptr, item.param, chunk);
+    const P* const p = begin_of<const P>(nullptr, item.param, chunk);
     const Partial partial = partial_of<Order::kTwo>(p, chunk.length, 2, false);
     if (threadIdx.x == 0) pass.weight_partial[c] = partial;
   } else {
-    const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+    const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
     const Partial partial = partial_of<Order::kTwo>(g, chunk.length, 2, pass.intake.zero_nonfinite);
     if (threadIdx.x == 0) pass.partial[c] = partial;
   }
@@ -33,19 +33,22 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(Pass pass, 
 
 }  // namespace
 
-void reduce(const Job& job, const Run& run, Order order) {
+void reduce(const Job& job, const Launch& launch, Order order) {
   for_order(order, [&]<Order kOrder>() {
-    for_dtype(run.dtype,
-              [&]<class T>() { start(reduce_kernel<kOrder, T>, run.count, kThreads, job.stream, job.pass, run.list); });
+    for_dtype(launch.dtype, [&]<class T>() {
+      start(reduce_kernel<kOrder, T>, launch.count, kThreads, job.stream, job.pass, launch.list);
+    });
   });
 }
 
-void weigh(const Job& job, const Run& run) {
-  for_dtype(run.param_dtype, [&]<class P>() {
-    const auto launch = [&](auto kernel) { start(kernel, 2 * run.count, kThreads, job.stream, job.pass, run.list); };
+void weigh(const Job& job, const Launch& launch) {
+  for_dtype(launch.param_dtype, [&]<class P>() {
+    const auto weigh_by = [&](auto kernel) {
+      start(kernel, 2 * launch.count, kThreads, job.stream, job.pass, launch.list);
+    };
     // What is clipped is a gradient, or an update of the type that the rule computes in.
-    if (run.dtype == run.param_dtype) return launch(weigh_kernel<P, P>);
-    launch(weigh_kernel<P, Compute<P>>);
+    if (launch.dtype == launch.param_dtype) return weigh_by(weigh_kernel<P, P>);
+    weigh_by(weigh_kernel<P, Compute<P>>);
   });
 }
 

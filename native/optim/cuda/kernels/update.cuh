@@ -12,7 +12,7 @@ __device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& i
   constexpr int kWidth = kVector<T>;
   const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
   T* const p = static_cast<T*>(item.param) + chunk.begin;
-  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+  const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
   C* s[kMaxSlots];
   const int head = head_of(p);
   bool agree = aligned(g + head);
@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Item& item = pass.items[chunk.item];
   const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
-  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+  const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
   double total[kMoments] = {};
   for (int i = int(threadIdx.x); i < chunk.length; i += kThreads) {
     const int64_t at = chunk.begin + i;
@@ -88,17 +88,18 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 }
 
 template <class T>
-void update_as(const Job& job, const Run& run) {
-  for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
-    start(update_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
+void update_as(const Job& job, const Launch& launch) {
+  for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
+    start(update_kernel<Rule<Compute<T>>, T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control);
   });
 }
 
 template <class T>
-void measure_as(const Job& job, const Run& run) {
-  for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
+void measure_as(const Job& job, const Launch& launch) {
+  for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
     if constexpr (moments_of<Rule<Compute<T>>>() > 0) {
-      start(measure_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
+      start(measure_kernel<Rule<Compute<T>>, T>, launch.count, kThreads, job.stream, job.pass, launch.list,
+            job.control);
     }
   });
 }

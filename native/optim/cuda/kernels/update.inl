@@ -3,7 +3,7 @@
 
 namespace tc::optim::cuda {
 
-template void update_as<TC_DTYPE>(const Job&, const Run&);
-template void measure_as<TC_DTYPE>(const Job&, const Run&);
+template void update_as<TC_DTYPE>(const Job&, const Launch&);
+template void measure_as<TC_DTYPE>(const Job&, const Launch&);
 
 }  // namespace tc::optim::cuda

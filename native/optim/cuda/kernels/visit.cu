@@ -14,8 +14,8 @@ __device__ void decide_unit(const Pass& pass, const Chunk& chunk, const Verdict&
     const Partial partial = partial_of<Order::kTwo>(x, chunk.length, 2, zero_nonfinite);
     if (threadIdx.x == 0) norms[u] = norm<Order::kTwo>(partial, 2);
   };
-  keep_norm(plan.norms, place<const T>(pass.moving.grad, item.grad, chunk), pass.intake.zero_nonfinite);
-  if (clipper.weights()) keep_norm(plan.weight_norms, place<const T>(nullptr, item.param, chunk), false);
+  keep_norm(plan.norms, begin_of<const T>(pass.moving.grad, item.grad, chunk), pass.intake.zero_nonfinite);
+  if (clipper.weights()) keep_norm(plan.weight_norms, begin_of<const T>(nullptr, item.param, chunk), false);
   if (threadIdx.x != 0) return;
   plan.limits[u] = INFINITY;
   // The decision about the others has moved the coin on.
@@ -38,18 +38,19 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 }
 
 template <class T, template <class> class... Rule>
-void visit_as(RuleList<Rule...>, const Job& job, const Run& run, const Verdict& v, const UnitClip& clipper) {
-  const auto launch = [&](auto kernel) {
-    start(kernel, run.count, kThreads, job.stream, job.pass, run.list, v, clipper);
+void visit_as(RuleList<Rule...>, const Job& job, const Launch& launch, const Verdict& v, const UnitClip& clipper) {
+  const auto try_start = [&](auto kernel) {
+    start(kernel, launch.count, kThreads, job.stream, job.pass, launch.list, v, clipper);
     return true;
   };
-  static_cast<void>(((place_of<Rule>(Rules{}) == run.rule && launch(visit_kernel<Rule<Compute<T>>, T>)) || ...));
+  static_cast<void>(
+      ((rule_index<Rule>(Rules{}) == launch.rule && try_start(visit_kernel<Rule<Compute<T>>, T>)) || ...));
 }
 
 }  // namespace
 
-void visit(const Job& job, const Run& run, const Verdict& v, const UnitClip& clipper) {
-  for_dtype(run.param_dtype, [&]<class T>() { visit_as<T>(VisitedRules{}, job, run, v, clipper); });
+void visit(const Job& job, const Launch& launch, const Verdict& v, const UnitClip& clipper) {
+  for_dtype(launch.param_dtype, [&]<class T>() { visit_as<T>(VisitedRules{}, job, launch, v, clipper); });
 }
 
 }  // namespace tc::optim::cuda

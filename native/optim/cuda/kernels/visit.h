@@ -66,9 +66,9 @@ using VisitedRules = RuleList<Adagrad, Adam, Expectigrad, Lion, Nadam, Rmsprop, 
 
 template <template <class> class... Rule>
 bool holds(RuleList<Rule...>, int32_t rule) {
-  constexpr int32_t kPlaces[] = {place_of<Rule>(Rules{})...};
-  for (const int32_t place : kPlaces) {
-    if (place == rule) return true;
+  constexpr int32_t kIndices[] = {rule_index<Rule>(Rules{})...};
+  for (const int32_t index : kIndices) {
+    if (index == rule) return true;
   }
   return false;
 }

@@ -31,14 +31,14 @@ void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
     int64_t capacity = std::max<int64_t>(1024, 2 * histories.capacity);
     if (window > 0) capacity = std::min(capacity, window);
     Buffer<double> values;
-    Buffer<Percentile::Place> places;
+    Buffer<Percentile::Cell> cells;
     const size_t units = stages_[k].units;
     values.reserve(units * size_t(capacity), device_);
-    places.reserve(units * size_t(capacity), device_);
-    move_histories(histories.heads.data(), values.data(), places.data(), int64_t(units), capacity, quantile_of(clipper),
+    cells.reserve(units * size_t(capacity), device_);
+    move_histories(histories.heads.data(), values.data(), cells.data(), int64_t(units), capacity, quantile_of(clipper),
                    stream);
     histories.values = std::move(values);
-    histories.places = std::move(places);
+    histories.cells = std::move(cells);
     histories.capacity = capacity;
   }
 }
@@ -82,35 +82,35 @@ void MemoryCopy::send_histories(StageCopy& copy, const StageMemory& memory, cons
   if (window > 0) to.capacity = std::min(to.capacity, window);
   to.heads.reserve(copy.units, device_);
   to.values.reserve(copy.units * size_t(to.capacity), device_);
-  to.places.reserve(copy.units * size_t(to.capacity), device_);
+  to.cells.reserve(copy.units * size_t(to.capacity), device_);
   Buffer<double> sent;
   Buffer<int64_t> sent_lengths;
   sent.send(old, device_);
   sent_lengths.send(lengths, device_);
   const auto stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
-  make_histories(to.heads.data(), to.values.data(), to.places.data(), int64_t(copy.units), to.capacity, sent.data(),
+  make_histories(to.heads.data(), to.values.data(), to.cells.data(), int64_t(copy.units), to.capacity, sent.data(),
                  sent_lengths.data(), quantile_of(clipper), stream);
   steps_ = std::max(steps_, longest);
 }
 
 std::vector<Item> MemoryCopy::resident(const std::vector<Item>& items) {
-  size_t count = homes_.size();
+  size_t count = origins_.size();
   for (const Item& item : items) count = std::max(count, size_t(item.parameter) + 1);
-  const bool fresh = count > homes_.size() || std::any_of(items.begin(), items.end(), [&](const Item& item) {
-                       const Home& home = homes_[size_t(item.parameter)];
-                       return home.step != item.step || home.scalars != item.scalars;
+  const bool fresh = count > origins_.size() || std::any_of(items.begin(), items.end(), [&](const Item& item) {
+                       const Origin& origin = origins_[size_t(item.parameter)];
+                       return origin.step != item.step || origin.scalars != item.scalars;
                      });
   if (fresh) {
     // Those that are there have moved on since they were sent.
     receive_counts();
-    homes_.resize(count);
-    for (const Item& item : items) homes_[size_t(item.parameter)] = {item.step, item.scalars};
+    origins_.resize(count);
+    for (const Item& item : items) origins_[size_t(item.parameter)] = {item.step, item.scalars};
     std::vector<int64_t> steps(count, 0);
     std::vector<double> scalars(count * kMaxScalars, 0);
     for (size_t i = 0; i < count; ++i) {
-      if (homes_[i].step != nullptr) steps[i] = *homes_[i].step;
-      for (int k = 0; homes_[i].scalars != nullptr && k < kMaxScalars; ++k) {
-        scalars[i * kMaxScalars + size_t(k)] = homes_[i].scalars[k];
+      if (origins_[i].step != nullptr) steps[i] = *origins_[i].step;
+      for (int k = 0; origins_[i].scalars != nullptr && k < kMaxScalars; ++k) {
+        scalars[i * kMaxScalars + size_t(k)] = origins_[i].scalars[k];
       }
     }
     counts_.touched();
@@ -150,13 +150,13 @@ void MemoryCopy::tell(Stats& stats, size_t k) const {
 }
 
 void MemoryCopy::receive_counts() const {
-  if (homes_.empty()) return;
+  if (origins_.empty()) return;
   const std::vector<int64_t> steps = counts_.receive();
   const std::vector<double> scalars = scalars_.receive();
-  for (size_t i = 0; i < homes_.size(); ++i) {
-    if (homes_[i].step != nullptr) *homes_[i].step = steps[i];
-    for (int k = 0; homes_[i].scalars != nullptr && k < kMaxScalars; ++k) {
-      homes_[i].scalars[k] = scalars[i * kMaxScalars + size_t(k)];
+  for (size_t i = 0; i < origins_.size(); ++i) {
+    if (origins_[i].step != nullptr) *origins_[i].step = steps[i];
+    for (int k = 0; origins_[i].scalars != nullptr && k < kMaxScalars; ++k) {
+      origins_[i].scalars[k] = scalars[i * kMaxScalars + size_t(k)];
     }
   }
 }
@@ -166,7 +166,7 @@ std::vector<at::Tensor> MemoryCopy::tensors() const {
   for (const StageCopy& copy : stages_) {
     const Histories& histories = copy.histories;
     all.insert(all.end(), {copy.counters.tensor(), copy.numbers.tensor(), copy.tap.tensor(), histories.heads.tensor(),
-                           histories.values.tensor(), histories.places.tensor()});
+                           histories.values.tensor(), histories.cells.tensor()});
   }
   // Without gradients or histories there is no memory for them.
   std::erase_if(all, [](const at::Tensor& tensor) { return !tensor.defined(); });

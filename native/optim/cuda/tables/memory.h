@@ -13,7 +13,7 @@ class MemoryCopy {
 
   // Makes room for all parameters and units, and sends the host's memories when they are new.
   void prepare(State& state, const std::vector<const Plan*>& plan_of_stage);
-  // The items with their counts and scalars on the device, each parameter's at its place; remembers where the host
+  // The items with their counts and scalars on the device, indexed by parameter; remembers where the host
   // keeps them.
   std::vector<Item> resident(const std::vector<Item>& items);
   DeviceMemory stage(size_t k, const Stage& stage) const;
@@ -34,7 +34,7 @@ class MemoryCopy {
   // The host's memories and counts are to be sent with the next step.
   void replaced() {
     sent_ = false;
-    homes_.clear();
+    origins_.clear();
   }
   // Everything that a step moves beside the elements.
   std::vector<at::Tensor> tensors() const;
@@ -44,7 +44,7 @@ class MemoryCopy {
   struct Histories {
     Buffer<Percentile> heads;
     Buffer<double> values;
-    Buffer<Percentile::Place> places;
+    Buffer<Percentile::Cell> cells;
     int64_t capacity = 0;
   };
   struct StageCopy {
@@ -53,7 +53,7 @@ class MemoryCopy {
     Histories histories;
     size_t units = 0;
   };
-  struct Home {
+  struct Origin {
     int64_t* step = nullptr;
     double* scalars = nullptr;
   };
@@ -67,8 +67,8 @@ class MemoryCopy {
   std::vector<StageCopy> stages_;
   Buffer<int64_t> counts_;
   Buffer<double> scalars_;
-  std::vector<Home> homes_;  // by parameter
-  int64_t steps_ = 0;        // since the memories were sent
+  std::vector<Origin> origins_;  // by parameter
+  int64_t steps_ = 0;            // since the memories were sent
   bool sent_ = false;
 };
 

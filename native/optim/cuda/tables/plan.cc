@@ -56,19 +56,19 @@ void PlanCopy::sort(const Plan& plan, const std::vector<Group>& groups, bool vis
     if (share.has(plan.items[size_t(plan.chunks[c].item)])) order.push_back(int32_t(c));
   }
   if (share.home) {
-    const at::Tensor places = at::empty({int64_t(order.size())}, c10::kLong);
-    std::copy(order.begin(), order.end(), places.mutable_data_ptr<int64_t>());
-    own_ = places.to(device_);
-    own_at_home_ = places.to(*share.home);
+    const at::Tensor indices = at::empty({int64_t(order.size())}, c10::kLong);
+    std::copy(order.begin(), order.end(), indices.mutable_data_ptr<int64_t>());
+    own_ = indices.to(device_);
+    own_at_home_ = indices.to(*share.home);
   }
   std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return key(a) < key(b); });
   order_.send(order, device_);
-  runs_.clear();
+  launches_.clear();
   for (size_t first = 0; first < order.size();) {
     size_t last = first;
     while (last < order.size() && key(order[last]) == key(order[first])) ++last;
     const auto [dtype, param_dtype, rule, one_visit] = key(order[first]);
-    runs_.push_back({order_.data() + first, int32_t(last - first), rule, dtype, param_dtype, one_visit});
+    launches_.push_back({order_.data() + first, int32_t(last - first), rule, dtype, param_dtype, one_visit});
     first = last;
   }
 }
@@ -121,13 +121,13 @@ void PlanCopy::take(const Buffer<T>& to, const Buffer<T>& of, const PlanCopy& fr
 }
 
 void PlanCopy::take_partials(const PlanCopy& from, bool weights) {
-  if (from.runs_.empty()) return;
+  if (from.launches_.empty()) return;
   take(partials_, from.partials_, from);
   if (weights) take(weight_partials_, from.weight_partials_, from);
 }
 
 void PlanCopy::take_terms(const PlanCopy& from) {
-  if (!from.runs_.empty()) take(terms_, from.terms_, from);
+  if (!from.launches_.empty()) take(terms_, from.terms_, from);
 }
 
 void PlanCopy::follow_decision(const PlanCopy& home) {

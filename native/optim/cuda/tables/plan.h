@@ -27,7 +27,7 @@ class PlanCopy {
   void follow(const Moving& moving) { moving_ = moving; }
   DevicePlan view() const;
   Pass pass() const;
-  const std::vector<Run>& runs() const { return runs_; }
+  const std::vector<Launch>& launches() const { return launches_; }
   // Brings what the kernels wrote for each unit to the host's plan.
   void receive(Plan& plan) const;
   // Copies of it on the device: norms, coefficients, thresholds.
@@ -56,10 +56,10 @@ class PlanCopy {
   Buffer<Chunk> chunks_;
   Buffer<int64_t> unit_, numel_, counts_;
   Buffer<int32_t> unit_item_, order_, others_;
-  at::Tensor own_, own_at_home_;  // the places of a share's chunks, on its device and on the one that decides
+  at::Tensor own_, own_at_home_;  // the indices of a share's chunks, on its device and on the one that decides
   Buffer<Partial> partials_, weight_partials_;
   Buffer<double> norms_, weight_norms_, coefficients_, limits_, thresholds_, terms_, moments_;
-  std::vector<Run> runs_;
+  std::vector<Launch> launches_;
   Moving moving_;
 };
 

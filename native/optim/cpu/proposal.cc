@@ -1,6 +1,6 @@
-#include "optim/cpu/placement.h"
+#include "optim/cpu/proposal.h"
 
-namespace tc::optim::cpu::placement {
+namespace tc::optim::cpu::proposal {
 namespace {
 
 template <class Rule, class T>
@@ -57,4 +57,4 @@ constexpr Kernels table(RuleList<Rule...>) {
 
 const Kernels kernels = table(Rules{});
 
-}  // namespace tc::optim::cpu::placement
+}  // namespace tc::optim::cpu::proposal

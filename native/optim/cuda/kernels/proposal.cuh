@@ -15,7 +15,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
   const C rate = hyper_of<Rule>(pass.groups[item.group]).lr;
-  const T* const g = place<const T>(pass.moving.grad, item.grad, chunk);
+  const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
   for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
     const int64_t i = chunk.begin + k;
     C state[kMaxSlots];
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Clip<C> clip = clip_of<C>(pass, chunk, false);
   const C sign = (pass.groups[item.group].maximize ? -1 : 1) * pass.source.factor();
   const C rate = hyper_of<Rule>(pass.groups[item.group]).lr;
-  const T* const g = place<const T>(pass.moving.source, item.source, chunk);
+  const T* const g = begin_of<const T>(pass.moving.source, item.source, chunk);
   for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
     const int64_t i = chunk.begin + k;
     C state[kMaxSlots];
@@ -53,15 +53,15 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 }
 
 template <class T>
-void propose_as(const Job& job, const Run& run) {
-  for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
-    start(propose_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
+void propose_as(const Job& job, const Launch& launch) {
+  for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
+    start(propose_kernel<Rule<Compute<T>>, T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control);
   });
 }
 template <class T>
-void settle_as(const Job& job, const Run& run) {
-  for_rule(Rules{}, run.rule, [&]<template <class> class Rule>() {
-    start(settle_kernel<Rule<Compute<T>>, T>, run.count, kThreads, job.stream, job.pass, run.list, job.control);
+void settle_as(const Job& job, const Launch& launch) {
+  for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
+    start(settle_kernel<Rule<Compute<T>>, T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control);
   });
 }
 

@@ -4,7 +4,7 @@
 
 #include "optim/cpu/kernels.h"
 
-namespace tc::optim::cpu::placement {
+namespace tc::optim::cpu::proposal {
 
 // By the rule and the parameter's dtype.
 struct Kernels {
@@ -15,4 +15,4 @@ struct Kernels {
 };
 extern const Kernels kernels;
 
-}  // namespace tc::optim::cpu::placement
+}  // namespace tc::optim::cpu::proposal
