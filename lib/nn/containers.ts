@@ -13,6 +13,8 @@ type OutputOf<M extends readonly Module[]> = M extends readonly [...unknown[], i
 
 const moduleKind = instance(Module, 'a Module');
 
+type Callable = { call(...args: unknown[]): unknown };
+
 /** A list of modules held under the names '0', '1', ... */
 abstract class Listed<M extends Module> extends Module {
   [index: number]: M;
@@ -63,7 +65,7 @@ export class Sequential<M extends readonly Module[] = Module[]> extends Listed<M
 
   override forward(...input: InputOf<M>): OutputOf<M> {
     let args: unknown[] = input;
-    for (const module of this.children_()) args = [(module.forward as (...a: unknown[]) => unknown)(...args)];
+    for (const module of this.children_()) args = [(module as Callable).call(...args)];
     return args[0] as OutputOf<M>;
   }
 }

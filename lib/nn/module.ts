@@ -1,16 +1,29 @@
 import { noGrad } from '../autograd.js';
-import { check, flag } from '../check.js';
+import { check, flag, text } from '../check.js';
 import { usable } from '../cuda/available.js';
 import { type DeviceLike, parseDevice } from '../device.js';
 import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
-import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { invalidArgument, TorchClipError } from '../errors.js';
+import { device as deviceKind } from '../kinds.js';
+import { emptyLike } from '../ops/generated/functions.js';
 import { nativeOp } from '../ops/overload.js';
 import { isPlainObject, optionsOf } from '../options.js';
 import { keep } from '../scope.js';
-import { Tensor } from '../tensor.js';
+import { type HookHandle, Tensor } from '../tensor.js';
+import {
+  callWithHooks,
+  type ForwardHook,
+  type ForwardPreHook,
+  type HookOptions,
+  Hooks,
+  type LoadStateDictHook,
+  type LoadStateDictPreHook,
+  type StateDictHook,
+  type StateDictPreHook,
+} from './hooks.js';
 import { Parameter } from './parameter.js';
 import { indent } from './print.js';
-import { type IncompatibleKeys, loadState, type StateDict } from './state.js';
+import { type IncompatibleKeys, loadState, readState, type StateDict, type StateOf } from './state.js';
 import { factoryTable } from './tables.js';
 
 /** Where a layer's parameters are made, and of what dtype; the defaults are the CPU and the default dtype. */
@@ -25,12 +38,20 @@ const readParameters = optionsOf('parameters()', recurseTable);
 const readNamedBuffers = optionsOf('namedBuffers()', recurseTable);
 const readBuffers = optionsOf('buffers()', recurseTable);
 const readRegisterBuffer = optionsOf('registerBuffer()', { persistent: [flag, true] });
-const readLoad = optionsOf('loadStateDict()', { strict: [flag, true] });
+const readLoad = optionsOf('loadStateDict()', { strict: [flag, true], assign: [flag, false] });
+const readStateDict = optionsOf('stateDict()', { prefix: [text, ''], keepVars: [flag, false] });
+const readToEmpty = optionsOf('toEmpty()', { device: [deviceKind], recurse: [flag, true] });
+const readForwardHook = optionsOf('registerForwardHook()', { prepend: [flag, false], alwaysCall: [flag, false] });
+const readSetSubmodule = optionsOf('setSubmodule()', { strict: [flag, false] });
 const readZeroGrad = optionsOf('zeroGrad()', { setToNone: [flag, true] });
 const readTo = optionsOf('to()', factoryTable);
 
 /** What a module knows of its buffer `name`: undefined where that is not a buffer. */
 let bufferOf: (module: Module, name: string) => { persistent: boolean } | undefined;
+let hooksOf: (module: Module) => Hooks | undefined;
+
+/** @internal A module of the same class with what the base class keeps, but without own properties and unconstructed. */
+export let blankCopy: (module: Module) => Module;
 
 /**
  * Base of every layer and model.
@@ -53,10 +74,138 @@ export class Module {
   training = true;
   // Members are own properties, looked up when asked for: assigning one costs nothing, and neither does forward.
   #buffers: Map<string, { persistent: boolean }> | undefined;
+  #hooks: Hooks | undefined;
 
   /** Computes the output; a subclass gives it its own arguments and result. */
   forward(..._args: never[]): unknown {
     throw new TorchClipError('ERR_STATE', `${this.constructor.name} has no forward method`);
+  }
+
+  /**
+   * {@link forward} between the hooks of this module; without hooks it is `forward`.
+   *
+   * Containers and composed layers call their parts this way. Call the parts of a model of your own with it where hooks are to see them.
+   *
+   * @example
+   * const handle = model.layer1.registerForwardHook((module, args, output) => console.log(output.shape));
+   * model.call(x);
+   */
+  call(...args: Parameters<this['forward']>): ReturnType<this['forward']> {
+    const run = (given: readonly unknown[]) => Reflect.apply(this.forward, this, given);
+    const output = this.#hooks === undefined ? run(args) : callWithHooks(this, this.#hooks, args, run);
+    return output as ReturnType<this['forward']>;
+  }
+
+  /**
+   * Has `hook(module, args)` called before each {@link call}; what it returns replaces the arguments.
+   *
+   * @param options.prepend run it before the others; default false.
+   */
+  registerForwardPreHook(hook: ForwardPreHook<this>, options?: HookOptions): HookHandle {
+    return this.#hooked.forwardPre.add(hook as ForwardPreHook, options);
+  }
+
+  /**
+   * Has `hook(module, args, output)` called after each {@link call}; what it returns replaces the output.
+   *
+   * @param options.prepend run it before the others; default false.
+   * @param options.alwaysCall run it even where `forward` throws; default false.
+   */
+  registerForwardHook(hook: ForwardHook<this>, options: HookOptions & { alwaysCall?: boolean } = {}): HookHandle {
+    const { prepend, alwaysCall } = readForwardHook(options);
+    const handle = this.#hooked.forward.add(hook as ForwardHook, { prepend });
+    const always = alwaysCall ? this.#hooked.always.add(hook as ForwardHook, { prepend }) : undefined;
+    return {
+      remove: () => {
+        handle.remove();
+        always?.remove();
+      },
+    };
+  }
+
+  /** Has `hook(module, prefix)` called before the module's state is read by {@link stateDict}. */
+  registerStateDictPreHook(hook: StateDictPreHook<this>): HookHandle {
+    return this.#hooked.statePre.add(hook as StateDictPreHook);
+  }
+
+  /** Has `hook(module, stateDict, prefix)` called with the state of this module and those below; it may change the object. */
+  registerStateDictPostHook(hook: StateDictHook<this>): HookHandle {
+    return this.#hooked.state.add(hook as StateDictHook);
+  }
+
+  /** Has `hook(module, stateDict, prefix)` called before {@link loadStateDict} compares names; the object is a copy that it may change. */
+  registerLoadStateDictPreHook(hook: LoadStateDictPreHook<this>): HookHandle {
+    return this.#hooked.loadPre.add(hook as LoadStateDictPreHook);
+  }
+
+  /** Has `hook(module, incompatibleKeys)` called when {@link loadStateDict} has loaded; it may change the lists. */
+  registerLoadStateDictPostHook(hook: LoadStateDictHook<this>): HookHandle {
+    return this.#hooked.load.add(hook as LoadStateDictHook);
+  }
+
+  /**
+   * The module of a dotted name, '' for this one.
+   *
+   * @throws {TorchClipError} `ERR_ARGUMENT` where there is none.
+   *
+   * @example
+   * model.getSubmodule('encoder.layers.0.self_attn');
+   */
+  getSubmodule(target: string): Module {
+    let at: Module = this;
+    for (const name of check('target', target, text) === '' ? [] : target.split('.')) {
+      const next: unknown = Object.hasOwn(at, name) ? Reflect.get(at, name) : undefined;
+      if (!(next instanceof Module)) {
+        throw invalidArgument('target', `the name of a module in ${this.constructor.name}`, target);
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  /**
+   * Puts a module under a dotted name, in place of the one that is there or new in a module that is.
+   *
+   * @param options.strict whether there must be one already; default false.
+   */
+  setSubmodule(target: string, module: Module, options: { strict?: boolean } = {}): void {
+    const { strict } = readSetSubmodule(options);
+    if (!(module instanceof Module)) throw invalidArgument('module', 'a Module', module);
+    const [path, name] = split(check('target', target, text));
+    const parent = this.getSubmodule(path);
+    if (strict) this.getSubmodule(target);
+    parent.registerModule(name, module);
+  }
+
+  /** The parameter of a dotted name; `ERR_ARGUMENT` where there is none. */
+  getParameter(target: string): Parameter {
+    const [path, name] = split(check('target', target, text));
+    const value: unknown = Reflect.get(this.getSubmodule(path), name);
+    if (value instanceof Parameter) return value;
+    throw invalidArgument('target', `the name of a parameter in ${this.constructor.name}`, target);
+  }
+
+  /** The buffer of a dotted name; `ERR_ARGUMENT` where there is none. */
+  getBuffer(target: string): Tensor {
+    const [path, name] = split(check('target', target, text));
+    const module = this.getSubmodule(path);
+    const value: unknown = Reflect.get(module, name);
+    if (isBuffer(name, value, module)) return value as Tensor;
+    throw invalidArgument('target', `the name of a buffer in ${this.constructor.name}`, target);
+  }
+
+  /**
+   * What a subclass saves beside parameters and buffers, under `_extra_state`; undefined, the default, for nothing.
+   *
+   * A tensor can be saved everywhere, other values only where the format can hold them.
+   */
+  getExtraState(): unknown {
+    return undefined;
+  }
+
+  /** Takes what {@link getExtraState} gave; a subclass that has the one needs the other. */
+  setExtraState(_state: unknown): void {
+    throw new TorchClipError('ERR_STATE', `${this.constructor.name} has no setExtraState method`);
   }
 
   /** The modules held directly, each once, with their names. */
@@ -158,26 +307,36 @@ export class Module {
     Reflect.set(this, name, module);
   }
 
+  /** {@link registerModule}, by its other name in PyTorch. */
+  addModule(name: string, module: Module | null): void {
+    this.registerModule(name, module);
+  }
+
   /**
    * Every parameter and persistent buffer under its dotted name, as PyTorch names them; the tensors share the module's memory.
+   *
+   * @param options.prefix stands before each name; default ''.
+   * @param options.keepVars give the parameters themselves, which record gradients, rather than detached tensors; default false.
    *
    * @example
    * torch.io.saveSafetensors(model.stateDict(), 'model.safetensors');
    */
-  stateDict(): StateDict {
-    return Object.fromEntries(stateOf(this).map(([name, tensor]) => [name, tensor.detach()]));
+  stateDict(options: { prefix?: string; keepVars?: boolean } = {}): StateDict {
+    const { prefix, keepVars } = readStateDict(options);
+    return readState(stateAccess, this, prefix, keepVars);
   }
 
   /**
    * Copies values into the parameters and buffers of the same names.
    *
    * @param options.strict whether the names must be exactly the module's; default true.
+   * @param options.assign put the tensors given in place of the module's rather than copy them, as a module on the device `meta` needs;
+   * parameters are then new objects, so make the optimizer afterwards. Default false.
    * @returns the names that were missing or unexpected; both empty when strict.
    * @throws {TorchClipError} `ERR_STATE` naming every missing or unexpected key and every size mismatch; nothing was copied then.
    */
-  loadStateDict(stateDict: StateDict, options: { strict?: boolean } = {}): IncompatibleKeys {
-    const { strict } = readLoad(options);
-    return loadState(this.constructor.name, stateOf(this), stateDict, strict);
+  loadStateDict(stateDict: StateDict, options: { strict?: boolean; assign?: boolean } = {}): IncompatibleKeys {
+    return loadState(stateAccess, this, stateDict, readLoad(options));
   }
 
   /** Sets training mode here and in every module below. */
@@ -241,6 +400,41 @@ export class Module {
     return this.to({ dtype: bfloat16 });
   }
 
+  /** Converts all members, those of integers too, to a dtype. */
+  type(dtype: Dtype): this {
+    if (!(dtype instanceof Dtype)) throw invalidArgument('dtype', 'a dtype such as torch.float32', dtype);
+    return this.#convert((t) => t.to({ dtype }));
+  }
+
+  /**
+   * Gives parameters and buffers memory on a device without values, as a module made on the device `meta` needs before its state is
+   * loaded. Parameters are new objects there: make the optimizer afterwards.
+   *
+   * @param options.recurse whether in the modules below, too; default true.
+   *
+   * @example
+   * const model = new nn.Linear(4096, 4096, { device: 'meta' }).toEmpty({ device: 'cpu' });
+   * model.loadStateDict(torch.io.loadSafetensors('model.safetensors'));
+   */
+  toEmpty(options: { device: DeviceLike; recurse?: boolean }): this {
+    const { device, recurse } = readToEmpty(options);
+    const place = usable(parseDevice(device)!);
+    // A member that is held twice stays one.
+    const made = new Map<Tensor, Tensor>();
+    const empty = (t: Tensor): Tensor => {
+      const memory = keep(emptyLike(t.detach(), { device: place }));
+      return t instanceof Parameter ? new Parameter(memory, t.requiresGrad) : memory;
+    };
+    for (const module of recurse ? this.modules() : [this]) {
+      for (const [name, tensor] of members(module, (n, v) => v instanceof Parameter || isBuffer(n, v, module))) {
+        const t = tensor as Tensor;
+        if (!made.has(t)) made.set(t, empty(t));
+        Reflect.set(module, name, made.get(t));
+      }
+    }
+    return this;
+  }
+
   /**
    * Calls `fn` on every module below, then on this one.
    *
@@ -293,6 +487,18 @@ export class Module {
 
   static {
     bufferOf = (module, name) => module.#buffers?.get(name);
+    hooksOf = (module) => module.#hooks;
+    blankCopy = (module) => {
+      const copy = new Module();
+      if (module.#buffers) copy.#buffers = new Map(module.#buffers);
+      copy.#hooks = module.#hooks?.copy();
+      return Object.setPrototypeOf(copy, Object.getPrototypeOf(module));
+    };
+  }
+
+  get #hooked(): Hooks {
+    this.#hooks ??= new Hooks();
+    return this.#hooks;
   }
 
   #collect(recurse: boolean, wanted: Wanted): [string, unknown][] {
@@ -352,20 +558,20 @@ function members(module: Module, wanted: Wanted): [string, unknown][] {
   return Object.entries(module).filter(([name, value]) => wanted(name, value, module));
 }
 
-/** Parameters, then saved buffers, then the modules below: tied tensors come under each of their names, as in PyTorch. */
-function stateOf(module: Module, path = '', above: readonly Module[] = []): [string, Tensor][] {
-  if (above.includes(module)) {
-    throw new TorchClipError('ERR_STATE', `${describe(module)} holds itself, at "${path}"`);
-  }
-  const here = [
-    ...members(module, (_, value) => value instanceof Parameter),
-    ...members(module, (name, value) => isBuffer(name, value, module) && bufferOf(module, name)!.persistent),
-  ] as [string, Tensor][];
-  const below = members(module, (_, value) => value instanceof Module) as [string, Module][];
-  return [
-    ...here.map(([name, tensor]): [string, Tensor] => [join(path, name), tensor]),
-    ...below.flatMap(([name, child]) => stateOf(child, join(path, name), [...above, module])),
-  ];
+const stateAccess: StateOf = {
+  tensors: (module) =>
+    [
+      ...members(module, (_, value) => value instanceof Parameter),
+      ...members(module, (name, value) => isBuffer(name, value, module) && bufferOf(module, name)!.persistent),
+    ] as [string, Tensor][],
+  modules: (module) => members(module, (_, value) => value instanceof Module) as [string, Module][],
+  hooks: (module) => hooksOf(module),
+};
+
+/** A dotted name as the module's and the member's. */
+function split(target: string): [path: string, name: string] {
+  const at = target.lastIndexOf('.');
+  return [target.slice(0, Math.max(0, at)), target.slice(at + 1)];
 }
 
 const join = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);

@@ -1,8 +1,12 @@
 import { noGrad } from '../autograd.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
+import type { Hooks } from './hooks.js';
+import type { Module } from './module.js';
+import { Parameter } from './parameter.js';
 
-/** Tensors by dotted name, in PyTorch's names. */
+/** Tensors by dotted name, in PyTorch's names. What a module's `getExtraState` gives is kept as it is. */
 export type StateDict = Record<string, Tensor>;
 
 /** The names on which a module and a state dict differ. */
@@ -11,46 +15,145 @@ export interface IncompatibleKeys {
   unexpectedKeys: string[];
 }
 
-/** Copies `source` into `target`, or throws one error that lists everything wrong and copies nothing. */
-export function loadState(
-  owner: string,
-  target: readonly [string, Tensor][],
-  source: StateDict,
-  strict: boolean,
-): IncompatibleKeys {
-  if (typeof source !== 'object' || source === null) throw invalidArgument('stateDict', 'an object of tensors', source);
-  const names = new Set(target.map(([name]) => name));
-  const missingKeys = [...names].filter((name) => !Object.hasOwn(source, name));
-  const unexpectedKeys = Object.keys(source).filter((name) => !names.has(name));
-  const problems: string[] = [];
-  if (strict && missingKeys.length > 0) problems.push(`Missing key(s) in state_dict: ${quoted(missingKeys)}. `);
-  if (strict && unexpectedKeys.length > 0)
-    problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `);
-  const copies: [Tensor, Tensor][] = [];
-  for (const [name, tensor] of target) {
-    if (!Object.hasOwn(source, name)) continue;
-    const value = source[name];
-    if (!(value instanceof Tensor)) {
-      problems.push(`While copying the parameter named "${name}", expected a Tensor, got ${describe(value)}`);
-    } else if (!sameShape(value.shape, tensor.shape)) {
-      problems.push(
-        `size mismatch for ${name}: copying a param with shape ${size(value)} from checkpoint, ` +
-          `the shape in current model is ${size(tensor)}.`,
-      );
-    } else {
-      copies.push([tensor, value]);
+/** What state dicts need to know of a module. */
+export interface StateOf {
+  /** Its own parameters, then its own persistent buffers. */
+  tensors(module: Module): [name: string, tensor: Tensor][];
+  /** The modules right below, under each of their names. */
+  modules(module: Module): [name: string, module: Module][];
+  hooks(module: Module): Hooks | undefined;
+}
+
+const EXTRA = '_extra_state';
+
+/** Visits a module and those below, parents first, with their prefixes; a module held twice comes twice, as in PyTorch. */
+function visit(
+  of: StateOf,
+  root: Module,
+  enter: (module: Module, prefix: string) => void,
+  leave?: (module: Module, prefix: string) => void,
+): void {
+  const walk = (module: Module, prefix: string, above: readonly Module[]) => {
+    if (above.includes(module)) {
+      throw new TorchClipError('ERR_STATE', `${describe(module)} holds itself, at "${prefix.slice(0, -1)}"`);
     }
+    enter(module, prefix);
+    for (const [name, child] of of.modules(module)) walk(child, `${prefix}${name}.`, [...above, module]);
+    leave?.(module, prefix);
+  };
+  walk(root, '', []);
+}
+
+/** The state of a module and those below. */
+export function readState(of: StateOf, root: Module, prefix: string, keepVars: boolean): StateDict {
+  const state: StateDict = {};
+  visit(
+    of,
+    root,
+    (module, path) => {
+      for (const hook of of.hooks(module)?.statePre ?? []) hook(module, prefix + path);
+      for (const [name, tensor] of of.tensors(module))
+        state[prefix + path + name] = keepVars ? tensor : tensor.detach();
+      const extra = module.getExtraState();
+      if (extra !== undefined) state[prefix + path + EXTRA] = extra as Tensor;
+    },
+    (module, path) => {
+      for (const hook of of.hooks(module)?.state ?? []) hook(module, state, prefix + path);
+    },
+  );
+  return state;
+}
+
+/** A tensor that a state dict is loaded into. */
+interface Target {
+  module: Module;
+  name: string;
+  path: string;
+  tensor: Tensor;
+}
+
+/** How {@link loadState} loads. */
+export interface LoadOptions {
+  strict: boolean;
+  /** Put the tensors of the state dict in place of the module's, rather than copy them. */
+  assign: boolean;
+}
+
+/** Copies `source` into a module and those below, or throws one error that lists everything wrong and copies nothing. */
+export function loadState(of: StateOf, root: Module, source: StateDict, options: LoadOptions): IncompatibleKeys {
+  if (typeof source !== 'object' || source === null) throw invalidArgument('stateDict', 'an object of tensors', source);
+  // The hooks may change names: the caller's object stays as it is.
+  const state = Object.assign(Object.create(null) as StateDict, source);
+  const targets: Target[] = [];
+  const extras: { module: Module; path: string }[] = [];
+  visit(of, root, (module, path) => {
+    for (const hook of of.hooks(module)?.loadPre ?? []) hook(module, state, path);
+    for (const [name, tensor] of of.tensors(module)) targets.push({ module, name, path: path + name, tensor });
+    if (takesExtraState(module)) extras.push({ module, path: path + EXTRA });
+  });
+  const names = new Set([...targets, ...extras].map(({ path }) => path));
+  const missingKeys = [...names].filter((name) => !(name in state));
+  const unexpectedKeys = Object.keys(state).filter((name) => !names.has(name));
+  const found = targets.filter(({ path }) => path in state);
+  const problems: string[] = [];
+  const { strict, assign } = options;
+  if (strict && missingKeys.length > 0) problems.push(`Missing key(s) in state_dict: ${quoted(missingKeys)}. `);
+  if (strict && unexpectedKeys.length > 0) {
+    problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `);
   }
+  for (const target of found) problems.push(...mismatch(target, state[target.path]));
   if (problems.length > 0) {
-    throw new TorchClipError('ERR_STATE', `Error(s) in loading state_dict for ${owner}:\n\t${problems.join('\n\t')}`);
+    const message = `Error(s) in loading state_dict for ${root.constructor.name}:\n\t${problems.join('\n\t')}`;
+    throw new TorchClipError('ERR_STATE', message);
   }
   noGrad(() => {
-    for (const [tensor, value] of copies) tensor.copy_(value);
+    for (const target of found) (assign ? replace : copy)(target, state[target.path]!);
   });
-  return { missingKeys, unexpectedKeys };
+  for (const { module, path } of extras) if (path in state) module.setExtraState(state[path]);
+  const keys = { missingKeys, unexpectedKeys };
+  visit(
+    of,
+    root,
+    () => {},
+    (module) => {
+      for (const hook of of.hooks(module)?.load ?? []) hook(module, keys);
+    },
+  );
+  return keys;
+}
+
+/** Whether a class has extra state: what it gives, or how it is set. */
+function takesExtraState(module: Module): boolean {
+  return module.getExtraState() !== undefined;
+}
+
+function mismatch({ path, tensor }: Target, value: unknown): string[] {
+  if (!(value instanceof Tensor)) {
+    return [`While copying the parameter named "${path}", expected a Tensor, got ${describe(value)}`];
+  }
+  if (isLazy(tensor) || String(value.shape) === String(tensor.shape)) return [];
+  return [
+    `size mismatch for ${path}: copying a param with shape ${size(value)} from checkpoint, ` +
+      `the shape in current model is ${size(tensor)}.`,
+  ];
+}
+
+/** A parameter or buffer whose shape is not known yet takes that of what is loaded. */
+const isLazy = (tensor: Tensor): tensor is Tensor & { materialize(shape: readonly number[]): void } =>
+  'materialize' in tensor;
+
+function copy({ tensor }: Target, value: Tensor): void {
+  if (isLazy(tensor)) {
+    if (isLazy(value)) return;
+    tensor.materialize(value.shape);
+  }
+  tensor.copy_(value);
+}
+
+function replace({ module, name, tensor }: Target, value: Tensor): void {
+  const member = tensor instanceof Parameter ? new Parameter(value, tensor.requiresGrad) : keep(value.detach());
+  Reflect.set(module, name, member);
 }
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
 const size = (tensor: Tensor): string => `torch.Size([${tensor.shape.join(', ')}])`;
-const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((n, i) => n === b[i]);

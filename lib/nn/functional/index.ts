@@ -66,6 +66,7 @@ export {
   threshold_,
 } from '../../ops/generated/functions.js';
 export * from './activation.js';
+export { type MultiHeadAttentionOptions, multiHeadAttentionForward } from './attention.js';
 export * from './dropout.js';
 export * from './embedding.js';
 export * from './fractional.js';

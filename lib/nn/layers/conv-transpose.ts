@@ -40,7 +40,6 @@ const readConvTranspose = optionsOf('ConvTranspose', {
 
 abstract class ConvTranspose extends ConvNd {
   readonly outputPadding: readonly number[];
-  readonly #dims: number;
 
   constructor(
     n: number,
@@ -53,7 +52,6 @@ abstract class ConvTranspose extends ConvNd {
     const extra = sizes('outputPadding', outputPadding, n, integer(0));
     super(n, inChannels, outChannels, kernelSize, rest);
     this.outputPadding = extra;
-    this.#dims = n;
   }
 
   override weightShape(): number[] {
@@ -67,12 +65,12 @@ abstract class ConvTranspose extends ConvNd {
   override forward(input: Tensor, outputSize: readonly number[] | null = null): Tensor {
     const { weight, bias, stride, groups, dilation } = this;
     const padding = this.padding as readonly number[];
-    const extra = outputSize === null ? this.outputPadding : this.#outputPadding(input, outputSize);
+    const extra = outputSize === null ? this.outputPadding : this.paddingFor(input, outputSize);
     return this.conv(input, weight, bias, stride, padding, extra, groups, dilation);
   }
 
-  #outputPadding(input: Tensor, outputSize: readonly number[]): number[] {
-    const n = this.#dims;
+  private paddingFor(input: Tensor, outputSize: readonly number[]): number[] {
+    const n = this.kernelSize.length;
     const { shape } = check('input', input, tensor);
     const others = shape.length - n;
     const full =

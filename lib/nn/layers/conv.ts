@@ -115,7 +115,7 @@ export abstract class ConvNd extends Module {
 
 abstract class Conv extends ConvNd {
   /** Both sides of each dimension, the last one first, as `pad` takes them; undefined where the convolution pads with zeros. */
-  readonly #pad: readonly number[] | undefined;
+  private readonly sides: readonly number[] | undefined;
 
   constructor(
     n: number,
@@ -125,7 +125,7 @@ abstract class Conv extends ConvNd {
     options: ConvOptions = {},
   ) {
     super(n, inChannels, outChannels, kernelSize, readConv(options, new.target.name));
-    this.#pad = this.paddingMode === 'zeros' ? undefined : this.#sides();
+    this.sides = this.paddingMode === 'zeros' ? undefined : this.bothSides();
   }
 
   override weightShape(): number[] {
@@ -134,13 +134,13 @@ abstract class Conv extends ConvNd {
 
   override forward(input: Tensor): Tensor {
     const { weight, bias, stride, dilation, groups } = this;
-    const padded = this.#pad ? pad(input, this.#pad, this.paddingMode) : input;
-    return this.conv(padded, weight, bias, stride, this.#pad ? 0 : this.padding, dilation, groups);
+    const padded = this.sides ? pad(input, this.sides, this.paddingMode) : input;
+    return this.conv(padded, weight, bias, stride, this.sides ? 0 : this.padding, dilation, groups);
   }
 
   protected abstract get conv(): typeof conv1d;
 
-  #sides(): number[] {
+  private bothSides(): number[] {
     return this.kernelSize
       .flatMap((kernel, i) => {
         if (this.padding === 'valid') return [0, 0];

@@ -27,6 +27,7 @@ export {
 } from './activation-piecewise.js';
 export { CELU, GLU, LogSigmoid, Mish, SELU, Softmax2d, Softmin, Softsign, Tanhshrink } from './activation-smooth.js';
 export { type AdaptiveLogSoftmaxOptions, AdaptiveLogSoftmaxWithLoss } from './adaptive-softmax.js';
+export { type AttentionOptions, MultiheadAttention, type MultiheadAttentionOptions } from './attention.js';
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './batchnorm.js';
 export { Bilinear } from './bilinear.js';
 export { Conv1d, Conv2d, Conv3d, type ConvOptions } from './conv.js';
@@ -118,6 +119,23 @@ export { GRU, LSTM, type RecurrentOptions, RNN, RNNBase, type RNNOptions } from 
 export { type CellOptions, GRUCell, LSTMCell, RNNCell } from './recurrent-cell.js';
 export { CrossMapLRN2d, LocalResponseNorm, type ResponseNormOptions } from './responsenorm.js';
 export { Flatten, Identity, Unflatten } from './shape.js';
+export {
+  type DecoderMasks,
+  type EncoderMasks,
+  Transformer,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerMasks,
+  type TransformerOptions,
+} from './transformer.js';
+export {
+  type DecoderLayerMasks,
+  type EncoderLayerMasks,
+  type TransformerActivation,
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from './transformer-layer.js';
 export {
   Upsample,
   type UpsampleOptions,

@@ -29,7 +29,7 @@ export type { CrossEntropyOptions, LossOptions, Reduction };
 
 export abstract class Loss extends Module {
   readonly reduction: Reduction;
-  #warned = false;
+  private warned = false;
 
   constructor(reduction: Reduction) {
     super();
@@ -38,9 +38,9 @@ export abstract class Loss extends Module {
 
   /** Warns once of sizes that broadcast: `[n]` against `[n, 1]` gives `[n, n]`, which is hardly ever meant. */
   protected warnOfBroadcast(input: Tensor, target: Tensor): void {
-    if (this.#warned || !isTensor(input) || !isTensor(target)) return;
+    if (this.warned || !isTensor(input) || !isTensor(target)) return;
     if (input.dim() === target.dim() && input.numel() === target.numel()) return;
-    this.#warned = true;
+    this.warned = true;
     const [a, b] = [input.shape.join(', '), target.shape.join(', ')];
     process.emitWarning(`${this.constructor.name} broadcasts an input of shape [${a}] and a target of shape [${b}]`);
   }

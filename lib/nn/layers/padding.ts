@@ -9,15 +9,13 @@ import * as print from '../print.js';
 /** One width for every side, or one for each: `[left, right]`, then `[top, bottom]`, then `[front, back]`. A negative width crops. */
 export type Padding = number | readonly number[];
 
-/** What all padding modules share: the widths, and `dims`, how many of the last dimensions they are about. */
+/** What all padding modules share: the widths, and how many of the last dimensions they are about. */
 abstract class Pad extends Module {
   /** Two widths per dimension, the last dimension first. */
   readonly padding: readonly number[];
-  readonly #dims: number;
 
   constructor(dims: number, padding: Padding) {
     super();
-    this.#dims = dims;
     this.padding = sizes('padding', padding, 2 * dims, integer());
   }
 
@@ -25,7 +23,7 @@ abstract class Pad extends Module {
 
   override forward(input: Tensor): Tensor {
     const { shape } = check('input', input, tensor);
-    const n = this.#dims;
+    const n = this.padding.length / 2;
     // With constants PyTorch takes any number of dimensions from `dims` on.
     if (!(this instanceof ConstantPad) && shape.length !== n + 1 && shape.length !== n + 2) {
       throw invalidArgument('input', `of ${n + 1} or ${n + 2} dimensions`, shape, 'ERR_SHAPE');

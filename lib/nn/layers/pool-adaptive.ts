@@ -59,11 +59,11 @@ const readAdaptive = optionsOf('AdaptiveMaxPool', { returnIndices: [flag, false]
 abstract class AdaptiveMaxPool<I extends boolean> extends Module {
   readonly outputSize: OutputSize;
   readonly returnIndices: boolean;
-  readonly #dims: number;
+  protected readonly dims: number;
 
   constructor(dims: number, size: OutputSize, options: AdaptiveMaxPoolOptions<I> = {}) {
     super();
-    this.#dims = dims;
+    this.dims = dims;
     this.outputSize = outputSize(size, dims);
     this.returnIndices = readAdaptive(options, new.target.name).returnIndices;
   }
@@ -71,7 +71,7 @@ abstract class AdaptiveMaxPool<I extends boolean> extends Module {
   protected abstract pool(input: Tensor, size: readonly number[]): [Tensor, Tensor];
 
   override forward(input: Tensor): I extends true ? [Tensor, Tensor] : Tensor {
-    const both = this.pool(input, sizesFor(input, this.outputSize, this.#dims));
+    const both = this.pool(input, sizesFor(input, this.outputSize, this.dims));
     return (this.returnIndices ? both : both[0]) as I extends true ? [Tensor, Tensor] : Tensor;
   }
 

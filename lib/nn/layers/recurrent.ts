@@ -74,7 +74,7 @@ export abstract class RNNBase extends Module {
   readonly bidirectional: boolean;
   /** Size of the output where it is projected, else 0. */
   readonly projSize: number;
-  readonly #names: WeightName[] = [];
+  private readonly weightNames: WeightName[] = [];
 
   constructor(
     gates: number,
@@ -96,7 +96,7 @@ export abstract class RNNBase extends Module {
     this.projSize = projSize;
     const add = (name: WeightName, shape: number[]) => {
       this[name] = new Parameter(empty(shape, { device, dtype }));
-      this.#names.push(name);
+      this.weightNames.push(name);
     };
     const gateSize = gates * hiddenSize;
     const outSize = projSize || hiddenSize;
@@ -118,7 +118,7 @@ export abstract class RNNBase extends Module {
   }
 
   protected get weights(): Parameter[] {
-    return this.#names.map((name) => this[name]!);
+    return this.weightNames.map((name) => this[name]!);
   }
 
   /** Draws every weight anew, uniformly up to 1 / sqrt(hiddenSize). */
@@ -142,49 +142,54 @@ export abstract class RNNBase extends Module {
     sizes: readonly number[],
     step: (input: Tensor, hidden: S, batchSizes: Tensor | null) => [Tensor, ...S],
   ): [X, ...S] {
-    if (input instanceof PackedSequence) return this.#packed(input, hidden, sizes, step) as [X, ...S];
+    if (input instanceof PackedSequence) return this.packed(input, hidden, sizes, step) as [X, ...S];
     const { shape } = check('input', input, tensor);
     if (shape.length !== 2 && shape.length !== 3) {
       throw invalidArgument('input', 'of 2 or 3 dimensions', shape, 'ERR_SHAPE');
     }
-    this.#checkFeatures(input);
+    this.checkFeatures(input);
     const alone = shape.length === 2;
-    const states = this.#states(input, alone ? null : shape[this.batchFirst ? 0 : 1]!, hidden, sizes);
+    const states = this.states(input, alone ? null : shape[this.batchFirst ? 0 : 1]!, hidden, sizes);
     if (!alone) return step(input, states, null) as [X, ...S];
     const time = this.batchFirst ? 0 : 1;
     const [output, ...rest] = step(input.unsqueeze(time), states, null);
     return [output.squeeze(time), ...rest.map((state) => state.squeeze(1))] as [X, ...S];
   }
 
-  #packed<S extends Tensor[]>(
+  private packed<S extends Tensor[]>(
     { data, batchSizes, sortedIndices, unsortedIndices }: PackedSequence,
     hidden: S | null,
     sizes: readonly number[],
     step: (input: Tensor, hidden: S, batchSizes: Tensor) => [Tensor, ...S],
   ): [PackedSequence, ...S] {
     if (data.dim() !== 2) throw invalidArgument('input', 'of packed vectors', data.shape, 'ERR_SHAPE');
-    this.#checkFeatures(data);
+    this.checkFeatures(data);
     const order = (states: Tensor[], indices: Tensor | null) =>
       (indices === null ? states : states.map((state) => state.indexSelect(1, indices))) as S;
-    const states = this.#states(data, Number(batchSizes.select(0, 0).item()), hidden, sizes);
+    const states = this.states(data, Number(batchSizes.select(0, 0).item()), hidden, sizes);
     const [output, ...rest] = step(data, order(states, sortedIndices), batchSizes);
     const packed = new PackedSequence(output, batchSizes, sortedIndices, unsortedIndices);
     return [packed, ...order(rest, unsortedIndices)];
   }
 
-  #checkFeatures(input: Tensor): void {
+  private checkFeatures(input: Tensor): void {
     const { shape } = input;
     if (shape.at(-1) !== this.inputSize) {
       throw invalidArgument('input', `of last dimension ${this.inputSize} (inputSize)`, shape, 'ERR_SHAPE');
     }
-    const weights = this[this.#names[0]!]!;
+    const weights = this[this.weightNames[0]!]!;
     if (input.dtype !== weights.dtype) {
       throw invalidArgument('input', `of the weights' dtype ${weights.dtype.name}`, input.dtype.name, 'ERR_DTYPE');
     }
   }
 
   /** The states that were given, checked, or zeros; `batch` is null for a sequence alone. */
-  #states<S extends Tensor[]>(input: Tensor, batch: number | null, hidden: S | null, sizes: readonly number[]): S {
+  private states<S extends Tensor[]>(
+    input: Tensor,
+    batch: number | null,
+    hidden: S | null,
+    sizes: readonly number[],
+  ): S {
     const layers = this.numLayers * this.directions;
     return sizes.map((size, i) => {
       const expected = batch === null ? [layers, size] : [layers, batch, size];
