@@ -76,23 +76,24 @@ export function writeAll(fd: number, data: Uint8Array): void {
 // Whose it is stands in the name of a temporary file, and a random part that nobody can foresee or share.
 const who = createHash('sha256').update(host).digest('hex').slice(0, 12);
 const temporary = /^\.torch-clip-([0-9a-f]{12})-(\d+)-(\d+)-[0-9a-f]{24}\.tmp$/;
-const temporaryName = () =>
+/** A name for what is being written: {@link sweep} knows it, and whose it is. */
+export const temporaryName = (): string =>
   `.torch-clip-${who}-${process.pid}-${startOf(process.pid) ?? 0}-${randomBytes(12).toString('hex')}.tmp`;
 
 /** Deletes what killed processes left: those of this machine that are gone, and those of others after a day. */
-function sweep(folder: string): void {
+export function sweep(folder: string): void {
   for (const name of fs.readdirSync(folder)) {
     const [, owner, pid, start] = temporary.exec(name) ?? [];
     if (owner === undefined) continue;
     const path = join(folder, name);
     try {
       const stat = fs.lstatSync(path);
-      if (!stat.isFile()) continue;
+      if (!stat.isFile() && !stat.isDirectory()) continue;
       const there =
         owner === who
           ? isAlive(Number(pid)) && [undefined, start].includes(startOf(Number(pid)))
           : stat.mtimeMs > Date.now() - 86_400_000;
-      if (!there) fs.unlinkSync(path);
+      if (!there) fs.rmSync(path, { recursive: true });
     } catch {
       // Somebody else deleted it, or only its owner may.
     }

@@ -1,0 +1,148 @@
+// Checkpoints of a run in a folder: a file or a folder for each, the newest of which are kept.
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { integer, oneOf } from '../check.js';
+import { TorchClipError } from '../errors.js';
+import { optionsOf } from '../options.js';
+import { makeFolders } from '../setup/files.js';
+import {
+  fileError,
+  type PathLike,
+  pathOf,
+  readAll,
+  readingFile,
+  replaceFile,
+  shown,
+  sweep,
+  syncFolder,
+  temporaryName,
+  writeAll,
+} from './file.js';
+import { type LoadOptions, load } from './pt/load.js';
+import { save } from './pt/save.js';
+import { loadSafetensors } from './safetensors/load.js';
+import { saveSafetensors } from './safetensors/save.js';
+import { fromTagged, toTagged } from './tagged.js';
+
+/** Options of {@link saveCheckpoint}. */
+export interface CheckpointOptions {
+  /** The number in its name; default: one more than the newest has. */
+  step?: number;
+  /** How many to keep, this one included; the oldest others are deleted once this one is on the disk. Default: all. */
+  keepLast?: number;
+  /**
+   * `'pt'`, a file that {@link load} and PyTorch read, or `'safetensors'`, a folder with the tensors in `tensors.safetensors` and
+   * the rest in `state.json`. Default `'pt'`.
+   */
+  format?: 'pt' | 'safetensors';
+}
+
+const readOptions = optionsOf('io.saveCheckpoint()', {
+  step: [integer(0), undefined],
+  keepLast: [integer(1), undefined],
+  format: [oneOf('pt', 'safetensors'), 'pt'],
+});
+
+const pattern = /^checkpoint-(\d+)(\.pt)?$/;
+const [tensorsFile, stateFile] = ['tensors.safetensors', 'state.json'];
+
+/** The checkpoints of a folder, the oldest first. One that is being written has another name. */
+function checkpoints(folder: string): { step: number; path: string }[] {
+  if (!existsSync(folder)) return [];
+  const all = readdirSync(folder).flatMap((name) => {
+    const [, digits, file] = pattern.exec(name) ?? [];
+    const path = join(folder, name);
+    const isWhole = digits !== undefined && (file !== undefined || existsSync(join(path, stateFile)));
+    return isWhole ? [{ step: Number(digits), path }] : [];
+  });
+  return all.sort((a, b) => a.step - b.step || a.path.localeCompare(b.path));
+}
+
+/**
+ * Writes a checkpoint into a folder, `checkpoint-00000012.pt` say, and deletes old ones.
+ *
+ * It has its name only when all of it is on the disk, so that the newest checkpoint is always whole, whenever the process ends.
+ *
+ * @param folder is made where it is not there.
+ * @param object what {@link save} takes: state dicts, and whatever else the run needs to go on.
+ * @returns the path of the checkpoint.
+ * @throws {TorchClipError} what {@link save} throws; no old checkpoint is deleted then.
+ *
+ * @example
+ * io.saveCheckpoint('runs/1', { model: model.stateDict(), optimizer: optimizer.stateDict(), epoch }, { keepLast: 3 });
+ */
+export function saveCheckpoint(folder: PathLike, object: unknown, options: CheckpointOptions = {}): string {
+  const { step, keepLast, format } = readOptions(options);
+  const place = pathOf(folder, 'folder');
+  try {
+    makeFolders(place);
+    const number = step ?? (checkpoints(place).at(-1)?.step ?? -1) + 1;
+    const path = join(place, `checkpoint-${String(number).padStart(8, '0')}${format === 'pt' ? '.pt' : ''}`);
+    if (format === 'pt') save(object, path);
+    else saveFolder(object, place, path);
+    if (keepLast !== undefined) {
+      const others = checkpoints(place).filter((one) => one.path !== path);
+      const surplus = Math.max(0, others.length + 1 - keepLast);
+      for (const old of others.slice(0, surplus)) rmSync(old.path, { recursive: true, force: true });
+    }
+    return path;
+  } catch (error) {
+    throw fileError(place, 'written', error);
+  }
+}
+
+/** The tensors and the rest in two files of a folder, which gets its name when both are on the disk. */
+function saveFolder(object: unknown, place: string, path: string): void {
+  const { json, tensors } = toTagged(object);
+  sweep(place);
+  const unfinished = join(place, temporaryName());
+  mkdirSync(unfinished);
+  try {
+    saveSafetensors(tensors, join(unfinished, tensorsFile));
+    replaceFile(join(unfinished, stateFile), (fd) => writeAll(fd, Buffer.from(`${json}\n`)));
+    syncFolder(unfinished);
+    // A folder's name can only be taken over where it is empty: an older one of this number moves away first.
+    const old = existsSync(path) ? join(place, temporaryName()) : undefined;
+    if (old !== undefined) renameSync(path, old);
+    renameSync(unfinished, path);
+    if (old !== undefined) rmSync(old, { recursive: true, force: true });
+    syncFolder(place);
+  } catch (error) {
+    rmSync(unfinished, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/**
+ * The path of the newest checkpoint of a folder, or undefined where it has none.
+ *
+ * @example
+ * const path = io.latest('runs/1');
+ * if (path !== undefined) resume(io.loadCheckpoint(path));
+ */
+export function latest(folder: PathLike): string | undefined {
+  const place = pathOf(folder, 'folder');
+  try {
+    return checkpoints(place).at(-1)?.path;
+  } catch (error) {
+    throw fileError(place, 'read', error);
+  }
+}
+
+/**
+ * Reads a checkpoint of either format.
+ *
+ * @param options those of {@link load}; a checkpoint of the format `'safetensors'` takes a device for `mapLocation` only.
+ * @throws {TorchClipError} `ERR_FILE` for one that cannot be read or is damaged.
+ */
+export function loadCheckpoint<T = unknown>(path: PathLike, options: LoadOptions = {}): T {
+  const place = pathOf(path);
+  if (!lstatSync(place, { throwIfNoEntry: false })?.isDirectory()) return load<T>(place, options);
+  const { mapLocation = 'cpu' } = options;
+  const tensors = loadSafetensors(join(place, tensorsFile), { device: mapLocation as 'cpu' });
+  const state = join(place, stateFile);
+  const json = readingFile(state, (file) => readAll(file, 0, file.size).toString('utf8'));
+  return fromTagged(json, tensors, (what) => {
+    return new TorchClipError('ERR_FILE', `${shown(state)} cannot be loaded: ${what}`);
+  }) as T;
+}
