@@ -26,6 +26,11 @@ describe('the documentation', () => {
     });
   }
 
+  it('shows the example of a rule as it is', () => {
+    const [, block] = textOf('CONTRIBUTING.md').match(/```cpp\n([\s\S]*?)```/)!;
+    expect(block!.replace(/^ {3}/gm, '').trimEnd()).equal(textOf('native/optim/rule/lion.h').trimEnd());
+  });
+
   it('has every page on the README', () => {
     const linked = [...textOf('README.md').matchAll(/\]\((docs\/[\w-]+\.md)/g)].map(([, page]) => page!);
     expect(linked).include.members(pages.filter((page) => page.startsWith('docs/')));
