@@ -1,8 +1,10 @@
-import { instance, listOf } from '../check.js';
-import { invalidArgument } from '../errors.js';
+import { instance, kind, listOf } from '../check.js';
+import { invalidArgument, TorchClipError } from '../errors.js';
+import { isPlainObject } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import { Module } from './module.js';
+import { entriesOf, Module } from './module.js';
 import { indent } from './print.js';
+import { isIndex } from './slots.js';
 
 type InputOf<M extends readonly Module[]> = M extends readonly [infer First extends Module, ...unknown[]]
   ? Parameters<First['forward']>
@@ -14,6 +16,30 @@ type OutputOf<M extends readonly Module[]> = M extends readonly [...unknown[], i
 const moduleKind = instance(Module, 'a Module');
 
 type Callable = { call(...args: unknown[]): unknown };
+
+/** Modules by name, in order: an object, a Map or an array of pairs. */
+export type NamedModules = Readonly<Record<string, Module>> | Iterable<readonly [name: string, module: Module]>;
+
+const pair = kind<readonly [string, unknown]>(
+  'a pair of a name and a module',
+  (value) => Array.isArray(value) && value.length === 2 && typeof value[0] === 'string',
+);
+
+function namedModules(modules: unknown): (readonly [string, unknown])[] {
+  if (!isPlainObject(modules)) {
+    return listOf('modules', modules, pair, 'an object, a Map or an array of pairs of names and modules');
+  }
+  const names = Object.keys(modules);
+  const number = names.find(isIndex);
+  // 0, 1, 2, ... are the names of a list; in which order others were written, nobody knows.
+  if (number !== undefined && names.length > 1 && !names.every((name, i) => name === String(i))) {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      `"modules" must be a Map or an array of pairs where names are numbers, such as "${number}": an object loses their order`,
+    );
+  }
+  return Object.entries(modules);
+}
 
 /** A list of modules held under the names '0', '1', ... */
 abstract class Listed<M extends Module> extends Module {
@@ -41,7 +67,9 @@ abstract class Listed<M extends Module> extends Module {
 
   /** Unlike `children()`, a module held twice comes twice. */
   protected children_(): M[] {
-    return Object.values(this).filter((value): value is M => value instanceof Module);
+    return entriesOf(this)
+      .map(([, value]) => value)
+      .filter((value): value is M => value instanceof Module);
   }
 }
 
@@ -55,12 +83,13 @@ abstract class Listed<M extends Module> extends Module {
  */
 export class Sequential<M extends readonly Module[] = Module[]> extends Listed<Module> {
   constructor(...modules: M);
-  constructor(modules: Record<string, Module>);
-  constructor(...args: Module[] | [Record<string, Module>]) {
+  constructor(modules: NamedModules);
+  constructor(...args: Module[] | [NamedModules]) {
     super();
     const [first] = args;
-    const named = first !== undefined && args.length === 1 && !(first instanceof Module) ? first : { ...args };
-    for (const [name, module] of Object.entries(named as Record<string, Module>)) this.registerModule(name, module);
+    const named = first !== undefined && args.length === 1 && !(first instanceof Module);
+    const entries = named ? namedModules(first) : args.map((module, i) => [String(i), module] as const);
+    for (const [name, module] of entries) this.registerModule(name, module as Module);
   }
 
   override forward(...input: InputOf<M>): OutputOf<M> {
@@ -113,9 +142,9 @@ export class ModuleList<M extends Module = Module> extends Listed<M> {
  * this.heads.get('value').forward(x);
  */
 export class ModuleDict<T extends Record<string, Module> = Record<string, Module>> extends Module {
-  constructor(modules: T = {} as T) {
+  constructor(modules: T | Iterable<readonly [name: keyof T & string, module: T[keyof T]]> = {} as T) {
     super();
-    for (const [name, module] of Object.entries(modules)) this.registerModule(name, module);
+    for (const [name, module] of namedModules(modules)) this.registerModule(name, module as Module);
   }
 
   /** How many modules it holds. */
@@ -153,7 +182,7 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
   }
 
   entries(): [string, Module][] {
-    return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
+    return entriesOf(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
   }
 
   [Symbol.iterator](): IterableIterator<[string, Module]> {

@@ -1,4 +1,4 @@
-export { ModuleDict, ModuleList, Sequential } from './containers.js';
+export { ModuleDict, ModuleList, type NamedModules, Sequential } from './containers.js';
 export { deepcopy } from './deepcopy.js';
 export * as functional from './functional/index.js';
 export * as init from './init.js';

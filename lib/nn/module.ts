@@ -1,10 +1,10 @@
 import { noGrad } from '../autograd.js';
-import { check, flag, text } from '../check.js';
+import { check, flag, instance, kind, orNull, text } from '../check.js';
 import { usable } from '../cuda/available.js';
 import { type DeviceLike, parseDevice } from '../device.js';
 import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { device as deviceKind } from '../kinds.js';
+import { device as deviceKind, tensor } from '../kinds.js';
 import { emptyLike } from '../ops/generated/functions.js';
 import { nativeOp } from '../ops/overload.js';
 import { isPlainObject, optionsOf } from '../options.js';
@@ -23,6 +23,7 @@ import {
 } from './hooks.js';
 import { Parameter } from './parameter.js';
 import { indent } from './print.js';
+import { accessorOf, holdsItself, isIndex, type Slot, type SlotOf, walk } from './slots.js';
 import { type IncompatibleKeys, loadState, readState, type StateDict, type StateOf } from './state.js';
 import { factoryTable } from './tables.js';
 
@@ -46,12 +47,21 @@ const readSetSubmodule = optionsOf('setSubmodule()', { strict: [flag, false] });
 const readZeroGrad = optionsOf('zeroGrad()', { setToNone: [flag, true] });
 const readTo = optionsOf('to()', factoryTable);
 
-/** What a module knows of its buffer `name`: undefined where that is not a buffer. */
-let bufferOf: (module: Module, name: string) => { persistent: boolean } | undefined;
+let slotOf: SlotOf;
+/** @internal The own properties of a module, in the order in which they were named: JavaScript alone would sort '10' after '2'. */
+export let entriesOf: (module: Module) => [string, unknown][];
 let hooksOf: (module: Module) => Hooks | undefined;
 
-/** @internal A module of the same class with what the base class keeps, but without own properties and unconstructed. */
+/**
+ * @internal A module of the same class with the hooks of the base class, but without own properties and unconstructed.
+ */
 export let blankCopy: (module: Module) => Module;
+/** @internal Gives `copy` the parameters and buffers of `module`, as `copyOf` copies them. */
+export let copySlots: (module: Module, copy: Module, copyOf: (tensor: Tensor | null) => Tensor | null) => void;
+
+const parameterKind = orNull(instance(Parameter, 'a Parameter'));
+const tensorKind = orNull(tensor);
+const moduleKind = orNull(kind<Module>('a Module', (value) => value instanceof Module));
 
 /**
  * Base of every layer and model.
@@ -72,8 +82,10 @@ export let blankCopy: (module: Module) => Module;
 export class Module {
   /** True while training, the default; `Dropout` and `BatchNorm` read it. Set by {@link train} and {@link eval}. */
   training = true;
-  // Members are own properties, looked up when asked for: assigning one costs nothing, and neither does forward.
-  #buffers: Map<string, { persistent: boolean }> | undefined;
+  // Members are own properties, looked up when asked for. The values of parameters and buffers are here.
+  #slots: Map<string, Slot> | undefined;
+  /** The own names in the order in which they were given, where that is not JavaScript's. */
+  #order: string[] | undefined;
   #hooks: Hooks | undefined;
 
   /** Computes the output; a subclass gives it its own arguments and result. */
@@ -238,7 +250,7 @@ export class Module {
     const visit = (module: Module) => {
       if (found.has(module)) return;
       found.add(module);
-      for (const value of Object.values(module)) if (value instanceof Module) visit(value);
+      for (const [, value] of entriesOf(module)) if (value instanceof Module) visit(value);
     };
     visit(this);
     return [...found];
@@ -257,10 +269,9 @@ export class Module {
   /** All parameters, each once: what an optimizer takes. */
   parameters(options: { recurse?: boolean } = {}): Parameter[] {
     const { recurse } = readParameters(options);
-    // Training loops ask for this at every step: no names are made.
     const found = new Set<Parameter>();
     for (const module of recurse ? this.modules() : [this]) {
-      for (const value of Object.values(module)) if (value instanceof Parameter) found.add(value);
+      for (const [, value] of entriesOf(module)) if (value instanceof Parameter) found.add(value);
     }
     return [...found];
   }
@@ -284,27 +295,26 @@ export class Module {
    */
   registerBuffer(name: string, tensor: Tensor | null, options: { persistent?: boolean } = {}): void {
     const { persistent } = readRegisterBuffer(options);
-    if (!this.#buffers?.has(name)) this.#free(name);
-    if (tensor !== null && !(tensor instanceof Tensor)) throw invalidArgument('tensor', 'a Tensor or null', tensor);
-    this.#buffers ??= new Map();
-    this.#buffers.set(name, { persistent });
-    Reflect.set(this, name, tensor && keep(tensor));
+    if (this.#slots?.get(name)?.persistent === undefined) this.#free(name);
+    check('tensor', tensor, tensorKind);
+    this.#name(name);
+    this.#hold(name, { value: tensor && keep(tensor), persistent });
   }
 
   /** Sets a parameter under a name known only at run time; `this.name = new Parameter(..)` does the same. */
   registerParameter(name: string, parameter: Parameter | null): void {
-    if (!(Reflect.get(this, name) instanceof Parameter)) this.#free(name);
-    if (parameter !== null && !(parameter instanceof Parameter)) {
-      throw invalidArgument('parameter', 'a Parameter or null', parameter);
-    }
-    Reflect.set(this, name, parameter);
+    if (!(this.#ownValue(name) instanceof Parameter)) this.#free(name);
+    check('parameter', parameter, parameterKind);
+    this.#name(name);
+    this.#hold(name, { value: parameter });
   }
 
   /** Sets a submodule under a name known only at run time; `this.name = module` does the same. */
   registerModule(name: string, module: Module | null): void {
-    if (!(Reflect.get(this, name) instanceof Module)) this.#free(name);
-    if (module !== null && !(module instanceof Module)) throw invalidArgument('module', 'a Module or null', module);
-    Reflect.set(this, name, module);
+    if (!(this.#ownValue(name) instanceof Module)) this.#free(name);
+    check('module', module, moduleKind);
+    this.#name(name);
+    Object.defineProperty(this, name, { value: module, writable: true, enumerable: true, configurable: true });
   }
 
   /** {@link registerModule}, by its other name in PyTorch. */
@@ -365,6 +375,8 @@ export class Module {
     if (dtype !== undefined && !dtype.isFloatingPoint && !dtype.isComplex) {
       throw invalidArgument('dtype', 'a floating-point or complex dtype', dtype.name, 'ERR_DTYPE');
     }
+    const place = device == null ? undefined : usable(parseDevice(device)!);
+    if (place !== undefined && place.type !== 'meta') this.#refuseMeta();
     return this.#convert((t) =>
       t.to({ device, dtype: t.dtype.isFloatingPoint || t.dtype.isComplex ? dtype : undefined }),
     );
@@ -442,7 +454,12 @@ export class Module {
    * model.apply((m) => m instanceof nn.Linear && nn.init.xavierUniform_(m.weight));
    */
   apply(fn: (module: Module) => unknown): this {
-    for (const child of this.children()) child.apply(fn);
+    const below = () => {
+      for (const child of this.children()) child.apply(fn);
+    };
+    walk(this, below, () => {
+      throw holdsItself(this);
+    });
     fn(this);
     return this;
   }
@@ -463,7 +480,12 @@ export class Module {
   /** Sets whether autograd records operations on the parameters. */
   requiresGrad_(requiresGrad = true): this {
     check('requiresGrad', requiresGrad, flag);
-    for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad);
+    const parameters = this.namedParameters();
+    for (const [name, { dtype }] of parameters) {
+      if (!requiresGrad || dtype.isFloatingPoint || dtype.isComplex) continue;
+      throw new TorchClipError('ERR_DTYPE', `the parameter "${name}" of dtype ${dtype.name} cannot record gradients`);
+    }
+    for (const [, parameter] of parameters) parameter.requiresGrad_(requiresGrad);
     return this;
   }
 
@@ -474,6 +496,14 @@ export class Module {
 
   /** The module and those below it, as PyTorch prints them. */
   toString(): string {
+    return walk(
+      this,
+      () => this.#print(),
+      () => `${this.constructor.name}(...)`,
+    );
+  }
+
+  #print(): string {
     const extra = this.extraRepr();
     const lines = members(this, (_, value) => value instanceof Module).map(([n, m]) => `(${n}): ${indent(String(m))}`);
     if (lines.length === 0 && !extra.includes('\n')) return `${this.constructor.name}(${extra})`;
@@ -486,13 +516,17 @@ export class Module {
   }
 
   static {
-    bufferOf = (module, name) => module.#buffers?.get(name);
+    slotOf = (module, name) => (#slots in module ? module.#slots?.get(name) : undefined);
+    entriesOf = (module) => module.#entries();
     hooksOf = (module) => module.#hooks;
     blankCopy = (module) => {
       const copy = new Module();
-      if (module.#buffers) copy.#buffers = new Map(module.#buffers);
+      copy.#order = module.#order;
       copy.#hooks = module.#hooks?.copy();
       return Object.setPrototypeOf(copy, Object.getPrototypeOf(module));
+    };
+    copySlots = (module, copy, copyOf) => {
+      for (const [name, slot] of module.#slots ?? []) copy.#hold(name, { ...slot, value: copyOf(slot.value) });
     };
   }
 
@@ -511,6 +545,17 @@ export class Module {
     );
   }
 
+  /** Before anything is moved: what is on the device meta cannot be. */
+  #refuseMeta(): void {
+    for (const [name, { device }] of [...this.namedParameters(), ...this.namedBuffers()]) {
+      if (device.type !== 'meta') continue;
+      throw new TorchClipError(
+        'ERR_DEVICE',
+        `"${name}" is on the device meta and holds no values that could be moved; use toEmpty()`,
+      );
+    }
+  }
+
   #convert(fn: (tensor: Tensor) => Tensor): this {
     noGrad(() => {
       for (const parameter of this.parameters()) {
@@ -523,6 +568,43 @@ export class Module {
       }
     });
     return this;
+  }
+
+  /** A parameter or buffer, which only its like may replace from now on. */
+  #hold(name: string, slot: Slot): void {
+    this.#slots ??= new Map();
+    this.#slots.set(name, slot);
+    Object.defineProperty(this, name, accessorOf(name, slotOf));
+  }
+
+  #entries(): [string, unknown][] {
+    const entries = Object.entries(this);
+    for (const [name, value] of entries) {
+      // Assigned as a property: from now on nothing but another parameter takes its place.
+      if (value instanceof Parameter && !this.#slots?.has(name) && !Object.isFrozen(this)) this.#hold(name, { value });
+    }
+    if (this.#order === undefined) return entries;
+    const place = new Map(this.#order.map((name, i) => [name, i]));
+    return entries.sort(([a], [b]) => (place.get(a) ?? Infinity) - (place.get(b) ?? Infinity) || 0);
+  }
+
+  #ownValue(name: string): unknown {
+    return Object.hasOwn(this, name) ? Reflect.get(this, name) : undefined;
+  }
+
+  /** Notes the place of a new name where JavaScript would give it another one. */
+  #name(name: string): void {
+    if (Object.hasOwn(this, name)) return;
+    const names = Object.keys(this);
+    const isMember = (other: string) => {
+      const value: unknown = Reflect.get(this, other);
+      return value instanceof Module || value instanceof Tensor;
+    };
+    // A list counts up, and holds nothing else that has an order.
+    const counts = !isIndex(name) || names.every((other) => (isIndex(other) ? +other < +name : !isMember(other)));
+    if (counts && this.#order === undefined) return;
+    const known = (this.#order ?? []).filter((other) => Object.hasOwn(this, other));
+    this.#order = [...known, ...names.filter((other) => !known.includes(other)), name];
   }
 
   /** A new member must have a name that a dotted path can hold and that no other property has. */
@@ -538,7 +620,8 @@ export class Module {
 
 type Wanted = (name: string, value: unknown, module: Module) => boolean;
 
-const isBuffer: Wanted = (name, value, module) => value instanceof Tensor && bufferOf(module, name) !== undefined;
+const isBuffer: Wanted = (name, value, module) =>
+  value instanceof Tensor && slotOf(module, name)?.persistent !== undefined;
 
 function placeOf(target: FactoryOptions | DeviceLike | Dtype | Tensor): FactoryOptions {
   if (target instanceof Dtype) return { dtype: target };
@@ -555,14 +638,14 @@ function setData(tensor: Tensor, data: Tensor): void {
 }
 
 function members(module: Module, wanted: Wanted): [string, unknown][] {
-  return Object.entries(module).filter(([name, value]) => wanted(name, value, module));
+  return entriesOf(module).filter(([name, value]) => wanted(name, value, module));
 }
 
 const stateAccess: StateOf = {
   tensors: (module) =>
     [
       ...members(module, (_, value) => value instanceof Parameter),
-      ...members(module, (name, value) => isBuffer(name, value, module) && bufferOf(module, name)!.persistent),
+      ...members(module, (name, value) => isBuffer(name, value, module) && slotOf(module, name)!.persistent === true),
     ] as [string, Tensor][],
   modules: (module) => members(module, (_, value) => value instanceof Module) as [string, Module][],
   hooks: (module) => hooksOf(module),

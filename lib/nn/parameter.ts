@@ -2,6 +2,8 @@ import { invalidArgument } from '../errors.js';
 import { keep } from '../scope.js';
 import { isTensor, Tensor } from '../tensor.js';
 
+declare const brand: unique symbol;
+
 /**
  * A tensor that a module trains: a leaf that records gradients, found by {@link Module.parameters} where a module holds it.
  *
@@ -15,6 +17,9 @@ import { isTensor, Tensor } from '../tensor.js';
  * this.scale = new nn.Parameter(torch.ones([8]));
  */
 export class Parameter extends Tensor {
+  /** For types alone: another tensor is no parameter, as a module that is given one would no longer train it. */
+  declare private readonly [brand]: true;
+
   constructor(data: Tensor, requiresGrad = true) {
     if (!isTensor(data)) throw invalidArgument('data', 'a Tensor', data);
     if (requiresGrad && !data.dtype.isFloatingPoint && !data.dtype.isComplex) {

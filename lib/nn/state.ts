@@ -1,7 +1,9 @@
 import { noGrad } from '../autograd.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { isPlainObject } from '../options.js';
 import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
+import { copyProblem } from './copyable.js';
 import type { Hooks } from './hooks.js';
 import type { Module } from './module.js';
 import { Parameter } from './parameter.js';
@@ -81,7 +83,7 @@ export interface LoadOptions {
 
 /** Copies `source` into a module and those below, or throws one error that lists everything wrong and copies nothing. */
 export function loadState(of: StateOf, root: Module, source: StateDict, options: LoadOptions): IncompatibleKeys {
-  if (typeof source !== 'object' || source === null) throw invalidArgument('stateDict', 'an object of tensors', source);
+  if (!isPlainObject(source)) throw invalidArgument('stateDict', 'a plain object of Tensors', source);
   // The hooks may change names: the caller's object stays as it is.
   const state = Object.assign(Object.create(null) as StateDict, source);
   const targets: Target[] = [];
@@ -101,7 +103,7 @@ export function loadState(of: StateOf, root: Module, source: StateDict, options:
   if (strict && unexpectedKeys.length > 0) {
     problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `);
   }
-  for (const target of found) problems.push(...mismatch(target, state[target.path]));
+  for (const target of found) problems.push(...mismatch(target, state[target.path], assign));
   if (problems.length > 0) {
     const message = `Error(s) in loading state_dict for ${root.constructor.name}:\n\t${problems.join('\n\t')}`;
     throw new TorchClipError('ERR_STATE', message);
@@ -127,11 +129,15 @@ function takesExtraState(module: Module): boolean {
   return module.getExtraState() !== undefined;
 }
 
-function mismatch({ path, tensor }: Target, value: unknown): string[] {
+function mismatch({ path, tensor }: Target, value: unknown, assign: boolean): string[] {
   if (!(value instanceof Tensor)) {
     return [`While copying the parameter named "${path}", expected a Tensor, got ${describe(value)}`];
   }
-  if (isLazy(tensor) || String(value.shape) === String(tensor.shape)) return [];
+  if (isLazy(tensor)) return [];
+  if (String(value.shape) === String(tensor.shape)) {
+    const problem = assign ? undefined : copyProblem(tensor, value);
+    return problem === undefined ? [] : [`While copying the parameter named "${path}": ${problem}`];
+  }
   return [
     `size mismatch for ${path}: copying a param with shape ${size(value)} from checkpoint, ` +
       `the shape in current model is ${size(tensor)}.`,

@@ -202,11 +202,6 @@ describe('modules made inside a scope', () => {
     torch.scope(() => {
       model = new nn.Sequential(new nn.Linear(2, 2), new nn.BatchNorm1d(2)).double();
     });
-    expect(
-      model!
-        .parameters()
-        .concat(model!.buffers())
-        .some((t) => t.isDisposed),
-    ).to.equal(false);
+    expect([...model!.parameters(), ...model!.buffers()].some((t) => t.isDisposed)).to.equal(false);
   });
 });

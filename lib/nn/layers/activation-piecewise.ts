@@ -232,14 +232,17 @@ export class PReLU extends Module {
   readonly numParameters: number;
   readonly init: number;
   /** `[numParameters]`. */
-  weight: Parameter;
+  declare weight: Parameter;
 
   constructor(numParameters?: number | PReLUOptions, options?: Omit<PReLUOptions, 'numParameters'>) {
     super();
     const read = readPReLU(leading('numParameters', numParameters, options), new.target.name);
     this.numParameters = read.numParameters;
     this.init = read.init;
-    this.weight = new Parameter(ops.empty([read.numParameters], { device: read.device, dtype: read.dtype }));
+    this.registerParameter(
+      'weight',
+      new Parameter(ops.empty([read.numParameters], { device: read.device, dtype: read.dtype })),
+    );
     this.resetParameters();
   }
 

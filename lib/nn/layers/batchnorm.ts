@@ -43,8 +43,8 @@ export abstract class NormBase extends Module {
   readonly affine: boolean;
   readonly trackRunningStats: boolean;
   /** `[numFeatures]`, or null. */
-  weight: Parameter | null;
-  bias: Parameter | null;
+  declare weight: Parameter | null;
+  declare bias: Parameter | null;
   declare running_mean: Tensor | null;
   declare running_var: Tensor | null;
   declare num_batches_tracked: Tensor | null;
@@ -58,8 +58,8 @@ export abstract class NormBase extends Module {
     this.affine = affine;
     this.trackRunningStats = trackRunningStats;
     const make = () => new Parameter(empty([numFeatures], { device, dtype }));
-    this.weight = affine ? make() : null;
-    this.bias = affine && bias ? make() : null;
+    this.registerParameter('weight', affine ? make() : null);
+    this.registerParameter('bias', affine && bias ? make() : null);
     this.registerBuffer('running_mean', trackRunningStats ? zeros([numFeatures], { device, dtype }) : null);
     this.registerBuffer('running_var', trackRunningStats ? ones([numFeatures], { device, dtype }) : null);
     this.registerBuffer('num_batches_tracked', trackRunningStats ? zeros([], { device, dtype: int64 }) : null);

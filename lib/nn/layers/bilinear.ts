@@ -24,9 +24,9 @@ export class Bilinear extends Module {
   readonly in2Features: number;
   readonly outFeatures: number;
   /** `[outFeatures, in1Features, in2Features]`. */
-  weight: Parameter;
+  declare weight: Parameter;
   /** `[outFeatures]`, or null. */
-  bias: Parameter | null;
+  declare bias: Parameter | null;
 
   constructor(
     in1Features: number,
@@ -39,8 +39,8 @@ export class Bilinear extends Module {
     this.in1Features = check('in1Features', in1Features, integer(1));
     this.in2Features = check('in2Features', in2Features, integer(0));
     this.outFeatures = check('outFeatures', outFeatures, integer(0));
-    this.weight = new Parameter(empty([outFeatures, in1Features, in2Features], { device, dtype }));
-    this.bias = bias ? new Parameter(empty([outFeatures], { device, dtype })) : null;
+    this.registerParameter('weight', new Parameter(empty([outFeatures, in1Features, in2Features], { device, dtype })));
+    this.registerParameter('bias', bias ? new Parameter(empty([outFeatures], { device, dtype })) : null);
     this.resetParameters();
   }
 

@@ -54,9 +54,9 @@ export abstract class ConvNd extends Module {
   readonly groups: number;
   readonly paddingMode: (typeof PADDING_MODES)[number];
   /** `[outChannels, inChannels / groups, ...kernelSize]`; with the first two exchanged where it is transposed. */
-  weight: Parameter;
+  declare weight: Parameter;
   /** `[outChannels]`, or null. */
-  bias: Parameter | null;
+  declare bias: Parameter | null;
 
   constructor(
     n: number,
@@ -83,8 +83,8 @@ export abstract class ConvNd extends Module {
       throw invalidArgument('stride', 'of 1 where padding is "same"', stride);
     }
     this.paddingMode = paddingMode;
-    this.weight = new Parameter(empty(this.weightShape(), { device, dtype }));
-    this.bias = bias ? new Parameter(empty([outChannels], { device, dtype })) : null;
+    this.registerParameter('weight', new Parameter(empty(this.weightShape(), { device, dtype })));
+    this.registerParameter('bias', bias ? new Parameter(empty([outChannels], { device, dtype })) : null);
     this.resetParameters();
   }
 

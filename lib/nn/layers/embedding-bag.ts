@@ -48,7 +48,7 @@ export class EmbeddingBag extends Module {
   readonly mode: 'sum' | 'mean' | 'max';
   readonly includeLastOffset: boolean;
   /** `[numEmbeddings, embeddingDim]`. */
-  weight: Parameter;
+  declare weight: Parameter;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions = {}) {
     super();
@@ -62,7 +62,10 @@ export class EmbeddingBag extends Module {
     this.sparse = read.sparse;
     this.mode = read.mode;
     this.includeLastOffset = read.includeLastOffset;
-    this.weight = new Parameter(empty([numEmbeddings, embeddingDim], { device: read.device, dtype: read.dtype }));
+    this.registerParameter(
+      'weight',
+      new Parameter(empty([numEmbeddings, embeddingDim], { device: read.device, dtype: read.dtype })),
+    );
     this.resetParameters();
   }
 

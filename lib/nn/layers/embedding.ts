@@ -44,7 +44,7 @@ export class Embedding extends Module {
   readonly scaleGradByFreq: boolean;
   readonly sparse: boolean;
   /** `[numEmbeddings, embeddingDim]`. */
-  weight: Parameter;
+  declare weight: Parameter;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
@@ -59,7 +59,7 @@ export class Embedding extends Module {
     this.normType = normType;
     this.scaleGradByFreq = scaleGradByFreq;
     this.sparse = sparse;
-    this.weight = new Parameter(empty([numEmbeddings, embeddingDim], { device, dtype }));
+    this.registerParameter('weight', new Parameter(empty([numEmbeddings, embeddingDim], { device, dtype })));
     this.resetParameters();
   }
 

@@ -23,17 +23,17 @@ export class Linear extends Module {
   readonly inFeatures: number;
   readonly outFeatures: number;
   /** `[outFeatures, inFeatures]`. */
-  weight: Parameter;
+  declare weight: Parameter;
   /** `[outFeatures]`, or null. */
-  bias: Parameter | null;
+  declare bias: Parameter | null;
 
   constructor(inFeatures: number, outFeatures: number, options: FactoryOptions & { bias?: boolean } = {}) {
     super();
     const { bias, device, dtype } = readLinear(options, new.target.name);
     this.inFeatures = check('inFeatures', inFeatures, integer(0));
     this.outFeatures = check('outFeatures', outFeatures, integer(0));
-    this.weight = new Parameter(empty([outFeatures, inFeatures], { device, dtype }));
-    this.bias = bias ? new Parameter(empty([outFeatures], { device, dtype })) : null;
+    this.registerParameter('weight', new Parameter(empty([outFeatures, inFeatures], { device, dtype })));
+    this.registerParameter('bias', bias ? new Parameter(empty([outFeatures], { device, dtype })) : null);
     this.resetParameters();
   }
 

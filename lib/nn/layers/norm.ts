@@ -37,8 +37,8 @@ export class LayerNorm extends Module {
   readonly eps: number;
   readonly elementwiseAffine: boolean;
   /** `normalizedShape`, or null. */
-  weight: Parameter | null;
-  bias: Parameter | null;
+  declare weight: Parameter | null;
+  declare bias: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
@@ -47,8 +47,8 @@ export class LayerNorm extends Module {
     this.eps = eps;
     this.elementwiseAffine = elementwiseAffine;
     const make = () => new Parameter(empty(this.normalizedShape, { device, dtype }));
-    this.weight = elementwiseAffine ? make() : null;
-    this.bias = elementwiseAffine && bias ? make() : null;
+    this.registerParameter('weight', elementwiseAffine ? make() : null);
+    this.registerParameter('bias', elementwiseAffine && bias ? make() : null);
     this.resetParameters();
   }
 
@@ -86,7 +86,7 @@ export class RMSNorm extends Module {
   readonly eps: number | null;
   readonly elementwiseAffine: boolean;
   /** `normalizedShape`, or null. */
-  weight: Parameter | null;
+  declare weight: Parameter | null;
 
   constructor(
     normalizedShape: number | readonly number[],
@@ -97,7 +97,10 @@ export class RMSNorm extends Module {
     this.normalizedShape = shapeOf(normalizedShape);
     this.eps = eps;
     this.elementwiseAffine = elementwiseAffine;
-    this.weight = elementwiseAffine ? new Parameter(empty(this.normalizedShape, { device, dtype })) : null;
+    this.registerParameter(
+      'weight',
+      elementwiseAffine ? new Parameter(empty(this.normalizedShape, { device, dtype })) : null,
+    );
     this.resetParameters();
   }
 
@@ -134,8 +137,8 @@ export class GroupNorm extends Module {
   readonly eps: number;
   readonly affine: boolean;
   /** `[numChannels]`, or null. */
-  weight: Parameter | null;
-  bias: Parameter | null;
+  declare weight: Parameter | null;
+  declare bias: Parameter | null;
 
   constructor(
     numGroups: number,
@@ -150,8 +153,8 @@ export class GroupNorm extends Module {
     this.eps = eps;
     this.affine = affine;
     const make = () => new Parameter(empty([numChannels], { device, dtype }));
-    this.weight = affine ? make() : null;
-    this.bias = affine && bias ? make() : null;
+    this.registerParameter('weight', affine ? make() : null);
+    this.registerParameter('bias', affine && bias ? make() : null);
     this.resetParameters();
   }
 

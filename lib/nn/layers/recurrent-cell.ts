@@ -24,12 +24,12 @@ abstract class RNNCellBase extends Module {
   readonly hiddenSize: number;
   readonly bias: boolean;
   /** `[gates * hiddenSize, inputSize]`. */
-  weight_ih: Parameter;
+  declare weight_ih: Parameter;
   /** `[gates * hiddenSize, hiddenSize]`. */
-  weight_hh: Parameter;
+  declare weight_hh: Parameter;
   /** `[gates * hiddenSize]`, or null. */
-  bias_ih: Parameter | null;
-  bias_hh: Parameter | null;
+  declare bias_ih: Parameter | null;
+  declare bias_hh: Parameter | null;
 
   constructor(gates: number, inputSize: number, hiddenSize: number, options: CellOptions, owner: string) {
     super();
@@ -38,10 +38,10 @@ abstract class RNNCellBase extends Module {
     this.hiddenSize = check('hiddenSize', hiddenSize, integer(1));
     this.bias = bias;
     const make = (shape: number[]) => new Parameter(empty(shape, { device, dtype }));
-    this.weight_ih = make([gates * hiddenSize, inputSize]);
-    this.weight_hh = make([gates * hiddenSize, hiddenSize]);
-    this.bias_ih = bias ? make([gates * hiddenSize]) : null;
-    this.bias_hh = bias ? make([gates * hiddenSize]) : null;
+    this.registerParameter('weight_ih', make([gates * hiddenSize, inputSize]));
+    this.registerParameter('weight_hh', make([gates * hiddenSize, hiddenSize]));
+    this.registerParameter('bias_ih', bias ? make([gates * hiddenSize]) : null);
+    this.registerParameter('bias_hh', bias ? make([gates * hiddenSize]) : null);
     this.resetParameters();
   }
 

@@ -95,7 +95,7 @@ export abstract class RNNBase extends Module {
     if (projSize >= hiddenSize) throw invalidArgument('projSize', `less than hiddenSize (${hiddenSize})`, projSize);
     this.projSize = projSize;
     const add = (name: WeightName, shape: number[]) => {
-      this[name] = new Parameter(empty(shape, { device, dtype }));
+      this.registerParameter(name, new Parameter(empty(shape, { device, dtype })));
       this.weightNames.push(name);
     };
     const gateSize = gates * hiddenSize;

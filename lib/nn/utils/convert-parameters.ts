@@ -1,9 +1,10 @@
 import { noGrad } from '../../autograd.js';
 import { check, listOf } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { cat } from '../../ops/generated/functions-c.js';
 import type { Tensor } from '../../tensor.js';
+import { copyProblem } from '../copyable.js';
 
 /**
  * All elements of the parameters in one row, as `torch.nn.utils.parameters_to_vector`; differentiable.
@@ -26,6 +27,10 @@ export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>)
   const total = targets.reduce((sum, p) => sum + p.numel(), 0);
   if (vector.dim() !== 1 || vector.numel() !== total) {
     throw invalidArgument('vector', `of shape [${total}]`, vector.shape, 'ERR_SHAPE');
+  }
+  for (const [i, p] of targets.entries()) {
+    const problem = copyProblem(p, vector);
+    if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', `"parameters[${i}]": ${problem}`);
   }
   noGrad(() => {
     let start = 0;

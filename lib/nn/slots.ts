@@ -1,0 +1,69 @@
+// The members of a module that only their like may replace: a tensor over a parameter would silently end its training.
+import { describe, TorchClipError } from '../errors.js';
+import { isTensor, type Tensor } from '../tensor.js';
+import type { Module } from './module.js';
+import { Parameter } from './parameter.js';
+
+/** A parameter, or a buffer with whether it is saved. */
+export interface Slot {
+  value: Tensor | null;
+  readonly persistent?: boolean;
+}
+
+/** The slot of a module under a name, where it has one. */
+export type SlotOf = (module: Module, name: string) => Slot | undefined;
+
+// One pair of functions for each name, so that all layers of a class keep one hidden class.
+const accessors = new Map<string, PropertyDescriptor>();
+
+/** The property through which the slot `name` of any module is read and written. */
+export function accessorOf(name: string, slotOf: SlotOf): PropertyDescriptor {
+  let accessor = accessors.get(name);
+  if (accessor === undefined) {
+    accessor = {
+      get(this: Module) {
+        return slotOf(this, name)?.value;
+      },
+      set(this: Module, value: unknown) {
+        const slot = slotOf(this, name);
+        if (slot === undefined) throw new TorchClipError('ERR_STATE', `"${name}" belongs to another module`);
+        slot.value = checkSlot(this, name, slot, value);
+      },
+      enumerable: true,
+      configurable: true,
+    };
+    accessors.set(name, accessor);
+  }
+  return accessor;
+}
+
+function checkSlot(module: Module, name: string, { persistent }: Slot, value: unknown): Tensor | null {
+  const isParameter = persistent === undefined;
+  if (value === null || (isParameter ? value instanceof Parameter : isTensor(value))) return value as Tensor | null;
+  const [kind, expected] = isParameter ? ['parameter', 'a Parameter'] : ['buffer', 'a Tensor'];
+  const advice = isParameter && isTensor(value) ? '; to change the values, use copy_() inside torch.noGrad()' : '';
+  throw new TorchClipError(
+    'ERR_ARGUMENT',
+    `${module.constructor.name} cannot take ${describe(value)} as its ${kind} "${name}": it must be ${expected} or null${advice}`,
+  );
+}
+
+/** Whether JavaScript takes a property name for an array index, and so puts it before all others, in ascending order. */
+export const isIndex = (name: string): boolean => /^(?:0|[1-9]\d{0,9})$/.test(name) && Number(name) < 2 ** 32 - 1;
+
+// Modules that are being walked through, to find one that holds itself.
+const walked = new Set<Module>();
+
+/** Calls `body` for a module that is not being walked through already, else `again`. */
+export function walk<T>(module: Module, body: () => T, again: () => T): T {
+  if (walked.has(module)) return again();
+  walked.add(module);
+  try {
+    return body();
+  } finally {
+    walked.delete(module);
+  }
+}
+
+export const holdsItself = (module: Module): TorchClipError =>
+  new TorchClipError('ERR_STATE', `${describe(module)} holds itself`);
