@@ -1,4 +1,4 @@
-// What AutoClip's exact percentile costs a step as its history grows: npm run bench:auto
+// What AutoClip's exact percentile costs per step as its history grows: npm run bench:auto
 import torch, { clip, optim } from '../lib/index.js';
 
 const million = 1_000_000;

@@ -37,7 +37,7 @@ if (device === 'cuda' && !cuda.isAvailable()) {
 const deadline = Date.now() + Number(values.minutes) * 60_000;
 const chosen = (list: string | undefined, name: string) => list === undefined || list.split(',').includes(name);
 
-// Larger than any cache; a dry run is about the harness alone.
+// Larger than any cache; a dry run only exercises the harness.
 const copyElements = device === 'cuda' ? 1 << 26 : 1 << 20;
 const files = mkdtempSync(join(tmpdir(), 'torch-clip-bench-'));
 const controls: number[] = [];
@@ -85,7 +85,7 @@ for (const run of device === 'cuda' ? runs : dry) {
       results.control = median(controls);
       console.log(lineOf(row));
     } catch (error) {
-      // The others are worth measuring all the same, with a side that is new.
+      // The other cases are still worth measuring, with a new process on the other side.
       failures++;
       leave(name, `failed: ${(error as Error).message}`);
       await side.close();

@@ -43,7 +43,7 @@ const dtypes = chosen('dtypes', ['float32', 'bfloat16']);
 const left = chosen('leave', Object.keys(rivals) as RivalName[]) ?? [];
 const rounds = Number(values.rounds);
 
-// Each section in a process of its own, as Python's side is: what one leaves in memory does not slow the next.
+// Each section runs in a process of its own, as Python's side does, so that what one leaves in memory does not slow the next.
 const asked = sections.filter((section) => only?.includes(section) ?? true);
 if (asked.length > 1) {
   const rest = Object.entries(values).flatMap(([name, value]) => (name === 'only' ? [] : [`--${name}`, value]));
@@ -71,7 +71,7 @@ const results: Results = {
   scaling: [],
 };
 const file = values.out ?? fileOf(results);
-// Fewer rounds say too little to be kept where nobody asked for it.
+// Results of fewer rounds mean too little to be stored unless asked for.
 const kept = rounds >= 30 || values.out !== undefined;
 function keep(): void {
   if (kept) write(file, merged(file, results));

@@ -2,7 +2,7 @@
 //   npm run setup && npx tsx examples/first-script.ts
 import torch, { clip, data, nn, optim } from 'torch-clip';
 
-/** What both ways start from: one seed gives them the same data, weights and batches. */
+/** The common start of both versions: the same seed gives the same data, weights and batches. */
 function start() {
   torch.manualSeed(0);
   const x = torch.randn([100, 10]);
@@ -12,7 +12,7 @@ function start() {
   return { loader, model, criterion: new nn.MSELoss() };
 }
 
-/** As a PyTorch user knows it: clip the gradients in place, then step. */
+/** As in PyTorch: clip the gradients in place, then step. */
 function asInPyTorch(): number {
   const { loader, model, criterion } = start();
   const optimizer = new optim.SGD(model.parameters(), { lr: 0.01 });
@@ -31,7 +31,7 @@ function asInPyTorch(): number {
   return last;
 }
 
-/** The optimizer clips: one pass reads the gradients for their norm, one updates; the gradients are not written. */
+/** The optimizer clips: one pass reads the gradients for their norm, another updates; the gradients are not written. */
 function fused(): number {
   const { loader, model, criterion } = start();
   const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, clip: clip.norm(1.0) });

@@ -1,4 +1,4 @@
-/** Columns as wide as they need to be, the first to the left and the others to the right. */
+/** A table in text: columns as wide as they need to be, the first aligned left and the others right. */
 export function textTable(rows: string[][]): string {
   const width = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
   const line = (cells: string[]) =>

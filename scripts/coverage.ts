@@ -1,7 +1,7 @@
 // Writes docs/coverage.md: which public names of PyTorch this package has.
 //   npm run coverage:api           writes it
 //   npm run coverage:api -- --check   exits with 1 where it is stale
-// python3 scripts/coverage.py takes PyTorch's names anew.
+// python3 scripts/coverage.py collects PyTorch's names again.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { page, table } from './coverage/table.js';
 

@@ -1,5 +1,5 @@
-// Registers of the CUDA kernels in build/cuda against the committed table: npm run registers
-//   --update  writes the table anew
+// npm run registers: compares the registers of the CUDA kernels in build/cuda with the committed table.
+//   --update  rewrites the table
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What only a GPU can tell, in one go and without a network: builds for the card that is here, runs the tests, the sanitizers
-# and the benchmark beside PyTorch. It takes less than nine minutes; a part that fails or takes too long stops no other one.
-#   scripts/gpu-check.sh      log.txt, bench.json and summary.json in ${OUT:-build/gpu}; exit code 0 where no part failed
-# It needs python3 with a torch for CUDA, nvcc and CMake; Node.js and the npm packages, or .gpu/env.sh, which brings them.
+# Everything that needs a GPU, in one go and without a network: builds for the card at hand, runs the tests, the sanitizers
+# and the benchmark beside PyTorch. It takes less than nine minutes; a part that fails or takes too long does not stop the others.
+#   scripts/gpu-check.sh      log.txt, bench.json and summary.json in ${OUT:-build/gpu}; exit code 0 if no part failed
+# It needs python3 with a torch for CUDA, nvcc, CMake, Node.js and the npm packages; .gpu/env.sh may provide them.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 total=${GPU_CHECK_SECONDS:-525}
@@ -71,7 +71,7 @@ part() {
 
 mocha() { part "$1" "$2" node node_modules/mocha/bin/mocha.js "${@:3}"; }
 
-# A GPU that nvidia-smi shows and we do not would make every test of it a skipped one.
+# If nvidia-smi shows a GPU that the package does not see, every test of it would be skipped.
 device='import { cuda } from "./lib/index.js";
 if (cuda.isAvailable()) console.log(JSON.stringify(cuda.getDeviceProperties()));
 else if (process.argv.at(-1) === "0") console.log("skipped: no GPU");
@@ -106,10 +106,10 @@ part build 240 node --import tsx --input-type=module -e \
   'const { setup } = await import("./scripts/lib/setup.ts"); await setup(["--cuda", "--offline"]);'
 part device 60 node --import tsx --input-type=module -e "$device" "$gpus"
 
-# One of these tests takes all the memory there is.
+# One of these tests takes all available memory.
 mocha 'tests of cuda' 150 'test/cuda/*.test.ts'
 
-# What is right and what is not does not depend on who else uses the GPU.
+# Correctness does not depend on who else uses the GPU.
 if [ "$gpus" -eq 0 ]; then
   part optimizers 10 echo 'skipped: no GPU'
 else
@@ -123,7 +123,7 @@ else
   unset TORCH_CLIP_TEST_DEVICE OMP_NUM_THREADS
 fi
 
-# Slow enough without anybody else on the GPU.
+# Slow enough even alone on the GPU.
 sanitize memcheck 180 float32 bfloat16 float16 float64 &
 sanitize racecheck 180 float32 &
 wait
@@ -146,13 +146,13 @@ else
   unset TORCH_CLIP_TEST_DEVICE OMP_NUM_THREADS
 fi
 
-# Times are taken alone.
+# Timings need the GPU for themselves.
 reserve=0
 room=$(within 300)
 if [ "$gpus" -eq 0 ]; then
   part bench 10 echo 'skipped: no GPU'
 else
-  # Cases are begun until then; the last one needs some time.
+  # No case starts after that; the last one needs some time.
   minutes=$(awk "BEGIN { print ($room - 35) / 60 }")
   part bench "$room" node --expose-gc --import tsx bench/gpu.ts --rounds 9 --minutes "$minutes" --out "$out/bench.json"
 fi
@@ -169,7 +169,7 @@ rows = [line.rstrip('\n').split('\t') for line in open(sys.argv[1])]
 parts = [dict(zip(('part', 'status', 'seconds', 'line'), row)) for row in rows]
 json.dump({'seconds': int(sys.argv[3]), 'parts': parts}, open(sys.argv[2], 'w'), indent=2)
 PYTHON
-# The table alone; what each case printed is in log.txt.
+# Only the table; what each case printed is in log.txt.
 [ -f "$work/bench.log" ] && sed -n '/^| shape/,$p' "$work/bench.log"
 echo
 sort -t "$(printf '\t')" -k 2,2 -k 1,1 "$work/rows" | awk -F '\t' '{ printf "%-24s %-8s %4d s  %s\n", $1, $2, $3, $4 }'

@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { ensurePackages } from './lib/npm.mjs';
 
-// npm also runs a script of this name before the one called build, in a fresh clone too: then there is nothing to do.
+// npm also runs a script of this name before the one called "build", in a fresh clone too; then there is nothing to do.
 if (process.argv.length > 2) {
   ensurePackages(fileURLToPath(new URL('..', import.meta.url)));
   const { tsImport } = await import('tsx/esm/api');

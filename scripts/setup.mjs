@@ -1,9 +1,9 @@
-// Makes a clone ready: npm packages, libtorch, the native build, dist/. What is ready already is left alone.
+// Prepares a clone: npm packages, libtorch, the native build, dist/. What is up to date is left alone.
 //   --build   build again even where nothing seems to have changed
 //   --native  libtorch and the native build only
 //   --cuda    libtorch with CUDA and a build for it in build/cuda, beside the other one, only
 //   --offline with --cuda: fetches nothing
-// This file is what runs before there are any packages; the rest is TypeScript, which they bring the means to run.
+// This file runs before there are any packages; the rest is TypeScript, which needs them.
 import { fileURLToPath } from 'node:url';
 import { ensurePackages } from './lib/npm.mjs';
 import { takeTurn } from './lib/turn.mjs';

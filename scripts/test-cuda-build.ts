@@ -1,5 +1,5 @@
-// npm run test:cuda-build: the build with CUDA is compiled, loaded and must pass the whole suite; the last line is its tally.
-// Where there is no CUDA compiler it is skipped, which is said, and counted where CI is set.
+// npm run test:cuda-build: compiles and loads the build with CUDA, which must pass the whole suite; the last line is its tally.
+// Without a CUDA compiler it is skipped, with a message, and counted if CI is set.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ if (release < 13) {
   console.log(`the build with CUDA: skipped (${reason})`);
   console.log(`0 passed, 0 failed${process.env.CI ? `, 1 skipped: ${reason}` : ''}`);
 } else {
-  // One architecture, that of the table of registers, compiles several times faster than all.
+  // A single architecture, that of the table of registers, compiles several times faster than all of them.
   process.env.TORCH_CLIP_CUDA_ARCHS ||= '90';
   await setup(['--cuda']);
   const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');

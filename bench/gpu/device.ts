@@ -1,4 +1,4 @@
-// Times of a GPU by its own clock. On a processor, which only a dry run times, the host's.
+// Times a GPU by its own clock; in a dry run, on the processor, by the host's.
 import torch, { cuda } from '../../lib/index.js';
 import { type Contender, here } from '../lib/rounds.js';
 
@@ -7,7 +7,7 @@ export type DeviceName = 'cpu' | 'cuda';
 // More than any GPU's second-level cache.
 const flushBytes = 256 << 20;
 
-/** A function as a contender: timed by events around all calls, or, `flushed`, around each, after a write that fills the cache. */
+/** A function as a contender: timed by events around all calls, or, if `flushed`, around each call, after a write that fills the cache. */
 export function timed(run: () => unknown, device: DeviceName, flushed = false): Contender {
   if (device === 'cpu') return here(run);
   const flush = torch.empty([flushed ? flushBytes : 0], { dtype: torch.uint8, device });
@@ -26,7 +26,7 @@ export function timed(run: () => unknown, device: DeviceName, flushed = false): 
   };
 }
 
-/** What a step starts and how often it waits; null where that cannot be known. */
+/** How many kernels a step launches and how often it waits; null where that cannot be known. */
 export interface Work {
   kernels: number | null;
   others: number | null;
@@ -55,7 +55,7 @@ function waitsOf(step: () => unknown): { waits: number; reason?: string } {
   }
 }
 
-/** A step as a graph, whose nodes are what it starts. Only a step that waits for nothing can be captured. */
+/** A step as a graph, whose nodes are its launches. Only a step that waits for nothing can be captured. */
 export function capture(step: () => unknown, device: DeviceName): Captured {
   const nothing = { kernels: null, others: null };
   if (device === 'cpu') return { replay: null, work: { ...nothing, waits: null }, reason: 'no GPU' };
@@ -69,7 +69,7 @@ export function capture(step: () => unknown, device: DeviceName): Captured {
   return { replay: () => graph.replay(), work: { ...graph.nodes, waits }, reason };
 }
 
-/** Gives back what nobody holds, for the process beside this one. */
+/** Releases memory that is no longer held, for the process beside this one. */
 export function release(device: DeviceName): void {
   globalThis.gc?.();
   if (device === 'cuda') cuda.emptyCache();

@@ -1,4 +1,4 @@
-// What a run on a GPU found, as it is kept in bench/results.
+// The results of a run on a GPU, as they are stored in bench/results.
 import { join } from 'node:path';
 import { cuda } from '../../lib/index.js';
 import type { CaseName } from '../lib/cases.js';
@@ -9,17 +9,17 @@ import type { DeviceName, Work } from './device.js';
 import type { GpuRival } from './runs.js';
 
 export interface Times {
-  /** Median seconds of a step of ours. */
+  /** Median seconds of our step. */
   seconds: number;
   gbPerSecond: number;
-  /** That against the control's, the copy in the same round: the median of the ratios. */
+  /** That relative to the control's, the copy in the same round: the median of the ratios. */
   ofControl: number;
   rivals: Partial<Record<GpuRival, Against>>;
 }
 
 export interface GpuRow {
   shape: ShapeName;
-  /** Of the shape, as many as there was room for. */
+  /** Copies of the shape: as many as there was room for. */
   copies: number;
   dtype: DtypeName;
   case: CaseName;
@@ -29,7 +29,7 @@ export interface GpuRow {
   warm: Times;
   flushed: Times;
   graph: Times | null;
-  /** The rivals' is the same in every dtype and is counted in a shape's first one. */
+  /** The rivals' count is the same in every dtype, and is taken with a shape's first one. */
   work: Partial<Record<'ours' | GpuRival, Work>>;
   /** Against fp64, relative to the largest change of a parameter. */
   errors: Partial<Record<'ours' | GpuRival, number>>;

@@ -5,14 +5,14 @@ import { shapes } from '../lib/shapes.js';
 import type { DeviceName } from './device.js';
 import type { GpuRun } from './runs.js';
 
-// Caches to flush, what the allocators leave between blocks.
+// Room for the caches to flush, and for what the allocators leave between blocks.
 const spare = 3 * 2 ** 30;
 // No model of this size has more layers.
 const most = 32;
 
 /** How many copies of the run's shape are measured: 0 where not even one fits. */
 export function copiesOf({ shape, dtype, cases, fill = false }: GpuRun, device: DeviceName): number {
-  // A dry run is about the harness alone.
+  // A dry run only exercises the harness.
   if (device === 'cpu') return fill ? 2 : 1;
   const width = torch[dtype].itemsize;
   const state = Math.max(...cases.map(stateOf));

@@ -11,7 +11,7 @@ import { capture, type DeviceName, timed, type Work } from './device.js';
 import type { GpuRow, Times } from './results.js';
 import { type GpuRival, type GpuRun, rivalsOf } from './runs.js';
 
-// How far the gate lets our result be from fp64's.
+// How far our result may be from fp64's.
 const tolerance = { float32: 1e-5, bfloat16: 1e-3 };
 const factors = [1, 4, 0.25];
 
@@ -25,7 +25,7 @@ export interface Context {
   copyBytes: number;
   rounds: number;
   copies: number;
-  /** Of which shapes and cases it is known what each side starts. */
+  /** The shapes and cases for which the launches of each side are known. */
   counted: Set<string>;
   onControl(gbPerSecond: number): void;
 }

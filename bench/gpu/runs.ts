@@ -1,15 +1,15 @@
-// What is measured on a GPU, the most telling first: where time runs out, the rest is left out.
+// What is measured on a GPU, in order of importance: what does not fit into the time is left out.
 import type { CaseName, RivalName } from '../lib/cases.js';
 import type { DtypeName, ShapeName } from '../lib/shapes.js';
 
-/** `graph`: clip and the optimizer as one captured graph, beside ours as one. */
+/** `graph`: clip and the optimizer as one captured graph, compared with ours as one. */
 export type GpuRival = RivalName | 'graph';
 
 export interface GpuRun {
   shape: ShapeName;
   dtype: DtypeName;
   cases: CaseName[];
-  /** As many copies of the shape as there is room for. */
+  /** Use as many copies of the shape as there is room for. */
   fill?: boolean;
 }
 

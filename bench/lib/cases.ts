@@ -11,7 +11,7 @@ export interface Case {
   clip: keyof typeof table.clips;
   rule: keyof typeof table.rules;
   rivals: RivalName[];
-  /** By what the gradients are multiplied in the steps that are checked. */
+  /** The factors of the gradients in the steps that are checked. */
   gate?: number[];
 }
 
@@ -19,7 +19,7 @@ export interface Run {
   shape: ShapeName;
   dtype: DtypeName;
   cases: CaseName[];
-  /** Cases that are run when they are asked for by name. */
+  /** Cases that run only when they are named. */
   more?: CaseName[];
   /** Rivals that would take too long here. */
   leave?: RivalName[];
@@ -34,7 +34,7 @@ const clippers = {
   none: () => null,
   norm: () => clip.norm(clips.norm.options.maxNorm),
   value: () => clip.value(clips.value.options.limit),
-  // As a user has it: every gradient is looked at before the first parameter moves, as for a global norm.
+  // The default: every gradient is looked at before the first parameter changes, as for a global norm.
   valueDefault: () => clip.value(clips.valueDefault.options.limit),
   layerwise: () => clip.layerwise(clips.layerwise.options.maxNorm),
   agc: () => clip.agc(clips.agc.options),
@@ -47,7 +47,7 @@ const clippers = {
   ownCoordinates: () => null,
 } satisfies Record<keyof typeof clips, () => clip.Clipper | null>;
 
-// What is not finite passes through clip_grad_value_ and the rivals' formulas for these; looking for it first would be another pass.
+// clip_grad_value_ and the rivals' formulas for these let non-finite values pass; looking for them first would be another pass.
 const passing = new Set<keyof typeof clips>(['value', 'layerwise', 'agc']);
 
 /** Our optimizer for the case. */
@@ -76,13 +76,13 @@ export function optimizerOf(name: CaseName, params: readonly Tensor[]): optim.Op
   }
 }
 
-// What a core keeps to itself: a gradient that fits is clipped by its own norm without being read from memory twice.
+// A core's own cache: a gradient that fits is clipped by its own norm without being read from memory twice.
 const cacheBytes = 1 << 20;
 
-/** How many numbers the case's rule keeps of each parameter. */
+/** How many numbers the case's rule keeps per parameter. */
 export const stateOf = (name: CaseName) => rules[cases[name].rule].state;
 
-/** The bytes a parameter that the case reads and writes at least, on the average over the shape. */
+/** The bytes per parameter that the case must read and write, averaged over the shape. */
 export function bytesOf(name: CaseName, shape: ShapeName, dtype: DtypeName): number {
   const { clip: clipper } = cases[name];
   const width = dtype === 'float32' ? 4 : 2;
@@ -97,7 +97,7 @@ export function bytesOf(name: CaseName, shape: ShapeName, dtype: DtypeName): num
 
 const product = (size: readonly number[]) => size.reduce((a, b) => a * b, 1);
 
-/** What has a norm of its own: a tensor, or a row of it. */
+/** What has a norm of its own: a tensor, or one of its rows. */
 function unitOf(size: number[], clipper: keyof typeof clips): number[] {
   return clips[clipper].norm === 'unit' && size.length > 1 ? size.slice(1) : size;
 }

@@ -1,4 +1,4 @@
-// Another process as a side of the benchmark: it is told what to call and answers with the result.
+// Another process as one side of the benchmark: it is told what to call, and answers with the result.
 import { spawn } from 'node:child_process';
 import { delimiter, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,7 +12,7 @@ export interface Child {
   close(): Promise<void>;
 }
 
-/** Python with the PyTorch that owns the libtorch at work, and as many threads; `env`: variables of its own. */
+/** Python with the PyTorch that the loaded libtorch belongs to, and as many threads; `env`: additional variables. */
 export function python(device: 'cpu' | 'cuda' = 'cpu', env: Record<string, string> = {}): Child {
   const { root } = findLibtorch({
     accept: ({ version }) =>
@@ -28,7 +28,7 @@ export function python(device: 'cpu' | 'cuda' = 'cpu', env: Record<string, strin
   });
 }
 
-/** A script of bench/node as users run theirs: compiled, on the compiled package, in a Node that loads nothing else. */
+/** A script of bench/node, as users run theirs: compiled, on the compiled package, in a Node.js that loads nothing else. */
 export function node(script: string): Child {
   const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   const outfile = file(`../../build/bench/${script}.mjs`);

@@ -1,11 +1,11 @@
-// What memory gives a loop that does next to nothing.
+// The memory bandwidth that a loop gets which does next to nothing.
 import torch from '../../lib/index.js';
 import { type Contender, here, type Timing } from './rounds.js';
 import { median } from './statistics.js';
 
 // More than any cache holds.
 const elements = 1 << 26;
-/** Read and written by a call of a control. */
+/** Bytes read and written per call of a control. */
 export const controlBytes = 2 * 4 * elements;
 
 export type Control = 'copy' | 'inPlace';
@@ -27,7 +27,7 @@ export function controls(): Controls {
   };
 }
 
-/** Our bytes a second against the control's in the same round: the median of the ratios. */
+/** Our bytes per second relative to the control's in the same round: the median of the ratios. */
 export function shareOf({ rounds }: Timing, control: Control, bytes: number): number {
   return median(rounds.ours!.map((ours, i) => bytes / ours / (controlBytes / rounds[control]![i]!)));
 }

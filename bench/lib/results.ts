@@ -1,4 +1,4 @@
-// What a run found, as it is kept in bench/results.
+// The results of a run, as they are stored in bench/results.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import type { Control } from './controls.js';
 import type { Against, Timing } from './rounds.js';
 import type { DtypeName, ShapeName } from './shapes.js';
 
-/** What was measured of a row: seconds a call, for each contender one number a round, each the mean of so many calls. */
+/** The measurements of a row: seconds per call, one number per contender and round, each the mean of `calls`. */
 export interface Raw {
   calls: Timing['calls'];
   samples: Timing['rounds'];
@@ -26,23 +26,23 @@ export interface StepRow extends Raw {
   shape: ShapeName;
   dtype: DtypeName;
   case: CaseName;
-  /** What our step does about gradients that are not finite. */
+  /** How our step treats gradients that are not finite. */
   nonFinite: optim.NonFinite;
   rounds: number;
-  /** Median seconds of a step of ours. */
+  /** Median seconds of our step. */
   seconds: number;
   nsPerParameter: number;
-  /** What the algorithm cannot do without. */
+  /** The bytes that the algorithm must move. */
   bytesPerParameter: number;
-  /** On those bytes. */
+  /** Based on those bytes. */
   gbPerSecond: number;
-  /** That against the controls' in the same round: the median of the ratios. */
+  /** That relative to the controls' in the same round: the median of the ratios. */
   ofCopy: number;
   ofInPlace: number;
   rivals: Partial<Record<RivalName, Against>>;
   /** Against fp64, relative to the largest change of a parameter. */
   errors: Partial<Record<'ours' | RivalName, number>>;
-  /** MB of huge pages that each process lies on, after the last round; null where the system does not say. */
+  /** MB of each process that lie on huge pages after the last round; null where the system does not say. */
   hugePages: { ours: number | null; pytorch: number | null; pytorchHuge?: number | null };
 }
 
@@ -53,7 +53,7 @@ export interface SmallRow extends Raw {
   threads: number;
   seconds: number;
   rivals: Record<string, Against>;
-  /** Of our first results from each rival's, relative to the largest; undefined where the case has none. */
+  /** How far our first results are from each rival's, relative to the largest; undefined where the case has none. */
   errors: Record<string, number | undefined>;
 }
 
@@ -62,14 +62,14 @@ export interface ScalingRow extends Raw {
   count: number;
   rounds: number;
   seconds: number;
-  /** Of one tensor: GB/s on the least bytes against the control's in the same round, the median of the ratios. */
+  /** For one tensor: GB/s, based on the bytes that must move, relative to the control's in the same round; the median of the ratios. */
   ofInPlace?: number;
   fused: Against;
 }
 
 export interface Results {
   date: string;
-  /** Of this repository, and a digest of what has been changed since. */
+  /** The commit of this repository, and a digest of uncommitted changes. */
   commit: string;
   machine: {
     cpu: string;
@@ -121,7 +121,7 @@ export function commit(): string {
   const git = (...args: string[]) => spawnSync('git', args, { cwd: dirname(folder), encoding: 'utf8' });
   const { status, stdout } = git('rev-parse', 'HEAD');
   if (status !== 0) return 'unknown';
-  // What a run writes itself is no change.
+  // What a run itself writes does not count as a change.
   const changes = git('diff', 'HEAD', '--', ':/', ':!/bench/results').stdout;
   const digest = createHash('sha256').update(changes).digest('hex').slice(0, 8);
   return `${stdout.trim()}${changes === '' ? '' : `-changed-${digest}`}`;
@@ -133,7 +133,7 @@ export function fileOf({ date, machine }: Pick<Results, 'date' | 'machine'>): st
 }
 
 /**
- * The results in the file, with those rows in place of older ones of the same thing.
+ * The results in the file, with these rows in place of older rows of the same measurements.
  *
  * @throws Error where the file's rows are of another commit, machine, version or number of threads.
  */

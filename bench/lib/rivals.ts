@@ -1,4 +1,4 @@
-// A case's rivals in their processes: checked against fp64 with our sample beside them, and ready for their turns.
+// A case's rivals in their processes: checked against fp64 together with our sample, and ready for their turns.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CaseName, RivalName } from './cases.js';
@@ -13,14 +13,14 @@ interface About {
   shape: ShapeName;
   dtype: DtypeName;
   rivals: RivalName[];
-  /** By what the gradients are multiplied in the steps that are checked. */
+  /** The factors of the gradients in the steps that are checked. */
   factors: number[];
 }
 
 export interface Rivals {
   contenders: Partial<Record<RivalName, Contender>>;
   errors: StepRow['errors'];
-  /** MB of huge pages of all processes. */
+  /** MB on huge pages, of all processes. */
   hugePages(): Promise<StepRow['hugePages']>;
   close(): Promise<void>;
 }

@@ -1,11 +1,11 @@
-// Contenders are taken in turn, in another random order in each round, so that a machine whose speed drifts slows all alike.
+// Contenders take turns, in a new random order each round, so that a machine whose speed drifts slows all of them alike.
 import { setTimeout } from 'node:timers/promises';
 import { interval, median } from './statistics.js';
 
 /** Runs something `untimed` times, by default once, then `iterations` times, and returns the seconds that the latter took. */
 export type Contender = (iterations: number, untimed?: number) => number | Promise<number>;
 
-/** Median seconds a call of a rival, and how many times ours it takes: the median of the rounds' ratios and its 95% interval. */
+/** A rival's median seconds per call, and the ratio of its time to ours: the median of the rounds' ratios with its 95% interval. */
 export interface Against {
   seconds: number;
   ratio: number;
@@ -13,7 +13,7 @@ export interface Against {
 }
 
 export interface Timing {
-  /** Seconds a call, for each contender one number a round. */
+  /** Seconds per call: one number per contender and round. */
   readonly rounds: Readonly<Record<string, readonly number[]>>;
   /** How many calls each of those numbers is the mean of. */
   readonly calls: Readonly<Record<string, number>>;
@@ -29,12 +29,12 @@ export function here(run: () => unknown): Contender {
   };
 }
 
-// For some milliseconds after its last work OpenMP's second thread spins, in the way of the next contender's.
+// OpenMP's second thread spins for some milliseconds after its last work, and would disturb the next contender.
 const rest = 5;
-// What takes this many seconds warms itself up.
+// A call that takes this many seconds needs no warm-up.
 const long = 0.25;
 
-/** How many calls take about `seconds`, by the least of three probes of what is warm, and how many are made before them. */
+/** How many calls take about `seconds`, from the fastest of three probes after a warm-up, and how many calls come before them. */
 async function calibrate(run: Contender, seconds: number): Promise<{ iterations: number; untimed: number }> {
   await run(1);
   await setTimeout(rest);
@@ -53,7 +53,7 @@ export interface Measure {
   seconds?: number;
 }
 
-/** Times all contenders, after a warm-up: in each turn a call or none that is not timed, then as many as take `seconds`. */
+/** Times all contenders after a warm-up: each turn is at most one call that is not timed, and then as many as take `seconds`. */
 export async function measure(
   contenders: Record<string, Contender>,
   { rounds, seconds = 0.02 }: Measure,

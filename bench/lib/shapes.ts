@@ -8,7 +8,7 @@ export const poolSize = 1 << 20;
 
 export const shapes: Record<ShapeName, { title: string; tensors: number; elements: number }> = table;
 
-/** The shapes of all layers, as the table repeats them, and all that `copies` times: a model cut to fit. */
+/** The shapes of all layers, repeated as the table says, and all of that `copies` times: a model cut to fit. */
 export function shapesOf(name: ShapeName, copies = 1): number[][] {
   const layers = Array.from({ length: copies }, () => table[name].layers).flat();
   return layers.flatMap(({ repeat, shapes }) => Array.from({ length: repeat }, () => shapes).flat());
@@ -23,10 +23,10 @@ export function sizeOf(name: ShapeName, copies = 1): { title: string; tensors: n
   };
 }
 
-/** Of the generator of each pool, and its standard deviation. */
+/** The seed of each pool's generator, and its standard deviation. */
 export const seeds = { params: [1, 0.02], grads: [2, 0.01] } as const;
 
-/** The pool again and again, from another place for each tensor: visit(start in the pool, start in the tensor, length). */
+/** Walks over the pool repeatedly, starting at another place for each tensor: visit(start in the pool, start in the tensor, length). */
 export function tile(k: number, length: number, visit: (start: number, at: number, n: number) => void): void {
   let start = (k * 7919) % poolSize;
   for (let at = 0; at < length; ) {
@@ -37,7 +37,7 @@ export function tile(k: number, length: number, visit: (start: number, at: numbe
   }
 }
 
-/** Every which row of a tensor, or element of a long vector, a sample takes; enough to see every tensor. */
+/** The stride at which a sample takes rows of a tensor, or elements of a long vector; small enough to see every tensor. */
 export function strideOf(name: ShapeName, copies = 1): number {
   return Math.max(1, Math.floor(sizeOf(name, copies).elements / 200_000));
 }

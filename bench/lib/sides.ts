@@ -1,4 +1,4 @@
-// Our process and PyTorch's for what bench/node/small.ts and bench/python/small.py both have: told alike what to make and what to call.
+// Our process and PyTorch's for what bench/node/small.ts and bench/python/small.py both have; both are told what to make and what to call.
 import { type Child, node, python } from './child.js';
 import type { Contender } from './rounds.js';
 

@@ -1,4 +1,4 @@
-// The parameters and gradients of a shape, with the values that the other side gives them (python/tensors.py).
+// The parameters and gradients of a shape, with the same values as on the other side (python/tensors.py).
 import torch, { type Tensor } from '../../lib/index.js';
 import { type DtypeName, poolSize, type ShapeName, seeds, shapesOf, sizeOf, strideOf, tile } from './shapes.js';
 
@@ -48,7 +48,7 @@ export class Tensors {
     );
   }
 
-  /** Rows of every parameter, in fp64, the last among them. */
+  /** Rows of every parameter in fp64, including the last. */
   sample(): Uint8Array {
     const parts = torch.noGrad(() =>
       this.params.map((p) => {

@@ -1,4 +1,4 @@
-// A side of the benchmark in a Node of its own: a line of JSON in, {"call": name, "with": arguments}; one out with what that function returned.
+// One side of the benchmark in its own Node.js process: reads a line of JSON, {"call": name, "with": arguments}, and writes one with what that function returned.
 import { createInterface } from 'node:readline';
 
 export interface Calls {

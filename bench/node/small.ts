@@ -1,4 +1,4 @@
-// Our side of what python/small.py has: operators, small networks and counts of tensors.
+// Our counterpart of python/small.py: operators, small networks and numbers of tensors.
 import { readFileSync } from 'node:fs';
 import torch, { clip, nn, optim, type Tensor } from 'torch-clip';
 import { begin, epoch, RowReader } from '../../examples/demo/train.js';
@@ -6,7 +6,7 @@ import { type Calls, serve, timeCalls } from './serve.js';
 
 torch.setNumThreads(Number(process.env.BENCH_THREADS));
 
-/** What the first calls of each case come to, which is PyTorch's too: its generator and initial weights are the same. */
+/** The results of each case's first calls, to be compared with PyTorch's: generator and initial weights are the same. */
 type First = Record<string, number[]>;
 type Model = nn.Module & { forward(x: Tensor): Tensor };
 

@@ -1,4 +1,4 @@
-// tfjs as a side of the benchmark: Adam over its wasm backend.
+// tfjs as one side of the benchmark: Adam on its wasm backend.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
@@ -36,7 +36,7 @@ await serve({
     const { lr } = table.rules.adam.options;
     optimizer = tf.train.adam(lr, 0.9, 0.999, 1e-8);
   },
-  /** Takes the steps that are checked and writes the sample that lib/tensors.ts would take. */
+  /** Takes the steps that are checked, and writes the same sample as lib/tensors.ts. */
   async check({ factors, stride, file }: { factors: number[]; stride: number; file: string }) {
     for (const factor of factors) {
       setGradients(factor);

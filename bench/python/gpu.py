@@ -14,7 +14,7 @@ own = {}
 
 
 def release():
-    """Gives back what nobody holds, for the process beside this one."""
+    """Releases memory that is no longer held, for the process beside this one."""
     own.clear()
     gc.collect()
     if DEVICE == 'cuda':
@@ -56,7 +56,7 @@ def counted(run):
             run()
         finally:
             torch.cuda.set_sync_debug_mode('default')
-    # Not the warning that this mode is a prototype.
+    # Suppress the warning that this mode is a prototype.
     waits = sum('called a synchronizing' in str(w.message) for w in seen)
     torch.cuda.synchronize()
     try:

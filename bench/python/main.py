@@ -69,7 +69,7 @@ def prepare(case, rivals):
     now['case'] = case
     tensors.reset()
     for kind in rivals:
-        # What is compiled is the one that was checked: compiling takes long.
+        # Reuse the compiled function that was checked: compiling takes long.
         if kind in now['steps']:
             continue
         # A fused optimizer counts its steps on the GPU, where a foreach one would wait for each count.
@@ -101,7 +101,7 @@ def step(rival, iterations, untimed=1):
     run = now['steps'][rival]
     if now['case']['clip'] != 'stochastic':
         return time_calls(run, iterations, untimed)
-    # It leaves what it has clipped with a norm that it would not clip again.
+    # What it has clipped has a norm that it would not clip again.
     took = 0
     for i in range(-untimed, iterations):
         now['tensors'].gradients(1)

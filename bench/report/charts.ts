@@ -10,7 +10,7 @@ import { groupsOf, headline } from './groups.js';
 type UnitSpec = Extract<TopLevelSpec, { hconcat: unknown }>['hconcat'][number];
 type Layer = Extract<UnitSpec, { layer: unknown }>['layer'][number];
 
-// An image in a page does not see the page's colours: it brings paper of its own.
+// An image in a page does not see the page's colours, so it needs a background of its own.
 const config: TopLevelSpec['config'] = {
   background: '#ffffff',
   font: 'system-ui, -apple-system, "Segoe UI", sans-serif',
@@ -23,7 +23,7 @@ async function draw(spec: TopLevelSpec): Promise<string> {
   return new vega.View(vega.parse(compile({ padding: 16, ...spec, config }).spec), { renderer: 'none' }).toSVG();
 }
 
-/** How many times our step the fastest rival takes, for every shape and case. */
+/** The time of the fastest rival over ours, for every shape and case. */
 export function ratioChart(rows: readonly StepRow[]): Promise<string> {
   const intervals = rows.flatMap((row) => row.rivals[headline(row)]!.interval);
   const domain = [Math.min(0.9, ...intervals), 1.1 * Math.max(2, ...intervals)];
@@ -68,7 +68,7 @@ export function ratioChart(rows: readonly StepRow[]): Promise<string> {
 // Parameter, gradient and AdamW's two states.
 const bytesAnElement = 16;
 
-/** Time a step against the number of parameters, with what fills a cache marked, and of tensors. */
+/** Time per step against the number of parameters, with the sizes of the caches marked, and against the number of tensors. */
 export function scalingChart(rows: readonly ScalingRow[], caches: Results['machine']['cachesKB']): Promise<string> {
   const values = rows.flatMap(({ by, count, seconds, fused }) =>
     [

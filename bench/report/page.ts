@@ -17,7 +17,7 @@ export function table(header: string[], rows: string[][]): string {
   return [line(header), line(header.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-// From here on a rival's result is another one than was asked for.
+// From this error on, a rival computes something else than was asked for.
 const farOff = 0.01;
 
 /** A rival's ratio, with its error where that is large. */
@@ -112,7 +112,7 @@ each element costs more. A second thread joins at 131,072 elements.
 `;
 }
 
-/** How much of each process lies on huge pages. */
+/** How much memory of each process lies on huge pages. */
 function hugePages(rows: readonly StepRow[]): string {
   const asked = rows.filter((row) => typeof row.hugePages.pytorchHuge === 'number');
   if (asked.length === 0) return '';

@@ -1,4 +1,4 @@
-// Where the host decides: single operators, small networks, an epoch of the demo, and many small tensors.
+// What the host dominates: single operators, small networks, an epoch of the demo, and many small tensors.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export interface SmallOptions {
 interface Row {
   section: SmallRow['section'];
   title: string;
-  /** What our side calls it, and by label what PyTorch's does. */
+  /** The name of the call on our side, and on PyTorch's by label. */
   name: string;
   rivals: Record<string, string>;
   seconds?: number;
@@ -64,7 +64,7 @@ export async function operators(options: SmallOptions): Promise<void> {
 
 export async function networks(options: SmallOptions): Promise<void> {
   const threads = torch.getNumThreads();
-  // As the demo does: matrices this small are done before a second thread has woken.
+  // As in the demo: matrices this small are finished before a second thread wakes up.
   torch.setNumThreads(1);
   const sides = new Sides();
   await sides.make('networks');
@@ -95,7 +95,7 @@ async function epoch(sides: Sides, options: SmallOptions): Promise<void> {
   rmSync(files, { recursive: true });
 }
 
-/** What a step costs beside its arithmetic. */
+/** The overhead of a step. */
 export async function host(options: SmallOptions): Promise<void> {
   const sides = new Sides();
   const list = [

@@ -1,4 +1,4 @@
-// Clip and step over the layers of real networks, beside what PyTorch offers for it.
+// Clip and step over the layers of real networks, compared with what PyTorch offers for it.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { shapes } from '../lib/shapes.js';
 import { median } from '../lib/statistics.js';
 import { Tensors } from '../lib/tensors.js';
 
-// How far the gate lets our result be from fp64's.
+// How far our result may be from fp64's.
 const tolerance = { float32: 1e-5, bfloat16: 1e-3 };
 const factors = [1, 4, 0.25];
 
@@ -24,7 +24,7 @@ export interface StepOptions {
   onControls(speeds: Record<Control, number>): void;
 }
 
-/** One shape in one dtype: the tensors are made once, on both sides. */
+/** One shape in one dtype; the tensors are made once on both sides. */
 export async function stepRun(run: Run, options: StepOptions): Promise<void> {
   const names = options.only?.filter((name) => [...run.cases, ...(run.more ?? [])].includes(name)) ?? run.cases;
   if (names.length === 0) return;
@@ -105,7 +105,7 @@ async function oneCase(name: CaseName, { shape, dtype, leave = [] }: Run, contex
   };
 }
 
-/** Of all sides at their largest: parameter, gradient and state, what foreach and compile keep beside them, the controls. */
+/** The bytes of all sides at their peak: parameter, gradient and state, what foreach and compile keep in addition, and the controls. */
 function memoryOf({ shape, dtype, leave = [] }: Run): number {
   const width = dtype === 'float32' ? 4 : 2;
   const sides = leave.includes('fusedHuge') ? 2 : 3;

@@ -4,7 +4,7 @@ import { compile, type TopLevelSpec } from 'vega-lite';
 import { type Bin, logBins, quantile } from './statistics.js';
 import type { Run } from './train.js';
 
-/** What a chart must know of a run beside its numbers. */
+/** What a chart must know about a run besides its numbers. */
 export interface Series extends Run {
   /** A CSS colour; the page defines it for light and dark. */
   color: string;
@@ -96,7 +96,7 @@ export function lossChart(runs: Series[], { legend = false } = {}): Promise<stri
   });
 }
 
-/** How often each gradient norm came, a panel a run, on one logarithmic axis. */
+/** The distribution of gradient norms, one panel per run, on a common logarithmic axis. */
 export function normChart(runs: Series[]): Promise<string> {
   const all = runs.flatMap(({ norms, clipLevel }) => [...norms, ...(clipLevel === undefined ? [] : [clipLevel])]);
   const seen = all.filter((norm) => Number.isFinite(norm) && norm > 0);
@@ -125,7 +125,7 @@ function panel({ name, norms, color, clipLevel }: Series, bins: Bin[], { domain,
     field: 'count',
     type: 'quantitative',
     title: 'steps',
-    // The tail is a handful of steps: a root keeps it in sight beside the bulk. The room above is for the labels.
+    // The tail is a handful of steps: a square-root scale keeps it visible beside the bulk. The space above is for the labels.
     scale: { type: 'sqrt', domainMin: 0, domainMax: 1.8 * most, nice: false },
     axis: { values: [1, 10, 40, 100, 400].filter((count) => count <= most) },
   } as const;

@@ -13,7 +13,7 @@ export interface Digits {
 const pixels = 28 * 28;
 const trainSize = 8000;
 
-/** The package keeps each digit's images in a file of its own, so they are shuffled: 8,000 to train on, 2,000 to test. */
+/** The package stores each digit's images in a separate file, so they are shuffled: 8,000 to train on, 2,000 to test. */
 export function loadDigits(seed = 0): { train: Digits; test: Digits } {
   const require = createRequire(import.meta.url);
   const images: number[] = [];

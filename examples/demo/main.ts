@@ -60,7 +60,7 @@ for (const run of clipped) {
   process.exitCode = 1;
 }
 
-/** A bar on a terminal; elsewhere one line when the run is over. */
+/** Shows a progress bar on a terminal; elsewhere, one line when the run is over. */
 function withProgress(name: string, body: (onStep: (step: number, loss: number) => void) => Run): Run {
   const bar = new SingleBar({
     format: `${name} {bar} {value}/{total}  loss {loss}  {duration_formatted}`,
@@ -76,6 +76,6 @@ function withProgress(name: string, body: (onStep: (step: number, loss: number) 
     if (!process.stderr.isTTY) console.error(`${name} ${steps} steps in ${run.seconds.toFixed(1)} s`);
     return run;
   } finally {
-    bar.stop(); // also gives the terminal its cursor back
+    bar.stop(); // also restores the terminal's cursor
   }
 }

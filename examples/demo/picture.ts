@@ -13,7 +13,7 @@ export async function writePictures(runs: Series[], folder: string): Promise<voi
     writeFileSync(join(folder, `demo-${name}.svg`), image(chart, theme));
 }
 
-/** The chart with the colours of a theme in place of the page's variables, on paper of its own. */
+/** The chart with the colours of a theme in place of the page's variables, and a background of its own. */
 function image(chart: string, theme: Theme): string {
   const colors: Record<string, string> = { ink: theme.ink, muted: theme.muted, line: theme.line };
   theme.runs.forEach((color, i) => {

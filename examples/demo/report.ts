@@ -1,4 +1,4 @@
-// The report: one HTML file that needs nothing else, no network, no script.
+// The report: one self-contained HTML file, without network access or scripts.
 import { lossChart, normChart, type Series } from './charts.js';
 import { header, row } from './table.js';
 
@@ -56,7 +56,7 @@ Tail: steps whose norm lies above Q3 + 1.5 IQR; it would be 0.35% for a normal d
 <p class="note">${legend} &ensp; Faint: each step. Strong: the mean of the last 20.</p>
 ${await lossChart(runs)}
 <h2>Gradient norms</h2>
-<p class="note">How often each norm came. The counts are on a root scale, so that the few large norms of the tail can be seen.</p>
+<p class="note">Distribution of gradient norms. The counts are on a root scale, so that the few large norms of the tail can be seen.</p>
 ${await normChart(runs)}
 </main>
 </html>

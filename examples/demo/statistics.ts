@@ -20,7 +20,7 @@ export interface Bin {
   count: number;
 }
 
-/** How many positive, finite values lie in each of the bins that cut a power of ten into equal ratios. */
+/** Counts the positive, finite values in bins of equal ratio, `perDecade` per power of ten. */
 export function logBins(values: number[], perDecade: number): Bin[] {
   const counts = new Map<number, number>();
   for (const value of values) {

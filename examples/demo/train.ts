@@ -1,10 +1,10 @@
-// One training run: what differs between runs is the clipper, and nothing else.
+// One training run: runs differ in the clipper alone.
 import torch, { clip, data, nn, optim, type Tensor } from 'torch-clip';
 import type { Digits } from './digits.js';
 
 export const setting = { hidden: 128, lr: 0.05, momentum: 0.9, batchSize: 100, epochs: 3, seed: 0 };
 
-/** Reads a digit from top to bottom, a row a step, and names it from what it remembers at the end. */
+/** Reads a digit from top to bottom, one row per step, and classifies it from its last state. */
 export class RowReader extends nn.Module {
   rnn: nn.RNN;
   head: nn.Linear;
@@ -31,12 +31,12 @@ export interface Run {
   /** How heavy their tail is: `mildRatio` of `clip.tailIndex`; NaN where too few of them are finite. */
   tailRatio: number;
   testLoss: number;
-  /** The share of the test digits that is named rightly. */
+  /** The share of the test digits that are classified correctly. */
   accuracy: number;
   seconds: number;
 }
 
-/** What an epoch needs: from the same initial weights and with the same batches each time it is made. */
+/** What an epoch needs, with the same initial weights and batches each time it is made. */
 export function begin(clipper: clip.Clipper | undefined, { x, y }: Digits) {
   torch.manualSeed(setting.seed);
   const model = new RowReader();

@@ -5,7 +5,7 @@ import type { Example, Row } from './outcome.js';
 import { tails } from './tails.js';
 
 const n = 100;
-const blockLength = 1000; // noise is drawn for so many steps at once
+const blockLength = 1000; // noise is drawn for this many steps at once
 const lr = 1e-3;
 
 /** Uniform on (0, 1]: never 0, which the transformations below send to infinity. */
@@ -53,11 +53,11 @@ const clippers: Record<string, clip.Clipper | null> = {
 };
 
 interface Run {
-  /** f at each step of the second half, when the start is forgotten. */
+  /** f at each step of the second half, in which the start no longer matters. */
   values: number[];
   /** The mean coordinate of x over the second half; the minimum is at 0. */
   mean: number;
-  /** The norms of the gradient with its noise, before clipping. */
+  /** The norms of the noisy gradient, before clipping. */
   norms: number[];
 }
 

@@ -1,4 +1,4 @@
-// npm run examples [-- NAME ... --quick]: outcomes that the documentation claims, computed and checked. Exit status 1 when one is not so.
+// npm run examples [-- NAME ... --quick]: outcomes that the documentation claims, computed and checked. The exit status is 1 if a claim does not hold.
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import torch from 'torch-clip';
@@ -24,7 +24,7 @@ function main(): number {
   return failed.includes(true) ? 1 : 0;
 }
 
-/** Runs an example and prints what came out; returns whether a claim failed. */
+/** Runs an example and prints its results; returns whether a claim failed. */
 function show<Size>(name: string, example: Example<Size>, which: 'full' | 'quick'): boolean {
   const size = example.sizes[which];
   const started = performance.now();
@@ -44,7 +44,7 @@ function show<Size>(name: string, example: Example<Size>, which: 'full' | 'quick
     console.log(`${[verdict, ...failed].join('\n  ')} (${seconds} s).\n`);
     return failed.length > 0;
   } finally {
-    bar.stop(); // gives the terminal its cursor back
+    bar.stop(); // restores the terminal's cursor
   }
 }
 

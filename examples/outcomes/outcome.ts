@@ -1,4 +1,4 @@
-// What each example here is made of, and how its outcome is checked.
+// What an example consists of, and how its outcome is checked.
 
 /** A line of a table, and the numbers that the claims are about. */
 export type Row = Record<string, string | number>;
@@ -15,7 +15,7 @@ export interface Example<Size> {
   title: string;
   /** What the table shows, in a sentence or two. */
   lesson: string;
-  /** How much to compute: all that docs/examples.md tells of, or the least that shows the same. */
+  /** How much to compute: everything in docs/examples.md, or the least that shows the same. */
   sizes: { full: Size; quick: Size };
   /** How often `run` calls `onStep`. */
   steps(size: Size): number;
@@ -23,7 +23,7 @@ export interface Example<Size> {
   claims: Claim[];
 }
 
-/** A sentence for each claim that does not hold; a claim that no row is about does not. */
+/** A sentence for each claim that does not hold; a claim that applies to no row does not hold. */
 export function failures(claims: Claim[], rows: Row[]): string[] {
   return claims.flatMap(({ where, column, above = -Infinity, below = Infinity }) => {
     const about = Object.values(where).join(', ') || 'each row';
@@ -42,5 +42,5 @@ export function cells(rows: Row[]): string[][] {
   return [Object.keys(rows[0]!), ...rows.map((row) => Object.values(row).map(text))];
 }
 
-/** Three digits, without an exponent where the number is of a usual size. */
+/** Three significant digits, without an exponent for numbers of ordinary size. */
 const short = (value: number): string => String(Number(value.toPrecision(3)));

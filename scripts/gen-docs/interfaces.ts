@@ -1,4 +1,4 @@
-// The option interfaces of the sources: names, types and documentation, as the project formats them.
+// The option interfaces in the sources: names, types and documentation, parsed from the project's own format.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -30,7 +30,7 @@ export const excludedNames = [
   [/^(set_data|data)$/, '`detach()` and `copy_` do this without going behind autograd'],
 ];
 
-/** Ops left out because an argument or a result has a type that JavaScript never holds. */
+/** Ops left out because an argument or a result has a type with no JavaScript equivalent. */
 export const excludedTypes = [
   [/Storage/, 'takes a Storage: views and `set_` with a tensor share memory'],
   [/Stream/, 'takes a Stream'],
@@ -65,5 +65,5 @@ export const handWritten = {
   to: { method: 'lib/ops/to.ts', function: 'lib/ops/to.ts' },
 };
 
-/** The overload that is tried first where the schemas do not say it: the one that PyTorch's Python function calls. */
+/** The overload to try first where the schemas do not determine it: the one that PyTorch's Python function calls. */
 export const firstOverload = { stft: 'center' };

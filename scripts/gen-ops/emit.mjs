@@ -45,7 +45,7 @@ function functionPage(entry, documented) {
   return page && `${manual}/generated/${page}.${entry.local}.html`;
 }
 
-/** The function's page says more; a method's own is for what is only a method. */
+/** The function's page says more; a method's page is linked only if there is no function. */
 function methodPage(entry, documented) {
   const own = documented['torch.Tensor'].includes(entry.name);
   return functionPage(entry, documented) ?? (own ? `${manual}/generated/torch.Tensor.${entry.name}.html` : undefined);
@@ -121,7 +121,7 @@ export function emit(model, documented, libtorch) {
   files['functions.ts'] = `${header}${functionFiles.map((f) => `export * from './${f}';`).join('\n')}\n`;
   files['methods.ts'] = `${header}${methodTypes.map((m) => `import type { ${m.name} } from './${m.file}';`).join('\n')}
 
-/** The ops that are methods of a tensor. */
+/** The ops that are tensor methods. */
 export interface TensorOps
   extends ${methodTypes.map((m) => m.name).join(',\n    ')} {}
 

@@ -1,4 +1,4 @@
-// Which ops libtorch's own C++ API has as Tensor methods and which as functions.
+// Which ops are Tensor methods in libtorch's own C++ API, and which are functions.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

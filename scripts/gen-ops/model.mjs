@@ -49,7 +49,7 @@ function reasonOf(op) {
 
 const shape = (a) => `${a.type}${a.n ?? ''}`;
 
-/** Whether `a` must be tried after `b`: what it takes, `b` takes in a more particular way. */
+/** Whether `a` must be tried after `b`, because `b` accepts a more specific form of the same arguments. */
 function argAfter(a, b) {
   const plain = (t) => t.replace('SymInt', 'int').replace('?', '');
   const [x, y] = [plain(a.type), plain(b.type)];
@@ -72,7 +72,7 @@ function overloadAfter(a, b) {
   return later;
 }
 
-/** Base overloads before those that need keywords or outputs, then PyTorch's order: particular types before general ones. */
+/** Base overloads come before those that need keywords or outputs; then PyTorch's order, specific types before general ones. */
 function orderOverloads(overloads) {
   const needs = (op) => op.args.filter((a) => a.kwargOnly && !a.hasDefault).length;
   const rank = (op) => [op.args.some((a) => a.out) ? 1 : 0, needs(op), op.args.filter((a) => !a.hasDefault).length];

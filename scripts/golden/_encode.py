@@ -1,4 +1,4 @@
-"""How golden files hold tensors: exact bytes in base64, little endian, beside dtype and shape."""
+"""How golden files store tensors: exact bytes in base64, little endian, with dtype and shape."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ def camel(name: str) -> str:
 
 
 def write(path: pathlib.Path, value: object) -> None:
-    """One top-level entry a line, so that a regenerated file gives a readable diff."""
+    """One top-level entry per line, so that a regenerated file gives a readable diff."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     body = ',\n'.join((f'{json.dumps(k)}: ' if isinstance(value, dict) else '') + json.dumps(v) for k, v in items)
     left, right = ('{', '}') if isinstance(value, dict) else ('[', ']')

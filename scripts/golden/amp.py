@@ -1,4 +1,4 @@
-"""What autocast makes of ops and a small training loop, and the scales, gradients and parameters that GradScaler leads to."""
+"""Dtypes of ops under autocast, a small training loop under it, and the scales, gradients and parameters under GradScaler."""
 
 import torch
 from torch.amp import GradScaler
@@ -37,7 +37,7 @@ def scaler_rounds() -> list[dict]:
 
 
 def op_dtypes() -> dict:
-    """The dtype that each op answers in, by the dtype asked for."""
+    """The result dtype of each op, by the dtype requested."""
     x, w = torch.ones(2, 4, 4), torch.ones(4, 4)
     ops = {
         'matmul': lambda: x.matmul(w),

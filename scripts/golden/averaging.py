@@ -1,4 +1,4 @@
-"""What eval() shows of the optimizers that answer with another point than the one they train at: y of clipped-SSTM, x of Schedule-Free."""
+"""What eval() puts into the parameters of optimizers whose result is another point than the one they train at: y of clipped-SSTM, x of Schedule-Free."""
 
 import json
 

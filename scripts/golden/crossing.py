@@ -34,7 +34,7 @@ def run(name, options, taken):
         [torch.tensor([initial(i) for i in range(part.start, part.stop)]).double().view(shape) for part, shape in group]
         for group in GROUPS
     ]
-    # The last group has a rate of its own.
+    # The last group has its own rate.
     groups = [{'params': group} for group in params]
     groups[-1]['lr'] = options['lr'] / 2
     optimizer = getattr(torch.optim, name)(groups, **options)

@@ -1,4 +1,4 @@
-"""Orders that torch.utils.data draws: loaders, samplers and random splits, and what is left of the generator afterwards."""
+"""Orders that torch.utils.data draws: loaders, samplers and random splits, and the state of the generator afterwards."""
 
 import itertools
 

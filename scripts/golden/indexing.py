@@ -1,4 +1,4 @@
-"""What Python's t[...] gives and writes: test/golden/indexing.json. Indices are in the TypeScript's own notation."""
+"""What Python's t[...] returns and writes: test/golden/indexing.json. Indices are in TypeScript's notation."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""torch.optim.Muon's own trajectories; its iteration is in bfloat16, so they hold to a few of its digits."""
+"""torch.optim.Muon's own trajectories; its iteration runs in bfloat16, so they are accurate to a few of its digits."""
 
 import torch
 from _encode import camel, write

@@ -1,4 +1,4 @@
-"""Trajectories of every rule under every clipper of test/optim/cases, from formulas in float64, a file a family of rules.
+"""Trajectories of every rule under every clipper of test/optim/cases, from formulas in float64, one file per family of rules.
 
 Where PyTorch has the optimizer, its own float64 run on the same clipped gradients must agree to 1e-10, or nothing is written.
 The bfloat16 trajectories round the parameters after each step and keep everything else in float64.
@@ -57,7 +57,7 @@ def pytorch(rule_spec, clipped):
     if 'foreach' in inspect.signature(kind).parameters:
         options['foreach'] = False
     optimizer = kind([{'params': group} for group in params], **options)
-    # The numbers that it keeps beside the tensors have the default dtype.
+    # The numbers that it keeps besides tensors have the default dtype.
     torch.set_default_dtype(torch.float64)
     seen = []
     for t, g in enumerate(clipped, 1):

@@ -1,4 +1,4 @@
-"""What torch.optim's optimizers take by default, what they refuse and how, and what they do to complex parameters."""
+"""The defaults of torch.optim's optimizers, what they refuse and with which words, and how they update complex parameters."""
 
 import torch
 from _encode import tensor, write
@@ -23,7 +23,7 @@ REFUSED = {
 # Of the parameter, by default a vector.
 SHAPES = {'Muon': [2, 2]}
 REAL_ONLY = {'Adafactor', 'Muon'}
-# What the parameter must take part in.
+# What the parameter must be part of.
 OPTIONS = {
     'Adagrad': {'initial_accumulator_value': 0.5},
     'RMSprop': {'centered': True, 'momentum': 0.9},

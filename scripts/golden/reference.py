@@ -1,4 +1,4 @@
-"""Trajectories of the published codes of ClippedSGD, ClippedSSTM and Expectigrad with all their quirks, from formulas of our own.
+"""Trajectories of the published codes of ClippedSGD, ClippedSSTM and Expectigrad with all their quirks, from formulas written for this project.
 
 The cases are those of test/optim/originals/cases.json. The codes: EugGolovanov/TorchClippedOptimizers (2022), of which clipped-SSTM is
 also ClippedStochasticMethods/clipped-SSTM (2021), and brett-daley/expectigrad (2020) for PyTorch and for Keras. Arithmetic has their
@@ -133,7 +133,7 @@ def clipped_sstm(o, coins):
 
 def expectigrad(o, _):
     state = {}
-    # Of a group's own options only lr, eps and the number beta count.
+    # Of a group's own options only lr, eps and the number beta have an effect.
     momentum, sparse = o.get('beta', 0.9) > 0, o.get('sparseCounter', True)
 
     def step(groups):
@@ -232,7 +232,7 @@ def set_gradients(case, groups, t):
 
 
 def run(case, dtype, maker=None):
-    """`maker` makes a function that takes one step of the groups; by default ours."""
+    """`maker` returns a function that takes one step of the groups; the default is ours."""
     coins, seen = [], []
     torch.manual_seed(3)
     groups = parameters(case, dtype)

@@ -6,7 +6,7 @@ const newer = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true
 /**
  * The newest version of each system library's symbols that a binary needs, from what `objdump -T` prints of it.
  *
- * @throws Error where one is beyond the baseline, and where there is none at all: then this is not what it was thought to be.
+ * @throws Error if one is beyond the baseline, or if there is none at all: then the file is not such a binary.
  */
 export function needsOf(file: string, symbols: string): string {
   const needs = Object.entries(baseline).flatMap(([library, allowed]) => {
@@ -20,7 +20,7 @@ export function needsOf(file: string, symbols: string): string {
     }
     return [`${library}_${newest}`];
   });
-  // What calls nothing of the C library is no addon that objdump could read.
+  // A file that needs no symbol of the C library is not an addon that objdump could read.
   if (!needs.some((need) => need.startsWith('GLIBC_')))
     throw new Error(`objdump shows no symbol of the C library in ${file}`);
   return `needs ${needs.join(', ')}`;

@@ -16,7 +16,7 @@ export function stale(root) {
   );
 }
 
-/** Installs the packages where they are stale; ends the process, with what mends it, where that fails. */
+/** Installs the packages if they are stale; on failure ends the process with what fixes it. */
 export function ensurePackages(root) {
   if (stale(root) === undefined) return;
   console.error('npm packages ...');

@@ -58,7 +58,7 @@ async function libtorchFor(minor: string, flavour: string): Promise<Libtorch> {
  */
 async function build(libtorch: Libtorch): Promise<void> {
   const name = `torch${series(libtorch.version)}-${libtorch.flavour}.node`;
-  // One that is refused must not leave an older one that would be taken for it.
+  // If it is refused, no older binary may remain in its place.
   rmSync(join(prebuilds, name), { force: true });
   mkdirSync(join(root, 'build'), { recursive: true });
   const copy = mkdtempSync(join(root, 'build', 'prebuild-'));
@@ -69,7 +69,7 @@ async function build(libtorch: Libtorch): Promise<void> {
     for (const path of [...files, ...folders]) cpSync(join(root, path), join(copy, path), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
     process.env.TORCH_CLIP_LIBTORCH = libtorch.root;
-    // node-gyp downloads Node's headers unless it is shown them.
+    // node-gyp downloads Node's headers unless it is given them.
     const prefix = dirname(dirname(process.execPath));
     if (existsSync(join(prefix, 'include', 'node'))) process.env.npm_config_nodedir ??= prefix;
     const artifacts = join(copy, 'build', 'Release', 'loader');

@@ -11,7 +11,7 @@ export interface Kernel {
   /** `float`, `double`, `Half` or `BFloat16`; `-` for a kernel of no dtype. */
   dtype: string;
   registers: number;
-  /** Bytes that are put aside into memory and taken back, for want of registers. */
+  /** Bytes spilled to memory for lack of registers. */
   spilled: number;
 }
 
@@ -50,7 +50,7 @@ export function kernelsOf(build: string, arch = architecture): Kernel[] {
 }
 
 function* parse(log: string, arch: string): Generator<{ symbol: string; registers: number; spilled: number }> {
-  // One block of lines a kernel; a function that was not inlined has properties, but no registers of its own.
+  // One block of lines per kernel; a function that was not inlined has properties, but no registers of its own.
   for (const block of log.split(/^(?=ptxas info\s+: Compiling entry function)/m)) {
     const [, symbol, target] = /entry function '(\S+)' for '(\w+)'/.exec(block) ?? [];
     if (symbol === undefined || target !== arch) continue;
@@ -109,7 +109,7 @@ export function textOf({ compiler, registers }: Table): string {
 }
 
 /**
- * A line for each kernel that spills, works in fp32 and takes more than 64 registers, or, by the same compiler, takes more than the
+ * A line for each kernel that spills, computes in fp32 and uses more than 64 registers, or, by the same compiler, uses more than the
  * table says or is in one of both only.
  */
 export function breaches(table: Table, compiler: string, kernels: readonly Kernel[]): string[] {
@@ -124,7 +124,7 @@ export function breaches(table: Table, compiler: string, kernels: readonly Kerne
   return compiler === table.compiler ? [...unlawful, ...changes(table, kernels)] : unlawful;
 }
 
-/** A multiprocessor hands registers out eight at a time. */
+/** A multiprocessor allocates registers in units of eight. */
 const handedOut = (registers: number) => Math.ceil(registers / 8) * 8;
 
 function changes(table: Table, kernels: readonly Kernel[]): string[] {

@@ -10,7 +10,7 @@ export const prebuilt = [
   'loader.node',
 ];
 
-/** What is missing in a clone for its package to be published, a sentence each. */
+/** What a clone lacks for its package to be published, one sentence each. */
 export function missingFor(root: string, env: NodeJS.ProcessEnv = process.env): string[] {
   const { version, repository } = objectOf(join(root, 'package.json')) as { version?: string; repository?: unknown };
   const url = typeof repository === 'string' ? repository : String(Object(repository).url ?? '');

@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Where the build with CUDA lies, beside the one for the CPU. */
 export const cudaFolder = join('build', 'cuda');
 
-/** libtorch, the native build and dist/, each only when stale; ends the process where one cannot be had. */
+/** Makes libtorch, the native build and dist/, each only when stale; ends the process if one cannot be made. */
 export async function setup(args: string[]): Promise<void> {
   const force = args.includes('--build');
   try {

@@ -1,4 +1,4 @@
-"""Every update rule in float64, by the optimizer's name: a module a family, each with RULES.
+"""Every update rule in float64, by the optimizer's name: one module per family, each with RULES.
 
 RULES[name](options) gives step(p, g, t) -> p for t = 1, 2, ...; p and g are flat vectors and `layout` says which tensor lies
 where. The function may have an attribute `level(t)`, which multiplies the levels of clippers. PYTORCH names those that

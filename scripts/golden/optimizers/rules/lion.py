@@ -9,7 +9,7 @@ def lion(o):
     def step(p, g, t):
         nonlocal m
         direction = b1 * m + (1 - b1) * g
-        # A sign tells nothing about an implementation that rounds otherwise unless it is clear.
+        # A sign only tells something about an implementation with other rounding if it is clear.
         size = numpy.abs(direction)
         assert ((size == 0) | (size > 1e-5 * size.max())).all()
         m = b2 * m + (1 - b2) * g

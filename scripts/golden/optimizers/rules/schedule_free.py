@@ -1,4 +1,4 @@
-"""Schedule-Free in the letters of the paper: p is y, from which the average x follows."""
+"""Schedule-Free in the notation of the paper: p is y, from which the average x follows."""
 
 import numpy
 

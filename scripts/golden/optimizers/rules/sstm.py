@@ -1,4 +1,4 @@
-"""clipped-SSTM in the letters of the paper: step t forms x_t, is given the gradient there, and forms z_t and y_t."""
+"""clipped-SSTM in the notation of the paper: step t forms x_t, gets the gradient there, and forms z_t and y_t."""
 
 
 def sstm(o):
