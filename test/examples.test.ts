@@ -10,7 +10,7 @@ import { textTable } from '../examples/text-table.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-// Examples use the built package: in a process of their own, as the tests have lib/ itself in this one.
+// Examples use the built package, so they run in a process of their own: this one has loaded lib/ itself.
 const run = (...args: string[]) =>
   execFileSync(process.execPath, ['--import', 'tsx', ...args], { cwd: root, encoding: 'utf8' });
 
@@ -151,7 +151,7 @@ describe('the demo', function () {
     ]);
   });
 
-  // A run that diverges to NaN half way must not spoil the others.
+  // A run that diverges to NaN half-way must not affect the others.
   const losses = Array.from({ length: 60 }, (_, i) => 2 / (i + 1));
   const series = (name: string, i: number, values: Partial<Series>): Series => {
     const run = { name, losses, norms: losses, tailRatio: 2, testLoss: 0.5, accuracy: 0.85, seconds: 1 };
@@ -162,7 +162,7 @@ describe('the demo', function () {
     series('clip.norm(0.5)', 1, { clipLevel: 0.5 }),
   ];
 
-  it('prints a table with one line a run', () => {
+  it('prints a table with one line per run', () => {
     const lines = textTable([header, ...runs.map(row)]).split('\n');
     expect(lines).to.have.length(4);
     expect(new Set(lines.map((line) => line.length)).size).to.equal(1);
@@ -175,7 +175,7 @@ describe('the demo', function () {
     expect(html.match(/<svg /g)).to.have.length(2);
     expect(html).to.include('clipped above 0.5');
     expect(html).not.to.match(/<script|<link|<img|@import|NaN(?!<\/td>)/);
-    // Namespaces are names, not addresses that anything fetches.
+    // Namespaces are names, not addresses to fetch.
     expect(html.replaceAll(/ xmlns(:\w+)?="[^"]*"/g, '')).not.to.match(/https?:/);
   });
 });

@@ -38,7 +38,7 @@ export function expectSame(t: Tensor, g: Bytes, what: string): void {
   expect({ dtype: t.dtype.name, shape: t.shape, data: bytesOf(t) }, what).to.deep.equal(g);
 }
 
-/** Runs what must throw, and gives its error. */
+/** Runs what must throw, and returns its error. */
 export function refusalOf(body: () => unknown): TorchClipError {
   try {
     body();

@@ -74,8 +74,8 @@ export function gpuPage(cards: { file: string; results: GpuResults }[]): string 
 
 <!-- Written by npm run bench:report. -->
 
-\`npm run bench:gpu\` measures, \`npm run bench:report\` writes this page. A process of ours and one of Python share the card; in each round all
-contenders of a case and a copy take their turn in random order, timed by the GPU's events. A ratio is the rival's time over ours in the same
+\`npm run bench:gpu\` measures, \`npm run bench:report\` writes this page. One process of ours and one of Python share the card; in each round all
+contenders of a case and a copy take turns in random order, timed by the GPU's events. A ratio is the rival's time over ours in the same
 round, above 1 ours is faster: the median of the rounds and the bootstrap's 95% interval of it. Before that every contender takes three steps and is compared with fp64.
 
 - *warm*: step after step; *flushed*: after a write that fills the cache; *graph*: a captured step, replayed.

@@ -28,7 +28,7 @@ const ops: Record<string, () => torch.Tensor> = {
   double: () => w.double().mm(w.double()),
 };
 
-/** The same bits on the CPU; on a GPU, which rounds other sums to bfloat16, as near as that. */
+/** The same bits on the CPU; on a GPU, which rounds other sums to bfloat16, within that rounding. */
 function expectAlike(t: torch.Tensor, want: Bytes, what: string): void {
   if (deviceType === 'cpu') expectSame(t, want, what);
   else expect(t.detach().cpu().sub(decode(want)).norm().item() / decode(want).norm().item(), what).below(2e-2);

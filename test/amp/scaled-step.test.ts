@@ -17,7 +17,7 @@ import {
 const { float16, float32, float64, bfloat16 } = torch;
 const steps = 5;
 
-/** The same steps by a scaler that unscales first, in a pass of its own, and by one whose optimizer does both. */
+/** The same steps with a scaler that unscales first, in a pass of its own, and with one whose optimizer does both at once. */
 function run(folded: boolean, scale: number, dtype: Dtype, rule: string, options: Record<string, unknown>) {
   const groups = parameters(dtype);
   const optimizer = make(rules[rule]!, groups, options);
@@ -45,7 +45,7 @@ describe('GradScaler.step of gradients that nobody has unscaled', () => {
         const dtype = dtypes[turn++ % dtypes.length]!;
         const of = (folded: boolean) => run(folded, 64, dtype, rule, { clip: clipperOf(spec) });
         const [apart, folded] = [of(false), of(true)];
-        // The power of a multiple is rounded anew.
+        // The power of a multiple is rounded again.
         if (name.includes('norm 3.5')) expect(relative(flat(folded.groups), flat(apart.groups))).below(1e-6);
         else expect(snapshot(folded.optimizer), name).deep.equal(snapshot(apart.optimizer));
         expect(folded.scale).equal(apart.scale);

@@ -4,7 +4,7 @@ import { type Bytes, decode } from '../support.js';
 
 export type Nest<T> = T | Nest<T>[];
 
-/** That a nest of tensors is the golden one, up to the last bits of other summation orders. */
+/** Expects nested tensors to equal the golden ones, up to the last bits of another order of summation. */
 export function expectNear(got: unknown, want: Nest<Bytes>, what: string, tolerance = 1e-12): void {
   if (!Array.isArray(want)) {
     const [a, b] = [got as Tensor, decode(want)];
@@ -19,7 +19,7 @@ export function expectNear(got: unknown, want: Nest<Bytes>, what: string, tolera
 
 const alive = (refs: WeakRef<object>[]) => refs.filter((ref) => ref.deref() !== undefined).length;
 
-/** Makes graphs that hold an object each, and expects the collector to find them. */
+/** Makes graphs, each of which holds an object, and expects the collector to find them. */
 export async function expectCollected(make: (held: object) => void): Promise<void> {
   const refs: WeakRef<object>[] = [];
   const one = () => {

@@ -1,4 +1,4 @@
-// The addon itself, called with what TypeScript would never let through: it throws, and reads nothing that is not there.
+// The addon itself, called with arguments that TypeScript would never let through: it throws, and reads no memory that it should not.
 import { expect } from 'chai';
 import { native } from '../../lib/binding/index.js';
 import torch, { TorchClipError } from '../../lib/index.js';
@@ -6,7 +6,7 @@ import torch, { TorchClipError } from '../../lib/index.js';
 type Functions = Record<string, (...args: unknown[]) => unknown>;
 const functions = native as unknown as Functions;
 
-// Those that set the process up, which other tests need as it is, and one that takes seconds and no arguments.
+// Functions that configure the process, which other tests need unchanged, and one that takes seconds and no arguments.
 const left = new Set([
   'init',
   'opSchemas',

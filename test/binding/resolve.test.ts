@@ -29,7 +29,7 @@ const version = versionOf(root);
 const { release, libtorch: real } = localBuild();
 const [torch, flavour] = [series(real.version), real.flavour];
 
-/** An installed package of its own, with whatever binaries and libtorchs a test puts there. */
+/** A separate installed package, with the binaries and libtorchs that a test puts there. */
 class Installation extends Fixture {
   readonly package: string;
   env: Record<string, string> = { PATH: this.bin, TORCH_CLIP_CACHE: this.path('cache') };
@@ -55,7 +55,7 @@ class Installation extends Fixture {
     return join(folder, 'torch_clip.node');
   }
 
-  /** The real libtorch under another path: its libraries are links, but those that a test will damage. */
+  /** The real libtorch under another path: its libraries are links, except those that a test will damage. */
   libtorch(folder: string, copied: string[] = []): string {
     const lib = this.path(folder, 'torch/lib');
     mkdirSync(lib, { recursive: true });
@@ -79,7 +79,7 @@ class Installation extends Fixture {
   }
 }
 
-/** Fills an ELF file's code with traps: what loads it dies. */
+/** Fills an ELF file's code with traps, so that a process that loads it dies. */
 function trap(path: string): void {
   const elf = readFileSync(path);
   for (let i = 0; i < elf.readUInt16LE(56); i++) {
@@ -255,7 +255,7 @@ describe('the resolver', () => {
     for (const minor of Object.keys(releases)) for (const kind of ['cpu', 'cu13']) at.prebuild(`torch${minor}-${kind}`);
   };
 
-  // What is arranged, and the code and the words that come of it.
+  // The arrangement, and the code and the words of the error that follows from it.
   const cases: [string, () => void, string, RegExp][] = [
     [
       'no libtorch',

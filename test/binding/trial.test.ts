@@ -91,7 +91,7 @@ describe('a trial in a process of its own', () => {
     const app = `const fs = require('node:fs'); fs.appendFileSync(${JSON.stringify(f.path('runs'))}, 'x');
       const app = process.env.APP; process.execPath = app;
       import(${JSON.stringify(pathToFileURL(join(root, 'lib/binding/index.ts')).href)}).then(() => console.log('loaded'), (e) => console.log(String(e)));`;
-    // It runs the application whatever its arguments are.
+    // It runs the application, whatever its arguments are.
     f.program(
       'app',
       `exec "${process.execPath}" --import "${createRequire(import.meta.url).resolve('tsx')}" "${f.write('app.cjs', app)}"`,

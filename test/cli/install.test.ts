@@ -150,7 +150,7 @@ ${after}`,
     const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
     const fromZip = (more: Record<string, string>) => torchClip(['install', '--from', 'zip'], env(more));
 
-    /** Acts as soon as so much of the download has reached the disk. */
+    /** Acts as soon as this much of the download has reached the disk. */
     const whenOnDisk = (bytes: number, action: () => void) => {
       const timer = setInterval(() => {
         const [partial] = existsSync(f.path('cache')) ? cache() : [];

@@ -30,7 +30,7 @@ export interface Ended {
   stderr: string;
 }
 
-/** Runs the command line in a process of its own; as another user where `uid` names one. */
+/** Runs the command line in a process of its own, as the user `uid` if given. */
 export function torchClip(
   args: string[],
   env: NodeJS.ProcessEnv,

@@ -21,7 +21,7 @@ function* norms(): Generator<number> {
   }
 }
 
-/** An optimizer whose gradient norm is what one says. */
+/** An optimizer whose gradient norm can be chosen. */
 function meter(clipper: clip.Clipper) {
   const p = torch.zeros([1], { dtype: torch.float64, device, requiresGrad: true });
   const grad = torch.zeros([1], { dtype: torch.float64, device });

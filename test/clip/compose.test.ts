@@ -35,7 +35,7 @@ describe('clip.stochastic', () => {
     });
   }
 
-  it('throws one coin a step for the global scope and one a tensor for that scope', () => {
+  it('draws once per step for the global scope and once per tensor for that scope', () => {
     const coefficients = (scope: 'global' | 'tensor') => {
       const params = Array.from({ length: 64 }, () => leaf([0]));
       for (const p of params) p.grad = torch.tensor([2], { dtype: torch.float64, device });

@@ -22,7 +22,7 @@ const scaling: Record<string, (scope: clip.Scope) => clip.Clipper> = {
   custom: (scope) => clip.custom(({ norm }) => 1 / (1 + norm), { scope }),
 };
 
-/** What is left of each step's gradient, and the step's coefficients and thresholds, one a unit. */
+/** What is left of each step's gradient, and the step's coefficients and thresholds, one per unit. */
 function clipped(steps: readonly number[][], clipper: clip.Clipper, scale = 1) {
   const p = torch.zeros([3, 4], { dtype: torch.float64, device, requiresGrad: true });
   const optimizer = new optim.SGD([p], { lr: 1, maximize: true, clip: clipper });

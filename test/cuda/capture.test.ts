@@ -43,7 +43,7 @@ function setGradients(params: readonly Tensor[], t: number): void {
 
 const captured = (graph: cuda.Graph, body: () => void) => graph.capture(body, { captureErrorMode: 'thread_local' });
 
-/** The bits of parameters and of what was seen last, after some steps, the later ones as a graph's replays or not. */
+/** The bits of the parameters and of the last statistics after some steps, the later ones as replays of a graph or not. */
 function run(clipper: clip.Clipper | null, steps: number, asGraph: boolean): string[] {
   const params = tensors();
   const optimizer = new optim.AdamW(params, { clip: clipper });
@@ -145,7 +145,7 @@ describe('cuda: a step waits for nothing', () => {
     expect(step([...tensors(), ...tensors(torch.bfloat16)])).within(2, 6);
   });
 
-  // A capture that does not fail, as those above, has waited for nothing.
+  // The captures above did not fail, so nothing in them has waited.
   for (const name of Object.keys(failures)) {
     onGpu(name, function (this: Mocha.Context) {
       this.timeout(120_000);
@@ -184,7 +184,7 @@ describe('cuda: results do not depend on the run', () => {
     };
     const first = stepped(cuda.currentStream());
     expect(stepped(new cuda.Stream())).deep.equal(first);
-    // Turns of two streams, which wait for each other.
+    // Two streams alternate, and wait for each other.
     const params = tensors();
     const optimizer = new optim.AdamW(params, { clip: clipperOf(clippers.norm!) });
     const streams = [new cuda.Stream(), new cuda.Stream()] as const;

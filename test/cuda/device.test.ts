@@ -123,7 +123,7 @@ describe('cuda: devices', () => {
   });
 
   onGpu('memory is counted', () => {
-    // What other tests have dropped must not go between the two readings.
+    // Tensors that other tests dropped must not be released between the two readings.
     torch.collectGarbage();
     const before = cuda.memoryAllocated();
     cuda.resetPeakMemoryStats();

@@ -12,7 +12,7 @@ const clippers = {
   update: clip.norm(0.5, { placement: 'update' }),
 };
 
-/** Parameters and gradients on the devices in turn, with the same values whatever these are. */
+/** Parameters and gradients on the devices in turn, with the same values whatever the devices are. */
 function parameters(devices: DeviceLike[]): Tensor[] {
   return [[70_000], [8, 5], [3], [40_000]].map((shape, i) => {
     const n = shape.reduce((a, b) => a * b);

@@ -1,4 +1,4 @@
-// Captures that fail, and what must work afterwards. Each runs in a process of its own, so that the others see nothing of it.
+// Captures that fail, and what must work afterwards. Each runs in a process of its own, so that it does not affect the others.
 //   node --import tsx test/cuda/failures.ts NAME
 import { expect } from 'chai';
 import torch, { cuda, type Tensor } from '../../lib/index.js';

@@ -1,5 +1,5 @@
-// Every rule and every clipper for two steps on a GPU, for compute-sanitizer to look at: scripts/gpu-check.sh runs it.
-//   node --import tsx test/cuda/sanitize.ts SECONDS DTYPE...    the first dtype whole, of the others what there is time for
+// Two steps of every rule and every clipper on a GPU, for compute-sanitizer; scripts/gpu-check.sh runs it.
+//   node --import tsx test/cuda/sanitize.ts SECONDS DTYPE...    the first dtype in full, the others as time allows
 process.env.TORCH_CLIP_TEST_DEVICE = 'cuda';
 const { default: torch, cuda } = await import('../../lib/index.js');
 const { clipperOf, clippers, make, parameters, rules, setGradients } = await import('../optim/support.js');
@@ -16,7 +16,7 @@ const cells = [
 
 function steps(rule: string, clipper: string, nonFinite: string, dtype: string): void {
   const type = torch[dtype as 'float32'];
-  // More than one chunk, and an end that fills no vector.
+  // More than one chunk, and a tail that does not fill a vector.
   const long = torch.linspace(-1, 1, 40_003, { dtype: type, device: 'cuda' }).requiresGrad_();
   const groups = [...parameters(type), [long]];
   const optimizer = make(rules[rule]!, groups, { clip: clipperOf(clippers[clipper]!), nonFinite });

@@ -10,7 +10,7 @@ export function onGpu(name: string, body: (this: Mocha.Context) => unknown): voi
   else it.skip(`${name} (skipped: ${reason})`);
 }
 
-/** A test of what is said where there is no GPU. */
+/** A test of the messages where there is no GPU. */
 export function withoutGpu(name: string, body: () => unknown): void {
   if (reason !== undefined) it(name, body as () => void);
   else it.skip(`${name} (skipped: there is a GPU)`);

@@ -3,7 +3,7 @@ import torch, { cuda, optim } from '../../lib/index.js';
 import { clipperOf, clippers } from '../optim/support.js';
 import { onGpu } from './support.js';
 
-/** What waits for the GPU throws in `body`. */
+/** Makes everything that waits for the GPU throw in `body`. */
 function strictly(body: () => void): void {
   cuda.setSyncDebugMode('error');
   try {

@@ -4,7 +4,7 @@ import { onGpu } from './support.js';
 
 const dtypes = ['float32', 'float64', 'float16', 'bfloat16', 'int64', 'int32', 'uint8', 'bool', 'complex64'] as const;
 
-// The contract is one; the GPU's way to it is another.
+// The contract is the same on the GPU, which fulfils it in another way.
 function contract(test: typeof onGpu, device: 'cpu' | 'cuda'): void {
   for (const dtype of dtypes) {
     test(`values of ${dtype} come as they do when waited for`, async () => {

@@ -94,7 +94,7 @@ describe('DataLoader', () => {
     expect((error as Error).message).to.equal('no such row');
   });
 
-  it('goes over every row once an epoch, whatever the sizes', () => {
+  it('goes over every row once per epoch, whatever the sizes', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 40 }),

@@ -1,5 +1,5 @@
-// The product rules x clippers x dtypes x layouts against the float64 reference: npm run conformance
-//   npm run conformance -- adam sgd     these families of rules alone
+// npm run conformance: the product rules x clippers x dtypes x layouts against the float64 reference.
+//   npm run conformance -- adam sgd     only these families of rules
 //   TORCH_CLIP_TEST_DEVICE=cuda npm run conformance
 import torch, { cuda, optim } from '../../lib/index.js';
 import { clippers, deviation, device, families, goldenOf, rulesOf, tolerance } from '../optim/support.js';
@@ -45,7 +45,7 @@ for (const family of chosen) {
     }
   }
 }
-// An optimizer that is in no row says why.
+// The reason is given for every optimizer that is in no row.
 const absent: Record<string, string> = {
   Muon: 'takes matrices only, in bfloat16 as PyTorch does: test/optim/rules/tensor-level.test.ts compares it with PyTorch under every clipper',
 };

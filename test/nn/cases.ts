@@ -79,7 +79,7 @@ class Inputs {
     const t = KINDS[kind!]!(sizes, generator, ...(numbers?.split(',').map(Number) ?? []));
     if (!t.dtype.isFloatingPoint || constant) return t;
     this.leaves.push(t.requiresGrad_());
-    // An in-place function may not write into a leaf that wants a gradient.
+    // An in-place function may not write into a leaf that requires a gradient.
     return copied ? t.mul(1) : t;
   }
 }

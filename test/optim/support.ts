@@ -69,7 +69,7 @@ export const initial = (i: number) => (((i * 37 + 11) % 101) - 50) / 32;
 export const gradient = (t: number, i: number) =>
   ((((i * 53 + t * 29 + ((i * t) % 17) * 7) % 61) - 30) / 16) * (t % 10 === 7 ? 32 : 1);
 
-/** How a tensor lies in memory: each makes one with the values of `t`. */
+/** Memory layouts: each function makes a tensor with the values of `t`. */
 export const layouts: Record<string, (t: Tensor) => Tensor> = {
   contiguous: (t) => t.clone(),
   transposed: (t) => (t.dim() < 2 ? t.clone() : t.transpose(0, 1).contiguous().transpose(0, 1)),
@@ -122,7 +122,7 @@ export function make(rule: RuleCase, groups: Tensor[][], options: Record<string,
   return new Class(params, { ...rule.options, ...options });
 }
 
-/** What a cell of the product rules x clippers x dtypes x layouts must meet, as a part of the parameters' length. */
+/** The tolerance for a cell of the product rules x clippers x dtypes x layouts, relative to the parameters' norm. */
 export const tolerance: Record<string, number> = { float64: 1e-12, float32: 1e-6, bfloat16: 2e-2 };
 
 /** The largest distance from the reference over the checkpoints. */
@@ -155,7 +155,7 @@ export const flat = (groups: Tensor[][]): number[] =>
     .flat()
     .flatMap((p) => Array.from(p.detach().to(torch.float64).contiguous().toTypedArray<Float64Array<ArrayBuffer>>()));
 
-/** The distance of two vectors by the length of the second. */
+/** The distance of two vectors, relative to the length of the second. */
 export function relative(got: readonly number[], want: readonly number[]): number {
   const length = Math.hypot(...want);
   return Math.hypot(...got.map((x, i) => x - want[i]!)) / length;
@@ -165,7 +165,7 @@ export function relative(got: readonly number[], want: readonly number[]): numbe
 export const bits = (t: Tensor): string =>
   Buffer.from(t.detach().contiguous().view(torch.uint8).toTypedArray<Uint8Array<ArrayBuffer>>()).toString('hex');
 
-/** Everything a step may move, as bits. */
+/** Everything that a step may change, as bits. */
 export function snapshot(optimizer: optim.Optimizer): unknown {
   const { state, clip } = optimizer.stateDict();
   return {

@@ -15,7 +15,7 @@ describe('cmake-js', () => {
       const libtorch = findLibtorch({ accept: ({ flavour }) => (flavour === 'cpu' ? undefined : 'with CUDA') }).root;
       const tool = join(dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')), 'bin', 'cmake-js');
       const args = ['configure', '-d', packageRoot(), '-O', out, `--CDTORCH_CLIP_LIBTORCH=${libtorch}`];
-      // What another run, or npm's settings, left on this machine would hide a download.
+      // What another run or npm's settings left on this machine could hide a download.
       const kept = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
       const env = { ...Object.fromEntries(kept), HOME: out, NVM_NODEJS_ORG_MIRROR: 'http://127.0.0.1:9' };
       execFileSync(process.execPath, [tool, ...args, `--CDTORCH_CLIP_OUTPUT=${out}`], { stdio: 'pipe', env });

@@ -11,7 +11,7 @@ export function localBuild(): { release: string; libtorch: Libtorch } {
   return { release, libtorch: inspect(about.libtorch)! };
 }
 
-/** A folder that is gone after the test: `write` puts files into it, `program` a shell script for a fake PATH. */
+/** A folder that is removed after the test: `write` puts files into it, `program` a shell script for a fake PATH. */
 export class Fixture {
   readonly root = mkdtempSync(join(tmpdir(), 'torch-clip-'));
   /** A PATH of the fixture's programs alone. */

@@ -12,7 +12,7 @@ await takeTurn(process.argv[1]);
 console.log('mine');
 process.stdin.resume();`;
 
-/** A process that takes its turn, says so, and keeps it until its input ends. */
+/** A process that takes its turn, prints so, and keeps it until its input ends. */
 const start = (root: string) => spawn(process.execPath, ['--input-type=module', '-e', body, root]);
 const says = async (child: ChildProcess, stream: 'stdout' | 'stderr') =>
   String((await once(child[stream]!, 'data'))[0]).trim();

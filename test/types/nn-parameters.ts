@@ -2,7 +2,7 @@ import torch, { nn, type Tensor } from '../../lib/index.js';
 
 // A tensor that is no parameter would silently no longer be trained or saved.
 const linear = new nn.Linear(2, 1);
-// @ts-expect-error a plain tensor is no Parameter
+// @ts-expect-error a plain tensor is not a Parameter
 linear.weight = torch.ones([1, 2]);
 linear.weight = new nn.Parameter(torch.ones([1, 2]));
 export const upcast: Tensor = linear.weight;

@@ -49,7 +49,7 @@ torch.zeros([2], { dtype: 'float32' });
 torch.zeros([2], { device: 'gpu' });
 // @ts-expect-error two dimensions are needed
 t.transpose(0);
-// @ts-expect-error a layout is no memory format
+// @ts-expect-error a layout is not a memory format
 t.contiguous({ memoryFormat: torch.sparseCoo });
 // @ts-expect-error methods have no `out`
 t.add(t, { out: t });
@@ -59,5 +59,5 @@ torch.add(t, t, { out: [t, t] });
 torch.clip(t, 0, 1);
 // @ts-expect-error there is no such reduction
 torch.nn.functional.mseLoss(t, t, { reduction: 'average' });
-// @ts-expect-error a word is no index
+// @ts-expect-error a word is not an index
 t.index(['x']);

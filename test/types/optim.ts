@@ -55,7 +55,7 @@ expectigrad.paramGroups[0]!.lr = (step: number) => step;
 new optim.ClippedSSTM(model.parameters(), { clippingType: 'hard' });
 // @ts-expect-error a misspelt option
 new optim.SGD(model.parameters(), { weight_decay: 0.1 });
-// @ts-expect-error a number is no clipper
+// @ts-expect-error a number is not a clipper
 new optim.SGD(model.parameters(), { clip: 1 });
 // @ts-expect-error an unknown scope
 clip.norm(1, { scope: 'layer' });
@@ -63,7 +63,7 @@ clip.norm(1, { scope: 'layer' });
 adam.paramGroups[0]!.params = [];
 // @ts-expect-error an unknown policy
 new optim.Adam(model.parameters(), { nonFinite: 'ignore' });
-// @ts-expect-error AdamW is what it is
+// @ts-expect-error AdamW is always decoupled
 new optim.AdamW(model.parameters(), { decoupledWeightDecay: false });
 
 export { clipper, loss, norm, nothing, rate, total };

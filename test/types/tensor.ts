@@ -40,9 +40,9 @@ try {
   if (error instanceof TorchClipError && error.code === 'ERR_DISPOSED') console.log(error.message);
 }
 
-// @ts-expect-error A string is no number.
+// @ts-expect-error A string is not a number.
 torch.tensor(['1']);
-// @ts-expect-error The options are no dtype.
+// @ts-expect-error A dtype is not an options object.
 torch.tensor([1], torch.float32);
 // @ts-expect-error A dtype is an object, not a name.
 torch.tensor([1], { dtype: 'float32' });

@@ -10,7 +10,7 @@ interface Emulation {
 }
 const emulation = native as unknown as Emulation;
 
-/** Optimizers that are made by `run` find the parameters on n devices in turn. */
+/** Runs `run` with optimizers whose parameters lie on n devices in turn. */
 function over<T>(n: number, run: () => T): T {
   emulation.emulationDevices(n);
   try {

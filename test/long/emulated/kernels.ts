@@ -12,7 +12,7 @@ import {
   snapshot,
 } from '../../optim/support.js';
 
-/** How blocks, and threads between barriers, have their turns: native/optim/cuda/emulation/block.h. */
+/** The order of blocks, and of threads between barriers: native/optim/cuda/emulation/block.h. */
 const orders = ['forward', 'backward', '1', '2', '3'];
 
 function inOrder<T>(order: string, run: () => T): T {
@@ -71,7 +71,7 @@ describe('emulated kernels', () => {
   it('where memory begins changes no bit of a norm', () => {
     for (const dtype of dtypes) {
       for (const length of [1, 3, 9, 77, 4_099, 16_391]) {
-        // The larger ones overflow or underflow in fp32 at first.
+        // The larger values overflow or underflow in fp32 at first.
         for (const scale of dtype === torch.float16 ? [1] : [1, 1e25, 1e-25]) {
           const values = waves([length], dtype, scale);
           for (const normType of [1, 2, 3.5, Infinity]) {

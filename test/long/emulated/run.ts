@@ -20,7 +20,7 @@ const suites = [
   'long/emulated/kernels',
   'long/emulated/steps',
 ];
-/** What a GPU does otherwise, or cannot know without waiting. */
+/** Tests of what a GPU does differently, or cannot know without waiting. */
 const others = [
   'too many skips in a row throw', // by the step after: kernels.ts
   'keeps the counters of skipped steps', // which ends with the same

@@ -117,7 +117,7 @@ describe('emulated: steps of the CUDA driver', () => {
     expect(coefficient.mul(total).sub(1).abs().max().item()).below(1e-5);
   });
 
-  // A tap wants all norms, so a clipper with one takes two passes.
+  // A tap needs all norms, so a clipper with one takes two passes.
   const perUnit = { agc: clip.agc({ clipping: 0.05 }), layerwise: clip.layerwise(1) };
   for (const [name, rule] of Object.entries(rules)) {
     it(`the bits do not depend on whether units are visited once or twice: ${name}`, () => {

@@ -1,4 +1,4 @@
-/** A stream of random choices of its own for each case: a case can be run again alone. */
+/** A separate stream of random choices for each case, so that a case can be run again alone. */
 export class Random {
   private state: number;
 

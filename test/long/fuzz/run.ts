@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const child = fileURLToPath(new URL('child.ts', import.meta.url));
 const tsx = import.meta.resolve('tsx');
 const stuckAfter = 20_000;
-/** Runs its arguments in at most 6 GB: an op that allocates without end is to be a refusal, not the end of the machine. */
+/** Runs its arguments in at most 6 GB: an op that allocates without end must be refused, and not exhaust the machine. */
 const limited = 'ulimit -d 6291456; exec "$0" "$@"';
 
 interface Outcome {
@@ -61,7 +61,7 @@ function runRange(seed: number, from: number, to: number, only: string): Promise
   });
 }
 
-/** What a failed case was: the line that runs it again. */
+/** The command that runs a failed case again. */
 export const again = (seed: number, index: number, only = ''): string =>
   `npm run test:fuzz -- --case ${seed} ${index} ${only}`.trim();
 

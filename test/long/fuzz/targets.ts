@@ -24,7 +24,7 @@ for (const [name, texts] of Object.entries(schemas)) {
   );
 }
 
-// A thread pool of thousands is an honest answer to a request for it, and not one for a test.
+// A pool of thousands of threads is what such a call asks for, but too much for a test.
 const skipped = new Set(['setNumThreads', 'collectGarbage', 'setFlushDenormal', 'gradcheck', 'TorchClipError']);
 
 function fromNamespace(space: string, exports: object): Target[] {

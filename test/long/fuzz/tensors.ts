@@ -7,11 +7,11 @@ const integers = [torch.int64, torch.int64, torch.int32, torch.int16, torch.int8
 const complexes = [torch.complex64, torch.complex128, torch.complex32];
 const rare = [torch.uint16, torch.uint32, torch.uint64, torch.float8E4m3fn, torch.float8E5m2];
 
-/** What most tensors of a case have in common, so that some calls get past the shape checks. */
+/** What most tensors of a case have in common, so that some calls pass the checks of shapes. */
 export interface Theme {
   dtype: Dtype;
   shape: number[];
-  /** Of a tensor that differs from the theme. */
+  /** The shape of a tensor that differs from the theme. */
   odd: number;
 }
 

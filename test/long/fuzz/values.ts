@@ -1,10 +1,10 @@
-// Arguments: some as the schema wants them, with values from the edges of their range, others hostile.
+// Arguments: some as the schema asks for, with values from the edges of their range, others hostile.
 import torch from '../../../lib/index.js';
 import type { Arg } from '../../../lib/ops/types.js';
 import type { Random } from './random.js';
 import { randomDtype, randomTensor, type Theme } from './tensors.js';
 
-/** What hostile getters throw: an error of the caller's own, which must come through as it is. */
+/** What hostile getters throw: the caller's own error, which must come through unchanged. */
 export class Thrown extends Error {}
 
 const thrower = () => {

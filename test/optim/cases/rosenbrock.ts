@@ -3,13 +3,13 @@ export type Schedule = [name: string, options: object][];
 type Options = Record<string, unknown>;
 
 export interface Setting {
-  /** Where the options are from: PyTorch's tests of the same optimizer, or chosen for this table. */
+  /** The source of the options: PyTorch's tests of the same optimizer, or chosen for this table. */
   from: 'PyTorch' | 'here';
   /** Each minimises Rosenbrock, the first one with the schedule too. */
   dense: readonly Options[];
   /** The same for the variant in which a step sees one coordinate of the gradient; by default as `dense`. */
   sparse?: readonly Options[];
-  /** By default halvings, and a plateau that is waited for. */
+  /** By default repeated halving, and waiting for a plateau. */
   schedule?: Schedule;
   /** Of the parameter, which has two elements; by default a vector. */
   shape?: readonly number[];
@@ -94,7 +94,7 @@ export const settings: Record<string, Setting> = {
     from: 'here',
     dense: [{ lr: 2e-3 }, { eps: 1e-6 }],
     sparse: [{ lr: 5e-4 }],
-    // Its first steps, as long as the gradient, throw the point farther off than a plateau is waited for.
+    // Its first steps, as long as the gradient, throw the point so far off that waiting for a plateau does not help.
     schedule: [['StepLR', { stepSize: 800, gamma: 0.5 }]],
   },
   RMSprop: { from: 'PyTorch', dense: [{ lr: 1e-2 }, { lr: 1e-2, weightDecay: 1e-2 }, { lr: 1e-2, alpha: 0.95 }] },
@@ -124,7 +124,7 @@ interface Clipped {
   optimizer: string;
   options: Options;
   clipper: [name: string, argument: unknown];
-  /** Whether the dense run fails without the clipper: the first gradient is 475 long. */
+  /** Whether the dense run fails without the clipper: the first gradient has norm 475. */
   needed?: true;
   /** Why the sparse variant is left out. */
   denseOnly?: string;

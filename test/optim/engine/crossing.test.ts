@@ -7,7 +7,7 @@ import { flat, make, parameters, relative, setGradients } from '../support.js';
 
 interface Case {
   optimizer: string;
-  /** How many PyTorch had taken when it saved, and at the end. */
+  /** How many steps PyTorch had taken when it saved, and at the end. */
   steps: [number, number];
   stateDict: {
     state: Record<string, Record<string, Bytes | null>>;
@@ -17,7 +17,7 @@ interface Case {
   after: number[];
 }
 
-// Which of its loops PyTorch runs: nothing that the result depends on.
+// These only choose which of its loops PyTorch runs; the result does not depend on them.
 const loops = ['foreach', 'fused', 'capturable', 'differentiable'];
 // PyTorch keeps some numbers in float32, this package in float64.
 const tolerance: Record<string, number> = { NAdam: 1e-7, ASGD: 1e-7 };

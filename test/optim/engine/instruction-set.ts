@@ -1,4 +1,4 @@
-// Prints a digest of what rules and norms compute; run with ATEN_CPU_CAPABILITY set to see that it changes nothing.
+// Prints a digest of what rules and norms compute; with ATEN_CPU_CAPABILITY set it must print the same.
 import { createHash } from 'node:crypto';
 import torch, { clip, nn } from '../../../lib/index.js';
 import { bits, make, rules } from '../support.js';

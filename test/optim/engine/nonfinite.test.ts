@@ -141,7 +141,7 @@ describe('optim: gradients that are not finite', () => {
     }
   });
 
-  // Their squares are added in fp32 where they fit.
+  // Their squares are added in fp32 if they fit.
   it('16-bit gradients of any size have a norm of fp32 accuracy', () => {
     for (const [dtype, ...sizes] of [
       ['float16', 1, 6e-8, 6e4, 0],

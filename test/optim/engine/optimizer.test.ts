@@ -38,7 +38,7 @@ describe('optim: the step', () => {
         expect(kept!.flat().map((p) => bits(p.grad!))).deep.equal(before);
         make(rule, written!, { ...options, writeBack: true }).step();
         expect(written!.flat().map(bits)).deep.equal(kept!.flat().map(bits));
-        // The gradient that was applied is what is left in grad.
+        // grad holds the gradient that was applied.
         const moved = bare!.map((group, g) => group.map((p, i) => p.detach().add(written![g]![i]!.grad!)));
         expect(flat(moved)).deep.equal(flat(kept!), name);
       }

@@ -159,7 +159,7 @@ describe('optim: properties of clipping', () => {
     });
   }
 
-  // A tap wants the total of all norms, so a clipper with one measures everything before it moves anything.
+  // A tap needs the total of all norms, so a clipper with one measures everything before it changes anything.
   const perUnit = {
     'agc, skip': { clipper: clip.agc({ clipping: 0.01 }), nonFinite: 'skip' },
     'agc, propagate': { clipper: clip.agc({ clipping: 0.01 }), nonFinite: 'propagate' },
@@ -199,7 +199,7 @@ describe('optim: properties of clipping', () => {
 
   it('the bits do not depend on the instruction set', () => {
     const script = new URL('instruction-set.ts', import.meta.url).pathname;
-    // libtorch takes the word of the variable, so only what the processor has may be asked for.
+    // libtorch trusts the variable, so only what the processor supports may be asked for.
     const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
     const sets = [
       'default',

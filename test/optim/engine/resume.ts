@@ -28,7 +28,7 @@ const originals: Record<string, Case['options']> = {
   Expectigrad: { lr: 0.1 },
 };
 
-/** What is saved, ended and resumed elsewhere: every optimizer under every clipper here, and the originals. */
+/** The runs that are saved here and resumed in another process: every optimizer under these clippers, and the originals. */
 export const cases: Record<string, Case> = Object.fromEntries([
   ...Object.keys(optimizers).flatMap((optimizer) =>
     Object.entries(clippers).map(([name, clipper]) => [

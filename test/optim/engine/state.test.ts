@@ -250,7 +250,7 @@ describe('optim: state dicts', () => {
       from.optimizer.step();
     }
     const dict = from.optimizer.stateDict();
-    // Each read makes the tensor anew, and the next one collects what has no owner by then.
+    // Each read makes a new tensor, and the next one collects those without an owner.
     const passing = <T extends object>(entries: T): T =>
       new Proxy(entries, {
         get(target, name) {

@@ -4,7 +4,7 @@ import type { ClippedSGDOptions } from '../../../lib/optim/index.js';
 
 type Gradients = number[][];
 
-/** Where a parameter for each of the first gradients ends up, from 0, after a step for each list of gradients. */
+/** Where parameters that start at 0 end up, one for each of the first gradients, after one step per list of gradients. */
 function run(steps: Gradients, options: ClippedSGDOptions, split = false): number[][] {
   const params = steps[0]!.map(() => torch.zeros([1], { requiresGrad: true }));
   const groups = split ? params.map((p) => ({ params: [p] })) : [{ params }];

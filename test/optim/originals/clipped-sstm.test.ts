@@ -48,7 +48,7 @@ describe('optim.ClippedSSTM: where the original differs', () => {
     const want = published(gradients).xs;
     expect(moved).deep.equal([0, 0, published([0, 3]).xs[1], moved[3]]);
     expect(want[0]).equal(-1);
-    // What it computes from the second one on is the method.
+    // From the second gradient on, it computes the method.
     published(gradients.slice(1)).xs.forEach((x, k) => {
       expect(moved[k + 1]).closeTo(x, 1e-5);
     });

@@ -12,7 +12,7 @@ function expectigrad(form: 'pytorch' | 'tensorflow', options: Options, params: T
 
 const parameter = (dtype: Dtype = torch.float32) => torch.zeros([1], { dtype, requiresGrad: true });
 
-/** Where a parameter gets from 0 after each gradient; null: it has none. */
+/** The positions of a parameter that starts at 0, after each gradient; null: it has none in that step. */
 function run(
   gradients: (number | null)[],
   options: Options,

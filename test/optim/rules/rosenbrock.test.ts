@@ -26,7 +26,7 @@ const sparse: Gradient = (at, step) => {
   return step % 2 === 0 ? [0, y] : [x, 0];
 };
 
-/** Where 2000 steps end, as many as PyTorch's. */
+/** The point after 2000 steps, as many as in PyTorch's test. */
 function minimise(
   name: string,
   options: Options,
@@ -46,7 +46,7 @@ function minimise(
       else scheduling.step();
     }
   }
-  // Some hold their answer apart from the point where gradients are taken.
+  // Some keep their result apart from the point where gradients are taken.
   if ('eval' in optimizer && typeof optimizer.eval === 'function') optimizer.eval();
   return at();
 }

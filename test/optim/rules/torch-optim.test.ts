@@ -118,7 +118,7 @@ describe('optim: as in torch.optim', () => {
       optimizer.step();
       seen.push(p.detach().clone());
     }
-    // The first is left out: a weight of 1 / max(1, t - t0) comes to pass a step later.
+    // The first is left out: a weight of 1 / max(1, t - t0) takes effect one step later.
     const mean = torch.stack(seen.slice(1)).mean({ dim: 0 });
     expect(stateOf(optimizer).ax!.sub(mean).abs().max().item()).below(1e-6);
   });

@@ -78,7 +78,7 @@ describe('optim.compare', () => {
     expect(clipped.gradientNorms).deep.equal(norms);
   });
 
-  it('records plain data: an entry a step, a metric an epoch', () => {
+  it('records plain data: one entry per step, one metric per epoch', () => {
     const modes: boolean[] = [];
     const runs = optim.compare({
       ...setting,
