@@ -60,11 +60,10 @@ for (const run of clipped) {
   process.exitCode = 1;
 }
 
-/** Shows a progress bar on a terminal; elsewhere, one line when the run is over. */
+/** Shows a progress bar on a terminal, without hiding the cursor, as an interrupt ends the process at once; elsewhere, one line when the run is over. */
 function withProgress(name: string, body: (onStep: (step: number, loss: number) => void) => Run): Run {
   const bar = new SingleBar({
     format: `${name} {bar} {value}/{total}  loss {loss}  {duration_formatted}`,
-    hideCursor: true,
   });
   const losses: number[] = [];
   bar.start(steps, 0, { loss: '' });
@@ -76,6 +75,6 @@ function withProgress(name: string, body: (onStep: (step: number, loss: number) 
     if (!process.stderr.isTTY) console.error(`${name} ${steps} steps in ${run.seconds.toFixed(1)} s`);
     return run;
   } finally {
-    bar.stop(); // also restores the terminal's cursor
+    bar.stop();
   }
 }

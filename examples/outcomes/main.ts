@@ -30,7 +30,6 @@ function show<Size>(name: string, example: Example<Size>, which: 'full' | 'quick
   const started = performance.now();
   const bar = new SingleBar({
     format: `${name} {bar} {value}/{total}  {duration_formatted}`,
-    hideCursor: true,
     clearOnComplete: true,
   });
   bar.start(example.steps(size), 0);
@@ -44,7 +43,7 @@ function show<Size>(name: string, example: Example<Size>, which: 'full' | 'quick
     console.log(`${[verdict, ...failed].join('\n  ')} (${seconds} s).\n`);
     return failed.length > 0;
   } finally {
-    bar.stop(); // restores the terminal's cursor
+    bar.stop();
   }
 }
 

@@ -1,6 +1,8 @@
+import { types } from 'node:util';
 import { tensor } from '../creation/index.js';
+import { isTypedArray } from '../creation/typed-array.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
-import { Tensor } from '../tensor.js';
+import { isTensor, type Tensor } from '../tensor.js';
 import type { Collated } from './collate.js';
 
 /**
@@ -15,7 +17,7 @@ export interface Dataset<T> {
   /** The sample at `index`; a promise makes the dataset one for `for await`. */
   get(index: number): T | Promise<T>;
   /** Several samples, already put together: a faster way than `get` for each where the dataset knows one. */
-  getBatch?(indices: readonly number[]): Collated<T>;
+  getBatch?(indices: readonly number[]): Collated<T> | Promise<Collated<T>>;
 }
 
 /**
@@ -31,7 +33,7 @@ export class TensorDataset<T extends readonly Tensor[] = Tensor[]> implements Da
   readonly length: number;
 
   constructor(...tensors: T) {
-    for (const t of tensors) if (!(t instanceof Tensor)) throw invalidArgument('tensors', 'tensors', t);
+    for (const t of tensors) if (!isTensor(t)) throw invalidArgument('tensors', 'tensors', t);
     const first = tensors[0]?.shape[0];
     for (const t of tensors) {
       if (t.dim() === 0 || t.shape[0] !== first) {
@@ -48,7 +50,7 @@ export class TensorDataset<T extends readonly Tensor[] = Tensor[]> implements Da
     return this.tensors.map((t) => t.select(0, index)) as unknown as T;
   }
 
-  /** One `indexSelect` a tensor. */
+  /** One `indexSelect` per tensor. */
   getBatch(indices: readonly number[]): Collated<T> {
     for (const index of indices) checkIndex(index, this.length);
     const rows = tensor(BigInt64Array.from(indices, BigInt));
@@ -59,23 +61,54 @@ export class TensorDataset<T extends readonly Tensor[] = Tensor[]> implements Da
 /** Checks what only needs a length, such as a dataset that is sampled. */
 export function checkSource(name: string, source: unknown): void {
   const { length } = (source ?? {}) as { length?: unknown };
-  if (!Number.isSafeInteger(length) || (length as number) < 0)
-    throw invalidArgument(name, 'something with a length', source);
+  if (!Number.isSafeInteger(length) || (length as number) < 0) {
+    throw invalidArgument(name, 'an object whose length is an integer >= 0', source);
+  }
+}
+
+/** Checks that a value is a {@link Dataset}. */
+export function checkDataset(name: string, value: unknown): asserts value is Dataset<unknown> {
+  const { get, getBatch } = (value ?? {}) as Partial<Dataset<unknown>>;
+  if (typeof get !== 'function' || (getBatch !== undefined && typeof getBatch !== 'function')) {
+    throw invalidArgument(
+      name,
+      'a dataset: an object with a length, a get method and, if any, a getBatch method',
+      value,
+    );
+  }
+  checkSource(name, value);
+}
+
+/** Indices as an array of numbers, from an array, a typed array or a tensor of integers. */
+export function indicesOf(name: string, indices: unknown): readonly number[] {
+  if (isTensor(indices) && indices.dim() === 1 && !indices.dtype.isFloatingPoint && !indices.dtype.isComplex) {
+    return indices.tolist() as number[];
+  }
+  const isRow = Array.isArray(indices) || isTypedArray(indices);
+  if (!isRow) throw invalidArgument(name, 'an array or a tensor of integers', indices);
+  const list: number[] = [];
+  for (let i = 0; i < indices.length; i++) {
+    const index = typeof indices[i] === 'bigint' ? Number(indices[i]) : (indices[i] as number);
+    if (!Number.isSafeInteger(index)) throw invalidArgument(`${name}[${i}]`, 'an integer', indices[i], 'ERR_INDEX');
+    list.push(index);
+  }
+  return list;
 }
 
 /** The samples of `dataset` at `indices`. */
 export class Subset<T> implements Dataset<T> {
   readonly length: number;
+  readonly indices: readonly number[];
   readonly getBatch: Dataset<T>['getBatch'];
 
   constructor(
     readonly dataset: Dataset<T>,
-    readonly indices: readonly number[],
+    indices: readonly number[] | ArrayLike<number> | Tensor,
   ) {
-    checkSource('dataset', dataset);
-    if (!Array.isArray(indices)) throw invalidArgument('indices', 'an array of integers', indices);
-    for (const index of indices) checkIndex(index, dataset.length);
-    this.length = indices.length;
+    checkDataset('dataset', dataset);
+    this.indices = indicesOf('indices', indices);
+    for (const index of this.indices) checkIndex(index, dataset.length);
+    this.length = this.indices.length;
     if (dataset.getBatch) this.getBatch = (at) => dataset.getBatch!(at.map((index) => this.#outer(index)));
   }
 
@@ -88,16 +121,34 @@ export class Subset<T> implements Dataset<T> {
   }
 }
 
-/** A sample that is there now: a promise cannot be waited for in a plain `for`. */
-export function settled<T>(sample: T | Promise<T>): T {
-  if (sample instanceof Promise) {
-    sample.catch(() => {});
-    throw new TorchClipError('ERR_STATE', 'the dataset returns promises: iterate with "for await"');
-  }
-  return sample;
+/** A value that is there now: a promise cannot be waited for in a plain `for`. */
+export function settled<T>(value: T | Promise<T>): T {
+  if (!isPromise(value)) return value as T;
+  ignore([value]);
+  throw new TorchClipError('ERR_STATE', 'the dataset returns promises: iterate with "for await"');
 }
 
-function checkIndex(index: number, length: number): number {
+/** All samples, once they are there. Where one cannot even be asked for, nobody waits for those that were. */
+export async function gathered<T>(dataset: Dataset<T>, indices: readonly number[]): Promise<T[]> {
+  const started: (T | Promise<T>)[] = [];
+  try {
+    for (const index of indices) started.push(dataset.get(index));
+  } catch (error) {
+    ignore(started);
+    throw error;
+  }
+  return Promise.all(started);
+}
+
+/** Of this realm or another. */
+const isPromise = (value: unknown): value is Promise<never> => types.isPromise(value);
+
+/** A rejection that nobody handles would end the process. */
+function ignore(values: readonly unknown[]): void {
+  for (const value of values) if (isPromise(value)) value.catch(() => {});
+}
+
+export function checkIndex(index: number, length: number): number {
   if (!Number.isInteger(index) || index < 0 || index >= length) {
     throw new TorchClipError('ERR_INDEX', `"index" must be an integer in [0, ${length}), got ${describe(index)}`);
   }

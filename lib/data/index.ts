@@ -1,4 +1,4 @@
-export { type Collated, collate } from './collate.js';
+export { type Collated, type Converted, collate, defaultCollate, defaultConvert } from './collate.js';
 export { type Dataset, Subset, TensorDataset } from './dataset.js';
 export { DataLoader, type DataLoaderOptions } from './loader.js';
 export {

@@ -5,7 +5,7 @@ import type { Generator } from '../generator.js';
 import { generator } from '../kinds.js';
 import { optionsOf } from '../options.js';
 import { type Collated, collate } from './collate.js';
-import { type Dataset, settled } from './dataset.js';
+import { checkDataset, type Dataset, gathered, settled } from './dataset.js';
 import { batches, drawSeed, RandomSampler, type Sampler, SequentialSampler } from './sampler.js';
 
 /** How a {@link DataLoader} cuts and orders a dataset. */
@@ -59,9 +59,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
 
   constructor(dataset: Dataset<T>, options: DataLoaderOptions<T, B> = {}) {
     const { batchSize, shuffle, dropLast, generator, sampler, collate: own } = readOptions(options, new.target.name);
-    if (typeof dataset?.length !== 'number' || typeof dataset.get !== 'function') {
-      throw invalidArgument('dataset', 'an object with a length and a get method', dataset);
-    }
+    checkDataset('dataset', dataset);
     if (sampler !== undefined && shuffle) {
       throw new TorchClipError('ERR_ARGUMENT', '"shuffle" cannot be combined with "sampler"');
     }
@@ -73,28 +71,31 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     this.#collate = own as ((samples: T[]) => B) | undefined;
   }
 
-  /** Batches an epoch. */
+  /** Batches per epoch. */
   get length(): number {
-    const batches = this.sampler.length / this.batchSize;
+    const samples: unknown = this.sampler.length;
+    if (typeof samples !== 'number' || !(samples >= 0))
+      throw invalidArgument('sampler.length', 'a number >= 0', samples);
+    const batches = samples / this.batchSize;
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
   *[Symbol.iterator](): IterableIterator<B> {
     for (const indices of this.#batches()) {
-      yield this.#ready(indices) ?? this.#join(indices.map((index) => settled(this.dataset.get(index))));
+      yield settled(this.#ready(indices)) ?? this.#join(indices.map((index) => settled(this.dataset.get(index))));
     }
   }
 
   async *[Symbol.asyncIterator](): AsyncIterableIterator<B> {
     for (const indices of this.#batches()) {
       await setImmediate();
-      yield this.#ready(indices) ?? this.#join(await Promise.all(indices.map((index) => this.dataset.get(index))));
+      yield (await this.#ready(indices)) ?? this.#join(await gathered(this.dataset, indices));
     }
   }
 
   /** The batch as the dataset itself puts it together, where it does and the user does not. */
-  #ready(indices: number[]): B | undefined {
-    return this.#collate ? undefined : (this.dataset.getBatch?.(indices) as B | undefined);
+  #ready(indices: number[]): B | Promise<B> | undefined {
+    return this.#collate ? undefined : (this.dataset.getBatch?.(indices) as B | Promise<B> | undefined);
   }
 
   #join(samples: T[]): B {
@@ -104,6 +105,13 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   #batches(): Iterable<number[]> {
     // PyTorch draws a seed for its workers before the order, even where there are none.
     drawSeed(this.generator);
-    return batches(this.sampler, this.batchSize, this.dropLast);
+    return batches(integers(this.sampler), this.batchSize, this.dropLast);
+  }
+}
+
+function* integers(sampler: Sampler): IterableIterator<number> {
+  for (const index of sampler) {
+    if (!Number.isSafeInteger(index)) throw invalidArgument('sampler', 'an iterable of integers', index);
+    yield index;
   }
 }

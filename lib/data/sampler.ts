@@ -1,13 +1,14 @@
 import { check, flag, integer } from '../check.js';
 import { tensor } from '../creation/index.js';
+import { isTypedArray, type TypedArray } from '../creation/typed-array.js';
 import { float64, int64 } from '../dtype.js';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, TorchClipError } from '../errors.js';
 import { Generator } from '../generator.js';
 import { generator } from '../kinds.js';
-import { empty, multinomial, randint, randperm } from '../ops/generated/functions.js';
+import { empty, emptyLike, minimum, multinomial, randint, randperm, searchsorted } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
-import type { Tensor } from '../tensor.js';
-import { checkSource } from './dataset.js';
+import { isTensor, type Tensor } from '../tensor.js';
+import { checkSource, indicesOf } from './dataset.js';
 
 /** An order of indices, anew each time it is iterated. */
 export interface Sampler extends Iterable<number> {
@@ -84,13 +85,11 @@ const readSubset = optionsOf('SubsetRandomSampler', generatorTable);
 
 /** The given indices in random order. */
 export class SubsetRandomSampler implements Sampler {
+  readonly indices: readonly number[];
   readonly options: { readonly generator?: Generator | undefined };
 
-  constructor(
-    readonly indices: readonly number[],
-    options: { generator?: Generator } = {},
-  ) {
-    if (!Array.isArray(indices)) throw invalidArgument('indices', 'an array of integers', indices);
+  constructor(indices: readonly number[] | ArrayLike<number> | Tensor, options: { generator?: Generator } = {}) {
+    this.indices = indicesOf('indices', indices);
     this.options = readSubset(options, new.target.name);
   }
 
@@ -105,32 +104,68 @@ export class SubsetRandomSampler implements Sampler {
 
 const readWeighted = optionsOf('WeightedRandomSampler', { replacement: [flag, true], ...generatorTable });
 
+/** What `torch.multinomial` takes; above it the draw is made here. */
+const mostCategories = 2 ** 24;
+
 /**
- * Indices drawn in proportion to weights.
+ * Indices drawn in proportion to weights, the same as PyTorch's for the same generator; PyTorch takes 2^24 weights at most.
  *
- * @param weights a number >= 0 for each index; they need not sum to 1.
+ * @param weights a finite number >= 0 for each index; they need not sum to 1.
  * @param length how many to draw.
- * @param options.replacement default true.
+ * @param options.replacement default true; without it, `length` weights must be above 0.
+ * @param options.generator default: the global one.
  */
 export class WeightedRandomSampler implements Sampler {
   readonly weights: Tensor;
   readonly options: { readonly replacement: boolean; readonly generator?: Generator | undefined };
 
   constructor(
-    weights: readonly number[],
+    weights: readonly number[] | TypedArray | Tensor,
     readonly length: number,
     options: { replacement?: boolean; generator?: Generator } = {},
   ) {
     this.options = readWeighted(options, new.target.name);
     check('length', length, integer(1));
-    if (!Array.isArray(weights)) throw invalidArgument('weights', 'an array of numbers', weights);
-    this.weights = tensor(weights, { dtype: float64 });
+    this.weights = weightsOf(weights);
+    const drawable = this.options.replacement ? Math.min(1, length) : length;
+    const above = this.weights.gt(0).sum().item();
+    if (above < drawable) {
+      throw new TorchClipError('ERR_ARGUMENT', `"weights" must have ${drawable} numbers > 0 or more, got ${above}`);
+    }
   }
 
   *[Symbol.iterator](): IterableIterator<number> {
     const { replacement, generator } = this.options;
-    yield* numbers(multinomial(this.weights, this.length, { replacement, generator }));
+    const { weights, length } = this;
+    if (weights.numel() <= mostCategories) {
+      yield* numbers(multinomial(weights, length, { replacement, generator }));
+    } else if (replacement) {
+      // A uniform draw falls into each weight's part of their running sum.
+      const sums = weights.cumsum(0);
+      const total = sums.select(0, -1);
+      const draws = empty([length], { dtype: float64 }).uniform_(0, 1, { generator }).mul(total);
+      // Rounding may bring a draw to the very end, where a weight of 0 may stand.
+      yield* numbers(searchsorted(sums, minimum(draws, total.mul(1 - 2 ** -52)), { right: true }));
+    } else {
+      // Exponential draws divided by the weights: the smallest ones come as in successive draws.
+      const times = emptyLike(weights).exponential_(1, { generator }).div(weights);
+      yield* numbers(times.topk(length, 0, false, true)[1]);
+    }
   }
+}
+
+function weightsOf(weights: unknown): Tensor {
+  if (!isTensor(weights) && !Array.isArray(weights) && !isTypedArray(weights)) {
+    throw invalidArgument('weights', 'an array, a typed array or a tensor of numbers', weights);
+  }
+  const row = tensor(weights as number[], { dtype: float64, device: 'cpu' });
+  if (row.dim() !== 1 || row.numel() === 0) {
+    throw invalidArgument('weights', 'of one dimension and not empty', row.shape, 'ERR_SHAPE');
+  }
+  if (!row.isfinite().all().item<boolean>() || row.lt(0).any().item<boolean>()) {
+    throw invalidArgument('weights', 'finite numbers >= 0', weights);
+  }
+  return row;
 }
 
 /** A seed from `generator` or the global one, as PyTorch draws it. */

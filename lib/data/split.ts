@@ -2,7 +2,7 @@ import { invalidArgument } from '../errors.js';
 import type { Generator } from '../generator.js';
 import { generator as generatorKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
-import { type Dataset, Subset } from './dataset.js';
+import { checkDataset, type Dataset, Subset } from './dataset.js';
 import { permutation } from './sampler.js';
 
 const readSplit = optionsOf('randomSplit()', { generator: [generatorKind, undefined] });
@@ -22,9 +22,7 @@ export function randomSplit<T>(
   options: { generator?: Generator } = {},
 ): Subset<T>[] {
   const { generator } = readSplit(options);
-  if (typeof dataset !== 'object' || dataset === null || !Number.isSafeInteger(dataset.length)) {
-    throw invalidArgument('dataset', 'a dataset', dataset);
-  }
+  checkDataset('dataset', dataset);
   if (
     !Array.isArray(lengths) ||
     lengths.includes(undefined) ||
