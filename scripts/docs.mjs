@@ -8,6 +8,7 @@ import { brokenLinks } from './lib/site-links.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const site = join(root, 'site');
+ensurePackages(root);
 ensurePackages(site);
 const { status } = spawnSync(process.execPath, ['node_modules/typedoc/bin/typedoc'], { cwd: site, stdio: 'inherit' });
 const broken = brokenLinks(join(root, 'build/site'));

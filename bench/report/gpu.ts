@@ -76,16 +76,17 @@ export function gpuPage(cards: { file: string; results: GpuResults }[]): string 
 
 \`npm run bench:gpu\` measures, \`npm run bench:report\` writes this page. One process of ours and one of Python share the card; in each round all
 contenders of a case and a copy take turns in random order, timed by the GPU's events. A ratio is the rival's time over ours in the same
-round, above 1 ours is faster: the median of the rounds and the bootstrap's 95% interval of it. Before that every contender takes three steps and is compared with fp64.
+round: above 1 ours is faster. The tables show the median of the rounds and the bootstrap's 95% interval of that median. Before it is timed,
+every contender takes three steps and is compared with fp64.
 
 - *warm*: step after step; *flushed*: after a write that fills the cache; *graph*: a captured step, replayed.
-- *bytes/param* is what the algorithm must read and write at least, *GB/s* is on those bytes, *of copy* that against the copy's in the same round.
-- Our kernels and other work are the nodes of the captured graph, PyTorch's what its profiler saw, in the first dtype of a shape. Ours waits 0
-  times where a step ran under libtorch's sync debug mode 'error', which throws at a wait; PyTorch's waits are those that this mode warned of.
-- With bfloat16 parameters our state is fp32, PyTorch's is bfloat16, which is fewer bytes and coarser: norm clip + AdamW reads and writes 24 bytes a
+- *bytes/param* is what the algorithm must read and write at least; *GB/s* is based on those bytes; *of copy* compares that with the copy in the same round.
+- Our kernels and other work are the nodes of the captured graph; PyTorch's are what its profiler saw, in the first dtype of a shape. Ours waits 0
+  times if a step ran under libtorch's sync debug mode 'error', which throws at a wait; PyTorch's waits are those that this mode warned about.
+- With bfloat16 parameters our state is fp32. PyTorch's is bfloat16, which is fewer bytes and coarser: norm clip + AdamW reads and writes 24 bytes per
   parameter here, and about 20 in \`fused\`.
-- Value clip and AGC let what is not finite pass, as their rivals do (\`nonFinite: 'propagate'\`).
-- Copies of a layer are as many as there was room for.
+- Value clip and AGC let non-finite values pass, as their rivals do (\`nonFinite: 'propagate'\`).
+- A layer is repeated as often as there was room for.
 
 ${[...used].map((name) => `- \`${name}\`: ${named[name]}`).join('\n')}
 
