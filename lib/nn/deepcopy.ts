@@ -1,6 +1,7 @@
 import { describe, TorchClipError } from '../errors.js';
 import { keep } from '../scope.js';
 import { isTensor, type Tensor } from '../tensor.js';
+import { UninitializedBuffer, UninitializedParameter } from './lazy.js';
 import { blankCopy, copySlots, Module } from './module.js';
 import { Parameter } from './parameter.js';
 
@@ -53,6 +54,9 @@ function tensorCopy(tensor: Tensor, copies: Map<unknown, unknown>): Tensor {
     const message = `only leaves of the graph can be copied, and ${describe(tensor)} is the result of recorded operations`;
     throw new TorchClipError('ERR_AUTOGRAD', message);
   }
+  const { device, dtype, requiresGrad } = tensor;
+  if (tensor instanceof UninitializedParameter) return new UninitializedParameter({ device, dtype, requiresGrad });
+  if (tensor instanceof UninitializedBuffer) return new UninitializedBuffer({ device, dtype });
   const data = tensor.detach().clone();
   const copy = tensor instanceof Parameter ? new Parameter(data, tensor.requiresGrad) : keep(data);
   if (!(copy instanceof Parameter) && tensor.requiresGrad) copy.requiresGrad_();

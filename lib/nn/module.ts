@@ -21,6 +21,7 @@ import {
   type StateDictHook,
   type StateDictPreHook,
 } from './hooks.js';
+import { UninitializedBuffer } from './lazy.js';
 import { Parameter } from './parameter.js';
 import { indent } from './print.js';
 import { accessorOf, holdsItself, isIndex, type Slot, type SlotOf, walk } from './slots.js';
@@ -564,7 +565,8 @@ export class Module {
         if (grad) setData(grad, fn(grad));
       }
       for (const module of this.modules()) {
-        for (const [name, buffer] of members(module, isBuffer)) Reflect.set(module, name, keep(fn(buffer as Tensor)));
+        for (const [name, buffer] of members(module, isBuffer))
+          Reflect.set(module, name, converted(buffer as Tensor, fn));
       }
     });
     return this;
@@ -630,6 +632,12 @@ function placeOf(target: FactoryOptions | DeviceLike | Dtype | Tensor): FactoryO
   if (target instanceof Tensor) return target;
   if (isPlainObject(target)) return readTo(target);
   throw invalidArgument('target', 'a device, a dtype, a Tensor or { device, dtype }', target);
+}
+
+/** A buffer after `fn`; one that waits for its shape still does. */
+function converted(buffer: Tensor, fn: (tensor: Tensor) => Tensor): Tensor {
+  const result = keep(fn(buffer));
+  return buffer instanceof UninitializedBuffer ? new UninitializedBuffer(result) : result;
 }
 
 /** Gives a tensor other memory, of another dtype or device perhaps, while it stays the same object for autograd and optimizers. */

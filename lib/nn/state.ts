@@ -5,6 +5,7 @@ import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
 import { copyProblem } from './copyable.js';
 import type { Hooks } from './hooks.js';
+import { isLazy } from './lazy.js';
 import type { Module } from './module.js';
 import { Parameter } from './parameter.js';
 
@@ -143,10 +144,6 @@ function mismatch({ path, tensor }: Target, value: unknown, assign: boolean): st
       `the shape in current model is ${size(tensor)}.`,
   ];
 }
-
-/** A parameter or buffer whose shape is not known yet takes that of what is loaded. */
-const isLazy = (tensor: Tensor): tensor is Tensor & { materialize(shape: readonly number[]): void } =>
-  'materialize' in tensor;
 
 function copy({ tensor }: Target, value: Tensor): void {
   if (isLazy(tensor)) {

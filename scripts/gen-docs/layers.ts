@@ -13,6 +13,7 @@ const kinds: readonly [kind: string, files: RegExp][] = [
   ['padding', /^padding/],
   ['dropout', /^dropout/],
   ['losses', /loss/],
+  ['lazy', /^lazy/],
 ];
 
 const layers = new URL('../../lib/nn/layers/', import.meta.url);

@@ -133,6 +133,8 @@ def run(case: dict, dtype: torch.dtype, train: bool) -> dict:
         torch.manual_seed(SEED + 1)
         outputs = tensors(module(*fed, **named(inputs.draw(case.get('forward', {})))))
     result['outputs'] = [digest(o) for o in outputs]
+    if module is not None and repr(module) != result['repr']:
+        result['reprAfter'] = repr(module)
     pull(outputs)
     result['inputGrads'] = [None if t.grad is None else digest(t.grad) for t in inputs.leaves]
     if module is not None:

@@ -26,7 +26,8 @@ export interface BatchNormOptions extends FactoryOptions {
   bias?: boolean;
 }
 
-const readBatchNorm = optionsOf('BatchNorm', {
+/** @internal */
+export const readBatchNorm = optionsOf('BatchNorm', {
   eps: [finiteNonNegative, 1e-5],
   momentum: [orNull(finite), 0.1],
   affine: [flag, true],
@@ -52,7 +53,7 @@ export abstract class NormBase extends Module {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super();
     const { eps, momentum, affine, trackRunningStats, bias, device, dtype } = readBatchNorm(options, new.target.name);
-    this.numFeatures = check('numFeatures', numFeatures, integer(1));
+    this.numFeatures = check('numFeatures', numFeatures, integer(0));
     this.eps = eps;
     this.momentum = momentum;
     this.affine = affine;

@@ -43,6 +43,21 @@ export { AlphaDropout, Dropout1d, Dropout3d, FeatureAlphaDropout } from './dropo
 export { Embedding, type EmbeddingOptions } from './embedding.js';
 export { EmbeddingBag, type EmbeddingBagOptions } from './embedding-bag.js';
 export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, type InstanceNormOptions } from './instancenorm.js';
+export {
+  LazyBatchNorm1d,
+  LazyBatchNorm2d,
+  LazyBatchNorm3d,
+  LazyConv1d,
+  LazyConv2d,
+  LazyConv3d,
+  LazyConvTranspose1d,
+  LazyConvTranspose2d,
+  LazyConvTranspose3d,
+  LazyInstanceNorm1d,
+  LazyInstanceNorm2d,
+  LazyInstanceNorm3d,
+  LazyLinear,
+} from './lazy.js';
 export { Linear } from './linear.js';
 export {
   BCELoss,

@@ -1,0 +1,183 @@
+import { check, integer, listOf } from '../check.js';
+import { invalidArgument } from '../errors.js';
+import { tensor } from '../kinds.js';
+import { isPlainObject } from '../options.js';
+import type { Tensor } from '../tensor.js';
+import { Module } from './module.js';
+import { Parameter } from './parameter.js';
+
+const asParameter = (value: Tensor): Parameter => (value instanceof Parameter ? value : new Parameter(value));
+
+/** A line of what is held, as PyTorch prints it. */
+function line(name: string | number, parameter: Parameter, type: string): string {
+  const { shape, device } = parameter;
+  const where = device.type === 'cuda' ? ` (${device})` : '';
+  return `  (${name}): Parameter containing: [${type} of size ${shape.join('x')}${where}]`;
+}
+
+/**
+ * A list of parameters that all belong to the module that holds it. Tensors become parameters.
+ *
+ * @example
+ * this.scales = new nn.ParameterList([torch.ones([3]), torch.ones([4])]);
+ * for (const scale of this.scales) x = x.mul(scale);
+ */
+export class ParameterList extends Module {
+  [index: number]: Parameter;
+
+  constructor(values: Iterable<Tensor> = []) {
+    super();
+    this.extend(values);
+  }
+
+  /** How many parameters it holds. */
+  get length(): number {
+    return this.list().length;
+  }
+
+  /** The parameter at `index`, counted from the end when negative; undefined where there is none. */
+  at(index: number): Parameter | undefined {
+    return this.list().at(index);
+  }
+
+  /** Puts a parameter at an index that is there, counted from the end when negative. */
+  set(index: number, value: Tensor): this {
+    const { length } = this;
+    const at = check('index', index, integer(-length, length - 1), 'ERR_INDEX');
+    this.registerParameter(String(at < 0 ? at + length : at), asParameter(check('value', value, tensor)));
+    return this;
+  }
+
+  /** Adds a parameter at the end. */
+  append(value: Tensor): this {
+    this.registerParameter(String(this.length), asParameter(check('value', value, tensor)));
+    return this;
+  }
+
+  /** Adds parameters at the end. */
+  extend(values: Iterable<Tensor>): this {
+    for (const value of listOf('values', values, tensor)) this.append(value);
+    return this;
+  }
+
+  [Symbol.iterator](): IterableIterator<Parameter> {
+    return this.list()[Symbol.iterator]();
+  }
+
+  override extraRepr(): string {
+    return this.list()
+      .map((p, i) => line(i, p, `torch.${p.dtype.name}`))
+      .join('\n');
+  }
+
+  /** Unlike `parameters()`, one that is held twice comes twice. */
+  private list(): Parameter[] {
+    return Object.values(this).filter((value): value is Parameter => value instanceof Parameter);
+  }
+}
+
+/** PyTorch's old names of tensors by their dtype. */
+const typeNames: Readonly<Record<string, string>> = {
+  float32: 'Float',
+  float64: 'Double',
+  float16: 'Half',
+  bfloat16: 'BFloat16',
+  complex64: 'ComplexFloat',
+  complex128: 'ComplexDouble',
+  int64: 'Long',
+  int32: 'Int',
+  int16: 'Short',
+  int8: 'Char',
+  uint8: 'Byte',
+  bool: 'Bool',
+};
+
+/**
+ * Parameters under names, all belonging to the module that holds it. Tensors become parameters.
+ *
+ * @example
+ * this.scales = new nn.ParameterDict({ left: torch.ones([3]), right: torch.ones([3]) });
+ * x.mul(this.scales.get('left'));
+ */
+export class ParameterDict extends Module {
+  constructor(parameters: Readonly<Record<string, Tensor>> | ParameterDict = {}) {
+    super();
+    this.update(parameters);
+  }
+
+  /** How many parameters it holds. */
+  get size(): number {
+    return this.entries().length;
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this, name) && Reflect.get(this, name) instanceof Parameter;
+  }
+
+  /** The parameter `name`; one that it does not hold is an `ERR_ARGUMENT`. */
+  get(name: string): Parameter {
+    if (!this.has(name)) throw invalidArgument('name', `one of ${this.keys().join(', ')}`, name);
+    return Reflect.get(this, name) as Parameter;
+  }
+
+  /** Sets or replaces the parameter `name`. */
+  set(name: string, value: Tensor): this {
+    this.registerParameter(name, asParameter(check('value', value, tensor)));
+    return this;
+  }
+
+  /** Sets or replaces several. */
+  update(parameters: Readonly<Record<string, Tensor>> | ParameterDict): this {
+    const entries =
+      parameters instanceof ParameterDict
+        ? parameters.entries()
+        : isPlainObject(parameters)
+          ? Object.entries(parameters)
+          : undefined;
+    if (entries === undefined) throw invalidArgument('parameters', 'a plain object of Tensors', parameters);
+    for (const [name, value] of entries) check(`parameters.${name}`, value, tensor);
+    for (const [name, value] of entries) this.set(name, value as Tensor);
+    return this;
+  }
+
+  /** Takes the parameter `name` out; returns whether it was there. */
+  delete(name: string): boolean {
+    return this.has(name) && Reflect.deleteProperty(this, name);
+  }
+
+  /** Takes the parameter `name` out and returns it; one that it does not hold is an `ERR_ARGUMENT`. */
+  pop(name: string): Parameter {
+    const parameter = this.get(name);
+    this.delete(name);
+    return parameter;
+  }
+
+  /** Takes all parameters out. */
+  clear(): void {
+    for (const name of this.keys()) this.delete(name);
+  }
+
+  keys(): string[] {
+    return this.entries().map(([name]) => name);
+  }
+
+  values(): Parameter[] {
+    return this.entries().map(([, parameter]) => parameter);
+  }
+
+  entries(): [string, Parameter][] {
+    return Object.entries(this).filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter);
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, Parameter]> {
+    return this.entries()[Symbol.iterator]();
+  }
+
+  override extraRepr(): string {
+    const type = (p: Parameter) =>
+      `torch.${p.device.type === 'cuda' ? 'cuda.' : ''}${typeNames[p.dtype.name] ?? p.dtype.name}Tensor`;
+    return this.entries()
+      .map(([name, p]) => line(name, p, type(p)))
+      .join('\n');
+  }
+}
