@@ -1,6 +1,7 @@
 import { callable, check, flag } from '../check.js';
 import { optionsOf } from '../options.js';
 import type { HookHandle, Tensor } from '../tensor.js';
+import { BackwardPass } from './backward-hooks.js';
 import type { Module } from './module.js';
 import type { IncompatibleKeys, StateDict } from './state.js';
 
@@ -67,6 +68,8 @@ export class Hooks {
   forward = new HookList<ForwardHook>();
   /** Run even where `forward` or another hook throws. */
   always = new HookList<ForwardHook>();
+  backwardPre = new HookList<BackwardPreHook>();
+  backward = new HookList<BackwardHook>();
   statePre = new HookList<StateDictPreHook>();
   state = new HookList<StateDictHook>();
   loadPre = new HookList<LoadStateDictPreHook>();
@@ -102,8 +105,13 @@ export function callWithHooks(
       const result = hook(module, args);
       if (result !== undefined && result !== null) args = Array.isArray(result) ? result : [result];
     }
-    output = forward(args);
+    const pass =
+      hooks.backwardPre.size + hooks.backward.size > 0
+        ? new BackwardPass(module, hooks.backwardPre, hooks.backward)
+        : undefined;
+    output = forward(pass?.enter(args) ?? args);
     for (const hook of hooks.forward) run(hook);
+    if (pass) output = pass.leave(output);
     done = true;
     return output;
   } finally {

@@ -1,3 +1,4 @@
+export { Buffer } from './buffer.js';
 export { ModuleDict, ModuleList, type NamedModules, Sequential } from './containers.js';
 export { deepcopy } from './deepcopy.js';
 export * as functional from './functional/index.js';

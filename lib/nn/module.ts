@@ -10,7 +10,10 @@ import { nativeOp } from '../ops/overload.js';
 import { isPlainObject, optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { type HookHandle, Tensor } from '../tensor.js';
+import { Buffer } from './buffer.js';
 import {
+  type BackwardHook,
+  type BackwardPreHook,
   callWithHooks,
   type ForwardHook,
   type ForwardPreHook,
@@ -134,6 +137,31 @@ export class Module {
         always?.remove();
       },
     };
+  }
+
+  /**
+   * Has `hook(module, gradOutput)` called in the backward pass through each {@link call}, before the module's own part of it; an array
+   * that it returns replaces the gradients of the outputs.
+   *
+   * @param options.prepend run it before the others; default false.
+   */
+  registerFullBackwardPreHook(hook: BackwardPreHook<this>, options?: HookOptions): HookHandle {
+    return this.#hooked.backwardPre.add(hook as BackwardPreHook, options);
+  }
+
+  /**
+   * Has `hook(module, gradInput, gradOutput)` called in the backward pass through each {@link call}, when the gradients of the arguments
+   * are known; an array that it returns replaces them. Gradients are null for what is no tensor or needs none.
+   *
+   * Arguments and outputs count where they are tensors, or an array of outputs holds them; they must not be written in place.
+   *
+   * @param options.prepend run it before the others; default false.
+   *
+   * @example
+   * layer.registerFullBackwardHook((module, gradInput, gradOutput) => console.log(gradOutput[0]?.norm().item()));
+   */
+  registerFullBackwardHook(hook: BackwardHook<this>, options?: HookOptions): HookHandle {
+    return this.#hooked.backward.add(hook as BackwardHook, options);
   }
 
   /** Has `hook(module, prefix)` called before the module's state is read by {@link stateDict}. */
@@ -527,7 +555,12 @@ export class Module {
       return Object.setPrototypeOf(copy, Object.getPrototypeOf(module));
     };
     copySlots = (module, copy, copyOf) => {
-      for (const [name, slot] of module.#slots ?? []) copy.#hold(name, { ...slot, value: copyOf(slot.value) });
+      for (const [name, slot] of module.#slots ?? []) {
+        // A name that was deleted, or given a property of its own, is no member any more.
+        const { get } = Object.getOwnPropertyDescriptor(module, name) ?? {};
+        if (get !== accessorOf(name, slotOf).get) continue;
+        copy.#hold(name, { ...slot, value: copyOf(slot.value) });
+      }
     };
   }
 
@@ -582,8 +615,10 @@ export class Module {
   #entries(): [string, unknown][] {
     const entries = Object.entries(this);
     for (const [name, value] of entries) {
-      // Assigned as a property: from now on nothing but another parameter takes its place.
-      if (value instanceof Parameter && !this.#slots?.has(name) && !Object.isFrozen(this)) this.#hold(name, { value });
+      // Assigned as a property: from now on nothing but its like takes its place.
+      const isNew = (value instanceof Parameter || value instanceof Buffer) && !this.#slots?.has(name);
+      if (!isNew || Object.isFrozen(this)) continue;
+      this.#hold(name, value instanceof Buffer ? { value, persistent: value.persistent } : { value });
     }
     if (this.#order === undefined) return entries;
     const place = new Map(this.#order.map((name, i) => [name, i]));

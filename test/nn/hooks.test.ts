@@ -325,3 +325,123 @@ describe('lists and dictionaries of parameters', () => {
     expect(table.size).to.equal(0);
   });
 });
+
+describe('backward hooks', () => {
+  const backward = (model: nn.Module & { forward(x: Tensor): Tensor }, input: Tensor) =>
+    model
+      .call(input)
+      .mul(torch.tensor([1, 2]))
+      .sum()
+      .backward();
+
+  it('see the gradients of outputs and inputs, in the order of the backward pass', () => {
+    const layer = new nn.Linear(2, 2);
+    const input = torch.randn([3, 2], { requiresGrad: true });
+    const seen: [string, (number[] | undefined)[]][] = [];
+    const shapes = (gradients: readonly (Tensor | null)[]) => gradients.map((g) => g?.shape);
+    layer.registerFullBackwardPreHook((_, gradOutput) => void seen.push(['pre', shapes(gradOutput)]));
+    layer.registerFullBackwardHook((module, gradInput, gradOutput) => {
+      expect(module).to.equal(layer);
+      seen.push(['in', shapes(gradInput)], ['out', shapes(gradOutput)]);
+    });
+    backward(layer, input);
+    expect(seen).to.deep.equal([
+      ['pre', [[3, 2]]],
+      ['in', [[3, 2]]],
+      ['out', [[3, 2]]],
+    ]);
+    const expected = torch.tensor([[1, 2]]).matmul(layer.weight.detach());
+    expect(input.grad!.sub(expected).abs().max().item()).to.be.lessThan(1e-6);
+  });
+
+  it('replace gradients on both sides', () => {
+    const layer = new nn.Identity();
+    const input = torch.ones([2], { requiresGrad: true });
+    layer.registerFullBackwardPreHook((_, [g]) => [g!.mul(10)]);
+    layer.registerFullBackwardHook((_, [gradInput], [gradOutput]) => {
+      expect(gradOutput!.tolist()).to.deep.equal([10, 20]);
+      return [gradInput!.add(1)];
+    });
+    backward(layer, input);
+    expect(input.grad!.tolist()).to.deep.equal([11, 21]);
+  });
+
+  it('have places for several arguments and outputs, null for what has no gradient', () => {
+    class Two extends nn.Module {
+      override forward(a: Tensor, n: number, b: Tensor): [Tensor, Tensor] {
+        return [a.mul(n), b.mul(2)];
+      }
+    }
+    const layer = new Two();
+    const gradients: (number | undefined)[][] = [];
+    layer.registerFullBackwardHook((_, gradInput, gradOutput) => {
+      gradients.push(
+        gradInput.map((g) => g?.item<number>()),
+        gradOutput.map((g) => g?.item<number>()),
+      );
+    });
+    const a = torch.tensor([1], { requiresGrad: true });
+    const [y] = layer.call(a, 3, torch.tensor([1]));
+    y.backward();
+    expect(gradients).to.deep.equal([
+      [3, undefined, undefined],
+      [1, undefined],
+    ]);
+    expect(a.grad!.item()).to.equal(3);
+  });
+
+  it('are called where no input wants a gradient, but parameters do', () => {
+    const layer = new nn.Linear(2, 2);
+    const seen: unknown[] = [];
+    layer.registerFullBackwardHook((_, gradInput, gradOutput) => void seen.push(gradInput, gradOutput[0]!.shape));
+    backward(layer, torch.ones([1, 2]));
+    expect(seen).to.deep.equal([[null], [1, 2]]);
+    expect(layer.bias!.grad!.tolist()).to.deep.equal([1, 2]);
+  });
+
+  it('see the whole model in reverse, and higher derivatives go through', () => {
+    const model = new nn.Sequential(new nn.Linear(1, 1), new nn.Tanh(), new nn.Linear(1, 1)).double();
+    const order: string[] = [];
+    for (const [name, module] of model.namedChildren()) {
+      module.registerFullBackwardHook(() => void order.push(name));
+    }
+    const input = torch.ones([1, 1], { dtype: torch.float64, requiresGrad: true });
+    const [first] = torch.autograd.grad(model.call(input), input, { createGraph: true });
+    expect(order).to.deep.equal(['2', '1', '0']);
+    const [second] = torch.autograd.grad(first!, input);
+    const plain = torch.autograd.grad(model.forward(input), input, { createGraph: true })[0]!;
+    expect(second!.item()).to.be.closeTo(torch.autograd.grad(plain, input)[0]!.item<number>(), 1e-12);
+  });
+
+  it('refuse results of another length', () => {
+    const layer = new nn.Identity();
+    layer.registerFullBackwardHook(() => []);
+    refused(() => backward(layer, torch.ones([2], { requiresGrad: true })), 'ERR_AUTOGRAD', 'array of 1');
+  });
+});
+
+describe('nn.Buffer', () => {
+  class Net extends nn.Module {
+    mask: Tensor = new nn.Buffer(torch.ones([2]));
+    scratch: Tensor = new nn.Buffer(torch.zeros([1]), false);
+    weight = new nn.Parameter(torch.ones([1]));
+  }
+
+  it('becomes a buffer of the module, saved unless it is told otherwise', () => {
+    const net = new Net();
+    expect(net.namedBuffers().map(([name]) => name)).to.deep.equal(['mask', 'scratch']);
+    expect(Object.keys(net.stateDict())).to.deep.equal(['weight', 'mask']);
+    expect(net.parameters().length).to.equal(1);
+    net.double();
+    expect([net.mask.dtype.name, net.namedBuffers().length]).to.deep.equal(['float64', 2]);
+  });
+
+  it('is replaced by tensors only', () => {
+    const net = new Net();
+    net.stateDict();
+    net.mask = torch.zeros([2]);
+    expect(net.getBuffer('mask').tolist()).to.deep.equal([0, 0]);
+    refused(() => Reflect.set(net, 'mask', 3), 'ERR_ARGUMENT', 'buffer');
+    refused(() => new nn.Buffer(3 as never), 'ERR_ARGUMENT', 'data');
+  });
+});
