@@ -53,7 +53,7 @@ export abstract class NormBase extends Module {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super();
     const { eps, momentum, affine, trackRunningStats, bias, device, dtype } = readBatchNorm(options, new.target.name);
-    this.numFeatures = check('numFeatures', numFeatures, integer(0));
+    this.numFeatures = check('numFeatures', numFeatures, integer(1));
     this.eps = eps;
     this.momentum = momentum;
     this.affine = affine;

@@ -217,7 +217,8 @@ const featureless = (options: BatchNormOptions, owner: string) => {
 
 function prepareNorm(norm: NormBase, options: BatchNormOptions, owner: string): void {
   const { affine, bias, trackRunningStats, device, dtype } = readBatchNorm(options, owner);
-  set(norm, { affine, trackRunningStats });
+  // Nothing has been made for the one feature that the base class was told of.
+  set(norm, { numFeatures: 0, affine, trackRunningStats });
   if (affine) norm.weight = new UninitializedParameter({ device, dtype });
   if (affine && bias) norm.bias = new UninitializedParameter({ device, dtype });
   if (!trackRunningStats) return;
@@ -243,7 +244,7 @@ function initialiseNorm(norm: NormBase, input: Tensor): void {
  */
 export class LazyBatchNorm1d extends BatchNorm1d {
   constructor(options: BatchNormOptions = {}) {
-    super(0, featureless(options, new.target.name));
+    super(1, featureless(options, new.target.name));
     prepareNorm(this, options, new.target.name);
   }
 
@@ -261,7 +262,7 @@ export class LazyBatchNorm1d extends BatchNorm1d {
  */
 export class LazyBatchNorm2d extends BatchNorm2d {
   constructor(options: BatchNormOptions = {}) {
-    super(0, featureless(options, new.target.name));
+    super(1, featureless(options, new.target.name));
     prepareNorm(this, options, new.target.name);
   }
 
@@ -279,7 +280,7 @@ export class LazyBatchNorm2d extends BatchNorm2d {
  */
 export class LazyBatchNorm3d extends BatchNorm3d {
   constructor(options: BatchNormOptions = {}) {
-    super(0, featureless(options, new.target.name));
+    super(1, featureless(options, new.target.name));
     prepareNorm(this, options, new.target.name);
   }
 
@@ -298,7 +299,7 @@ export class LazyBatchNorm3d extends BatchNorm3d {
  */
 export class LazyInstanceNorm1d extends InstanceNorm1d {
   constructor(options: BatchNormOptions = {}) {
-    super(0, featureless(options, new.target.name));
+    super(1, featureless(options, new.target.name));
     prepareNorm(this, options, new.target.name);
   }
 
@@ -317,7 +318,7 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
  */
 export class LazyInstanceNorm2d extends InstanceNorm2d {
   constructor(options: BatchNormOptions = {}) {
-    super(0, featureless(options, new.target.name));
+    super(1, featureless(options, new.target.name));
     prepareNorm(this, options, new.target.name);
   }
 
@@ -336,7 +337,7 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
  */
 export class LazyInstanceNorm3d extends InstanceNorm3d {
   constructor(options: BatchNormOptions = {}) {
-    super(0, featureless(options, new.target.name));
+    super(1, featureless(options, new.target.name));
     prepareNorm(this, options, new.target.name);
   }
 
