@@ -8,7 +8,7 @@ export const excludedNames = [
   ],
   [
     /^(native_batch_norm|batch_norm_update_stats)$/,
-    'reads weights and statistics of the wrong length outside of their memory: `batchNorm` checks them',
+    'reads beyond weights and statistics of the wrong length: `batchNorm` checks them',
   ],
   [/^(native_group_norm)$/, 'divides by the number of groups unchecked: `groupNorm` checks it'],
   [/^quantized_(lstm|gru|rnn_relu|rnn_tanh)_cell$/, 'trusts the packed weights it is given: a wrong one crashes it'],
@@ -24,7 +24,7 @@ export const excludedNames = [
   [/^(get_gradients)$/, "part of PyTorch's distributed autograd"],
   [/^(from_file)$/, 'maps a file into memory that another process may change: torch.io reads files'],
   [/^(lift|lift_fresh|lift_fresh_copy)$/, 'the identity outside of functorch'],
-  [/^is_vulkan_available$/, 'no Vulkan backend in the libtorch builds that are supported'],
+  [/^is_vulkan_available$/, 'the supported libtorch builds have no Vulkan backend'],
   [/^(convolution_overrideable|convolution_backward_overrideable)$/, 'a hook for backends outside of PyTorch'],
   [/^(is_distributed|infinitely_differentiable_gelu_backward)$/, "internal to PyTorch's autograd"],
   [/^(set_data|data)$/, '`detach()` and `copy_` do this without going behind autograd'],
@@ -35,7 +35,7 @@ export const excludedTypes = [
   [/Storage/, 'takes a Storage: views and `set_` with a tensor share memory'],
   [/Stream/, 'takes a Stream'],
   [/QScheme/, 'a quantization scheme has no value in JavaScript'],
-  [/Dict|__torch__/, 'takes or gives a TorchScript object'],
+  [/Dict|__torch__/, 'takes or returns a TorchScript object'],
   [/SymBool/, 'symbolic shapes exist only while PyTorch traces a program'],
   [/Dimname/, 'named tensors are a prototype that PyTorch no longer develops'],
 ];

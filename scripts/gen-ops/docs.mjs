@@ -59,21 +59,21 @@ export function docsFile(model, libtorch) {
 
 # Ops
 
-Every public op of the dispatcher of libtorch ${libtorch}, and where it is in torch-clip: ${c.exposedOverloads} of
+Every public operator (op) of the dispatcher of libtorch ${libtorch}, and its name in torch-clip: ${c.exposedOverloads} of
 ${c.overloads} overloads under ${c.exposedNames} of ${c.names} names; ${c.functions} functions and ${c.methods} methods.
-${c.internal} more overloads have names that begin with an underscore: those are PyTorch's own and are not listed.
+Another ${c.internal} overloads have names that begin with an underscore: they are internal to PyTorch, and are not listed.
 
-- A name is PyTorch's in camel case; a trailing underscore, which means "in place", stays: \`index_select\` is
+- Names are PyTorch's in camelCase; a trailing underscore, which means "in place", stays: \`index_select\` is
   \`indexSelect\`, \`add_\` is \`add_\`. ${codes(['linalg_', 'fft_', 'special_'])} are the namespaces
-  ${codes(['torch.linalg', 'torch.fft', 'torch.special'])}. A JavaScript keyword is an export all the same (\`torch.var\`).
-- One name has all overloads. Required arguments are positional; every other argument is a key of the trailing options
-  object, in camel case. What PyTorch takes positionally may be given positionally here too: \`t.sum(0)\`,
-  \`t.sum({ dim: 0, keepdim: true })\` and \`t.sum(0, { keepdim: true })\` are all good.
-- \`int[2]\` and the like take one number for all; a lone list of sizes may be spread: \`t.view(2, 3)\`.
-- An integral number is an integer scalar, any other a double; \`{ re, im }\` is complex; a bigint is an int64.
-- Overloads that write into given tensors are reached by the option \`out\` of the function: one tensor, or an array where
-  the op has several results. \`Tensor(a!)\` is the argument itself, so in-place methods return \`this\`.
-- An overload that the libtorch at hand does not have throws \`ERR_OP_UNAVAILABLE\`.
+  ${codes(['torch.linalg', 'torch.fft', 'torch.special'])}. Names that are JavaScript keywords are exported too (\`torch.var\`).
+- All overloads share one name. Required arguments are positional; every other argument is a key of the trailing options
+  object, in camelCase. What PyTorch takes positionally may be positional here too: \`t.sum(0)\`,
+  \`t.sum({ dim: 0, keepdim: true })\` and \`t.sum(0, { keepdim: true })\` all work.
+- \`int[2]\` and the like accept one number for all elements; a list of sizes that is the only argument may be spread: \`t.view(2, 3)\`.
+- As a scalar, an integral number is an integer, any other number a double; \`{ re, im }\` is complex; a bigint is an int64.
+- The option \`out\` of a function selects the overload that writes into given tensors: one tensor, or an array if the op has
+  several results. A result \`Tensor(a!)\` is the argument itself, so in-place methods return \`this\`.
+- An overload that the loaded libtorch lacks throws \`ERR_OP_UNAVAILABLE\`.
 
 ## Not exposed
 

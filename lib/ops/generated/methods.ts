@@ -12,7 +12,7 @@ import type { MethodsQR } from './methods-q-r.js';
 import type { MethodsS } from './methods-s.js';
 import type { MethodsTZ } from './methods-t-z.js';
 
-/** The ops that are methods of a tensor. */
+/** The ops that are tensor methods. */
 export interface TensorOps
   extends MethodsA,
     MethodsB,
