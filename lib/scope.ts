@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { invalidArgument } from './errors.js';
 import { refuseAsync, refusePromise } from './sync.js';
 import type { Tensor } from './tensor.js';
@@ -73,8 +74,8 @@ function collect(root: unknown, seen: Set<unknown>): void {
     const value = queue.pop();
     if (typeof value !== 'object' || value === null || seen.has(value) || ArrayBuffer.isView(value)) continue;
     seen.add(value);
-    if (value instanceof Map) queue.push(...value.keys(), ...value.values());
-    else if (value instanceof Set || Array.isArray(value)) for (const v of value) queue.push(v);
+    if (types.isMap(value)) queue.push(...value.keys(), ...value.values());
+    else if (types.isSet(value) || Array.isArray(value)) for (const v of value) queue.push(v);
     else for (const v of Object.values(value)) queue.push(v);
   }
 }

@@ -10,6 +10,7 @@ import { contiguousFormat, type Layout, layoutOf, MemoryFormat } from './layout.
 import type { TensorOps } from './ops/generated/methods.js';
 import type { Complex } from './ops/types.js';
 import { optionsOf } from './options.js';
+import { local } from './realm.js';
 import { enroll } from './scope.js';
 import { refuseAsync, refusePromise } from './sync.js';
 
@@ -118,7 +119,7 @@ export class Tensor {
 
   /** The sizes, outermost first. */
   get shape(): number[] {
-    return native.shape(this.handle);
+    return local(native.shape(this.handle));
   }
   /** The element type. */
   get dtype(): Dtype {
@@ -206,7 +207,7 @@ export class Tensor {
   stride(): number[];
   stride(dim: number): number;
   stride(dim?: number): number | number[] {
-    const strides = native.strides(this.handle);
+    const strides = local(native.strides(this.handle));
     return dim === undefined ? strides : entry(strides, dim);
   }
   /** Whether the elements lie in memory in the order of the dimensions, or of `memoryFormat`. */
@@ -317,7 +318,7 @@ export class Tensor {
    * integer outside JavaScript's safe range. Waits for the device.
    */
   item<T extends Element = number>(): T {
-    return native.item(this.handle) as T;
+    return local(native.item(this.handle)) as T;
   }
   /**
    * {@link Tensor.item} as of this call, whatever is written to the tensor afterwards. The event loop goes on while a GPU
@@ -325,11 +326,11 @@ export class Tensor {
    */
   itemAsync<T extends Element = number>(): Promise<T> {
     const { handle, device } = this;
-    return (device.type === 'cuda' ? copied(handle, true) : later(native.item(handle))) as Promise<T>;
+    return (device.type === 'cuda' ? copied(handle, true) : later(local(native.item(handle)))) as Promise<T>;
   }
   /** The elements in row-major order, copied to the host; complex ones as pairs. Waits for the device. */
   toTypedArray<T extends ElementArray = ElementArray>(): T {
-    return native.toTyped(this.handle) as T;
+    return local(native.toTyped(this.handle)) as T;
   }
   /**
    * {@link Tensor.toTypedArray} as of this call, whatever is written to the tensor afterwards. The event loop goes on while
@@ -337,7 +338,7 @@ export class Tensor {
    */
   toTypedArrayAsync<T extends ElementArray = ElementArray>(): Promise<T> {
     const { handle, device } = this;
-    return (device.type === 'cuda' ? copied(handle, false) : later(native.toTyped(handle))) as Promise<T>;
+    return (device.type === 'cuda' ? copied(handle, false) : later(local(native.toTyped(handle)))) as Promise<T>;
   }
   /** The elements as nested arrays; a bare element for a tensor without dimensions. */
   tolist<T extends Element = number>(): Nested<T> {

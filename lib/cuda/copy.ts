@@ -1,5 +1,6 @@
 // Values from a GPU that nobody waits for.
 import { native } from '../binding/index.js';
+import { local } from '../realm.js';
 import type { Handle } from '../tensor.js';
 
 declare const brand: unique symbol;
@@ -21,5 +22,5 @@ export async function copied(handle: Handle, scalar: boolean): Promise<unknown> 
   const copy = native.copyBegin(handle, scalar);
   // Short work is over within a few turns; for long work a turn after the other would keep a core busy.
   for (let turns = 0; !native.copyDone(copy); turns++) await (turns < 32 ? turn() : millisecond());
-  return native.copyValue(copy);
+  return local(native.copyValue(copy));
 }

@@ -12,7 +12,9 @@ export type PathLike = string | URL;
 
 /** The path that an argument names. */
 export function pathOf(path: unknown, name = 'path'): string {
-  if (path instanceof URL && path.protocol === 'file:') return fileURLToPath(path);
+  // Of this realm or another.
+  const isUrl = Object.prototype.toString.call(path) === '[object URL]';
+  if (isUrl && (path as URL).protocol === 'file:') return fileURLToPath((path as URL).href);
   if (typeof path !== 'string' || path === '') throw invalidArgument(name, 'a path or a file: URL', path);
   return path;
 }

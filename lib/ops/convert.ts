@@ -5,6 +5,7 @@ import { parseDevice } from '../device.js';
 import { Dtype, dtypeOf } from '../dtype.js';
 import { Generator } from '../generator.js';
 import { jagged, Layout, MemoryFormat, mkldnn } from '../layout.js';
+import { local } from '../realm.js';
 import { type Handle, isTensor, wrap } from '../tensor.js';
 import type { Arg, Return } from './types.js';
 
@@ -124,5 +125,5 @@ function backOf(ret: Return): Convert | undefined {
 export function resultConverter(ret: Return): Convert | undefined {
   const one = backOf(ret);
   if (one === undefined || !ret.list) return one;
-  return (values) => (values as unknown[]).map(one);
+  return (values) => local(values as unknown[]).map(one);
 }

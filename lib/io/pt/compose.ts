@@ -1,4 +1,5 @@
 // Puts a pickle together out of what describe.ts has read, under the names that Python's torch.load(weights_only=True) knows.
+import { types } from 'node:util';
 import { Device } from '../../device.js';
 import { Dtype } from '../../dtype.js';
 import { Dict, PySet, storageClasses, TensorNode, type TensorRef, Tuple } from './model.js';
@@ -57,7 +58,7 @@ class Composer {
     } else if (value instanceof PySet) {
       this.#call('__builtin__', 'set', () => this.#list(value.items));
       writer.remember(value);
-    } else if (value instanceof Uint8Array) {
+    } else if (types.isUint8Array(value)) {
       this.#call('_codecs', 'encode', () => {
         writer.text(Buffer.from(value).toString('latin1'));
         writer.text('latin1');

@@ -1,4 +1,5 @@
 // The names that a pickle may ask for, and what they come to. Nothing of Python's is run: each is a few lines here.
+import { types } from 'node:util';
 import { parseDevice } from '../../device.js';
 import { Dtype } from '../../dtype.js';
 import { describe } from '../../errors.js';
@@ -53,7 +54,7 @@ const callable: Record<string, (args: unknown[]) => unknown> = {
   'builtins.bytes': (args) => (args.length === 0 ? new Uint8Array() : undefined),
   'builtins.bytearray': ([bytes, encoding]) => {
     if (bytes === undefined) return new Uint8Array();
-    return bytes instanceof Uint8Array ? bytes : encoded(bytes, encoding);
+    return types.isUint8Array(bytes) ? bytes : encoded(bytes, encoding);
   },
   '_codecs.encode': ([text, encoding]) => encoded(text, encoding),
   'torch.Size': ([sizes]) => (sizes instanceof Tuple || Array.isArray(sizes) ? sizes : undefined),

@@ -72,7 +72,7 @@ function* recordsOf({ pickle, storages }: Saved): Generator<RecordToWrite> {
 
 /** A record that later writes to the tensors do not change. */
 function copied({ name, data }: RecordToWrite): RecordToWrite {
-  if (data instanceof Uint8Array) return { name, data };
+  if (typeof data !== 'function') return { name, data };
   const copy = data().clone();
   return { name, data: () => copy };
 }
@@ -80,7 +80,7 @@ function copied({ name, data }: RecordToWrite): RecordToWrite {
 async function writeBehind(path: string, records: readonly RecordToWrite[]): Promise<void> {
   await replaceFileAsync(path, async (fd) => {
     for (const part of archiveOf(records)) {
-      if (part instanceof Uint8Array) await append(fd, part);
+      if (!isTensor(part)) await append(fd, part);
       else for (const piece of pieces(part)) await append(fd, piece);
     }
   });

@@ -2,7 +2,7 @@
 // can be mapped. The table at the end is believed only where it fits the file.
 import { crc32 } from 'node:zlib';
 import { describe } from '../../errors.js';
-import type { Tensor } from '../../tensor.js';
+import { isTensor, type Tensor } from '../../tensor.js';
 import { crcOf } from '../bytes.js';
 import { type OpenFile, readAll } from '../file.js';
 import type { Bad } from './bad.js';
@@ -39,9 +39,9 @@ export function* archiveOf(records: Iterable<RecordToWrite>): Generator<Part> {
   const table: Buffer[] = [];
   let at = 0;
   for (const { name, data } of records) {
-    const content = data instanceof Uint8Array ? data : data();
-    const size = content instanceof Uint8Array ? content.length : content.nbytes;
-    const crc = content instanceof Uint8Array ? crc32(content) : crcOf(content);
+    const content = typeof data === 'function' ? data() : data;
+    const size = isTensor(content) ? content.nbytes : content.length;
+    const crc = isTensor(content) ? crcOf(content) : crc32(content);
     const bytes = Buffer.from(name);
     const large = size >= most;
     const sizes = large ? packed([2, 1], [2, 16], [8, size], [8, size]) : Buffer.alloc(0);

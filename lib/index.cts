@@ -1,0 +1,21 @@
+// What require() loads. A program's module loader need not be Node.js's own: Jest's reads no ES modules, and stands in for
+// `node:module`, too. Node.js's own is reached in the process's own realm, and gives the same objects to import and to require().
+import vm = require('node:vm');
+
+const { createRequire } = vm.runInThisContext(
+  "process.getBuiltinModule('node:module')",
+) as typeof import('node:module');
+
+try {
+  module.exports = createRequire(__filename)('./index.js');
+} catch (error) {
+  const { code, requireStack } = error as { code?: string; requireStack?: string[] };
+  if (code !== 'MODULE_NOT_FOUND' || requireStack?.[0] !== __filename) throw error;
+  throw Object.assign(
+    new Error(
+      `torch-clip was bundled into ${__filename}, away from its native binary; keep it external: --external:torch-clip with esbuild, ` +
+        'externals in webpack, serverExternalPackages in Next.js',
+    ),
+    { code: 'ERR_BUNDLED' },
+  );
+}

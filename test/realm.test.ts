@@ -1,0 +1,75 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { Fixture } from './setup/fixture.js';
+
+const fixture = fileURLToPath(new URL('fixtures/realm.mjs', import.meta.url));
+const entry = fileURLToPath(new URL('../dist/index.cjs', import.meta.url));
+
+describe('the package in another realm', () => {
+  let f: Fixture;
+  before(() => {
+    f = new Fixture();
+  });
+  after(() => f.remove());
+
+  /** Runs a script beside the package in a vm context, as Jest's ES modules do; gives what it prints. */
+  const run = (script: string) => {
+    const args = ['--experimental-vm-modules', '--no-warnings', fixture, script];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(stderr).to.equal('');
+    return stdout.trim();
+  };
+
+  const facts: [what: string, code: string][] = [
+    ['typed arrays', 't.toTypedArray() instanceof Float32Array'],
+    ['typed arrays of later', '(await t.toTypedArrayAsync()) instanceof Float32Array'],
+    ['int64 arrays', 'torch.tensor([1n]).toTypedArray() instanceof BigInt64Array'],
+    ['numbers of int64', "typeof torch.tensor([1n]).tolist()[0] === 'number'"],
+    ['shapes', 't.shape instanceof Array && t.stride() instanceof Array'],
+    ['lists of tensors', 'torch.split(t, 1) instanceof Array'],
+    ['complex numbers', 'Object.getPrototypeOf(torch.tensor({ re: 1, im: 2 }).item()) === Object.prototype'],
+    ['promises', 't.sum().itemAsync() instanceof Promise'],
+    [
+      'errors',
+      '(() => { try { t.add(torch.ones([5])); } catch (e) { return e instanceof torch.TorchClipError && e instanceof Error; } })()',
+    ],
+    [
+      'options',
+      'new torch.optim.AdamW([torch.ones([1], { requiresGrad: true })], { lr: 0.1, betas: [0.9, 0.99] }).paramGroups[0].lr === 0.1',
+    ],
+    ['typed arrays that go in', 'torch.tensor(new Float32Array([1, 2])).sum().item() === 3'],
+    ['Maps in scopes', "torch.scope(() => new Map([['x', torch.ones([1])]])).get('x').item() === 1"],
+    ['batches', 'torch.data.collate([new Float32Array([7])]).item() === 7'],
+    [
+      'files',
+      `(() => { torch.save([new Map([[1, new Uint8Array([5])]])], path); const [m] = torch.load(path); return m instanceof Map && m.get(1) instanceof Uint8Array; })()`,
+    ],
+  ];
+  it('gives and takes that realm’s objects', () => {
+    const checks = facts.map(([what, code]) => `[${JSON.stringify(what)}, ${code}]`);
+    const path = f.path('realm.pt');
+    const script = `const t = torch.tensor([[1, 2], [3, 4]]); const path = ${JSON.stringify(path)};
+      console.log(JSON.stringify([${checks.join(', ')}]));`;
+    expect(JSON.parse(run(script))).to.deep.equal(facts.map(([what]) => [what, true]));
+  });
+
+  it('loads by the require() of a program that reads no ES modules, as Jest’s does', () => {
+    // In a process of its own: this one has loaded the package from its sources.
+    const script = `
+      const vm = require('node:vm');
+      const foreign = (name) => {
+        if (name === 'node:vm') return vm;
+        throw new Error(name + ' is not for this loader');
+      };
+      const module = { exports: {} };
+      const context = vm.createContext({ process: { getBuiltinModule: () => ({ createRequire: () => foreign }) } });
+      const text = require('node:fs').readFileSync(${JSON.stringify(entry)}, 'utf8');
+      const load = vm.runInContext('(function (exports, require, module, __filename) {' + text + '\\n})', context);
+      load(module.exports, foreign, module, ${JSON.stringify(entry)});
+      console.log(module.exports.tensor([1, 2]).sum().item());`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+    expect(stderr).to.equal('');
+    expect(stdout).to.equal('3\n');
+  });
+});
