@@ -12,7 +12,7 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   console.error(
     `torch-clip: Node.js ${process.versions.node} is too old: 20.19 or newer is needed\n` +
-      '  mend:  install a newer one: https://nodejs.org',
+      '  fix:   install a newer one: https://nodejs.org',
   );
   process.exit(1);
 }

@@ -64,8 +64,8 @@ export function checkVersions(
   env: NodeJS.ProcessEnv = process.env,
 ): void {
   if (isOn(env.TORCH_CLIP_SKIP_VERSION_CHECK)) return;
-  const refuse = (code: ErrorCode, what: string, mend: string) => {
-    throw new TorchClipError(code, `${what}; ${mend}, or set TORCH_CLIP_SKIP_VERSION_CHECK=1 to try it all the same`);
+  const refuse = (code: ErrorCode, what: string, fix: string) => {
+    throw new TorchClipError(code, `${what}; ${fix}, or set TORCH_CLIP_SKIP_VERSION_CHECK=1 to try it all the same`);
   };
   const rebuild =
     binary.origin === 'TORCH_CLIP_BINARY' ? 'correct or unset TORCH_CLIP_BINARY' : `run "${buildFor(libtorch)}"`;
@@ -104,7 +104,7 @@ export function checkOnce(resolution: Resolution, env: NodeJS.ProcessEnv = proce
   }
 }
 
-/** The error for a part that cannot be loaded: whose fault it is, what the dynamic linker said, what mends it. */
+/** The error for a part that cannot be loaded: whose fault it is, what the dynamic linker said, what fixes it. */
 export function loadError(
   part: 'loader' | 'libtorch' | 'addon',
   why: string,

@@ -28,7 +28,7 @@ export interface Resolution {
  * Chooses the libtorch and the binary that fit each other, from what the files say; loads neither.
  *
  * @throws TorchClipError `ERR_BINARY_NOT_FOUND`, `ERR_BINARY`, `ERR_LIBTORCH_NOT_FOUND` or `ERR_LIBTORCH_VERSION`,
- *   with what was tried and the command that mends it.
+ *   with what was tried and the command that fixes it.
  */
 export function resolveInstallation(root: string, env: NodeJS.ProcessEnv = process.env): Resolution {
   const { usable, damaged } = findBinaries(root, env);
@@ -53,7 +53,7 @@ export function resolveInstallation(root: string, env: NodeJS.ProcessEnv = proce
   } catch (error) {
     if (!(error instanceof LibtorchError)) throw error;
     const tried = [...error.tried, ...damaged.map(({ why }) => why)].join('; ');
-    throw new TorchClipError(error.code, `${error.message}; looked at ${tried}; ${mend(root, usable, error)}`);
+    throw new TorchClipError(error.code, `${error.message}; looked at ${tried}; ${fix(root, usable, error)}`);
   }
 }
 
@@ -65,17 +65,17 @@ export function fits(binary: Binary, libtorch: Libtorch): boolean {
 function damageError(root: string, damaged: Damaged[], libtorch?: Libtorch): TorchClipError {
   const [{ binary }] = damaged as [Damaged];
   const build = `run "${libtorch ? buildFor(libtorch) : commands(root).build}" in ${root}`;
-  let mend = build;
-  if (binary.origin === 'TORCH_CLIP_BINARY') mend = 'correct or unset TORCH_CLIP_BINARY';
-  else if (binary.origin === 'a prebuilt binary') mend = `reinstall torch-clip, or ${build}`;
+  let fix = build;
+  if (binary.origin === 'TORCH_CLIP_BINARY') fix = 'correct or unset TORCH_CLIP_BINARY';
+  else if (binary.origin === 'a prebuilt binary') fix = `reinstall torch-clip, or ${build}`;
   const what = libtorch ? `the native binary for ${libtorch.root}` : 'the native binary';
   return new TorchClipError(
     'ERR_BINARY',
-    `${what} cannot be loaded: ${damaged.map(({ why }) => why).join('; ')}; ${mend}`,
+    `${what} cannot be loaded: ${damaged.map(({ why }) => why).join('; ')}; ${fix}`,
   );
 }
 
-function mend(root: string, usable: Binary[], { variable, refused }: LibtorchError): string {
+function fix(root: string, usable: Binary[], { variable, refused }: LibtorchError): string {
   const first = refused.find(({ version }) => isSupported(version));
   const build = first && `"${buildFor(first)}" for the libtorch that is there`;
   if (variable !== undefined) return `correct or unset ${variable}${build ? `, or run ${build}` : ''}`;

@@ -36,7 +36,7 @@ function find(root: string, variant: 'cpu' | 'cuda' | undefined, torch: string |
     const wanted = `${variant === 'cuda' ? ' cu130' : ''}${torch === undefined ? '' : ` --torch ${torch}`}`;
     throw new SetupError(error.message, {
       tried: error.tried,
-      mend: error.variable
+      fix: error.variable
         ? `correct or unset ${error.variable}`
         : wanted
           ? `npx torch-clip install${wanted}`

@@ -43,7 +43,7 @@ export async function removeFromCache(
   const unknown = names.filter((name) => !there.some((entry) => entry.name === name));
   if (unknown.length > 0 || (names.length === 0 && !partial && !all)) {
     throw new SetupError(unknown.length > 0 ? `${folder} holds no ${unknown.join(', ')}` : 'nothing was named', {
-      mend: 'npx torch-clip cache ls names what there is; --partial and --all take more than one',
+      fix: 'npx torch-clip cache ls names what there is; --partial and --all take more than one',
     });
   }
   for (const { name, path, kind, busy } of there) {

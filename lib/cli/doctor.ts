@@ -126,7 +126,7 @@ function text(d: Diagnosis): string {
     ['nvidia-smi', d.nvidiaSmi ? [d.nvidiaSmi] : []],
     [
       'CUDA',
-      d.cuda.usable ? ['usable'] : [`not usable: ${d.cuda.reason}`, ...(d.cuda.mend ? [`mend: ${d.cuda.mend}`] : [])],
+      d.cuda.usable ? ['usable'] : [`not usable: ${d.cuda.reason}`, ...(d.cuda.fix ? [`fix: ${d.cuda.fix}`] : [])],
     ],
   ];
   const lines = rows

@@ -40,7 +40,7 @@ export async function install(root: string, asked: Variant | undefined, options:
   // A source on disk that was named takes the place of what is there, unless it is that.
   const same = isPath(from) && there !== undefined && isSame(from, there);
   if (same && damage)
-    throw new SetupError(`--from ${from}: ${damage}`, { mend: 'npx torch-clip install, without --from' });
+    throw new SetupError(`--from ${from}: ${damage}`, { fix: 'npx torch-clip install, without --from' });
   const replace = isPath(from) && !same;
   if (there && damage && !replace) {
     console.log(`${damage}: it is fetched again`);
@@ -65,7 +65,7 @@ function versionOf(asked: string): string {
   const version = releases[asked] ?? asked;
   if (/^\d+\.\d+\.\d+$/.test(version) && isSupported(version)) return version;
   throw new SetupError(`torch ${asked} is not supported`, {
-    mend: `--torch with one of ${Object.values(releases).join(', ')}`,
+    fix: `--torch with one of ${Object.values(releases).join(', ')}`,
   });
 }
 

@@ -55,9 +55,9 @@ function kernelDriver(): string | undefined {
 
 export interface CudaVerdict {
   usable: boolean;
-  /** Why not, and what would mend it. */
+  /** Why not, and what would fix it. */
   reason?: string;
-  mend?: string;
+  fix?: string;
 }
 
 interface Facts extends Nvidia {
@@ -72,7 +72,7 @@ interface Facts extends Nvidia {
 
 /** Whether CUDA can be used, or the first thing that stands in its way. */
 export function cudaVerdict({ driver, gpus, said, libtorch, other, binary, answer, loads }: Facts): CudaVerdict {
-  const no = (reason: string, mend?: string): CudaVerdict => ({ usable: false, reason, mend });
+  const no = (reason: string, fix?: string): CudaVerdict => ({ usable: false, reason, fix });
   const tried = answer?.cuda;
   const flavour = libtorch?.flavour.startsWith('cu') ? libtorch.flavour : 'cu13';
   const limit = limits[flavour];
@@ -83,13 +83,13 @@ export function cudaVerdict({ driver, gpus, said, libtorch, other, binary, answe
   if (archs && seen.length > 0 && !seen.some(({ capability }) => isCompiled(archs, capability))) {
     const [{ name, capability }] = seen as [Gpu];
     const made = archs.split(';').map((arch) => `${arch.slice(0, -1)}.${arch.slice(-1)}`);
-    const mend =
+    const fix =
       Number(capability) >= 7.5
         ? `TORCH_CLIP_CUDA_ARCHS=${capability.replace('.', '')} npx torch-clip build cuda`
         : undefined;
     return no(
       `${name} has compute capability ${capability}, and the binary was compiled for ${made.join(', ')} and newer`,
-      mend,
+      fix,
     );
   }
   if (tried && tried.gpus.length > 0 && tried.error === undefined) return { usable: true };

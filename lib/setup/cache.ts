@@ -14,7 +14,7 @@ export function cacheFolder(named: string | undefined, env: NodeJS.ProcessEnv = 
   const folder = named ? resolve(named) : cacheRoot(env);
   if (folder !== undefined) return folder;
   throw new SetupError('there is no place for the cache: the user has no home folder', {
-    mend: 'set TORCH_CLIP_CACHE to a folder that you may write, and try again',
+    fix: 'set TORCH_CLIP_CACHE to a folder that you may write, and try again',
   });
 }
 
@@ -24,7 +24,7 @@ export function openCache(cache: string, room: number): void {
     makeFolders(cache);
   } catch (error) {
     throw new SetupError(`the cache folder ${cache} cannot be made: ${(error as NodeJS.ErrnoException).code}`, {
-      mend: 'set TORCH_CLIP_CACHE to a folder that you may write, and try again',
+      fix: 'set TORCH_CLIP_CACHE to a folder that you may write, and try again',
     });
   }
   const { bavail, bsize } = statfsSync(cache);
@@ -33,7 +33,7 @@ export function openCache(cache: string, room: number): void {
 
 export function noRoom(cache: string, detail: string): SetupError {
   return new SetupError(`no room for libtorch in ${cache}: ${detail}`, {
-    mend: 'free some, or set TORCH_CLIP_CACHE to a folder on a larger disk, and try again',
+    fix: 'free some, or set TORCH_CLIP_CACHE to a folder on a larger disk, and try again',
   });
 }
 

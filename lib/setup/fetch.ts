@@ -82,7 +82,7 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
   }
   throw new SetupError('libtorch could not be fetched', {
     tried,
-    mend:
+    fix:
       `pip install --target ${join(cache, `libtorch-${version}-${variant === 'cpu' ? 'cpu' : 'cu13'}`)} ` +
       `--index-url https://download.pytorch.org/whl/${variant} torch==${version}, ` +
       'or set TORCH_CLIP_LIBTORCH to a libtorch that you have (the folder that holds lib and include)',

@@ -45,7 +45,7 @@ export async function buildNative(
     await checkTools(env, { cuda });
     if (!existsSync(join(libtorch.root, 'include', 'ATen', 'core', 'Tensor.h'))) {
       throw new SetupError(`the libtorch in ${libtorch.root} has no headers to compile against`, {
-        mend: 'set TORCH_CLIP_LIBTORCH to a complete libtorch (the torch wheel, or the official archive)',
+        fix: 'set TORCH_CLIP_LIBTORCH to a complete libtorch (the torch wheel, or the official archive)',
       });
     }
     makeFolder(release);
@@ -84,7 +84,7 @@ function makeFolder(folder: string): void {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
     throw new SetupError(`the folder ${folder} cannot be made: ${(error as NodeJS.ErrnoException).code}`, {
-      mend: 'build as a user who may write there',
+      fix: 'build as a user who may write there',
     });
   }
 }
@@ -102,8 +102,8 @@ function buildError(output: string, again: string): SetupError {
   const lines = output.split('\n');
   const at = lines.findIndex((line) => /\berror:|CMake Error/i.test(line));
   const said = at < 0 ? tail(output) : lines.slice(at, at + 15).join('\n');
-  let mend = again;
-  if (/No space left/i.test(output)) mend = `free some room on this disk, then: ${again}`;
-  if (/Killed signal|out of memory/i.test(output)) mend = `free some memory, then: ${again}`;
-  return new SetupError(`the native build failed:\n${said}`, { mend });
+  let fix = again;
+  if (/No space left/i.test(output)) fix = `free some room on this disk, then: ${again}`;
+  if (/Killed signal|out of memory/i.test(output)) fix = `free some memory, then: ${again}`;
+  return new SetupError(`the native build failed:\n${said}`, { fix });
 }

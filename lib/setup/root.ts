@@ -36,7 +36,7 @@ export function buildFor({ version, flavour }: Pick<Libtorch, 'version' | 'flavo
   return `npx torch-clip build ${flavour === 'cpu' ? 'cpu' : 'cuda'} --torch ${series(version)}`;
 }
 
-/** The commands that mend an installation: a clone has npm scripts, an installed package its own program. */
+/** The commands that fix an installation: a clone has npm scripts, an installed package its own program. */
 export function commands(root: string): { install: string; build: string } {
   return existsSync(join(root, 'scripts', 'setup.mjs'))
     ? { install: 'npm run setup', build: 'npm run build' }

@@ -2,20 +2,20 @@
 import { spawn } from 'node:child_process';
 import { neutralFolder, programEnv, programPath } from './programs.js';
 
-/** An installation cannot go on: what went wrong, what was tried, and the command that mends it. */
+/** An installation cannot go on: what went wrong, what was tried, and the command that fixes it. */
 export class SetupError extends Error {
   readonly tried: string[];
-  readonly mend: string;
+  readonly fix: string;
 
-  constructor(message: string, { tried = [], mend }: { tried?: string[]; mend: string }) {
+  constructor(message: string, { tried = [], fix }: { tried?: string[]; fix: string }) {
     super(message);
     this.tried = tried;
-    this.mend = mend;
+    this.fix = fix;
   }
 
   override toString(): string {
     const tried = this.tried.map((place) => `  tried: ${place}`);
-    return [`torch-clip: ${this.message}`, ...tried, `  mend:  ${this.mend}`].join('\n');
+    return [`torch-clip: ${this.message}`, ...tried, `  fix:   ${this.fix}`].join('\n');
   }
 }
 

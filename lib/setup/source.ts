@@ -17,7 +17,7 @@ export const isPath = (from: string | undefined): from is string =>
 
 /** The version and the variant of a folder with a libtorch, an archive or a wheel; refuses what is not supported or not what was asked for. */
 export async function sourceOf(from: string, wanted: Wanted): Promise<Required<Wanted>> {
-  const refuse = (what: string, mend: string) => new SetupError(`--from ${from}: ${what}`, { mend });
+  const refuse = (what: string, fix: string) => new SetupError(`--from ${from}: ${what}`, { fix });
   const correct =
     'correct --from: pip, zip, or the path of a folder that holds a libtorch, of an archive or of a wheel';
   const stat = statSync(from, { throwIfNoEntry: false });

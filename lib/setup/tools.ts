@@ -21,32 +21,32 @@ export async function checkTools(env: NodeJS.ProcessEnv = process.env, { cuda = 
   if (status !== 0) {
     throw new SetupError('CMake was not found', {
       tried: ['cmake on the PATH'],
-      mend: mac ? 'brew install cmake' : 'sudo apt-get install cmake',
+      fix: mac ? 'brew install cmake' : 'sudo apt-get install cmake',
     });
   }
   const [version = '', major, minor] = /(\d+)\.(\d+)/.exec(output) ?? [];
   if (Number(major) < 3 || (Number(major) === 3 && Number(minor) < 20)) {
     throw new SetupError(`CMake ${version} is too old: 3.20 or newer is needed`, {
-      mend: 'pip install --upgrade cmake',
+      fix: 'pip install --upgrade cmake',
     });
   }
   if (!['ninja', 'make'].some((name) => programPath(name, env))) {
     throw new SetupError('no build program was found', {
       tried: ['ninja and make on the PATH'],
-      mend: mac ? 'brew install ninja' : 'sudo apt-get install ninja-build',
+      fix: mac ? 'brew install ninja' : 'sudo apt-get install ninja-build',
     });
   }
   const compilers = env.CXX ? [env.CXX.split(' ')[0]!] : ['c++', 'g++', 'clang++'];
   if (!compilers.some((name) => (name.includes('/') ? existsSync(name) : programPath(name, env)))) {
     throw new SetupError('no C++ compiler was found', {
       tried: [env.CXX ? `CXX=${env.CXX}` : `${compilers.join(', ')} on the PATH (CXX is not set)`],
-      mend: mac ? 'xcode-select --install' : 'sudo apt-get install g++',
+      fix: mac ? 'xcode-select --install' : 'sudo apt-get install g++',
     });
   }
   if (cuda && findNvcc(env) === undefined) {
     throw new SetupError('this libtorch is a CUDA build, and the CUDA compiler was not found', {
       tried: ['nvcc on the PATH (CUDACXX is not set)', 'bin/nvcc in CUDA_HOME, CUDA_PATH or /usr/local/cuda'],
-      mend: 'install the CUDA 13 toolkit and put its bin folder on the PATH, or build for a CPU libtorch',
+      fix: 'install the CUDA 13 toolkit and put its bin folder on the PATH, or build for a CPU libtorch',
     });
   }
 }

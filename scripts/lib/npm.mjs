@@ -22,10 +22,10 @@ export function ensurePackages(root) {
   console.error('npm packages ...');
   const { error, status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: ['ignore', 2, 2] });
   if (error === undefined && status === 0) return;
-  const mend =
+  const fix =
     error === undefined
       ? 'npm ci (where the registry cannot be reached: check the network and npm\'s "registry" and "proxy" settings)'
       : 'install Node.js with npm: https://nodejs.org';
-  console.error(`torch-clip: npm packages could not be installed\n  tried: npm ci\n  mend:  ${mend}`);
+  console.error(`torch-clip: npm packages could not be installed\n  tried: npm ci\n  fix:   ${fix}`);
   process.exit(1);
 }

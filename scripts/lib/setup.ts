@@ -43,7 +43,7 @@ async function ensureLibtorch(variant: Variant = 'cpu', offline = false): Promis
     if (process.env.TORCH_CLIP_LIBTORCH || process.env.LIBTORCH) {
       throw new SetupError(error.message, {
         tried: error.tried,
-        mend: 'set it to the folder that holds lib and include, or unset it to have libtorch fetched',
+        fix: 'set it to the folder that holds lib and include, or unset it to have libtorch fetched',
       });
     }
     await fetchLibtorch({ variant, offline });
@@ -60,7 +60,7 @@ function buildTypeScript(force: boolean): Promise<boolean> {
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     const { status, output } = await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root });
     progress.end(status === 0 ? 'done' : 'failed');
-    if (status !== 0) throw new SetupError(`lib/ does not compile:\n${tail(output)}`, { mend: 'npm run typecheck' });
+    if (status !== 0) throw new SetupError(`lib/ does not compile:\n${tail(output)}`, { fix: 'npm run typecheck' });
   });
 }
 
@@ -69,5 +69,5 @@ async function checkLoads(): Promise<void> {
   const code = "import('torch-clip').catch((error) => { console.error(error.message); process.exit(1); })";
   const { status, output } = await run(process.execPath, ['-e', code], { cwd: root });
   if (status === 0) return;
-  throw new SetupError(`the binary was built but cannot be loaded:\n${tail(output)}`, { mend: 'npm run build' });
+  throw new SetupError(`the binary was built but cannot be loaded:\n${tail(output)}`, { fix: 'npm run build' });
 }

@@ -453,7 +453,7 @@ describe('the resolver', () => {
       /cannot be loaded: a process that tried it crashed \(SIG\w+\)/,
     ],
   ];
-  describe('says what is wrong, and what mends it:', () => {
+  describe('says what is wrong, and what fixes it:', () => {
     for (const [title, arrange, code, says] of cases) {
       it(title, async () => {
         arrange();

@@ -121,7 +121,7 @@ describe('torch-clip doctor', () => {
     );
     expect(found.cuda).to.deep.include({
       reason: `the CUDA libtorch in ${f.path(`cache/libtorch-${version}-cu13/torch`)} is not used: there is no binary for it`,
-      mend: `npx torch-clip build cuda --torch ${series(version)}`,
+      fix: `npx torch-clip build cuda --torch ${series(version)}`,
     });
   });
 
@@ -207,10 +207,10 @@ describe('torch-clip doctor', () => {
     ['a binary that does not load', { ...working, answer: undefined, loads: false }, 'the binary cannot be loaded'],
     ['no trial', { ...working, answer: undefined }, 'no process could be started to try it'],
   ];
-  for (const [title, facts, reason, mend] of verdicts) {
+  for (const [title, facts, reason, fix] of verdicts) {
     it(`judges CUDA: ${title}`, () => {
       expect(cudaVerdict(facts)).to.deep.equal(
-        reason === undefined ? { usable: true } : { usable: false, reason, mend },
+        reason === undefined ? { usable: true } : { usable: false, reason, fix },
       );
     });
   }

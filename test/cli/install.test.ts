@@ -124,8 +124,8 @@ ${after}`,
     expect(again.stdout).to.include('is already in');
     f.write('cache/libtorch-2.13.0-cpu/torch/lib/libc10.so');
     pip();
-    const mended = await install();
-    expect(mended.stdout).to.match(/libc10\.so is no shared library: it is fetched again[\s\S]*is now in/);
+    const repaired = await install();
+    expect(repaired.stdout).to.match(/libc10\.so is no shared library: it is fetched again[\s\S]*is now in/);
     expect(existsSync(f.path('cache/libtorch-2.13.0-cpu/torch/lib/libc10.so'))).to.equal(false);
     expect(cache()).to.deep.equal(['libtorch-2.13.0-cpu']);
   });
@@ -280,7 +280,7 @@ ${after}`,
       expect(cache()).to.deep.equal(['libtorch-2.12.1-cpu', 'libtorch-2.13.0-cpu']);
       const error = await failure(() => local('2.11.0', f.path('nowhere')));
       expect(String(error)).to.match(
-        /--from .*nowhere: no such file or folder\n {2}mend: {2}correct --from: pip, zip, or /,
+        /--from .*nowhere: no such file or folder\n {2}fix: {3}correct --from: pip, zip, or /,
       );
     });
   });
@@ -317,12 +317,12 @@ ${after}`,
       [
         'a folder with an unsupported version',
         () => [f.wheel('old', '2.5.0')],
-        /old\/torch: torch 2\.5\.0 \(cpu\) is not supported\n {2}mend: {2}one of 2\.11\.0, /,
+        /old\/torch: torch 2\.5\.0 \(cpu\) is not supported\n {2}fix: {3}one of 2\.11\.0, /,
       ],
       [
         'another version than the one that was asked for',
         () => [f.wheel('site', '2.12.1'), '--torch', '2.13'],
-        /it holds torch 2\.12\.1, and 2\.13 was asked for\n {2}mend: {2}correct --from, or --torch/,
+        /it holds torch 2\.12\.1, and 2\.13 was asked for\n {2}fix: {3}correct --from, or --torch/,
       ],
       [
         'another variant than the one that was asked for',
@@ -344,7 +344,7 @@ ${after}`,
       [
         'a misspelt source',
         () => ['pypi'],
-        /--from pypi: no such file or folder\n {2}mend: {2}correct --from: pip, zip, or /,
+        /--from pypi: no such file or folder\n {2}fix: {3}correct --from: pip, zip, or /,
       ],
     ];
     for (const [title, args, says] of refused) {
@@ -367,7 +367,7 @@ ${after}`,
     expect((await at('').ended).stdout).to.include(f.path('xdg/torch-clip/libtorch-2.13.0-cpu'));
     if (process.platform !== 'linux') return;
     expect((await at('/proc/x').ended).stderr).to.match(
-      /the cache folder \/proc\/x cannot be made: ENOENT\n {2}mend: {2}set TORCH/,
+      /the cache folder \/proc\/x cannot be made: ENOENT\n {2}fix: {3}set TORCH/,
     );
   });
 

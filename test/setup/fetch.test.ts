@@ -80,14 +80,14 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
     pip('2.13.0', 'test "$6" = torch==2.13.0');
     const error = await failure(() => fetchLibtorch({ tagged: true, env: env(nowhere) }));
     expect(String(error)).to.match(
-      /tried: pip, torch==2\.13\.0\+cpu: [^\n]*\n {2}tried: the official archive: [^\n]*\n {2}mend/,
+      /tried: pip, torch==2\.13\.0\+cpu: [^\n]*\n {2}tried: the official archive: [^\n]*\n {2}fix/,
     );
     expect(existsSync(f.path('called'))).to.equal(false);
     pip('2.12.0');
     const other = await failure(() => fetchLibtorch({ from: 'pip', env: env(nowhere) }));
     expect(String(other)).to.include('torch==2.13.0+cpu: what came is torch 2.12.0');
     expect(String(other)).to.match(
-      /mend: {2}pip install --target \S+-cpu --index-url https:\S+\/whl\/cpu torch==2\.13\.0,/,
+      /fix: {3}pip install --target \S+-cpu --index-url https:\S+\/whl\/cpu torch==2\.13\.0,/,
     );
   });
 
@@ -112,7 +112,7 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
       it: 'no python3 and no network',
       alone: true,
       arrange: () => nowhere,
-      says: /tried: pip, .*: no python3 on the PATH\n.*official archive: http.*: (ECONNREFUSED|bad port)[\s\S]*mend: {2}pip install/,
+      says: /tried: pip, .*: no python3 on the PATH\n.*official archive: http.*: (ECONNREFUSED|bad port)[\s\S]*fix: {3}pip install/,
     },
     {
       it: 'a python3 without pip',
@@ -163,11 +163,11 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
         f.program('python3', 'echo "OSError: [Errno 28] No space left on device"; exit 1');
         return nowhere;
       },
-      says: /no room for libtorch in .*mend: {2}free some, or set TORCH_CLIP_CACHE /s,
+      says: /no room for libtorch in .*fix: {3}free some, or set TORCH_CLIP_CACHE /s,
     },
   ];
   for (const { it: title, arrange, says, alone } of failures) {
-    it(`says what was tried and what mends it: ${title}`, async () => {
+    it(`says what was tried and what fixes it: ${title}`, async () => {
       const url = await arrange();
       const error = await failure(() => fetchLibtorch({ env: alone ? lonely(url) : env(url) }));
       expect(String(error)).to.match(says);
@@ -207,6 +207,6 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
   it('says so where the cache folder cannot be made', async () => {
     f.write('cache');
     const error = await failure(() => fetchLibtorch({ env: env(nowhere) }));
-    expect(String(error)).to.match(/cache folder .* cannot be made: EEXIST\n {2}mend: {2}set TORCH_CLIP_CACHE /);
+    expect(String(error)).to.match(/cache folder .* cannot be made: EEXIST\n {2}fix: {3}set TORCH_CLIP_CACHE /);
   });
 });

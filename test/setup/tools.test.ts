@@ -27,7 +27,7 @@ describe('the tools of the native build', () => {
     await check();
     const cuda = (more = {}) => checkTools({ PATH: f.bin, CUDA_HOME: f.path('cuda'), ...more }, { cuda: true });
     expect(String(await failure(() => cuda()))).to.match(
-      /CUDA compiler was not found[\s\S]*nvcc on the PATH[\s\S]*mend: {2}/,
+      /CUDA compiler was not found[\s\S]*nvcc on the PATH[\s\S]*fix: {3}/,
     );
     await cuda({ CUDACXX: '/opt/nvcc' });
     f.write('toolkit/bin/nvcc');
@@ -37,7 +37,7 @@ describe('the tools of the native build', () => {
   });
 
   const missing: { it: string; arrange: () => object | undefined; says: RegExp }[] = [
-    { it: 'CMake', arrange: () => undefined, says: /CMake was not found[\s\S]*mend: {2}.*install cmake/ },
+    { it: 'CMake', arrange: () => undefined, says: /CMake was not found[\s\S]*fix: {3}.*install cmake/ },
     {
       it: 'a CMake that runs',
       arrange: () => {
@@ -52,7 +52,7 @@ describe('the tools of the native build', () => {
         cmake('3.16.3');
         return undefined;
       },
-      says: /CMake 3\.16 is too old: 3\.20 or newer[\s\S]*mend: {2}pip install --upgrade cmake/,
+      says: /CMake 3\.16 is too old: 3\.20 or newer[\s\S]*fix: {3}pip install --upgrade cmake/,
     },
     {
       it: 'a build program',
@@ -69,7 +69,7 @@ describe('the tools of the native build', () => {
         f.program('ninja', '');
         return undefined;
       },
-      says: /no C\+\+ compiler was found[\s\S]*c\+\+, g\+\+, clang\+\+ on the PATH[\s\S]*mend: {2}/,
+      says: /no C\+\+ compiler was found[\s\S]*c\+\+, g\+\+, clang\+\+ on the PATH[\s\S]*fix: {3}/,
     },
     {
       it: 'the compiler that CXX names',
@@ -83,7 +83,7 @@ describe('the tools of the native build', () => {
     },
   ];
   for (const { it: title, arrange, says } of missing) {
-    it(`says what mends a missing tool: ${title}`, async () => {
+    it(`says what fixes a missing tool: ${title}`, async () => {
       const more = arrange();
       expect(String(await failure(() => check(more)))).to.match(says);
     });
