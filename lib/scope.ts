@@ -1,13 +1,13 @@
 import { types } from 'node:util';
 import { invalidArgument } from './errors.js';
+import type { HandleOwner } from './handle.js';
 import { refuseAsync, refusePromise } from './sync.js';
-import type { Tensor } from './tensor.js';
 
 /** The tensors made since the innermost scope began; undefined outside scopes. */
-let current: Tensor[] | undefined;
+let current: HandleOwner[] | undefined;
 
 /** @internal Called for every tensor that an op returns. */
-export function enroll(tensor: Tensor): void {
+export function enroll(tensor: HandleOwner): void {
   if (current !== undefined) current.push(tensor);
 }
 
@@ -27,7 +27,7 @@ export function enroll(tensor: Tensor): void {
 export function scope<T>(body: () => T): T {
   refuseAsync('scope', body);
   const outer = current;
-  const made: Tensor[] = [];
+  const made: HandleOwner[] = [];
   current = made;
   const kept = new Set<unknown>();
   try {
@@ -51,7 +51,7 @@ export function scope<T>(body: () => T): T {
  *   this.mean = torch.keep(x.mean());
  * });
  */
-export function keep<T extends Tensor>(tensor: T): T {
+export function keep<T extends HandleOwner>(tensor: T): T {
   // Not by the class: it needs this module.
   if (typeof tensor !== 'object' || tensor === null || !('handle' in tensor)) {
     throw invalidArgument('tensor', 'a Tensor', tensor);
@@ -61,10 +61,10 @@ export function keep<T extends Tensor>(tensor: T): T {
 }
 
 /** @internal The tensors reachable from a value. */
-export function tensorsIn(value: unknown): Tensor[] {
+export function tensorsIn(value: unknown): HandleOwner[] {
   const seen = new Set<unknown>();
   collect(value, seen);
-  return [...seen].filter((object): object is Tensor => typeof object === 'object' && 'handle' in object!);
+  return [...seen].filter((object): object is HandleOwner => typeof object === 'object' && 'handle' in object!);
 }
 
 /** Every object reachable from a result, through plain containers and class instances alike (a Module, say). */

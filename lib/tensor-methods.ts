@@ -1,10 +1,14 @@
 // Gives the class Tensor the methods that need ops; a module of its own, as ops need the class and it must not need them.
 import './indexing.js';
 import { defineMethods } from './ops/define.js';
-import { methodNames } from './ops/generated/methods.js';
+import { methodNames, type TensorOps } from './ops/generated/methods.js';
 import './ops/properties.js';
 import './ops/to.js';
 import './print/index.js';
 import { Tensor } from './tensor.js';
+
+declare module './tensor.js' {
+  interface Tensor extends TensorOps {}
+}
 
 defineMethods(Tensor.prototype, methodNames);

@@ -6,8 +6,8 @@ import { copied } from './cuda/copy.js';
 import { type Device, parseDevice } from './device.js';
 import { bfloat16, bool, type Dtype, dtypeOf, float16, float32, float64, int32, int64 } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
+import type { Handle } from './handle.js';
 import { contiguousFormat, type Layout, layoutOf, MemoryFormat } from './layout.js';
-import type { TensorOps } from './ops/generated/methods.js';
 import type { Complex } from './ops/types.js';
 import { optionsOf } from './options.js';
 import { local } from './realm.js';
@@ -15,10 +15,7 @@ import { enroll } from './scope.js';
 import { refuseAsync, refusePromise } from './sync.js';
 
 export type { HookHandle } from './autograd/hook.js';
-
-declare const brand: unique symbol;
-/** @internal The addon's object for a tensor or a generator, which keeps it as long as anything refers to the handle. */
-export type Handle = object & { readonly [brand]: 'handle' };
+export type { Handle } from './handle.js';
 
 declare const hookBrand: unique symbol;
 type HookRef = object & { readonly [hookBrand]: 'hook' };
@@ -54,7 +51,6 @@ declare module './binding/index.js' {
     version(t: Handle): number;
     isContiguous(t: Handle, memoryFormat: number): boolean;
     dataPtr(t: Handle): bigint;
-    alias(t: Handle): Handle;
     isSame(t: Handle, u: Handle): boolean;
     dispose(t: Handle): void;
     isDisposed(t: Handle): boolean;
@@ -92,8 +88,6 @@ export interface BackwardOptions {
   /** Accumulate into the `grad` of these leaves only. */
   inputs?: readonly Tensor[];
 }
-
-export interface Tensor extends TensorOps {}
 
 /**
  * A multi-dimensional array of one dtype on one device, as `torch.Tensor`.

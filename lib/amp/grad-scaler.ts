@@ -4,8 +4,7 @@ import { full } from '../creation/index.js';
 import { requireCuda } from '../cuda/available.js';
 import { int32 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { Optimizer, stepScaled } from '../optim/base/optimizer.js';
-import { noteStep } from '../optim/lr-scheduler/order.js';
+import { Optimizer } from '../optim/base/optimizer.js';
 import { isPlainObject, optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
@@ -206,23 +205,28 @@ export class GradScaler {
       return new ScaledStep([]);
     }
     const [scale] = this.#started('step');
-    const progress = this.#progress.get(optimizer);
-    if (progress?.stage === 'stepped') {
+    if (this.#progress.get(optimizer)?.stage === 'stepped') {
       throw new TorchClipError('ERR_STATE', 'step() has already been called since the last update().');
     }
-    if (progress === undefined) {
-      const { found, refusal } = stepScaled(optimizer, inverseOf(scale));
-      if (found === null) throw nothingRecorded();
-      const foundInf = [keep(found)];
-      this.#progress.set(optimizer, { stage: 'stepped', foundInf });
-      if (refusal !== undefined) throw refusal;
-      return new ScaledStep(foundInf);
+    if (!this.#progress.has(optimizer)) {
+      if (optimizer.takesScaledSteps) {
+        const { found, refusal } = optimizer.stepScaled(inverseOf(scale));
+        if (found === null) throw refusal ?? nothingRecorded();
+        const foundInf = [keep(found)];
+        this.#progress.set(optimizer, { stage: 'stepped', foundInf });
+        if (refusal !== undefined) throw refusal;
+        return new ScaledStep(foundInf);
+      }
+      // An optimizer with reference: true, or with a step of the user's, reads the gradients itself.
+      this.unscale_(optimizer);
     }
+    const progress = this.#progress.get(optimizer)!;
     const { foundInf } = progress;
     if (foundInf.length === 0) throw nothingRecorded();
     // An optimizer that skips finds out by itself, on the device: nothing is read back.
-    if (optimizer.nonFinite !== 'skip' && foundInf.some((found) => found.item() !== 0)) noteStep(optimizer);
-    else {
+    if (optimizer.nonFinite !== 'skip' && foundInf.some((found) => found.item() !== 0)) {
+      optimizer.stepCalls++;
+    } else {
       try {
         optimizer.step();
       } catch (error) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { findBinaries } from '../binding/binaries.js';
 import { problemOf } from '../binding/executable.js';
 import { cacheFolder, discard } from '../setup/cache.js';
-import { fetchLibtorch, type Variant } from '../setup/fetch.js';
+import { fetchLibtorch } from '../setup/fetch.js';
 import {
   cacheRoots,
   inspect,
@@ -13,6 +13,7 @@ import {
   referenceCuda,
   releases,
   series,
+  type Variant,
 } from '../setup/libtorch.js';
 import { buildFor } from '../setup/root.js';
 import { SetupError } from '../setup/run.js';

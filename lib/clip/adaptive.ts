@@ -44,13 +44,13 @@ export interface AgcOptions {
   clipping?: number;
   /** Weights with a smaller norm count as this much, > 0, so that zeros can grow; default 1e-3. */
   eps?: number;
-  /** Default `'unit'`: each row of a weight, which makes one output, and each vector. */
+  /** Default `'row'`: each row of a weight, which makes one output, and each vector. */
   scope?: Scope;
   /** Default `'gradient'`. */
   placement?: Placement;
 }
 
-const readAgc = optionsOf('clip.agc()', { clipping: [positive, 0.01], eps: [positive, 1e-3], ...whereTable('unit') });
+const readAgc = optionsOf('clip.agc()', { clipping: [positive, 0.01], eps: [positive, 1e-3], ...whereTable('row') });
 
 /**
  * Adaptive gradient clipping: each unit's gradient G is held against its weights W, G · min(1, clipping · max(‖W‖, eps) / ‖G‖).

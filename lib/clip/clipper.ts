@@ -1,17 +1,17 @@
-import { oneOf } from '../check.js';
+import { type Kind, oneOf } from '../check.js';
+import { engine } from '../engine.js';
 
-/** What one norm and one coefficient are taken over: all groups of the optimizer, each group, each tensor, or each row of a tensor (its dimensions 1 and on; the whole of one with fewer than two dimensions). */
-export type Scope = 'global' | 'group' | 'tensor' | 'unit';
+/** The former name of the scope `'row'`. @deprecated use `'row'`. */
+export type UnitScope = 'unit';
+/** What one norm and one coefficient are taken over: all groups of the optimizer, each group, each tensor, or each row of a tensor (a slice of its first dimension; the whole of a tensor with fewer than two dimensions). */
+export type Scope = 'global' | 'group' | 'tensor' | 'row' | UnitScope;
+/** @internal */
+export type StageScope = Exclude<Scope, UnitScope>;
 /**
  * What a clipper looks at: `'gradient'`, before weight decay, momentum or any other state sees it; or `'update'`, (p - p′) / lr, what
- * the optimizer is about to do with a parameter by a learning rate of 1, after its state has moved.
+ * the optimizer is about to subtract from a parameter at a learning rate of 1, after its state has been updated.
  */
 export type Placement = 'gradient' | 'update';
-
-/** @internal In the order of the engine's enumerations. */
-export const scopes = ['global', 'group', 'tensor', 'unit'] as const satisfies readonly Scope[];
-/** @internal */
-export const placements = ['gradient', 'update'] as const satisfies readonly Placement[];
 
 /** What a custom clipper is told of each unit of its scope. */
 export interface UnitStatistics {
@@ -19,7 +19,7 @@ export interface UnitStatistics {
   readonly norm: number;
   /** The number of elements. */
   readonly numel: number;
-  /** Its place: 0 for the global scope, else that of the group, tensor or row. */
+  /** Its index: 0 for the global scope, else that of the group, tensor or row. */
   readonly unit: number;
 }
 
@@ -30,7 +30,7 @@ export type CustomFunction = (statistics: UnitStatistics) => number;
 export interface Stage {
   /** The engine's name of the rule. */
   readonly name: string;
-  readonly scope: Scope;
+  readonly scope: StageScope;
   readonly placement: Placement;
   readonly options: Readonly<Record<string, number>>;
   /** Makes the decision stochastic: a coefficient c < 1 is applied with probability beta^(c^power). */
@@ -86,9 +86,16 @@ const words = ({ name, ...rest }: Record<string, number | string>) =>
     .map(([key, value]) => `${key}: ${value}`)
     .join(', ');
 
+const scopes = engine.scopes as readonly StageScope[];
+const placements = engine.placements as readonly Placement[];
+const scopeKind: Kind<Scope> = {
+  ...oneOf<Scope>(...scopes),
+  accepts: (value): value is Scope => value === 'unit' || scopes.includes(value as StageScope),
+};
+
 /** @internal The options that say where a clipper acts, of which the default scope differs. */
 export const whereTable = <const S extends Scope>(scope: S) =>
-  ({ scope: [oneOf(...scopes), scope], placement: [oneOf(...placements), 'gradient'] }) as const;
+  ({ scope: [scopeKind, scope], placement: [oneOf(...placements), 'gradient'] }) as const;
 
 /** @internal A clipper of one stage. */
 export function single(
@@ -98,5 +105,6 @@ export function single(
   placement: Placement,
   more: Pick<Stage, 'custom'> = {},
 ): Clipper {
-  return new Clipper([{ name, options, scope, placement, ...more }]);
+  const named = scope === 'unit' ? 'row' : scope;
+  return new Clipper([{ name, options, scope: named, placement, ...more }]);
 }

@@ -1,7 +1,7 @@
 // Values from a GPU that nobody waits for.
 import { native } from '../binding/index.js';
+import type { Handle } from '../handle.js';
 import { local } from '../realm.js';
-import type { Handle } from '../tensor.js';
 
 declare const brand: unique symbol;
 type NativeCopy = { readonly [brand]: 'copy' };

@@ -1,8 +1,7 @@
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
 import { describe, TorchClipError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
-import type { BackwardHook, BackwardPreHook, Gradients } from './hooks.js';
-import type { Module } from './module.js';
+import type { BackwardHook, BackwardPreHook, Gradients } from './hook-types.js';
 
 type Through = (gradients: (Tensor | null)[]) => (Tensor | null)[];
 
@@ -21,16 +20,16 @@ class Gate extends AutogradFunction {
 }
 
 /** The backward pass through one call of a module, between a gate for its inputs and one for its outputs. */
-export class BackwardPass {
-  private readonly module: Module;
-  private readonly before: readonly BackwardPreHook[];
-  private readonly after: readonly BackwardHook[];
+export class BackwardPass<M extends object> {
+  private readonly module: M;
+  private readonly before: readonly BackwardPreHook<M>[];
+  private readonly after: readonly BackwardHook<M>[];
   /** Held only from one gate to the other. */
   private gradOutput: Gradients = [];
   private inputs = 0;
   private gated = false;
 
-  constructor(module: Module, before: Iterable<BackwardPreHook>, after: Iterable<BackwardHook>) {
+  constructor(module: M, before: Iterable<BackwardPreHook<M>>, after: Iterable<BackwardHook<M>>) {
     this.module = module;
     this.before = [...before];
     this.after = [...after];

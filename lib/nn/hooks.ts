@@ -1,28 +1,17 @@
 import { callable, check, flag } from '../check.js';
 import { optionsOf } from '../options.js';
-import type { HookHandle, Tensor } from '../tensor.js';
+import type { HookHandle } from '../tensor.js';
 import { BackwardPass } from './backward-hooks.js';
-import type { Module } from './module.js';
-import type { IncompatibleKeys, StateDict } from './state.js';
-
-/** Called before `forward` with its arguments; what it returns replaces them, an array all of them, anything else the only one. */
-export type ForwardPreHook<M = Module> = (module: M, args: readonly unknown[]) => unknown;
-/** Called after `forward`; what it returns replaces the output. */
-export type ForwardHook<M = Module> = (module: M, args: readonly unknown[], output: unknown) => unknown;
-/** Gradients of a module's tensors, null for those that need none. */
-export type Gradients = readonly (Tensor | null)[];
-/** Called before the gradients pass the module; what it returns replaces the outputs' gradients. */
-export type BackwardPreHook<M = Module> = (module: M, gradOutput: Gradients) => unknown;
-/** Called when the inputs' gradients are known; what it returns replaces them. */
-export type BackwardHook<M = Module> = (module: M, gradInput: Gradients, gradOutput: Gradients) => unknown;
-/** Called before a module's state is read. */
-export type StateDictPreHook<M = Module> = (module: M, prefix: string) => void;
-/** Called with the state of the module and those below, which it may change. */
-export type StateDictHook<M = Module> = (module: M, stateDict: StateDict, prefix: string) => void;
-/** Called before state is loaded with a copy of the whole state dict, whose names it may change. */
-export type LoadStateDictPreHook<M = Module> = (module: M, stateDict: StateDict, prefix: string) => void;
-/** Called after state was loaded; it may change the lists of keys. */
-export type LoadStateDictHook<M = Module> = (module: M, incompatibleKeys: IncompatibleKeys) => void;
+import type {
+  BackwardHook,
+  BackwardPreHook,
+  ForwardHook,
+  ForwardPreHook,
+  LoadStateDictHook,
+  LoadStateDictPreHook,
+  StateDictHook,
+  StateDictPreHook,
+} from './hook-types.js';
 
 /** Options of most hooks. */
 export interface HookOptions {
@@ -63,21 +52,21 @@ export class HookList<F extends (...args: never[]) => unknown> implements Iterab
 }
 
 /** All hooks of a module. */
-export class Hooks {
-  forwardPre = new HookList<ForwardPreHook>();
-  forward = new HookList<ForwardHook>();
+export class Hooks<M> {
+  forwardPre = new HookList<ForwardPreHook<M>>();
+  forward = new HookList<ForwardHook<M>>();
   /** Run even where `forward` or another hook throws. */
-  always = new HookList<ForwardHook>();
-  backwardPre = new HookList<BackwardPreHook>();
-  backward = new HookList<BackwardHook>();
-  statePre = new HookList<StateDictPreHook>();
-  state = new HookList<StateDictHook>();
-  loadPre = new HookList<LoadStateDictPreHook>();
-  load = new HookList<LoadStateDictHook>();
+  always = new HookList<ForwardHook<M>>();
+  backwardPre = new HookList<BackwardPreHook<M>>();
+  backward = new HookList<BackwardHook<M>>();
+  statePre = new HookList<StateDictPreHook<M>>();
+  state = new HookList<StateDictHook<M>>();
+  loadPre = new HookList<LoadStateDictPreHook<M>>();
+  load = new HookList<LoadStateDictHook<M>>();
 
-  copy(): Hooks {
-    const copy = new Hooks();
-    for (const name of Object.keys(this) as (keyof Omit<Hooks, 'copy'>)[]) {
+  copy(): Hooks<M> {
+    const copy = new Hooks<M>();
+    for (const name of Object.keys(this) as (keyof Omit<Hooks<M>, 'copy'>)[]) {
       copy[name] = this[name].copy() as never;
     }
     return copy;
@@ -85,17 +74,17 @@ export class Hooks {
 }
 
 /** Runs `forward` between the hooks. */
-export function callWithHooks(
-  module: Module,
-  hooks: Hooks,
+export function callWithHooks<M extends object>(
+  module: M,
+  hooks: Hooks<M>,
   given: readonly unknown[],
   forward: (args: readonly unknown[]) => unknown,
 ): unknown {
   let args = given;
   let output: unknown;
   let done = false;
-  const called = new Set<ForwardHook>();
-  const run = (hook: ForwardHook) => {
+  const called = new Set<ForwardHook<M>>();
+  const run = (hook: ForwardHook<M>) => {
     called.add(hook);
     const result = hook(module, args, output);
     if (result !== undefined && result !== null) output = result;

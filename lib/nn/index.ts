@@ -8,5 +8,5 @@ export { UninitializedBuffer, UninitializedParameter } from './lazy.js';
 export { type FactoryOptions, Module } from './module.js';
 export { Parameter } from './parameter.js';
 export { ParameterDict, ParameterList } from './parameter-containers.js';
-export type { IncompatibleKeys, StateDict } from './state.js';
+export type { IncompatibleKeys, StateDict } from './state-dict.js';
 export * as utils from './utils/index.js';

@@ -1,13 +1,14 @@
 import { noGrad } from '../autograd.js';
 import { check, finite, integer, number, oneOf, probability } from '../check.js';
 import { invalidArgument } from '../errors.js';
-import type { Generator } from '../generator.js';
 import { generator as generatorKind, tensor as tensorKind } from '../kinds.js';
 import { randperm } from '../ops/generated/functions.js';
 import { qr } from '../ops/generated/linalg.js';
 import { optionsOf, type Values } from '../options.js';
 import type { Tensor } from '../tensor.js';
+import type { RandomOptions } from './random-options.js';
 
+export type { RandomOptions } from './random-options.js';
 export { type TruncatedNormalOptions, truncNormal_ } from './truncated-normal.js';
 
 /** A function after which weights come, by PyTorch's name. */
@@ -27,11 +28,6 @@ export type Nonlinearity =
 
 /** Which side's number of connections scales the weights: `fan_in` keeps the variance forward, `fan_out` backward. */
 export type FanMode = 'fan_in' | 'fan_out';
-
-/** Where random numbers come from; the global generator by default. */
-export interface RandomOptions {
-  generator?: Generator | undefined;
-}
 
 const gains = new Map<Nonlinearity, number>([
   ['linear', 1],

@@ -11,24 +11,23 @@ import { isPlainObject, optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { type HookHandle, Tensor } from '../tensor.js';
 import { Buffer } from './buffer.js';
-import {
-  type BackwardHook,
-  type BackwardPreHook,
-  callWithHooks,
-  type ForwardHook,
-  type ForwardPreHook,
-  type HookOptions,
-  Hooks,
-  type LoadStateDictHook,
-  type LoadStateDictPreHook,
-  type StateDictHook,
-  type StateDictPreHook,
-} from './hooks.js';
+import type {
+  BackwardHook,
+  BackwardPreHook,
+  ForwardHook,
+  ForwardPreHook,
+  LoadStateDictHook,
+  LoadStateDictPreHook,
+  StateDictHook,
+  StateDictPreHook,
+} from './hook-types.js';
+import { callWithHooks, type HookOptions, Hooks } from './hooks.js';
 import { UninitializedBuffer } from './lazy.js';
 import { Parameter } from './parameter.js';
 import { indent } from './print.js';
 import { accessorOf, holdsItself, isIndex, type Slot, type SlotOf, walk } from './slots.js';
-import { type IncompatibleKeys, loadState, readState, type StateDict, type StateOf } from './state.js';
+import { loadState, readState, type StateOf } from './state.js';
+import type { IncompatibleKeys, StateDict } from './state-dict.js';
 import { factoryTable } from './tables.js';
 
 /** Where a layer's parameters are made, and of what dtype; the defaults are the CPU and the default dtype. */
@@ -54,7 +53,7 @@ const readTo = optionsOf('to()', factoryTable);
 let slotOf: SlotOf;
 /** @internal The own properties of a module, in the order in which they were named: JavaScript alone would sort '10' after '2'. */
 export let entriesOf: (module: Module) => [string, unknown][];
-let hooksOf: (module: Module) => Hooks | undefined;
+let hooksOf: (module: Module) => Hooks<Module> | undefined;
 
 /**
  * @internal A module of the same class with the hooks of the base class, but without own properties and unconstructed.
@@ -90,7 +89,7 @@ export class Module {
   #slots: Map<string, Slot> | undefined;
   /** The own names in the order in which they were given, where that is not JavaScript's. */
   #order: string[] | undefined;
-  #hooks: Hooks | undefined;
+  #hooks: Hooks<Module> | undefined;
 
   /** Computes the output; a subclass gives it its own arguments and result. */
   forward(..._args: never[]): unknown {
@@ -108,7 +107,7 @@ export class Module {
    */
   call(...args: Parameters<this['forward']>): ReturnType<this['forward']> {
     const run = (given: readonly unknown[]) => Reflect.apply(this.forward, this, given);
-    const output = this.#hooks === undefined ? run(args) : callWithHooks(this, this.#hooks, args, run);
+    const output = this.#hooks === undefined ? run(args) : callWithHooks<Module>(this, this.#hooks, args, run);
     return output as ReturnType<this['forward']>;
   }
 
@@ -118,7 +117,7 @@ export class Module {
    * @param options.prepend run it before the others; default false.
    */
   registerForwardPreHook(hook: ForwardPreHook<this>, options?: HookOptions): HookHandle {
-    return this.#hooked.forwardPre.add(hook as ForwardPreHook, options);
+    return this.#hooked.forwardPre.add(hook as ForwardPreHook<Module>, options);
   }
 
   /**
@@ -129,8 +128,8 @@ export class Module {
    */
   registerForwardHook(hook: ForwardHook<this>, options: HookOptions & { alwaysCall?: boolean } = {}): HookHandle {
     const { prepend, alwaysCall } = readForwardHook(options);
-    const handle = this.#hooked.forward.add(hook as ForwardHook, { prepend });
-    const always = alwaysCall ? this.#hooked.always.add(hook as ForwardHook, { prepend }) : undefined;
+    const handle = this.#hooked.forward.add(hook as ForwardHook<Module>, { prepend });
+    const always = alwaysCall ? this.#hooked.always.add(hook as ForwardHook<Module>, { prepend }) : undefined;
     return {
       remove: () => {
         handle.remove();
@@ -146,7 +145,7 @@ export class Module {
    * @param options.prepend run it before the others; default false.
    */
   registerFullBackwardPreHook(hook: BackwardPreHook<this>, options?: HookOptions): HookHandle {
-    return this.#hooked.backwardPre.add(hook as BackwardPreHook, options);
+    return this.#hooked.backwardPre.add(hook as BackwardPreHook<Module>, options);
   }
 
   /**
@@ -161,27 +160,27 @@ export class Module {
    * layer.registerFullBackwardHook((module, gradInput, gradOutput) => console.log(gradOutput[0]?.norm().item()));
    */
   registerFullBackwardHook(hook: BackwardHook<this>, options?: HookOptions): HookHandle {
-    return this.#hooked.backward.add(hook as BackwardHook, options);
+    return this.#hooked.backward.add(hook as BackwardHook<Module>, options);
   }
 
   /** Has `hook(module, prefix)` called before the module's state is read by {@link stateDict}. */
   registerStateDictPreHook(hook: StateDictPreHook<this>): HookHandle {
-    return this.#hooked.statePre.add(hook as StateDictPreHook);
+    return this.#hooked.statePre.add(hook as StateDictPreHook<Module>);
   }
 
   /** Has `hook(module, stateDict, prefix)` called with the state of this module and those below; it may change the object. */
   registerStateDictPostHook(hook: StateDictHook<this>): HookHandle {
-    return this.#hooked.state.add(hook as StateDictHook);
+    return this.#hooked.state.add(hook as StateDictHook<Module>);
   }
 
   /** Has `hook(module, stateDict, prefix)` called before {@link loadStateDict} compares names; the object is a copy that it may change. */
   registerLoadStateDictPreHook(hook: LoadStateDictPreHook<this>): HookHandle {
-    return this.#hooked.loadPre.add(hook as LoadStateDictPreHook);
+    return this.#hooked.loadPre.add(hook as LoadStateDictPreHook<Module>);
   }
 
   /** Has `hook(module, incompatibleKeys)` called when {@link loadStateDict} has loaded; it may change the lists. */
   registerLoadStateDictPostHook(hook: LoadStateDictHook<this>): HookHandle {
-    return this.#hooked.load.add(hook as LoadStateDictHook);
+    return this.#hooked.load.add(hook as LoadStateDictHook<Module>);
   }
 
   /**
@@ -564,8 +563,8 @@ export class Module {
     };
   }
 
-  get #hooked(): Hooks {
-    this.#hooks ??= new Hooks();
+  get #hooked(): Hooks<Module> {
+    this.#hooks ??= new Hooks<Module>();
     return this.#hooks;
   }
 
@@ -684,7 +683,7 @@ function members(module: Module, wanted: Wanted): [string, unknown][] {
   return entriesOf(module).filter(([name, value]) => wanted(name, value, module));
 }
 
-const stateAccess: StateOf = {
+const stateAccess: StateOf<Module> = {
   tensors: (module) =>
     [
       ...members(module, (_, value) => value instanceof Parameter),

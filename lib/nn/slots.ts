@@ -1,7 +1,6 @@
 // The members of a module that only their like may replace: a tensor over a parameter would silently end its training.
 import { describe, TorchClipError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
-import type { Module } from './module.js';
 import { Parameter } from './parameter.js';
 
 /** A parameter, or a buffer with whether it is saved. */
@@ -11,7 +10,7 @@ export interface Slot {
 }
 
 /** The slot of a module under a name, where it has one. */
-export type SlotOf = (module: Module, name: string) => Slot | undefined;
+export type SlotOf = (module: object, name: string) => Slot | undefined;
 
 // One pair of functions for each name, so that all layers of a class keep one hidden class.
 const accessors = new Map<string, PropertyDescriptor>();
@@ -21,10 +20,10 @@ export function accessorOf(name: string, slotOf: SlotOf): PropertyDescriptor {
   let accessor = accessors.get(name);
   if (accessor === undefined) {
     accessor = {
-      get(this: Module) {
+      get(this: object) {
         return slotOf(this, name)?.value;
       },
-      set(this: Module, value: unknown) {
+      set(this: object, value: unknown) {
         const slot = slotOf(this, name);
         if (slot === undefined) throw new TorchClipError('ERR_STATE', `"${name}" belongs to another module`);
         slot.value = checkSlot(this, name, slot, value);
@@ -37,7 +36,7 @@ export function accessorOf(name: string, slotOf: SlotOf): PropertyDescriptor {
   return accessor;
 }
 
-function checkSlot(module: Module, name: string, { persistent }: Slot, value: unknown): Tensor | null {
+function checkSlot(module: object, name: string, { persistent }: Slot, value: unknown): Tensor | null {
   const isParameter = persistent === undefined;
   if (value === null || (isParameter ? value instanceof Parameter : isTensor(value))) return value as Tensor | null;
   const [kind, expected] = isParameter ? ['parameter', 'a Parameter'] : ['buffer', 'a Tensor'];
@@ -52,10 +51,10 @@ function checkSlot(module: Module, name: string, { persistent }: Slot, value: un
 export const isIndex = (name: string): boolean => /^(?:0|[1-9]\d{0,9})$/.test(name) && Number(name) < 2 ** 32 - 1;
 
 // Modules that are being walked through, to find one that holds itself.
-const walked = new Set<Module>();
+const walked = new Set<object>();
 
 /** Calls `body` for a module that is not being walked through already, else `again`. */
-export function walk<T>(module: Module, body: () => T, again: () => T): T {
+export function walk<T>(module: object, body: () => T, again: () => T): T {
   if (walked.has(module)) return again();
   walked.add(module);
   try {
@@ -65,5 +64,5 @@ export function walk<T>(module: Module, body: () => T, again: () => T): T {
   }
 }
 
-export const holdsItself = (module: Module): TorchClipError =>
+export const holdsItself = (module: object): TorchClipError =>
   new TorchClipError('ERR_STATE', `${describe(module)} holds itself`);

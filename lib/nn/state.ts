@@ -6,37 +6,34 @@ import { Tensor } from '../tensor.js';
 import { copyProblem } from './copyable.js';
 import type { Hooks } from './hooks.js';
 import { isLazy } from './lazy.js';
-import type { Module } from './module.js';
 import { Parameter } from './parameter.js';
+import type { IncompatibleKeys, StateDict } from './state-dict.js';
 
-/** Tensors by dotted name, in PyTorch's names. What a module's `getExtraState` gives is kept as it is. */
-export type StateDict = Record<string, Tensor>;
-
-/** The names on which a module and a state dict differ. */
-export interface IncompatibleKeys {
-  missingKeys: string[];
-  unexpectedKeys: string[];
+/** What {@link readState} and {@link loadState} need of a module itself. */
+interface Stateful {
+  getExtraState(): unknown;
+  setExtraState(state: unknown): void;
 }
 
 /** What state dicts need to know of a module. */
-export interface StateOf {
+export interface StateOf<M> {
   /** Its own parameters, then its own persistent buffers. */
-  tensors(module: Module): [name: string, tensor: Tensor][];
+  tensors(module: M): [name: string, tensor: Tensor][];
   /** The modules right below, under each of their names. */
-  modules(module: Module): [name: string, module: Module][];
-  hooks(module: Module): Hooks | undefined;
+  modules(module: M): [name: string, module: M][];
+  hooks(module: M): Hooks<M> | undefined;
 }
 
 const EXTRA = '_extra_state';
 
 /** Visits a module and those below, parents first, with their prefixes; a module held twice comes twice, as in PyTorch. */
-function visit(
-  of: StateOf,
-  root: Module,
-  enter: (module: Module, prefix: string) => void,
-  leave?: (module: Module, prefix: string) => void,
+function visit<M>(
+  of: StateOf<M>,
+  root: M,
+  enter: (module: M, prefix: string) => void,
+  leave?: (module: M, prefix: string) => void,
 ): void {
-  const walk = (module: Module, prefix: string, above: readonly Module[]) => {
+  const walk = (module: M, prefix: string, above: readonly M[]) => {
     if (above.includes(module)) {
       throw new TorchClipError('ERR_STATE', `${describe(module)} holds itself, at "${prefix.slice(0, -1)}"`);
     }
@@ -48,7 +45,7 @@ function visit(
 }
 
 /** The state of a module and those below. */
-export function readState(of: StateOf, root: Module, prefix: string, keepVars: boolean): StateDict {
+export function readState<M extends Stateful>(of: StateOf<M>, root: M, prefix: string, keepVars: boolean): StateDict {
   const state: StateDict = {};
   visit(
     of,
@@ -69,7 +66,7 @@ export function readState(of: StateOf, root: Module, prefix: string, keepVars: b
 
 /** A tensor that a state dict is loaded into. */
 interface Target {
-  module: Module;
+  module: object;
   name: string;
   path: string;
   tensor: Tensor;
@@ -83,12 +80,17 @@ export interface LoadOptions {
 }
 
 /** Copies `source` into a module and those below, or throws one error that lists everything wrong and copies nothing. */
-export function loadState(of: StateOf, root: Module, source: StateDict, options: LoadOptions): IncompatibleKeys {
+export function loadState<M extends Stateful & object>(
+  of: StateOf<M>,
+  root: M,
+  source: StateDict,
+  options: LoadOptions,
+): IncompatibleKeys {
   if (!isPlainObject(source)) throw invalidArgument('stateDict', 'a plain object of Tensors', source);
   // The hooks may change names: the caller's object stays as it is.
   const state = Object.assign(Object.create(null) as StateDict, source);
   const targets: Target[] = [];
-  const extras: { module: Module; path: string }[] = [];
+  const extras: { module: M; path: string }[] = [];
   visit(of, root, (module, path) => {
     for (const hook of of.hooks(module)?.loadPre ?? []) hook(module, state, path);
     for (const [name, tensor] of of.tensors(module)) targets.push({ module, name, path: path + name, tensor });
@@ -126,7 +128,7 @@ export function loadState(of: StateOf, root: Module, source: StateDict, options:
 }
 
 /** Whether a class has extra state: what it gives, or how it is set. */
-function takesExtraState(module: Module): boolean {
+function takesExtraState(module: Stateful): boolean {
   return module.getExtraState() !== undefined;
 }
 

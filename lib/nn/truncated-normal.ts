@@ -7,7 +7,7 @@ import { generator as generatorKind, tensor as tensorKind } from '../kinds.js';
 import { emptyLike, scalarTensor, where } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import type { RandomOptions } from './init.js';
+import type { RandomOptions } from './random-options.js';
 
 /** The normal distribution cut to [a, b]: the draws outside are drawn again, in PyTorch 2.13's order. */
 export interface TruncatedNormalOptions extends RandomOptions {

@@ -1,5 +1,4 @@
 export {
-  type ClipStats,
   type CommonOptions,
   type GroupInput,
   type NonFinite,
@@ -7,6 +6,7 @@ export {
   type Parameters,
   type ParamGroup,
 } from './base/optimizer.js';
+export type { ClipStats } from './base/stats.js';
 export type { ClippingOptions } from './clipping-type/clipper.js';
 export type { ClippingType } from './clipping-type/name.js';
 export * as lrScheduler from './lr-scheduler/index.js';

@@ -3,13 +3,11 @@ import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { download, unpack } from './archive.js';
 import { cacheFolder, clearPartial, copyLibtorch, keep, noRoom, openCache, openPartial, sweep } from './cache.js';
-import { inspect, type Libtorch, reference, referenceCuda } from './libtorch.js';
+import { inspect, type Libtorch, reference, referenceCuda, type Variant } from './libtorch.js';
 import { pip } from './pip.js';
 import { Progress } from './progress.js';
 import { SetupError } from './run.js';
 import { isPath, sourceOf } from './source.js';
-
-export type Variant = 'cpu' | 'cu130';
 
 export interface FetchOptions {
   variant?: Variant;

@@ -18,6 +18,9 @@ export const reference = '2.13.0';
 export const referenceCuda = '2.14.1';
 const supported = `${Object.keys(releases)[0]} to ${Object.keys(releases).at(-1)}`;
 
+/** Which build of libtorch is fetched. */
+export type Variant = 'cpu' | 'cu130';
+
 export interface Libtorch {
   /** The folder that holds lib/ and include/. */
   root: string;

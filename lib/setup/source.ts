@@ -1,8 +1,7 @@
 // What a source on disk holds, before anything of it is copied.
 import { statSync } from 'node:fs';
 import { inspectArchive } from './archive.js';
-import type { Variant } from './fetch.js';
-import { inspect, isSupported, type Libtorch, releases } from './libtorch.js';
+import { inspect, isSupported, type Libtorch, releases, type Variant } from './libtorch.js';
 import { SetupError } from './run.js';
 
 /** What was asked for: a version (or its first parts) and a variant, each where it was named. */

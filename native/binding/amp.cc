@@ -29,10 +29,7 @@ napi_value autocast_state(napi_env env, Args& args) {
   const napi_value parts[] = {js(env, at::autocast::is_autocast_enabled(type)),
                               js(env, static_cast<int64_t>(at::autocast::get_autocast_dtype(type))),
                               js(env, at::autocast::is_autocast_cache_enabled())};
-  napi_value state;
-  check(env, napi_create_array_with_length(env, std::size(parts), &state));
-  for (uint32_t i = 0; i < std::size(parts); ++i) check(env, napi_set_element(env, state, i, parts[i]));
-  return state;
+  return make_array(env, std::size(parts), [&](size_t i) { return parts[i]; });
 }
 
 void set_autocast(napi_env env, Args& args) {
@@ -100,11 +97,8 @@ napi_value unscale(napi_env env, Args& args) {
     at::Tensor& flag = found.try_emplace(key.first, at::zeros({}, options)).first->second;
     at::_amp_foreach_non_finite_check_and_unscale_(grads, flag, inverse.to(options, /*non_blocking=*/true));
   }
-  napi_value flags;
-  uint32_t i = 0;
-  check(env, napi_create_array_with_length(env, found.size(), &flags));
-  for (const auto& [device, flag] : found) check(env, napi_set_element(env, flags, i++, wrap(env, flag)));
-  return flags;
+  auto next = found.begin();
+  return make_array(env, found.size(), [&](size_t) { return wrap(env, (next++)->second); });
 }
 
 // ampUpdate(scale, growthTracker, foundInf, growthFactor, backoffFactor, growthInterval)

@@ -43,11 +43,6 @@ napi_value set_requires_grad(napi_env env, Args& args) {
   return undefined(env);
 }
 napi_value is_leaf(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).is_leaf()); }
-napi_value output_nr(napi_env env, Args& args) {
-  return js(env, static_cast<int64_t>(unwrap(env, args[0]).output_nr()));
-}
-napi_value is_inference(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).is_inference()); }
-napi_value retains_grad(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).retains_grad()); }
 napi_value retain_grad(napi_env env, Args& args) {
   unwrap(env, args[0]).retain_grad();
   return undefined(env);
@@ -99,12 +94,7 @@ napi_value grad_of(napi_env env, Args& args) {
   const auto grads = torch::autograd::grad(tensors(env, args[0], "outputs"), tensors(env, args[1], "inputs"),
                                            tensors(env, args[2], "gradOutputs"), to_bool(env, args[3], "retainGraph"),
                                            to_bool(env, args[4], "createGraph"), to_bool(env, args[5], "allowUnused"));
-  napi_value result;
-  check(env, napi_create_array_with_length(env, grads.size(), &result));
-  for (size_t i = 0; i < grads.size(); ++i) {
-    check(env, napi_set_element(env, result, static_cast<uint32_t>(i), wrap(env, grads[i])));
-  }
-  return result;
+  return make_array(env, grads.size(), [&](size_t i) { return wrap(env, grads[i]); });
 }
 
 }  // namespace
@@ -117,9 +107,6 @@ void register_autograd(napi_env env, napi_value exports) {
   define(env, exports, "requiresGrad", guarded<requires_grad>);
   define(env, exports, "setRequiresGrad", guarded<set_requires_grad>);
   define(env, exports, "isLeaf", guarded<is_leaf>);
-  define(env, exports, "outputNr", guarded<output_nr>);
-  define(env, exports, "isInference", guarded<is_inference>);
-  define(env, exports, "retainsGrad", guarded<retains_grad>);
   define(env, exports, "retainGrad", guarded<retain_grad>);
   define(env, exports, "gradFn", guarded<grad_fn>);
   define(env, exports, "grad", guarded<grad>);

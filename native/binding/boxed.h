@@ -1,5 +1,5 @@
 // JavaScript objects that own a C++ value, tagged so that no other object passes for one. The value is destroyed inside
-// the garbage collection and must touch no JavaScript then.
+// the garbage collection and must touch no JavaScript then; `collected(env)`, where it has that, is called just before.
 #pragma once
 
 #include <node_api.h>
@@ -14,11 +14,13 @@ namespace tc {
 // T has a `static constexpr napi_type_tag kTag` and a `static constexpr const char* kNoun`.
 template <class T>
 napi_value box(napi_env env, std::unique_ptr<T> value) {
-  napi_value out;
-  check(env, napi_create_object(env, &out));
+  const napi_value out = make_object(env);
   check(env, napi_wrap(
                  env, out, value.get(),
-                 [](node_api_basic_env, void* p, void*) { const std::unique_ptr<T> owned(static_cast<T*>(p)); },
+                 [](node_api_basic_env basic, void* p, void*) {
+                   const std::unique_ptr<T> owned(static_cast<T*>(p));
+                   if constexpr (requires { owned->collected(basic); }) owned->collected(basic);
+                 },
                  nullptr, nullptr));
   static_cast<void>(value.release());
   check(env, napi_type_tag_object(env, out, &T::kTag));

@@ -127,10 +127,9 @@ napi_value generator_set_state(napi_env env, Args& args) {
 // What the handles keep alive, for tests and for people who hunt leaks.
 napi_value memory_stats(napi_env env, Args&) {
   const Env& state = Env::of(env);
-  napi_value stats;
-  check(env, napi_create_object(env, &stats));
-  check(env, napi_set_named_property(env, stats, "handles", js(env, state.pool->live())));
-  check(env, napi_set_named_property(env, stats, "bytes", js(env, state.memory.bytes())));
+  const napi_value stats = make_object(env);
+  set(env, stats, "handles", js(env, state.pool->live()));
+  set(env, stats, "bytes", js(env, state.memory.bytes()));
   return stats;
 }
 

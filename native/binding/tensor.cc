@@ -12,7 +12,6 @@ napi_value shape(napi_env env, Args& args) { return js(env, unwrap(env, args[0])
 napi_value strides(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).strides()); }
 napi_value numel(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).numel()); }
 napi_value dim(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).dim()); }
-napi_value storage_offset(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).storage_offset()); }
 napi_value nbytes(napi_env env, Args& args) { return js(env, static_cast<int64_t>(unwrap(env, args[0]).nbytes())); }
 
 napi_value dtype(napi_env env, Args& args) { return js(env, static_cast<int64_t>(unwrap(env, args[0]).scalar_type())); }
@@ -43,9 +42,6 @@ napi_value data_ptr(napi_env env, Args& args) {
   return address;
 }
 
-// A second handle of the same tensor, to outlive the first one's release.
-napi_value alias(napi_env env, Args& args) { return wrap(env, unwrap(env, args[0])); }
-
 napi_value is_same(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).is_same(unwrap(env, args[1]))); }
 
 napi_value release(napi_env env, Args& args) {
@@ -59,16 +55,6 @@ napi_value is_disposed(napi_env env, Args& args) {
   return js(env, slot == nullptr || slot->kind == Kind::Disposed);
 }
 
-// releaseAll(handles): the release of a scope's tensors in one call.
-napi_value release_all(napi_env env, Args& args) {
-  const uint32_t n = array_length(env, args[0], "handles");
-  for (uint32_t i = 0; i < n; ++i) {
-    Slot* slot = slot_of(env, element(env, args[0], i));
-    if (slot != nullptr) dispose(env, *slot);
-  }
-  return undefined(env);
-}
-
 }  // namespace
 
 void register_tensor(napi_env env, napi_value exports) {
@@ -76,7 +62,6 @@ void register_tensor(napi_env env, napi_value exports) {
   define(env, exports, "strides", guarded<strides>);
   define(env, exports, "numel", guarded<numel>);
   define(env, exports, "dim", guarded<dim>);
-  define(env, exports, "storageOffset", guarded<storage_offset>);
   define(env, exports, "nbytes", guarded<nbytes>);
   define(env, exports, "dtype", guarded<dtype>);
   define(env, exports, "layout", guarded<layout>);
@@ -84,10 +69,8 @@ void register_tensor(napi_env env, napi_value exports) {
   define(env, exports, "isContiguous", guarded<is_contiguous>);
   define(env, exports, "version", guarded<version>);
   define(env, exports, "dataPtr", guarded<data_ptr>);
-  define(env, exports, "alias", guarded<alias>);
   define(env, exports, "isSame", guarded<is_same>);
   define(env, exports, "dispose", guarded<release>);
-  define(env, exports, "disposeAll", guarded<release_all>);
   define(env, exports, "isDisposed", guarded<is_disposed>);
 }
 

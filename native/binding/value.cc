@@ -47,23 +47,19 @@ napi_value js(napi_env env, std::string_view value) {
   return v;
 }
 napi_value js(napi_env env, c10::IntArrayRef values) {
-  napi_value v;
-  check(env, napi_create_array_with_length(env, values.size(), &v));
-  for (size_t i = 0; i < values.size(); ++i) {
+  return make_array(env, values.size(), [&](size_t i) {
     napi_value size;
     check(env, napi_create_int64(env, values[i], &size));
-    check(env, napi_set_element(env, v, static_cast<uint32_t>(i), size));
-  }
-  return v;
+    return size;
+  });
 }
 napi_value js(napi_env env, const c10::Scalar& value) {
   if (value.isBoolean()) return js(env, value.toBool());
   if (value.isComplex()) {
     const auto c = value.toComplexDouble();
-    napi_value v;
-    check(env, napi_create_object(env, &v));
-    check(env, napi_set_named_property(env, v, "re", js(env, c.real())));
-    check(env, napi_set_named_property(env, v, "im", js(env, c.imag())));
+    const napi_value v = make_object(env);
+    set(env, v, "re", js(env, c.real()));
+    set(env, v, "im", js(env, c.imag()));
     return v;
   }
   if (value.isFloatingPoint()) return js(env, value.toDouble());
@@ -76,6 +72,23 @@ napi_value js(napi_env env, const c10::Scalar& value) {
     }
   }
   return js(env, value.toLong());
+}
+
+napi_value make_object(napi_env env) {
+  napi_value value;
+  check(env, napi_create_object(env, &value));
+  return value;
+}
+napi_value make_array(napi_env env, size_t length) {
+  napi_value value;
+  check(env, napi_create_array_with_length(env, length, &value));
+  return value;
+}
+void set(napi_env env, napi_value object, const char* name, napi_value value) {
+  check(env, napi_set_named_property(env, object, name, value));
+}
+void set(napi_env env, napi_value array, size_t index, napi_value value) {
+  check(env, napi_set_element(env, array, static_cast<uint32_t>(index), value));
 }
 
 napi_valuetype type_of(napi_env env, napi_value value) {
@@ -168,6 +181,14 @@ napi_value element(napi_env env, napi_value array, uint32_t i) {
   napi_value v;
   check(env, napi_get_element(env, array, i, &v));
   return v;
+}
+napi_value property(napi_env env, napi_value object, const char* name) {
+  if (type_of(env, object) != napi_object) {
+    throw Error("ERR_ARGUMENT", std::string("an object with \"") + name + "\" was expected");
+  }
+  napi_value value;
+  check(env, napi_get_named_property(env, object, name, &value));
+  return value;
 }
 
 Ints to_ints(napi_env env, napi_value value, const char* what) {

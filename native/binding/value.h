@@ -31,6 +31,19 @@ napi_value js(napi_env env, std::string_view value);
 napi_value js(napi_env env, c10::IntArrayRef values);   // always numbers, such as sizes
 napi_value js(napi_env env, const c10::Scalar& value);  // number, bigint, boolean or { re, im }
 
+// Objects and arrays, built one by one.
+napi_value make_object(napi_env env);
+napi_value make_array(napi_env env, size_t length);
+void set(napi_env env, napi_value object, const char* name, napi_value value);
+void set(napi_env env, napi_value array, size_t index, napi_value value);
+// The array of what `element` returns for each index.
+template <class Element>
+napi_value make_array(napi_env env, size_t length, const Element& element) {
+  const napi_value out = make_array(env, length);
+  for (size_t i = 0; i < length; ++i) set(env, out, i, element(i));
+  return out;
+}
+
 napi_valuetype type_of(napi_env env, napi_value value);
 inline bool is_nullish(napi_env env, napi_value value) {
   const napi_valuetype t = type_of(env, value);
@@ -46,6 +59,7 @@ std::string to_string(napi_env env, napi_value value, const char* what);
 c10::Scalar to_scalar(napi_env env, napi_value value, const char* what);
 uint32_t array_length(napi_env env, napi_value value, const char* what);  // throws for what is no array
 napi_value element(napi_env env, napi_value array, uint32_t i);
+napi_value property(napi_env env, napi_value object, const char* name);  // throws for what is no object
 Ints to_ints(napi_env env, napi_value value, const char* what);
 c10::ScalarType to_dtype(napi_env env, napi_value value, const char* what);
 c10::Layout to_layout(napi_env env, napi_value value, const char* what);

@@ -153,12 +153,7 @@ napi_value to_js(napi_env env, const c10::IValue& value) {
   if (value.isGenerator()) return wrap(env, value.toGenerator());
   if (value.isList() || value.isTuple()) {
     const auto items = value.isList() ? value.toListRef().vec() : value.toTupleRef().elements().vec();
-    napi_value array;
-    check(env, napi_create_array_with_length(env, items.size(), &array));
-    for (size_t i = 0; i < items.size(); ++i) {
-      check(env, napi_set_element(env, array, static_cast<uint32_t>(i), to_js(env, items[i])));
-    }
-    return array;
+    return make_array(env, items.size(), [&](size_t i) { return to_js(env, items[i]); });
   }
   throw Error("ERR_LIBTORCH", "the operator returned a " + value.tagKind() + ", which JavaScript cannot hold");
 }
@@ -225,11 +220,9 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
       return to_js(env, stack[0]);
     }
     if (stack.empty()) return undefined(env);
-    napi_value results;
-    check(env, napi_create_array_with_length(env, stack.size(), &results));
+    const napi_value results = make_array(env, stack.size());
     for (size_t i = 0; i < stack.size(); ++i) {
-      if (op.written[i]) continue;
-      check(env, napi_set_element(env, results, static_cast<uint32_t>(i), to_js(env, stack[i])));
+      if (!op.written[i]) set(env, results, i, to_js(env, stack[i]));
     }
     return results;
   } catch (...) {

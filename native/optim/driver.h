@@ -35,7 +35,7 @@ struct Taken {
   at::Tensor found;  // for a scaled request: fp32, on the driver's device, 1 where a gradient was not finite, else 0
 };
 
-// All that a step reads and moves beside tensors. A device may keep a copy of its own: see pull and push.
+// Everything that a step reads and changes beside tensors. A device may keep a copy of its own: see pull and push.
 struct State {
   explicit State(Settings s) : settings(std::move(s)), pipeline(settings), memories(settings.stages.size()) {}
 
@@ -44,6 +44,7 @@ struct State {
   std::vector<StageMemory> memories;
   std::vector<Group> groups;
   Counters counters;
+  int64_t state_bytes = 0;  // of the parameters' state tensors
 
   // Whether this step is not to be taken with gradients that are not finite.
   bool refuses_nonfinite(const Request& request) const {

@@ -1,6 +1,8 @@
 // What an optimizer was told beside its groups, and what a driver reports of a step.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -11,6 +13,8 @@ namespace tc::optim {
 
 // What to do with a gradient that holds NaN or inf.
 enum class Policy { kPropagate, kSkip, kZero, kError };
+inline constexpr std::array kPolicies = {"propagate", "skip", "zero", "error"};
+static_assert(kPolicies.size() == size_t(Policy::kError) + 1);
 
 enum class Outcome {
   kStepped,
@@ -18,6 +22,8 @@ enum class Outcome {
   kTooManySkips,  // skipped, and more often in a row than is allowed
   kNonfinite      // refused by Policy::kError; nothing moved
 };
+inline constexpr std::array kOutcomes = {"stepped", "skipped", "tooManySkips", "nonFinite"};
+static_assert(kOutcomes.size() == size_t(Outcome::kNonfinite) + 1);
 
 // A clipper that would scale by c does so with probability beta^(c^power) only; power 0: always.
 struct Coin {

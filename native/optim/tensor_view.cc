@@ -1,6 +1,7 @@
 #include "optim/tensor_view.h"
 
 #include <ATen/MemoryOverlap.h>
+#include <ATen/OpMathType.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/empty_strided.h>
 
@@ -69,6 +70,8 @@ bool lies_in(const at::Tensor& tensor, at::IntArrayRef strides) {
   }
   return true;
 }
+
+c10::ScalarType state_dtype_of(const at::Tensor& tensor) { return at::toOpMathType(tensor.scalar_type()); }
 
 at::Tensor empty_in(const at::Tensor& like, at::IntArrayRef strides, c10::ScalarType dtype) {
   return at::empty_strided(like.sizes(), strides, like.options().dtype(dtype));

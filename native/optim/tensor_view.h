@@ -28,6 +28,8 @@ inline bool is_plain(const at::Tensor& tensor) {
 std::vector<int64_t> row_major(at::IntArrayRef sizes);
 // Whether it is plain and its elements lie in memory in this layout.
 bool lies_in(const at::Tensor& tensor, at::IntArrayRef strides);
+// The dtype of the state of such a tensor: never narrower than fp32.
+c10::ScalarType state_dtype_of(const at::Tensor& tensor);
 at::Tensor empty_in(const at::Tensor& like, at::IntArrayRef strides, c10::ScalarType dtype);
 
 // The number of reals, and their address once it is known to be writable.

@@ -18,7 +18,6 @@ const left = new Set([
   'setFlushDenormal',
   // 1.5 is read as 1, a handle that somebody owns.
   'dispose',
-  'disposeAll',
 ]);
 
 const proxy = new Proxy(

@@ -6,7 +6,7 @@ const loose = clip as unknown as Record<string, (...args: unknown[]) => clip.Cli
 const norm = () => clip.norm(1);
 
 const refused: [call: string, args: unknown[], message: RegExp][] = [
-  ['norm', [1, { scope: 'row' }], /"scope" must be "global", "group", "tensor" or "unit", got "row"/],
+  ['norm', [1, { scope: 'column' }], /"scope" must be "global", "group", "tensor" or "row", got "column"/],
   ['norm', [1, { placement: 'after' }], /"placement" must be "gradient" or "update", got "after"/],
   ['value', [0], /"limit" must be a number > 0, got 0/],
   ['auto', [{ percentile: 0 }], /"percentile" must be a number in \(0, 100\], got 0/],

@@ -6,7 +6,7 @@ import { device, flat, relative } from '../optim/support.js';
 const element = fc.integer({ min: -(2 ** 20), max: 2 ** 20 });
 // The gradients of a few steps of one tensor of shape [3, 4].
 const run = fc.array(fc.array(element, { minLength: 12, maxLength: 12 }), { minLength: 1, maxLength: 12 });
-const scopes = ['global', 'tensor', 'unit'] as const;
+const scopes = ['global', 'tensor', 'row'] as const;
 
 const scaling: Record<string, (scope: clip.Scope) => clip.Clipper> = {
   norm: (scope) => clip.norm(300_000, { scope }),

@@ -102,6 +102,17 @@ describe('clip: state', () => {
     expect(snapshot(optimizer)).deep.equal(before);
   });
 
+  it('reads rows under their former name, units', () => {
+    const rows = trained(clip.norm(1, { scope: 'row' }));
+    const units = trained(clip.norm(1, { scope: 'unit' }));
+    expect(String(units.clip)).equal(String(rows.clip));
+    const dict = units.stateDict();
+    expect(dict.clip!.stages[0]!.scope).equal('row');
+    dict.clip!.stages[0]!.scope = 'unit';
+    rows.loadStateDict(dict);
+    expect(snapshot(rows)).deep.equal(snapshot(units));
+  });
+
   it('grows when a group is added', () => {
     const optimizer = trained(clip.zscore({ scope: 'group' }));
     const p = torch.ones([2], { device, requiresGrad: true });

@@ -1,10 +1,19 @@
 import { native } from '../../binding/index.js';
 import { check, flag, listOf, nonNegative, positive } from '../../check.js';
-import '../../clip/native.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../../tensor.js';
+
+declare module '../../binding/index.js' {
+  interface Native {
+    // Null for a norm that is refused.
+    clipGradNorm(params: Handle[], maxNorm: number, normType: number, errorIfNonfinite: boolean): Handle | null;
+    totalNorm(tensors: Handle[], normType: number, errorIfNonfinite: boolean): Handle | null;
+    clipGradsWithNorm(params: Handle[], maxNorm: number, totalNorm: Handle): void;
+    clipGradValue(params: Handle[], clipValue: number): void;
+  }
+}
 
 /** One tensor or several: what the functions of this module take. */
 export type TensorOrTensors = Tensor | Iterable<Tensor>;
@@ -39,7 +48,7 @@ export function clipGradNorm_(parameters: TensorOrTensors, maxNorm: number, opti
   const { normType, errorIfNonfinite } = readClipGradNorm(options);
   const params = list('parameters', parameters);
   check('maxNorm', maxNorm, nonNegative);
-  return result(native.clipGradNorm(handlesOf(params), maxNorm, normType, errorIfNonfinite, params), normType);
+  return result(native.clipGradNorm(handlesOf(params), maxNorm, normType, errorIfNonfinite), normType);
 }
 
 const readTotalNorm = optionsOf('getTotalNorm()', normTable);
@@ -56,7 +65,7 @@ const readTotalNorm = optionsOf('getTotalNorm()', normTable);
 export function getTotalNorm(tensors: TensorOrTensors, options: NormOptions = {}): Tensor {
   const { normType, errorIfNonfinite } = readTotalNorm(options);
   const all = list('tensors', tensors);
-  return result(native.totalNorm(handlesOf(all), normType, errorIfNonfinite, all), normType);
+  return result(native.totalNorm(handlesOf(all), normType, errorIfNonfinite), normType);
 }
 
 /**
@@ -71,7 +80,7 @@ export function clipGradsWithNorm_(parameters: TensorOrTensors, maxNorm: number,
   if (!isTensor(totalNorm) || totalNorm.numel() !== 1) {
     throw invalidArgument('totalNorm', 'a Tensor of one element', totalNorm);
   }
-  native.clipGradsWithNorm(handlesOf(params), maxNorm, totalNorm.handle, params);
+  native.clipGradsWithNorm(handlesOf(params), maxNorm, totalNorm.handle);
 }
 
 /**
@@ -84,7 +93,7 @@ export function clipGradsWithNorm_(parameters: TensorOrTensors, maxNorm: number,
 export function clipGradValue_(parameters: TensorOrTensors, clipValue: number): void {
   const params = list('parameters', parameters);
   check('clipValue', clipValue, nonNegative);
-  native.clipGradValue(handlesOf(params), clipValue, params);
+  native.clipGradValue(handlesOf(params), clipValue);
 }
 
 const handlesOf = (tensors: readonly Tensor[]) => tensors.map(({ handle }) => handle);

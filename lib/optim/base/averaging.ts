@@ -1,31 +1,32 @@
 import { noGrad } from '../../autograd.js';
 import { TorchClipError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
-import { kept, ownStates, ReferenceOptimizer, savedTensor } from '../originals/index.js';
-import type { OptimizerStateDict } from '../state/state-dict.js';
+import { kept, savedTensor } from '../engine/saved.js';
+import { type OptimizerStateDict, ownStates } from '../state/state-dict.js';
+import { Optimizer } from './optimizer.js';
 
 // What the state dict of an optimizer in evaluation adds to a parameter's state.
 const trained = 'training_point';
 
 /**
- * The base of optimizers that take gradients at one point and answer with another, an average: parameters hold the first while training,
- * and the second between {@link eval} and {@link train}.
+ * The base of optimizers that take gradients at one point and whose result is another, an average: parameters hold the first while
+ * training, and the second between {@link eval} and {@link train}.
  */
-export abstract class AveragingOptimizer<G extends { lr?: number }> extends ReferenceOptimizer<G> {
+export abstract class AveragingOptimizer<G extends { lr?: number }> extends Optimizer<G> {
   // In evaluation: what each parameter that was exchanged held.
   #trained: Map<Tensor, Tensor> | null = null;
 
-  /** @internal The answer for each parameter, null for those that have taken no step. */
+  /** @internal The result for each parameter, null for those that have taken no step. */
   protected abstract results(): (Tensor | null)[];
 
-  /** Whether parameters hold the method's answer: after `eval()`. */
+  /** Whether parameters hold the method's result: after `eval()`. */
   get evaluating(): boolean {
     return this.#trained !== null;
   }
 
   /**
-   * Puts the method's answer into the parameters, for evaluation and for saving a model; {@link train} takes it back, bit for bit.
-   * Twice is once.
+   * Puts the method's result into the parameters, for evaluation and for saving a model; {@link train} undoes it, bit for bit.
+   * Calling it again has no effect.
    */
   eval(): void {
     if (this.#trained !== null) return;
@@ -39,7 +40,7 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Refe
     });
   }
 
-  /** Takes the parameters back to the point where training goes on. */
+  /** Puts the point where training goes on back into the parameters. */
   train(): void {
     const points = this.#trained;
     if (points === null) return;
@@ -49,14 +50,10 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Refe
     this.#trained = null;
   }
 
-  /** As `Optimizer.step`; refused with `ERR_STATE` between `eval()` and `train()`. */
-  override step(): undefined;
-  override step<T>(closure: () => T): T;
-  override step<T>(closure?: () => T): T | undefined {
+  protected override beforeStep(): void {
     if (this.#trained !== null) {
-      throw new TorchClipError('ERR_STATE', 'step() needs the parameters of training: call train() after eval() first');
+      throw new TorchClipError('ERR_STATE', 'step() cannot be taken between eval() and train(): call train() first');
     }
-    return closure === undefined ? super.step() : super.step(closure);
   }
 
   /** As `Optimizer.stateDict`; in evaluation it also holds where training goes on. */

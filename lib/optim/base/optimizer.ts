@@ -1,23 +1,24 @@
-import { enableGrad } from '../../autograd.js';
+import { enableGrad, noGrad } from '../../autograd.js';
 import { native } from '../../binding/index.js';
 import { Clipper } from '../../clip/clipper.js';
 import { askCustom } from '../../clip/compose.js';
 import { toNative } from '../../clip/native.js';
 import { holdInGraph, isCapturing } from '../../cuda/graph.js';
-import { describe, invalidArgument, TorchClipError } from '../../errors.js';
-import { elementsOf } from '../../iterate.js';
+import { engine } from '../../engine.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
 import { given } from '../../options.js';
-import { type Handle, isTensor, type Tensor, wrap } from '../../tensor.js';
-import { type NativeOptimizer, type NativeStats, type Rule, rowLength, ruleOf } from '../engine/native.js';
+import { type Handle, type Tensor, wrap } from '../../tensor.js';
+import { load, type NativeOptimizer, type Rule, ruleOf, slotOf, stagesOf, statesOf } from '../engine/native.js';
 import { complete, type Definition } from '../engine/options.js';
-import { Held } from '../engine/saved.js';
-import { type OptimizerStateDict, parseState, type Restored, type SavedGroup, saveState } from '../state/state-dict.js';
+import { type OptimizerStateDict, parseState, type SavedGroup, saveState } from '../state/state-dict.js';
+import { type GroupInput, groupsOf, type Parameters, type ParamGroup, parametersOf } from './parameters.js';
+import { type ClipStats, clipStatsOf } from './stats.js';
+import { parseStepper, refuseStepper, type Stepper, type StepperGroup, saveStepper } from './stepper.js';
 
 /** What a step does with gradients that hold NaN or inf. */
 export type NonFinite = 'propagate' | 'skip' | 'zero' | 'error';
 
-// In the order of the engine's enumeration.
-const policies: readonly NonFinite[] = ['propagate', 'skip', 'zero', 'error'];
+const policies = engine.policies as readonly NonFinite[];
 
 /** Options of every optimizer beside those of its groups. */
 export interface CommonOptions {
@@ -37,67 +38,35 @@ export interface CommonOptions {
   writeBack?: boolean;
 }
 
-/** A group of parameters with options of its own, as the constructor takes it. */
-export type GroupInput<G> = G & { params: Tensor | Iterable<Tensor> };
-/** What an optimizer optimizes: tensors, or groups of them. */
-export type Parameters<G> = Iterable<Tensor> | Iterable<GroupInput<G>>;
-/** A group as `paramGroups` holds it: assign to its options between steps. */
-export type ParamGroup<G> = { -readonly [K in keyof G]-?: G[K] } & {
-  readonly params: readonly Tensor[];
-  initialLr?: number;
-};
+export type { GroupInput, Parameters, ParamGroup } from './parameters.js';
 
-/** What the last step's clipping saw and did, on the device; nothing is read back until asked. */
-export interface StageStats {
-  /**
-   * Norms before clipping, float64: without dimensions for the global scope, else one a group or tensor. NaN where the step
-   * needed no norm.
-   */
-  norm: Tensor;
-  /** What the gradients were multiplied by, float64, of the same shape; 0 for a skipped step. */
-  coefficient: Tensor;
-  /** What the norms were held against, float64, of the same shape; NaN where there was nothing. */
-  threshold: Tensor;
-  /** The share of decisions since the start, one a unit and step, for another coefficient than 1; float64. */
-  clipped: Tensor;
-  /** The last norms, oldest first, float64, for a clipper made by `clip.tap`; else empty. Reading it waits for a GPU, since its length depends on how many steps were skipped. */
-  readonly history: Tensor;
+/** @internal What a subclass or a gradient scaler asks of one step. */
+export interface StepRequest {
+  /** Computes the step of a rule that leaves it to TypeScript; what it throws undoes the step. */
+  readonly outside?: () => void;
+  /** A tensor of one number that gradients are multiplied by first; a step that then finds NaN or inf in them is skipped. */
+  readonly inverse?: Tensor;
+  /** Waits for the answer where only the device knows it. */
+  readonly exactly?: boolean;
 }
 
-/** The statistics of the first clipper, and of all of a chain. */
-export interface ClipStats extends StageStats {
-  /** One for each clipper of a chain. */
-  stages: StageStats[];
-  /** How many steps were skipped so far, int64. */
-  skipped: Tensor;
+/** @internal What came of it. */
+export interface StepResult {
+  /** False where the step was skipped; without `exactly` a GPU may say true of one that was. */
+  readonly taken: boolean;
+  /** With `inverse`: 1 where gradients held NaN or inf, else 0, on the device; null where no parameter has a gradient. */
+  readonly found: Tensor | null;
+  /** What the step is to throw. */
+  readonly refusal?: TorchClipError;
 }
 
-// A step that a gradient scaler takes.
-let scaled: { optimizer: object; inverse: Tensor; found: Tensor | null } | undefined;
-
-/**
- * @internal Takes a step with gradients that are multiplied by a tensor of one number first; one that finds NaN or inf in them is
- * skipped.
- * @returns `found`: 1 where it was, else 0, on the device, null where no parameter has a gradient; `refusal`: the `ERR_NONFINITE` that
- * the step then threw.
- */
-export function stepScaled(optimizer: Optimizer, inverse: Tensor): { found: Tensor | null; refusal?: TorchClipError } {
-  const outer = scaled;
-  scaled = { optimizer, inverse, found: null };
-  try {
-    optimizer.step();
-    return { found: scaled.found };
-  } catch (error) {
-    const { found } = scaled;
-    if (found === null || !(error instanceof TorchClipError) || error.code !== 'ERR_NONFINITE') throw error;
-    return { found, refusal: error };
-  } finally {
-    scaled = outer;
-  }
-}
+// An ordinary step allocates neither of them.
+const ordinary: StepRequest = {};
+const stepped: StepResult = { taken: true, found: null };
+const skipped: StepResult = { taken: false, found: null };
+const refused = (why: string): StepResult => ({ ...skipped, refusal: new TorchClipError('ERR_NONFINITE', why) });
 
 type Loose = Readonly<Record<string, unknown>>;
-const outcomes = ['stepped', 'skipped', 'tooManySkips', 'nonFinite'] as const;
 
 /**
  * The base of all optimizers: it holds the parameter groups and takes one step of the engine at a time.
@@ -117,10 +86,21 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   readonly #native: NativeOptimizer;
   readonly #maxConsecutiveSkips: number;
   readonly #custom: ((stage: number, norms: Handle, numels: Handle) => Float64Array) | undefined;
-  #rows = new Float64Array(0);
+  readonly #stepper: Stepper<G> | null;
+  #settings = new Float64Array(0);
+  /** @internal How often a step was asked for, whatever came of it. */
+  stepCalls = 0;
 
-  /** @internal */
-  protected constructor(definition: Definition<G>, params: Parameters<G>, options: G & CommonOptions) {
+  /**
+   * @internal
+   * @param stepper takes the steps instead of the engine.
+   */
+  protected constructor(
+    definition: Definition<G>,
+    params: Parameters<G>,
+    options: G & CommonOptions,
+    stepper: Stepper<G> | null = null,
+  ) {
     if (new.target === Optimizer) {
       throw new TorchClipError('ERR_ARGUMENT', 'Optimizer is the base class; make one of its kinds, such as optim.SGD');
     }
@@ -145,8 +125,9 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     this.#definition = definition;
     this.#defaults = complete(definition, defaults as Loose, {}) as Loose;
     this.#maxConsecutiveSkips = maxConsecutiveSkips;
+    this.#stepper = stepper;
     const stages = clip?.stages ?? [];
-    this.#native = native.optimCreate(stages.map(toNative), policies.indexOf(policy), maxConsecutiveSkips, writeBack);
+    this.#native = native.optimCreate({ stages: stages.map(toNative), policy, maxConsecutiveSkips, writeBack });
     if (stages.some(({ custom }) => custom !== undefined)) {
       this.#custom = (stage, norms, numels) =>
         askCustom(
@@ -156,9 +137,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
         );
     }
 
-    const groups = groupsOf<G>(params);
-    if (groups.length === 0) throw new TorchClipError('ERR_ARGUMENT', 'optimizer got an empty parameter list');
-    for (const group of groups) this.addParamGroup(group);
+    for (const group of groupsOf<G>(params)) this.addParamGroup(group);
   }
 
   /**
@@ -169,8 +148,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   addParamGroup(group: GroupInput<G>): void {
     if (typeof group !== 'object' || group === null) throw invalidArgument('paramGroup', 'an object', group);
     const { params, ...own } = group;
-    const list = Object.freeze(isTensor(params) ? [params] : elementsOf(iterable('params', params)));
-    for (const param of list) checkParameter(param);
+    const list = parametersOf(params);
     const options = complete(this.#definition, own as Loose, this.#defaults);
     for (const param of list) {
       const problem = this.#definition.parameter?.(param);
@@ -181,7 +159,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       list.map((param) => param.handle),
     );
     this.paramGroups.push(Object.defineProperty(options, 'params', { value: list, enumerable: true }) as ParamGroup<G>);
-    this.#rows = new Float64Array(this.paramGroups.length * rowLength);
+    this.#settings = new Float64Array(this.paramGroups.length * engine.groupLength);
   }
 
   /**
@@ -202,70 +180,88 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   step<T>(closure: () => T): T;
   step<T>(closure?: () => T): T | undefined {
     if (closure !== undefined && typeof closure !== 'function') throw invalidArgument('closure', 'a function', closure);
+    this.stepCalls++;
+    this.beforeStep();
     const loss = closure && enableGrad(closure);
-    this.takeStep();
+    const stepper = this.#stepper;
+    if (stepper === null) {
+      const { refusal } = this.takeStep(ordinary);
+      if (refusal !== undefined) throw refusal;
+    } else {
+      noGrad(() => stepper.step(this.paramGroups as unknown as readonly StepperGroup<G>[]));
+    }
     return loss;
   }
 
-  /**
-   * @internal
-   * @param outside computes the step of a rule that leaves it to TypeScript; what it throws undoes the step.
-   * @param exactly waits for the answer where only the device knows it.
-   * @returns whether the step was taken: false where it was skipped; without `exactly` a GPU may say true of one that was skipped.
-   */
-  protected takeStep(outside?: () => void, exactly = false): boolean {
+  /** @internal Whether {@link stepScaled} takes the step that `step` would take. */
+  get takesScaledSteps(): boolean {
+    return this.#stepper === null && this.step === Optimizer.prototype.step;
+  }
+
+  /** @internal Takes a step with gradients that are multiplied by a tensor of one number first; it does not throw the refusal. */
+  stepScaled(inverse: Tensor): StepResult {
+    this.stepCalls++;
+    this.beforeStep();
+    return this.takeStep({ inverse });
+  }
+
+  /** @internal Refuses a step, before anything else of it happens, by an error. */
+  protected beforeStep(): void {}
+
+  /** @internal Takes a step of the engine. */
+  protected takeStep({ outside, inverse, exactly = false }: StepRequest): StepResult {
     if (exactly && isCapturing()) {
-      throw new TorchClipError('ERR_STATE', 'a graph cannot capture a step whose learning rate counts the steps taken');
+      throw new TorchClipError(
+        'ERR_STATE',
+        'a graph cannot capture a step of an optimizer whose learning rate depends on how many steps were taken',
+      );
     }
-    this.#fillRows();
+    this.#fillSettings();
     holdInGraph(this);
-    const skipped = exactly ? this.#skipped() : 0;
-    const outcome = outcomes[this.#ask(outside)];
-    if (outcome === 'tooManySkips') {
-      throw new TorchClipError(
-        'ERR_NONFINITE',
-        `more than maxConsecutiveSkips = ${this.#maxConsecutiveSkips} steps in a row had gradients with NaN or inf and were skipped`,
-      );
+    const before = exactly ? this.#skipped() : 0;
+    const [optimizer, settings, custom] = [this.#native, this.#settings, this.#custom];
+    if (inverse === undefined) {
+      const result = this.#resultOf(native.optimStep(optimizer, settings, custom, outside));
+      return exactly && result.taken && this.#skipped() > before ? skipped : result;
     }
-    if (outcome === 'nonFinite') {
-      throw new TorchClipError(
-        'ERR_NONFINITE',
-        'gradients hold NaN or inf, and nonFinite is "error": nothing was changed',
-      );
+    const { outcome, found: handle } = native.optimStep(optimizer, settings, custom, outside, inverse.handle);
+    const found = handle === null ? null : wrap(handle);
+    const { taken, refusal } = this.#resultOf(outcome);
+    return { taken: taken && !(exactly && (this.#skipped() > before || found?.item() !== 0)), found, refusal };
+  }
+
+  #resultOf(outcome: number): StepResult {
+    switch (engine.outcomes[outcome]) {
+      case 'stepped':
+        return stepped;
+      case 'tooManySkips':
+        return refused(
+          `more than maxConsecutiveSkips = ${this.#maxConsecutiveSkips} steps in a row had gradients with NaN or inf and were skipped`,
+        );
+      case 'nonFinite':
+        return refused('gradients hold NaN or inf, and nonFinite is "error": nothing was changed');
     }
-    if (!exactly || outcome !== 'stepped') return outcome === 'stepped';
-    return this.#skipped() === skipped && !(scaled?.optimizer === this && scaled.found?.item());
+    return skipped;
   }
 
   #skipped(): number {
-    return native.optimCounters(this.#native)[0];
+    return native.optimCounters(this.#native).skipped;
   }
 
-  #ask(outside: (() => void) | undefined): number {
-    if (scaled?.optimizer !== this) return native.optimStep(this.#native, this.#rows, this.#custom, outside);
-    const { inverse } = scaled;
-    const [outcome, found] = native.optimStepScaled(this.#native, this.#rows, this.#custom, outside, inverse.handle);
-    scaled = { optimizer: this, inverse, found: found === null ? null : wrap(found) };
-    return outcome;
-  }
-
-  /** @internal Tells the engine the options that steps in a graph are to go by in its next replay. */
+  /** @internal Tells the engine the options that the steps of a graph use in its next replay. */
   beforeReplay(): void {
-    this.#fillRows();
-    native.optimRefresh(this.#native, this.#rows);
+    this.#fillSettings();
+    native.optimRefresh(this.#native, this.#settings);
   }
 
-  /** @internal The engine's own state tensors of that name, one a parameter, null before its first step. */
+  /** @internal The engine's own state tensors of that name, one per parameter, null before its first step. */
   protected slots(name: string): (Tensor | null)[] {
     return this.paramGroups
       .flatMap((group) => {
         const slot = this.#rule(group).slots.indexOf(name);
         return group.params.map(() => slot);
       })
-      .map((slot, parameter) => {
-        const handle = native.optimSlot(this.#native, parameter, slot);
-        return handle === null ? null : wrap(handle);
-      });
+      .map((slot, parameter) => slotOf(this.#native, parameter, slot));
   }
 
   /**
@@ -281,10 +277,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** What the last step's clipping saw: tensors of their own, which later steps leave alone. */
   get clipStats(): ClipStats {
-    const stages = [new Seen(native.optimStats(this.#native, 0))];
-    const count = this.clip?.stages.length ?? 0;
-    for (let i = 1; i < count; i++) stages.push(new Seen(native.optimStats(this.#native, i)));
-    return new SeenByAll(stages);
+    return clipStatsOf(this.#native, this.clip?.stages.length ?? 1);
   }
 
   /**
@@ -292,15 +285,16 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * it; `clip` holds what PyTorch has no place for.
    */
   stateDict(): OptimizerStateDict {
-    return saveState({
+    const dict = saveState({
       groups: this.paramGroups as unknown as readonly SavedGroup[],
       rules: this.paramGroups.map((group) => this.#rule(group)),
-      states: native.optimState(this.#native),
+      states: statesOf(this.#native),
       begins: this.paramGroups.map((group) => this.#definition.begin?.(group as unknown as Required<G>)),
       clip: this.clip,
       counters: native.optimCounters(this.#native),
-      stages: native.optimStages(this.#native),
+      stages: stagesOf(this.#native),
     });
+    return this.#stepper === null ? dict : saveStepper(dict, this.#stepper, this.#params());
   }
 
   /**
@@ -311,19 +305,29 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * it under another one); nothing changes then.
    */
   loadStateDict(stateDict: OptimizerStateDict): void {
-    const held = new Held();
-    const restored: Restored<G> = parseState(stateDict, this.#definition, this.paramGroups, this.clip, held);
-    const [skipped, consecutive] = restored.clip?.counters ?? native.optimCounters(this.#native);
-    const stages = restored.clip?.stages ?? native.optimStages(this.#native);
-    if (restored.clip === undefined) {
-      // What the engine hands out has an owner, too.
-      for (const [, , , numbers, history, lengths, tap, elements] of stages) {
-        for (const handle of [numbers, history, lengths, tap, ...elements])
-          if (handle !== null) held.handle(wrap(handle));
-      }
+    if (this.#stepper === null) {
+      refuseStepper(stateDict);
+      this.#load(stateDict);
+      return;
     }
-    native.optimLoad(this.#native, restored.states, skipped, consecutive, stages, held);
-    for (const [i, options] of restored.groups.entries()) Object.assign(this.paramGroups[i]!, options);
+    const takeOver = parseStepper(stateDict, this.#stepper, this.#params());
+    // The engine has no state; it checks the groups, and changes nothing where they do not fit.
+    this.#load({ ...stateDict, state: {} });
+    takeOver();
+  }
+
+  #load(stateDict: OptimizerStateDict): void {
+    const { groups, states, clip } = parseState<G>(stateDict, this.#definition, this.paramGroups, this.clip);
+    const { counters, stages } = clip ?? {
+      counters: native.optimCounters(this.#native),
+      stages: stagesOf(this.#native),
+    };
+    load(this.#native, { ...counters, states, stages });
+    for (const [i, options] of groups.entries()) Object.assign(this.paramGroups[i]!, options);
+  }
+
+  #params(): Tensor[] {
+    return this.paramGroups.flatMap(({ params }) => params);
   }
 
   /** The options of each group, as PyTorch prints an optimizer. */
@@ -346,112 +350,23 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return ruleOf(this.#definition.rule(group as unknown as Required<G>));
   }
 
-  #fillRows(): void {
+  #fillSettings(): void {
     let start = 0;
     for (const [i, group] of this.paramGroups.entries()) {
       const options = group as unknown as Loose;
       const rule = this.#rule(group);
       let at = start;
-      this.#rows[at++] = rule.index;
-      this.#rows[at++] = Number(options.maximize);
+      this.#settings[at++] = rule.index;
+      this.#settings[at++] = Number(options.maximize);
       for (const { option, read } of rule.readers) {
         let value = read(options);
         if (value === null && this.#definition.options[option as keyof G].default === null) value = Number.NaN;
         if (typeof value !== 'number' && typeof value !== 'boolean') {
           throw invalidArgument(`paramGroups[${i}].${option}`, 'a number', value);
         }
-        this.#rows[at++] = Number(value);
+        this.#settings[at++] = Number(value);
       }
-      start += rowLength;
+      start += engine.groupLength;
     }
   }
-}
-
-// Classes: V8 puts the getter of an object literal into its old space, and with it all that it reads, until that is marked.
-class Seen implements StageStats {
-  readonly norm: Tensor;
-  readonly coefficient: Tensor;
-  readonly threshold: Tensor;
-  readonly clipped: Tensor;
-  readonly skipped: Tensor;
-  // No #names: `scope` keeps what it finds.
-  private readonly tap: Tensor;
-  private readonly taps: Tensor | null;
-
-  constructor([norm, coefficient, threshold, clipped, tap, taps, skipped]: NativeStats) {
-    // Each has an owner, whether it is asked for or not.
-    this.norm = wrap(norm);
-    this.coefficient = wrap(coefficient);
-    this.threshold = wrap(threshold);
-    this.clipped = wrap(clipped);
-    this.skipped = wrap(skipped);
-    this.tap = wrap(tap);
-    this.taps = taps && wrap(taps);
-  }
-
-  get history(): Tensor {
-    return this.taps === null ? this.tap : unrolled(this.tap, this.taps.item());
-  }
-}
-
-class SeenByAll implements ClipStats {
-  readonly norm: Tensor;
-  readonly coefficient: Tensor;
-  readonly threshold: Tensor;
-  readonly clipped: Tensor;
-  readonly skipped: Tensor;
-
-  constructor(readonly stages: Seen[]) {
-    const [first] = stages as [Seen];
-    this.norm = first.norm;
-    this.coefficient = first.coefficient;
-    this.threshold = first.threshold;
-    this.clipped = first.clipped;
-    this.skipped = first.skipped;
-  }
-
-  get history(): Tensor {
-    return this.stages[0]!.history;
-  }
-}
-
-// What a ring holds, oldest first, after so many numbers have been written.
-function unrolled(ring: Tensor, written: bigint | number): Tensor {
-  const size = ring.numel();
-  const count = Number(written);
-  return count < size ? ring.narrow(0, 0, count) : ring.roll(-(count % size));
-}
-
-function iterable<T>(name: string, value: Iterable<T>): Iterable<T> {
-  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value) || isTensor(value)) {
-    throw new TorchClipError(
-      'ERR_ARGUMENT',
-      `${name} argument given to the optimizer should be an iterable of Tensors or groups, but got ${describe(value)}`,
-    );
-  }
-  return value;
-}
-
-function groupsOf<G extends object>(params: Parameters<G>): GroupInput<G>[] {
-  const list = elementsOf(iterable<Tensor | GroupInput<G>>('params', params));
-  const isGroup = (entry: unknown): entry is GroupInput<G> =>
-    typeof entry === 'object' && entry !== null && !isTensor(entry) && Object.hasOwn(entry, 'params');
-  if (list.some(isGroup)) {
-    list.forEach((entry, i) => {
-      if (!isGroup(entry)) throw invalidArgument(`params[${i}]`, 'a parameter group, as others are', entry);
-    });
-    return list as GroupInput<G>[];
-  }
-  return list.length === 0 ? [] : [{ params: list as Tensor[] } as GroupInput<G>];
-}
-
-function checkParameter(param: unknown): asserts param is Tensor {
-  if (!isTensor(param)) {
-    throw new TorchClipError(
-      'ERR_ARGUMENT',
-      `optimizer can only optimize Tensors, but one of the params is ${describe(param)}`,
-    );
-  }
-  if (!param.isLeaf && !param.retainsGrad())
-    throw new TorchClipError('ERR_ARGUMENT', "can't optimize a non-leaf Tensor");
 }

@@ -4,12 +4,13 @@ import { type Dtype, float32, float64 } from '../../dtype.js';
 import { describe, TorchClipError } from '../../errors.js';
 import { zeros } from '../../ops/generated/functions-t-z.js';
 import { keep, scope } from '../../scope.js';
+import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Definition, Option } from '../engine/options.js';
-import { isRecord, mismatch } from '../engine/saved.js';
-import { ownStates, savedCount } from '../originals/index.js';
-import type { OptimizerStateDict } from '../state/state-dict.js';
-import { type CommonOptions, Optimizer, type Parameters, type ParamGroup } from './optimizer.js';
+import { isRecord, mismatch, savedCount } from '../engine/saved.js';
+import { type OptimizerStateDict, ownStates } from '../state/state-dict.js';
+import { type CommonOptions, Optimizer, type StepRequest, type StepResult } from './optimizer.js';
+import type { Parameters, ParamGroup } from './parameters.js';
 
 /** State tensors of a parameter, by PyTorch's names. */
 export type Slots = Readonly<Record<string, Tensor>>;
@@ -21,9 +22,9 @@ export interface Scheme<G> extends Omit<Definition<G>, 'rule'> {
   /** The shapes of the state tensors, which start as zeros. */
   shapes(param: Tensor): Readonly<Record<string, readonly number[]>>;
   /**
-   * Computes a step and moves nothing.
+   * Computes a step and changes nothing.
    *
-   * @param at.value the parameter, in float32 or float64, as all that goes in and comes out.
+   * @param at.value the parameter, in float32 or float64, as everything that goes in and comes out.
    * @param at.gradient clipped, and negated by `maximize`.
    * @param at.step the number of the step, from 1.
    * @param at.dtype the parameter's own.
@@ -41,8 +42,18 @@ interface State {
 }
 
 /**
- * The base of optimizers that look at whole tensors: the engine clips the gradients and takes in the result, tensor operations compute it
- * in between. Nothing moves until everything is computed.
+ * The base of optimizers that look at whole tensors, such as Muon: tensor operations compute the update between the engine's
+ * clipping of the gradients and its writing of the parameters.
+ *
+ * One step crosses the border to the engine three times, so that the engine can undo all of it:
+ *
+ * 1. `takeStep` calls `native.optimStep` with `outside`. The engine reads the gradients, decides about clipping and skipping, and
+ *    the rule Gather stores the clipped gradient of each parameter in the state tensor `value`.
+ * 2. The engine calls `outside`, which is `#compute`. It asks for those state tensors by `slots('value')`, computes all new
+ *    parameters and states from them, and then overwrites each gradient by the new parameter. If it throws, the engine restores
+ *    its counters and memories, and no parameter has changed.
+ * 3. The engine goes on: clippers of the update compare `value` with the parameter, and the rule Adopt writes it there.
+ *    `optimStep` returns, and the new states take the place of the old ones.
  */
 export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Optimizer<G> {
   readonly #scheme: Scheme<G>;
@@ -54,40 +65,41 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
     this.#scheme = scheme;
   }
 
-  protected override takeStep(): boolean {
+  protected override takeStep(request: StepRequest): StepResult {
     const next = new Map<Tensor, State>();
-    const stepped = super.takeStep(() => noGrad(() => scope(() => this.#compute(next))));
-    if (!stepped) return false;
+    const outside = () => noGrad(() => scope(() => this.#compute(next)));
+    const result = super.takeStep({ ...request, outside });
+    if (!result.taken) return result;
     for (const [param, state] of next) {
       for (const old of Object.values(this.#states.get(param)?.slots ?? {})) old.dispose();
       this.#states.set(param, state);
     }
-    return true;
+    return result;
   }
 
   #compute(next: Map<Tensor, State>): void {
-    // What the engine hands out and takes in.
-    const places = this.slots('value');
+    // They hold the clipped gradients, and are to hold the new parameters.
+    const values = this.slots('value');
     const writes: [Tensor, Tensor][] = [];
     let number = 0;
     for (const group of this.paramGroups) {
       this.#check(group);
       for (const param of group.params) {
-        const place = places[number++];
-        if (param.grad === null || !place) continue;
-        const { dtype, device } = place;
+        const gradient = values[number++];
+        if (param.grad === null || !gradient) continue;
+        const { dtype, device } = gradient;
         const { step, slots } = this.#states.get(param) ?? { step: 0, slots: this.#fresh(param, { dtype, device }) };
-        const at = { value: param.detach().to({ dtype }), gradient: place, slots, step: step + 1, dtype: param.dtype };
-        const moved = this.#scheme.step(at, group);
-        for (const slot of Object.values(moved.slots)) keep(slot);
-        next.set(param, { step: step + 1, slots: moved.slots });
-        writes.push([place, moved.value]);
+        const at = { value: param.detach().to({ dtype }), gradient, slots, step: step + 1, dtype: param.dtype };
+        const updated = this.#scheme.step(at, group);
+        for (const slot of Object.values(updated.slots)) keep(slot);
+        next.set(param, { step: step + 1, slots: updated.slots });
+        writes.push([gradient, updated.value]);
       }
     }
-    for (const [place, value] of writes) place.copy_(value);
+    for (const [target, value] of writes) target.copy_(value);
   }
 
-  // What was assigned since the last step; the engine has looked at the learning rate.
+  // Options may have been assigned since the last step; the engine has checked the learning rate.
   #check(group: ParamGroup<G>): void {
     const { lr: _, ...options } = this.#scheme.options as Record<string, Option>;
     for (const [name, option] of Object.entries(options)) {
@@ -142,8 +154,8 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
     const slots = Object.entries(shapes).map(([name, shape]) => {
       const value = saved[name];
       if (!isTensor(value)) throw mismatch(`${where}.${name} must be a Tensor, got ${describe(value)}`);
-      if (value.shape.join() !== shape.join()) {
-        throw mismatch(`${where}.${name} has shape [${value.shape.join(', ')}], expected [${shape.join(', ')}]`);
+      if (!sameShape(value.shape, shape)) {
+        throw mismatch(`${where}.${name} has shape ${shapeText(value.shape)}, expected ${shapeText(shape)}`);
       }
       return [name, keep(value.detach().to({ dtype, device: param.device }).clone())];
     });

@@ -1,5 +1,8 @@
-import { TorchClipError } from '../../errors.js';
-import type { Handle, Tensor } from '../../tensor.js';
+// Reading a state dict: each function names what does not fit.
+import { describe, TorchClipError } from '../../errors.js';
+import { keep } from '../../scope.js';
+import { sameShape, shapeText } from '../../shape.js';
+import { isTensor, type Tensor } from '../../tensor.js';
 
 /** @internal */
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -8,15 +11,33 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** @internal A state dict that was saved for something else. */
 export const mismatch = (message: string) => new TorchClipError('ERR_STATE', message);
 
-/**
- * @internal Hands out handles and keeps their tensors. A handle alone does not: its tensor may be collected, and the number may name
- * another one by the time it is used.
- */
-export class Held {
-  readonly #tensors: Tensor[] = [];
+/** @internal A copy that no scope disposes: its owner lives longer. */
+export const kept = (t: Tensor): Tensor => keep(t.detach().clone());
 
-  handle(tensor: Tensor): Handle {
-    this.#tensors.push(tensor);
-    return tensor.handle;
+/** @internal A saved tensor of the parameter's shape, as a copy of its dtype and device. */
+export function savedTensor(where: string, value: unknown, like: Tensor): Tensor {
+  if (!isTensor(value)) throw mismatch(`${where} must be a Tensor, got ${describe(value)}`);
+  if (!sameShape(value.shape, like.shape)) {
+    throw mismatch(`${where} has shape ${shapeText(value.shape)}, the parameter has ${shapeText(like.shape)}`);
   }
+  return kept(value.detach().to({ dtype: like.dtype, device: like.device }));
 }
+
+/** @internal */
+export function savedNumber(where: string, value: unknown): number {
+  const number = numberOf(value);
+  if (typeof number !== 'number') throw mismatch(`${where} must be a number, got ${describe(value)}`);
+  return number;
+}
+
+/** @internal */
+export function savedCount(where: string, value: unknown): number {
+  const count = numberOf(value);
+  if (!Number.isSafeInteger(count) || (count as number) < 0) {
+    throw mismatch(`${where} must be an integer >= 0, got ${describe(count)}`);
+  }
+  return count as number;
+}
+
+// PyTorch keeps numbers in tensors.
+const numberOf = (value: unknown): unknown => (isTensor(value) && value.numel() === 1 ? value.item() : value);

@@ -2,7 +2,7 @@ import { norm } from '../../clip/norm.js';
 import { given } from '../../options.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, flag, nonNegative } from '../engine/options.js';
-import { positive } from '../originals/index.js';
+import { positive } from '../engine/reference-option.js';
 
 /** Options of {@link ClippedAdagrad}, each of which a group can have for itself. */
 export interface ClippedAdagradGroup {
@@ -59,7 +59,7 @@ const adam: Definition<ClippedAdamGroup> = {
   rule: () => 'delayedAdam',
 };
 
-// The methods are about clipping: without a word about it they clip.
+// These methods are defined with clipping, so they clip by default.
 function clipped<T extends CommonOptions>(options: T): T {
   const { clip = norm(1), ...rest } = given(options);
   return { ...rest, clip } as T;

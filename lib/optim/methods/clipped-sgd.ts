@@ -1,9 +1,9 @@
 import { invalidArgument } from '../../errors.js';
 import { given } from '../../options.js';
-import type { CommonOptions, Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
 import { type ClippingOptions, withClipper } from '../clipping-type/clipper.js';
 import type { Definition } from '../engine/options.js';
-import { originalSGD, type Reference, ReferenceOptimizer } from '../originals/index.js';
+import { type Original, originalSGD } from '../originals/index.js';
 import { type SGDGroup, sgd } from './sgd.js';
 
 /** Options of {@link ClippedSGD}, each of which a group can have for itself. */
@@ -34,14 +34,15 @@ const definition = { ...sgd, name: 'ClippedSGD' } as Definition<ClippedSGDGroup>
  * @example
  * const optimizer = new optim.ClippedSGD(model.parameters(), { lr: 0.05, momentum: 0.9, clippingType: 'layerWise', clippingLevel: 1 });
  */
-export class ClippedSGD extends ReferenceOptimizer<ClippedSGDGroup> {
+export class ClippedSGD extends Optimizer<ClippedSGDGroup> {
   constructor(params: Parameters<ClippedSGDGroup>, options: ClippedSGDOptions = {}) {
     const { reference = false, ...rest } = given(options);
     if (typeof reference !== 'boolean') throw invalidArgument('reference', 'true or false', reference);
     if (reference) {
-      super(definition, params, {}, originalSGD(rest) as Reference<ClippedSGDGroup>);
+      const original = originalSGD(rest) as Original<ClippedSGDGroup>;
+      super(original.definition, params, original.options, original.stepper);
     } else {
-      super(definition, params, withClipper(rest), null);
+      super(definition, params, withClipper(rest));
     }
   }
 }

@@ -5,7 +5,8 @@ import { AveragingOptimizer } from '../base/averaging.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type ClippingOptions, withClipper } from '../clipping-type/clipper.js';
 import { complete, type Definition, flag } from '../engine/options.js';
-import { number, originalSSTM, positive, type Reference } from '../originals/index.js';
+import { number, positive } from '../engine/reference-option.js';
+import { type Original, originalSSTM } from '../originals/index.js';
 
 /** Options of {@link ClippedSSTM}, each of which a group can have for itself. */
 export interface ClippedSSTMGroup {
@@ -81,11 +82,12 @@ export class ClippedSSTM extends AveragingOptimizer<ClippedSSTMGroup> {
     const { reference = false, ...rest } = given(options);
     if (typeof reference !== 'boolean') throw invalidArgument('reference', 'true or false', reference);
     if (reference) {
-      super(definition, params, {}, originalSSTM(rest) as Reference<ClippedSSTMGroup>);
+      const original = originalSSTM(rest) as Original<ClippedSSTMGroup>;
+      super(original.definition, params, original.options, original.stepper);
     } else {
       const { clippingIterStart = null, ...other } = rest;
       const clippingLevel = clippingIterStart === null ? other.clippingLevel : levelFrom(clippingIterStart, other);
-      super(definition, params, withClipper({ ...other, clippingLevel }), null);
+      super(definition, params, withClipper({ ...other, clippingLevel }));
     }
     this.#reference = reference;
   }
@@ -94,7 +96,7 @@ export class ClippedSSTM extends AveragingOptimizer<ClippedSSTMGroup> {
     if (this.#reference) {
       throw new TorchClipError(
         'ERR_ARGUMENT',
-        'eval() goes without reference: true, as the original keeps y to itself',
+        'eval() is not available with reference: true: the original never exposes y',
       );
     }
     super.eval();

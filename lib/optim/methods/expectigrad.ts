@@ -2,16 +2,17 @@ import { type Clipper, single } from '../../clip/clipper.js';
 import { value } from '../../clip/norm.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { given } from '../../options.js';
-import type { CommonOptions, GroupInput, Parameters } from '../base/optimizer.js';
-import { type Definition, flag } from '../engine/options.js';
 import {
-  atLeastZero,
-  number,
-  originalExpectigrad,
-  positive,
-  type Reference,
-  ReferenceOptimizer,
-} from '../originals/index.js';
+  type CommonOptions,
+  type GroupInput,
+  Optimizer,
+  type Parameters,
+  type StepRequest,
+  type StepResult,
+} from '../base/optimizer.js';
+import { type Definition, flag } from '../engine/options.js';
+import { atLeastZero, number, positive } from '../engine/reference-option.js';
+import { type Original, originalExpectigrad } from '../originals/index.js';
 import type { OptimizerStateDict } from '../state/state-dict.js';
 
 /** A learning rate by the number of steps taken before, 0 for the first. */
@@ -88,27 +89,27 @@ const definition: Definition<ExpectigradGroup> = {
  * @example
  * const optimizer = new optim.Expectigrad(model.parameters(), { lr: (step) => 1e-3 * 0.5 ** (step / 1000), globalClipnorm: 1 });
  */
-export class Expectigrad extends ReferenceOptimizer<ExpectigradGroup> {
+export class Expectigrad extends Optimizer<ExpectigradGroup> {
   constructor(params: Parameters<ExpectigradInput>, options: ExpectigradOptions = {}) {
     const { reference = false, ...rest } = given(options);
     if (reference !== false) {
-      const original = originalExpectigrad(reference, rest as OriginalOptions) as Reference<ExpectigradGroup>;
-      super(definition, params as Parameters<ExpectigradGroup>, {}, original);
+      const original = originalExpectigrad(reference, rest as OriginalOptions) as Original<ExpectigradGroup>;
+      super(original.definition, params as Parameters<ExpectigradGroup>, original.options, original.stepper);
     } else {
       const { clip = null, clipnorm, clipvalue, globalClipnorm, ...group } = rest;
       const keras = kerasClipper(clip, { clipnorm, clipvalue, globalClipnorm });
-      super(definition, params as Parameters<ExpectigradGroup>, { ...byFunction(group), clip: keras }, null);
+      super(definition, params as Parameters<ExpectigradGroup>, { ...byFunction(group), clip: keras });
     }
   }
 
   override addParamGroup(group: GroupInput<ExpectigradInput>): void {
     super.addParamGroup(byFunction(given(group)) as GroupInput<ExpectigradGroup>);
-    // A number of the group's own goes before the constructor's function.
+    // A group's own number takes precedence over the constructor's function.
     const added = this.paramGroups.at(-1)!;
     if (typeof group.lr === 'number' && added.lrFunction) added.lrFunction = null;
   }
 
-  protected override takeStep(): boolean {
+  protected override takeStep(request: StepRequest): StepResult {
     for (const group of this.paramGroups) {
       if (group.lrFunction === null) continue;
       const lr: unknown = group.lrFunction(group.iterations);
@@ -117,13 +118,11 @@ export class Expectigrad extends ReferenceOptimizer<ExpectigradGroup> {
       }
       group.lr = lr;
     }
-    // A rate that depends on it has to know whether the step was taken.
-    const stepped = super.takeStep(
-      undefined,
-      this.paramGroups.some((group) => group.lrFunction !== null || group.decay > 0),
-    );
-    if (stepped) for (const group of this.paramGroups) group.iterations++;
-    return stepped;
+    // The next learning rate may depend on whether this step was taken.
+    const exactly = this.paramGroups.some((group) => group.lrFunction !== null || group.decay > 0);
+    const result = super.takeStep(exactly ? { ...request, exactly } : request);
+    if (result.taken) for (const group of this.paramGroups) group.iterations++;
+    return result;
   }
 
   /** As {@link Optimizer.stateDict}; a learning rate that is a function is not part of it. */

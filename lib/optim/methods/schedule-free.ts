@@ -102,7 +102,7 @@ function average(param: Tensor, z: Tensor | null, beta: number): Tensor | null {
  */
 export class SGDScheduleFree extends AveragingOptimizer<SGDScheduleFreeGroup> {
   constructor(params: Parameters<SGDScheduleFreeGroup>, options: SGDScheduleFreeGroup & CommonOptions = {}) {
-    super(sgd, params, options, null);
+    super(sgd, params, options);
   }
 
   protected results(): (Tensor | null)[] {
@@ -128,7 +128,7 @@ export class SGDScheduleFree extends AveragingOptimizer<SGDScheduleFreeGroup> {
  */
 export class AdamWScheduleFree extends AveragingOptimizer<AdamWScheduleFreeGroup> {
   constructor(params: Parameters<AdamWScheduleFreeGroup>, options: AdamWScheduleFreeGroup & CommonOptions = {}) {
-    super(adamw, params, options, null);
+    super(adamw, params, options);
   }
 
   protected results(): (Tensor | null)[] {

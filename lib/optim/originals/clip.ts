@@ -4,9 +4,9 @@ import { pow } from '../../ops/generated/functions-n-p.js';
 import { rand } from '../../ops/generated/functions-q-r.js';
 import type { Tensor } from '../../tensor.js';
 import { type ClippingType, type ClippingTypeName, clippingTypeName } from '../clipping-type/name.js';
-import { mismatch } from '../engine/saved.js';
+import { mismatch, savedCount } from '../engine/saved.js';
+import { sameOptions } from './groups.js';
 import { push, pushPop } from './heap.js';
-import { sameOptions, savedCount } from './stepper.js';
 
 /** Options of the original clipping, the same for all groups. */
 export interface ReferenceClipOptions {

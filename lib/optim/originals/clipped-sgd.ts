@@ -1,16 +1,11 @@
 import type { Tensor } from '../../tensor.js';
-import { onlyOriginal, type Reference } from '../base/reference.js';
+import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';
 import { type Definition, finite } from '../engine/options.js';
 import { atLeastZero } from '../engine/reference-option.js';
+import { kept, savedTensor } from '../engine/saved.js';
 import { ReferenceClip, type ReferenceClipOptions } from './clip.js';
-import {
-  kept,
-  moving,
-  type ReferenceGroup,
-  type ReferenceState,
-  type ReferenceStepper,
-  savedTensor,
-} from './stepper.js';
+import { moving } from './groups.js';
+import { type Original, onlyOriginal } from './original.js';
 
 /** What a group of the original ClippedSGD holds. */
 export interface ReferenceSGDGroup {
@@ -32,7 +27,7 @@ const referenceSGD: Definition<ReferenceSGDGroup> = {
 };
 
 /** The ClippedSGD of the Python package torch-clip. */
-class ReferenceSGD implements ReferenceStepper<ReferenceSGDGroup> {
+class ReferenceSGD implements Stepper<ReferenceSGDGroup> {
   readonly #clip: ReferenceClip;
   readonly #buffers = new Map<Tensor, Tensor>();
 
@@ -40,7 +35,7 @@ class ReferenceSGD implements ReferenceStepper<ReferenceSGDGroup> {
     this.#clip = new ReferenceClip(options);
   }
 
-  step(groups: readonly ReferenceGroup<ReferenceSGDGroup>[]): void {
+  step(groups: readonly StepperGroup<ReferenceSGDGroup>[]): void {
     const found = groups.map(({ params }) => moving(params));
     groups.forEach(({ lr, momentum, clippingLevel }, g) => {
       const { params, grads } = found[g]!;
@@ -56,7 +51,7 @@ class ReferenceSGD implements ReferenceStepper<ReferenceSGDGroup> {
     return fresh;
   };
 
-  save(params: readonly Tensor[]): ReferenceState {
+  save(params: readonly Tensor[]): StepperState {
     const own = params.map((param) => {
       const buffer = this.#buffers.get(param);
       return buffer === undefined ? null : { momentum_buffer: buffer.clone() };
@@ -64,7 +59,7 @@ class ReferenceSGD implements ReferenceStepper<ReferenceSGDGroup> {
     return { own, shared: this.#clip.save() };
   }
 
-  parse({ own, shared }: ReferenceState, params: readonly Tensor[]): () => void {
+  parse({ own, shared }: StepperState, params: readonly Tensor[]): () => void {
     const buffers = params.flatMap((param, i) => {
       const saved = own[i];
       // The original keeps None where there is no momentum.
@@ -81,7 +76,7 @@ class ReferenceSGD implements ReferenceStepper<ReferenceSGDGroup> {
 }
 
 /** ClippedSGD with `reference: true`. */
-export function originalSGD(options: ReferenceSGDGroup & ReferenceClipOptions): Reference<ReferenceSGDGroup> {
+export function originalSGD(options: ReferenceSGDGroup & ReferenceClipOptions): Original<ReferenceSGDGroup> {
   onlyOriginal(options);
   const { clippingType, beta, pAutoclip, coin, ...group } = options;
   return {

@@ -1,21 +1,14 @@
 import { invalidArgument, TorchClipError } from '../../errors.js';
+import { sameShape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
-import { onlyOriginal, type Reference } from '../base/reference.js';
+import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';
 import { clippingTypeName } from '../clipping-type/name.js';
 import { complete, type Definition } from '../engine/options.js';
 import { atLeastZero, number, positive } from '../engine/reference-option.js';
+import { kept, savedCount, savedNumber, savedTensor } from '../engine/saved.js';
 import { ReferenceClip, type ReferenceClipOptions } from './clip.js';
-import {
-  kept,
-  moving,
-  type ReferenceGroup,
-  type ReferenceState,
-  type ReferenceStepper,
-  sameShape,
-  savedCount,
-  savedNumber,
-  savedTensor,
-} from './stepper.js';
+import { moving } from './groups.js';
+import { type Original, onlyOriginal } from './original.js';
 
 /** What a group of the original ClippedSSTM holds. */
 export interface ReferenceSSTMGroup {
@@ -77,7 +70,7 @@ interface Place {
 const fresh: Progress = { k: 0, alpha_k_1: 0, lambda_k_1: 0, A_k: 0, A_k_1: 0 };
 
 /** The ClippedSSTM of the Python package torch-clip, which is that of the paper's authors with more clipping types. */
-class ReferenceSSTM implements ReferenceStepper<ReferenceSSTMGroup> {
+class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
   readonly #clip: ReferenceClip;
   #at: Progress = fresh;
   // The state of all groups, by place among a group's parameters with gradients.
@@ -87,11 +80,11 @@ class ReferenceSSTM implements ReferenceStepper<ReferenceSSTMGroup> {
     this.#clip = new ReferenceClip(options);
   }
 
-  step(groups: readonly ReferenceGroup<ReferenceSSTMGroup>[]): void {
+  step(groups: readonly StepperGroup<ReferenceSSTMGroup>[]): void {
     const found = groups.map(({ params }) => moving(params));
     const owners = this.#at.k === 0 ? found[0]!.params : this.#places.map(({ owner }) => owner);
     found.forEach(({ params }, g) => {
-      if (params.length !== owners.length || params.some((param, i) => !sameShape(param, owners[i]!))) {
+      if (params.length !== owners.length || params.some((param, i) => !sameShape(param.shape, owners[i]!.shape))) {
         throw new TorchClipError(
           'ERR_ARGUMENT',
           'reference: true keeps one state for all groups and every step, by place, as the original does: the parameters ' +
@@ -105,7 +98,7 @@ class ReferenceSSTM implements ReferenceStepper<ReferenceSSTMGroup> {
     });
   }
 
-  #stepGroup(group: ReferenceGroup<ReferenceSSTMGroup>, { params, grads }: ReturnType<typeof moving>): void {
+  #stepGroup(group: StepperGroup<ReferenceSSTMGroup>, { params, grads }: ReturnType<typeof moving>): void {
     const { lr, L, nu, clippingLevel, aKRatioUpperBound: cap } = group;
     const { k, alpha_k_1, lambda_k_1, A_k, A_k_1 } = this.#at;
     // The first gradient of all moves nothing.
@@ -126,7 +119,7 @@ class ReferenceSSTM implements ReferenceStepper<ReferenceSSTMGroup> {
     this.#at = { k: k + 1, alpha_k_1: alpha, lambda_k_1: clippingLevel / alpha, A_k: A, A_k_1: next };
   }
 
-  save(params: readonly Tensor[]): ReferenceState {
+  save(params: readonly Tensor[]): StepperState {
     const own = params.map((param) => {
       const place = this.#places.find(({ owner }) => owner === param);
       return place === undefined ? null : { y: place.y.clone(), z: place.z.clone() };
@@ -134,7 +127,7 @@ class ReferenceSSTM implements ReferenceStepper<ReferenceSSTMGroup> {
     return { own, shared: { ...this.#clip.save(), ...this.#at } };
   }
 
-  parse({ own, shared }: ReferenceState, params: readonly Tensor[]): () => void {
+  parse({ own, shared }: StepperState, params: readonly Tensor[]): () => void {
     const at = { ...fresh };
     for (const name of Object.keys(fresh) as (keyof Progress)[]) {
       at[name] = (name === 'k' ? savedCount : savedNumber)(`reference.${name}`, shared[name]);
@@ -160,7 +153,7 @@ const mean = (A: number, y: Tensor, alpha: number, z: Tensor, next: number): Ten
 /** ClippedSSTM with `reference: true`. */
 export function originalSSTM(
   options: ReferenceSSTMGroup & ReferenceClipOptions & { clippingIterStart?: number | null },
-): Reference<ReferenceSSTMGroup> {
+): Original<ReferenceSSTMGroup> {
   onlyOriginal(options);
   const { clippingType = 'no_clip', beta, pAutoclip, coin, clippingIterStart = null, ...group } = options;
   const stepper = new ReferenceSSTM({ clippingType, beta, pAutoclip, coin });

@@ -2,8 +2,9 @@ import { full } from '../../creation/full.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { stack } from '../../ops/generated/functions-s.js';
 import type { Tensor } from '../../tensor.js';
+import type { StepperGroup, StepperState } from '../base/stepper.js';
+import { savedCount } from '../engine/saved.js';
 import { ReferenceExpectigrad, type ReferenceExpectigradGroup, realMoving, type Slots } from './expectigrad-pytorch.js';
-import { type ReferenceGroup, type ReferenceState, savedCount } from './stepper.js';
 
 /** What the constructor of the Keras form takes for all groups. */
 export interface ReferenceKerasOptions {
@@ -43,7 +44,7 @@ export class ReferenceKerasExpectigrad extends ReferenceExpectigrad {
     this.#clips = { clipvalue, clipnorm, global_clipnorm: globalClipnorm };
   }
 
-  override step(groups: readonly ReferenceGroup<ReferenceExpectigradGroup>[]): void {
+  override step(groups: readonly StepperGroup<ReferenceExpectigradGroup>[]): void {
     const found = groups.map(({ params }) => realMoving(params));
     const grads = this.#clipped(found.flatMap((group) => group.grads));
     let next = 0;
@@ -58,7 +59,7 @@ export class ReferenceKerasExpectigrad extends ReferenceExpectigrad {
     param: Tensor,
     grad: Tensor,
     { sum, counter, momentum }: Slots,
-    { lr, beta, eps }: ReferenceGroup<ReferenceExpectigradGroup>,
+    { lr, beta, eps }: StepperGroup<ReferenceExpectigradGroup>,
   ): void {
     const { dtype, device } = param;
     const scalar = (value: number) => full([], value, { dtype, device });
@@ -105,12 +106,12 @@ export class ReferenceKerasExpectigrad extends ReferenceExpectigrad {
     return { ...super.shared(), form: 'tensorflow', decay: this.#decay, ...this.#clips };
   }
 
-  override save(params: readonly Tensor[]): ReferenceState {
+  override save(params: readonly Tensor[]): StepperState {
     const { own, shared } = super.save(params);
     return { own, shared: { ...shared, iterations: this.#iterations } };
   }
 
-  override parse(state: ReferenceState, params: readonly Tensor[]): () => void {
+  override parse(state: StepperState, params: readonly Tensor[]): () => void {
     const iterations = savedCount('reference.iterations', state.shared.iterations);
     const restore = super.parse(state, params);
     return () => {

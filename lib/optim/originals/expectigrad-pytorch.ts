@@ -2,17 +2,11 @@ import { TorchClipError } from '../../errors.js';
 import { zerosLike } from '../../ops/generated/functions-t-z.js';
 import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
+import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';
 import { type Definition, flag } from '../engine/options.js';
 import { number, positive } from '../engine/reference-option.js';
-import {
-  moving,
-  type ReferenceGroup,
-  type ReferenceState,
-  type ReferenceStepper,
-  sameOptions,
-  savedCount,
-  savedTensor,
-} from './stepper.js';
+import { savedCount, savedTensor } from '../engine/saved.js';
+import { moving, sameOptions } from './groups.js';
 
 /** What a group of the original Expectigrad holds. */
 export interface ReferenceExpectigradGroup {
@@ -44,7 +38,7 @@ export interface Slots {
 }
 
 /** Daley's Expectigrad for PyTorch. State has the parameter's dtype. */
-export class ReferenceExpectigrad implements ReferenceStepper<ReferenceExpectigradGroup> {
+export class ReferenceExpectigrad implements Stepper<ReferenceExpectigradGroup> {
   readonly #slots = new Map<Tensor, Slots>();
   readonly #options: { use_momentum: boolean; sparse_counter: boolean };
 
@@ -53,7 +47,7 @@ export class ReferenceExpectigrad implements ReferenceStepper<ReferenceExpectigr
     this.#options = { use_momentum: beta > 0, sparse_counter: sparseCounter };
   }
 
-  step(groups: readonly ReferenceGroup<ReferenceExpectigradGroup>[]): void {
+  step(groups: readonly StepperGroup<ReferenceExpectigradGroup>[]): void {
     const found = groups.map(({ params }) => realMoving(params));
     groups.forEach((group, g) => {
       const { params, grads } = found[g]!;
@@ -67,7 +61,7 @@ export class ReferenceExpectigrad implements ReferenceStepper<ReferenceExpectigr
     param: Tensor,
     grad: Tensor,
     slots: Slots,
-    { lr, beta, eps }: ReferenceGroup<ReferenceExpectigradGroup>,
+    { lr, beta, eps }: StepperGroup<ReferenceExpectigradGroup>,
   ): void {
     const { sum, counter, momentum } = slots;
     const step = ++slots.step;
@@ -98,7 +92,7 @@ export class ReferenceExpectigrad implements ReferenceStepper<ReferenceExpectigr
     return slots;
   }
 
-  save(params: readonly Tensor[]): ReferenceState {
+  save(params: readonly Tensor[]): StepperState {
     const own = params.map((param) => {
       const slots = this.#slots.get(param);
       if (slots === undefined) return null;
@@ -114,7 +108,7 @@ export class ReferenceExpectigrad implements ReferenceStepper<ReferenceExpectigr
     return { form: 'pytorch', ...this.#options };
   }
 
-  parse({ own, shared }: ReferenceState, params: readonly Tensor[]): () => void {
+  parse({ own, shared }: StepperState, params: readonly Tensor[]): () => void {
     sameOptions(shared, this.shared());
     const all = params.flatMap((param, i) => {
       const saved = own[i];

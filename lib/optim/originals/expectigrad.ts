@@ -1,8 +1,8 @@
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import { onlyOriginal, type Reference } from '../base/reference.js';
 import { complete } from '../engine/options.js';
 import { ReferenceKerasExpectigrad, type ReferenceKerasOptions } from './expectigrad-keras.js';
 import { ReferenceExpectigrad, type ReferenceExpectigradGroup, referenceExpectigrad } from './expectigrad-pytorch.js';
+import { type Original, onlyOriginal } from './original.js';
 
 /**
  * Expectigrad with `reference`: the form for PyTorch, or the one for TensorFlow with Keras's options.
@@ -12,7 +12,7 @@ import { ReferenceExpectigrad, type ReferenceExpectigradGroup, referenceExpectig
 export function originalExpectigrad(
   form: true | 'pytorch' | 'tensorflow',
   options: ReferenceExpectigradGroup & ReferenceKerasOptions,
-): Reference<ReferenceExpectigradGroup> {
+): Original<ReferenceExpectigradGroup> {
   onlyOriginal(options);
   const { decay, clipnorm, clipvalue, globalClipnorm, ...group } = options;
   const whole = complete(referenceExpectigrad, group as Record<string, unknown>, {});

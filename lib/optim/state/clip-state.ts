@@ -4,9 +4,10 @@ import { tensor } from '../../creation/tensor.js';
 import { float64, int64 } from '../../dtype.js';
 import { describe } from '../../errors.js';
 import { contiguousFormat } from '../../layout.js';
-import { isTensor, type Tensor, wrap } from '../../tensor.js';
-import type { StageState } from '../engine/native.js';
-import { type Held, isRecord, mismatch } from '../engine/saved.js';
+import { sameShape, shapeText } from '../../shape.js';
+import { isTensor, type Tensor } from '../../tensor.js';
+import type { Counters, StageState } from '../engine/native.js';
+import { isRecord, mismatch, savedCount } from '../engine/saved.js';
 
 /** What a stage of clipping is and remembers. */
 export interface StageStateDict {
@@ -35,8 +36,6 @@ export interface ClipStateDict {
   stages: StageStateDict[];
 }
 
-/** @internal */
-export type Counters = [skipped: number, consecutive: number];
 /** @internal What {@link parseClip} found, checked. */
 export interface RestoredClip {
   counters: Counters;
@@ -45,15 +44,13 @@ export interface RestoredClip {
 
 /** @internal */
 export function saveClip(clip: Clipper, counters: Counters, states: readonly StageState[]): ClipStateDict {
-  const [skipped, consecutive] = counters;
-  return { skipped, consecutive, stages: clip.stages.map((stage, k) => saveStage(stage, states[k]!)) };
+  return { ...counters, stages: clip.stages.map((stage, k) => saveStage(stage, states[k]!)) };
 }
 
 function saveStage(stage: Stage, state: StageState): StageStateDict {
-  const [flips, decisions, clipped, numbers, history, lengths, tap, elements] = state;
+  const { flips, decisions, clipped, numbers, history, lengths, tap, elements } = state;
   const names = clipperOf(stage).numbers;
-  const all = wrap(numbers);
-  const table = all.reshape([all.numel() / Math.max(names.length, 1), names.length || 1]);
+  const table = numbers.reshape([numbers.numel() / Math.max(names.length, 1), names.length || 1]);
   return {
     ...(describeStage(stage) as { name: string }),
     flips,
@@ -62,17 +59,17 @@ function saveStage(stage: Stage, state: StageState): StageStateDict {
     memory: Object.fromEntries(
       names.map((name, i) => [name, table.select(1, i).clone({ memoryFormat: contiguousFormat })]),
     ),
-    history: wrap(history),
-    lengths: wrap(lengths),
-    norms: wrap(tap),
-    elements: Object.fromEntries(elements.flatMap((handle, i) => (handle === null ? [] : [[i, wrap(handle)]]))),
+    history,
+    lengths,
+    norms: tap,
+    elements: Object.fromEntries(elements.flatMap((tensor, i) => (tensor === null ? [] : [[i, tensor]]))),
   };
 }
 
 type Groups = readonly { readonly params: readonly Tensor[] }[];
 
 /** @internal Checks the clipper of a state dict against an optimizer's and names the first thing that does not fit. */
-export function parseClip(saved: unknown, clip: Clipper | null, groups: Groups, held: Held): RestoredClip {
+export function parseClip(saved: unknown, clip: Clipper | null, groups: Groups): RestoredClip {
   if (!isRecord(saved) || !Array.isArray(saved.stages)) {
     throw mismatch(`clip must be an object with stages, got ${describe(saved)}`);
   }
@@ -81,21 +78,23 @@ export function parseClip(saved: unknown, clip: Clipper | null, groups: Groups, 
   if (names.length !== clip.stages.length) {
     throw mismatch(`clip has ${names.length} stages, the optimizer's clipper has ${clip.stages.length}`);
   }
-  const skipped = count('clip.skipped', saved.skipped);
-  const consecutive = count('clip.consecutive', saved.consecutive);
   const stages: readonly unknown[] = saved.stages;
   return {
-    counters: [skipped, consecutive],
-    stages: clip.stages.map((stage, k) => parseStage(`clip.stages[${k}]`, stages[k], stage, groups, held)),
+    counters: {
+      skipped: savedCount('clip.skipped', saved.skipped),
+      consecutive: savedCount('clip.consecutive', saved.consecutive),
+    },
+    stages: clip.stages.map((stage, k) => parseStage(`clip.stages[${k}]`, stages[k], stage, groups)),
   };
 }
 
-function parseStage(where: string, saved: unknown, stage: Stage, groups: Groups, held: Held): StageState {
+function parseStage(where: string, saved: unknown, stage: Stage, groups: Groups): StageState {
   if (!isRecord(saved)) throw mismatch(`${where} must be an object, got ${describe(saved)}`);
   for (const [name, value] of Object.entries(describeStage(stage))) {
-    // JSON has no infinity and writes null.
-    if (saved[name] !== value && !(saved[name] === null && value === Infinity)) {
-      throw mismatch(`${where}.${name} is ${describe(saved[name])}, the optimizer's clipper has ${describe(value)}`);
+    // Rows were once called units; JSON has no infinity and writes null.
+    const found = name === 'scope' && saved.scope === 'unit' ? 'row' : saved[name];
+    if (found !== value && !(found === null && value === Infinity)) {
+      throw mismatch(`${where}.${name} is ${describe(found)}, the optimizer's clipper has ${describe(value)}`);
     }
   }
   const params = groups.flatMap((group) => group.params);
@@ -116,16 +115,16 @@ function parseStage(where: string, saved: unknown, stage: Stage, groups: Groups,
   }
   const tap = vector(`${where}.norms`, saved.norms, float64, stage.tap ?? 0);
   const elements = isRecord(saved.elements) ? saved.elements : {};
-  return [
-    count(`${where}.flips`, saved.flips),
-    count(`${where}.decisions`, saved.decisions),
-    count(`${where}.clipped`, saved.clipped),
-    held.handle(interleaved(columns)),
-    held.handle(finite(`${where}.history`, history)),
-    held.handle(lengths),
-    held.handle(tap),
-    params.map((param, i) => element(`${where}.elements[${i}]`, elements[i], param, held)),
-  ];
+  return {
+    flips: savedCount(`${where}.flips`, saved.flips),
+    decisions: savedCount(`${where}.decisions`, saved.decisions),
+    clipped: savedCount(`${where}.clipped`, saved.clipped),
+    numbers: interleaved(columns),
+    history: finite(`${where}.history`, history),
+    lengths,
+    tap,
+    elements: params.map((param, i) => element(`${where}.elements[${i}]`, elements[i], param)),
+  };
 }
 
 // [units, numbers] in row-major order, as the engine has them.
@@ -146,16 +145,9 @@ function unitsOf(stage: Stage, groups: Groups, params: readonly Tensor[]): numbe
       return groups.length;
     case 'tensor':
       return params.length;
-    case 'unit':
+    case 'row':
       return params.reduce((sum, param) => sum + rows(param), 0);
   }
-}
-
-function count(where: string, value: unknown): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) {
-    throw mismatch(`${where} must be an integer >= 0, got ${describe(value)}`);
-  }
-  return value as number;
 }
 
 function vector(where: string, value: unknown, dtype: typeof float64, most: number): Tensor {
@@ -172,10 +164,10 @@ function finite(where: string, t: Tensor): Tensor {
   return t;
 }
 
-function element(where: string, value: unknown, param: Tensor, held: Held) {
+function element(where: string, value: unknown, param: Tensor): Tensor | null {
   if (value === undefined || value === null) return null;
-  if (!isTensor(value) || value.shape.join() !== param.shape.join()) {
-    throw mismatch(`${where} must be a Tensor of shape [${param.shape.join(', ')}], got ${describe(value)}`);
+  if (!isTensor(value) || !sameShape(value.shape, param.shape)) {
+    throw mismatch(`${where} must be a Tensor of shape ${shapeText(param.shape)}, got ${describe(value)}`);
   }
-  return held.handle(value);
+  return value;
 }

@@ -3,11 +3,12 @@ import { full } from '../../creation/full.js';
 import { tensor } from '../../creation/tensor.js';
 import { float32, float64 } from '../../dtype.js';
 import { describe, invalidArgument } from '../../errors.js';
-import { isTensor, type Tensor, wrap } from '../../tensor.js';
-import { type ParameterState, type Rule, ruleOf, type StageState } from '../engine/native.js';
+import { sameShape, shapeText } from '../../shape.js';
+import { isTensor, type Tensor } from '../../tensor.js';
+import { type Counters, type ParameterState, type Rule, ruleOf, type StageState } from '../engine/native.js';
 import { complete, type Definition } from '../engine/options.js';
-import { type Held, isRecord, mismatch } from '../engine/saved.js';
-import { type ClipStateDict, type Counters, parseClip, type RestoredClip, saveClip } from './clip-state.js';
+import { isRecord, mismatch, savedCount, savedNumber } from '../engine/saved.js';
+import { type ClipStateDict, parseClip, type RestoredClip, saveClip } from './clip-state.js';
 
 /**
  * An optimizer's state in PyTorch's layout: `state` by the number of the parameter, counted through all groups, and
@@ -20,6 +21,9 @@ export interface OptimizerStateDict {
   /** With `reference: true`: what the original keeps that belongs to no parameter. */
   reference?: Readonly<Record<string, unknown>>;
 }
+
+/** What a state dict holds of one parameter. */
+export type OwnState = Readonly<Record<string, Tensor | number>>;
 
 /** A parameter group as {@link saveState} reads it. */
 export type SavedGroup = Readonly<Record<string, unknown>> & { readonly params: readonly Tensor[] };
@@ -51,9 +55,7 @@ export function saveState(source: {
     const begin = source.begins[g];
     const numbers = params.map((_, i) => index + i);
     params.forEach((param, i) => {
-      const [step, handles, scalars] = source.states[index + i]!;
-      // Every handle needs an owner, saved or not.
-      const slots = handles.map((handle) => handle && wrap(handle));
+      const { step, slots, scalars } = source.states[index + i]!;
       if (step === 0 && begin === undefined) return;
       const state: Record<string, Tensor> = {};
       if (rule.storesStep) state.step = tensor(step, { dtype: float32 });
@@ -93,7 +95,6 @@ export function parseState<G>(
   definition: Definition<G>,
   own: readonly { readonly params: readonly Tensor[] }[],
   clip: Clipper | null,
-  held: Held,
 ): Restored<G> {
   if (!isRecord(dict) || !isRecord(dict.state) || !Array.isArray(dict.param_groups)) {
     throw invalidArgument('stateDict', 'an object with state and param_groups', dict);
@@ -120,12 +121,12 @@ export function parseState<G>(
     params.forEach((param, i) => {
       const number = numbers[i] as number;
       restored.states.push(
-        parseParameter(`state[${number}]`, (dict.state as Record<string, unknown>)[number], param, rule, held),
+        parseParameter(`state[${number}]`, (dict.state as Record<string, unknown>)[number], param, rule),
       );
     });
   });
   if (dict.clip !== undefined) {
-    restored.clip = parseClip(dict.clip, clip, own, held);
+    restored.clip = parseClip(dict.clip, clip, own);
   }
   return restored;
 }
@@ -147,8 +148,8 @@ function parseGroup<G>(saved: Record<string, unknown>, definition: Definition<G>
   return { complete: options, all: { ...all, ...options, ...(belowZero && { lr: known.lr }) } as Partial<G> };
 }
 
-function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule, held: Held): ParameterState {
-  if (saved === undefined || saved === null) return [0, [], []];
+function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule): ParameterState {
+  if (saved === undefined || saved === null) return { step: 0, slots: [], scalars: [] };
   if (!isRecord(saved)) throw mismatch(`${where} must be an object, got ${describe(saved)}`);
   for (const name of Object.keys(saved)) {
     if (name !== 'step' && !rule.slots.includes(name) && !rule.scalars.includes(name))
@@ -162,27 +163,26 @@ function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule
       if (!rule.storesStep && (value === null || value === undefined)) return null;
       throw mismatch(`${where}.${name} must be a Tensor, got ${describe(value)}`);
     }
-    const [is, wants] = [value.shape, param.shape];
-    if (is.length !== wants.length || is.some((n, d) => n !== wants[d])) {
-      throw mismatch(`${where}.${name} has shape [${is.join(', ')}], the parameter has [${wants.join(', ')}]`);
+    if (!sameShape(value.shape, param.shape)) {
+      throw mismatch(
+        `${where}.${name} has shape ${shapeText(value.shape)}, the parameter has ${shapeText(param.shape)}`,
+      );
     }
-    return held.handle(value);
-  });
-  const scalars = rule.scalars.map((name) => {
-    const value = numberOf(saved[name]);
-    if (typeof value !== 'number') throw mismatch(`${where}.${name} must be a number, got ${describe(saved[name])}`);
     return value;
   });
+  const scalars = rule.scalars.map((name) => savedNumber(`${where}.${name}`, saved[name]));
+  if (rule.storesStep) return { step: savedCount(`${where}.step`, saved.step), slots, scalars };
   // Where PyTorch stores no step, all that counts is whether one was taken.
-  if (!rule.storesStep) {
-    return [slots.length > 0 && slots.every((slot) => slot !== null) ? 1 : 0, slots, scalars];
-  }
-  const step = numberOf(saved.step);
-  if (!Number.isSafeInteger(step) || (step as number) < 0) {
-    throw mismatch(`${where}.step must be an integer >= 0, got ${describe(step)}`);
-  }
-  return [step as number, slots, scalars];
+  return { step: slots.length > 0 && slots.every((slot) => slot !== null) ? 1 : 0, slots, scalars };
 }
 
-// PyTorch keeps numbers in tensors.
-const numberOf = (value: unknown): unknown => (isTensor(value) && value.numel() === 1 ? value.item() : value);
+/** Each parameter's state, in the groups' order as PyTorch reads it; groups that do not fit are for the caller to refuse. */
+export function ownStates(stateDict: OptimizerStateDict): (OwnState | null)[] {
+  const { state, param_groups } = stateDict ?? {};
+  if (!isRecord(state) || !Array.isArray(param_groups)) {
+    throw invalidArgument('stateDict', 'an object with state and param_groups', stateDict);
+  }
+  return param_groups.flatMap((group) =>
+    Array.isArray(group?.params) ? group.params.map((number) => state[number] as OwnState | null) : [],
+  );
+}

@@ -46,10 +46,10 @@ using c10::CachingAllocator::StatArray;
 // An object under PyTorch's names, such as "allocated_bytes.all.peak".
 class Report {
  public:
-  explicit Report(napi_env env) : env_(env) { check(env, napi_create_object(env, &object)); }
+  explicit Report(napi_env env) : object(make_object(env)), env_(env) {}
 
   void add(const std::string& name, int64_t value) {
-    check(env_, napi_set_named_property(env_, object, name.c_str(), js(env_, static_cast<double>(value))));
+    set(env_, object, name.c_str(), js(env_, static_cast<double>(value)));
   }
   void add(const std::string& name, const Stat& stat) {
     add(name + ".current", stat.current);

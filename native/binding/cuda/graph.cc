@@ -162,21 +162,17 @@ napi_value reset(napi_env env, Args& args) {
 napi_value properties(napi_env env, Args& args) {
   cudaDeviceProp p;
   C10_CUDA_CHECK(cudaGetDeviceProperties(&p, to_gpu(env, args[0]).index()));
-  napi_value out;
-  check(env, napi_create_object(env, &out));
-  const auto set = [&](const char* name, napi_value value) {
-    check(env, napi_set_named_property(env, out, name, value));
-  };
-  set("name", js(env, std::string_view(p.name)));
-  set("major", js(env, int64_t{p.major}));
-  set("minor", js(env, int64_t{p.minor}));
-  set("totalMemory", js(env, static_cast<int64_t>(p.totalGlobalMem)));
-  set("multiProcessorCount", js(env, int64_t{p.multiProcessorCount}));
-  set("warpSize", js(env, int64_t{p.warpSize}));
-  set("l2CacheSize", js(env, int64_t{p.l2CacheSize}));
-  set("sharedMemoryPerBlock", js(env, static_cast<int64_t>(p.sharedMemPerBlock)));
-  set("regsPerMultiprocessor", js(env, int64_t{p.regsPerMultiprocessor}));
-  set("maxThreadsPerMultiProcessor", js(env, int64_t{p.maxThreadsPerMultiProcessor}));
+  const napi_value out = make_object(env);
+  set(env, out, "name", js(env, std::string_view(p.name)));
+  set(env, out, "major", js(env, int64_t{p.major}));
+  set(env, out, "minor", js(env, int64_t{p.minor}));
+  set(env, out, "totalMemory", js(env, static_cast<int64_t>(p.totalGlobalMem)));
+  set(env, out, "multiProcessorCount", js(env, int64_t{p.multiProcessorCount}));
+  set(env, out, "warpSize", js(env, int64_t{p.warpSize}));
+  set(env, out, "l2CacheSize", js(env, int64_t{p.l2CacheSize}));
+  set(env, out, "sharedMemoryPerBlock", js(env, static_cast<int64_t>(p.sharedMemPerBlock)));
+  set(env, out, "regsPerMultiprocessor", js(env, int64_t{p.regsPerMultiprocessor}));
+  set(env, out, "maxThreadsPerMultiProcessor", js(env, int64_t{p.maxThreadsPerMultiProcessor}));
   return out;
 }
 

@@ -3,58 +3,12 @@
 #include <ATen/ops/empty.h>
 
 namespace tc {
-namespace {
 
-constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x6f7074696d697a65};
-
-}  // namespace
-
-void Wrapped::report(node_api_basic_env env, int64_t bytes) {
-  if (bytes == reported) return;
+void BoxedOptimizer::report(node_api_basic_env env, int64_t bytes) {
+  if (bytes == reported_) return;
   int64_t total;
-  napi_adjust_external_memory(env, bytes - reported, &total);
-  reported = bytes;
-}
-
-napi_value wrap(napi_env env, std::unique_ptr<Wrapped> data) {
-  const napi_value out = object(env);
-  check(env, napi_wrap(
-                 env, out, data.get(),
-                 [](node_api_basic_env basic, void* p, void*) {
-                   const std::unique_ptr<Wrapped> owned(static_cast<Wrapped*>(p));
-                   owned->report(basic, 0);
-                 },
-                 nullptr, nullptr));
-  static_cast<void>(data.release());
-  check(env, napi_type_tag_object(env, out, &kTag));
-  return out;
-}
-
-Wrapped& wrapped(napi_env env, napi_value value) {
-  bool tagged = false;
-  void* data = nullptr;
-  if (type_of(env, value) != napi_object || napi_check_object_type_tag(env, value, &kTag, &tagged) != napi_ok ||
-      !tagged || napi_unwrap(env, value, &data) != napi_ok) {
-    throw Error("ERR_ARGUMENT", "expected an optimizer");
-  }
-  return *static_cast<Wrapped*>(data);
-}
-
-napi_value object(napi_env env) {
-  napi_value value;
-  check(env, napi_create_object(env, &value));
-  return value;
-}
-napi_value array(napi_env env, size_t length) {
-  napi_value value;
-  check(env, napi_create_array_with_length(env, length, &value));
-  return value;
-}
-void set(napi_env env, napi_value target, const char* name, napi_value value) {
-  check(env, napi_set_named_property(env, target, name, value));
-}
-void set(napi_env env, napi_value target, uint32_t index, napi_value value) {
-  check(env, napi_set_element(env, target, index, value));
+  napi_adjust_external_memory(env, bytes - reported_, &total);
+  reported_ = bytes;
 }
 
 std::vector<at::Tensor> tensors(napi_env env, napi_value list, const char* what) {

@@ -1,12 +1,12 @@
-// What the bindings of the engine share: an optimizer is an object that wraps a tc::optim::Optimizer, tagged so that no
-// other object passes for one.
+// What the bindings of the engine share.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-#include <memory>
+#include <array>
 #include <vector>
 
+#include "binding/boxed.h"
 #include "binding/handle.h"
 #include "binding/value.h"
 #include "optim/optimizer.h"
@@ -15,26 +15,42 @@ namespace tc {
 
 using optim::Optimizer;
 
-// What JavaScript's object wraps: the collector is told of the state's bytes.
-struct Wrapped {
-  std::unique_ptr<Optimizer> optimizer;
-  int64_t reported = 0;
+// The collector is told how many bytes the state has.
+struct BoxedOptimizer {
+  static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x6f7074696d697a65};
+  static constexpr const char* kNoun = "an optimizer";
 
+  explicit BoxedOptimizer(optim::Settings settings) : optimizer(std::move(settings)) {}
+
+  void report(node_api_basic_env env) { report(env, optimizer.state_bytes()); }
+  void collected(node_api_basic_env env) { report(env, 0); }
+
+  Optimizer optimizer;
+
+ private:
   void report(node_api_basic_env env, int64_t bytes);
-};
-napi_value wrap(napi_env env, std::unique_ptr<Wrapped> data);
-Wrapped& wrapped(napi_env env, napi_value value);
-inline Optimizer& optimizer(napi_env env, napi_value value) { return *wrapped(env, value).optimizer; }
 
-napi_value object(napi_env env);
-napi_value array(napi_env env, size_t length);
-void set(napi_env env, napi_value target, const char* name, napi_value value);
-void set(napi_env env, napi_value target, uint32_t index, napi_value value);
+  int64_t reported_ = 0;
+};
+inline Optimizer& optimizer(napi_env env, napi_value value) { return unbox<BoxedOptimizer>(env, value).optimizer; }
 
 std::vector<at::Tensor> tensors(napi_env env, napi_value list, const char* what);
 const double* doubles(napi_env env, napi_value value, const char* what, size_t at_least);
 // A number in [0, count).
 int64_t choice(napi_env env, napi_value value, const char* what, int64_t count);
+// The index of a name among those that `name_of` gives.
+template <class NameOf>
+size_t index_of(napi_env env, napi_value value, const char* what, size_t count, const NameOf& name_of) {
+  const std::string name = to_string(env, value, what);
+  for (size_t i = 0; i < count; ++i) {
+    if (name == name_of(i)) return i;
+  }
+  throw Error("ERR_INTERNAL", std::string("the engine has no ") + what + " \"" + name + "\"");
+}
+template <class Enum, size_t N>
+Enum to_enum(napi_env env, napi_value value, const char* what, const std::array<const char*, N>& names) {
+  return Enum(index_of(env, value, what, N, [&](size_t i) { return names[i]; }));
+}
 at::Tensor to_tensor(at::ArrayRef<double> values);
 at::Tensor to_tensor(at::ArrayRef<int64_t> values);
 

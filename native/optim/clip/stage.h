@@ -1,15 +1,22 @@
 // What every clipper sees and says, and what it remembers.
 #pragma once
 
+#include <array>
+#include <cstddef>
+
 #include "optim/clip/percentile.h"
 
 namespace tc::optim {
 
-// What one norm and one coefficient are taken over; a unit is a row of a tensor, dimensions 1 and on.
-enum class Scope { kGlobal, kGroup, kTensor, kUnit };
+// What one norm and one coefficient are taken over. A row is a slice of a tensor's first dimension.
+enum class Scope { kGlobal, kGroup, kTensor, kRow };
+inline constexpr std::array kScopes = {"global", "group", "tensor", "row"};
+static_assert(kScopes.size() == size_t(Scope::kRow) + 1);
 
 // Whether a clipper looks at the gradient, before any state sees it, or at the update (p - p') / lr.
 enum class Placement { kGradient, kUpdate };
+inline constexpr std::array kPlacements = {"gradient", "update"};
+static_assert(kPlacements.size() == size_t(Placement::kUpdate) + 1);
 
 // What a clipper sees of a unit.
 struct Seen {

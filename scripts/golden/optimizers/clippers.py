@@ -69,7 +69,7 @@ def auto(percentile=10, window=None, normType=2, scope='global', coin=None):
     return Scaler(scope, decide, float(normType), coin)
 
 
-def agc(clipping=0.01, eps=1e-3, scope='unit', coin=None):
+def agc(clipping=0.01, eps=1e-3, scope='row', coin=None):
     def decide(i, n, g, p, scale, total):
         return ratio(clipping * scale * max(p_norm(p, 2), eps), n)
 

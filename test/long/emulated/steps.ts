@@ -73,9 +73,9 @@ describe('emulated: steps of the CUDA driver', () => {
 
   const many: [string, clip.Clipper][] = [
     ['AGC', clip.agc({ clipping: 0.8 })],
-    ['norms', clip.norm(0.4, { scope: 'unit' })],
+    ['norms', clip.norm(0.4, { scope: 'row' })],
     ['coins', clip.stochastic(clip.agc({ clipping: 0.05 }), { beta: 0.5 })],
-    ['memories', clip.zscore({ zThreshold: 0.5, warmup: 1, scope: 'unit' })],
+    ['memories', clip.zscore({ zThreshold: 0.5, warmup: 1, scope: 'row' })],
   ];
   for (const [name, clipper] of many) {
     it(`more than 4,096 units take a launch more and no other decisions: ${name}`, () => {
@@ -111,7 +111,7 @@ describe('emulated: steps of the CUDA driver', () => {
     const tapped = new optim.SGD([p], { lr: 0, clip: clip.tap(clip.agc()) });
     tapped.step();
     expect(tapped.clipStats.history.item() / total).closeTo(1, 1e-6);
-    const warming = new optim.SGD([p], { lr: 0, clip: clip.adaGC({ absolute: 1, scope: 'unit' }) });
+    const warming = new optim.SGD([p], { lr: 0, clip: clip.adaGC({ absolute: 1, scope: 'row' }) });
     warming.step();
     const { coefficient } = warming.clipStats;
     expect(coefficient.mul(total).sub(1).abs().max().item()).below(1e-5);
@@ -276,7 +276,7 @@ describe('emulated: steps of the CUDA driver', () => {
     const p = torch.zeros([2], { requiresGrad: true });
     const optimizer = new optim.SGD([p], { lr: 1 });
     p.grad = torch.ones([2]);
-    expect(refusalOf(() => capture(() => optimizer.step())).message).match(/take a step first/);
+    expect(refusalOf(() => capture(() => optimizer.step())).message).match(/before capturing a step/);
     optimizer.step();
     expect(p.tolist()).deep.equal([-1, -1]);
   });

@@ -131,7 +131,7 @@ const refused: [string, () => unknown, RegExp, ErrorCode?][] = [
   [
     'an unknown scope',
     () => norm!(1, { scope: 'layer' }),
-    /"scope" must be "global", "group", "tensor" or "unit", got "layer"/,
+    /"scope" must be "global", "group", "tensor" or "row", got "layer"/,
   ],
   ['a negative limit', () => value!(-1), /"limit" must be a number > 0, got -1/],
   ['byNorm of a number', () => byNorm!(3, 1), /"t" must be a Tensor, got 3/],

@@ -82,12 +82,15 @@ export class Run {
       plateau: this.#plateau.stateDict(),
       random: torch.getRngState(),
     };
-    const text = JSON.stringify(all, (_, value: unknown) => {
-      if (!isTensor(value)) return value;
+    const named = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(named);
+      if (typeof value !== 'object' || value === null) return value;
+      if (!isTensor(value)) return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, named(entry)]));
       const name = `tensor ${Object.keys(tensors).length}`;
       tensors[name] = value;
       return name;
-    });
+    };
+    const text = JSON.stringify(named(all));
     torch.io.saveSafetensors(tensors, `${path}.safetensors`);
     writeFileSync(`${path}.json`, text);
   }

@@ -29,7 +29,7 @@ describe('optim: options with reference: true', () => {
     [
       "the engine's options",
       () => sgd({ nonFinite: 'skip' }),
-      '"nonFinite" goes without reference: true, as the original has nothing like it',
+      '"nonFinite" cannot be combined with reference: true: the original has no such option',
     ],
     [
       'no Lipschitz constant',

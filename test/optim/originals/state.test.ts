@@ -74,7 +74,7 @@ describe('optim: state dicts with reference: true', () => {
       'a state of the engine',
       'SGD, momentum, norm',
       (d) => Reflect.deleteProperty(d, 'reference'),
-      /is of an optimizer without reference: true/,
+      /was saved without reference: true/,
     ],
     [
       'another clipping type',

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import torch, { type Dtype, optim, type Tensor } from '../../../lib/index.js';
-import type { Reference } from '../../../lib/optim/base/reference.js';
 import type { OptimizerStateDict } from '../../../lib/optim/index.js';
-import { ReferenceOptimizer } from '../../../lib/optim/originals/index.js';
+import type { Original as Run } from '../../../lib/optim/originals/index.js';
 import { type Bytes, bytesOf, golden as goldenFile } from '../../support.js';
 import { initial, product } from '../support.js';
 
@@ -27,9 +26,9 @@ export const golden = goldenFile<Record<string, Record<string, { params: Bytes[]
 type Group = { lr?: number } & Record<string, unknown>;
 
 /** The original behind `reference: true`, whose coins a test can inject. */
-export class Original extends ReferenceOptimizer<Group> {
-  constructor(params: { params: Tensor[] }[], reference: Reference<Group>) {
-    super(reference.definition, params, reference.options, reference);
+export class Original extends optim.Optimizer<Group> {
+  constructor(params: { params: Tensor[] }[], { definition, options, stepper }: Run<Group>) {
+    super(definition, params, options, stepper);
   }
 }
 

@@ -54,7 +54,7 @@ describe('optim: optimizers that answer with an average', () => {
       const shown = one.flat().map(bits);
       let asked = 0;
       expect(() => disturbed.step(() => asked++))
-        .throw(TorchClipError, /call train\(\) after eval\(\) first/)
+        .throw(TorchClipError, /between eval\(\) and train\(\): call train\(\) first/)
         .property('code', 'ERR_STATE');
       expect([asked, one.flat().map(bits)]).deep.equal([0, shown]);
       disturbed.train();
@@ -214,7 +214,7 @@ const refused: [string, () => unknown, RegExp][] = [
   [
     'eval() of the original',
     () => new ClippedSSTM!(p(), { lr: 1, L: 1, reference: true }).eval(),
-    /the original keeps y to itself/,
+    /the original never exposes y/,
   ],
 ];
 

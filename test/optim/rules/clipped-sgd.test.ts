@@ -144,11 +144,11 @@ describe('optim.ClippedSGD', () => {
     const original = make({ momentum: 0.9, reference: true });
     expect(refusalOf(() => ours.loadStateDict(original.stateDict()))).include({
       code: 'ERR_STATE',
-      message: 'the state dict is of an optimizer with reference: true, unlike this one',
+      message: 'the state dict was saved with reference: true, which this optimizer does not have',
     });
     expect(refusalOf(() => original.loadStateDict(ours.stateDict()))).include({
       code: 'ERR_STATE',
-      message: 'the state dict is of an optimizer without reference: true, unlike this one',
+      message: 'the state dict was saved without reference: true, which this optimizer has',
     });
   });
 });

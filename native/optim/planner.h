@@ -1,0 +1,70 @@
+// Finds out what a step visits: turns parameters and their gradients into the items of the pipeline's plans.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <deque>
+#include <vector>
+
+#include "optim/arena.h"
+#include "optim/driver.h"
+
+namespace tc::optim {
+
+struct ParameterState {
+  int64_t step = 0;
+  at::Tensor slot[kMaxSlots];
+  double scalar[kMaxScalars] = {};
+};
+
+struct Parameter {
+  at::Tensor value;
+  int32_t group;
+  ParameterState state;
+  c10::ScalarType dtype;
+  std::vector<int64_t> layout;       // the strides of everything the kernels see
+  bool contiguous;                   // whether they are the row-major ones
+  at::Tensor value_copy, grad_copy;  // stand-ins for what has another layout
+  at::Tensor clipped, update;        // what stages hand to one another
+  std::vector<at::Tensor> elements;  // of each stage, where its clipper acts on elements
+};
+
+class Planner {
+ public:
+  // Both stay where they are: items point into them.
+  Planner(State& state, std::deque<Parameter>& parameters);
+  Planner(const Planner&) = delete;
+  Planner& operator=(const Planner&) = delete;
+
+  // Whether there are plans.
+  bool planned() const { return planned_; }
+  // The next step needs new ones.
+  void forget() { planned_ = false; }
+  // Whether the plans hold for the tensors as they are now, whose new gradients they are given.
+  bool revalidate();
+  // Whether the tensors are still where a step under way has found them.
+  bool holds() { return staged_ ? untouched() : revalidate(); }
+  // Writes the plans anew, allocating state where there is none. Throws for what cannot be visited; there are no plans
+  // then.
+  void rebuild();
+
+  // The parameter of each item: those with a gradient.
+  const std::vector<size_t>& members() const { return members_; }
+  // Whether some parameter or gradient is visited as a copy.
+  bool staged() const { return staged_; }
+
+ private:
+  static bool same_layout(const Parameter& parameter, const at::Tensor& grad);
+  bool untouched() const;
+  Item prepare(Parameter& parameter, Arena* arenas);
+  void cut(StagePlan& into, std::vector<Item> items);
+
+  State& state_;
+  std::deque<Parameter>& parameters_;
+  std::vector<size_t> members_;
+  bool planned_ = false;
+  bool staged_ = false;
+  bool by_row_ = false;  // some stage's unit is a row, so that rows must lie together
+};
+
+}  // namespace tc::optim
