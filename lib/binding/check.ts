@@ -65,7 +65,7 @@ export function checkVersions(
 ): void {
   if (isOn(env.TORCH_CLIP_SKIP_VERSION_CHECK)) return;
   const refuse = (code: ErrorCode, what: string, fix: string) => {
-    throw new TorchClipError(code, `${what}; ${fix}, or set TORCH_CLIP_SKIP_VERSION_CHECK=1 to try it all the same`);
+    throw new TorchClipError(code, `${what}; ${fix}, or set TORCH_CLIP_SKIP_VERSION_CHECK=1 to try it anyway`);
   };
   const rebuild =
     binary.origin === 'TORCH_CLIP_BINARY' ? 'correct or unset TORCH_CLIP_BINARY' : `run "${buildFor(libtorch)}"`;

@@ -27,7 +27,7 @@ function noteOf({ kind, busy, path }: Entry): string {
   if (kind === 'partial')
     return busy
       ? 'being fetched, or left within a day by another machine'
-      : 'interrupted; the next installation goes on from it';
+      : 'interrupted; the next installation continues from it';
   const libtorch = inspect(path);
   if (libtorch === undefined) return 'damaged';
   return isSupported(libtorch.version) ? '' : 'not supported by this version';
@@ -42,14 +42,14 @@ export async function removeFromCache(
   const there = entries(folder);
   const unknown = names.filter((name) => !there.some((entry) => entry.name === name));
   if (unknown.length > 0 || (names.length === 0 && !partial && !all)) {
-    throw new SetupError(unknown.length > 0 ? `${folder} holds no ${unknown.join(', ')}` : 'nothing was named', {
-      fix: 'npx torch-clip cache ls names what there is; --partial and --all take more than one',
+    throw new SetupError(unknown.length > 0 ? `${folder} holds no ${unknown.join(', ')}` : 'no name was given', {
+      fix: 'name what npx torch-clip cache ls lists, or use --partial or --all',
     });
   }
   for (const { name, path, kind, busy } of there) {
     if (!all && !names.includes(name) && !(partial && kind === 'partial')) continue;
     if (busy && !force) {
-      console.log(`${name} stays: a process is filling it (--force deletes it all the same)`);
+      console.log(`${name} is kept: a process is filling it (--force deletes it anyway)`);
       continue;
     }
     rmSync(path, { recursive: true, force: true });

@@ -148,11 +148,11 @@ function describe({ addon, torch, flavour }: Binary): string {
 
 function loadsText({ loads, tried, error }: Diagnosis): string {
   if (!loads) return `no: ${error?.code}`;
-  return tried ? 'yes, tried in a process of its own' : 'not known: no process could be started to try it';
+  return tried ? 'yes, tried in a process of its own' : 'unknown: no process could be started to try it';
 }
 
 function why({ binary, libtorch }: Resolution): string {
-  if (binary.torch === undefined) return `${binary.origin}; nothing beside it says what it was made for`;
+  if (binary.torch === undefined) return `${binary.origin}; no file beside it says what it was made for`;
   const same = `${binary.torch} (${binary.flavour})`;
   return libtorch.version.startsWith(`${binary.torch}.`) && libtorch.flavour === binary.flavour
     ? `${binary.origin}, made for torch ${same} as the libtorch is`

@@ -44,7 +44,7 @@ export async function install(root: string, asked: Variant | undefined, options:
     throw new SetupError(`--from ${from}: ${damage}`, { fix: 'npx torch-clip install, without --from' });
   const replace = isPath(from) && !same;
   if (there && damage && !replace) {
-    console.log(`${damage}: it is fetched again`);
+    console.log(`${damage}: fetching it again`);
     discard(home, cache);
   }
   const whole = there && !damage && !replace;
@@ -52,7 +52,7 @@ export async function install(root: string, asked: Variant | undefined, options:
   console.log(
     `libtorch ${libtorch.version} (${libtorch.flavour}) ${whole ? 'is already' : 'is now'} in ${libtorch.root}`,
   );
-  if (!cacheRoots(root).includes(cache)) console.log(`To have it found: export TORCH_CLIP_CACHE='${cache}'`);
+  if (!cacheRoots(root).includes(cache)) console.log(`To make torch-clip find it: export TORCH_CLIP_CACHE='${cache}'`);
   if (!hasBinary(root, libtorch)) console.log(`There is no binary for it yet: ${buildFor(libtorch)}`);
 }
 

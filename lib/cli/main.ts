@@ -12,11 +12,11 @@ import { install } from './install.js';
 const root = packageRoot();
 const version = versionOf(root);
 const program = new Command('torch-clip')
-  .description('Installs what torch-clip needs, and says what it found.')
+  .description('Installs what torch-clip needs, and shows what it found.')
   .version(version, '-V, --version', 'print the version')
   .helpOption('-h, --help', 'print this help')
   .helpCommand('help [command]', 'print the help of a command')
-  .showHelpAfterError('(--help tells more)');
+  .showHelpAfterError('(see --help)');
 const cacheOption = () =>
   new Option(
     '--cache <dir>',
@@ -26,9 +26,9 @@ const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  
 
 program
   .command('doctor')
-  .description('say what was found and whether it works; exit code 0 when it does')
+  .description('show what was found and whether it works; the exit code is 0 if it does')
   .option('--json', 'as JSON')
-  .option('--cuda', 'also fail where CUDA cannot be used')
+  .option('--cuda', 'fail also if CUDA cannot be used')
   .action((options: { json?: boolean; cuda?: boolean }) => {
     process.exitCode = doctor(root, options);
   });
@@ -65,13 +65,13 @@ program
 
 program
   .command('build')
-  .description('compile the native binary for the libtorch that is there')
+  .description('compile the native binary for the libtorch that was found')
   .addArgument(new Argument('[variant]', 'for a CPU or a CUDA libtorch').choices(['cpu', 'cuda']))
-  .option('--torch <version>', 'for the libtorch of this version, such as 2.12 (default: the one that comes first)')
-  .option('--force', 'also where nothing has changed')
+  .option('--torch <version>', 'for the libtorch of this version, such as 2.12 (default: the first that is found)')
+  .option('--force', 'build even if nothing has changed')
   .action((variant: 'cpu' | 'cuda' | undefined, options) => build(root, variant, options));
 
-const cache = program.command('cache').description('what was fetched');
+const cache = program.command('cache').description('list or delete the copies of libtorch in the cache');
 cache
   .command('ls')
   .description('list it')
@@ -80,11 +80,11 @@ cache
   .action((options) => listCache(options));
 cache
   .command('rm')
-  .description('delete from it')
+  .description('delete copies from the cache')
   .argument('[names...]', 'as "cache ls" prints them')
-  .option('--partial', 'what interrupted installations left')
-  .option('--all', 'everything, also which binaries were tried')
-  .option('--force', 'also what a process seems to be filling')
+  .option('--partial', 'delete what interrupted installations left')
+  .option('--all', 'delete everything, including the record of the binaries that were tried')
+  .option('--force', 'delete also what a process seems to be filling')
   .addOption(cacheOption())
   .action((names: string[], options) => removeFromCache(names, options));
 

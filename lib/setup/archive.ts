@@ -62,7 +62,7 @@ async function attempt(url: string, file: string, progress: Progress): Promise<s
     },
   });
   await pipeline(response.body as unknown as AsyncIterable<Uint8Array>, count, createWriteStream(file, { flags: 'a' }));
-  if (total > 0 && bytes !== total) return `${url}: ${bytes} of ${total} bytes came`;
+  if (total > 0 && bytes !== total) return `${url}: only ${bytes} of ${total} bytes arrived`;
   return verify(url, file, wanted, progress);
 }
 
@@ -77,7 +77,7 @@ async function verify(
   const got = await digest(file);
   if (got === wanted) return undefined;
   for (const path of [file, `${file}.etag`]) rmSync(path, { force: true });
-  return `${url}: its SHA-256 is ${got}, and ${wanted} was announced`;
+  return `${url}: its SHA-256 is ${got}, but the server announced ${wanted}`;
 }
 
 /** The digest that a server announces: S3's two ways, and the standard one. */

@@ -23,7 +23,7 @@ export function openCache(cache: string, room: number): void {
   try {
     makeFolders(cache);
   } catch (error) {
-    throw new SetupError(`the cache folder ${cache} cannot be made: ${(error as NodeJS.ErrnoException).code}`, {
+    throw new SetupError(`the cache folder ${cache} cannot be created: ${(error as NodeJS.ErrnoException).code}`, {
       fix: 'set TORCH_CLIP_CACHE to a folder that you may write, and try again',
     });
   }
@@ -33,7 +33,7 @@ export function openCache(cache: string, room: number): void {
 
 export function noRoom(cache: string, detail: string): SetupError {
   return new SetupError(`no room for libtorch in ${cache}: ${detail}`, {
-    fix: 'free some, or set TORCH_CLIP_CACHE to a folder on a larger disk, and try again',
+    fix: 'free some space, or set TORCH_CLIP_CACHE to a folder on a larger disk, and try again',
   });
 }
 

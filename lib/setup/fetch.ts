@@ -73,7 +73,9 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
     if (refusal !== undefined && /ENOSPC|No space left/i.test(refusal)) {
       throw clean(folder, noRoom(cache, `${name}: ${refusal}`));
     }
-    tried.push(`${name}: ${refusal ?? (came ? `what came is torch ${came.version}` : 'what came holds no libtorch')}`);
+    tried.push(
+      `${name}: ${refusal ?? (came ? `the download is torch ${came.version}` : 'the download holds no libtorch')}`,
+    );
     // A download that broke off is worth keeping for the next time; anything else is not.
     if (existsSync(join(folder, 'download', 'libtorch.zip.etag'))) clearPartial(folder);
     else clean(folder, undefined);
@@ -117,8 +119,8 @@ async function zip(
   { folder, progress, offline }: Context,
   env: NodeJS.ProcessEnv,
 ): Promise<string | undefined> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return 'there is one for linux-x64 only';
-  if (offline) return 'not asked: offline';
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'only available for linux-x64';
+  if (offline) return 'skipped: offline';
   const site = env.TORCH_CLIP_MIRROR || 'https://download.pytorch.org';
   const url = `${site}/libtorch/${variant}/libtorch-shared-with-deps-${version}%2B${variant}.zip`;
   const file = join(folder, 'download', 'libtorch.zip');

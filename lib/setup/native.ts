@@ -83,7 +83,7 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
-    throw new SetupError(`the folder ${folder} cannot be made: ${(error as NodeJS.ErrnoException).code}`, {
+    throw new SetupError(`the folder ${folder} cannot be created: ${(error as NodeJS.ErrnoException).code}`, {
       fix: 'build as a user who may write there',
     });
   }

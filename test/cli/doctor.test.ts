@@ -99,7 +99,7 @@ describe('torch-clip doctor', () => {
 
   it('says so where no process could be started to try it', async () => {
     const { stdout } = await torchClip(['doctor'], { ...here(), TORCH_CLIP_TRIAL: '1' }).ended;
-    expect(stdout).to.match(/\nloads {7}not known: no process could be started to try it\n/);
+    expect(stdout).to.match(/\nloads {7}unknown: no process could be started to try it\n/);
   });
 
   it('reports a CUDA libtorch that was left because no binary fits it, and how to build one', () => {

@@ -85,7 +85,7 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
     expect(existsSync(f.path('called'))).to.equal(false);
     pip('2.12.0');
     const other = await failure(() => fetchLibtorch({ from: 'pip', env: env(nowhere) }));
-    expect(String(other)).to.include('torch==2.13.0+cpu: what came is torch 2.12.0');
+    expect(String(other)).to.include('torch==2.13.0+cpu: the download is torch 2.12.0');
     expect(String(other)).to.match(
       /fix: {3}pip install --target \S+-cpu --index-url https:\S+\/whl\/cpu torch==2\.13\.0,/,
     );
@@ -137,7 +137,7 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
         f.program('python3', 'mkdir -p "$5/six"');
         return nowhere;
       },
-      says: /what came holds no libtorch/,
+      says: /the download holds no libtorch/,
     },
     {
       it: 'an archive that is no archive',
@@ -163,7 +163,7 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
         f.program('python3', 'echo "OSError: [Errno 28] No space left on device"; exit 1');
         return nowhere;
       },
-      says: /no room for libtorch in .*fix: {3}free some, or set TORCH_CLIP_CACHE /s,
+      says: /no room for libtorch in .*fix: {3}free some space, or set TORCH_CLIP_CACHE /s,
     },
   ];
   for (const { it: title, arrange, says, alone } of failures) {
@@ -207,6 +207,6 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
   it('says so where the cache folder cannot be made', async () => {
     f.write('cache');
     const error = await failure(() => fetchLibtorch({ env: env(nowhere) }));
-    expect(String(error)).to.match(/cache folder .* cannot be made: EEXIST\n {2}fix: {3}set TORCH_CLIP_CACHE /);
+    expect(String(error)).to.match(/cache folder .* cannot be created: EEXIST\n {2}fix: {3}set TORCH_CLIP_CACHE /);
   });
 });
