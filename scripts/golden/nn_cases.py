@@ -13,6 +13,7 @@ import struct
 
 import torch
 from torch import nn
+from torch.nn.utils import prune as _prune  # noqa: F401, an attribute only once it is imported
 
 import _encode
 
@@ -115,6 +116,7 @@ def run(case: dict, dtype: torch.dtype, train: bool) -> dict:
     options = inputs.draw(case.get('options', {}), False)
     result = {'dtype': str(dtype).removeprefix('torch.'), 'train': train}
     torch.manual_seed(SEED)
+    outputs = []
     copied = bool(options.get('inplace'))
     if 'function' in case:
         args = [inputs.draw(a, copied) for a in case['args']]
@@ -127,11 +129,16 @@ def run(case: dict, dtype: torch.dtype, train: bool) -> dict:
             leaf.requires_grad_(False)
         inputs.leaves.clear()
         module = getattr(nn, case['module'])(*fixed, **named(options)).train(train)
+        for step in case.get('prepare', []):
+            extra = [inputs.draw(a) for a in step.get('args', [])]
+            module = function(step['call'])(module, *extra, **named(step.get('options', {})))
         result['repr'] = repr(module)
         result['state'] = {k: digest(v) for k, v in module.state_dict().items() if not nn.parameter.is_lazy(v)}
         fed = [inputs.draw(a, copied) for a in case['inputs']]
         torch.manual_seed(SEED + 1)
-        outputs = tensors(module(*fed, **named(inputs.draw(case.get('forward', {})))))
+        # What is computed again each time, such as a spectral norm, is seen twice.
+        for _ in range(2 if 'prepare' in case else 1):
+            outputs += tensors(module(*fed, **named(inputs.draw(case.get('forward', {})))))
     result['outputs'] = [digest(o) for o in outputs]
     if module is not None and repr(module) != result['repr']:
         result['reprAfter'] = repr(module)

@@ -9,6 +9,8 @@ export interface Case {
   function?: string;
   args?: unknown[];
   options?: Record<string, unknown>;
+  /** Functions that the module goes through first. */
+  prepare?: { call: string; args?: unknown[]; options?: Record<string, unknown> }[];
   inputs?: unknown[];
   forward?: Record<string, unknown>;
 }
@@ -158,15 +160,20 @@ function check(c: Case, want: Result): void {
     inputs.leaves.length = 0;
     const Layer = (nn as unknown as Record<string, Make>)[c.module!]!;
     module = new Layer(...fixed, ...tail).train(want.train);
+    for (const { call, args = [], options: how } of c.prepare ?? []) {
+      const extra = args.map((a) => inputs.draw(a));
+      functionAt(call)(module, ...extra, ...(how === undefined ? [] : [how]));
+    }
     expect(String(module)).to.equal(want.repr);
     const lazy = (t: Tensor) => 'materialize' in t;
     const state = Object.fromEntries(Object.entries(module.stateDict({ keepVars: true })).filter(([, t]) => !lazy(t)));
     expect(Object.keys(state), 'names').to.deep.equal(Object.keys(want.state!));
-    for (const [name, t] of Object.entries(state)) expectDigest(t, want.state![name]!, name, true);
+    for (const [name, t] of Object.entries(state)) expectDigest(t, want.state![name]!, name, !c.prepare);
     const fed = (c.inputs ?? []).map((a) => inputs.draw(a, copied));
     const rest = c.forward === undefined ? [] : [inputs.draw(c.forward)];
     torch.manualSeed(SEED + 1);
-    outputs = tensorsOf(module.forward(...fed, ...rest));
+    outputs = [];
+    for (let i = 0; i < (c.prepare ? 2 : 1); i++) outputs.push(...tensorsOf(module.forward(...fed, ...rest)));
   }
   if (module) expect(String(module)).to.equal(want.reprAfter ?? want.repr);
   expect(outputs.length, 'outputs').to.equal(want.outputs.length);
@@ -187,6 +194,7 @@ function title(c: Case): string {
   const shown = (value: unknown) => JSON.stringify(value).replaceAll('"', '');
   const args = [...(c.args ?? []).map(shown), ...(c.options ? [shown(c.options)] : [])].join(', ');
   const rest = c.forward ? [shown(c.forward)] : [];
+  for (const { call, ...how } of c.prepare ?? []) rest.push(`through ${call} ${shown(how)}`);
   return c.function
     ? `${c.function}(${args})`
     : `${c.module}(${args}) of ${[...(c.inputs ?? []).map(shown), ...rest].join(', ')}`;
