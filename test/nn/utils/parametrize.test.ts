@@ -248,7 +248,12 @@ describe('nn.utils.prune', () => {
       [0, 0],
       [1, 1],
     ]);
-    expect(new prune.L1Unstructured(1).prune(torch.tensor([2, -1])).abs().tolist()).to.deep.equal([2, 0]);
+    expect(
+      new prune.L1Unstructured(1)
+        .prune(torch.tensor([2, -1]))
+        .abs()
+        .tolist(),
+    ).to.deep.equal([2, 0]);
   });
 
   it('refuses amounts, masks and names, and changes nothing', () => {
