@@ -18,6 +18,9 @@ export type Values<T extends Table> = {
 /** Reads an options object into plain values; `owner` replaces the name in errors, for subclasses. */
 export type Reader<T extends Table> = (given: unknown, owner?: string) => Values<T>;
 
+/** @internal Every reader that was made, with its owner and names. */
+export const readers: { owner: string; names: readonly string[]; read: (given: unknown) => unknown }[] = [];
+
 /**
  * The reader of the options of `owner`, named in errors as users write it: `Linear`, `clip.norm()`.
  *
@@ -34,7 +37,7 @@ export function optionsOf<const T extends Table>(owner: string, table: T): Reade
   const names = Object.keys(table);
   const needsSome = entries.some(([, option]) => option.length === 1);
   const defaults = Object.freeze(Object.fromEntries(entries.map(([name, [, fallback]]) => [name, fallback])));
-  return (given, user = owner) => {
+  const read: Reader<T> = (given, user = owner) => {
     if (given === undefined && !needsSome) return defaults as Values<T>;
     const values = readOnce(user, given, names);
     for (const [name, [kind, fallback]] of entries) {
@@ -43,6 +46,8 @@ export function optionsOf<const T extends Table>(owner: string, table: T): Reade
     }
     return values as Values<T>;
   };
+  readers.push({ owner, names, read });
+  return read;
 }
 
 /**
