@@ -1,16 +1,17 @@
 import { enableGrad, noGrad } from '../../autograd.js';
 import { native } from '../../binding/index.js';
+import { callable, check, flag, instance, integer, oneOf, orNull } from '../../check.js';
 import { Clipper } from '../../clip/clipper.js';
 import { askCustom } from '../../clip/compose.js';
 import { toNative } from '../../clip/native.js';
 import { holdInGraph, isCapturing } from '../../cuda/graph.js';
 import { engine } from '../../engine.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import { given } from '../../options.js';
+import { optionsOf, readAll, unknownOption } from '../../options.js';
 import { type Handle, type Tensor, wrap } from '../../tensor.js';
 import { load, type NativeOptimizer, type Rule, ruleOf, slotOf, stagesOf, statesOf } from '../engine/native.js';
-import { complete, type Definition } from '../engine/options.js';
-import { type OptimizerStateDict, parseState, type SavedGroup, saveState } from '../state/state-dict.js';
+import { AssignedOptions, complete, type Definition } from '../engine/options.js';
+import { type OptimizerStateDict, parseState, type SavedGroup, saveState, withoutStates } from '../state/state-dict.js';
 import { type GroupInput, groupsOf, type Parameters, type ParamGroup, parametersOf } from './parameters.js';
 import { type ClipStats, clipStatsOf } from './stats.js';
 import { parseStepper, refuseStepper, type Stepper, type StepperGroup, saveStepper } from './stepper.js';
@@ -37,6 +38,25 @@ export interface CommonOptions {
   /** Store the clipped gradients in `grad`, for code that reads them after the step; default false. */
   writeBack?: boolean;
 }
+
+const commonTable = {
+  clip: [{ ...orNull(instance(Clipper, 'a Clipper')), expected: 'a Clipper, such as clip.norm(1), or null' }, null],
+  nonFinite: [oneOf(...policies), undefined],
+  maxConsecutiveSkips: [integer(0), 100],
+  writeBack: [flag, false],
+} as const;
+
+/** The options of every optimizer, checked, and those of groups. */
+function splitOptions<G>(definition: Definition<G>, options: unknown, engine: boolean) {
+  const read = readAll(definition.name, options);
+  const known = [...Object.keys(definition.options), ...(engine ? Object.keys(commonTable) : [])];
+  const unknown = Object.keys(read).find((name) => !known.includes(name) && name !== 'differentiable');
+  if (unknown !== undefined) throw unknownOption(definition.name, unknown, known);
+  const { clip, nonFinite, maxConsecutiveSkips, writeBack, ...own } = read;
+  return { common: readCommon({ clip, nonFinite, maxConsecutiveSkips, writeBack }, definition.name), own };
+}
+const readCommon = optionsOf('an optimizer', commonTable);
+const readZeroGrad = optionsOf('zeroGrad()', { setToNone: [flag, true] });
 
 export type { GroupInput, Parameters, ParamGroup } from './parameters.js';
 
@@ -83,6 +103,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   readonly nonFinite: NonFinite;
   readonly #definition: Definition<G>;
   readonly #defaults: Loose;
+  readonly #assigned: AssignedOptions<G>;
   readonly #native: NativeOptimizer;
   readonly #maxConsecutiveSkips: number;
   readonly #custom: ((stage: number, norms: Handle, numels: Handle) => Float64Array) | undefined;
@@ -104,26 +125,14 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     if (new.target === Optimizer) {
       throw new TorchClipError('ERR_ARGUMENT', 'Optimizer is the base class; make one of its kinds, such as optim.SGD');
     }
-    if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
-    const {
-      clip = null,
-      nonFinite,
-      maxConsecutiveSkips = 100,
-      writeBack = false,
-      ...defaults
-    } = options as CommonOptions;
-    if (clip !== null && !(clip instanceof Clipper))
-      throw invalidArgument('clip', 'a Clipper, such as clip.norm(1)', clip);
-    const policy = nonFinite ?? (clip === null ? 'propagate' : 'skip');
-    if (!policies.includes(policy)) throw invalidArgument('nonFinite', `one of ${policies.join(', ')}`, nonFinite);
-    if (!Number.isSafeInteger(maxConsecutiveSkips) || maxConsecutiveSkips < 0) {
-      throw invalidArgument('maxConsecutiveSkips', 'an integer >= 0', maxConsecutiveSkips);
-    }
-    if (typeof writeBack !== 'boolean') throw invalidArgument('writeBack', 'true or false', writeBack);
+    const { common, own } = splitOptions(definition, options, stepper === null);
+    const { clip, maxConsecutiveSkips, writeBack } = common;
+    const policy = common.nonFinite ?? (clip === null ? 'propagate' : 'skip');
     this.clip = clip;
     this.nonFinite = policy;
     this.#definition = definition;
-    this.#defaults = complete(definition, defaults as Loose, {}) as Loose;
+    this.#defaults = complete(definition, own, {}) as Loose;
+    this.#assigned = new AssignedOptions(definition);
     this.#maxConsecutiveSkips = maxConsecutiveSkips;
     this.#stepper = stepper;
     const stages = clip?.stages ?? [];
@@ -146,10 +155,10 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * @param group `params`, and the options that differ from the constructor's.
    */
   addParamGroup(group: GroupInput<G>): void {
-    if (typeof group !== 'object' || group === null) throw invalidArgument('paramGroup', 'an object', group);
-    const { params, ...own } = group;
+    const owner = `a parameter group of ${this.#definition.name}`;
+    const { params, ...own } = readAll(owner, group) as GroupInput<G>;
     const list = parametersOf(params);
-    const options = complete(this.#definition, own as Loose, this.#defaults);
+    const options = complete(this.#definition, own, this.#defaults, { owner });
     for (const param of list) {
       const problem = this.#definition.parameter?.(param);
       if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', problem);
@@ -179,7 +188,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   step(): undefined;
   step<T>(closure: () => T): T;
   step<T>(closure?: () => T): T | undefined {
-    if (closure !== undefined && typeof closure !== 'function') throw invalidArgument('closure', 'a function', closure);
+    if (closure !== undefined) check('closure', closure, callable());
     this.stepCalls++;
     this.beforeStep();
     const loss = closure && enableGrad(closure);
@@ -188,6 +197,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       const { refusal } = this.takeStep(ordinary);
       if (refusal !== undefined) throw refusal;
     } else {
+      this.#checkAssigned();
       noGrad(() => stepper.step(this.paramGroups as unknown as readonly StepperGroup<G>[]));
     }
     return loss;
@@ -270,8 +280,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * @param options.setToNone drop them, which frees their memory, instead of filling them with 0; default true.
    */
   zeroGrad(options: { setToNone?: boolean } = {}): void {
-    const { setToNone = true } = given(options);
-    if (typeof setToNone !== 'boolean') throw invalidArgument('setToNone', 'true or false', setToNone);
+    const { setToNone } = readZeroGrad(options);
     native.optimZeroGrad(this.#native, setToNone);
   }
 
@@ -285,6 +294,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * it; `clip` holds what PyTorch has no place for.
    */
   stateDict(): OptimizerStateDict {
+    this.#checkAssigned();
     const dict = saveState({
       groups: this.paramGroups as unknown as readonly SavedGroup[],
       rules: this.paramGroups.map((group) => this.#rule(group)),
@@ -312,7 +322,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     }
     const takeOver = parseStepper(stateDict, this.#stepper, this.#params());
     // The engine has no state; it checks the groups, and changes nothing where they do not fit.
-    this.#load({ ...stateDict, state: {} });
+    this.#load(withoutStates(stateDict));
     takeOver();
   }
 
@@ -350,7 +360,13 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return ruleOf(this.#definition.rule(group as unknown as Required<G>));
   }
 
+  /** Options that were assigned since the last step are those that the constructor accepts. */
+  #checkAssigned(): void {
+    for (let i = 0; i < this.paramGroups.length; i++) this.#assigned.check(this.paramGroups[i] as unknown as Loose, i);
+  }
+
   #fillSettings(): void {
+    this.#checkAssigned();
     let start = 0;
     for (const [i, group] of this.paramGroups.entries()) {
       const options = group as unknown as Loose;
@@ -360,7 +376,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       this.#settings[at++] = Number(options.maximize);
       for (const { option, read } of rule.readers) {
         let value = read(options);
-        if (value === null && this.#definition.options[option as keyof G].default === null) value = Number.NaN;
+        if (value === null && this.#definition.options[option as keyof G][1] === null) value = Number.NaN;
         if (typeof value !== 'number' && typeof value !== 'boolean') {
           throw invalidArgument(`paramGroups[${i}].${option}`, 'a number', value);
         }

@@ -1,14 +1,14 @@
 import { noGrad } from '../../autograd.js';
 import { tensor } from '../../creation/tensor.js';
 import { type Dtype, float32, float64 } from '../../dtype.js';
-import { describe, TorchClipError } from '../../errors.js';
+import { describe } from '../../errors.js';
 import { zeros } from '../../ops/generated/functions-t-z.js';
 import { keep, scope } from '../../scope.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
-import type { Definition, Option } from '../engine/options.js';
+import type { Definition } from '../engine/options.js';
 import { isRecord, mismatch, savedCount } from '../engine/saved.js';
-import { type OptimizerStateDict, ownStates } from '../state/state-dict.js';
+import { type OptimizerStateDict, ownStates, withoutStates } from '../state/state-dict.js';
 import { type CommonOptions, Optimizer, type StepRequest, type StepResult } from './optimizer.js';
 import type { Parameters, ParamGroup } from './parameters.js';
 
@@ -83,7 +83,6 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
     const writes: [Tensor, Tensor][] = [];
     let number = 0;
     for (const group of this.paramGroups) {
-      this.#check(group);
       for (const param of group.params) {
         const gradient = values[number++];
         if (param.grad === null || !gradient) continue;
@@ -97,15 +96,6 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
       }
     }
     for (const [target, value] of writes) target.copy_(value);
-  }
-
-  // Options may have been assigned since the last step; the engine has checked the learning rate.
-  #check(group: ParamGroup<G>): void {
-    const { lr: _, ...options } = this.#scheme.options as Record<string, Option>;
-    for (const [name, option] of Object.entries(options)) {
-      const problem = option.check(name, (group as Record<string, unknown>)[name]);
-      if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', problem);
-    }
   }
 
   #fresh(param: Tensor, like: { dtype: Dtype; device: Tensor['device'] }): Slots {
@@ -138,7 +128,7 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
           ? []
           : [[param, this.#parse(`state[${i}]`, saved, param)] as const];
       });
-    super.loadStateDict({ ...stateDict, state: {} });
+    super.loadStateDict(withoutStates(stateDict));
     this.#states.clear();
     for (const [param, state] of states) this.#states.set(param, state);
   }

@@ -1,18 +1,15 @@
-import { describe, TorchClipError } from '../../errors.js';
+import { arrayOf, check, finite, type Kind, kind, labelled, numberIn } from '../../check.js';
+import { describe, type ErrorCode, TorchClipError } from '../../errors.js';
+import { type Option, readOnce, unknownOption } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 
-/** One option of a parameter group: its default and what it accepts. */
-export interface Option {
-  default: unknown;
-  /** Nothing for a good value, else the sentence of the error. */
-  check(name: string, value: unknown): string | undefined;
-}
+export type { Option };
 
 /** An optimizer as data: what its groups hold and which rule of the engine they ask for. */
 export interface Definition<G> {
   /** The class's name. */
   name: string;
-  options: { [K in keyof Required<G>]: Option };
+  options: { readonly [K in keyof Required<G>]: Option };
   /** The engine's rule for a group; all rules of one optimizer number their state in the same order. */
   rule(group: Required<G>): string;
   /** The values of the state tensors before the first step, where PyTorch's state dict has them already. */
@@ -23,161 +20,188 @@ export interface Definition<G> {
   check?(group: Required<G>): string | undefined;
 }
 
-// PyTorch's message, with what it leaves out: the name and what was expected.
-function refusal(label: string, name: string, expected: string, value: unknown): string {
-  return `Invalid ${label}: ${describe(value)} ("${name}" must be ${expected})`;
+/** An option whose refusal begins as PyTorch's: `Invalid learning rate: -1`. Without a default it must be given. */
+export function option<T>(label: string, kind: Kind<T>, ...fallback: [fallback?: T]): Option<T> {
+  return [labelled(label, kind), ...fallback];
 }
-
-/** A number that `accepts` accepts; `label` is what PyTorch's message calls it, `expected` what it should have been. */
-export function numeric(
-  fallback: number,
-  label: string,
-  expected: string,
-  accepts: (value: number) => boolean,
-): Option {
-  return {
-    default: fallback,
-    check: (name, value) =>
-      typeof value === 'number' && accepts(value) ? undefined : refusal(label, name, expected, value),
-  };
-}
-
-/** A number >= 0. */
-export const nonNegative = (fallback: number, label: string) =>
-  numeric(fallback, label, 'a number >= 0', (value) => value >= 0);
-
-/** A number > 0. */
-export const positive = (fallback: number, label: string) =>
-  numeric(fallback, label, 'a number > 0', (value) => value > 0);
-
-/** The decay rate of a running mean. */
-export const decayRate = (fallback: number, label: string) =>
-  numeric(fallback, label, 'a number in [0, 1)', (value) => value >= 0 && value < 1);
-
-/** Any finite number. */
-export function finite(fallback: number, label: string): Option {
-  return {
-    default: fallback,
-    check: (name, value) => (Number.isFinite(value) ? undefined : refusal(label, name, 'a finite number', value)),
-  };
-}
-
-/** Any number, infinite ones too. */
-export const number = (fallback: number, label: string) =>
-  numeric(fallback, label, 'a number', (value) => !Number.isNaN(value));
 
 /** A number within a bound such as `'>= 0'`, refused in the words of PyTorch's younger optimizers. */
 export const bounded = (
-  fallback: number,
   label: string,
   bound: string,
   accepts: (value: number) => boolean,
-): Option => ({
-  default: fallback,
-  check: (name, value) =>
-    typeof value === 'number' && accepts(value)
-      ? undefined
-      : `${label} should be ${bound} but is: ${describe(value)} ("${name}" must be a number ${bound})`,
-});
-
-/** A number in [0, 1]. */
-export const fraction = (fallback: number, label: string) =>
-  numeric(fallback, label, 'a number in [0, 1]', (value) => value >= 0 && value <= 1);
+  fallback: number,
+): Option => [
+  {
+    ...kind<number>(`a number ${bound}`, (value) => typeof value === 'number' && accepts(value)),
+    sentence: (name, value) =>
+      `${label} should be ${bound} but is: ${describe(value)} ("${name}" must be a number ${bound})`,
+  },
+  fallback,
+];
 
 /** Two numbers that go together. */
 export function pair(
-  fallback: readonly [number, number],
   label: string,
   expected: string,
   accepts: (values: readonly [number, number]) => boolean,
+  fallback: readonly [number, number],
 ): Option {
-  return {
-    default: fallback,
-    check(name, value) {
-      const two = Array.isArray(value) && value.length === 2;
-      if (two && value.every((x) => typeof x === 'number' && !Number.isNaN(x)) && accepts([value[0], value[1]])) return;
-      const got = two ? value.map(describe).join(', ') : describe(value);
-      return `Invalid ${label}: ${got} ("${name}" must be ${expected})`;
+  const two = arrayOf(
+    kind<number>('a number', (x) => typeof x === 'number' && !Number.isNaN(x)),
+    2,
+  );
+  return [
+    {
+      ...kind<readonly number[]>(expected, (value) => two.accepts(value) && accepts([value[0]!, value[1]!])),
+      sentence(name, value) {
+        const got = Array.isArray(value) && value.length === 2 ? value.map(describe).join(', ') : describe(value);
+        return `Invalid ${label}: ${got} ("${name}" must be ${expected})`;
+      },
     },
-  };
+    fallback,
+  ];
 }
 
-/** true or false. */
-export function flag(fallback: boolean): Option {
-  return {
-    default: fallback,
-    check: (name, value) =>
-      typeof value === 'boolean' ? undefined : `"${name}" must be true or false, got ${describe(value)}`,
-  };
-}
-
-/** One of some words. */
-export function choice(fallback: string, others: readonly string[]): Option {
-  const words = [fallback, ...others];
-  return {
-    default: fallback,
-    check: (name, value) =>
-      words.includes(value as string)
-        ? undefined
-        : `"${name}" must be one of ${words.join(', ')}, got ${describe(value)}`,
-  };
-}
-
-/** An option that is null unless it is given; the engine's rule reads null as NaN. */
-export function optional(option: Option): Option {
-  return { default: null, check: (name, value) => (value === null ? undefined : option.check(name, value)) };
-}
-
-/** A value that makes this optimizer what it is. */
-export function fixed(constant: boolean): Option {
-  return {
-    default: constant,
-    check: (name, value) =>
-      value === constant ? undefined : `"${name}" must be ${constant} in this optimizer, got ${describe(value)}`,
-  };
-}
+const beta = numberIn('[0, 1)');
 
 /** Two decay rates in [0, 1). */
-export function betas(fallback: readonly [number, number]): Option {
-  return {
-    default: fallback,
-    check(name, value) {
+export const betas = (fallback: readonly [number, number]): Option => [
+  {
+    ...kind('an array of 2 numbers in [0, 1)', arrayOf(beta, 2).accepts),
+    sentence(name, value) {
       if (!Array.isArray(value) || value.length !== 2) {
         return `"${name}" must be an array of 2 numbers, got ${describe(value)}`;
       }
-      const i = value.findIndex((beta) => !(typeof beta === 'number' && beta >= 0 && beta < 1));
-      return i < 0 ? undefined : refusal(`beta parameter at index ${i}`, name, '2 numbers in [0, 1)', value[i]);
+      const i = beta.accepts(value[0]) ? 1 : 0;
+      return `Invalid beta parameter at index ${i}: ${describe(value[i])} ("${name}" must be 2 numbers in [0, 1))`;
     },
-  };
+  },
+  fallback,
+];
+
+/** A value that makes this optimizer what it is. */
+export const fixed = (constant: boolean): Option => [
+  kind(`${constant} in this optimizer`, (value) => value === constant),
+  constant,
+];
+
+/** Where options come from, for errors. */
+export interface Origin {
+  /** Whose options they are; default the optimizer's. */
+  owner?: string;
+  /** What stands before the option's name, such as `'param_groups[0].'`. */
+  prefix?: string;
+  code?: ErrorCode;
+  /** Names that belong to others. */
+  more?: readonly string[];
+  /** Whether a rate of 0 is accepted in any case, since schedules end there. */
+  scheduled?: boolean;
 }
 
 /**
- * Completes a group's options from `given` and `defaults` and checks them.
+ * Completes a group's options from `given` and `defaults` and checks them; `given` is read once.
  *
  * @throws {TorchClipError} `ERR_ARGUMENT` for an unknown name or a value that is not accepted.
  */
 export function complete<G>(
   definition: Definition<G>,
-  given: Readonly<Record<string, unknown>>,
+  given: unknown,
   defaults: Readonly<Record<string, unknown>>,
+  { owner = definition.name, prefix = '', code, scheduled = false }: Origin = {},
 ): Required<G> {
-  for (const name of Object.keys(given)) {
-    if (Object.hasOwn(definition.options, name)) continue;
-    if (name === 'differentiable' && given[name] === true) {
-      throw new TorchClipError('ERR_ARGUMENT', '"differentiable" cannot be true: autograd does not see a fused step');
-    }
-    const known = Object.keys(definition.options).join(', ');
-    throw new TorchClipError('ERR_ARGUMENT', `${definition.name} has no option "${name}"; it has ${known}`);
-  }
+  const read = readOnce(owner, refuseDifferentiable(given), Object.keys(definition.options));
   const group: Record<string, unknown> = {};
-  for (const [name, option] of Object.entries<Option>(definition.options)) {
-    const value = given[name] ?? defaults[name] ?? option.default;
-    const problem = option.check(name, value);
-    if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', problem);
+  for (const [name, [kind, fallback]] of Object.entries<Option>(definition.options)) {
+    const value = read[name] ?? (name in read ? null : (defaults[name] ?? fallback));
+    if (!(scheduled && name === 'lr' && endsSchedule(value))) check(prefix + name, value, kind, code);
     // A copy, so that groups do not share an array.
     group[name] = Array.isArray(value) ? [...value] : value;
   }
   const problem = definition.check?.(group as Required<G>);
-  if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', problem);
+  if (problem !== undefined) throw new TorchClipError(code ?? 'ERR_ARGUMENT', problem);
   return group as Required<G>;
+}
+
+// A schedule that ends in 0 may end just below it by rounding, in PyTorch too.
+const endsSchedule = (lr: unknown) => typeof lr === 'number' && lr <= 0 && lr > -1e-12;
+
+/** @internal What learning-rate schedulers keep in a group. */
+export const scheduledNames = ['initialLr', 'maxLr', 'minLr', 'maxMomentum', 'baseMomentum'] as const;
+
+/**
+ * @internal What is assigned to the options of groups between steps, checked when it is used.
+ *
+ * Of an option that has not changed, one comparison is all.
+ */
+export class AssignedOptions<G> {
+  readonly #definition: Definition<G>;
+  readonly #options: readonly (readonly [name: string, kind: Kind])[];
+  readonly #names: readonly string[];
+  // The values that were accepted last, in the order of the options, and how many names the group had.
+  readonly #accepted = new WeakMap<object, unknown[]>();
+
+  constructor(definition: Definition<G>) {
+    this.#definition = definition;
+    const own = Object.entries<Option>(definition.options).map(([name, [kind]]) => [name, kind] as const);
+    this.#options = [...own, ...scheduledNames.map((name) => [name, maybeFinite] as const)];
+    this.#names = this.#options.map(([name]) => name);
+  }
+
+  /** @throws {TorchClipError} `ERR_ARGUMENT` naming the group and the option. */
+  check(group: Readonly<Record<string, unknown>>, index: number): void {
+    const before = this.#accepted.get(group);
+    if (before !== undefined && this.#unchanged(group, before)) return;
+    for (const name of Object.keys(group)) {
+      if (name === 'params' || this.#names.includes(name)) continue;
+      throw unknownOption(
+        `paramGroups[${index}] of ${this.#definition.name}`,
+        name,
+        Object.keys(this.#definition.options),
+      );
+    }
+    const accepted = this.#options.map(([name, kind]) => {
+      const value = group[name];
+      if (name !== 'lr' || !endsSchedule(value)) check(`paramGroups[${index}].${name}`, value, kind);
+      return Array.isArray(value) ? [...value] : value;
+    });
+    const problem = this.#definition.check?.(group as unknown as Required<G>);
+    if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', `paramGroups[${index}]: ${problem}`);
+    this.#accepted.set(group, [...accepted, countNames(group)]);
+  }
+
+  #unchanged(group: Readonly<Record<string, unknown>>, before: readonly unknown[]): boolean {
+    const { length } = this.#names;
+    for (let i = 0; i < length; i++) {
+      const [now, then] = [group[this.#names[i]!], before[i]];
+      if (now !== then && !(Array.isArray(now) && Array.isArray(then) && sameElements(now, then))) return false;
+    }
+    // A name that was not there before is most likely misspelt.
+    return countNames(group) === before[length];
+  }
+}
+
+const maybeFinite = kind<number | undefined>(finite.expected, (x) => x === undefined || finite.accepts(x));
+
+function countNames(object: object): number {
+  let count = 0;
+  for (const _ in object) count++;
+  return count;
+}
+
+function sameElements(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function refuseDifferentiable(given: unknown): unknown {
+  if (
+    typeof given === 'object' &&
+    given !== null &&
+    Object.getOwnPropertyDescriptor(given, 'differentiable')?.value === true
+  ) {
+    throw new TorchClipError('ERR_ARGUMENT', '"differentiable" cannot be true: autograd does not see a fused step');
+  }
+  return given;
 }

@@ -1,5 +1,6 @@
+import { flag, nonNegative, numberIn } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, flag, nonNegative, numeric } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link ACClip}, each of which a group can have for itself. */
 export interface ACClipGroup {
@@ -20,12 +21,12 @@ export interface ACClipGroup {
 const definition: Definition<ACClipGroup> = {
   name: 'ACClip',
   options: {
-    lr: nonNegative(1e-4, 'learning rate'),
+    lr: option('learning rate', nonNegative, 1e-4),
     betas: betas([0.9, 0.99]),
-    eps: nonNegative(1e-5, 'epsilon value'),
-    alpha: numeric(1, 'alpha value', 'a number in [1, 2]', (alpha) => alpha >= 1 && alpha <= 2),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    maximize: flag(false),
+    eps: option('epsilon value', nonNegative, 1e-5),
+    alpha: option('alpha value', numberIn('[1, 2]'), 1),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    maximize: [flag, false],
   },
   rule: (group) => (group.alpha === 1 ? 'acclip' : 'acclipPower'),
 };

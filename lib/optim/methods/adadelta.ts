@@ -1,5 +1,6 @@
+import { flag, nonNegative, probability } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, flag, fraction, nonNegative } from '../engine/options.js';
+import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link Adadelta}, each of which a group can have for itself. */
 export interface AdadeltaGroup {
@@ -18,11 +19,11 @@ export interface AdadeltaGroup {
 const definition: Definition<AdadeltaGroup> = {
   name: 'Adadelta',
   options: {
-    lr: nonNegative(1, 'learning rate'),
-    rho: fraction(0.9, 'rho value'),
-    eps: nonNegative(1e-6, 'epsilon value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 1),
+    rho: option('rho value', probability, 0.9),
+    eps: option('epsilon value', nonNegative, 1e-6),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    maximize: [flag, false],
   },
   rule: () => 'adadelta',
 };

@@ -1,9 +1,10 @@
+import { flag, type Kind, kind, nonNegative } from '../../check.js';
 import { bfloat16, type Dtype, float16, float32, float64 } from '../../dtype.js';
 import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type Scheme, TensorLevelOptimizer } from '../base/tensor-level.js';
-import { bounded, flag } from '../engine/options.js';
+import { bounded } from '../engine/options.js';
 
 /** Options of {@link Adafactor}, each of which a group can have for itself. */
 export interface AdafactorGroup {
@@ -21,8 +22,6 @@ export interface AdafactorGroup {
   maximize?: boolean;
 }
 
-const atLeastZero = (x: unknown) => typeof x === 'number' && x >= 0;
-
 const epsilons = new Map<Dtype, number>([
   [float64, 2 ** -52],
   [float32, 2 ** -23],
@@ -33,24 +32,33 @@ const epsilons = new Map<Dtype, number>([
 // In fp64, where the sum neither overflows nor loses its small terms.
 const rms = (t: Tensor) => t.norm(2, { dtype: float64 }).div(Math.sqrt(t.numel()));
 
+const epsilonsKind: Kind = {
+  ...kind(
+    'an array of a number >= 0 or null and a number >= 0',
+    (value) =>
+      Array.isArray(value) &&
+      value.length === 2 &&
+      (value[0] === null || nonNegative.accepts(value[0])) &&
+      nonNegative.accepts(value[1]),
+  ),
+  sentence(name, value) {
+    const expected = `("${name}" must be an array of a number >= 0 or null and a number >= 0)`;
+    if (!Array.isArray(value) || value.length !== 2) return `Invalid epsilons: ${describe(value)} ${expected}`;
+    const bad = value[0] === null || nonNegative.accepts(value[0]) ? 1 : 0;
+    return `epsilon${bad + 1} should be >= 0 but is: ${describe(value[bad])} ${expected}`;
+  },
+};
+
 const scheme: Scheme<AdafactorGroup> = {
   name: 'Adafactor',
   storesStep: true,
   options: {
-    lr: bounded(1e-2, 'Learning rate', '>= 0', atLeastZero),
-    beta2Decay: bounded(-0.8, 'beta2_decay', '<= 0', (x) => x <= 0),
-    eps: {
-      default: [null, 1e-3],
-      check(name, value) {
-        const expected = `("${name}" must be an array of a number >= 0 or null and a number >= 0)`;
-        if (!Array.isArray(value) || value.length !== 2) return `Invalid epsilons: ${describe(value)} ${expected}`;
-        const bad = value.findIndex((eps, i) => !atLeastZero(eps) && !(i === 0 && eps === null));
-        return bad < 0 ? undefined : `epsilon${bad + 1} should be >= 0 but is: ${describe(value[bad])} ${expected}`;
-      },
-    },
-    d: bounded(1, 'Clipping threshold d', '>= 1', (x) => x >= 1),
-    weightDecay: bounded(0, 'weight_decay', '>= 0', atLeastZero),
-    maximize: flag(false),
+    lr: bounded('Learning rate', '>= 0', nonNegative.accepts, 1e-2),
+    beta2Decay: bounded('beta2_decay', '<= 0', (x) => x <= 0, -0.8),
+    eps: [epsilonsKind, [null, 1e-3]],
+    d: bounded('Clipping threshold d', '>= 1', (x) => x >= 1, 1),
+    weightDecay: bounded('weight_decay', '>= 0', nonNegative.accepts, 0),
+    maximize: [flag, false],
   },
   shapes: ({ shape }): Record<string, readonly number[]> =>
     shape.length > 1

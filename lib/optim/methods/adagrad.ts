@@ -1,5 +1,6 @@
+import { flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, flag, nonNegative } from '../engine/options.js';
+import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link Adagrad}, each of which a group can have for itself. */
 export interface AdagradGroup {
@@ -20,12 +21,12 @@ export interface AdagradGroup {
 const definition: Definition<AdagradGroup> = {
   name: 'Adagrad',
   options: {
-    lr: nonNegative(1e-2, 'learning rate'),
-    lrDecay: nonNegative(0, 'lr_decay value'),
-    eps: nonNegative(1e-10, 'epsilon value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    initialAccumulatorValue: nonNegative(0, 'initial_accumulator_value value'),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 1e-2),
+    lrDecay: option('lr_decay value', nonNegative, 0),
+    eps: option('epsilon value', nonNegative, 1e-10),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    initialAccumulatorValue: option('initial_accumulator_value value', nonNegative, 0),
+    maximize: [flag, false],
   },
   rule: () => 'adagrad',
   begin: ({ initialAccumulatorValue }) => ({ sum: initialAccumulatorValue }),

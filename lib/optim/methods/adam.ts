@@ -1,5 +1,6 @@
+import { flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, fixed, flag, nonNegative } from '../engine/options.js';
+import { betas, type Definition, fixed, option } from '../engine/options.js';
 
 /** Options of {@link AdamW}, each of which a group can have for itself. */
 export interface AdamWGroup {
@@ -26,13 +27,13 @@ export interface AdamGroup extends AdamWGroup {
 const definition: Definition<AdamGroup> = {
   name: 'Adam',
   options: {
-    lr: nonNegative(1e-3, 'learning rate'),
+    lr: option('learning rate', nonNegative, 1e-3),
     betas: betas([0.9, 0.999]),
-    eps: nonNegative(1e-8, 'epsilon value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    amsgrad: flag(false),
-    maximize: flag(false),
-    decoupledWeightDecay: flag(false),
+    eps: option('epsilon value', nonNegative, 1e-8),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    amsgrad: [flag, false],
+    maximize: [flag, false],
+    decoupledWeightDecay: [flag, false],
   },
   rule: (group) => (group.amsgrad ? 'adamAmsgrad' : 'adam'),
 };
@@ -42,7 +43,7 @@ const decoupled: Definition<AdamGroup> = {
   name: 'AdamW',
   options: {
     ...definition.options,
-    weightDecay: nonNegative(1e-2, 'weight_decay value'),
+    weightDecay: option('weight_decay value', nonNegative, 1e-2),
     decoupledWeightDecay: fixed(true),
   },
 };

@@ -1,5 +1,6 @@
+import { flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, flag, nonNegative } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link Adamax}, each of which a group can have for itself. */
 export interface AdamaxGroup {
@@ -18,11 +19,11 @@ export interface AdamaxGroup {
 const definition: Definition<AdamaxGroup> = {
   name: 'Adamax',
   options: {
-    lr: nonNegative(2e-3, 'learning rate'),
+    lr: option('learning rate', nonNegative, 2e-3),
     betas: betas([0.9, 0.999]),
-    eps: nonNegative(1e-8, 'epsilon value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    maximize: flag(false),
+    eps: option('epsilon value', nonNegative, 1e-8),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    maximize: [flag, false],
   },
   rule: () => 'adamax',
 };

@@ -1,5 +1,6 @@
+import { finite, flag, nonNegative, number } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, finite, flag, nonNegative, number } from '../engine/options.js';
+import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link ASGD}, each of which a group can have for itself. */
 export interface ASGDGroup {
@@ -20,12 +21,12 @@ export interface ASGDGroup {
 const definition: Definition<ASGDGroup> = {
   name: 'ASGD',
   options: {
-    lr: nonNegative(1e-2, 'learning rate'),
-    lambd: finite(1e-4, 'lambd value'),
-    alpha: finite(0.75, 'alpha value'),
-    t0: number(1e6, 't0 value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 1e-2),
+    lambd: option('lambd value', finite, 1e-4),
+    alpha: option('alpha value', finite, 0.75),
+    t0: option('t0 value', number, 1e6),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    maximize: [flag, false],
   },
   rule: () => 'asgd',
 };

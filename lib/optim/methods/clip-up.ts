@@ -1,5 +1,6 @@
+import { decayRate, flag, nonNegative, orNull } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, decayRate, flag, nonNegative, optional } from '../engine/options.js';
+import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link ClipUp}, each of which a group can have for itself. */
 export interface ClipUpGroup {
@@ -18,11 +19,11 @@ export interface ClipUpGroup {
 const definition: Definition<ClipUpGroup> = {
   name: 'ClipUp',
   options: {
-    lr: nonNegative(0.15, 'learning rate'),
-    momentum: decayRate(0.9, 'momentum value'),
-    maxSpeed: optional(nonNegative(0, 'maximum speed')),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 0.15),
+    momentum: option('momentum value', decayRate, 0.9),
+    maxSpeed: option<number | null>('maximum speed', orNull(nonNegative), null),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    maximize: [flag, false],
   },
   rule: () => 'clipUp',
 };

@@ -1,5 +1,6 @@
+import { flag, nonNegative, positive } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, flag, nonNegative, positive } from '../engine/options.js';
+import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link Clip21SGD}, each of which a group can have for itself. */
 export interface Clip21SGDGroup {
@@ -16,10 +17,10 @@ export interface Clip21SGDGroup {
 const definition: Definition<Clip21SGDGroup> = {
   name: 'Clip21SGD',
   options: {
-    lr: nonNegative(1e-3, 'learning rate'),
-    maxNorm: positive(1, 'maximum norm'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 1e-3),
+    maxNorm: option('maximum norm', positive, 1),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    maximize: [flag, false],
   },
   rule: () => 'clip21Sgd',
 };

@@ -1,8 +1,8 @@
+import { finitePositive, flag, nonNegative } from '../../check.js';
 import { norm } from '../../clip/norm.js';
-import { given } from '../../options.js';
+import { readAll } from '../../options.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, flag, nonNegative } from '../engine/options.js';
-import { positive } from '../engine/reference-option.js';
+import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link ClippedAdagrad}, each of which a group can have for itself. */
 export interface ClippedAdagradGroup {
@@ -37,11 +37,11 @@ export interface ClippedAdamGroup {
 const adagrad: Definition<ClippedAdagradGroup> = {
   name: 'ClippedAdagrad',
   options: {
-    lr: nonNegative(1e-3, 'learning rate'),
-    eps: nonNegative(1e-10, 'epsilon value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    initialAccumulatorValue: positive(1e-4, 'initial_accumulator_value value'),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 1e-3),
+    eps: option('epsilon value', nonNegative, 1e-10),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    initialAccumulatorValue: option('initial_accumulator_value value', finitePositive, 1e-4),
+    maximize: [flag, false],
   },
   rule: () => 'delayedAdagrad',
 };
@@ -49,19 +49,19 @@ const adagrad: Definition<ClippedAdagradGroup> = {
 const adam: Definition<ClippedAdamGroup> = {
   name: 'ClippedAdam',
   options: {
-    lr: nonNegative(1e-3, 'learning rate'),
+    lr: option('learning rate', nonNegative, 1e-3),
     betas: betas([0.9, 0.999]),
-    eps: nonNegative(1e-6, 'epsilon value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    initialAccumulatorValue: positive(1e-5, 'initial_accumulator_value value'),
-    maximize: flag(false),
+    eps: option('epsilon value', nonNegative, 1e-6),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    initialAccumulatorValue: option('initial_accumulator_value value', finitePositive, 1e-5),
+    maximize: [flag, false],
   },
   rule: () => 'delayedAdam',
 };
 
 // These methods are defined with clipping, so they clip by default.
-function clipped<T extends CommonOptions>(options: T): T {
-  const { clip = norm(1), ...rest } = given(options);
+function clipped<T extends CommonOptions>(name: string, options: T): T {
+  const { clip = norm(1), ...rest } = readAll(name, options) as T;
   return { ...rest, clip } as T;
 }
 
@@ -77,7 +77,7 @@ function clipped<T extends CommonOptions>(options: T): T {
  */
 export class ClippedAdagrad extends Optimizer<ClippedAdagradGroup> {
   constructor(params: Parameters<ClippedAdagradGroup>, options: ClippedAdagradGroup & CommonOptions = {}) {
-    super(adagrad, params, clipped(options));
+    super(adagrad, params, clipped(adagrad.name, options));
   }
 }
 
@@ -93,6 +93,6 @@ export class ClippedAdagrad extends Optimizer<ClippedAdagradGroup> {
  */
 export class ClippedAdam extends Optimizer<ClippedAdamGroup> {
   constructor(params: Parameters<ClippedAdamGroup>, options: ClippedAdamGroup & CommonOptions = {}) {
-    super(adam, params, clipped(options));
+    super(adam, params, clipped(adam.name, options));
   }
 }

@@ -1,5 +1,5 @@
-import { invalidArgument } from '../../errors.js';
-import { given } from '../../options.js';
+import { check, flag } from '../../check.js';
+import { readAll } from '../../options.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
 import { type ClippingOptions, withClipper } from '../clipping-type/clipper.js';
 import type { Definition } from '../engine/options.js';
@@ -36,8 +36,8 @@ const definition = { ...sgd, name: 'ClippedSGD' } as Definition<ClippedSGDGroup>
  */
 export class ClippedSGD extends Optimizer<ClippedSGDGroup> {
   constructor(params: Parameters<ClippedSGDGroup>, options: ClippedSGDOptions = {}) {
-    const { reference = false, ...rest } = given(options);
-    if (typeof reference !== 'boolean') throw invalidArgument('reference', 'true or false', reference);
+    const { reference = false, ...rest } = readAll('ClippedSGD', options) as ClippedSGDOptions;
+    check('reference', reference, flag);
     if (reference) {
       const original = originalSGD(rest) as Original<ClippedSGDGroup>;
       super(original.definition, params, original.options, original.stepper);

@@ -1,11 +1,11 @@
-import { describe, invalidArgument, TorchClipError } from '../../errors.js';
-import { given } from '../../options.js';
+import { check, finitePositive, flag, integer, numberIn, oneOf } from '../../check.js';
+import { TorchClipError } from '../../errors.js';
+import { readAll } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { AveragingOptimizer } from '../base/averaging.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type ClippingOptions, withClipper } from '../clipping-type/clipper.js';
-import { complete, type Definition, flag } from '../engine/options.js';
-import { number, positive } from '../engine/reference-option.js';
+import { complete, type Definition, option } from '../engine/options.js';
 import { type Original, originalSSTM } from '../originals/index.js';
 
 /** Options of {@link ClippedSSTM}, each of which a group can have for itself. */
@@ -45,21 +45,15 @@ export interface ClippedSSTMOptions extends ClippedSSTMGroup, ClippingOptions, C
 const definition = {
   name: 'ClippedSSTM',
   options: {
-    lr: positive(1e-3, 'learning rate'),
-    L: positive(1, 'Lipschitz constant'),
-    nu: number(1, 'nu', 'in [0, 1]', (x) => x >= 0 && x <= 1),
-    aKRatioUpperBound: number(1, 'a_k_ratio_upper_bound', 'in (0, 1]', (x) => x > 0 && x <= 1),
-    schedule: {
-      default: 'holder',
-      check: (name, value) =>
-        value === 'holder' || value === 'linear'
-          ? undefined
-          : `"${name}" must be 'holder' or 'linear', got ${describe(value)}`,
-    },
-    maximize: flag(false),
+    lr: option('learning rate', finitePositive, 1e-3),
+    L: option('Lipschitz constant', finitePositive, 1),
+    nu: option('nu', numberIn('[0, 1]'), 1),
+    aKRatioUpperBound: option('a_k_ratio_upper_bound', numberIn('(0, 1]'), 1),
+    schedule: [oneOf('holder', 'linear'), 'holder'],
+    maximize: [flag, false],
   },
-  rule: ({ schedule }) => (schedule === 'holder' ? 'sstmHolder' : 'sstm'),
-} as Definition<ClippedSSTMGroup>;
+  rule: ({ schedule }: Required<ClippedSSTMGroup>) => (schedule === 'holder' ? 'sstmHolder' : 'sstm'),
+} as unknown as Definition<ClippedSSTMGroup>;
 
 /**
  * clipped-SSTM, an accelerated method with clipping for convex problems whose gradient noise is heavy-tailed. Gradients are taken at x, which
@@ -79,8 +73,8 @@ export class ClippedSSTM extends AveragingOptimizer<ClippedSSTMGroup> {
   readonly #reference: boolean;
 
   constructor(params: Parameters<ClippedSSTMGroup>, options: ClippedSSTMOptions = {}) {
-    const { reference = false, ...rest } = given(options);
-    if (typeof reference !== 'boolean') throw invalidArgument('reference', 'true or false', reference);
+    const { reference = false, ...rest } = readAll('ClippedSSTM', options) as ClippedSSTMOptions;
+    check('reference', reference, flag);
     if (reference) {
       const original = originalSSTM(rest) as Original<ClippedSSTMGroup>;
       super(original.definition, params, original.options, original.stepper);
@@ -109,9 +103,7 @@ export class ClippedSSTM extends AveragingOptimizer<ClippedSSTMGroup> {
 
 // B is the size of the step after `start` others: B / α is 1 there.
 function levelFrom(start: unknown, { clippingLevel, ...options }: ClippedSSTMOptions): number {
-  if (!Number.isSafeInteger(start) || (start as number) <= 0) {
-    throw invalidArgument('clippingIterStart', 'an integer > 0', start);
-  }
+  check('clippingIterStart', start, integer(1));
   if (clippingLevel !== undefined) {
     throw new TorchClipError('ERR_ARGUMENT', 'only one of "clippingIterStart" and "clippingLevel" can be given');
   }

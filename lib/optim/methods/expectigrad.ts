@@ -1,7 +1,8 @@
+import { callable, check, finiteNonNegative, finitePositive, flag, integer, numberIn, orNull } from '../../check.js';
 import { type Clipper, single } from '../../clip/clipper.js';
 import { value } from '../../clip/norm.js';
-import { describe, invalidArgument, TorchClipError } from '../../errors.js';
-import { given } from '../../options.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import { readAll } from '../../options.js';
 import {
   type CommonOptions,
   type GroupInput,
@@ -10,8 +11,7 @@ import {
   type StepRequest,
   type StepResult,
 } from '../base/optimizer.js';
-import { type Definition, flag } from '../engine/options.js';
-import { atLeastZero, number, positive } from '../engine/reference-option.js';
+import { type Definition, option } from '../engine/options.js';
 import { type Original, originalExpectigrad } from '../originals/index.js';
 import type { OptimizerStateDict } from '../state/state-dict.js';
 
@@ -61,20 +61,14 @@ export interface ExpectigradOptions extends ExpectigradInput, CommonOptions {
 const definition: Definition<ExpectigradGroup> = {
   name: 'Expectigrad',
   options: {
-    lr: positive(1e-3, 'learning rate'),
-    beta: number(0.9, 'beta', 'in [0, 1)', (x) => x >= 0 && x < 1),
-    eps: positive(1e-8, 'epsilon value'),
-    sparseCounter: flag(true),
-    decay: atLeastZero(0, 'decay'),
-    iterations: number(0, 'iterations', 'an integer >= 0', (x) => Number.isSafeInteger(x) && x >= 0),
-    lrFunction: {
-      default: null,
-      check: (name, value) =>
-        value === null || typeof value === 'function'
-          ? undefined
-          : `"${name}" must be a function, got ${describe(value)}`,
-    },
-    maximize: flag(false),
+    lr: option('learning rate', finitePositive, 1e-3),
+    beta: option('beta', numberIn('[0, 1)'), 0.9),
+    eps: option('epsilon value', finitePositive, 1e-8),
+    sparseCounter: [flag, true],
+    decay: option('decay', finiteNonNegative, 0),
+    iterations: option('iterations', integer(0), 0),
+    lrFunction: [orNull(callable<LearningRate>()), null],
+    maximize: [flag, false],
   },
   rule: ({ sparseCounter }) => (sparseCounter ? 'expectigradSparse' : 'expectigrad'),
 };
@@ -91,7 +85,7 @@ const definition: Definition<ExpectigradGroup> = {
  */
 export class Expectigrad extends Optimizer<ExpectigradGroup> {
   constructor(params: Parameters<ExpectigradInput>, options: ExpectigradOptions = {}) {
-    const { reference = false, ...rest } = given(options);
+    const { reference = false, ...rest } = readAll('Expectigrad', options) as ExpectigradOptions;
     if (reference !== false) {
       const original = originalExpectigrad(reference, rest as OriginalOptions) as Original<ExpectigradGroup>;
       super(original.definition, params as Parameters<ExpectigradGroup>, original.options, original.stepper);
@@ -103,21 +97,21 @@ export class Expectigrad extends Optimizer<ExpectigradGroup> {
   }
 
   override addParamGroup(group: GroupInput<ExpectigradInput>): void {
-    super.addParamGroup(byFunction(given(group)) as GroupInput<ExpectigradGroup>);
+    const read = readAll('a parameter group of Expectigrad', group) as GroupInput<ExpectigradInput>;
+    super.addParamGroup(byFunction(read) as GroupInput<ExpectigradGroup>);
     // A group's own number takes precedence over the constructor's function.
     const added = this.paramGroups.at(-1)!;
-    if (typeof group.lr === 'number' && added.lrFunction) added.lrFunction = null;
+    if (typeof read.lr === 'number' && added.lrFunction) added.lrFunction = null;
   }
 
   protected override takeStep(request: StepRequest): StepResult {
-    for (const group of this.paramGroups) {
-      if (group.lrFunction === null) continue;
-      const lr: unknown = group.lrFunction(group.iterations);
-      if (typeof lr !== 'number' || !(lr >= 0 && lr < Infinity)) {
-        throw invalidArgument('the learning rate of a function', 'a finite number >= 0', lr);
-      }
-      group.lr = lr;
-    }
+    // All functions first: the second may throw.
+    const rates = this.paramGroups.map(({ lr, lrFunction, iterations }) =>
+      lrFunction === null ? lr : check('the learning rate of a function', lrFunction(iterations), finiteNonNegative),
+    );
+    this.paramGroups.forEach((group, i) => {
+      group.lr = rates[i]!;
+    });
     // The next learning rate may depend on whether this step was taken.
     const exactly = this.paramGroups.some((group) => group.lrFunction !== null || group.decay > 0);
     const result = super.takeStep(exactly ? { ...request, exactly } : request);

@@ -1,6 +1,6 @@
-import { describe } from '../../errors.js';
+import { flag, type Kind, kind, nonNegative, positive } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, flag, nonNegative, type Option } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link LAMB}, each of which a group can have for itself. */
 export interface LAMBGroup {
@@ -22,25 +22,22 @@ export interface LAMBGroup {
   maximize?: boolean;
 }
 
-const trustClip: Option = {
-  default: false,
-  check: (name, value) =>
-    typeof value === 'boolean' || (typeof value === 'number' && value > 0)
-      ? undefined
-      : `"${name}" must be true, false or a number > 0, got ${describe(value)}`,
-};
+const trustClip: Kind<boolean | number> = kind(
+  `true, false or ${positive.expected}`,
+  (value) => flag.accepts(value) || positive.accepts(value),
+);
 
 const definition: Definition<LAMBGroup> = {
   name: 'LAMB',
   options: {
-    lr: nonNegative(1e-3, 'learning rate'),
+    lr: option('learning rate', nonNegative, 1e-3),
     betas: betas([0.9, 0.999]),
-    eps: nonNegative(1e-6, 'epsilon value'),
-    weightDecay: nonNegative(1e-2, 'weight_decay value'),
-    biasCorrection: flag(true),
-    trustClip,
-    alwaysAdapt: flag(false),
-    maximize: flag(false),
+    eps: option('epsilon value', nonNegative, 1e-6),
+    weightDecay: option('weight_decay value', nonNegative, 1e-2),
+    biasCorrection: [flag, true],
+    trustClip: [trustClip, false],
+    alwaysAdapt: [flag, false],
+    maximize: [flag, false],
   },
   rule: () => 'lamb',
 };

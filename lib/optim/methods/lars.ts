@@ -1,5 +1,6 @@
+import { flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, flag, nonNegative } from '../engine/options.js';
+import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link LARS}, each of which a group can have for itself. */
 export interface LARSGroup {
@@ -26,15 +27,15 @@ export interface LARSGroup {
 const definition: Definition<LARSGroup> = {
   name: 'LARS',
   options: {
-    lr: nonNegative(1, 'learning rate'),
-    momentum: nonNegative(0.9, 'momentum value'),
-    weightDecay: nonNegative(5e-4, 'weight_decay value'),
-    nesterov: flag(false),
-    trustCoefficient: nonNegative(1e-3, 'trust coefficient'),
-    eps: nonNegative(1e-8, 'epsilon value'),
-    trustClip: flag(false),
-    alwaysAdapt: flag(false),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 1),
+    momentum: option('momentum value', nonNegative, 0.9),
+    weightDecay: option('weight_decay value', nonNegative, 5e-4),
+    nesterov: [flag, false],
+    trustCoefficient: option('trust coefficient', nonNegative, 1e-3),
+    eps: option('epsilon value', nonNegative, 1e-8),
+    trustClip: [flag, false],
+    alwaysAdapt: [flag, false],
+    maximize: [flag, false],
   },
   rule: (group) => (group.momentum === 0 ? 'lars' : 'larsMomentum'),
   check: ({ nesterov, momentum }) =>

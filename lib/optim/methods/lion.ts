@@ -1,5 +1,6 @@
+import { flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, flag, nonNegative } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link Lion}, each of which a group can have for itself. */
 export interface LionGroup {
@@ -16,10 +17,10 @@ export interface LionGroup {
 const definition: Definition<LionGroup> = {
   name: 'Lion',
   options: {
-    lr: nonNegative(1e-4, 'learning rate'),
+    lr: option('learning rate', nonNegative, 1e-4),
     betas: betas([0.9, 0.99]),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    maximize: flag(false),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    maximize: [flag, false],
   },
   rule: () => 'lion',
 };

@@ -1,9 +1,10 @@
+import { arrayOf, finite, flag, integer, oneOf, orNull } from '../../check.js';
 import { bfloat16 } from '../../dtype.js';
 import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type Scheme, TensorLevelOptimizer } from '../base/tensor-level.js';
-import { bounded, flag } from '../engine/options.js';
+import { bounded } from '../engine/options.js';
 
 /** Options of {@link Muon}, each of which a group can have for itself. */
 export interface MuonGroup {
@@ -30,39 +31,42 @@ export interface MuonGroup {
   maximize?: boolean;
 }
 
-const atLeastZero = (fallback: number, label: string) => bounded(fallback, label, '>= 0', (x) => x >= 0);
+const atLeastZero = (label: string, fallback: number) => bounded(label, '>= 0', (x) => x >= 0, fallback);
 
 const scheme: Scheme<MuonGroup> = {
   name: 'Muon',
   storesStep: false,
   options: {
-    lr: atLeastZero(1e-3, 'Learning rate'),
-    weightDecay: atLeastZero(0.1, 'weight decay'),
-    momentum: atLeastZero(0.95, 'momentum'),
-    nesterov: flag(true),
-    nsCoefficients: {
-      default: [3.4445, -4.775, 2.0315],
-      check: (name, value) =>
-        Array.isArray(value) && value.length === 3 && value.every(Number.isFinite)
-          ? undefined
-          : `Coefficients must be a tuple of exactly 3 values: ${describe(value)} ("${name}" must be 3 finite numbers)`,
-    },
-    eps: atLeastZero(1e-7, 'eps'),
-    nsSteps: {
-      default: 5,
-      check: (name, value) =>
-        Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 100
-          ? undefined
-          : `Number of steps must be less than 100 for computational efficiency: ${describe(value)} ("${name}" must be an integer in [0, 100))`,
-    },
-    adjustLrFn: {
-      default: null,
-      check: (name, value) =>
-        value === null || value === 'original' || value === 'match_rms_adamw'
-          ? undefined
-          : `Adjust learning rate function ${typeof value === 'string' ? value : describe(value)} is not supported ("${name}" must be 'original' or 'match_rms_adamw')`,
-    },
-    maximize: flag(false),
+    lr: atLeastZero('Learning rate', 1e-3),
+    weightDecay: atLeastZero('weight decay', 0.1),
+    momentum: atLeastZero('momentum', 0.95),
+    nesterov: [flag, true],
+    nsCoefficients: [
+      {
+        ...arrayOf(finite, 3),
+        sentence: (name, value) =>
+          `Coefficients must be a tuple of exactly 3 values: ${describe(value)} ("${name}" must be 3 finite numbers)`,
+      },
+      [3.4445, -4.775, 2.0315],
+    ],
+    eps: atLeastZero('eps', 1e-7),
+    nsSteps: [
+      {
+        ...integer(0, 99),
+        sentence: (name, value) =>
+          `Number of steps must be less than 100 for computational efficiency: ${describe(value)} ("${name}" must be an integer from 0 to 99)`,
+      },
+      5,
+    ],
+    adjustLrFn: [
+      {
+        ...orNull(oneOf('original', 'match_rms_adamw')),
+        sentence: (name, value) =>
+          `Adjust learning rate function ${typeof value === 'string' ? value : describe(value)} is not supported ("${name}" must be 'original' or 'match_rms_adamw')`,
+      },
+      null,
+    ],
+    maximize: [flag, false],
   },
   parameter: ({ shape }) =>
     shape.length === 2

@@ -1,5 +1,6 @@
+import { flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, flag, nonNegative } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link NAdam}, each of which a group can have for itself. */
 export interface NAdamGroup {
@@ -22,13 +23,13 @@ export interface NAdamGroup {
 const definition: Definition<NAdamGroup> = {
   name: 'NAdam',
   options: {
-    lr: nonNegative(2e-3, 'learning rate'),
+    lr: option('learning rate', nonNegative, 2e-3),
     betas: betas([0.9, 0.999]),
-    eps: nonNegative(1e-8, 'epsilon value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    momentumDecay: nonNegative(4e-3, 'momentum_decay value'),
-    decoupledWeightDecay: flag(false),
-    maximize: flag(false),
+    eps: option('epsilon value', nonNegative, 1e-8),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    momentumDecay: option('momentum_decay value', nonNegative, 4e-3),
+    decoupledWeightDecay: [flag, false],
+    maximize: [flag, false],
   },
   rule: () => 'nadam',
 };

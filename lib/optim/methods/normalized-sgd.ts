@@ -1,5 +1,6 @@
+import { decayRate, flag, nonNegative, oneOf } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { choice, type Definition, decayRate, flag, nonNegative } from '../engine/options.js';
+import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link NormalizedSGD}, each of which a group can have for itself. */
 export interface NormalizedSGDGroup {
@@ -18,11 +19,11 @@ export interface NormalizedSGDGroup {
 const definition: Definition<NormalizedSGDGroup> = {
   name: 'NormalizedSGD',
   options: {
-    lr: nonNegative(1e-3, 'learning rate'),
-    momentum: decayRate(0.9, 'momentum value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    scope: choice('global', ['tensor']),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 1e-3),
+    momentum: option('momentum value', decayRate, 0.9),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    scope: [oneOf('global', 'tensor'), 'global'],
+    maximize: [flag, false],
   },
   rule: (group) => (group.scope === 'tensor' ? 'normalizedSgdTensor' : 'normalizedSgd'),
 };

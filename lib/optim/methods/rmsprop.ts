@@ -1,5 +1,6 @@
+import { flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, flag, nonNegative } from '../engine/options.js';
+import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link RMSprop}, each of which a group can have for itself. */
 export interface RMSpropGroup {
@@ -22,13 +23,13 @@ export interface RMSpropGroup {
 const definition: Definition<RMSpropGroup> = {
   name: 'RMSprop',
   options: {
-    lr: nonNegative(1e-2, 'learning rate'),
-    momentum: nonNegative(0, 'momentum value'),
-    alpha: nonNegative(0.99, 'alpha value'),
-    eps: nonNegative(1e-8, 'epsilon value'),
-    centered: flag(false),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 1e-2),
+    momentum: option('momentum value', nonNegative, 0),
+    alpha: option('alpha value', nonNegative, 0.99),
+    eps: option('epsilon value', nonNegative, 1e-8),
+    centered: [flag, false],
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    maximize: [flag, false],
   },
   rule: ({ centered, momentum }) => `rmsprop${centered ? 'Centered' : ''}${momentum > 0 ? 'Momentum' : ''}`,
 };

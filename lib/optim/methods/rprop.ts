@@ -1,5 +1,6 @@
+import { flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, flag, nonNegative, pair } from '../engine/options.js';
+import { type Definition, option, pair } from '../engine/options.js';
 
 /** Options of {@link Rprop}, each of which a group can have for itself. */
 export interface RpropGroup {
@@ -16,15 +17,15 @@ export interface RpropGroup {
 const definition: Definition<RpropGroup> = {
   name: 'Rprop',
   options: {
-    lr: nonNegative(1e-2, 'learning rate'),
+    lr: option('learning rate', nonNegative, 1e-2),
     etas: pair(
-      [0.5, 1.2],
       'eta values',
       '2 numbers, in (0, 1) and > 1',
       ([minus, plus]) => 0 < minus && minus < 1 && 1 < plus,
+      [0.5, 1.2],
     ),
-    stepSizes: pair([1e-6, 50], 'step_sizes values', '2 numbers', () => true),
-    maximize: flag(false),
+    stepSizes: pair('step_sizes values', '2 numbers', () => true, [1e-6, 50]),
+    maximize: [flag, false],
   },
   rule: () => 'rprop',
 };

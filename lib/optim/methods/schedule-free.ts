@@ -1,9 +1,10 @@
+import { finite, flag, integer, nonNegative, share } from '../../check.js';
 import { float32, float64 } from '../../dtype.js';
 import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { AveragingOptimizer } from '../base/averaging.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
-import { betas, type Definition, finite, flag, nonNegative, type Option } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/options.js';
 
 interface ScheduleFreeGroup {
   /** L2 penalty, taken at the parameters of training; default 0. */
@@ -36,33 +37,26 @@ export interface AdamWScheduleFreeGroup extends ScheduleFreeGroup {
   eps?: number;
 }
 
-const steps: Option = {
-  default: 0,
-  check: (name, value) =>
-    Number.isSafeInteger(value) && (value as number) >= 0
-      ? undefined
-      : `Invalid warmup steps: ${describe(value)} ("${name}" must be an integer >= 0)`,
-};
-
 const shared = {
-  weightDecay: nonNegative(0, 'weight_decay value'),
-  warmupSteps: steps,
-  r: finite(0, 'r'),
-  weightLrPower: finite(2, 'weight_lr_power'),
-  maximize: flag(false),
-};
+  weightDecay: option('weight_decay value', nonNegative, 0),
+  warmupSteps: option('warmup steps', integer(0), 0),
+  r: option('r', finite, 0),
+  weightLrPower: option('weight_lr_power', finite, 2),
+  maximize: [flag, false],
+} as const;
 
 const sgd: Definition<SGDScheduleFreeGroup> = {
   name: 'SGDScheduleFree',
   options: {
-    lr: nonNegative(1, 'learning rate'),
-    momentum: {
-      default: 0.9,
-      check: (_, value) =>
-        typeof value === 'number' && value > 0 && value < 1
-          ? undefined
-          : `Momentum must be between 0 and 1 exclusive: ${describe(value)}`,
-    },
+    lr: option('learning rate', nonNegative, 1),
+    momentum: [
+      {
+        ...share,
+        sentence: (name, value) =>
+          `Momentum must be between 0 and 1 exclusive: ${describe(value)} ("${name}" must be ${share.expected})`,
+      },
+      0.9,
+    ],
     ...shared,
   },
   rule: () => 'scheduleFreeSgd',
@@ -71,9 +65,9 @@ const sgd: Definition<SGDScheduleFreeGroup> = {
 const adamw: Definition<AdamWScheduleFreeGroup> = {
   name: 'AdamWScheduleFree',
   options: {
-    lr: nonNegative(0.0025, 'learning rate'),
+    lr: option('learning rate', nonNegative, 0.0025),
     betas: betas([0.9, 0.999]),
-    eps: nonNegative(1e-8, 'epsilon value'),
+    eps: option('epsilon value', nonNegative, 1e-8),
     ...shared,
   },
   rule: () => 'scheduleFreeAdam',

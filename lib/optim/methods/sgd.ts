@@ -1,5 +1,6 @@
+import { finite, flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, finite, flag, nonNegative } from '../engine/options.js';
+import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link SGD}, each of which a group can have for itself. */
 export interface SGDGroup {
@@ -21,12 +22,12 @@ export interface SGDGroup {
 export const sgd: Definition<SGDGroup> = {
   name: 'SGD',
   options: {
-    lr: nonNegative(1e-3, 'learning rate'),
-    momentum: nonNegative(0, 'momentum value'),
-    dampening: finite(0, 'dampening value'),
-    weightDecay: nonNegative(0, 'weight_decay value'),
-    nesterov: flag(false),
-    maximize: flag(false),
+    lr: option('learning rate', nonNegative, 1e-3),
+    momentum: option('momentum value', nonNegative, 0),
+    dampening: option('dampening value', finite, 0),
+    weightDecay: option('weight_decay value', nonNegative, 0),
+    nesterov: [flag, false],
+    maximize: [flag, false],
   },
   rule: (group) => (group.momentum === 0 ? 'sgd' : 'sgdMomentum'),
   check: ({ nesterov, momentum, dampening }) =>

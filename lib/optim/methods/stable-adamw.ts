@@ -1,5 +1,6 @@
+import { flag, nonNegative, positive } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, flag, nonNegative, positive } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link StableAdamW}, each of which a group can have for itself. */
 export interface StableAdamWGroup {
@@ -20,12 +21,12 @@ export interface StableAdamWGroup {
 const definition: Definition<StableAdamWGroup> = {
   name: 'StableAdamW',
   options: {
-    lr: nonNegative(1e-3, 'learning rate'),
+    lr: option('learning rate', nonNegative, 1e-3),
     betas: betas([0.9, 0.99]),
-    eps: nonNegative(1e-6, 'epsilon value'),
-    weightDecay: nonNegative(1e-2, 'weight_decay value'),
-    clipThreshold: positive(1, 'clip threshold'),
-    maximize: flag(false),
+    eps: option('epsilon value', nonNegative, 1e-6),
+    weightDecay: option('weight_decay value', nonNegative, 1e-2),
+    clipThreshold: option('clip threshold', positive, 1),
+    maximize: [flag, false],
   },
   rule: () => 'stableAdamW',
 };

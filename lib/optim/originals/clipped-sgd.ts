@@ -1,7 +1,7 @@
+import { finite, finiteNonNegative } from '../../check.js';
 import type { Tensor } from '../../tensor.js';
 import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';
-import { type Definition, finite } from '../engine/options.js';
-import { atLeastZero } from '../engine/reference-option.js';
+import { type Definition, option } from '../engine/options.js';
 import { kept, savedTensor } from '../engine/saved.js';
 import { ReferenceClip, type ReferenceClipOptions } from './clip.js';
 import { moving } from './groups.js';
@@ -19,9 +19,9 @@ export interface ReferenceSGDGroup {
 const referenceSGD: Definition<ReferenceSGDGroup> = {
   name: 'ClippedSGD',
   options: {
-    lr: atLeastZero(1e-3, 'learning rate'),
-    momentum: finite(0, 'momentum value'),
-    clippingLevel: atLeastZero(1, 'clipping level'),
+    lr: option('learning rate', finiteNonNegative, 1e-3),
+    momentum: option('momentum value', finite, 0),
+    clippingLevel: option('clipping level', finiteNonNegative, 1),
   },
   rule: () => 'sgd',
 };

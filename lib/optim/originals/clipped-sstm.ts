@@ -1,10 +1,10 @@
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { check, finiteNonNegative, finitePositive, integer, numberIn } from '../../check.js';
+import { TorchClipError } from '../../errors.js';
 import { sameShape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';
 import { clippingTypeName } from '../clipping-type/name.js';
-import { complete, type Definition } from '../engine/options.js';
-import { atLeastZero, number, positive } from '../engine/reference-option.js';
+import { complete, type Definition, option } from '../engine/options.js';
 import { kept, savedCount, savedNumber, savedTensor } from '../engine/saved.js';
 import { ReferenceClip, type ReferenceClipOptions } from './clip.js';
 import { moving } from './groups.js';
@@ -26,11 +26,11 @@ export interface ReferenceSSTMGroup {
 const referenceSSTM: Definition<ReferenceSSTMGroup> = {
   name: 'ClippedSSTM',
   options: {
-    lr: positive(undefined, 'learning rate'),
-    L: positive(undefined, 'Lipschitz constant'),
-    nu: number(1, 'nu', 'in [0, 1]', (x) => x >= 0 && x <= 1),
-    clippingLevel: atLeastZero(1, 'clipping level'),
-    aKRatioUpperBound: number(1, 'a_k_ratio_upper_bound', 'in (0, 1]', (x) => x > 0 && x <= 1),
+    lr: option('learning rate', finitePositive),
+    L: option('Lipschitz constant', finitePositive),
+    nu: option('nu', numberIn('[0, 1]'), 1),
+    clippingLevel: option('clipping level', finiteNonNegative, 1),
+    aKRatioUpperBound: option('a_k_ratio_upper_bound', numberIn('(0, 1]'), 1),
   },
   rule: () => 'sgd',
 };
@@ -45,9 +45,7 @@ function levelOf(
   clippingIterStart: number | null,
 ): number {
   if (clippingIterStart === null) return clippingLevel;
-  if (!Number.isSafeInteger(clippingIterStart) || clippingIterStart <= 0) {
-    throw invalidArgument('clippingIterStart', 'an integer > 0', clippingIterStart);
-  }
+  check('clippingIterStart', clippingIterStart, integer(1));
   const scale = 2 * (1 / lr) * L;
   if (nu > 0 && type === 'norm') return (1 / scale) * (clippingIterStart + 1) ** ((2 * nu) / (1 + nu));
   return nu < 1e-4 ? clippingLevel / scale : clippingLevel;

@@ -1,10 +1,10 @@
+import { finitePositive, flag, numberIn } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
 import { zerosLike } from '../../ops/generated/functions-t-z.js';
 import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';
-import { type Definition, flag } from '../engine/options.js';
-import { number, positive } from '../engine/reference-option.js';
+import { type Definition, option } from '../engine/options.js';
 import { savedCount, savedTensor } from '../engine/saved.js';
 import { moving, sameOptions } from './groups.js';
 
@@ -21,10 +21,10 @@ export interface ReferenceExpectigradGroup {
 export const referenceExpectigrad: Definition<ReferenceExpectigradGroup> = {
   name: 'Expectigrad',
   options: {
-    lr: positive(1e-3, 'learning rate'),
-    beta: number(0.9, 'beta', 'in [0, 1)', (x) => x >= 0 && x < 1),
-    eps: positive(1e-8, 'epsilon value'),
-    sparseCounter: flag(true),
+    lr: option('learning rate', finitePositive, 1e-3),
+    beta: option('beta', numberIn('[0, 1)'), 0.9),
+    eps: option('epsilon value', finitePositive, 1e-8),
+    sparseCounter: [flag, true],
   },
   rule: () => 'sgd',
 };

@@ -1,12 +1,14 @@
+import { check, finite, integer } from '../../check.js';
 import type { Clipper } from '../../clip/clipper.js';
 import { full } from '../../creation/full.js';
 import { tensor } from '../../creation/tensor.js';
 import { float32, float64 } from '../../dtype.js';
 import { describe, invalidArgument } from '../../errors.js';
+import { isPlainObject } from '../../options.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { type Counters, type ParameterState, type Rule, ruleOf, type StageState } from '../engine/native.js';
-import { complete, type Definition } from '../engine/options.js';
+import { complete, type Definition, scheduledNames } from '../engine/options.js';
 import { isRecord, mismatch, savedCount, savedNumber } from '../engine/saved.js';
 import { type ClipStateDict, parseClip, type RestoredClip, saveClip } from './clip-state.js';
 
@@ -96,15 +98,14 @@ export function parseState<G>(
   own: readonly { readonly params: readonly Tensor[] }[],
   clip: Clipper | null,
 ): Restored<G> {
-  if (!isRecord(dict) || !isRecord(dict.state) || !Array.isArray(dict.param_groups)) {
-    throw invalidArgument('stateDict', 'an object with state and param_groups', dict);
-  }
+  const state = stateOf(dict);
   if (dict.param_groups.length !== own.length) {
     throw mismatch(
       `loaded state dict has a different number of parameter groups: ${dict.param_groups.length}, the optimizer has ${own.length}`,
     );
   }
   const restored: Restored<G> = { groups: [], states: [] };
+  const known = new Set<string>();
   own.forEach(({ params }, g) => {
     const saved: unknown = dict.param_groups[g];
     const numbers = isRecord(saved) ? saved.params : undefined;
@@ -115,38 +116,52 @@ export function parseState<G>(
           `param_groups[${g}] has ${count} parameters, the optimizer's group has ${params.length}`,
       );
     }
-    const options = parseGroup(saved, definition);
+    const options = parseGroup(saved, definition, `param_groups[${g}].`);
     const rule = ruleOf(definition.rule(options.complete));
     restored.groups.push(options.all);
     params.forEach((param, i) => {
-      const number = numbers[i] as number;
-      restored.states.push(
-        parseParameter(`state[${number}]`, (dict.state as Record<string, unknown>)[number], param, rule),
-      );
+      const number = check(`param_groups[${g}].params[${i}]`, numbers[i] as unknown, integer(0), 'ERR_STATE');
+      known.add(String(number));
+      restored.states.push(parseParameter(`state[${number}]`, state[number], param, rule));
     });
   });
+  refuseStrangers(state, known);
   if (dict.clip !== undefined) {
     restored.clip = parseClip(dict.clip, clip, own);
   }
   return restored;
 }
 
-// What learning-rate schedulers keep in a group.
-const scheduled = ['initialLr', 'maxLr', 'minLr', 'maxMomentum', 'baseMomentum'];
+/** A state that no parameter takes over would be lost without a word. */
+function refuseStrangers(state: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): void {
+  const stranger = Object.keys(state).find((number) => !known.has(number));
+  if (stranger !== undefined) throw mismatch(`state[${describe(stranger)}] belongs to a parameter that no group has`);
+}
 
-function parseGroup<G>(saved: Record<string, unknown>, definition: Definition<G>) {
+/** The states of a state dict's parameters, by their numbers. */
+function stateOf(dict: OptimizerStateDict): Readonly<Record<string, unknown>> {
+  if (!isRecord(dict) || !isPlainObject(dict.state) || !Array.isArray(dict.param_groups)) {
+    throw invalidArgument('stateDict', 'an object with state and param_groups', dict);
+  }
+  return dict.state;
+}
+
+function parseGroup<G>(saved: Record<string, unknown>, definition: Definition<G>, prefix: string) {
   const known: Record<string, unknown> = {};
   const all: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(saved)) {
+  for (const [name, given] of Object.entries(saved)) {
     const option = camel(name);
+    // PyTorch may keep a learning rate in a tensor.
+    const value = isTensor(given) && given.numel() === 1 ? given.item() : given;
     if (Object.hasOwn(definition.options, option)) known[option] = value;
-    else if (scheduled.includes(option)) all[option] = value;
+    else if (isScheduled(option)) all[option] = check(prefix + name, value, finite, 'ERR_STATE');
   }
-  // A schedule that ends in 0 may by rounding end just below, in PyTorch too.
-  const belowZero = typeof known.lr === 'number' && known.lr < 0 && known.lr > -1e-12;
-  const options = complete(definition, belowZero ? { ...known, lr: 0 } : known, {});
-  return { complete: options, all: { ...all, ...options, ...(belowZero && { lr: known.lr }) } as Partial<G> };
+  if (known.lr === undefined) throw mismatch(`${prefix}lr is missing`);
+  const options = complete(definition, known, {}, { prefix, scheduled: true });
+  return { complete: options, all: { ...all, ...options } as Partial<G> };
 }
+
+const isScheduled = (name: string) => scheduledNames.some((scheduled) => scheduled === name);
 
 function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule): ParameterState {
   if (saved === undefined || saved === null) return { step: 0, slots: [], scalars: [] };
@@ -178,11 +193,13 @@ function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule
 
 /** Each parameter's state, in the groups' order as PyTorch reads it; groups that do not fit are for the caller to refuse. */
 export function ownStates(stateDict: OptimizerStateDict): (OwnState | null)[] {
-  const { state, param_groups } = stateDict ?? {};
-  if (!isRecord(state) || !Array.isArray(param_groups)) {
-    throw invalidArgument('stateDict', 'an object with state and param_groups', stateDict);
-  }
-  return param_groups.flatMap((group) =>
-    Array.isArray(group?.params) ? group.params.map((number) => state[number] as OwnState | null) : [],
-  );
+  const state = stateOf(stateDict);
+  const numbers = stateDict.param_groups.flatMap((group) => (Array.isArray(group?.params) ? group.params : []));
+  return numbers.map((number) => state[number] as OwnState | null);
+}
+
+/** A state dict for an optimizer that keeps the parameters' states itself: the engine has none of them. */
+export function withoutStates(stateDict: OptimizerStateDict): OptimizerStateDict {
+  const numbers = Object.keys(stateOf(stateDict));
+  return { ...stateDict, state: Object.fromEntries(numbers.map((number) => [number, null])) as never };
 }

@@ -83,11 +83,19 @@ const refused: [string, () => unknown, RegExp, ErrorCode?][] = [
   [
     'an unknown option',
     () => new SGD!([p()], { weight_decay: 1 }),
-    /SGD has no option "weight_decay"; it has lr, momentum/,
+    /unknown option "weight_decay" of SGD; did you mean "weightDecay"\? It takes lr, momentum, .*, clip, nonFinite/,
   ],
-  ['an unknown option of a group', () => new SGD!([{ params: [p()], beta: 1 }]), /SGD has no option "beta"/],
+  [
+    'an unknown option of a group',
+    () => new SGD!([{ params: [p()], beta: 1 }]),
+    /unknown option "beta" of a parameter group of SGD; it takes lr, momentum/,
+  ],
   ['a bad option of a group', () => new Adam!([{ params: [p()], eps: -1 }]), /Invalid epsilon value: -1/],
-  ['a common option in a group', () => new Adam!([{ params: [p()], clip: clip.norm(1) }]), /Adam has no option "clip"/],
+  [
+    'a common option in a group',
+    () => new Adam!([{ params: [p()], clip: clip.norm(1) }]),
+    /unknown option "clip" of a parameter group of Adam; it takes lr, betas/,
+  ],
   ['negative eps', () => new Adam!([p()], { eps: -1 }), /Invalid epsilon value: -1/],
   ['beta1 of 1', () => new Adam!([p()], { betas: [1, 0.999] }), /Invalid beta parameter at index 0: 1 /],
   ['beta2 below 0', () => new Adam!([p()], { betas: [0.9, -0.1] }), /Invalid beta parameter at index 1: -0\.1/],
@@ -100,12 +108,12 @@ const refused: [string, () => unknown, RegExp, ErrorCode?][] = [
   [
     'a clipper by number',
     () => new AdamW!([p()], { clip: 1 }),
-    /"clip" must be a Clipper, such as clip\.norm\(1\), got 1/,
+    /"clip" must be a Clipper, such as clip\.norm\(1\), or null, got 1/,
   ],
   [
     'an unknown policy',
     () => new AdamW!([p()], { nonFinite: 'ignore' }),
-    /"nonFinite" must be one of propagate, skip, zero, error, got "ignore"/,
+    /"nonFinite" must be "propagate", "skip", "zero" or "error", got "ignore"/,
   ],
   [
     'negative skips',
@@ -113,7 +121,7 @@ const refused: [string, () => unknown, RegExp, ErrorCode?][] = [
     /"maxConsecutiveSkips" must be an integer >= 0/,
   ],
   ['writeBack as a string', () => new AdamW!([p()], { writeBack: 'yes' }), /"writeBack" must be true or false/],
-  ['options that are none', () => new AdamW!([p()], 0.1), /"options" must be an object, got 0\.1/],
+  ['options that are none', () => new AdamW!([p()], 0.1), /"options" of AdamW must be a plain object, got 0\.1/],
   [
     'a closure that is none',
     () => Reflect.apply(optim.SGD.prototype.step, new SGD!([p()]), [1]),
@@ -191,9 +199,15 @@ describe('optim: bad arguments', () => {
     const t = withGrad();
     const optimizer = new optim.AdamW([t]);
     Object.assign(optimizer.paramGroups[0]!, { lr: '1' });
-    expect(() => optimizer.step()).throw(TorchClipError, /"paramGroups\[0\]\.lr" must be a number, got "1"/);
+    expect(() => optimizer.step()).throw(
+      TorchClipError,
+      /Invalid learning rate: "1" \("paramGroups\[0\]\.lr" must be a number >= 0\)/,
+    );
     Object.assign(optimizer.paramGroups[0]!, { lr: 1, betas: null });
-    expect(() => optimizer.step()).throw(TorchClipError, /"paramGroups\[0\]\.betas" must be a number, got undefined/);
+    expect(() => optimizer.step()).throw(
+      TorchClipError,
+      /"paramGroups\[0\]\.betas" must be an array of 2 numbers, got null/,
+    );
     expect(t.tolist()).deep.equal([1, 1]);
   });
 

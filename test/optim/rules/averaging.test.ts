@@ -176,18 +176,22 @@ const refused: [string, () => unknown, RegExp][] = [
     () => new ClippedSSTM!(p(), { L: 0 }),
     /Invalid Lipschitz constant: 0 \("L" must be a finite number > 0\)/,
   ],
-  ['nu above 1', () => new ClippedSSTM!(p(), { nu: 1.5 }), /Invalid nu: 1\.5 \("nu" must be in \[0, 1\]\)/],
-  ['a ratio of 0', () => new ClippedSSTM!(p(), { aKRatioUpperBound: 0 }), /"aKRatioUpperBound" must be in \(0, 1\]/],
+  ['nu above 1', () => new ClippedSSTM!(p(), { nu: 1.5 }), /Invalid nu: 1\.5 \("nu" must be a number in \[0, 1\]\)/],
+  [
+    'a ratio of 0',
+    () => new ClippedSSTM!(p(), { aKRatioUpperBound: 0 }),
+    /"aKRatioUpperBound" must be a number in \(0, 1\]/,
+  ],
   [
     'an unknown schedule',
     () => new ClippedSSTM!(p(), { schedule: 'cosine' }),
-    /"schedule" must be 'holder' or 'linear', got "cosine"/,
+    /"schedule" must be "holder" or "linear", got "cosine"/,
   ],
   ['an unknown type', () => new ClippedSSTM!(p(), { clippingType: 'hard' }), /Invalid clipping type: "hard"/],
   [
     'a start of 0',
     () => new ClippedSSTM!(p(), { clippingIterStart: 0 }),
-    /"clippingIterStart" must be an integer > 0, got 0/,
+    /"clippingIterStart" must be an integer >= 1, got 0/,
   ],
   [
     'a start and a level',

@@ -1,0 +1,183 @@
+// Every function that writes to more than one thing: where the write at any one place fails, all are as they were.
+import torch, { clip, nn, optim, type Tensor } from '../lib/index.js';
+import { expectUnchanged } from './unchanged.js';
+
+const count = 3;
+const places = Array.from({ length: count }, (_, i) => i);
+const good = (i: number) => torch.full([2, 2], i + 1);
+const expanded = () => torch.ones([1]).expand([2, 2]);
+const inference = () => torch.inferenceMode(() => torch.ones([2, 2]));
+const quantized = () => torch.quantizePerTensor(torch.ones([2, 2]), 0.1, 0, torch.quint8);
+
+/** Sources that cannot be copied into a tensor. */
+const badSources: Record<string, () => unknown> = {
+  sparse: () => torch.eye(2).toSparse(),
+  meta: () => torch.empty([2, 2], { device: 'meta' }),
+  quantized,
+  'of another shape': () => torch.ones([4]),
+  'no tensor': () => [1, 2],
+};
+/** Targets that cannot be written. */
+const badTargets: Record<string, () => Tensor> = { expanded, 'made in inference mode': inference };
+
+interface Case {
+  /** What goes wrong, by name. */
+  faults: Record<string, () => unknown>;
+  /** Something whose place `at` fails, the state that may change, and the call. */
+  make(at: number, fault: () => unknown): { state: () => unknown; call: () => unknown };
+}
+
+const names = places.map((i) => `p${i}`);
+const withFault = <T>(make: (i: number) => T, at: number, fault: () => unknown): T[] =>
+  places.map((i) => (i === at ? (fault() as T) : make(i)));
+
+function moduleOf(parameters: Tensor[]): nn.Module {
+  const module = new nn.Module();
+  parameters.forEach((parameter, i) => {
+    module.registerBuffer(names[i]!, parameter);
+  });
+  return module;
+}
+
+/** A small optimizer that has taken a step, one group per parameter. */
+function trained(Class: string): optim.Optimizer {
+  const groups = places.map((i) => ({ params: [new nn.Parameter(good(i))] }));
+  const make = optim[Class as 'Adam'] as unknown as new (groups: object[], options: object) => optim.Optimizer;
+  const optimizer = new make(groups, Class === 'SGD' ? { lr: 0.1, momentum: 0.9 } : { lr: 0.1 });
+  for (const { params } of optimizer.paramGroups) for (const param of params) param.grad = torch.ones([2, 2]);
+  optimizer.step();
+  return optimizer;
+}
+
+const optimizerState = (optimizer: optim.Optimizer) => [
+  optimizer.stateDict(),
+  optimizer.paramGroups,
+  optimizer.clipStats,
+];
+
+const cases: Record<string, Case> = {
+  'module.loadStateDict, a source': {
+    faults: badSources,
+    make(at, fault) {
+      const module = moduleOf(places.map(good));
+      const saved = withFault((i) => good(i + 10), at, fault);
+      return {
+        state: () => module.stateDict(),
+        call: () => module.loadStateDict(Object.fromEntries(names.map((name, i) => [name, saved[i]!]))),
+      };
+    },
+  },
+  'module.loadStateDict, a target': {
+    faults: badTargets,
+    make(at, fault) {
+      const module = moduleOf(withFault(good, at, fault));
+      const saved = Object.fromEntries(names.map((name, i) => [name, good(i + 10)]));
+      return { state: () => module.stateDict(), call: () => module.loadStateDict(saved) };
+    },
+  },
+  'module.to, a tensor without values': {
+    faults: { meta: () => torch.empty([2, 2], { device: 'meta' }) },
+    make(at, fault) {
+      const module = moduleOf(withFault(good, at, fault));
+      return { state: () => module.stateDict(), call: () => module.to({ device: 'cpu', dtype: torch.float64 }) };
+    },
+  },
+  'module.requiresGrad_, integers': {
+    faults: { int64: () => new nn.Parameter(torch.ones([2, 2], { dtype: torch.int64 }), false) },
+    make(at, fault) {
+      const module = new nn.Module();
+      withFault((i) => new nn.Parameter(good(i), false), at, fault).forEach((parameter, i) => {
+        module.registerParameter(names[i]!, parameter);
+      });
+      return { state: () => module.parameters(), call: () => module.requiresGrad_(true) };
+    },
+  },
+  'nn.utils.vectorToParameters, a target': {
+    faults: { ...badTargets, sparse: () => torch.eye(2).toSparse() },
+    make(at, fault) {
+      const targets = withFault(good, at, fault);
+      return { state: () => targets, call: () => nn.utils.vectorToParameters(torch.zeros([4 * count]), targets) };
+    },
+  },
+  ...Object.fromEntries(
+    ['SGD', 'Adam', 'Adafactor', 'AdamWScheduleFree', 'ClippedSSTM'].map((Class): [string, Case] => [
+      `optimizer.loadStateDict, ${Class}: a state tensor`,
+      {
+        faults: { 'of another shape': () => torch.ones([5]), 'no tensor': () => 'x' },
+        make(at, fault) {
+          const optimizer = trained(Class);
+          const saved = trained(Class).stateDict();
+          const state = saved.state[at]!;
+          const slot = Object.keys(state).find((name) => name !== 'step')!;
+          state[slot] = fault() as Tensor;
+          return { state: () => optimizerState(optimizer), call: () => optimizer.loadStateDict(saved) };
+        },
+      },
+    ]),
+  ),
+  'optimizer.loadStateDict, an option': {
+    faults: { 'a string': () => 'fast', null: () => null, negative: () => -1, absent: () => undefined },
+    make(at, fault) {
+      const optimizer = trained('Adam');
+      const saved = trained('Adam').stateDict();
+      saved.param_groups[at]!.lr = fault();
+      return { state: () => optimizerState(optimizer), call: () => optimizer.loadStateDict(saved) };
+    },
+  },
+  'a step under a custom clipper, the coefficient of a group': {
+    faults: { 'an exception': () => 'boom', NaN: () => NaN },
+    make(at, fault) {
+      const params = places.map((i) => new nn.Parameter(good(i)));
+      const groups = params.map((param) => ({ params: [param] }));
+      const decide = ({ unit }: { unit: number }) => {
+        if (unit !== at) return 0.5;
+        const wrong = fault();
+        if (wrong === 'boom') throw new Error('boom');
+        return wrong as number;
+      };
+      const optimizer = new optim.SGD(groups, {
+        lr: 0.1,
+        momentum: 0.9,
+        clip: clip.custom(decide, { scope: 'group' }),
+        writeBack: true,
+      });
+      for (const param of params) param.grad = torch.ones([2, 2]);
+      return { state: () => [params, params.map((p) => p.grad), optimizer.stateDict()], call: () => optimizer.step() };
+    },
+  },
+  'Expectigrad, a learning rate of a group': {
+    faults: { 'an exception': () => 'boom', NaN: () => NaN },
+    make(at, fault) {
+      const params = places.map((i) => new nn.Parameter(good(i)));
+      const rate = (i: number) => (i === at ? () => (fault() === 'boom' ? raise() : NaN) : () => 0.01);
+      const optimizer = new optim.Expectigrad(params.map((param, i) => ({ params: [param], lr: rate(i) })));
+      for (const param of params) param.grad = torch.ones([2, 2]);
+      return { state: () => [params, optimizer.paramGroups, optimizer.stateDict()], call: () => optimizer.step() };
+    },
+  },
+  'optimizer.addParamGroup, a parameter': {
+    faults: { 'an integer tensor': () => torch.ones([2], { dtype: torch.int64 }), 'no tensor': () => 1, expanded },
+    make(at, fault) {
+      const optimizer = trained('SGD');
+      const params = withFault((i) => new nn.Parameter(good(i)) as Tensor, at, fault);
+      return { state: () => optimizerState(optimizer), call: () => optimizer.addParamGroup({ params }) };
+    },
+  },
+};
+
+function raise(): never {
+  throw new Error('boom');
+}
+
+describe('all or nothing', () => {
+  for (const [name, { faults, make }] of Object.entries(cases)) {
+    for (const [what, fault] of Object.entries(faults)) {
+      for (const at of places) {
+        it(`${name}: ${what} at ${at}`, () => {
+          const { state, call } = make(at, fault);
+          expectUnchanged(state, call);
+        });
+      }
+    }
+  }
+});
