@@ -158,15 +158,3 @@ function distance(a: string, b: string): number {
   }
   return above[b.length]!;
 }
-
-/** The options with their defaults, for callers without a table. */
-export function withDefaults<T extends object>(name: string, given: unknown, defaults: T): T {
-  if (given === undefined) return defaults;
-  return { ...defaults, ...readOnce(`${name}()`, given, Object.keys(defaults)) };
-}
-
-/** The options, once they are known to be an object that can be taken apart. */
-export function given<T>(options: T): T {
-  if (isPlainObject(options)) return options;
-  throw new TorchClipError('ERR_ARGUMENT', `"options" must be a plain object, got ${describe(options)}`);
-}

@@ -3,7 +3,7 @@ import { check, flag, integer, oneOf } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { empty } from '../../ops/generated/functions.js';
-import { given, optionsOf } from '../../options.js';
+import { optionsOf, readAll } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { embeddingBag } from '../functional/index.js';
 import { normal_ } from '../init.js';
@@ -78,7 +78,9 @@ export class EmbeddingBag extends Module {
    * nn.EmbeddingBag.fromPretrained(torch.tensor([[1, 2.3, 3], [4, 5.1, 6.3]]));
    */
   static fromPretrained(embeddings: Tensor, options: EmbeddingBagOptions & { freeze?: boolean } = {}): EmbeddingBag {
-    const { freeze = true, ...rest } = given(options);
+    const { freeze = true, ...rest } = readAll('EmbeddingBag.fromPretrained()', options) as EmbeddingBagOptions & {
+      freeze?: boolean;
+    };
     const { shape } = check('embeddings', embeddings, tensor);
     if (shape.length !== 2) throw invalidArgument('embeddings', 'of 2 dimensions', shape, 'ERR_SHAPE');
     check('freeze', freeze, flag);

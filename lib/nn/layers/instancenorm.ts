@@ -1,7 +1,7 @@
 import { check } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
 import { tensor } from '../../kinds.js';
-import { given } from '../../options.js';
+import { readAll } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { instanceNorm } from '../functional/normalization.js';
 import { type BatchNormOptions, NormBase } from './batchnorm.js';
@@ -15,7 +15,7 @@ abstract class InstanceNorm extends NormBase {
   protected abstract get sampleDims(): number;
 
   constructor(numFeatures: number, options: InstanceNormOptions = {}) {
-    super(numFeatures, { affine: false, trackRunningStats: false, ...given(options) });
+    super(numFeatures, { affine: false, trackRunningStats: false, ...readAll(new.target.name, options) });
   }
 
   override forward(input: Tensor): Tensor {

@@ -72,7 +72,7 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Opti
    * left alone, so they must come from the same moment.
    */
   override loadStateDict(stateDict: OptimizerStateDict): void {
-    const own = ownStates(stateDict);
+    const own = ownStates(stateDict, this.paramGroups);
     const points = this.paramGroups
       .flatMap(({ params }) => params)
       .flatMap((param, i) => {

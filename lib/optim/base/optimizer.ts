@@ -320,7 +320,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       this.#load(stateDict);
       return;
     }
-    const takeOver = parseStepper(stateDict, this.#stepper, this.#params());
+    const takeOver = parseStepper(stateDict, this.#stepper, this.paramGroups);
     // The engine has no state; it checks the groups, and changes nothing where they do not fit.
     this.#load(withoutStates(stateDict));
     takeOver();

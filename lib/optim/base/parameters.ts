@@ -1,5 +1,5 @@
+import { elementsOf } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
-import { elementsOf } from '../../iterate.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 
 /** A group of parameters with options of its own, as the constructor takes it. */

@@ -45,12 +45,17 @@ export function saveStepper<G>(
 }
 
 /** Checks the stepper's part of a state dict, and returns what takes it over. */
-export function parseStepper<G>(dict: OptimizerStateDict, stepper: Stepper<G>, params: readonly Tensor[]): () => void {
+export function parseStepper<G>(
+  dict: OptimizerStateDict,
+  stepper: Stepper<G>,
+  groups: readonly { readonly params: readonly Tensor[] }[],
+): () => void {
   const reference: unknown = dict?.reference;
   if (typeof reference !== 'object' || reference === null) {
     throw mismatch('the state dict was saved without reference: true, which this optimizer has');
   }
-  return stepper.parse({ own: ownStates(dict), shared: { ...reference } }, params);
+  const params = groups.flatMap((group) => group.params);
+  return stepper.parse({ own: ownStates(dict, groups), shared: { ...reference } }, params);
 }
 
 /** Refuses the state dict of a stepper, for an optimizer that runs on the engine. */

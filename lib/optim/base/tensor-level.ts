@@ -119,7 +119,7 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
   }
 
   override loadStateDict(stateDict: OptimizerStateDict): void {
-    const own = ownStates(stateDict);
+    const own = ownStates(stateDict, this.paramGroups);
     const states = this.paramGroups
       .flatMap(({ params }) => params)
       .flatMap((param, i) => {

@@ -105,7 +105,7 @@ export class ReferenceClip {
     sameOptions(saved, this.#options());
     const count = savedCount('reference.count', saved.count);
     const { heap } = saved;
-    if (!Array.isArray(heap) || heap.some((norm) => typeof norm !== 'number') || heap.length > count) {
+    if (!Array.isArray(heap) || heap.length > count || heap.some((norm) => typeof norm !== 'number')) {
       throw mismatch(`reference.heap must be at most ${count} numbers, got ${describe(heap)}`);
     }
     const copy = [...(heap as number[])];

@@ -73,12 +73,15 @@ export function parseClip(saved: unknown, clip: Clipper | null, groups: Groups):
   if (!isRecord(saved) || !Array.isArray(saved.stages)) {
     throw mismatch(`clip must be an object with stages, got ${describe(saved)}`);
   }
-  const names = saved.stages.map((stage: unknown) => (isRecord(stage) ? String(stage.name) : describe(stage)));
-  if (clip === null) throw mismatch(`clip is "${names.join(', ')}", the optimizer has no clipper`);
-  if (names.length !== clip.stages.length) {
-    throw mismatch(`clip has ${names.length} stages, the optimizer's clipper has ${clip.stages.length}`);
-  }
   const stages: readonly unknown[] = saved.stages;
+  if (clip === null) {
+    const [first] = stages;
+    const name = isRecord(first) ? String(first.name) : describe(first);
+    throw mismatch(`clip is "${name}"${stages.length > 1 ? ' and others' : ''}, the optimizer has no clipper`);
+  }
+  if (stages.length !== clip.stages.length) {
+    throw mismatch(`clip has ${stages.length} stages, the optimizer's clipper has ${clip.stages.length}`);
+  }
   return {
     counters: {
       skipped: savedCount('clip.skipped', saved.skipped),

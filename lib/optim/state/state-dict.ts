@@ -98,47 +98,54 @@ export function parseState<G>(
   own: readonly { readonly params: readonly Tensor[] }[],
   clip: Clipper | null,
 ): Restored<G> {
-  const state = stateOf(dict);
-  if (dict.param_groups.length !== own.length) {
-    throw mismatch(
-      `loaded state dict has a different number of parameter groups: ${dict.param_groups.length}, the optimizer has ${own.length}`,
-    );
-  }
+  const { state, groups, numbers } = takeApart(dict, own);
   const restored: Restored<G> = { groups: [], states: [] };
-  const known = new Set<string>();
   own.forEach(({ params }, g) => {
-    const saved: unknown = dict.param_groups[g];
-    const numbers = isRecord(saved) ? saved.params : undefined;
-    if (!isRecord(saved) || !Array.isArray(numbers) || numbers.length !== params.length) {
-      const count = Array.isArray(numbers) ? numbers.length : 'no list of';
-      throw mismatch(
-        `loaded state dict contains a parameter group that doesn't match the size of optimizer's group: ` +
-          `param_groups[${g}] has ${count} parameters, the optimizer's group has ${params.length}`,
-      );
-    }
-    const options = parseGroup(saved, definition, `param_groups[${g}].`);
+    const options = parseGroup(groups[g]!, definition, `param_groups[${g}].`);
     const rule = ruleOf(definition.rule(options.complete));
     restored.groups.push(options.all);
     params.forEach((param, i) => {
-      const number = check(`param_groups[${g}].params[${i}]`, numbers[i] as unknown, integer(0), 'ERR_STATE');
-      known.add(String(number));
+      const number = numbers[g]![i]!;
       restored.states.push(parseParameter(`state[${number}]`, state[number], param, rule));
     });
   });
-  refuseStrangers(state, known);
   if (dict.clip !== undefined) {
     restored.clip = parseClip(dict.clip, clip, own);
   }
   return restored;
 }
 
-/** A state that no parameter takes over would be lost without a word. */
-function refuseStrangers(state: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): void {
+type OwnGroups = readonly { readonly params: readonly Tensor[] }[];
+
+/** The states of a state dict's parameters by their numbers, its groups and the parameters' numbers in each, for these groups. */
+function takeApart(dict: OptimizerStateDict, own: OwnGroups) {
+  const state = stateOf(dict);
+  if (dict.param_groups.length !== own.length) {
+    throw mismatch(
+      `loaded state dict has a different number of parameter groups: ${dict.param_groups.length}, the optimizer has ${own.length}`,
+    );
+  }
+  const groups: Record<string, unknown>[] = [];
+  const numbers = own.map(({ params }, g) => {
+    const saved: unknown = dict.param_groups[g];
+    const list = isRecord(saved) ? saved.params : undefined;
+    if (!isRecord(saved) || !Array.isArray(list) || list.length !== params.length) {
+      const count = Array.isArray(list) ? list.length : 'no list of';
+      throw mismatch(
+        `loaded state dict contains a parameter group that doesn't match the size of optimizer's group: ` +
+          `param_groups[${g}] has ${count} parameters, the optimizer's group has ${params.length}`,
+      );
+    }
+    groups.push(saved);
+    return list.map((number: unknown, i) => check(`param_groups[${g}].params[${i}]`, number, integer(0), 'ERR_STATE'));
+  });
+  // A state that no parameter takes over would be lost without a word.
+  const known = new Set(numbers.flat().map(String));
   const stranger = Object.keys(state).find((number) => !known.has(number));
   if (stranger !== undefined) throw mismatch(`state[${describe(stranger)}] belongs to a parameter that no group has`);
+  return { state, groups, numbers };
 }
 
-/** The states of a state dict's parameters, by their numbers. */
 function stateOf(dict: OptimizerStateDict): Readonly<Record<string, unknown>> {
   if (!isRecord(dict) || !isPlainObject(dict.state) || !Array.isArray(dict.param_groups)) {
     throw invalidArgument('stateDict', 'an object with state and param_groups', dict);
@@ -191,11 +198,10 @@ function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule
   return { step: slots.length > 0 && slots.every((slot) => slot !== null) ? 1 : 0, slots, scalars };
 }
 
-/** Each parameter's state, in the groups' order as PyTorch reads it; groups that do not fit are for the caller to refuse. */
-export function ownStates(stateDict: OptimizerStateDict): (OwnState | null)[] {
-  const state = stateOf(stateDict);
-  const numbers = stateDict.param_groups.flatMap((group) => (Array.isArray(group?.params) ? group.params : []));
-  return numbers.map((number) => state[number] as OwnState | null);
+/** Each parameter's state, in the groups' order as PyTorch reads it. */
+export function ownStates(stateDict: OptimizerStateDict, own: OwnGroups): (OwnState | null)[] {
+  const { state, numbers } = takeApart(stateDict, own);
+  return numbers.flat().map((number) => state[number] as OwnState | null);
 }
 
 /** A state dict for an optimizer that keeps the parameters' states itself: the engine has none of them. */

@@ -1,1 +1,0 @@
-export { elementsOf } from './check.js';
