@@ -74,8 +74,8 @@ function collect(root: unknown, seen: Set<unknown>): void {
     const value = queue.pop();
     if (typeof value !== 'object' || value === null || seen.has(value) || ArrayBuffer.isView(value)) continue;
     seen.add(value);
-    if (types.isMap(value)) queue.push(...value.keys(), ...value.values());
-    else if (types.isSet(value) || Array.isArray(value)) for (const v of value) queue.push(v);
-    else for (const v of Object.values(value)) queue.push(v);
+    // An array by its values: it may have four billion holes.
+    const inside = types.isMap(value) ? [...value.keys(), ...value.values()] : types.isSet(value) ? value : undefined;
+    for (const v of inside ?? Object.values(value)) queue.push(v);
   }
 }

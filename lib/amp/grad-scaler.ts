@@ -1,5 +1,5 @@
 import { native } from '../binding/index.js';
-import { check, flag, integer, type Kind, kind, oneOf, share } from '../check.js';
+import { check, elementsOf, flag, integer, type Kind, kind, oneOf, share } from '../check.js';
 import { full } from '../creation/index.js';
 import { requireCuda } from '../cuda/available.js';
 import { int32 } from '../dtype.js';
@@ -396,6 +396,16 @@ function checkOptimizer(optimizer: unknown): asserts optimizer is Optimizer {
 }
 
 function checkOutputs(outputs: unknown): void {
-  if (Array.isArray(outputs)) outputs.forEach(checkOutputs);
-  else if (!isTensor(outputs)) throw invalidArgument('outputs', 'a Tensor or an array of Tensors', outputs);
+  const queue = [outputs];
+  const above = new Set<unknown>();
+  while (queue.length > 0) {
+    const value = queue.pop();
+    if (isTensor(value)) continue;
+    // A hole is refused as soon as it comes; an array inside itself would never end.
+    if (!Array.isArray(value) || above.has(value)) {
+      throw invalidArgument('outputs', 'a Tensor or an array of Tensors', value);
+    }
+    above.add(value);
+    queue.push(...elementsOf<unknown>(value));
+  }
 }

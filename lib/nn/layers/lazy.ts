@@ -3,7 +3,7 @@ import { int64 } from '../../dtype.js';
 import { invalidArgument } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { zeros } from '../../ops/generated/functions.js';
-import { given, optionsOf } from '../../options.js';
+import { optionsOf, readAll } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { isLazy, UninitializedBuffer, UninitializedParameter } from '../lazy.js';
 import type { FactoryOptions, Module } from '../module.js';
@@ -69,7 +69,7 @@ export class LazyLinear extends Linear {
 }
 
 /** Options for a layer without channels yet, as the base class is to have them. */
-const unbiased = <O extends { bias?: boolean }>(options: O) => ({ ...given(options), bias: false });
+const unbiased = <O extends { bias?: boolean }>(options: O) => ({ ...readAll('a lazy layer', options), bias: false });
 
 function prepareConv(
   layer: ConvNd,

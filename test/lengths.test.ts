@@ -1,0 +1,109 @@
+// An array of four billion holes, wherever a list is expected: refused at once, since walking it would take minutes.
+import { expect } from 'chai';
+import torch, { clip, nn, optim, TorchClipError } from '../lib/index.js';
+
+const holes = new Array(2 ** 32 - 1) as never;
+const claim = { length: 2 ** 32 - 1, 0: 1 } as never;
+const x = torch.ones([2, 3]);
+const p = new nn.Parameter(torch.ones([2]));
+const sgd = () => new optim.SGD([p], { lr: 0.1, momentum: 0.9 }) as never;
+const adam = () => new optim.Adam([p]);
+const lr = optim.lrScheduler;
+const step = () => new lr.StepLR(sgd(), { stepSize: 1 });
+type Dict = Record<string, unknown>;
+
+/** A state dict in which one list is too long. */
+function damaged<T extends { stateDict(): unknown; loadStateDict(saved: never): unknown }>(
+  owner: T,
+  damage: (saved: Dict & { param_groups: Dict[]; clip: { stages: unknown } }) => void,
+): unknown {
+  const saved = owner.stateDict() as never;
+  damage(saved);
+  return owner.loadStateDict(saved);
+}
+
+const calls: Record<string, () => unknown> = {
+  'clip.tailIndex': () => clip.tailIndex(holes),
+  'clip.tailIndex of an object': () => clip.tailIndex(claim),
+  'clip.byGlobalNorm': () => clip.byGlobalNorm(holes, 1),
+  'clip.byNorm': () => clip.byNorm(x, 1, { dim: holes }),
+  MultiStepLR: () => new lr.MultiStepLR(sgd(), { milestones: holes }),
+  SequentialLR: () => new lr.SequentialLR(sgd(), { schedulers: holes, milestones: [] }),
+  'SequentialLR, milestones': () => new lr.SequentialLR(step().optimizer, { schedulers: [step()], milestones: holes }),
+  ChainedScheduler: () => new lr.ChainedScheduler(holes),
+  LambdaLR: () => new lr.LambdaLR(sgd(), { lrLambda: holes }),
+  OneCycleLR: () => new lr.OneCycleLR(sgd(), { maxLr: holes, totalSteps: 5 }),
+  CyclicLR: () => new lr.CyclicLR(sgd(), { baseLr: holes, maxLr: 1 }),
+  ReduceLROnPlateau: () => new lr.ReduceLROnPlateau(sgd(), { minLr: holes }),
+  'a scheduler, base_lrs': () => damaged(step(), (saved) => (saved.base_lrs = holes)),
+  'a scheduler, _schedulers': () => damaged(new lr.ChainedScheduler([step()]), (saved) => (saved._schedulers = holes)),
+  'a scheduler, phases': () =>
+    damaged(new lr.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 5 }), (saved) => (saved._schedule_phases = holes)),
+  'an optimizer, param_groups': () => damaged(adam(), (saved) => (saved.param_groups = holes)),
+  'an optimizer, params': () => damaged(adam(), (saved) => (saved.param_groups[0]!.params = holes)),
+  'an optimizer, betas': () => damaged(adam(), (saved) => (saved.param_groups[0]!.betas = holes)),
+  'Muon, params': () =>
+    damaged(new optim.Muon([new nn.Parameter(x)]), (saved) => (saved.param_groups[0]!.params = holes)),
+  'a clipper, stages': () =>
+    damaged(new optim.SGD([p], { lr: 0.1, clip: clip.auto() }), (saved) => (saved.clip.stages = holes)),
+  parameters: () => new optim.SGD(holes),
+  'a group': () => new optim.SGD([{ params: holes }]),
+  betas: () => new optim.Adam([p], { betas: holes }),
+  'betas that are assigned': () => {
+    const optimizer = adam();
+    optimizer.paramGroups[0]!.betas = holes;
+    optimizer.step();
+  },
+  collate: () => torch.data.collate(holes),
+  'collate, a sample': () => torch.data.collate([holes, holes]),
+  Subset: () => new torch.data.Subset({ length: 4, get: () => 1 }, holes),
+  SubsetRandomSampler: () => [...new torch.data.SubsetRandomSampler(holes)],
+  WeightedRandomSampler: () => new torch.data.WeightedRandomSampler(holes, 1),
+  randomSplit: () => torch.data.randomSplit({ length: 4, get: () => 1 }, holes),
+  'TensorDataset.getBatch': () => new torch.data.TensorDataset(x).getBatch(holes),
+  zeros: () => torch.zeros(holes),
+  full: () => torch.full(holes, 1),
+  reshape: () => x.reshape(holes),
+  permute: () => x.permute(holes),
+  tensor: () => torch.tensor(holes),
+  'tensor, a row': () => torch.tensor([holes]),
+  fromTypedArray: () => torch.fromTypedArray(new Float32Array(2), { shape: holes }),
+  cat: () => torch.cat(holes),
+  sum: () => x.sum(holes),
+  index: () => x.index(holes),
+  'index, an array': () => x.index([holes]),
+  'autograd.backward': () => torch.autograd.backward(holes),
+  'autograd.grad': () => torch.autograd.grad(holes, p),
+  'autograd.grad, gradOutputs': () => torch.autograd.grad(p.sum(), p, { gradOutputs: holes }),
+  'backward, inputs': () => p.sum().backward({ inputs: holes }),
+  gradcheck: () => torch.autograd.gradcheck(() => x, holes),
+  ModuleList: () => new nn.ModuleList(holes),
+  ModuleDict: () => new nn.ModuleDict(holes),
+  Conv2d: () => new nn.Conv2d(1, 1, holes),
+  LayerNorm: () => new nn.LayerNorm(holes),
+  Unflatten: () => new nn.Unflatten(0, holes),
+  interpolate: () => nn.functional.interpolate(torch.ones([1, 1, 4, 4]), { size: holes }),
+  pad: () => nn.functional.pad(x, holes),
+  ctcLoss: () => nn.functional.ctcLoss(torch.ones([2, 1, 2]), torch.ones([1, 1]), holes, holes),
+  vectorToParameters: () => nn.utils.vectorToParameters(x.flatten(), holes),
+  parametersToVector: () => nn.utils.parametersToVector(holes),
+  clipGradNorm_: () => nn.utils.clipGradNorm_(holes, 1),
+  'GradScaler.scale': () => new torch.GradScaler({ device: 'cpu' }).scale(holes),
+  qkClip: () => optim.qkClip(torch.ones([2]), { query: holes, key: holes }),
+  estimateLipschitz: () => optim.estimateLipschitz({ params: holes, batches: [1], closure: () => x }),
+  saveSafetensors: () => torch.io.saveSafetensors(holes, '/dev/null'),
+  'module.loadStateDict': () => new nn.Linear(1, 1).loadStateDict(holes),
+};
+
+describe('an array of four billion holes', () => {
+  for (const [name, call] of Object.entries(calls)) {
+    it(`${name} refuses it`, () => {
+      expect(call).throw(TorchClipError);
+    });
+  }
+
+  it('torch.scope gives it back', () => {
+    expect(torch.scope(() => holes)).equal(holes);
+    expect(torch.scope(() => ({ holes }))).deep.property('holes', holes);
+  });
+});
