@@ -142,7 +142,11 @@ export interface RmsOptions {
 
 const readRms = optionsOf('clip.rms()', whereTable('tensor'));
 
-/** Scales each tensor's gradient down to a root mean square of at most `threshold`, as `optax.clip_by_block_rms`. */
+/**
+ * Scales each tensor's gradient down to a root mean square of at most `threshold`, as `optax.clip_by_block_rms`.
+ *
+ * @param threshold the level, > 0 or Infinity.
+ */
 export function rms(threshold: number, options: RmsOptions = {}): Clipper {
   const { scope, placement } = readRms(options);
   return single('rms', { threshold: check('threshold', threshold, positive) }, scope, placement);

@@ -8,7 +8,7 @@ import { type ClippingType, type ClippingTypeName, clippingTypeName } from './na
 
 /** How {@link ClippedSGD} and {@link ClippedSSTM} clip. */
 export interface ClippingOptions {
-  /** Default `'noClip'`. */
+  /** The clipping type, one of nine; default `'noClip'`. */
   clippingType?: ClippingType;
   /**
    * The level of `norm`, `layerWise`, `coordinateWise` and the random norm types, finite and > 0; default 1, for `layerWise` .3, for

@@ -10,7 +10,7 @@ export interface AdamWGroup {
   betas?: readonly [number, number];
   /** Added to the denominator; default 1e-8. */
   eps?: number;
-  /** Default 1e-2 in AdamW, 0 in Adam. */
+  /** Weight decay: decoupled in AdamW, else an L2 penalty added to the gradient; default 1e-2 in AdamW, 0 in Adam. */
   weightDecay?: number;
   /** Divide by the largest mean square so far; default false. */
   amsgrad?: boolean;

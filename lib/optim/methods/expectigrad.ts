@@ -40,6 +40,7 @@ export interface ExpectigradGroup {
 
 /** {@link ExpectigradGroup} as the constructor and `addParamGroup` take it: `lr` may be a function of the step. */
 export type ExpectigradInput = Omit<ExpectigradGroup, 'lr' | 'lrFunction'> & {
+  /** The learning rate, > 0, or a function of the number of steps taken before; default 1e-3. */
   lr?: number | LearningRate;
 };
 
