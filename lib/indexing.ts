@@ -135,7 +135,7 @@ function resolve(t: Tensor, given: readonly Index[]): Indexed {
   const indices = normalize(given);
   const used = indices.reduce((sum: number, index) => sum + uses(index), 0);
   if (used > t.ndim) {
-    throw new TorchClipError('ERR_INDEX', `there must be at most ${t.ndim} indices, one a dimension, got ${used}`);
+    throw new TorchClipError('ERR_INDEX', `there must be at most ${t.ndim} indices, one per dimension, got ${used}`);
   }
   if (indices.filter((index) => index === '...').length > 1) {
     throw new TorchClipError('ERR_INDEX', 'there must be at most one "..." among the indices');

@@ -12,7 +12,7 @@ import { SkipCount } from './skip-count.js';
 
 declare module '../binding/index.js' {
   interface Native {
-    /** Multiplies the gradients; one tensor a device, 1 where NaN or inf was among them. */
+    /** Multiplies the gradients; returns one tensor per device, 1 where NaN or inf was among them. */
     ampUnscale(parameters: Handle[], inverse: Handle): Handle[];
     ampUpdate(
       scale: Handle,

@@ -66,7 +66,7 @@ if (answer.cudaBuilt) {
   try {
     native.init(class extends Error { constructor(code, message) { super(message); } }, () => {}, (text) => warnings.push(text));
     const count = native.cudaDeviceCount();
-    // The properties of a GPU that there is not bring CUDA's own words for why.
+    // Asking for the properties of a GPU that does not exist brings CUDA's own explanation.
     for (let i = 0; i < Math.max(count, 1); i++) {
       const { name, major, minor, totalMemory } = native.cudaProperties(i);
       // A context takes its time: that of the first tells whether the driver works.

@@ -158,7 +158,7 @@ export interface SpamOptions {
   threshold?: number;
   /** How much of the running mean each step keeps, in (0, 1); default 0.999. */
   beta?: number;
-  /** After how many steps the running means start anew: an integer >= 1, or Infinity; default Infinity. */
+  /** After how many steps the running means start again from 0: an integer >= 1, or Infinity; default Infinity. */
   resetEvery?: number;
   /** Default `'gradient'`. */
   placement?: Placement;

@@ -30,7 +30,7 @@ const readStochastic = optionsOf('clip.stochastic()', {
 
 /**
  * Clips with a probability only: where `clipper` would multiply by c < 1, it does so with probability beta^(c^power), so that the
- * larger the gradient the likelier. One coin a step for the global scope, else one a group, tensor or row. Norms are held against
+ * larger the gradient the likelier. One random draw per step for the global scope, else one per group, tensor or row. Norms are compared with
  * the level itself, without the 1e-6 of {@link norm}.
  *
  * @param clipper one that scales: any but `value`, `spam` and chains.
@@ -106,7 +106,7 @@ export function custom(decide: CustomFunction, options?: CustomOptions): Clipper
 const readTap = optionsOf('clip.tap()', { window: [integer(1), 1000] });
 
 /**
- * Keeps the last norms that `clipper` saw, one a step that was taken (the 2-norm of all units' norms), as `optimizer.clipStats.history`.
+ * Keeps the last norms that `clipper` saw, one per step that was taken (the 2-norm of all units' norms), as `optimizer.clipStats.history`.
  *
  * @param options.window how many: an integer >= 1; default 1000.
  *

@@ -24,7 +24,7 @@ export function requireCuda(what: string): void {
   if (reason !== undefined) throw new TorchClipError('ERR_CUDA_UNAVAILABLE', `${what} needs CUDA, and ${reason}`);
 }
 
-/** A device that a tensor can be put on; refuses a GPU that there is not. */
+/** A device that a tensor can be put on; throws if the GPU does not exist. */
 export function usable(device: Device): Device {
   if (device.type !== 'cuda') return device;
   requireCuda(`the device "${device}"`);

@@ -10,7 +10,7 @@ import { optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { checkSource, indicesOf } from './dataset.js';
 
-/** An order of indices, anew each time it is iterated. */
+/** An order of indices, a new one each time it is iterated. */
 export interface Sampler extends Iterable<number> {
   readonly length: number;
 }

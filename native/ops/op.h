@@ -1,4 +1,4 @@
-// An operator of the dispatcher and what its arguments are, decided once an operator and not once a call.
+// An operator of the dispatcher and what its arguments are, resolved once per operator, not once per call.
 #pragma once
 
 #include <ATen/core/dispatch/Dispatcher.h>

@@ -170,7 +170,7 @@ struct Slots {
   constexpr int index(int k) const { return slot[k].index < 0 ? k : slot[k].index; }
 };
 
-// The numbers a rule keeps for each parameter beside the step count; those without a name, which come last, for one
+// The numbers that a rule keeps per parameter besides the step count; those without a name, which come last, for one
 // step only.
 inline constexpr int kMaxScalars = 4;
 struct Scalars {

@@ -29,11 +29,11 @@ class History {
 };
 
 struct StageMemory {
-  int64_t flips = 0;               // of the coin: one a step that was taken
-  int64_t decisions = 0;           // one a unit and step
+  int64_t flips = 0;               // random draws: one per step that was taken
+  int64_t decisions = 0;           // one per unit and step
   int64_t clipped = 0;             // decisions for a coefficient other than 1
   std::vector<double> numbers;     // of each unit, as many as the clipper's kNumbers
-  std::vector<History> histories;  // one a unit
+  std::vector<History> histories;  // one per unit
   std::deque<double> tap;          // the last total norms, oldest first
 };
 

@@ -73,7 +73,7 @@ void Optimizer::retire() {
   retired_.emplace_back(std::move(driver_), parameters_);
 }
 
-// Chooses the driver and has the plans written anew.
+// Chooses the driver and has new plans written.
 void Optimizer::rebuild() {
   planner_.forget();
   retire();

@@ -53,8 +53,8 @@ struct Intake {
   TC_HD double factor() const { return unscale == nullptr ? 1 : *unscale; }
 };
 
-// Addresses that move from step to step while the rest of the items stays, one an item, instead of those in the items;
-// null: these.
+// Addresses that change from step to step while the rest of the items stays, one per item, instead of those in the
+// items; null: these.
 struct Moving {
   void* const* grad = nullptr;
   void* const* out = nullptr;
@@ -66,17 +66,17 @@ struct Pass {
   Moving moving;
   const Chunk* chunks;
   const Group* groups;
-  const double* coefficient;  // one a unit
-  const double* limit;        // one a unit
-  Partial* partial;           // one a chunk
-  Partial* weight_partial;    // one a chunk, for a driver that takes the parameters' norm along
+  const double* coefficient;  // one per unit
+  const double* limit;        // one per unit
+  Partial* partial;           // one per chunk
+  Partial* weight_partial;    // one per chunk, for a driver that also takes the parameters' norm
   double order;               // of the norm
   bool of_parameters;         // the norm is theirs
   Intake intake;              // of Item::grad
   Intake source;              // of Item::source
   double* terms;              // kMaxMoments a chunk
   const double* moments;      // kMaxMoments an item
-  const int64_t* counts;      // one an item: the elements its moments are taken over
+  const int64_t* counts;      // one per item: the elements that its moments are taken over
 };
 
 }  // namespace tc::optim

@@ -22,7 +22,7 @@ struct Plan {
   std::vector<int64_t> cost;  // before each chunk and after the last: shares the work between threads
   std::vector<int64_t> unit;  // the first chunk of each unit, then the number of chunks
   std::vector<Partial> partials;
-  // One a unit:
+  // One per unit:
   std::vector<double> norms, weight_norms, coefficients, limits, thresholds;
   std::vector<double> levels;  // what the rule multiplies the clipper's level by
   std::vector<int64_t> numel;

@@ -44,7 +44,7 @@ class Planner {
   bool revalidate();
   // Whether the tensors are still where a step under way has found them.
   bool holds() { return staged_ ? untouched() : revalidate(); }
-  // Writes the plans anew, allocating state where there is none. Throws for what cannot be visited; there are no plans
+  // Writes new plans, allocating state where there is none. Throws for what cannot be visited; there are no plans
   // then.
   void rebuild();
 

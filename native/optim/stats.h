@@ -13,7 +13,7 @@ struct State;
 
 // Of one stage: tensors of their own, on the driver's device.
 struct Stats {
-  // The last step's norms before clipping, coefficients and thresholds in fp64, one a unit of the scope, without a
+  // The last step's norms before clipping, coefficients and thresholds in fp64, one per unit of the scope, without a
   // dimension for the global scope. The norm is NaN where none was needed; the coefficient of a skipped step is 0.
   at::Tensor norm, coefficient, threshold;
   at::Tensor clipped;  // the share of decisions so far that changed something, fp64

@@ -57,7 +57,9 @@ export function load<T = unknown>(path: PathLike, options: LoadOptions = {}): T 
     const [folder, pickle] = pickleOf(records, bad);
     for (const [name, { isCompressed }] of records) {
       if (isCompressed)
-        throw bad(`its record ${describe(name)} is compressed: unpack the archive and pack it anew without`);
+        throw bad(
+          `its record ${describe(name)} is compressed: unpack the archive and pack it again without compression`,
+        );
     }
     checkByteOrder(file, records.get(`${folder}byteorder`), bad);
     const bytes = readAll(file, pickle.position, pickle.size);
@@ -94,7 +96,7 @@ function locator(mapLocation: MapLocation | undefined): (location: string) => De
 
 /** Says what a file is that is no archive of torch.save, as far as its first bytes tell. */
 function refuseOthers(file: OpenFile, bad: Bad): void {
-  const anew = 'open it in Python and save it anew with torch.save';
+  const anew = 'open it in Python and save it again with torch.save';
   const head = readAll(file, 0, Math.min(file.size, 1024));
   if (head.length === 0) throw bad('it is empty');
   if (head.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'))) return;
@@ -121,7 +123,7 @@ function checkByteOrder(file: OpenFile, record: StoredRecord | undefined, bad: B
   const order = readAll(file, record.position, Math.min(record.size, 16)).toString('latin1');
   if (order === 'little') return;
   throw bad(
-    order === 'big' ? 'it was saved on a big-endian machine: save it anew on another' : 'its byte order is unknown',
+    order === 'big' ? 'it was saved on a big-endian machine: save it again on another' : 'its byte order is unknown',
   );
 }
 

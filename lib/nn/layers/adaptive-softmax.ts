@@ -74,7 +74,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     );
   }
 
-  /** Draws all weights anew. */
+  /** Draws all weights again. */
   resetParameters(): void {
     this.head.resetParameters();
     for (const cluster of this.tail) for (const linear of cluster) (linear as Linear).resetParameters();

@@ -118,7 +118,7 @@ export class MultiheadAttention extends Module {
     return this.kdim === this.embedDim && this.vdim === this.embedDim;
   }
 
-  /** Draws the input projections and the added key and value anew, and sets the biases to 0. */
+  /** Draws the input projections and the added key and value again, and sets the biases to 0. */
   resetParameters(): void {
     for (const weight of [this.in_proj_weight, this.q_proj_weight, this.k_proj_weight, this.v_proj_weight]) {
       if (weight !== null) xavierUniform_(weight);

@@ -44,7 +44,7 @@ export class Bilinear extends Module {
     this.resetParameters();
   }
 
-  /** Draws weight and bias anew, uniformly up to 1 / sqrt(in1Features). */
+  /** Draws weight and bias again, uniformly up to 1 / sqrt(in1Features). */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.in1Features);
     uniform_(this.weight, { a: -bound, b: bound });

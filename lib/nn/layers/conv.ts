@@ -91,7 +91,7 @@ export abstract class ConvNd extends Module {
   /** @internal The shape of the weight for the channels that it has now. */
   abstract weightShape(): number[];
 
-  /** Draws weight and bias anew, uniformly up to 1 / sqrt(the weight's elements without its first dimension). */
+  /** Draws weight and bias again, uniformly up to 1 / sqrt(the weight's elements without its first dimension). */
   resetParameters(): void {
     resetWeightAndBias(this.weight, this.bias);
   }

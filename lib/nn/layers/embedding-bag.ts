@@ -90,7 +90,7 @@ export class EmbeddingBag extends Module {
     return layer;
   }
 
-  /** Draws the table anew from the standard normal distribution. */
+  /** Draws the table again from the standard normal distribution. */
   resetParameters(): void {
     normal_(this.weight);
     if (this.paddingIdx !== null) noGrad(() => this.weight.select(0, this.paddingIdx!).fill_(0));

@@ -37,7 +37,7 @@ export class Linear extends Module {
     this.resetParameters();
   }
 
-  /** Draws weight and bias anew, uniformly up to 1 / sqrt(inFeatures). */
+  /** Draws weight and bias again, uniformly up to 1 / sqrt(inFeatures). */
   resetParameters(): void {
     resetWeightAndBias(this.weight, this.bias);
   }

@@ -45,7 +45,7 @@ abstract class RNNCellBase extends Module {
     this.resetParameters();
   }
 
-  /** Draws every weight anew, uniformly up to 1 / sqrt(hiddenSize). */
+  /** Draws every weight again, uniformly up to 1 / sqrt(hiddenSize). */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.hiddenSize);
     for (const weight of this.parameters()) uniform_(weight, { a: -bound, b: bound });

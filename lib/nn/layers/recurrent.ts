@@ -121,7 +121,7 @@ export abstract class RNNBase extends Module {
     return this.weightNames.map((name) => this[name]!);
   }
 
-  /** Draws every weight anew, uniformly up to 1 / sqrt(hiddenSize). */
+  /** Draws every weight again, uniformly up to 1 / sqrt(hiddenSize). */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.hiddenSize);
     for (const weight of this.weights) uniform_(weight, { a: -bound, b: bound });

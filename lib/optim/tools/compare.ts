@@ -13,7 +13,7 @@ import { Optimizer } from '../base/optimizer.js';
 
 /** What {@link compare} needs: `epochs` or `steps`, one of them. */
 export interface CompareOptions<M extends Module, B, N extends string = string> {
-  /** Makes the model, anew for each optimizer. */
+  /** Makes a new model for each optimizer. */
   model: () => M;
   /** Makes each optimizer from the model's parameters; the names are those of the results. */
   optimizers: Record<N, (params: Parameter[]) => Optimizer>;
@@ -31,7 +31,7 @@ export interface CompareOptions<M extends Module, B, N extends string = string> 
   metric?: (model: M) => number;
 }
 
-/** One optimizer's run, as plain data: an entry a step, or an epoch for `metrics`. */
+/** One optimizer's run, as plain data: one entry per step, or per epoch for `metrics`. */
 export interface ComparedRun {
   losses: number[];
   /** The norm of the whole gradient before clipping. */

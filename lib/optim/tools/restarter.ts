@@ -35,7 +35,7 @@ export interface RestarterStateDict {
   restarts: number;
   /** Steps taken in this stretch. */
   steps: number;
-  /** The mean of the stretch's iterates, a tensor a parameter; null before its first step and after the last restart. */
+  /** The mean of the stretch's iterates, one tensor per parameter; null before its first step and after the last restart. */
   mean: Tensor[] | null;
 }
 

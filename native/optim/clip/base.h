@@ -20,7 +20,7 @@ struct ClipperBase {
   static constexpr bool kTotal = false;
   // Multiplies by coefficients, which a coin may spare, instead of limiting elements.
   static constexpr bool kScales = true;
-  // The option that is added to the norm as slack, which a stochastic clipper goes without; "": none.
+  // The option that is added to the norm as slack, which a stochastic clipper does without; "": none.
   static constexpr const char* kSlack = "";
   // Clips element by element, with a state tensor of its own for each parameter:
   //   double prepare(const double* numbers) const, computed from the unit's numbers after the decision;

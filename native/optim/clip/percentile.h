@@ -26,7 +26,7 @@ class Percentile {
   TC_HD int64_t oldest() const { return oldest_; }
   // The i-th oldest value.
   TC_HD double operator[](int64_t i) const { return values_[(oldest_ + i) % capacity_]; }
-  // Copies what there is into larger memory, and uses that.
+  // Copies the content into larger memory, and uses that.
   TC_HD void move_to(double* values, Cell* cells, int64_t capacity) {
     for (int64_t i = 0; i < count_; ++i) {
       values[i] = values_[i];

@@ -1,8 +1,8 @@
 // What a rule may have beside its arithmetic, and what it is where it has not.
 //
-// kScalars, advance(hyper, step, scalars): numbers of a parameter, moved once a step before its elements; the rule is
-// then made with (hyper, step, scalars). kMoments, kOver, measure(p, g, state, terms), use(sums, numel): sums over all
-// elements that are known before any of them moves. measure gives an element's terms, use tells the rule what they
+// kScalars, advance(hyper, step, scalars): numbers of a parameter, updated once per step before its elements; the rule
+// is then made with (hyper, step, scalars). kMoments, kOver, measure(p, g, state, terms), use(sums, numel): sums over
+// all elements that are known before any of them moves. measure gives an element's terms, use tells the rule what they
 // added up to. level(hyper, step, scalars): multiplies the levels of the clippers. follow(change, state):
 // tells state that depends on the parameter how much further than the rule said a clipper of the update has left it.
 #pragma once

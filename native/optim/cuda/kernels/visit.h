@@ -61,7 +61,7 @@ class UnitClip {
   alignas(double) unsigned char clipper_[32];
 };
 
-// The rules of such units; each adds a kernel a dtype. That of Adam with AMSGrad does not fit into the registers.
+// The rules of such units; each adds one kernel per dtype. That of Adam with AMSGrad does not fit into the registers.
 using VisitedRules = RuleList<Adagrad, Adam, Expectigrad, Lion, Nadam, Rmsprop, Sgd, SgdMomentum>;
 
 template <template <class> class... Rule>

@@ -19,7 +19,7 @@ struct Share {
 
 class PlanCopy {
  public:
-  // For a plan that was built anew; `items` are its own with device addresses for what they count. Kernels are started
+  // For a new plan; `items` are its own with device addresses for what they count. Kernels are started
   // for the share's chunks. With `visits`, the units that can be are sorted out.
   void send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
             c10::Device device, const Share& share);
