@@ -1,6 +1,11 @@
+export { BatchSampler, DistributedSampler } from './batch-sampler.js';
 export { type Collated, type Converted, collate, defaultCollate, defaultConvert } from './collate.js';
+export { ConcatDataset, StackDataset } from './combine.js';
 export { type Dataset, Subset, TensorDataset } from './dataset.js';
-export { DataLoader, type DataLoaderOptions } from './loader.js';
+export { ChainDataset, IterableDataset, type IterableSource } from './iterable.js';
+export { DataLoader } from './loader.js';
+export type { DataLoaderOptions } from './options.js';
+export type { LoaderState } from './place.js';
 export {
   RandomSampler,
   type Sampler,
@@ -9,3 +14,4 @@ export {
   WeightedRandomSampler,
 } from './sampler.js';
 export { randomSplit } from './split.js';
+export { getWorkerInfo, type WorkerInfo } from './workers/info.js';

@@ -182,8 +182,8 @@ export function permutation(n: number, generator: Generator | null = null): Floa
 const numbers = (t: Tensor): Float64Array => t.to({ dtype: float64 }).toTypedArray() as Float64Array;
 
 /** Cuts an order into batches. */
-export function* batches(order: Iterable<number>, size: number, dropLast: boolean): IterableIterator<number[]> {
-  let batch: number[] = [];
+export function* batches<T>(order: Iterable<T>, size: number, dropLast: boolean): IterableIterator<T[]> {
+  let batch: T[] = [];
   for (const index of order) {
     if (batch.push(index) < size) continue;
     yield batch;

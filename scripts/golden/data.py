@@ -75,10 +75,24 @@ def samplers():
         yield {'name': name, 'order': list(make(own)), 'next': next_draw(own)}
 
 
+def distributed():
+    for rows, replicas, drop_last in itertools.product([1, 5, 8, 10, 23], [1, 3, 4], [False, True]):
+        if drop_last and rows < replicas:
+            continue  # PyTorch fails there
+        for shuffle, epoch in [(False, 0), (True, 0), (True, 2)]:
+            orders = []
+            for rank in range(replicas):
+                sampler = data.DistributedSampler(range(rows), replicas, rank, shuffle=shuffle, seed=3, drop_last=drop_last)
+                sampler.set_epoch(epoch)
+                orders.append(list(sampler))
+            yield {'rows': rows, 'dropLast': drop_last, 'shuffle': shuffle, 'epoch': epoch, 'orders': orders}
+
+
 def generate(out_dir) -> None:
     value = {
         'loaders': [loader(*case) for case in LOADERS],
         'splits': [split(*case) for case in SPLITS],
         'samplers': list(samplers()),
+        'distributed': list(distributed()),
     }
     _encode.write(out_dir / 'data.json', value)

@@ -379,7 +379,6 @@ describe('datasets and samplers that are none', () => {
     5,
     'text',
     () => 1,
-    [1, 2],
     { length: 2 },
     { get },
     { length: '2', get },

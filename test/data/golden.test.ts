@@ -15,6 +15,7 @@ interface Golden {
   }[];
   splits: { rows: number; lengths: number[]; seed: number | null; indices: number[][]; next: number }[];
   samplers: { name: string; order: number[]; next: number }[];
+  distributed: { rows: number; dropLast: boolean; shuffle: boolean; epoch: number; orders: number[][] }[];
 }
 
 const cases = golden<Golden>('data');
@@ -87,6 +88,23 @@ describe('samplers give the orders of PyTorch', () => {
       const generator = start(21)!;
       expect([...make[c.name]!(generator)]).to.deep.equal(c.order);
       expect(next(generator)).to.equal(c.next);
+    });
+  }
+});
+
+describe('DistributedSampler gives the shares of PyTorch', () => {
+  for (const { rows, dropLast, shuffle, epoch, orders } of cases.distributed) {
+    it(`of ${rows} rows for ${orders.length}${shuffle ? `, shuffled in epoch ${epoch}` : ''}${dropLast ? ', dropLast' : ''}`, () => {
+      for (const [rank, order] of orders.entries()) {
+        const numReplicas = orders.length;
+        const sampler = new data.DistributedSampler(
+          { length: rows },
+          { numReplicas, rank, shuffle, seed: 3, dropLast },
+        );
+        sampler.setEpoch(epoch);
+        expect([...sampler]).to.deep.equal(order);
+        expect(sampler.length).to.equal(order.length);
+      }
     });
   }
 });

@@ -1,0 +1,76 @@
+// Batches between threads: the tensors by native numbers, the rest by a structured clone.
+import { types } from 'node:util';
+import { native } from '../../binding/index.js';
+import { isPlainObject } from '../../options.js';
+import { type Handle, isTensor, type Tensor, wrap } from '../../tensor.js';
+
+declare module '../../binding/index.js' {
+  interface Native {
+    /** Leaves a tensor for another thread; a group is dropped as a whole. */
+    sendTensor(t: Handle, group: number): number;
+    receiveTensor(id: number): Handle;
+    dropTensors(group: number): number;
+  }
+}
+
+/** A batch on its way: the places of its tensors in the rest of it, each a path of keys. */
+export interface Packed {
+  rest: unknown;
+  tensors: { id: number; path: unknown[] }[];
+}
+
+/** Takes a batch apart in the thread that made it. */
+export function pack(batch: unknown, group: number): Packed {
+  const found: { tensor: Tensor; path: unknown[] }[] = [];
+  const rest = mapTensors(batch, (tensor, path) => {
+    found.push({ tensor, path });
+    return null;
+  });
+  // Only now: what cannot be taken apart leaves nothing behind.
+  return { rest, tensors: found.map(({ tensor, path }) => ({ id: native.sendTensor(tensor.handle, group), path })) };
+}
+
+/** A copy of a batch's containers with something else in place of each tensor. */
+export function mapTensors(
+  value: unknown,
+  replace: (tensor: Tensor, path: unknown[]) => unknown,
+  path: unknown[] = [],
+): unknown {
+  const inner = (item: unknown, key: unknown) => mapTensors(item, replace, [...path, key]);
+  if (isTensor(value)) return replace(value, path);
+  if (Array.isArray(value)) return value.map(inner);
+  if (types.isMap(value)) return new Map([...value].map(([key, item]) => [key, inner(item, key)]));
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inner(item, key)]));
+}
+
+/** Puts a batch together again in the thread that receives it. */
+export function unpack({ rest, tensors }: Packed): unknown {
+  let whole = rest;
+  for (const { id, path } of tensors) {
+    const tensor = wrap(native.receiveTensor(id));
+    const last = path.at(-1);
+    let at = whole as unknown;
+    for (const key of path.slice(0, -1)) at = inside(at, key);
+    if (path.length === 0) whole = tensor;
+    else if (types.isMap(at)) at.set(last, tensor);
+    // A key may be called __proto__.
+    else
+      Object.defineProperty(at, last as string, {
+        value: tensor,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+  }
+  return whole;
+}
+
+function inside(container: unknown, key: unknown): unknown {
+  return types.isMap(container) ? container.get(key) : (container as Record<string, unknown>)[key as string];
+}
+
+/** Lets go of what was sent for a group and will not be received. */
+export const dropTensors = (group: number): void => {
+  native.dropTensors(group);
+};
