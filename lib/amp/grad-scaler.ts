@@ -217,7 +217,7 @@ export class GradScaler {
         if (refusal !== undefined) throw refusal;
         return new ScaledStep(foundInf);
       }
-      // An optimizer with reference: true, or with a step of the user's, reads the gradients itself.
+      // With reference: true, or with a step() of the user's own, gradients must be unscaled before the step.
       this.unscale_(optimizer);
     }
     const progress = this.#progress.get(optimizer)!;
@@ -239,11 +239,11 @@ export class GradScaler {
   }
 
   /**
-   * Moves the scale by what the steps since the last update have found, or sets it; at the end of an iteration.
+   * Adjusts the scale after the steps since the last update, or sets it; to be called at the end of each iteration.
    *
    * @param newScale the scale to go on with, within the bounds of `initScale`: a number, or a tensor of one element on the scaler's
    * device, whose value is not looked at on a GPU.
-   * @throws {TorchClipError} `ERR_NONFINITE` when more than `maxConsecutiveSkips` steps in a row were skipped; the scale has moved then.
+   * @throws {TorchClipError} `ERR_NONFINITE` when more than `maxConsecutiveSkips` steps in a row were skipped; the scale has been adjusted by then.
    * On a GPU, which is not waited for, that may come a few updates late.
    */
   update(newScale?: number | Tensor): void {
@@ -297,7 +297,7 @@ export class GradScaler {
       this.#backoffFactor,
       this.#growthInterval,
     );
-    // A scale of 0 makes every gradient NaN, from which nothing leads back.
+    // With a scale of 0 every gradient would be NaN from then on.
     scale.clampMin_(leastScale);
   }
 

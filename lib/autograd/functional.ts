@@ -5,6 +5,7 @@ import { onesLike } from '../ops/generated/functions-n-p.js';
 import { stack } from '../ops/generated/functions-s.js';
 import { zeros, zerosLike } from '../ops/generated/functions-t-z.js';
 import { optionsOf } from '../options.js';
+import { sameShape } from '../shape.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { grad } from './backward.js';
 import { dualLevel, makeDual, unpackDual } from './forward-ad.js';
@@ -112,7 +113,7 @@ function vectorsOf(name: string, v: unknown, like: Many): Tensor[] {
     throw new TorchClipError('ERR_ARGUMENT', `"${name}" must be ${like.length} Tensors, got ${list.length}`);
   }
   for (const [i, { shape }] of like.entries()) {
-    if (list[i]!.shape.join() === shape.join()) continue;
+    if (sameShape(list[i]!.shape, shape)) continue;
     throw new TorchClipError(
       'ERR_SHAPE',
       `"${name}" must have the shape [${shape.join(', ')}] at ${i}, got [${list[i]!.shape.join(', ')}]`,

@@ -26,9 +26,9 @@ export interface UnitStatistics {
 /** Maps the statistics of a unit to the coefficient that its gradient is multiplied by: a finite number >= 0. */
 export type CustomFunction = (statistics: UnitStatistics) => number;
 
-/** @internal One rule of the engine and all that says what it is asked about. */
+/** @internal One clipper of the engine, and what it is applied to. */
 export interface Stage {
-  /** The engine's name of the rule. */
+  /** The engine's name of the clipper. */
   readonly name: string;
   readonly scope: StageScope;
   readonly placement: Placement;
@@ -69,7 +69,7 @@ export class Clipper {
   }
 }
 
-/** @internal All that a state dict says of a stage, and must find again. */
+/** @internal What a state dict records of a stage, and must match when it is loaded. */
 export function describeStage({ name, scope, placement, options, coin, tap }: Stage): Record<string, number | string> {
   return {
     name,

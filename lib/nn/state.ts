@@ -2,6 +2,7 @@ import { noGrad } from '../autograd.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { isPlainObject } from '../options.js';
 import { keep } from '../scope.js';
+import { sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { copyProblem } from './copyable.js';
 import type { Hooks } from './hooks.js';
@@ -137,7 +138,7 @@ function mismatch({ path, tensor }: Target, value: unknown, assign: boolean): st
     return [`While copying the parameter named "${path}", expected a Tensor, got ${describe(value)}`];
   }
   if (isLazy(tensor)) return [];
-  if (String(value.shape) === String(tensor.shape)) {
+  if (sameShape(value.shape, tensor.shape)) {
     const problem = assign ? undefined : copyProblem(tensor, value);
     return problem === undefined ? [] : [`While copying the parameter named "${path}": ${problem}`];
   }

@@ -1,4 +1,4 @@
-// What stands between an optimizer and its device.
+// The interface between an optimizer and its device.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,13 +12,13 @@
 
 namespace tc::optim {
 
-// Asks the caller for the coefficients of a stage whose clipper is the caller's; it may throw.
+// Asks the caller for the coefficients of a stage with a custom clipper; may throw.
 using Custom = std::function<std::vector<double>(size_t stage, const Plan& plan)>;
-// Replaces the clipped gradients, in the first state tensor of each parameter, by the parameters that the rule Adopt is
-// to take; it may throw.
+// Replaces the clipped gradients, which the rule Gather has stored in the first state tensor of each parameter, by the
+// new parameters, which the rule Adopt then copies; may throw. lib/optim/base/tensor-level.ts describes the whole step.
 using Outside = std::function<void()>;
 
-// What the caller asks of one step.
+// The request for one step.
 struct Request {
   Custom custom;    // answers for stages whose clipper asks the host
   Outside outside;  // not empty: computes the step of groups with the rule Adopt
@@ -29,7 +29,7 @@ struct Request {
   bool scaled() const { return inverse.defined(); }
 };
 
-// What came of it.
+// The result of one step.
 struct Taken {
   Outcome outcome;
   at::Tensor found;  // for a scaled request: fp32, on the driver's device, 1 where a gradient was not finite, else 0
@@ -46,36 +46,36 @@ struct State {
   Counters counters;
   int64_t state_bytes = 0;  // of the parameters' state tensors
 
-  // Whether this step is not to be taken with gradients that are not finite.
+  // Whether this step must not be taken with non-finite gradients.
   bool refuses_nonfinite(const Request& request) const {
     return request.scaled() || settings.policy == Policy::kSkip || settings.policy == Policy::kError;
   }
 };
 
-// Whether the user's code takes part in a step.
+// Whether user code takes part in a step.
 bool asks_user(const State& state, const Request& request);
 
 class Driver {
  public:
   virtual ~Driver() = default;
 
-  // Takes a step: norms, decisions, and the update of parameters, state, memories and step counts; all or nothing.
+  // Takes a step, all of it or nothing: norms, decisions, and the update of parameters, state, memories and step
+  // counts.
   virtual Taken step(State& state, const Request& request) = 0;
-  // Brings the host's copy up to date: memories, counters, what the plans' vectors hold, and the items' counts and
-  // scalars.
+  // Updates the host's copy of the memories, the counters, the vectors of the plans, and the items' counts and scalars.
   virtual void pull(State&) {}
-  // The host's copy has been replaced.
+  // The host's copy has been replaced: the device must take it over.
   virtual void push(const State&) {}
-  // Waits for nothing.
+  // Does not wait for the device.
   virtual Stats stats(const State& state, size_t stage) const { return stats_of(state, stage); }
-  // Whether a graph has steps of this driver, which it may take at any time.
+  // Whether a graph has captured steps of this driver, and so may replay them at any time.
   virtual bool captured() const { return false; }
-  // Its next replay is to find the groups' present options; waits for nothing.
+  // Sends the groups' current options to the next replay, without waiting.
   virtual void refresh(const State&) {}
 };
 
 std::unique_ptr<Driver> make_driver(c10::Device device);
-// Whether what is started on the device now becomes part of a graph instead of being run.
+// Whether work started on the device now is captured into a graph instead of run.
 bool capturing(c10::Device device);
 
 }  // namespace tc::optim

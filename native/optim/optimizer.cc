@@ -25,7 +25,8 @@ void bump_version(const at::Tensor& tensor) {
 Optimizer::Optimizer(Settings settings) : state_(std::move(settings)), planner_(state_, parameters_) {}
 
 void Optimizer::require_idle() const {
-  if (stepping_) throw Error("ERR_STATE", "an optimizer cannot be used while its step asks a custom clipper");
+  if (stepping_)
+    throw Error("ERR_STATE", "an optimizer cannot be changed or stepped while its own step runs user code");
 }
 
 void Optimizer::add_group(const std::vector<at::Tensor>& parameters) {
@@ -66,14 +67,14 @@ void Optimizer::read(const double* groups) {
   }
 }
 
-// What a graph has captured stays as it is: from here on another driver takes the steps.
+// A graph goes on using the driver and the tensors that it captured: from here on another driver takes the steps.
 void Optimizer::retire() {
   if (!driver_ || !driver_->captured()) return;
   pull();
   retired_.emplace_back(std::move(driver_), parameters_);
 }
 
-// Chooses the driver and has new plans written.
+// Chooses the driver and has the plans rebuilt.
 void Optimizer::rebuild() {
   planner_.forget();
   retire();
@@ -86,7 +87,7 @@ void Optimizer::rebuild() {
   }
   if (!driver_ || (!parameters_.empty() && parameters_.front().value.device() != device_)) {
     device_ = parameters_.empty() ? c10::Device(c10::kCPU) : parameters_.front().value.device();
-    // The old device's copy of the counts and memories comes along.
+    // Fetches counts and memories from the old device first.
     pull();
     driver_ = make_driver(device_);
     driver_->push(state_);
@@ -111,10 +112,11 @@ Taken Optimizer::step(const double* groups, const Request& request) {
     const std::unique_ptr<bool, decltype(idle)> busy(&stepping_, idle);
     stepping_ = true;
     ask();
-    // It is the user's code, and the plans hold addresses.
+    // User code may have replaced tensors whose addresses the plans hold.
     if (!planner_.holds()) {
       planner_.forget();
-      throw Error("ERR_STATE", "a custom clipper must leave parameters and gradients in their place");
+      throw Error("ERR_STATE",
+                  "user code inside a step (a custom clipper, say) must not replace parameters or gradients");
     }
   };
   Request inner{{}, {}, request.inverse};
@@ -129,7 +131,7 @@ Taken Optimizer::step(const double* groups, const Request& request) {
   return taken;
 }
 
-// Lets autograd, and whoever holds a tensor that was visited as a copy, see what was written.
+// Tells autograd what was written, and copies it back to tensors that were visited as copies.
 void Optimizer::publish() {
   for (const size_t k : planner_.members()) {
     const Parameter& p = parameters_[k];
@@ -143,7 +145,7 @@ void Optimizer::publish() {
 }
 
 void Optimizer::refresh(const double* groups) {
-  // Without a plan, what comes next is another driver's.
+  // Without a plan the next step makes a new driver, which no graph has captured.
   if (!planner_.planned() || !driver_->captured()) return;
   for (size_t g = 0; g < state_.groups.size(); ++g) {
     if (groups[g * kGroupLength] != state_.groups[g].rule) return;
@@ -174,7 +176,7 @@ StageState Optimizer::stage_state(size_t k) const {
   StageState state{state_.memories[k], {}};
   if (!acts_on_elements(state_.settings.stages[k].clipper) || state_.memories[k].decisions == 0) return state;
   for (const Parameter& p : parameters_) {
-    // A copy: nobody else may move what the plans point to.
+    // A copy: the plans point to the original.
     const bool has = k < p.elements.size() && p.elements[k].defined();
     state.elements.push_back(has ? p.elements[k].clone() : at::Tensor());
   }
@@ -185,9 +187,10 @@ void Optimizer::load(const std::vector<ParameterState>& states, Counters counter
                      const std::vector<StageState>& stages) {
   require_idle();
   const at::NoGradGuard no_grad;
-  if (states.size() != parameters_.size()) throw Error("ERR_STATE", "the state is for another number of parameters");
+  if (states.size() != parameters_.size())
+    throw Error("ERR_STATE", "the state does not have as many parameters as the optimizer");
   if (stages.size() != state_.settings.stages.size())
-    throw Error("ERR_STATE", "the state is for another number of clippers");
+    throw Error("ERR_STATE", "the state does not have as many clippers as the optimizer");
   int64_t bytes = 0;
   const auto copied = [&](const at::Tensor& tensor, const at::Tensor& value, Arena& arena) -> at::Tensor {
     if (!tensor.defined()) return {};

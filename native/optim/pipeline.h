@@ -1,5 +1,5 @@
-// The stages of an optimizer's clipping in the order they run: each has a plan of its own, since its scope says how the
-// gradients are cut.
+// The stages of an optimizer's clipping, in the order in which they run. Each has its own plan, because its scope
+// determines how the gradients are divided into units.
 #pragma once
 
 #include <span>
@@ -20,15 +20,15 @@ struct StagePlan {
 
 class Pipeline {
  public:
-  // Points into the settings, which must outlive it and stay where they are.
+  // Keeps pointers into the settings, which must outlive it and must not move.
   explicit Pipeline(const Settings& settings);
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // Never empty; the last one's clipping is part of the update, unless there are `updates`.
+  // Never empty. The clipping of the last one is fused into the update, unless there are `updates`.
   std::span<StagePlan> gradients() { return std::span(all).first(gradients_); }
   std::span<const StagePlan> gradients() const { return std::span(all).first(gradients_); }
-  // For clippers that look at the update; the last one's clipping is part of it.
+  // Stages that look at the update; the clipping of the last one is fused into writing the parameters.
   std::span<StagePlan> updates() { return std::span(all).subspan(gradients_); }
   std::span<const StagePlan> updates() const { return std::span(all).subspan(gradients_); }
 

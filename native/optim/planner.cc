@@ -51,12 +51,12 @@ Planner::Planner(State& state, std::deque<Parameter>& parameters) : state_(state
 }
 
 bool Planner::same_layout(const Parameter& p, const at::Tensor& grad) {
-  // Two flags tell most tensors.
+  // For most tensors two flags answer it.
   if (p.contiguous) return p.value.is_contiguous() && grad.is_contiguous();
   return p.value.strides() == at::IntArrayRef(p.layout) && grad.sizes() == p.value.sizes() && lies_in(grad, p.layout);
 }
 
-// Most steps find the tensors where the last one left them, with new gradients: this is all they pay for it.
+// The fast path: in most steps only the gradients are new tensors.
 bool Planner::revalidate() {
   if (!planned_ || staged_) return false;
   const bool many = parameters_.size() > 2000;
@@ -84,7 +84,7 @@ bool Planner::revalidate() {
   return n == members_.size();
 }
 
-// The same for a step under way that visits copies.
+// The same check in the middle of a step that visits copies.
 bool Planner::untouched() const {
   size_t n = 0;
   for (size_t k = 0; k < parameters_.size(); ++k) {
@@ -143,13 +143,13 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
       tensor = arena.empty(p.value, p.layout, state_dtype).zero_();
       state_.state_bytes += int64_t(tensor.nbytes());
     } else if (tensor.sizes() != p.value.sizes()) {
-      throw Error("ERR_STATE", "a parameter has another shape than its state");
+      throw Error("ERR_STATE", "a parameter and its state have different shapes");
     } else if (tensor.scalar_type() != state_dtype || tensor.strides() != at::IntArrayRef(p.layout)) {
       tensor = empty_in(p.value, p.layout, state_dtype).copy_(tensor);
     }
   };
   const RuleInfo& rule = rule_info(state_.groups[p.group].rule);
-  // A rule without state has nothing to count.
+  // A rule without state needs no step count.
   if (rule.slots.count > 0 || rule.scalars.count > 0 || rule.stores_step) item.step = &p.state.step;
   if (rule.scalars.count > 0) item.scalars = p.state.scalar;
   for (int k = 0; k < rule.slots.count; ++k) {
@@ -158,7 +158,7 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
     const bool fresh = !tensor.defined();
     keep(tensor, arenas[rule.slots.index(k)]);
     if (fresh && slot.start == Start::kParameter) tensor.copy_(p.value);
-    // A complex parameter is a pair of reals, each with a start of its own.
+    // A complex parameter is a pair of reals, and each starts at the value.
     if (fresh && slot.start == Start::kHyper) {
       (tensor.is_complex() ? at::view_as_real(tensor) : tensor).fill_(state_.groups[p.group].hyper[slot.hyper]);
     }
@@ -179,7 +179,7 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
   return item;
 }
 
-// Cuts one item a parameter into the units of the stage's scope.
+// Divides the items, one per parameter, into the units of the stage's scope.
 void Planner::cut(StagePlan& into, std::vector<Item> items) {
   const Scope scope = into.stage == nullptr ? Scope::kGlobal : into.stage->scope;
   std::vector<int64_t> first{0};  // the unit of each parameter, and after the last
@@ -218,13 +218,13 @@ void Planner::rebuild() {
     members_.push_back(k);
     staged_ = staged_ || p.value_copy.defined() || p.grad_copy.defined();
   }
-  // Where a stage's clipper acts on elements, their tensor takes the place of the rule's first state.
+  // A stage whose clipper acts on elements finds its own tensor in place of the rule's first state.
   const auto state_of = [&](const StagePlan& each, size_t i) {
     Parameter& p = parameters_[members_[i]];
     const bool has = each.stage != nullptr && p.elements[each.index].defined();
     return has ? address(p.elements[each.index]) : items[i].state[0];
   };
-  // The stored gradients of one stage are the next one's source.
+  // Each stage reads the gradients that the previous one has stored.
   std::vector<Item> source = items;
   for (StagePlan& each : state_.pipeline.gradients()) {
     for (size_t i = 0; i < items.size(); ++i) {

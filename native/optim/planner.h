@@ -1,4 +1,4 @@
-// Finds out what a step visits: turns parameters and their gradients into the items of the pipeline's plans.
+// Determines what a step visits: turns parameters and their gradients into the items of the pipeline's plans.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,28 +24,27 @@ struct Parameter {
   c10::ScalarType dtype;
   std::vector<int64_t> layout;       // the strides of everything the kernels see
   bool contiguous;                   // whether they are the row-major ones
-  at::Tensor value_copy, grad_copy;  // stand-ins for what has another layout
-  at::Tensor clipped, update;        // what stages hand to one another
-  std::vector<at::Tensor> elements;  // of each stage, where its clipper acts on elements
+  at::Tensor value_copy, grad_copy;  // stand-ins for tensors that have another layout
+  at::Tensor clipped, update;        // intermediate results between stages
+  std::vector<at::Tensor> elements;  // per stage, if its clipper acts on elements
 };
 
 class Planner {
  public:
-  // Both stay where they are: items point into them.
+  // Both must stay where they are, because items point into them.
   Planner(State& state, std::deque<Parameter>& parameters);
   Planner(const Planner&) = delete;
   Planner& operator=(const Planner&) = delete;
 
   // Whether there are plans.
   bool planned() const { return planned_; }
-  // The next step needs new ones.
+  // The plans no longer hold: the next step has to rebuild them.
   void forget() { planned_ = false; }
-  // Whether the plans hold for the tensors as they are now, whose new gradients they are given.
+  // Whether the plans still fit the tensors; updates the addresses of gradients on the way.
   bool revalidate();
-  // Whether the tensors are still where a step under way has found them.
+  // Whether, in the middle of a step, the tensors are still where the plans have them.
   bool holds() { return staged_ ? untouched() : revalidate(); }
-  // Writes new plans, allocating state where there is none. Throws for what cannot be visited; there are no plans
-  // then.
+  // Builds the plans, allocating missing state. Throws for tensors that cannot be visited, and leaves no plans then.
   void rebuild();
 
   // The parameter of each item: those with a gradient.

@@ -1,4 +1,4 @@
-// What an optimizer was told beside its groups, and what a driver reports of a step.
+// The settings of an optimizer apart from its groups, and the outcome of a step.
 #pragma once
 
 #include <array>
@@ -37,7 +37,7 @@ struct Coin {
   }
 };
 
-// One clipper, with all that says what it is asked about.
+// One clipper, and what it is applied to.
 struct Stage {
   Clipper clipper;
   Scope scope = Scope::kGlobal;

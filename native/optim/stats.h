@@ -1,4 +1,4 @@
-// What an optimizer tells of its clipping.
+// What an optimizer reports about its clipping.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,7 +11,7 @@ namespace tc::optim {
 
 struct State;
 
-// Of one stage: tensors of their own, on the driver's device.
+// The statistics of one stage: new tensors on the driver's device.
 struct Stats {
   // The last step's norms before clipping, coefficients and thresholds in fp64, one per unit of the scope, without a
   // dimension for the global scope. The norm is NaN where none was needed; the coefficient of a skipped step is 0.

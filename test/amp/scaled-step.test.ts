@@ -152,4 +152,34 @@ describe('GradScaler.step of gradients that nobody has unscaled', () => {
     expect(asked).deep.equal([5, 5]);
     expect(p.tolist()).deep.equal([-1.5, -2]);
   });
+
+  it("unscales first where a step is not the engine's: with reference: true, and a step() of the user", () => {
+    let calls = 0;
+    class Counting extends optim.SGD {
+      override step(): undefined;
+      override step<T>(closure: () => T): T;
+      override step<T>(closure?: () => T): T | undefined {
+        calls++;
+        return closure === undefined ? super.step() : super.step(closure);
+      }
+    }
+    const kinds: ((p: Tensor) => optim.Optimizer)[] = [
+      (p) => new Counting([p], { lr: 0.5 }),
+      (p) => new optim.ClippedSGD([p], { lr: 0.5, reference: true }),
+    ];
+    for (const make of kinds) {
+      const p = torch.zeros([2], { device, requiresGrad: true });
+      const optimizer = make(p);
+      const scaler = new torch.GradScaler({ device: deviceType, initScale: 64 });
+      const factor = scaler.scale(torch.ones([], { device }));
+      p.grad = torch.tensor([2, 4], { device }).mul(factor);
+      expect(scaler.step(optimizer).skipped).equal(false);
+      expect(p.tolist()).deep.equal([-1, -2]);
+      scaler.update();
+      p.grad = torch.tensor([2, Number.NaN], { device }).mul(factor);
+      expect(scaler.step(optimizer).skipped).equal(true);
+      expect(p.tolist()).deep.equal([-1, -2]);
+    }
+    expect(calls).equal(1);
+  });
 });

@@ -172,15 +172,15 @@ describe('clip.custom', () => {
     const { p, optimizer } = sgd([3, 4], clipper);
     const grad = p.grad!;
     const tries: [() => void, RegExp][] = [
-      [() => optimizer.step(), /an optimizer cannot be used while its step asks a custom clipper/],
-      [() => optimizer.zeroGrad(), /an optimizer cannot be used/],
-      [() => optimizer.addParamGroup({ params: leaf([1]) }), /an optimizer cannot be used/],
-      [() => optimizer.loadStateDict(optimizer.stateDict()), /an optimizer cannot be used/],
+      [() => optimizer.step(), /an optimizer cannot be changed or stepped while its own step runs user code/],
+      [() => optimizer.zeroGrad(), /an optimizer cannot be changed or stepped/],
+      [() => optimizer.addParamGroup({ params: leaf([1]) }), /an optimizer cannot be changed or stepped/],
+      [() => optimizer.loadStateDict(optimizer.stateDict()), /an optimizer cannot be changed or stepped/],
       [
         () => {
           p.grad = null;
         },
-        /must leave parameters and gradients in their place/,
+        /must not replace parameters or gradients/,
       ],
     ];
     for (const [act, message] of tries) {

@@ -13,6 +13,7 @@ import {
   zerosLike,
 } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
+import { sameShape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { dropout } from './dropout.js';
 
@@ -66,7 +67,7 @@ export function additiveMask(name: string, mask: Tensor | null, dtype: Dtype): T
 }
 
 function ofShape(name: string, t: Tensor, ...shapes: (readonly number[])[]): Tensor {
-  if (shapes.some((shape) => String(shape) === String(t.shape))) return t;
+  if (shapes.some((shape) => sameShape(shape, t.shape))) return t;
   const expected = shapes.map((shape) => `[${shape.join(', ')}]`).join(' or ');
   throw invalidArgument(name, `of shape ${expected}`, t.shape, 'ERR_SHAPE');
 }

@@ -3,6 +3,7 @@ import { invalidArgument, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { linear } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
+import { sameShape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { linearCrossEntropyTable } from '../tables.js';
 import { type CrossEntropyOptions, crossEntropy } from './loss.js';
@@ -50,7 +51,7 @@ export function linearCrossEntropy(
     throw invalidArgument('linearBias', `of shape [${leading.join(', ')}]`, linearBias.shape, 'ERR_SHAPE');
   }
   const full = [...shape.slice(0, -1), ...leading];
-  if (ignoreIndex !== null && String(target.shape) === String(full)) {
+  if (ignoreIndex !== null && sameShape(target.shape, full)) {
     throw new TorchClipError('ERR_ARGUMENT', '"ignoreIndex" cannot be combined with a target of probabilities');
   }
   const logits = linear(input, linearWeight.reshape([-1, shape.at(-1)!]), linearBias?.reshape([-1]) ?? null);

@@ -3,6 +3,7 @@ import { invalidArgument } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
+import { sameShape, shapeText } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { codeOf, type LossOptions, type Reduction } from '../reduction.js';
 import {
@@ -30,10 +31,10 @@ function reduce(loss: Tensor, reduction: Reduction): Tensor {
 }
 
 /** Broadcasting here is nearly always a mistake. */
-function sameShape(input: Tensor, target: Tensor): void {
+function checkShapes(input: Tensor, target: Tensor): void {
   const [a, b] = [check('input', input, tensor).shape, check('target', target, tensor).shape];
-  if (a.length === b.length && a.every((n, dim) => n === b[dim])) return;
-  throw invalidArgument('target', `of the input's shape [${a.join(', ')}]`, b, 'ERR_SHAPE');
+  if (sameShape(a, b)) return;
+  throw invalidArgument('target', `of the input's shape ${shapeText(a)}`, b, 'ERR_SHAPE');
 }
 
 const readMSELoss = optionsOf('mseLoss()', lossTable);
@@ -114,7 +115,7 @@ export function binaryCrossEntropy(
   options?: LossOptions & { weight?: Tensor | null },
 ): Tensor {
   const { weight, reduction } = readBinaryCrossEntropy(options);
-  sameShape(input, target);
+  checkShapes(input, target);
   return ops.binaryCrossEntropy(input, target, weight?.expandAs(input) ?? null, codeOf(reduction));
 }
 
@@ -127,7 +128,7 @@ export function binaryCrossEntropyWithLogits(
   options?: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null },
 ): Tensor {
   const { weight, posWeight, reduction } = readWithLogits(options);
-  sameShape(input, target);
+  checkShapes(input, target);
   return ops.binaryCrossEntropyWithLogits(input, target, weight, posWeight, codeOf(reduction));
 }
 

@@ -3,6 +3,7 @@ import { invalidArgument } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { empty, gru, lstm, rnnRelu, rnnTanh, zeros } from '../../ops/generated/functions.js';
 import { optionsOf, type Values } from '../../options.js';
+import { sameShape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { uniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
@@ -195,7 +196,7 @@ export abstract class RNNBase extends Module {
       const expected = batch === null ? [layers, size] : [layers, batch, size];
       if (!hidden) return zeros([layers, batch ?? 1, size], { dtype: input.dtype, device: input.device });
       const given = check('hidden', hidden[i], tensor);
-      if (given.shape.join() !== expected.join()) {
+      if (!sameShape(given.shape, expected)) {
         throw invalidArgument('hidden', `of shape [${expected.join(', ')}]`, given.shape, 'ERR_SHAPE');
       }
       return batch === null ? given.unsqueeze(1) : given;

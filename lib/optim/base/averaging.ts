@@ -5,7 +5,7 @@ import { kept, savedTensor } from '../engine/saved.js';
 import { type OptimizerStateDict, ownStates } from '../state/state-dict.js';
 import { Optimizer } from './optimizer.js';
 
-// What the state dict of an optimizer in evaluation adds to a parameter's state.
+// In evaluation, the state dict has this additional entry per parameter.
 const trained = 'training_point';
 
 /**
@@ -13,7 +13,7 @@ const trained = 'training_point';
  * training, and the second between {@link eval} and {@link train}.
  */
 export abstract class AveragingOptimizer<G extends { lr?: number }> extends Optimizer<G> {
-  // In evaluation: what each parameter that was exchanged held.
+  // In evaluation: the training values of the parameters that were exchanged.
   #trained: Map<Tensor, Tensor> | null = null;
 
   /** @internal The result for each parameter, null for those that have taken no step. */

@@ -70,17 +70,17 @@ export interface StepRequest {
   readonly exactly?: boolean;
 }
 
-/** @internal What came of it. */
+/** @internal The result of one step. */
 export interface StepResult {
   /** False where the step was skipped; without `exactly` a GPU may say true of one that was. */
   readonly taken: boolean;
   /** With `inverse`: 1 where gradients held NaN or inf, else 0, on the device; null where no parameter has a gradient. */
   readonly found: Tensor | null;
-  /** What the step is to throw. */
+  /** The error that the step must throw. */
   readonly refusal?: TorchClipError;
 }
 
-// An ordinary step allocates neither of them.
+// Shared, so that an ordinary step allocates neither of them.
 const ordinary: StepRequest = {};
 const stepped: StepResult = { taken: true, found: null };
 const skipped: StepResult = { taken: false, found: null };
@@ -109,7 +109,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   readonly #custom: ((stage: number, norms: Handle, numels: Handle) => Float64Array) | undefined;
   readonly #stepper: Stepper<G> | null;
   #settings = new Float64Array(0);
-  /** @internal How often a step was asked for, whatever came of it. */
+  /** @internal How many steps were requested, taken or not. */
   stepCalls = 0;
 
   /**
@@ -208,17 +208,17 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return this.#stepper === null && this.step === Optimizer.prototype.step;
   }
 
-  /** @internal Takes a step with gradients that are multiplied by a tensor of one number first; it does not throw the refusal. */
+  /** @internal As `step`, with gradients that are first multiplied by a tensor of one number; returns the refusal instead of throwing it. */
   stepScaled(inverse: Tensor): StepResult {
     this.stepCalls++;
     this.beforeStep();
     return this.takeStep({ inverse });
   }
 
-  /** @internal Refuses a step, before anything else of it happens, by an error. */
+  /** @internal Called first in every step; throws to refuse it. */
   protected beforeStep(): void {}
 
-  /** @internal Takes a step of the engine. */
+  /** @internal Has the engine take a step. */
   protected takeStep({ outside, inverse, exactly = false }: StepRequest): StepResult {
     if (exactly && isCapturing()) {
       throw new TorchClipError(

@@ -78,7 +78,7 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
   }
 
   #compute(next: Map<Tensor, State>): void {
-    // They hold the clipped gradients, and are to hold the new parameters.
+    // They hold the clipped gradients now, and the new parameters in the end.
     const values = this.slots('value');
     const writes: [Tensor, Tensor][] = [];
     let number = 0;

@@ -72,7 +72,7 @@ declare module '../../binding/index.js' {
     }): NativeOptimizer;
     optimAddGroup(optimizer: NativeOptimizer, params: Handle[]): void;
     /**
-     * Takes a step. An ordinary one returns an index into the engine's outcomes and allocates nothing.
+     * Takes a step. An ordinary one returns an index into the engine's outcomes, since every step pays for what it returns.
      *
      * With `inverse`, gradients are multiplied by it first; `found` is then 1 where one was NaN or inf, else 0, and null
      * where no parameter has a gradient.
@@ -129,7 +129,7 @@ function own<T extends object>(raw: Raw<T>, fields: Fields<T>): T {
   return result as T;
 }
 
-// The way back.
+// The reverse of `own`, on a copy.
 function lend<T extends object>(owned: T, fields: Fields<T>): Raw<T> {
   const result = { ...owned } as Record<string, unknown>;
   const handleOrNull = (value: unknown) => (isTensor(value) ? value.handle : null);

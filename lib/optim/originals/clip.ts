@@ -12,11 +12,11 @@ import { push, pushPop } from './heap.js';
 export interface ReferenceClipOptions {
   /** Default `'no_clip'`. */
   clippingType?: ClippingType;
-  /** The base of the random types' probability, in [0, 1]; default 0, with which they never clip. */
+  /** The base of the random types' probability, in [0, 1]; default 0: they never clip. */
   beta?: number;
-  /** The share of the norms that the heap of the auto types is to hold, in (0, 1]; default .75. */
+  /** The share of the norms that the heap of the auto types holds, in (0, 1]; default .75. */
   pAutoclip?: number;
-  /** @internal Where a random type's coins come from, in [0, 1); default torch-clip's global generator. */
+  /** @internal Draws the random numbers in [0, 1) of the random types; default: the global generator. */
   coin?: () => number;
 }
 
@@ -26,7 +26,7 @@ export class ReferenceClip {
   readonly #beta: number;
   readonly #share: number;
   readonly #coin: () => number;
-  // The smaller norms, negated, the largest of them first; and how many norms there were in all.
+  // A heap of the smaller norms, negated, so that the largest of them comes first; and the count of all norms seen.
   #heap: number[] = [];
   #count = 0;
 
@@ -38,11 +38,11 @@ export class ReferenceClip {
     }
     this.#beta = beta;
     this.#share = pAutoclip;
-    // As Python's torch.rand(1): the stream of torch.manualSeed is the same.
+    // Draws as torch.rand(1) does in Python, from the stream that torch.manualSeed starts.
     this.#coin = coin ?? (() => rand([1]).item() as number);
   }
 
-  /** Descends along clipped directions: the gradients or, with momentum, their buffers, which are made where there are none. */
+  /** Descends along the clipped gradients or, with momentum, along the clipped momentum buffers, creating missing ones. */
   descend(
     params: readonly Tensor[],
     grads: readonly Tensor[],
@@ -79,7 +79,7 @@ export class ReferenceClip {
       case 'no_clip':
         return 1;
       case 'coordinate_wise':
-        // An infinite element becomes 0 · inf.
+        // An infinite element becomes 0 · inf, which is NaN.
         return over(level, direction.abs().add(1e-8)).clamp(0, 1);
       case 'layer_wise':
         return atMostOne(over(level, direction.norm()));
@@ -89,18 +89,18 @@ export class ReferenceClip {
     const ratio = typeof threshold === 'number' ? over(threshold, norm) : threshold.div(norm);
     if (this.type.includes('rand')) {
       const chance = pow(this.#beta, this.type.startsWith('quadratic') ? ratio.pow(2) : ratio).item() as number;
-      // A coin for every parameter, wanted or not, and the chance in the float32 of the coin.
+      // One random number per parameter, used or not; the probability is rounded to float32 as the random number is.
       if (!(this.#coin() < Math.fround(chance)) || norm.lt(threshold).item()) return 1;
     }
     return atMostOne(ratio);
   }
 
-  /** What a state dict has to hold of it. */
+  /** Its part of a state dict. */
   save(): Record<string, unknown> {
     return { ...this.#options(), count: this.#count, heap: [...this.#heap] };
   }
 
-  /** Checks what {@link save} returned, and returns what takes it over. */
+  /** Checks what {@link save} returned, and returns a function that takes it over. */
   parse(saved: Readonly<Record<string, unknown>>): () => void {
     sameOptions(saved, this.#options());
     const count = savedCount('reference.count', saved.count);
@@ -127,7 +127,7 @@ export class ReferenceClip {
 /** Adds a gradient to a parameter's momentum buffer, and returns that. */
 export type BufferOf = (param: Tensor, grad: Tensor, momentum: number) => Tensor;
 
-// In the gradients' dtype, as the original sums it; nothing without gradients.
+// Summed in the dtype of the gradients, as in the original; undefined without gradients.
 function totalNorm(grads: readonly Tensor[]): Tensor | undefined {
   let sum: Tensor | undefined;
   for (const grad of grads) {
@@ -137,8 +137,8 @@ function totalNorm(grads: readonly Tensor[]): Tensor | undefined {
   return sum?.pow(0.5);
 }
 
-// A number over a tensor in PyTorch: two roundings.
+// PyTorch rounds twice when it divides a number by a tensor.
 const over = (level: number, t: Tensor): Tensor => t.reciprocal().mul(level);
 
-// Python's min(1, ratio): 1 for NaN.
+// As Python's min(1, ratio), which is 1 for NaN.
 const atMostOne = (ratio: Tensor): Tensor | number => ((ratio.item() as number) < 1 ? ratio : 1);

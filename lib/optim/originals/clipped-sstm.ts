@@ -22,7 +22,7 @@ export interface ReferenceSSTMGroup {
   aKRatioUpperBound?: number;
 }
 
-/** The original's options of a group. Without `lr` and `L` it is refused. */
+/** The original's options of a group; `lr` and `L` are required. */
 const referenceSSTM: Definition<ReferenceSSTMGroup> = {
   name: 'ClippedSSTM',
   options: {
@@ -36,8 +36,9 @@ const referenceSSTM: Definition<ReferenceSSTMGroup> = {
 };
 
 /**
- * The level of the original's constructor, where `clippingIterStart` is given: under `norm` that at which a gradient of norm 1 begins to
- * be clipped at this iteration; a part of the level where nu is 0; else the level itself. Groups with a level of their own keep it.
+ * The clipping level as the original's constructor derives it from `clippingIterStart`: with `norm`, the level at which a gradient of
+ * norm 1 is first clipped at that iteration; where nu is 0, the level divided by a constant; else the level itself. Groups with a level of
+ * their own keep it.
  */
 function levelOf(
   { lr, L, nu, clippingLevel }: Required<ReferenceSSTMGroup>,
@@ -60,18 +61,18 @@ interface Progress {
   A_k_1: number;
 }
 interface Place {
-  /** The first group's parameter there. */
+  /** The first group's parameter at this index. */
   owner: Tensor;
   y: Tensor;
   z: Tensor;
 }
 const fresh: Progress = { k: 0, alpha_k_1: 0, lambda_k_1: 0, A_k: 0, A_k_1: 0 };
 
-/** The ClippedSSTM of the Python package torch-clip, which is that of the paper's authors with more clipping types. */
+/** The ClippedSSTM of the Python package torch-clip: that of the paper's authors with more clipping types. */
 class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
   readonly #clip: ReferenceClip;
   #at: Progress = fresh;
-  // The state of all groups, by place among a group's parameters with gradients.
+  // The state that all groups share, by the index among a group's parameters with gradients.
   #places: Place[] = [];
 
   constructor(options: ReferenceClipOptions) {
@@ -99,7 +100,7 @@ class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
   #stepGroup(group: StepperGroup<ReferenceSSTMGroup>, { params, grads }: ReturnType<typeof moving>): void {
     const { lr, L, nu, clippingLevel, aKRatioUpperBound: cap } = group;
     const { k, alpha_k_1, lambda_k_1, A_k, A_k_1 } = this.#at;
-    // The first gradient of all moves nothing.
+    // The very first gradient changes nothing.
     if (k > 0) {
       const z = this.#places.map((place) => place.z);
       this.#clip.descend(z, grads, { lr: alpha_k_1, level: lambda_k_1 });
@@ -108,7 +109,7 @@ class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
     const alpha = (1 / (2 * (1 / lr) * L)) * (k + 1) ** ((2 * nu) / (1 + nu));
     let [A, next] = [A_k_1, A_k_1 + alpha];
     const most = 1 / (1 - cap);
-    // A ratio A / next of up to 1 / (2 - cap) passes.
+    // A ratio A / next of up to 1 / (2 - cap) is let through.
     if (cap < 1 && A > most * alpha) [A, next] = [(most - 1) * alpha, most * alpha];
     params.forEach((param, i) => {
       const { y, z } = this.#places[i]!;

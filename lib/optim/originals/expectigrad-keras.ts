@@ -16,13 +16,13 @@ export interface ReferenceKerasOptions {
   clipnorm?: number | null;
   /** The largest magnitude of a gradient's element, applied before `clipnorm` where both are given. */
   clipvalue?: number | null;
-  /** The largest norm of all gradients together; not together with `clipnorm`. */
+  /** The largest norm of all gradients together; cannot be combined with `clipnorm`. */
   globalClipnorm?: number | null;
 }
 
 /**
  * Daley's Expectigrad for TensorFlow, with what Keras does around it: one step count for all parameters, float32 learning rates,
- * β to the power of the step in the parameter's dtype, and a NaN that stays one.
+ * powers of β in the parameter's dtype, and NaN that stays NaN.
  */
 export class ReferenceKerasExpectigrad extends ReferenceExpectigrad {
   readonly #clips: Readonly<Record<'clipvalue' | 'clipnorm' | 'global_clipnorm', number | null>>;
@@ -51,7 +51,7 @@ export class ReferenceKerasExpectigrad extends ReferenceExpectigrad {
     groups.forEach((group, g) => {
       for (const param of found[g]!.params) this.update(param, grads[next++]!, this.slotsOf(param), group);
     });
-    // As Keras, which refuses a step without any gradient.
+    // Keras refuses a step without gradients.
     if (grads.length > 0) this.#iterations++;
   }
 
@@ -83,7 +83,7 @@ export class ReferenceKerasExpectigrad extends ReferenceExpectigrad {
     param.sub_(rate.mul(momentum ?? direction));
   }
 
-  // Keras's order; TensorFlow's formulas in the gradients' dtype.
+  // In Keras's order, with TensorFlow's formulas in the dtype of the gradients.
   #clipped(grads: Tensor[]): Tensor[] {
     const { clipvalue, clipnorm, global_clipnorm: globalClipnorm } = this.#clips;
     if (clipvalue !== null) grads = grads.map((grad) => grad.clamp(-clipvalue, clipvalue));

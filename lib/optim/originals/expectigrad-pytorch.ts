@@ -13,7 +13,7 @@ export interface ReferenceExpectigradGroup {
   lr?: number;
   beta?: number;
   eps?: number;
-  /** Read by the constructor alone. */
+  /** Read by the constructor only. */
   sparseCounter?: boolean;
 }
 
@@ -29,7 +29,7 @@ export const referenceExpectigrad: Definition<ReferenceExpectigradGroup> = {
   rule: () => 'sgd',
 };
 
-/** A parameter's state under the original's names; the counter and the momentum where the constructor asked for them. */
+/** A parameter's state under the original's names; the counter and the momentum are optional. */
 export interface Slots {
   step: number;
   sum: Tensor;
@@ -42,7 +42,7 @@ export class ReferenceExpectigrad implements Stepper<ReferenceExpectigradGroup> 
   readonly #slots = new Map<Tensor, Slots>();
   readonly #options: { use_momentum: boolean; sparse_counter: boolean };
 
-  /** @param options the constructor's `beta` and `sparseCounter`, which say for all groups what state there is. */
+  /** @param options the constructor's `beta` and `sparseCounter`, which determine the kind of state for all groups. */
   constructor({ beta = 0.9, sparseCounter = true }: { beta?: number; sparseCounter?: boolean }) {
     this.#options = { use_momentum: beta > 0, sparse_counter: sparseCounter };
   }
@@ -69,7 +69,7 @@ export class ReferenceExpectigrad implements Stepper<ReferenceExpectigradGroup> 
     sum.add_(square);
     counter?.add_(square.sign());
     const mean = counter === undefined ? sum.div(step) : sum.div(counter);
-    // Meant for 0/0, but it is also what follows a NaN.
+    // Meant for 0/0, but it also replaces any other NaN.
     mean.maskedFill_(mean.isnan(), 0);
     const direction = grad.div(mean.sqrt_().add_(eps));
     if (momentum === undefined) {
@@ -103,7 +103,7 @@ export class ReferenceExpectigrad implements Stepper<ReferenceExpectigradGroup> 
     return { own, shared: this.shared() };
   }
 
-  /** What belongs to no parameter, and must be the same where a state is loaded. */
+  /** The part of the state that belongs to no parameter; it must be equal when a state is loaded. */
   protected shared(): Record<string, unknown> {
     return { form: 'pytorch', ...this.#options };
   }
@@ -126,11 +126,14 @@ export class ReferenceExpectigrad implements Stepper<ReferenceExpectigradGroup> 
   }
 }
 
-/** {@link moving}, without the complex parameters whose squares have no sign. */
+/** {@link moving}, which refuses complex parameters: their squares have no sign. */
 export function realMoving(params: readonly Tensor[]): ReturnType<typeof moving> {
   const complex = params.find(({ dtype }) => dtype.isComplex);
   if (complex !== undefined) {
-    throw new TorchClipError('ERR_DTYPE', `Expectigrad's original takes real parameters, got ${complex.dtype}`);
+    throw new TorchClipError(
+      'ERR_DTYPE',
+      `with reference: true, Expectigrad takes real parameters only, got ${complex.dtype}`,
+    );
   }
   return moving(params);
 }

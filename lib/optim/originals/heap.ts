@@ -1,4 +1,4 @@
-// The moves of Python's heapq, one by one: with a NaN inside, which no comparison holds for, the order that they leave depends on them.
+// Python's heapq, move by move: with a NaN inside, for which every comparison is false, the resulting order depends on the exact moves.
 
 /** Adds an item to a heap whose smallest item is the first. */
 export function push(heap: number[], item: number): void {
@@ -6,11 +6,11 @@ export function push(heap: number[], item: number): void {
   rise(heap, heap.length - 1);
 }
 
-/** Puts an item in the place of the smallest one, where it is larger than that; else changes nothing. */
+/** Replaces the smallest item if the new one is larger; else changes nothing. */
 export function pushPop(heap: number[], item: number): void {
   if (heap.length === 0 || !(heap[0]! < item)) return;
   heap[0] = item;
-  // To the bottom along the smaller children, then up: heapq's way.
+  // Like heapq: down to the bottom along the smaller children, then up.
   let at = 0;
   for (let child = 1; child < heap.length; child = 2 * at + 1) {
     const right = child + 1;

@@ -2,7 +2,7 @@ import { TorchClipError } from '../../errors.js';
 import type { Stepper } from '../base/stepper.js';
 import type { Definition } from '../engine/options.js';
 
-/** How an optimizer runs as its authors' code: what its groups hold, and what takes its steps. */
+/** A run of the authors' code: what the optimizer's groups hold, and what takes its steps. */
 export interface Original<G> {
   definition: Definition<G>;
   options: G;

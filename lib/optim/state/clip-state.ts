@@ -9,23 +9,23 @@ import { isTensor, type Tensor } from '../../tensor.js';
 import type { Counters, StageState } from '../engine/native.js';
 import { isRecord, mismatch, savedCount } from '../engine/saved.js';
 
-/** What a stage of clipping is and remembers. */
+/** A stage of clipping: its options, and what it remembers. */
 export interface StageStateDict {
   [option: string]: unknown;
   name: string;
-  /** How often its coin was thrown. */
+  /** How many random draws a stochastic clipper has made. */
   flips: number;
   /** How many units it has decided about, and how many of them it changed. */
   decisions: number;
   clipped: number;
   /** Numbers of each unit, by name, float64. */
   memory: Record<string, Tensor>;
-  /** The norms of all units, one unit after the other, and how many each has. */
+  /** The norms of all units, one unit after the other, and the number of norms of each unit. */
   history: Tensor;
   lengths: Tensor;
-  /** What `clip.tap` has kept. */
+  /** The norms that `clip.tap` has kept. */
   norms: Tensor;
-  /** State tensors, by the number of the parameter, of a clipper that acts on elements. */
+  /** State tensors of a clipper that acts on elements, by the index of the parameter. */
   elements: Record<number, Tensor>;
 }
 
@@ -68,7 +68,7 @@ function saveStage(stage: Stage, state: StageState): StageStateDict {
 
 type Groups = readonly { readonly params: readonly Tensor[] }[];
 
-/** @internal Checks the clipper of a state dict against an optimizer's and names the first thing that does not fit. */
+/** @internal Checks a state dict's clipper against the optimizer's; the error names the first mismatch. */
 export function parseClip(saved: unknown, clip: Clipper | null, groups: Groups): RestoredClip {
   if (!isRecord(saved) || !Array.isArray(saved.stages)) {
     throw mismatch(`clip must be an object with stages, got ${describe(saved)}`);

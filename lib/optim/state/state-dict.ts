@@ -14,13 +14,13 @@ import { type ClipStateDict, parseClip, type RestoredClip, saveClip } from './cl
 
 /**
  * An optimizer's state in PyTorch's layout: `state` by the number of the parameter, counted through all groups, and
- * `param_groups` with the options in PyTorch's spelling. `clip` is the clipper and what it remembers, where there is one.
+ * `param_groups` with the options in PyTorch's spelling. `clip` is the clipper, if there is one, and what it remembers.
  */
 export interface OptimizerStateDict {
   state: Record<number, Record<string, Tensor | number | null>>;
   param_groups: ({ params: number[] } & Record<string, unknown>)[];
   clip?: ClipStateDict;
-  /** With `reference: true`: what the original keeps that belongs to no parameter. */
+  /** With `reference: true`: the part of the original's state that belongs to no parameter. */
   reference?: Readonly<Record<string, unknown>>;
 }
 
@@ -44,7 +44,7 @@ export function saveState(source: {
   groups: readonly SavedGroup[];
   rules: readonly Rule[];
   states: readonly ParameterState[];
-  /** For each group the values of the state tensors before the first step, where they are kept. */
+  /** Per group, the initial values of the state tensors, if they are part of the state dict before the first step. */
   begins: readonly (Record<string, number> | undefined)[];
   clip: Clipper | null;
   counters: Counters;
@@ -83,7 +83,7 @@ export function saveState(source: {
   return dict;
 }
 
-// State is never narrower than float32; a complex parameter is a pair of reals.
+// State is at least float32; a complex parameter is a pair of reals.
 function filled({ shape, dtype, device }: Tensor, value: number): Tensor {
   return full(shape, dtype.isComplex ? { re: value, im: value } : value, {
     dtype: dtype.itemsize < 4 ? float32 : dtype,
@@ -91,7 +91,7 @@ function filled({ shape, dtype, device }: Tensor, value: number): Tensor {
   });
 }
 
-/** Checks a state dict against an optimizer and names the first thing that does not fit. */
+/** Checks a state dict against an optimizer; the error names the first mismatch. */
 export function parseState<G>(
   dict: OptimizerStateDict,
   definition: Definition<G>,
@@ -181,7 +181,7 @@ function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule
     if (name === '') return null;
     const value = saved[name];
     if (!isTensor(value)) {
-      // PyTorch's SGD keeps None before the first step with momentum.
+      // Before its first step, PyTorch's SGD with momentum saves None.
       if (!rule.storesStep && (value === null || value === undefined)) return null;
       throw mismatch(`${where}.${name} must be a Tensor, got ${describe(value)}`);
     }
@@ -194,7 +194,7 @@ function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule
   });
   const scalars = rule.scalars.map((name) => savedNumber(`${where}.${name}`, saved[name]));
   if (rule.storesStep) return { step: savedCount(`${where}.step`, saved.step), slots, scalars };
-  // Where PyTorch stores no step, all that counts is whether one was taken.
+  // Where PyTorch stores no step count, it only matters whether a step was taken.
   return { step: slots.length > 0 && slots.every((slot) => slot !== null) ? 1 : 0, slots, scalars };
 }
 

@@ -36,12 +36,12 @@ export interface ComparedRun {
   losses: number[];
   /** The norm of the whole gradient before clipping. */
   gradientNorms: number[];
-  /** What the clipper multiplied the gradient by, a list where its scope has several units; 0 for a skipped step, 1 without a clipper. */
+  /** What the clipper multiplied the gradient by, a list if its scope has several units; 0 for a skipped step, 1 without a clipper. */
   coefficients: (number | number[])[];
-  /** How many steps were not taken, for NaN or inf in the gradient. */
+  /** How many steps were not taken because of NaN or inf in the gradient. */
   skipped: number;
   metrics: number[];
-  /** Time of the steps, in seconds, measuring them included and the batches and metrics left out. */
+  /** The time of the steps in seconds, including their measurements but not batches and metrics. */
   seconds: number;
 }
 
@@ -49,8 +49,8 @@ export interface ComparedRun {
  * Trains the same model under several optimizers, each from the same initial weights, on the same batches in the same order and with the
  * same random numbers (dropout, say).
  *
- * A loss that is not finite is recorded and training goes on; where an optimizer refuses such a step with an error, the step counts as
- * skipped. The global generator is afterwards as it was. Optimizers with `train` and `eval` are switched for the metric.
+ * A loss that is not finite is recorded and training goes on; if an optimizer refuses such a step with an error, the step counts as
+ * skipped. The global generator is restored afterwards. Optimizers with `train` and `eval` are switched for the metric.
  *
  * @returns a run for each optimizer, under its name and in the order given.
  * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option, or data that give no batch when iterated again.
@@ -74,7 +74,7 @@ export function compare<M extends Module, B, N extends string>(
   const checked = parse<M, B>(options);
   const { data, seed } = checked;
   const random = getRngState();
-  // A loader's own generators move with every epoch: each run starts them at the same place.
+  // A loader's own generators advance with every epoch: each run starts them from the same state.
   const own = data instanceof DataLoader ? [data.generator, Reflect.get(data.sampler, 'generator')] : [];
   const generators = own
     .filter((generator) => generator instanceof Generator)
@@ -92,7 +92,7 @@ export function compare<M extends Module, B, N extends string>(
       if (!(optimizer instanceof Optimizer)) {
         throw invalidArgument(`optimizers.${name}`, 'a function that returns an Optimizer', optimizer);
       }
-      // What the model and the optimizer drew to begin with is not to change the batches.
+      // Random numbers that the model and the optimizer drew so far must not change the batches.
       manualSeed(seed);
       return [name, train(name, model, optimizer, checked)] as const;
     });
@@ -138,7 +138,7 @@ function train<M extends Module, B>(
   return run;
 }
 
-/** A step, unless the optimizer refuses the gradients. */
+/** Takes a step; returns false if the optimizer refuses the gradients. */
 function taken(optimizer: Optimizer): boolean {
   try {
     optimizer.step();
@@ -150,7 +150,7 @@ function taken(optimizer: Optimizer): boolean {
 }
 
 function evaluated<M extends Module>(model: M, optimizer: Optimizer, metric: (model: M) => number): number {
-  // Some optimizers keep the weights to be used apart from those they train with.
+  // Some optimizers evaluate with other weights than they train with.
   const averaging = optimizer as { train?(): unknown; eval?(): unknown };
   averaging.eval?.();
   model.eval();
@@ -186,7 +186,7 @@ function parse<M extends Module, B>(options: CompareOptions<M, B>) {
   if (functions.length === 0) throw invalidArgument('optimizers', optimizersKind.expected, optimizers);
   for (const [name, make] of functions) check(`optimizers.${name}`, make, callable());
   if ((epochs === undefined) === (steps === undefined)) {
-    throw new TorchClipError('ERR_ARGUMENT', 'one of "epochs" and "steps" must be given, and not both');
+    throw new TorchClipError('ERR_ARGUMENT', 'exactly one of "epochs" and "steps" must be given');
   }
   return { ...given, optimizers: Object.fromEntries(functions), seed: checkSeed(seed) } as unknown as CompareOptions<
     M,

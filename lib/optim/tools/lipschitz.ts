@@ -10,11 +10,11 @@ import { isTensor, type Tensor } from '../../tensor.js';
 
 /** What {@link estimateLipschitz} needs. */
 export interface LipschitzOptions<B> {
-  /** The model, or the parameters of the loss; those that require no gradient stay where they are. */
+  /** The model, or the parameters of the loss; those that require no gradient are not moved. */
   params: Module | Iterable<Tensor>;
   /** One pair of points is compared for each batch. */
   batches: Iterable<B>;
-  /** The loss of a batch, a tensor of one element; it calls no `backward`. */
+  /** The loss of a batch, a tensor of one element; must not call `backward`. */
   closure: (batch: B) => Tensor;
   /** How far apart the points of a pair are, > 0; default a thousandth of the norm of the parameters, or 1e-3 where they are 0. */
   distance?: number;
@@ -39,9 +39,8 @@ const readOptions = optionsOf('estimateLipschitz()', {
  * Estimates the Lipschitz constant of the loss's gradient, the L of `ClippedSSTM`, as twice the mean of ‖g(x') - g(x)‖ / ‖x' - x‖
  * along a walk down the gradient.
  *
- * Both gradients of a pair are those of the same batch and of the same random numbers (dropout, say; CPU). Afterwards parameters
- * and buffers hold the bits that they held before, also where `closure` throws; no `grad` is touched. The model stays in the mode
- * that it is in.
+ * Both gradients of a pair are taken for the same batch and with the same random numbers (dropout on the CPU, say). Afterwards
+ * parameters and buffers are as before, bit for bit, even if `closure` throws; no `grad` is touched. The model's mode is not changed.
  *
  * @throws {TorchClipError} `ERR_NONFINITE` where a gradient holds NaN or inf; `ERR_ARGUMENT` where no batch has a gradient other
  * than 0.
@@ -88,7 +87,7 @@ export function estimateLipschitz<B>(options: LipschitzOptions<B>): number {
       setRngState(random);
       const after = gradients(batch);
       finite(after);
-      // The distance that rounding has left, not the one asked for.
+      // The distance actually walked, after rounding.
       const walked = norm(differences(moved, from));
       if (walked > 0) ratios.push(norm(differences(after, before)) / walked);
     }

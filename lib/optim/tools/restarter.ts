@@ -5,13 +5,14 @@ import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
 import { keep } from '../../scope.js';
+import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { Optimizer } from '../base/optimizer.js';
 import type { OptimizerStateDict } from '../state/state-dict.js';
 
 /** Options of {@link Restarter}. */
 export interface RestarterOptions {
-  /** Makes an optimizer of the parameters without any state; called at once and at every restart. */
+  /** Makes an optimizer of the parameters without any state; called by the constructor and at every restart. */
   start: () => Optimizer;
   /** Steps of the first stretch, an integer >= 1; default 100. */
   firstStretch?: number;
@@ -43,7 +44,7 @@ export interface RestarterStateDict {
  * Averages the iterates of a stretch of steps, puts the mean in place of the parameters and starts a fresh optimizer there; each
  * stretch is longer than the one before.
  *
- * An iterate is what the parameters hold after a step. The means take the memory of the parameters once more, in float32, or in
+ * An iterate is what the parameters hold after a step. The means need as much memory as the parameters, in float32, or in
  * float64 for double precision.
  *
  * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option.
@@ -68,7 +69,7 @@ export class Restarter {
   #restarts = 0;
   #steps = 0;
 
-  /** @param params what is averaged: the tensors that the optimizers of `start` update. */
+  /** @param params the tensors that are averaged, which the optimizers of `start` update. */
   constructor(params: Iterable<Tensor>, options: RestarterOptions) {
     const { start, firstStretch, growth, longest } = readOptions(options, new.target.name);
     if (isTensor(params)) throw invalidArgument('params', 'an iterable of Tensors', params);
@@ -98,7 +99,7 @@ export class Restarter {
     return this.#restarts;
   }
 
-  /** Steps of this stretch; Infinity where it does not end. */
+  /** The number of steps of this stretch; Infinity if it does not end. */
   get stretch(): number {
     const length = Math.floor(this.#firstStretch * this.#growth ** this.#restarts);
     return length > this.#longest ? Infinity : length;
@@ -106,7 +107,7 @@ export class Restarter {
 
   /**
    * Takes a step of the optimizer, as {@link Optimizer.step}; at the end of a stretch the parameters then become the mean. A step
-   * that throws does not count, one that was skipped for its gradients does.
+   * that throws does not count; one that was skipped because of its gradients does.
    */
   step(): undefined;
   step<T>(closure: () => T): T;
@@ -127,13 +128,13 @@ export class Restarter {
     if (ends) {
       this.#restarts++;
       this.#steps = 0;
-      // Last, so that it starts from the mean.
+      // Last, so that the new optimizer starts from the mean.
       this.#optimizer = this.#fresh();
     }
     return loss;
   }
 
-  /** Copies of the optimizer's state, the mean so far and the place in the stretch. The parameters are the model's to save. */
+  /** Copies of the optimizer's state, of the mean so far and of the position in the stretch. Save the parameters with the model. */
   stateDict(): RestarterStateDict {
     return {
       optimizer: this.#optimizer.stateDict(),
@@ -159,9 +160,9 @@ export class Restarter {
     }
     mean?.forEach((value, i) => {
       const shape = this.#means[i]!.shape;
-      if (!isTensor(value) || value.shape.length !== shape.length || value.shape.some((n, d) => n !== shape[d])) {
+      if (!isTensor(value) || !sameShape(value.shape, shape)) {
         throw mismatch(
-          `mean[${i}] must be a Tensor of shape [${shape.join(', ')}]`,
+          `mean[${i}] must be a Tensor of shape ${shapeText(shape)}`,
           isTensor(value) ? value.shape : value,
         );
       }

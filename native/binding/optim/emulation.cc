@@ -1,4 +1,4 @@
-// What tests of a build that emulates a GPU ask of it.
+// Functions that only a build that emulates a GPU has, for its tests.
 #include "binding/optim/support.h"
 #if defined(TORCH_CLIP_EMULATE_CUDA)
 #include "optim/cuda/emulation/block.h"
@@ -10,23 +10,23 @@ namespace {
 
 namespace emulation = optim::cuda::emulation;
 
-// emulationLaunches(): how many kernels were run so far.
+// emulationLaunches(): how many kernels have run so far.
 napi_value launches(napi_env env, Args&) { return js(env, int64_t(emulation::launches)); }
 
-// emulationDevices(n): the parameters of optimizers that are made from here on lie on n devices in turn.
+// emulationDevices(n): optimizers created from now on see their parameters on n devices in turn.
 napi_value devices(napi_env env, Args& args) {
   emulation::devices = int(to_int64(env, args[0], "n"));
   return undefined(env);
 }
 
-// emulationCapture(on): kernels are recorded from here on, in place of what was recorded before, or run again.
+// emulationCapture(on): from now on kernels are recorded (replacing the previous recording), or run again.
 napi_value capture(napi_env env, Args& args) {
   emulation::capturing = to_bool(env, args[0], "on");
   if (emulation::capturing) emulation::graph.clear();
   return undefined(env);
 }
 
-// emulationReplay(): runs what was recorded.
+// emulationReplay(): runs the recorded kernels.
 napi_value replay(napi_env env, Args&) {
   for (const auto& launch : emulation::graph) launch();
   return undefined(env);

@@ -1,4 +1,4 @@
-// Norms and clipping of gradients without an optimizer.
+// Norms of gradients, and clipping them without an optimizer.
 #include "optim/gradients.h"
 
 #include "binding/optim/support.h"
@@ -18,7 +18,7 @@ std::vector<at::Tensor> gradients(napi_env env, napi_value list) {
 
 napi_value or_null(napi_env env, const at::Tensor& total) { return total.defined() ? wrap(env, total) : null(env); }
 
-// clipGradNorm(parameters, maxNorm, normType, errorIfNonfinite): the norm before, or null for a refusal.
+// clipGradNorm(parameters, maxNorm, normType, errorIfNonfinite): the norm before clipping, or null where it is refused.
 napi_value clip_grad_norm(napi_env env, Args& args) {
   return or_null(env,
                  optim::clip_by_norm(gradients(env, args[0]), to_double(env, args[1], "maxNorm"),

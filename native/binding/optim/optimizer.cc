@@ -1,4 +1,4 @@
-// The engine in JavaScript: its tables, and an optimizer's life.
+// The engine for JavaScript: its tables, and the optimizers themselves.
 #include <algorithm>
 #include <limits>
 
@@ -19,7 +19,7 @@ napi_value names(napi_env env, const Names& list) {
 
 napi_value rule(napi_env env, const optim::RuleInfo& info) {
   std::vector<const char*> slots;
-  // By their indices; one that this rule leaves to others has no name.
+  // A slot that only other rules of the same optimizer have gets no name.
   for (int k = 0; k < info.slots.count; ++k) {
     slots.resize(size_t(info.slots.index(k)), "");
     slots.push_back(info.slots.slot[k].name);
@@ -98,7 +98,8 @@ napi_value add_group(napi_env env, Args& args) {
   return undefined(env);
 }
 
-// Asks a JavaScript function (stage, norms, numbers of elements) for a Float64Array of coefficients.
+// Calls the JavaScript function of a custom clipper with (stage, norms, numbers of elements); it returns a Float64Array
+// of coefficients.
 std::vector<double> ask(napi_env env, napi_value function, size_t stage, const optim::Plan& plan) {
   napi_value receiver, answer;
   check(env, napi_get_undefined(env, &receiver));
@@ -109,13 +110,13 @@ std::vector<double> ask(napi_env env, napi_value function, size_t stage, const o
   return {data, data + plan.norms.size()};
 }
 
-// optimStep(optimizer, groups, custom, outside, inverse): an index into the outcomes, without `inverse`; else
-// { outcome, found }, the latter null where no parameter has a gradient.
+// optimStep(optimizer, groups, custom, outside, inverse): returns an index into the outcomes; with `inverse` returns
+// { outcome, found }, where `found` is null if no parameter has a gradient.
 napi_value step(napi_env env, Args& args) {
   auto& boxed = unbox<BoxedOptimizer>(env, args[0]);
   const size_t length = boxed.optimizer.groups() * optim::kGroupLength;
   const double* given = doubles(env, args[1], "groups", length);
-  // A custom clipper is JavaScript, which may detach the array.
+  // Copied, because a custom clipper is user code that may detach the array.
   const std::vector<double> groups(given, given + length);
   optim::Request request;
   request.custom = [&](size_t stage, const optim::Plan& plan) { return ask(env, args[2], stage, plan); };

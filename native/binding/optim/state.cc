@@ -1,4 +1,4 @@
-// What an optimizer and its clippers remember, for JavaScript to save, load and show.
+// What an optimizer and its clippers remember, for JavaScript to save, load and display.
 #include <algorithm>
 
 #include "binding/optim/support.h"
@@ -7,12 +7,12 @@
 namespace tc {
 namespace {
 
-// A copy: the engine remembers where its state lies, and nobody else may move it. Null for an undefined tensor.
+// A copy, since the engine keeps the address of the original; null for an undefined tensor.
 napi_value copy(napi_env env, const at::Tensor& tensor) {
   return wrap(env, tensor.defined() ? tensor.clone() : at::Tensor());
 }
 
-// optimStates(optimizer): for each parameter { step, slots, scalars }, a slot that is not there being null.
+// optimStates(optimizer): for each parameter { step, slots, scalars }, null for a slot that does not exist.
 napi_value states(napi_env env, Args& args) {
   Optimizer& opt = optimizer(env, args[0]);
   opt.pull();
@@ -26,7 +26,7 @@ napi_value states(napi_env env, Args& args) {
   });
 }
 
-// optimSlot(optimizer, parameter, slot): the state tensor itself, or null; for those who change it between steps.
+// optimSlot(optimizer, parameter, slot): the state tensor itself, not a copy, or null.
 napi_value slot(napi_env env, Args& args) {
   const Optimizer& opt = optimizer(env, args[0]);
   const int64_t parameter = choice(env, args[1], "parameter", int64_t(opt.parameters()));
@@ -65,7 +65,8 @@ napi_value stages(napi_env env, Args& args) {
 template <class T>
 std::vector<T> numbers(napi_env env, napi_value value, c10::ScalarType dtype) {
   const at::Tensor tensor = unwrap(env, value).contiguous();
-  if (tensor.scalar_type() != dtype || !tensor.device().is_cpu()) throw Error("ERR_DTYPE", "wrong dtype of a memory");
+  if (tensor.scalar_type() != dtype || !tensor.device().is_cpu())
+    throw Error("ERR_DTYPE", "numbers of a clipper's state must be on the CPU, float64 or, for lengths, int64");
   const T* data = tensor.const_data_ptr<T>();
   return {data, data + tensor.numel()};
 }
@@ -97,7 +98,8 @@ optim::StageState to_stage_state(napi_env env, napi_value value, const optim::St
   auto next = history.begin();
   if (keeps_history(stage.clipper)) {
     for (const int64_t length : numbers<int64_t>(env, field("lengths"), c10::kLong)) {
-      if (length < 0 || length > history.end() - next) throw Error("ERR_STATE", "a history is shorter than its length");
+      if (length < 0 || length > history.end() - next)
+        throw Error("ERR_STATE", "the lengths of the histories add up to more than there is");
       memory.histories.emplace_back().load({next, next + length}, window_of(stage.clipper), quantile_of(stage.clipper));
       next += length;
     }
@@ -119,7 +121,8 @@ napi_value load(napi_env env, Args& args) {
   auto& boxed = unbox<BoxedOptimizer>(env, args[0]);
   const napi_value states = property(env, args[1], "states"), stages = property(env, args[1], "stages");
   const uint32_t parameters = array_length(env, states, "states"), count = array_length(env, stages, "stages");
-  if (count != boxed.optimizer.stages()) throw Error("ERR_STATE", "the state is for another number of clippers");
+  if (count != boxed.optimizer.stages())
+    throw Error("ERR_STATE", "the state does not have as many clippers as the optimizer");
   std::vector<optim::ParameterState> of_parameters;
   for (uint32_t i = 0; i < parameters; ++i) of_parameters.push_back(to_parameter_state(env, element(env, states, i)));
   std::vector<optim::StageState> of_stages;

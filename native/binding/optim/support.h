@@ -1,4 +1,4 @@
-// What the bindings of the engine share.
+// Shared by the engine's bindings.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +15,7 @@ namespace tc {
 
 using optim::Optimizer;
 
-// The collector is told how many bytes the state has.
+// Reports the size of the state to the garbage collector.
 struct BoxedOptimizer {
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x6f7074696d697a65};
   static constexpr const char* kNoun = "an optimizer";
@@ -38,7 +38,7 @@ std::vector<at::Tensor> tensors(napi_env env, napi_value list, const char* what)
 const double* doubles(napi_env env, napi_value value, const char* what, size_t at_least);
 // A number in [0, count).
 int64_t choice(napi_env env, napi_value value, const char* what, int64_t count);
-// The index of a name among those that `name_of` gives.
+// The index i whose `name_of(i)` is the given name; throws ERR_INTERNAL if there is none.
 template <class NameOf>
 size_t index_of(napi_env env, napi_value value, const char* what, size_t count, const NameOf& name_of) {
   const std::string name = to_string(env, value, what);

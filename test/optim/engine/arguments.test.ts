@@ -239,7 +239,7 @@ describe('optim: bad arguments', () => {
     torch.noGrad(() => u.set_(torch.ones([50])));
     u.grad = torch.ones([50]);
     expect(() => optimizer.step())
-      .throw(TorchClipError, /another shape than its state/)
+      .throw(TorchClipError, /a parameter and its state have different shapes/)
       .property('code', 'ERR_STATE');
     expect(t.tolist()).deep.equal(before);
   });
