@@ -96,13 +96,13 @@ function locator(mapLocation: MapLocation | undefined): (location: string) => De
 
 /** Says what a file is that is no archive of torch.save, as far as its first bytes tell. */
 function refuseOthers(file: OpenFile, bad: Bad): void {
-  const anew = 'open it in Python and save it again with torch.save';
+  const again = 'open it in Python and save it again with torch.save';
   const head = readAll(file, 0, Math.min(file.size, 1024));
   if (head.length === 0) throw bad('it is empty');
   if (head.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'))) return;
-  if (head[0] === 0x80) throw bad(`it is in PyTorch's format from before version 1.6: ${anew}`);
+  if (head[0] === 0x80) throw bad(`it is in PyTorch's format from before version 1.6: ${again}`);
   if (head.toString('latin1', 257, 262) === 'ustar')
-    throw bad(`it is in PyTorch's oldest format, a tar archive: ${anew}`);
+    throw bad(`it is in PyTorch's oldest format, a tar archive: ${again}`);
   if (head.toString('latin1', 8, 9) === '{')
     throw bad('it looks like a safetensors file, which io.loadSafetensors reads');
   throw bad('it is not an archive of torch.save');
