@@ -100,11 +100,11 @@ def of_tensor(data=bytes(8), **parts):
 def refused():
     old = io.BytesIO()
     torch.save({'a': torch.ones(2)}, old, _use_new_zipfile_serialization=False)
-    yield 'the format before 1.6', old.getvalue(), 'save it anew'
+    yield 'the format before 1.6', old.getvalue(), 'save it again'
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode='w') as file:
         file.addfile(tarfile.TarInfo('storages'), io.BytesIO())
-    yield 'a tar archive', tar.getvalue(), 'save it anew'
+    yield 'a tar archive', tar.getvalue(), 'save it again'
     yield 'big-endian', archive(pickle.dumps(1, 2), byteorder=b'big'), 'big-endian'
     yield 'an unknown byte order', archive(pickle.dumps(1, 2), byteorder=b'middle'), 'byte order'
     yield 'compressed records', archive(pickle.dumps('a' * 100, 2), compression=zipfile.ZIP_DEFLATED), 'compressed'
