@@ -1,8 +1,8 @@
-import { instance, kind, listOf } from '../check.js';
+import { check, instance, integer, kind, listOf } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { isPlainObject } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import { entriesOf, Module } from './module.js';
+import { entriesOf, Module, type TensorModule } from './module.js';
 import { indent } from './print.js';
 import { isIndex } from './slots.js';
 
@@ -61,6 +61,44 @@ abstract class Listed<M extends Module> extends Module {
     return this;
   }
 
+  /** Puts a module at an index that is there, counted from the end when negative. */
+  set(index: number, module: M): this {
+    const names = entriesOf(this).flatMap(([name, value]) => (value instanceof Module ? [name] : []));
+    const at = check('index', index, integer(-names.length, names.length - 1), 'ERR_INDEX');
+    this.registerModule(names.at(at)!, check('module', module, moduleKind) as M);
+    return this;
+  }
+
+  /** Adds modules at the end. */
+  extend(modules: Iterable<M>): this {
+    for (const module of listOf('modules', modules, moduleKind)) this.append(module as M);
+    return this;
+  }
+
+  /** Puts a module before the one at `index`, counted from the end when negative; those behind move up. */
+  insert(index: number, module: M): this {
+    const list = this.children_();
+    check('index', index, integer(-list.length, list.length), 'ERR_INDEX');
+    check('module', module, moduleKind);
+    list.splice(index, 0, module);
+    return this.refill(list);
+  }
+
+  /** Takes the module at `index` out (default the last one), counted from the end when negative, and returns it; those behind move down. */
+  pop(index = -1): M {
+    const list = this.children_();
+    check('index', index, integer(-list.length, list.length - 1), 'ERR_INDEX');
+    const [module] = list.splice(index, 1);
+    this.refill(list);
+    return module!;
+  }
+
+  private refill(modules: readonly M[]): this {
+    for (const [name, value] of entriesOf(this)) if (value instanceof Module) Reflect.deleteProperty(this, name);
+    for (const module of modules) this.append(module);
+    return this;
+  }
+
   [Symbol.iterator](): IterableIterator<M> {
     return this.children_()[Symbol.iterator]();
   }
@@ -106,16 +144,15 @@ export class Sequential<M extends readonly Module[] = Module[]> extends Listed<M
  * this.layers = new nn.ModuleList([new nn.Linear(8, 8), new nn.Linear(8, 8)]);
  * for (const layer of this.layers) x = layer.forward(x);
  */
-export class ModuleList<M extends Module = Module> extends Listed<M> {
+export class ModuleList<M extends Module = TensorModule> extends Listed<M> {
   constructor(modules: Iterable<M> = []) {
     super();
     this.extend(modules);
   }
 
-  /** Adds modules at the end. */
-  extend(modules: Iterable<M>): this {
-    for (const module of listOf('modules', modules, moduleKind)) this.append(module as M);
-    return this;
+  /** A list of the modules from `start` to before `end`, as of an array. */
+  slice(start?: number, end?: number): ModuleList<M> {
+    return new ModuleList(this.children_().slice(start, end));
   }
 
   /** As PyTorch: a run of equal modules is printed once, with its count. */
@@ -141,7 +178,7 @@ export class ModuleList<M extends Module = Module> extends Listed<M> {
  * this.heads = new nn.ModuleDict({ policy: new nn.Linear(8, 4), value: new nn.Linear(8, 1) });
  * this.heads.get('value').forward(x);
  */
-export class ModuleDict<T extends Record<string, Module> = Record<string, Module>> extends Module {
+export class ModuleDict<T extends Record<string, Module> = Record<string, TensorModule>> extends Module {
   constructor(modules: T | Iterable<readonly [name: keyof T & string, module: T[keyof T]]> = {} as T) {
     super();
     for (const [name, module] of namedModules(modules)) this.registerModule(name, module as Module);
@@ -166,6 +203,26 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
   set<K extends keyof T & string>(name: K, module: T[K]): this {
     this.registerModule(name, module);
     return this;
+  }
+
+  /** Sets or replaces several. */
+  update(modules: Partial<T> | Iterable<readonly [name: keyof T & string, module: T[keyof T]]>): this {
+    const entries = namedModules(modules);
+    for (const [name, module] of entries) check(`modules.${name}`, module, moduleKind);
+    for (const [name, module] of entries) this.registerModule(name, module as Module);
+    return this;
+  }
+
+  /** Takes the module `name` out and returns it; one that it does not hold is an `ERR_ARGUMENT`. */
+  pop<K extends keyof T & string>(name: K): T[K] {
+    const module = this.get(name);
+    this.delete(name);
+    return module;
+  }
+
+  /** Takes all modules out. */
+  clear(): void {
+    for (const name of this.keys()) this.delete(name);
   }
 
   /** Takes the module `name` out; returns whether it was there. */

@@ -1,3 +1,4 @@
+export * as attention from './attention/index.js';
 export { Buffer } from './buffer.js';
 export { ModuleDict, ModuleList, type NamedModules, Sequential } from './containers.js';
 export { deepcopy } from './deepcopy.js';
@@ -5,7 +6,7 @@ export * as functional from './functional/index.js';
 export * as init from './init.js';
 export * from './layers/index.js';
 export { UninitializedBuffer, UninitializedParameter } from './lazy.js';
-export { type FactoryOptions, Module } from './module.js';
+export { type FactoryOptions, Module, type TensorModule } from './module.js';
 export { Parameter } from './parameter.js';
 export { ParameterDict, ParameterList } from './parameter-containers.js';
 export type { IncompatibleKeys, StateDict } from './state-dict.js';

@@ -654,6 +654,22 @@ export class Module {
   }
 }
 
+/**
+ * A module that makes one tensor of one: an activation, a norm, a block. `Module` itself says nothing of its arguments, so that it cannot be
+ * called; declare what is to be called as this.
+ *
+ * @example
+ * class Block extends nn.Module {
+ *   constructor(readonly act: nn.TensorModule) {
+ *     super();
+ *   }
+ *   override forward(x: Tensor): Tensor {
+ *     return this.act.forward(x);
+ *   }
+ * }
+ */
+export type TensorModule = Module & { forward(input: Tensor): Tensor };
+
 type Wanted = (name: string, value: unknown, module: Module) => boolean;
 
 const isBuffer: Wanted = (name, value, module) =>

@@ -124,6 +124,26 @@ napi_value generator_set_state(napi_env env, Args& args) {
   return undefined(env);
 }
 
+// Which kernels of attention may be used, one bit each in the order of at::SDPBackend; a mask that is given replaces
+// them.
+napi_value sdp_backends(napi_env env, Args& args) {
+  at::Context& context = at::globalContext();
+  const bool enabled[] = {context.userEnabledMathSDP(), context.userEnabledFlashSDP(),
+                          context.userEnabledMemEfficientSDP(), context.userEnabledCuDNNSDP(),
+                          context.userEnabledOverrideableSDP()};
+  int64_t before = 0;
+  for (int bit = 0; bit < 5; bit++) before |= int64_t{enabled[bit]} << bit;
+  if (!is_nullish(env, args[0])) {
+    const int64_t mask = to_int64(env, args[0], "mask");
+    context.setSDPUseMath((mask & 1) != 0);
+    context.setSDPUseFlash((mask & 2) != 0);
+    context.setSDPUseMemEfficient((mask & 4) != 0);
+    context.setSDPUseCuDNN((mask & 8) != 0);
+    context.setSDPUseOverrideable((mask & 16) != 0);
+  }
+  return js(env, before);
+}
+
 // What the handles keep alive, for tests and for people who hunt leaks.
 napi_value memory_stats(napi_env env, Args&) {
   const Env& state = Env::of(env);
@@ -154,6 +174,7 @@ void register_runtime(napi_env env, napi_value exports) {
   define(env, exports, "generatorRandomSeed", guarded<generator_random_seed>);
   define(env, exports, "generatorState", guarded<generator_state>);
   define(env, exports, "generatorSetState", guarded<generator_set_state>);
+  define(env, exports, "sdpBackends", guarded<sdp_backends>);
   define(env, exports, "memoryStats", guarded<memory_stats>);
 }
 

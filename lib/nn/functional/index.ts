@@ -70,8 +70,10 @@ export { type MultiHeadAttentionOptions, multiHeadAttentionForward } from './att
 export * from './dropout.js';
 export * from './embedding.js';
 export * from './fractional.js';
+export { groupedMm } from './grouped-mm.js';
 export * from './linear-cross-entropy.js';
 export * from './loss.js';
 export * from './normalization.js';
 export * from './pooling.js';
+export * from './upsample.js';
 export * from './vision.js';
