@@ -1,5 +1,5 @@
 import { check, flag, integer, oneOf, probability } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { empty, gru, lstm, rnnRelu, rnnTanh, zeros } from '../../ops/generated/functions.js';
 import { optionsOf, type Values } from '../../options.js';
@@ -85,6 +85,9 @@ export abstract class RNNBase extends Module {
     projSize = 0,
   ) {
     super();
+    if (new.target === (RNNBase as unknown)) {
+      throw new TorchClipError('ERR_ARGUMENT', 'RNNBase is the base of RNN, LSTM and GRU: make one of these');
+    }
     const { numLayers, bias, batchFirst, dropout, bidirectional, device, dtype } = options;
     this.inputSize = check('inputSize', inputSize, integer(1));
     this.hiddenSize = check('hiddenSize', hiddenSize, integer(1));

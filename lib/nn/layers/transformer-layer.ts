@@ -1,4 +1,15 @@
-import { callable, check, finiteNonNegative, flag, integer, type Kind, kind, probability } from '../../check.js';
+import {
+  callable,
+  check,
+  finiteNonNegative,
+  flag,
+  integer,
+  type Kind,
+  kind,
+  orNull,
+  probability,
+} from '../../check.js';
+import { tensor } from '../../kinds.js';
 import { gelu, relu } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
@@ -76,10 +87,29 @@ export interface DecoderLayerMasks {
 
 /** What one attention is told. */
 interface Attending {
-  attnMask: Tensor | null | undefined;
-  keyPaddingMask: Tensor | null | undefined;
-  isCausal: boolean | undefined;
+  attnMask: Tensor | null;
+  keyPaddingMask: Tensor | null;
+  isCausal: boolean;
 }
+
+const optionalMask = [orNull(tensor), null] as const;
+const readEncoderMasks = optionsOf('TransformerEncoderLayer.forward()', {
+  srcMask: optionalMask,
+  srcKeyPaddingMask: optionalMask,
+  isCausal: [flag, false],
+});
+/** @internal */
+export const decoderMaskTable = {
+  tgtMask: optionalMask,
+  memoryMask: optionalMask,
+  tgtKeyPaddingMask: optionalMask,
+  memoryKeyPaddingMask: optionalMask,
+  memoryIsCausal: [flag, false],
+} as const;
+const readDecoderMasks = optionsOf('TransformerDecoderLayer.forward()', {
+  ...decoderMaskTable,
+  tgtIsCausal: [flag, false],
+});
 
 function activate(f: TransformerActivation, x: Tensor): Tensor {
   if (f === 'relu') return relu(x);
@@ -88,8 +118,7 @@ function activate(f: TransformerActivation, x: Tensor): Tensor {
 }
 
 function attend(attention: MultiheadAttention, x: Tensor, memory: Tensor, how: Attending): Tensor {
-  const { attnMask = null, keyPaddingMask = null, isCausal = false } = how;
-  return attention.call(x, memory, memory, { attnMask, keyPaddingMask, isCausal, needWeights: false })[0];
+  return attention.call(x, memory, memory, { ...how, needWeights: false })[0];
 }
 
 /**
@@ -130,7 +159,9 @@ export class TransformerEncoderLayer extends Module {
     this.activation = o.activation;
   }
 
-  override forward(src: Tensor, { srcMask, srcKeyPaddingMask, isCausal }: EncoderLayerMasks = {}): Tensor {
+  override forward(src: Tensor, masks: EncoderLayerMasks = {}): Tensor {
+    const { srcMask, srcKeyPaddingMask, isCausal } = readEncoderMasks(masks, `${this.constructor.name}.forward()`);
+    check('src', src, tensor);
     const how = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, isCausal };
     const { norm1, norm2 } = this;
     const attended = (x: Tensor) => this.dropout1.call(attend(this.self_attn, x, x, how));
@@ -194,7 +225,10 @@ export class TransformerDecoderLayer extends Module {
     this.activation = o.activation;
   }
 
-  override forward(tgt: Tensor, memory: Tensor, masks: DecoderLayerMasks = {}): Tensor {
+  override forward(tgt: Tensor, memory: Tensor, given: DecoderLayerMasks = {}): Tensor {
+    const masks = readDecoderMasks(given, `${this.constructor.name}.forward()`);
+    check('tgt', tgt, tensor);
+    check('memory', memory, tensor);
     const own = { attnMask: masks.tgtMask, keyPaddingMask: masks.tgtKeyPaddingMask, isCausal: masks.tgtIsCausal };
     const cross = {
       attnMask: masks.memoryMask,

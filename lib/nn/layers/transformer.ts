@@ -1,4 +1,4 @@
-import { check, instance, integer, orNull } from '../../check.js';
+import { check, flag, instance, integer, orNull } from '../../check.js';
 import { full } from '../../creation/index.js';
 import type { DeviceLike } from '../../device.js';
 import type { Dtype } from '../../dtype.js';
@@ -13,6 +13,7 @@ import { Module } from '../module.js';
 import { LayerNorm } from './norm.js';
 import {
   type DecoderLayerMasks,
+  decoderMaskTable,
   type EncoderLayerMasks,
   TransformerDecoderLayer,
   TransformerEncoderLayer,
@@ -38,6 +39,22 @@ export interface EncoderMasks {
 export interface DecoderMasks extends Omit<DecoderLayerMasks, 'tgtIsCausal'> {
   tgtIsCausal?: boolean | null;
 }
+
+const optionalMask = [orNull(tensor), null] as const;
+const hint = [orNull(flag), null] as const;
+const readEncoder = optionsOf('TransformerEncoder.forward()', {
+  mask: optionalMask,
+  srcKeyPaddingMask: optionalMask,
+  isCausal: hint,
+});
+const readDecoder = optionsOf('TransformerDecoder.forward()', { ...decoderMaskTable, tgtIsCausal: hint });
+const readMasks = optionsOf('Transformer.forward()', {
+  ...decoderMaskTable,
+  srcMask: optionalMask,
+  srcKeyPaddingMask: optionalMask,
+  srcIsCausal: hint,
+  tgtIsCausal: hint,
+});
 
 /** The mask `[size, size]` that hides what comes later: 0, and -inf above the diagonal. */
 function causalMask(
@@ -91,7 +108,8 @@ export class TransformerEncoder extends Module {
     this.norm = check('norm', norm, orNull(module)) as Norm | null;
   }
 
-  override forward(src: Tensor, { mask = null, srcKeyPaddingMask = null, isCausal = null }: EncoderMasks = {}): Tensor {
+  override forward(src: Tensor, masks: EncoderMasks = {}): Tensor {
+    const { mask, srcKeyPaddingMask, isCausal } = readEncoder(masks);
     const causal = isCausalMask(mask, isCausal, lengthOf(src, batchFirstOf(this.layers.at(0))));
     let output = src;
     for (const layer of this.layers)
@@ -122,9 +140,10 @@ export class TransformerDecoder extends Module {
     this.norm = check('norm', norm, orNull(module)) as Norm | null;
   }
 
-  override forward(tgt: Tensor, memory: Tensor, { tgtIsCausal = null, ...masks }: DecoderMasks = {}): Tensor {
+  override forward(tgt: Tensor, memory: Tensor, given: DecoderMasks = {}): Tensor {
+    const { tgtIsCausal, ...masks } = readDecoder(given);
     const length = lengthOf(tgt, batchFirstOf(this.layers.at(0)));
-    const causal = isCausalMask(masks.tgtMask ?? null, tgtIsCausal, length);
+    const causal = isCausalMask(masks.tgtMask, tgtIsCausal, length);
     let output = tgt;
     for (const layer of this.layers) output = layer.call(output, memory, { ...masks, tgtIsCausal: causal });
     return this.norm?.call(output) ?? output;
@@ -222,7 +241,7 @@ export class Transformer extends Module {
         throw invalidArgument(name, `of last dimension ${this.dModel} (dModel)`, shape, 'ERR_SHAPE');
       }
     }
-    const { srcMask = null, srcKeyPaddingMask = null, srcIsCausal = null, ...others } = masks;
+    const { srcMask, srcKeyPaddingMask, srcIsCausal, ...others } = readMasks(masks);
     const memory = this.encoder.call(src, { mask: srcMask, srcKeyPaddingMask, isCausal: srcIsCausal });
     return this.decoder.call(tgt, memory, others);
   }
