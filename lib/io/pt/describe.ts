@@ -50,7 +50,7 @@ class Reader {
     if (value === null || value instanceof Dtype || value instanceof Device) return value;
     const known = this.#known.get(value);
     if (known !== undefined) return known;
-    if (depth > deepest) throw refusal(place, `at most ${deepest} containers deep`, value);
+    if (depth > deepest) throw refusal(place, `nested at most ${deepest} levels deep`, value);
     if (this.#open.has(value)) throw refusal(place, 'free of cycles', value);
     this.#open.add(value);
     const node = this.#container(value, place, depth + 1);
@@ -80,7 +80,7 @@ class Reader {
     const items: unknown[] = [];
     for (let i = 0; i < value.length; i++) {
       // A hole may stand for four billion.
-      if (!(i in value)) throw refusal(`${place}[${i}]`, 'there, as arrays with holes are not saved', undefined);
+      if (!(i in value)) throw refusal(`${place}[${i}]`, 'an element, as arrays with holes cannot be saved', undefined);
       items.push(this.read(value[i], `${place}[${i}]`, depth));
     }
     return items;
@@ -106,7 +106,7 @@ class Reader {
       return new Tuple(key.map((item) => this.#key(item, place, depth + 1)));
     }
     if (typeof key === 'object' && key !== null) {
-      throw refusal(place, 'under a text, a number, a boolean or an array of these', key);
+      throw refusal(place, 'keyed by a string, a number, a boolean or an array of these', key);
     }
     return this.read(key, place, depth);
   }

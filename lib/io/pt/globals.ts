@@ -18,7 +18,7 @@ export function globalOf(module: string, name: string): Global | Dtype | Error {
   );
 }
 
-const quantized = () => new Error('it holds a quantized tensor, which is not read: save its dequantize()');
+const quantized = () => new Error('quantized tensors are not supported: save tensor.dequantize() instead');
 
 /** What a call comes to; undefined for arguments that PyTorch does not give, an error for what is not read. */
 export function called({ name }: Global, args: unknown[]): unknown {
@@ -78,9 +78,10 @@ const callable: Record<string, (args: unknown[]) => unknown> = {
       ? callable[call.name]!(args.items)
       : undefined,
   'torch._utils._rebuild_sparse_tensor': () =>
-    new Error('it holds a sparse tensor, which is not read: save its to_dense()'),
+    new Error('sparse tensors are not supported: save tensor.to_dense() instead'),
   'torch._utils._rebuild_qtensor': quantized,
-  'torch._utils._rebuild_nested_tensor': () => new Error('it holds a nested tensor, which is not read: save its parts'),
+  'torch._utils._rebuild_nested_tensor': () =>
+    new Error('nested tensors are not supported: save their components instead'),
   'torch._utils._rebuild_meta_tensor_no_storage': () => new Error('it holds a meta tensor, which has no data'),
   'torch.serialization._get_layout': ([name]) => (typeof name === 'string' ? name : undefined),
 };
@@ -128,7 +129,7 @@ function tensorOf(
     return new Error(`its tensor of shape [${sizes}] reaches beyond its storage of ${bytes} bytes`);
   }
   if (requiresGrad && !dtype.isFloatingPoint && !dtype.isComplex)
-    return new Error(`its tensor of ${dtype} is to have gradients`);
+    return new Error(`its tensor of ${dtype} requires gradients`);
   return new TensorRef(
     storage,
     dtype,

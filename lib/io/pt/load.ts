@@ -75,7 +75,7 @@ function locator(mapLocation: MapLocation | undefined): (location: string) => De
     if (device !== undefined) return device;
     throw new TorchClipError(
       'ERR_DEVICE',
-      `a tensor was saved on ${describe(location)}, which is not here: set mapLocation to 'cpu'`,
+      `a tensor was saved on ${describe(location)}, which is not available: set mapLocation to 'cpu'`,
     );
   };
   if (mapLocation === undefined) return saved;

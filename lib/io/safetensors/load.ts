@@ -55,7 +55,10 @@ function readInto(path: string, device: ReturnType<typeof deviceOf>, tensors: Re
     const { entries, metadata } = readHeader(file);
     for (const [name, { position, shape, dtype }] of entries) {
       if (name in tensors)
-        throw new TorchClipError('ERR_FILE', `${shown(path)} holds ${describe(name)}, as a file before it`);
+        throw new TorchClipError(
+          'ERR_FILE',
+          `${shown(path)} holds ${describe(name)}, which an earlier file of the index holds as well`,
+        );
       tensors[name] = moved(readTensor(file, position, shape, dtype), device);
     }
     for (const [name, first] of sharedNames(metadata, entries)) tensors[name] = tensors[first]!.detach();

@@ -57,7 +57,7 @@ export class SafetensorsFile {
   get(name: string, options: { device?: DeviceLike } = {}): Tensor {
     const { dtype, shape, position, bytes } = this.#entry(name);
     const device = deviceOf('device', readPlace(options).device);
-    if (this.#bytes === undefined) throw new TorchClipError('ERR_STATE', 'the file was closed');
+    if (this.#bytes === undefined) throw new TorchClipError('ERR_STATE', 'the safetensors file is closed');
     if (bytes === 0) return empty(shape, { dtype, device });
     const part = this.#bytes.narrow(0, position, bytes);
     // A view as wider elements must begin at a multiple of them.
