@@ -89,6 +89,8 @@ function globalNorm(ts: readonly Tensor[]): Tensor {
 
 // 1 / max(norm / level, 1) is exactly 1 below the level.
 function scaled(t: Tensor, norm: Tensor, level: number, spoiled?: Tensor): Tensor {
-  const scale = norm.div(level).clamp({ min: 1 }).reciprocal();
+  // An infinite level leaves an infinite norm alone.
+  const size = level === Infinity ? norm.clamp({ max: Number.MAX_VALUE }) : norm;
+  const scale = size.div(level).clamp({ min: 1 }).reciprocal();
   return t.mul((spoiled === undefined ? scale : scale.add(spoiled)).to({ dtype: t.dtype }));
 }

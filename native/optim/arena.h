@@ -1,5 +1,5 @@
-// Memory for one state tensor of each parameter: they lie one behind another, in the order in which a step visits them,
-// and get huge pages together, however small each is.
+// Memory for one state tensor of each parameter. The tensors lie one after another, in the order in which a step visits
+// them, so that together they get huge pages, however small each is.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,7 +8,8 @@ namespace tc::optim {
 
 class Arena {
  public:
-  // Called for every tensor before the first is made. What lies on another device than the CPU is made by itself.
+  // Must be called for every tensor before the first is made. Tensors of other devices than the CPU are allocated
+  // separately.
   void reserve(const at::Tensor& like, c10::ScalarType dtype);
   at::Tensor empty(const at::Tensor& like, at::IntArrayRef strides, c10::ScalarType dtype);
 

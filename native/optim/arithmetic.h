@@ -19,21 +19,32 @@ TC_HD const typename Rule::Hyper& hyper_of(const Group& group) {
   return hyper_of<Rule>(group.hyper);
 }
 
-// The rule as the chunk's parameter needs it.
+// The rule that the chunk's parameter needs. On a GPU it is made where it stays, as a copy would cost registers:
+// `use_moments` then follows.
 template <class Rule>
-TC_HD Rule rule_of(const Pass& pass, const Chunk& chunk) {
+TC_HD Rule plain_rule_of(const Pass& pass, const Chunk& chunk) {
   const Item& item = pass.items[chunk.item];
-  Rule rule = make_rule<Rule>(hyper_of<Rule>(pass.groups[item.group]), step_of(item), item.scalars);
+  return make_rule<Rule>(hyper_of<Rule>(pass.groups[item.group]), step_of(item), item.scalars);
+}
+template <class Rule>
+TC_HD void use_moments(Rule& rule, const Pass& pass, const Chunk& chunk) {
   if constexpr (moments_of<Rule>() > 0) {
     if (pass.moments != nullptr) rule.use(pass.moments + chunk.item * kMaxMoments, pass.counts[chunk.item]);
   }
+}
+template <class Rule>
+TC_HD Rule rule_of(const Pass& pass, const Chunk& chunk) {
+  Rule rule = plain_rule_of<Rule>(pass, chunk);
+  use_moments(rule, pass, chunk);
   return rule;
 }
 
-template <class C>
-TC_HD Clip<C> clip_of(const Pass& pass, const Chunk& chunk, bool negate) {
-  const C scale = pass.coefficient[chunk.unit] * pass.intake.factor();
-  return {negate ? -scale : scale, C(pass.limit[chunk.unit]), pass.intake.zero_nonfinite};
+// What clipping does to the chunk's gradients, which are stored as T.
+template <class T>
+TC_HD Clip<Compute<T>> clip_of(const Pass& pass, const Chunk& chunk, bool negate) {
+  const double scale = pass.coefficient[chunk.unit] * pass.intake.factor();
+  return {negate ? -scale : scale, Compute<T>(pass.limit[chunk.unit]), pass.intake.zero_nonfinite,
+          /*has_tiny=*/std::is_same_v<T, float> || std::is_same_v<T, BFloat16>};
 }
 
 // The update that clippers look at: the change of a parameter at a learning rate of 1.

@@ -8,14 +8,14 @@
 
 namespace tc::optim {
 
-// Fills the plan's coefficients, limits and thresholds from its norms and moves the memory on. A unit without elements
-// is left alone.
+// Fills in the plan's coefficients, limits and thresholds from its norms, and updates the memory. Units without
+// elements are skipped.
 void decide(const Stage& stage, StageMemory& memory, Plan& plan);
-// The same with coefficients that the caller chose.
+// The same with the caller's coefficients.
 void decide(const Stage& stage, StageMemory& memory, Plan& plan, const std::vector<double>& coefficients);
 
-// The same bit by bit, for a stage that keeps no tap and a clipper that does not look at the total: first `open`, then
-// ranges of units, on any threads, then `close` with what these counted.
+// The same in parts, for a stage without a tap whose clipper does not look at the total: `open` first, then
+// `decide_units` for ranges of units, on any threads, then `close` with the sum of their tallies.
 struct Tally {
   int64_t decisions = 0;
   int64_t clipped = 0;

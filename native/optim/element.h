@@ -1,6 +1,6 @@
-// What every driver shares about one element: its storage and arithmetic types, and what clipping does to it.
-// This header and those it serves include nothing of libtorch: they are compiled for several instruction sets, and an
-// inline function shared with other code would be linked from any one of them.
+// What every driver knows of one element: its storage and arithmetic types, and what clipping does to it.
+// This header and those that include it include nothing of libtorch: they are compiled for several instruction sets,
+// and the linker would take an inline function that other code shares from any one of them.
 #pragma once
 
 #include <cmath>
@@ -18,7 +18,7 @@
 
 namespace tc::optim {
 
-// The storage types a driver visits; a complex tensor is visited as twice as many reals.
+// The storage types that drivers visit. A complex tensor is visited as twice as many reals.
 enum class Dtype : uint8_t { kFloat, kDouble, kHalf, kBFloat16 };
 inline constexpr int kDtypes = 4;
 
@@ -119,7 +119,7 @@ TC_HD bool finite(T x) {
   return std::fabs(x) <= kLargest;
 }
 
-// A running mean, moved by a part of its distance to x; one that overflowed stays infinite.
+// A running mean, moved by a fraction of its distance to x. One that has overflowed stays infinite.
 template <class T>
 TC_HD T toward(T mean, T weight, T x) {
   return finite(mean) ? mean + weight * (x - mean) : mean;
@@ -144,6 +144,15 @@ struct Field {
   template <class Hyper>
   constexpr Field(const char* option, double Hyper::* field) : option(option), index(index_of(field)) {}
 };
+
+// The same of x * x, which need not be finite itself: as in PyTorch, `weight` times it must be. Scaling by a power of
+// two changes no bit and takes no register more than `toward` does.
+template <class T>
+TC_HD T toward_square(T mean, T weight, T x) {
+  constexpr T kDown = T(0x1p-14), kUp = T(0x1p14);
+  const T step = weight * (x * (x * kDown) - mean * kDown);
+  return finite(mean) ? mean + step * kUp : mean;
+}
 
 // What a state tensor holds before the first step: zeros, the parameter, or one of the rule's hyperparameters.
 enum class Start : uint8_t { kZero, kParameter, kHyper };
@@ -170,31 +179,41 @@ struct Slots {
   constexpr int index(int k) const { return slot[k].index < 0 ? k : slot[k].index; }
 };
 
-// The numbers that a rule keeps per parameter besides the step count; those without a name, which come last, for one
-// step only.
+// The numbers that a rule keeps for each parameter besides the step count. Those without a name come last and hold for
+// one step only.
 inline constexpr int kMaxScalars = 4;
 struct Scalars {
   int count;
   const char* name[kMaxScalars];
 };
 
-// What the sums that a rule wants to see before it moves anything are taken over.
+// The scope of the sums that a rule needs before it changes anything.
 enum class Over : uint8_t { kTensor, kEverything };
-// How many sums a rule can ask for.
+// The most sums that a rule can ask for.
 inline constexpr int kMaxMoments = 4;
 
-// The order of a clipper that decides without a norm.
+// The order of a clipper that needs no norm.
 inline constexpr double kNoStatistic = 0;
 
 // What a clipper decided for one gradient element. A scale of 1 and an infinite limit change no bit; NaN stays NaN.
 template <class T>
 struct Clip {
+  static constexpr T kLeast = std::numeric_limits<T>::min();
+
   T scale;
   T limit;
   bool zero_nonfinite;
+  bool tiny;  // `scale` is that number divided by kLeast, as the number itself would have few bits
+
+  // `has_tiny`: whether gradients can be so large that the scale is that small.
+  TC_HD Clip(double scale, T limit, bool zero_nonfinite, bool has_tiny)
+      : scale(scale), limit(limit), zero_nonfinite(zero_nonfinite), tiny(has_tiny && std::fabs(scale) < kLeast) {
+    if (tiny) this->scale = T(scale / kLeast);
+  }
 
   TC_HD T operator()(T g) const {
     if (zero_nonfinite) g = finite(g) ? g : T(0);
+    if (tiny) g *= kLeast;
     g *= scale;
     g = -limit > g ? -limit : g;
     return limit < g ? limit : g;

@@ -8,6 +8,7 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
 
 #include <algorithm>
 #include <deque>
@@ -31,7 +32,7 @@ namespace {
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
-// Tensors of one device as one plan with a single unit; those with gaps in memory as copies.
+// The tensors of one device as a plan with a single unit. Tensors with gaps in memory are visited as copies.
 class Batch {
  public:
   Batch(const std::vector<at::Tensor>& tensors, bool write) {
@@ -81,7 +82,7 @@ class Batch {
     return refuse_nonfinite && !finite ? at::Tensor() : norm_.to(dtype);
   }
 
-  // The norm that was taken, in fp64.
+  // The norm that was computed last, in fp64.
   const at::Tensor& exact() const { return norm_; }
   bool fp64() const { return fp64_; }
 
@@ -89,7 +90,10 @@ class Batch {
 #if defined(TC_CUDA_DRIVER)
     if (cuda_) {
       const auto options = at::TensorOptions(device_).dtype(c10::kDouble);
-      const at::Tensor ratio = norm.to(options).reshape({}).add(1e-6).reciprocal().mul(max_norm);
+      const at::Tensor wide = norm.to(options).reshape({});
+      // An infinite level leaves an infinite norm alone, as NormClip does.
+      const at::Tensor ratio = max_norm == kNoLimit ? at::where(wide.isnan(), wide, at::ones({}, options))
+                                                    : wide.add(1e-6).reciprocal().mul(max_norm);
       cuda_->clip(at::clamp(ratio, std::nullopt, 1.0), kNoLimit);
       return publish();
     }
@@ -141,7 +145,7 @@ class Batch {
 #endif
 };
 
-// A batch for each device that the tensors lie on.
+// One batch per device that the tensors lie on.
 class Batches {
  public:
   Batches(const std::vector<at::Tensor>& tensors, bool write) {
@@ -156,7 +160,7 @@ class Batches {
     for (const auto& [where, part] : parts) batches_.emplace_back(part, write);
   }
 
-  // On the first tensor's device, as PyTorch's; undefined for a refusal.
+  // On the first tensor's device, as in PyTorch; undefined if refused.
   at::Tensor norm(double p, bool refuse_nonfinite) {
     std::vector<at::Tensor> norms;
     bool fp64 = false;
@@ -173,7 +177,7 @@ class Batches {
     return norm_.to(fp64 ? c10::kDouble : c10::kFloat);
   }
 
-  // By the norm that was taken.
+  // By the norm that was computed last.
   void clip_to(double max_norm) { clip_to(max_norm, norm_); }
   void clip_to(double max_norm, const at::Tensor& norm) {
     for (Batch& batch : batches_) batch.clip_to(max_norm, norm);
@@ -186,7 +190,7 @@ class Batches {
   }
 
  private:
-  // All of the emulated devices have the host's memory.
+  // All emulated devices share the host's memory.
   static int turn([[maybe_unused]] size_t i) {
 #if defined(TORCH_CLIP_EMULATE_CUDA)
     return int(i) % cuda::emulation::devices;

@@ -16,7 +16,7 @@ class History {
   History(const History& other) { *this = other; }
   History& operator=(const History& other);
 
-  // With room for one more value, unless it holds `window` of them; 0: no limit.
+  // Makes room for one more value, unless there are `window` already; 0: no limit.
   Percentile& reserve(int64_t window);
   // Oldest first.
   std::vector<double> values() const;
@@ -29,10 +29,10 @@ class History {
 };
 
 struct StageMemory {
-  int64_t flips = 0;               // random draws: one per step that was taken
-  int64_t decisions = 0;           // one per unit and step
-  int64_t clipped = 0;             // decisions for a coefficient other than 1
-  std::vector<double> numbers;     // of each unit, as many as the clipper's kNumbers
+  int64_t flips = 0;               // of the coin: one per step taken
+  int64_t decisions = 0;           // one per unit and step taken
+  int64_t clipped = 0;             // decisions with a coefficient other than 1
+  std::vector<double> numbers;     // the clipper's kNumbers of each unit
   std::vector<History> histories;  // one per unit
   std::deque<double> tap;          // the last total norms, oldest first
 };

@@ -9,7 +9,7 @@ Pipeline::Pipeline(const Settings& settings) {
   size_t split = 0;
   while (split < stages.size() && stages[split].placement == Placement::kGradient) ++split;
   const bool of_updates = split < stages.size();
-  // These read the gradient more than once, or not through the pass that replaces what is not finite.
+  // These read the gradient more than once, or not through the pass that replaces non-finite elements.
   if (settings.policy == Policy::kZero && (of_updates || (split > 0 && acts_on_elements(stages[0].clipper)))) {
     all.push_back({nullptr, 0, true, {}});
   }

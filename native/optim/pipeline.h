@@ -13,7 +13,7 @@ namespace tc::optim {
 
 struct StagePlan {
   const Stage* stage;  // in Settings::stages; null: nothing is clipped
-  size_t index;        // the stage's index there, where there is one
+  size_t index;        // the stage's index there, if any
   bool materialise;    // the clipped gradient is stored before the next stage looks at it
   Plan plan;
 };
@@ -34,8 +34,8 @@ class Pipeline {
 
   const Plan& plan_of(size_t stage) const;
 
-  std::vector<StagePlan> all;  // those of the gradient first
-  uint64_t generation = 0;     // counts the times that the plans were built
+  std::vector<StagePlan> all;  // those of gradients come first
+  uint64_t generation = 0;     // the number of times that the plans were built
 
  private:
   void append(const std::vector<Stage>& stages, size_t first, size_t last, bool store_all);

@@ -7,11 +7,11 @@
 
 namespace tc::optim {
 
-// What visiting a chunk costs beside its elements, in elements.
+// The overhead of visiting a chunk, measured in elements.
 inline constexpr int64_t kOverhead = 64;
 
 struct Plan {
-  // Cuts the items, whose units must not decrease, and forgets the previous ones.
+  // Cuts the items into chunks and forgets the previous ones. The items' units must not decrease.
   void build(std::vector<Item> items, int64_t units);
   // Whether the unit has any elements.
   bool present(size_t u) const { return unit[u + 1] > unit[u]; }
@@ -19,14 +19,14 @@ struct Plan {
   std::vector<Item> items;
   int64_t largest = 0;  // reals in the largest unit
   std::vector<Chunk> chunks;
-  std::vector<int64_t> cost;  // before each chunk and after the last: shares the work between threads
+  std::vector<int64_t> cost;  // running totals, before each chunk and after the last, by which threads share the work
   std::vector<int64_t> unit;  // the first chunk of each unit, then the number of chunks
   std::vector<Partial> partials;
   // One per unit:
   std::vector<double> norms, weight_norms, coefficients, limits, thresholds;
-  std::vector<double> levels;  // what the rule multiplies the clipper's level by
+  std::vector<double> levels;  // the rule's factors of the clipper's level
   std::vector<int64_t> numel;
-  // kMaxMoments an item, and of how many elements they are the sums.
+  // kMaxMoments per chunk and per item, and the number of elements that each item's are sums over.
   std::vector<double> terms, moments;
   std::vector<int64_t> counts;
 };

@@ -1,4 +1,4 @@
-// The settings of an optimizer apart from its groups, and the outcome of a step.
+// The settings of an optimizer besides its groups, and the outcome of a step.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace tc::optim {
 
-// What to do with a gradient that holds NaN or inf.
+// What to do about gradients that hold NaN or inf.
 enum class Policy { kPropagate, kSkip, kZero, kError };
 inline constexpr std::array kPolicies = {"propagate", "skip", "zero", "error"};
 static_assert(kPolicies.size() == size_t(Policy::kError) + 1);
@@ -19,8 +19,8 @@ static_assert(kPolicies.size() == size_t(Policy::kError) + 1);
 enum class Outcome {
   kStepped,
   kSkipped,
-  kTooManySkips,  // skipped, and more often in a row than is allowed
-  kNonfinite      // refused by Policy::kError; nothing moved
+  kTooManySkips,  // skipped, and too many in a row
+  kNonfinite      // refused by Policy::kError; nothing changed
 };
 inline constexpr std::array kOutcomes = {"stepped", "skipped", "tooManySkips", "nonFinite"};
 static_assert(kOutcomes.size() == size_t(Outcome::kNonfinite) + 1);
@@ -37,19 +37,19 @@ struct Coin {
   }
 };
 
-// One clipper, and what it is applied to.
+// One clipper and how it is applied.
 struct Stage {
   Clipper clipper;
   Scope scope = Scope::kGlobal;
   Placement placement = Placement::kGradient;
   Coin coin;
-  int64_t tap = 0;  // how many of the last norms are kept for the user
+  int64_t tap = 0;  // the number of recent norms kept for the user
 
   explicit Stage(Clipper c) : clipper(std::move(c)) {}
 };
 
 struct Settings {
-  std::vector<Stage> stages;  // those of the gradient first
+  std::vector<Stage> stages;  // those of gradients come first
   Policy policy = Policy::kPropagate;
   int64_t max_consecutive_skips = 0;
   bool write_back = false;
@@ -57,7 +57,7 @@ struct Settings {
 
 struct Counters {
   int64_t skipped = 0;
-  int64_t consecutive = 0;  // since the last step that was taken
+  int64_t consecutive = 0;  // skipped since the last step that was taken
 };
 
 }  // namespace tc::optim

@@ -1,4 +1,4 @@
-// The p-norm of a gradient as sums that can be added in any fixed order and neither overflow nor underflow.
+// The p-norm of a gradient as partial sums, which can be added in any fixed order and neither overflow nor underflow.
 #pragma once
 
 #include "optim/element.h"
@@ -55,13 +55,13 @@ TC_HD double accumulate(double sum, double term) {
   return sum + term;
 }
 
-// A sum outside this range is taken again with every element divided by the largest.
+// A sum outside this range is computed again with every element divided by the largest.
 TC_HD bool trustworthy(double sum) { return sum > 1e-280 && sum < 1e280; }
 
 template <Order kOrder>
 TC_HD Partial combine(Partial a, Partial b, double p) {
   if (a.scale != b.scale && a.all_finite() && b.all_finite()) {
-    // A part of zeros says nothing about scale.
+    // Zeros have no scale.
     if (a.sum == 0) return b;
     if (b.sum == 0) return a;
     const double scale = a.scale > b.scale ? a.scale : b.scale;

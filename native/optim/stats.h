@@ -11,21 +11,21 @@ namespace tc::optim {
 
 struct State;
 
-// The statistics of one stage: new tensors on the driver's device.
+// Of one stage, as new tensors on the driver's device.
 struct Stats {
-  // The last step's norms before clipping, coefficients and thresholds in fp64, one per unit of the scope, without a
-  // dimension for the global scope. The norm is NaN where none was needed; the coefficient of a skipped step is 0.
+  // The last step's norms before clipping, coefficients and thresholds, fp64: one per unit of the scope, without a
+  // dimension for the global scope. The norm is NaN if none was needed; the coefficient of a skipped step is 0.
   at::Tensor norm, coefficient, threshold;
-  at::Tensor clipped;  // the share of decisions so far that changed something, fp64
+  at::Tensor clipped;  // the fraction of decisions so far that changed the gradient, fp64
   at::Tensor tap;      // the last total norms, fp64, oldest first
-  at::Tensor taps;     // where it is defined, `tap` is a ring into which so many have been written, int64
-  at::Tensor skipped;  // how many steps were skipped, int64
+  at::Tensor taps;     // if defined, `tap` is a ring buffer, and this counts all norms ever written to it, int64
+  at::Tensor skipped;  // the number of skipped steps, int64
 };
 
 // From the host's copy of the state.
 Stats stats_of(const State& state, size_t stage);
 
-// The scope of a stage, or, without any, of the test for what is not finite.
+// The scope of a stage; without stages, that of the test for non-finite gradients.
 Scope scope_of(const Settings& settings, size_t stage);
 
 }  // namespace tc::optim

@@ -1,5 +1,5 @@
-// Whose tensors the CUDA driver takes: a GPU's, the CPU's in a build that emulates one for tests, or, where
-// TC_CUDA_DRIVER is not defined, nobody's.
+// The tensors that the CUDA driver takes: a GPU's; the CPU's, in a build that emulates a GPU for tests; or, if
+// TC_CUDA_DRIVER is not defined, none.
 #pragma once
 
 #include <c10/core/Device.h>

@@ -32,7 +32,7 @@ bool lies_in(const at::Tensor& tensor, at::IntArrayRef strides);
 c10::ScalarType state_dtype_of(const at::Tensor& tensor);
 at::Tensor empty_in(const at::Tensor& like, at::IntArrayRef strides, c10::ScalarType dtype);
 
-// The number of reals, and their address once it is known to be writable.
+// The number of reals, and their address, which must be known to be writable.
 inline int64_t reals(const at::Tensor& tensor) { return tensor.numel() * (tensor.is_complex() ? 2 : 1); }
 void* address(const at::Tensor& tensor);
 

@@ -20,6 +20,14 @@ describe("clip: TensorFlow's functions", () => {
     near(clip.byNorm(t, 1, { dim: [0] }), [1, 0.992278, 0, 0.124035]);
   });
 
+  it('byNorm and byAverageNorm by an infinite level leave an infinite norm alone', () => {
+    const t = torch.tensor([3, Number.POSITIVE_INFINITY]);
+    for (const by of [clip.byNorm, clip.byAverageNorm]) {
+      expect(by(t, Number.POSITIVE_INFINITY).tolist()).deep.equal([3, Number.POSITIVE_INFINITY]);
+      expect(by(torch.tensor([3, Number.NaN]), Number.POSITIVE_INFINITY).tolist()).deep.equal([Number.NaN, Number.NaN]);
+    }
+  });
+
   it('byGlobalNorm takes one norm over the list', () => {
     const [[a, none, b], norm] = clip.byGlobalNorm([torch.tensor([3]), null, torch.tensor([4])], 1);
     near(a!, [0.6]);

@@ -1,4 +1,4 @@
-// AdaGC (Wang et al. 2025): each tensor's norm is held against a running mean of its own clipped norms.
+// AdaGC (Wang et al. 2025): each tensor's norm is compared with a running mean of its own clipped norms.
 #pragma once
 
 #include "optim/clip/base.h"
@@ -20,12 +20,14 @@ struct AdaGcClip : ClipperBase {
 
   // Until the warm-up ends everything is clipped by the global norm, and gamma is the smallest norm so far.
   TC_HD Decision operator()(const Seen& seen, UnitMemory memory) const {
-    if (!finite(seen.norm)) return {seen.norm != seen.norm ? seen.norm : 0};
     double& count = memory.numbers[0];
     double& gamma = memory.numbers[1];
     const bool warm = count >= warmup;
     const Decision decision = warm ? scale_to(relative * gamma, seen.norm) : scale_to(absolute, seen.total);
+    if (!finite(seen.norm)) return {scale_to(decision.threshold, seen.norm).coefficient};
     const double clipped = seen.norm * decision.coefficient;
+    // A norm of 0 says nothing of scale.
+    if (!(clipped > 0)) return decision;
     if (warm) {
       gamma = beta * gamma + (1 - beta) * clipped;
     } else if (count == 0 || clipped < gamma) {

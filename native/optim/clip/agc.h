@@ -1,4 +1,5 @@
-// Adaptive gradient clipping (Brock, De, Smith & Simonyan 2021): a gradient's norm is held against that of its weights.
+// Adaptive gradient clipping (Brock, De, Smith & Simonyan 2021): a gradient's norm is compared with that of its
+// weights.
 #pragma once
 
 #include "optim/clip/base.h"

@@ -1,4 +1,4 @@
-// What is known of a clipper before one is made, by its index in the table.
+// What is known of each clipper before one is made, by its index in the table.
 #pragma once
 
 #include <string>

@@ -21,7 +21,8 @@ struct NormClip : ClipperBase {
   TC_HD Decision operator()(const Seen& seen, UnitMemory) const { return at(seen.norm, max_norm * seen.level); }
 
   TC_HD Decision at(double norm, double level) const {
-    if (eps == 0) return scale_to(level, norm);
+    // An infinite level leaves an infinite norm alone.
+    if (eps == 0 || !finite(level)) return scale_to(level, norm);
     const double coefficient = level / (norm + eps);
     return {coefficient >= 1 ? 1 : coefficient, level};
   }

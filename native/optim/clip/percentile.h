@@ -14,7 +14,7 @@ class Percentile {
     int32_t where;      // of the value with this index: its entry in `low`, or -1 - its entry in `high`
   };
 
-  // Uses memory that the owner keeps; on growing it copies the old contents and calls again.
+  // Uses memory of the owner's, who copies the contents and calls again when it grows.
   TC_HD void use(double* values, Cell* cells, int64_t capacity) {
     values_ = values;
     cells_ = cells;
@@ -22,11 +22,11 @@ class Percentile {
   }
 
   TC_HD int64_t count() const { return count_; }
-  // Where the oldest value lies; the others follow, round the end.
+  // The index of the oldest value; the others follow, wrapping around.
   TC_HD int64_t oldest() const { return oldest_; }
   // The i-th oldest value.
   TC_HD double operator[](int64_t i) const { return values_[(oldest_ + i) % capacity_]; }
-  // Copies the content into larger memory, and uses that.
+  // Copies the contents into larger memory and uses that.
   TC_HD void move_to(double* values, Cell* cells, int64_t capacity) {
     for (int64_t i = 0; i < count_; ++i) {
       values[i] = values_[i];
@@ -35,7 +35,7 @@ class Percentile {
     use(values, cells, capacity);
   }
 
-  // Adds a value, for the oldest where there is no room, and returns the q-quantile of all, linearly interpolated as by
+  // Adds a value, in place of the oldest if full, and returns the q-quantile of all values, linearly interpolated as by
   // numpy.percentile.
   TC_HD double add(double value, double q) {
     int32_t index = int32_t(count_);
@@ -120,7 +120,7 @@ class Percentile {
       erase<false>(-1 - where);
     }
   }
-  // Moves the top of one heap to the other.
+  // Moves the top of one heap to the other heap.
   template <bool kFromLow>
   TC_HD void move() {
     const int32_t top = entry<kFromLow>(0);

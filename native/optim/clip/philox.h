@@ -1,4 +1,4 @@
-// Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011): random numbers from a key and a counter, the same on every device.
+// Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011): random numbers from a key and a counter, equal on every device.
 #pragma once
 
 #include "optim/element.h"

@@ -1,4 +1,4 @@
-// What every clipper sees and says, and what it remembers.
+// What every clipper is told, what it answers, and what it remembers.
 #pragma once
 
 #include <array>
@@ -18,29 +18,29 @@ enum class Placement { kGradient, kUpdate };
 inline constexpr std::array kPlacements = {"gradient", "update"};
 static_assert(kPlacements.size() == size_t(Placement::kUpdate) + 1);
 
-// What a clipper sees of a unit.
+// What a clipper is told about a unit.
 struct Seen {
-  double norm = 0;         // of the order it asked for
-  double weight_norm = 0;  // the parameters' 2-norm, where it asked for it
+  double norm = 0;         // of the order that it asks for
+  double weight_norm = 0;  // the parameters' 2-norm, if it asks for it
   double total = 0;        // the 2-norm of all units' norms
   int64_t numel = 0;
-  double level = 1;  // what the rule multiplies levels by
+  double level = 1;  // the rule's factor of the level
 };
 
-// What it says: `threshold` is what the norm was held against.
+// Its answer: `threshold` is the level that the norm was compared with.
 struct Decision {
   double coefficient = 1;
   double threshold = std::numeric_limits<double>::quiet_NaN();
 };
 
-// What it remembers of a unit: as many numbers as its kNumbers names, zeros at first, and, with kHistory, all norms so
+// What it remembers of a unit: the numbers that its kNumbers names, initially zeros, and, with kHistory, the norms so
 // far.
 struct UnitMemory {
   double* numbers;
   Percentile* history;
 };
 
-// min(1, level / norm), which NaN passes through and 0 / 0 does not make NaN.
+// min(1, level / norm). NaN stays NaN; 0 / 0 counts as 1.
 TC_HD Decision scale_to(double level, double norm) {
   const double coefficient = level / norm;
   return {norm <= level || coefficient >= 1 ? 1 : coefficient, level};

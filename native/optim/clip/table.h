@@ -1,4 +1,4 @@
-// Every clipper the drivers know: a new clipper is one header and one line here.
+// Every clipper of the engine: a new clipper is one header and one line here.
 #pragma once
 
 #include <variant>

@@ -19,7 +19,9 @@ struct ZscoreClip : ClipperBase {
 
   TC_HD Decision operator()(const Seen& seen, UnitMemory memory) const {
     const double norm = seen.norm;
-    if (!finite(norm)) return {norm != norm ? norm : 0};
+    // A norm of 0 says nothing of scale.
+    if (norm == 0) return {};
+    if (!finite(norm)) return {norm != norm ? norm : finite(z_threshold) ? 0 : 1};
     double& count = memory.numbers[0];
     double& mean = memory.numbers[1];
     double& variance = memory.numbers[2];

@@ -34,7 +34,7 @@ class StepRun {
   StepRun(std::vector<StageMemory>& memories, const Group* groups, const Custom& custom)
       : memories_(memories), groups_(groups), custom_(custom) {}
 
-  // Measures, decides and, where the next stage needs it, stores what is left of the gradients.
+  // Measures, decides and, if the next stage needs it, stores what is left of the gradients.
   void take(StagePlan& current, bool measured, const Intake& intake) {
     Plan& plan = current.plan;
     if (current.stage == nullptr) {
@@ -84,9 +84,9 @@ class StepRun {
   const Custom& custom_;
 };
 
-// Whether a unit can be measured, decided about and updated in one visit, as no other unit has a say in it.
+// Whether units can be measured, decided about and updated in one visit, as their decisions depend on no other unit.
 bool in_one_visit(const State& state, const Request& request) {
-  // More than this of one unit is too much for one thread while the others wait.
+  // A larger unit is too much for one thread while the others wait.
   constexpr int64_t kLargest = 1 << 18;
   const Pipeline& pipeline = state.pipeline;
   const StagePlan& only = pipeline.all.front();
@@ -121,7 +121,7 @@ void visit(State& state, const Intake& intake, bool measured) {
   close(stage, memory, {decisions, clipped});
 }
 
-// Whether all gradients are finite, where the policy asks; leaves the first stage's norms behind if it measured them.
+// Whether all gradients are finite, if the policy asks. Leaves the first stage's norms behind if it measured them.
 bool scan(StagePlan& first, const State& state, const Request& request, const Intake& intake, bool& measured) {
   const double order = first.stage == nullptr ? kNoStatistic : order_of(first.stage->clipper);
   measured = state.refuses_nonfinite(request) || (order != kNoStatistic && !in_one_visit(state, request));
@@ -130,7 +130,7 @@ bool scan(StagePlan& first, const State& state, const Request& request, const In
   return true;
 }
 
-// Stores the clipped gradients where the new parameters are to be found afterwards.
+// Stores the clipped gradients, and has them replaced by the new parameters.
 void gather(Pipeline& pipeline, const Group* groups, const Intake& intake, const Outside& outside) {
   Plan& last = pipeline.gradients().back().plan;
   std::vector<Group> storing;
@@ -181,7 +181,7 @@ Outcome take_step(State& state, const Request& request, at::Tensor& found) {
     for (StagePlan& each : pipeline.all) run.set_levels(each.plan);
     for (StagePlan& each : pipeline.gradients()) {
       run.take(each, &each == &pipeline.all.front() && measured, intake);
-      // What has been stored has been through it.
+      // Stored gradients have passed through the intake.
       if (each.materialise) intake = {};
     }
     cpu::advance(last, groups);

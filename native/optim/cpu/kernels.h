@@ -1,4 +1,4 @@
-// The loops over elements, compiled once for each instruction set.
+// The loops over elements, compiled once per instruction set.
 #pragma once
 
 #include "optim/arithmetic.h"
@@ -11,7 +11,7 @@ using Kernel = void (*)(const Pass&, int64_t first, int64_t last);
 
 struct Kernels {
   ByDtype<Kernel> apply[Rules::kCount];    // clip the gradient on the way and update parameter and state
-  ByDtype<Kernel> measure[Rules::kCount];  // the sums that the rule wants to know first
+  ByDtype<Kernel> measure[Rules::kCount];  // add up what the rule needs to know first
   ByDtype<Kernel> clip;                    // clip the gradient into Item::out
   ByDtype<Kernel> reduce[kOrders];         // by Order: partial sums of the gradient or the parameter
 };

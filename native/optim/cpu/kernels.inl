@@ -4,7 +4,7 @@
 namespace tc::optim::cpu::TC_ISA {
 namespace {
 
-// What a rule and its driver's loops read of one chunk.
+// One chunk's arrays, as a rule needs them.
 template <class Rule, class T>
 struct View {
   using C = Compute<T>;
@@ -39,10 +39,10 @@ void update(const Rule& rule, const Clip<Compute<T>> clip, const Item& item, con
   }
 }
 
-// Calls visit(rule, item, chunk) with the rule as the chunk's parameter needs it.
+// Calls visit(rule, item, chunk) with the rule that the chunk's parameter needs.
 template <class Rule, class F>
 void for_rules(const Pass& pass, int64_t first, int64_t last, const F& visit) {
-  // Neighbours mostly share their group and step count, and the coefficients take two calls of pow.
+  // Neighbours mostly share group and step count, and the coefficients need two calls of pow.
   constexpr bool kOwn = scalars_of<Rule>().count > 0 || moments_of<Rule>() > 0;
   const Chunk* chunk = pass.chunks + first;
   const Chunk* const end = pass.chunks + last;
@@ -61,11 +61,11 @@ void for_rules(const Pass& pass, int64_t first, int64_t last, const F& visit) {
 template <class Rule, class T>
 void apply(const Pass& pass, int64_t first, int64_t last) {
   for_rules<Rule>(pass, first, last, [&](const Rule& rule, const Item& item, const Chunk& chunk) {
-    update<Rule, T>(rule, clip_of<Compute<T>>(pass, chunk, pass.groups[item.group].maximize), item, chunk);
+    update<Rule, T>(rule, clip_of<T>(pass, chunk, pass.groups[item.group].maximize), item, chunk);
   });
 }
 
-// Sums what the rule wants to know of all elements before it moves one.
+// Sums what the rule needs to know of all elements before it changes any.
 template <class Rule, class T>
 void measure(const Pass& pass, int64_t first, int64_t last) {
   if constexpr (moments_of<Rule>() > 0) {
@@ -74,7 +74,7 @@ void measure(const Pass& pass, int64_t first, int64_t last) {
     constexpr int kMoments = moments_of<Rule>();
     constexpr int kLanes = 8;
     for_rules<Rule>(pass, first, last, [&](const Rule& rule, const Item& item, const Chunk& chunk) {
-      const auto clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
+      const auto clip = clip_of<T>(pass, chunk, pass.groups[item.group].maximize);
       const View<Rule, T> v(item, chunk);
       double lane[kMoments][kLanes] = {};
       const auto add = [&](int64_t i, int k) {
@@ -105,7 +105,7 @@ void clip(const Pass& pass, int64_t first, int64_t last) {
   for (int64_t c = first; c < last; ++c) {
     const Chunk& chunk = pass.chunks[c];
     const Item& item = pass.items[chunk.item];
-    const auto op = clip_of<Compute<T>>(pass, chunk, false);
+    const auto op = clip_of<T>(pass, chunk, false);
     const T* const g = static_cast<const T*>(item.grad) + chunk.begin;
     T* const out = static_cast<T*>(item.out) + chunk.begin;
 #pragma GCC ivdep
@@ -113,7 +113,7 @@ void clip(const Pass& pass, int64_t first, int64_t last) {
   }
 }
 
-// Adds each lane of the upper half to one of the lower, until one is left.
+// Adds each lane of the upper half to one of the lower half, until one is left.
 template <Order kOrder, int kLanes>
 double fold(double (&lane)[kLanes]) {
   for (int width = kLanes / 2; width > 0; width /= 2) {
@@ -150,7 +150,7 @@ double sum_of_squares(const T* g, int64_t n) {
     for (int k = 0; k < kLanes; ++k) lane[k] += block[k];
   }
   const double total = fold<Order::kTwo>(lane) + sum<Order::kTwo>(g + i, n - i, 2, wide);
-  // Beside so much it does not show what squares lost below 2^-126, where fp32 ends.
+  // Next to so large a sum, what squares lost below 2^-126, where fp32 ends, does not matter.
   return total > 0x1p-80 && finite(total) ? total : sum<Order::kTwo>(g, n, 2, wide);
 }
 

@@ -13,11 +13,11 @@
 namespace tc::optim::cpu {
 namespace {
 
-// Below this many elements waking the threads costs more than they save, in however many tensors they lie: with ten
-// thousand tensors of one element two threads take twice as long as one.
+// Below this many elements, waking the threads costs more than they save, however many tensors there are: with ten
+// thousand tensors of one element, two threads take twice as long as one.
 constexpr int64_t kSerial = 131072;
 
-// The widest instruction set that libtorch found too, so that ATEN_CPU_CAPABILITY governs both.
+// The widest instruction set that libtorch uses as well, so that ATEN_CPU_CAPABILITY governs both.
 const Kernels& choose() {
 #if defined(__x86_64__)
   const std::string capability = at::get_cpu_capability();
@@ -32,7 +32,7 @@ const Kernels& kernels() {
   return chosen;
 }
 
-// Calls visit(first, last) on every thread's share of the chunks. Shares depend on the number of threads; what is
+// Calls visit(first, last) for every thread's share of the chunks. Shares depend on the number of threads; what is
 // written for a chunk does not.
 template <class F>
 void for_chunks(const Plan& plan, const F& visit, bool whole_units = false) {
@@ -50,7 +50,7 @@ void for_chunks(const Plan& plan, const F& visit, bool whole_units = false) {
   at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) { visit(cut(begin), cut(end)); });
 }
 
-// Hands runs of chunks that take the same kernel to it.
+// Hands each kernel runs of consecutive chunks that take it.
 template <class Pick>
 void run(const Pass& pass, int64_t first, int64_t last, const Pick& pick) {
   const auto kernel_of = [&](int64_t c) { return pick(pass.items[pass.chunks[c].item]); };
@@ -120,7 +120,7 @@ class Reduction {
     run(pass_, first, last,
         [&](const Item& item) { return table[pass_.of_parameters ? item.param_dtype : item.dtype]; });
   }
-  // Of units whose chunks have been added. False when an element is not finite.
+  // For units whose chunks have been added. Returns false if an element is not finite.
   bool finish(size_t first, size_t last) const {
     return for_order(order_of(p_),
                      [&]<Order kOrder>() { return cpu::finish<kOrder>(plan_, p_, factor_, norms_, first, last); });
@@ -144,7 +144,7 @@ double sum(const double* terms, int64_t count) {
   return sum(terms, half) + sum(terms + half * kMaxMoments, count - half);
 }
 
-// Adds up what rules want to know of all elements before they move one.
+// Adds up what rules need to know of all elements before they change any.
 void measure(Plan& plan, const Group* groups, const Intake& intake) {
   const auto rule_of = [&](const Item& item) -> const RuleInfo& { return rule_info(groups[item.group].rule); };
   const auto asks = [&](const Item& item) { return rule_of(item).moments > 0; };
@@ -160,7 +160,7 @@ void measure(Plan& plan, const Group* groups, const Intake& intake) {
     run(pass, first, last, [&](const Item& item) { return kernels().measure[groups[item.group].rule][item.dtype]; });
   });
 
-  // A tree over each tensor's chunks, then, where the rule looks at everything, over the tensors in order.
+  // A tree over each tensor's chunks; then, if the rule looks at everything, a sum over the tensors in order.
   for (size_t c = 0; c < plan.chunks.size();) {
     const size_t i = size_t(plan.chunks[c].item);
     size_t end = c;
@@ -186,7 +186,7 @@ void measure(Plan& plan, const Group* groups, const Intake& intake) {
   }
 }
 
-// Clips and updates, and writes the clipped gradient back where that is asked for.
+// Clips and updates, and writes the clipped gradient back if asked to.
 class Update {
  public:
   Update(const Plan& plan, const Group* groups, const Intake& intake, bool write_back)
@@ -199,7 +199,7 @@ class Update {
     const auto rule = [&](const Item& item) { return table.apply[pass_.groups[item.group].rule][item.dtype]; };
     const auto clip = [&](const Item& item) { return table.clip[item.dtype]; };
     if (!write_back_) return run(pass_, first, last, rule);
-    // A chunk at a time: the gradient is still in the cache when it is written.
+    // One chunk at a time, so that the gradient is still in the cache when it is written.
     for (int64_t c = first; c < last; ++c) {
       run(pass_, c, c + 1, rule);
       run(pass_, c, c + 1, clip);
@@ -250,7 +250,7 @@ void update(Plan& plan, const Group* groups, const Intake& intake, bool write_ba
 }
 
 void update_by_units(Plan& plan, const Group* groups, const Intake& intake, bool write_back, const Visit& visit) {
-  // Gradients and parameters of so many elements stay in a core's second cache from one pass to the next.
+  // Gradients and parameters of so many elements stay in a core's second-level cache from one pass to the next.
   constexpr int64_t kBlock = 65536;
   plan.moments.clear();
   const Reduction gradients(plan, visit.order, intake, false), parameters(plan, 2, {}, true);
@@ -261,7 +261,7 @@ void update_by_units(Plan& plan, const Group* groups, const Intake& intake, bool
     while (first < last) {
       int64_t end = first + 1;
       while (end < last && (unit_at(end) == unit_at(end - 1) || plan.cost[end] - plan.cost[first] < kBlock)) ++end;
-      // Units without elements lie between.
+      // Units without elements may lie in between.
       const size_t from = first == 0 ? 0 : unit_at(first), to = unit_at(end);
       if (visit.order != kNoStatistic) {
         gradients.add(first, end);

@@ -10,7 +10,7 @@ void propose(const Pass& pass, int64_t first, int64_t last) {
     const Item& item = pass.items[chunk->item];
     const Group& group = pass.groups[item.group];
     const Rule rule = rule_of<Rule>(pass, *chunk);
-    const auto clip = clip_of<C>(pass, *chunk, group.maximize);
+    const auto clip = clip_of<T>(pass, *chunk, group.maximize);
     const C rate = hyper_of<Rule>(group).lr;
     for (int64_t i = chunk->begin; i < chunk->begin + chunk->length; ++i) {
       C state[kMaxSlots];

@@ -1,5 +1,5 @@
-// The kernels of clippers that look at the update instead of the gradient: compiled once, for no instruction set in
-// particular, since the passes around them cost more.
+// The kernels for clippers that look at the update instead of the gradient. They are compiled once, for no instruction
+// set in particular, as the passes around them cost more.
 #pragma once
 
 #include "optim/cpu/kernels.h"

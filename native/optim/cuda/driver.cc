@@ -17,7 +17,7 @@ class CudaDriver : public Driver {
 
   Taken step(State& state, const Request& request) override {
     const c10::cuda::CUDAGuard guard(home().device);
-    // Noticed late, so that nobody waits: the steps between have been skipped as well.
+    // Noticed late, as the host does not wait: the steps in between have been skipped as well.
     if (*residence_.mirror.host() > state.settings.max_consecutive_skips) {
       pull(state);
       // The next step may find better gradients.
@@ -52,7 +52,7 @@ class CudaDriver : public Driver {
     const c10::Device device = home().device;
     const c10::cuda::CUDAGuard guard(device);
     const bool capturing = cuda::capturing(home().stream());
-    // What has not been sent yet is the host's.
+    // Until the memories are sent, the host's are current.
     const bool sent = residence_.memory.sent();
     const PlanCopy* const plan = plan_of(state.pipeline, stage);
     Stats stats;
@@ -95,7 +95,7 @@ class CudaDriver : public Driver {
     }
   }
 
-  // A graph takes its steps without the host.
+  // A graph runs without the host.
   void require_capturable(const State& state, const Request& request) const {
     const auto refuse = [](const char* why) {
       throw Error("ERR_STATE", std::string("a graph cannot capture a step ") + why);

@@ -1,5 +1,4 @@
-// Norms and clipping of a list of tensors on the device, as optim/gradients.h needs them. Nothing waits but
-// `all_finite`.
+// Norms and clipping of a list of tensors on the device, for optim/gradients.h. Only `all_finite` waits.
 #pragma once
 
 #include <memory>
@@ -15,7 +14,7 @@ class Gradients {
 
   // The p-norm of all elements, fp64, without dimensions.
   at::Tensor norm(double p);
-  // Of the norm that was taken.
+  // Whether the last norm's elements were all finite.
   bool all_finite() const { return control_.receive().front().nonfinite == 0; }
   // Multiplies by a coefficient, a fp64 tensor of one element, and clamps.
   void clip(const at::Tensor& coefficient, double limit);

@@ -1,4 +1,4 @@
-// The one place where CUDA's runtime comes in.
+// The only header that includes CUDA's runtime.
 #pragma once
 
 #if defined(TORCH_CLIP_EMULATE_CUDA)
@@ -24,21 +24,21 @@ inline constexpr bool kEmulated = false;
 inline c10::Device device_at(int index) { return {c10::kCUDA, c10::DeviceIndex(index)}; }
 #endif
 inline int index_of(const Item& item) { return item.device; }
-// Of a block.
+// The number of threads in a block.
 inline constexpr int kThreads = 256;
 
-// Whether what is put on the stream becomes part of a graph instead of being run.
+// Whether work on the stream is being captured into a graph instead of running.
 inline bool capturing(cudaStream_t stream) {
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   return cudaStreamIsCapturing(stream, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone;
 }
 
 #if defined(__CUDACC__)
-// Puts a kernel on the stream.
+// Starts a kernel on the stream.
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t stream,
            const Arguments&... arguments) {
-  // clang-format off: it takes the last brackets for those of a template.
+  // clang-format off: it takes the last brackets for a template's.
   kernel<<<unsigned(blocks), unsigned(threads), 0, stream>>>(arguments...);
   // clang-format on
 }

@@ -1,5 +1,5 @@
-// What a driver keeps on its devices. One of them decides, and has the counters and memories: the home. Each other one
-// takes the norms of its parameters, hands them over, and gets the decision back.
+// What a driver keeps on its devices. One of them, the home, decides and holds the counters and memories. Every other
+// one computes the norms of its own parameters, hands them over, and receives the decision.
 #pragma once
 
 #include <deque>
@@ -20,7 +20,7 @@ class Mirror {
     *host() = 0;
   }
   ~Mirror() {
-    // The collector may come by while a graph is captured.
+    // The garbage collector may destroy this while a graph is being captured.
     const c10::cuda::CUDAStreamCaptureModeGuard relaxed(cudaStreamCaptureModeRelaxed);
     cudaFreeHost(memory_);
   }
@@ -34,7 +34,7 @@ class Mirror {
   void *memory_ = nullptr, *on_device_ = nullptr;
 };
 
-// One device: the tables, of which it uses what concerns its own parameters.
+// The tables on one device, which uses the parts that concern its own parameters.
 struct Site {
   explicit Site(int i) : index(i), device(device_at(i)) {}
 
@@ -42,11 +42,11 @@ struct Site {
 
   int index;
   c10::Device device;
-  // What graphs read as well: a replay finds what the last `refresh`, or step, has sent.
+  // Graphs read these as well: a replay finds what the last `refresh` or step sent.
   Buffer<Group> groups;
   StepValues<void*> gradients;
   std::vector<PlanCopy> plans;  // of Pipeline::all
-  // Copies of the home's, where this is another one.
+  // Copies of the home's, on every other device.
   Buffer<Control> control;
   Buffer<int64_t> counts;
   Buffer<double> scalars, numbers;
@@ -55,17 +55,17 @@ struct Site {
 struct Residence {
   explicit Residence(int device) : memory(device_at(device)) { sites.emplace_back(device); }
 
-  // Sends what has changed since the last step; the plans are new where `generation` is. With `visits`, units that can
-  // be are left to their visit.
+  // Sends what has changed since the last step. Plans have changed if `generation` has. With `visits`, units that can
+  // be visited are left to their visit.
   void send(State& state, bool visits);
 
-  // Sends what the groups say now, for steps that graphs have captured.
+  // Sends the groups' present options, for steps that graphs have captured.
   void refresh(const std::vector<Group>& groups);
 
   Site& home() { return sites.front(); }
   const Site& home() const { return sites.front(); }
   bool spread() const { return sites.size() > 1; }
-  // As the kernels of a site read it.
+  // As the site's kernels read it.
   const Control* control(const Site& site) const {
     return &site == &home() ? memory.control().data() : site.control.data();
   }

@@ -42,12 +42,12 @@ class StepRun {
           residence_.memory.read_control().skip != 0) {
         return Outcome::kNonfinite;
       }
-      // What has been stored has been through it.
+      // Stored gradients have passed through the intake.
       if (gradients[k].materialise) intake_ = {};
     }
     const size_t last = gradients.size() - 1;
     if (request_.outside) {
-      // What is computed there depends on whether the step is taken: this waits.
+      // The computation outside depends on whether the step is taken, so this waits.
       if (residence_.memory.read_control().skip != 0) return Outcome::kSkipped;
       each(last, intake_, [](const Job& job, cuda::Launch launch) {
         launch.rule = rule_index<Gather>(Rules{});
@@ -86,7 +86,7 @@ class StepRun {
     }
   }
 
-  // With what it points to on that device.
+  // The intake, with addresses on that device.
   Intake at_site(Intake intake, const Site& site) const {
     const auto of_site = [&](const Site& other) { return &other == &site; };
     const auto at = std::find_if(residence_.sites.begin(), residence_.sites.end(), of_site) - residence_.sites.begin();
@@ -114,8 +114,7 @@ class StepRun {
     });
   }
 
-  // From the end, as each launch goes through its chunks: the gradients that the norm has read last are still in the
-  // cache.
+  // In reverse, as each launch visits its chunks: the gradients that the norm read last are still in the cache.
   void update_all(size_t k) const {
     everywhere([&](const Site& site) {
       const Job updating = job(site, site.plans[k], intake_);
@@ -152,7 +151,7 @@ class StepRun {
     v.advanced = advanced;
     v.visits = visitor_.has_value();
     v.order = stage == nullptr ? kNoStatistic : order_of(stage->clipper);
-    // The test for what is not finite is a norm, too.
+    // The test for non-finite gradients is a norm, too.
     if (first && v.skips && v.order == kNoStatistic) v.order = 2;
     v.weights = stage != nullptr && looks_at_weights(stage->clipper);
     if (stage != nullptr) {
@@ -208,7 +207,7 @@ class StepRun {
     }
   }
 
-  // Tells the other devices what was decided.
+  // Sends the decision to the other devices.
   void spread(size_t k, size_t stage, bool numbers) {
     const MemoryCopy& memory = residence_.memory;
     for (Site& site : residence_.sites) {
@@ -221,7 +220,7 @@ class StepRun {
     }
   }
 
-  // The user's own clipper is a function on the host: this waits for the norms.
+  // The user's clipper is a function on the host, so this waits for the norms.
   void ask(StagePlan& current, PlanCopy& plan, Verdict v) {
     Verdict scan = v;
     scan.advances = false;
@@ -234,7 +233,7 @@ class StepRun {
     decide_plain(v, true, home().stream());
   }
 
-  // Adds up what rules want to know of all elements before they move one.
+  // Adds up what rules need to know of all elements before they change any.
   void measure(const Plan& plan, size_t k) {
     const auto some = [&](const auto& holds) {
       return std::any_of(plan.items.begin(), plan.items.end(),
@@ -245,7 +244,7 @@ class StepRun {
     const bool everything = some([](const RuleInfo& rule) { return rule.over == Over::kEverything; });
     everywhere([&](const Site& site) {
       Job measuring = job(site, site.plans[k], intake_);
-      // Rules that ask must not be told what nobody has measured yet.
+      // The moments have not been measured yet, so rules must not use them.
       measuring.pass.moments = nullptr;
       for (const cuda::Launch& launch : site.plans[k].launches()) cuda::measure(measuring, launch);
     });

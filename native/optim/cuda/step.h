@@ -8,10 +8,10 @@
 
 namespace tc::optim::cuda {
 
-// What decides about units in one visit, where nothing has to be known of all gradients before.
+// The clipper that decides about units in one visit; none if a decision depends on other units.
 std::optional<UnitClip> visitor_of(const State& state);
 
-// After Residence::send.
+// Residence::send must have been called.
 Taken take_step(Residence& residence, State& state, const Request& request);
 
 }  // namespace tc::optim::cuda

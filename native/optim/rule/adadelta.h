@@ -22,9 +22,9 @@ struct Adadelta {
 
   TC_HD void operator()(T& p, T g, T* state) const {
     g = weight_decay == 0 ? g : g + weight_decay * p;
-    const T square = state[0] = toward(state[0], weight, g * g);
+    const T square = state[0] = toward_square(state[0], weight, g);
     const T delta = std::sqrt(state[1] + eps) / std::sqrt(square + eps) * g;
-    state[1] = toward(state[1], weight, delta * delta);
+    state[1] = toward_square(state[1], weight, delta);
     p -= lr * delta;
   }
 };

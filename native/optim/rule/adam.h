@@ -32,12 +32,12 @@ struct AdamRule {
         decay(h.decoupled != 0 ? h.lr * h.weight_decay : 0),
         weight_decay(h.decoupled != 0 ? 0 : h.weight_decay) {}
 
-  // Decay is a part of a difference as means are: 1 - lr * decay is not an fp32 number.
+  // The decay, like the means, is a fraction of a difference: 1 - lr * decay is not exact in fp32.
   TC_HD void operator()(T& p, T g, T* state) const {
     g = weight_decay == 0 ? g : g + weight_decay * p;
     const T mean = state[0] += mean_weight * (g - state[0]);
-    // A square that overflowed leaves its parameter where it is.
-    T square = state[1] = toward(state[1], square_weight, g * g);
+    // A mean of squares that has overflowed leaves its parameter where it is.
+    T square = state[1] = toward_square(state[1], square_weight, g);
     if constexpr (kAmsgrad) square = state[2] = square <= state[2] ? state[2] : square;
     p -= decay * p + step_size * mean / (std::sqrt(square) * root_scale + eps);
   }

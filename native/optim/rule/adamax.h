@@ -28,7 +28,7 @@ struct Adamax {
         eps(h.eps),
         weight_decay(h.weight_decay) {}
 
-  // Means move by a part of a difference, as in adam.h.
+  // Means move by a fraction of a difference, as in adam.h.
   TC_HD void operator()(T& p, T g, T* state) const {
     g = weight_decay == 0 ? g : g + weight_decay * p;
     const T mean = state[0] += mean_weight * (g - state[0]);

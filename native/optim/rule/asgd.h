@@ -17,7 +17,7 @@ struct Asgd {
                                      {"t0", &Hyper::t0},
                                      {"weightDecay", &Hyper::weight_decay}};
   static constexpr Slots kSlots{1, {"ax"}};
-  // eta and mu are the next step's; those of the step under way are not kept.
+  // eta and mu are those of the next step; this step's are not kept.
   static constexpr Scalars kScalars{4, {"eta", "mu"}};
   static constexpr bool kStoresStep = true;
 
@@ -39,7 +39,7 @@ struct Asgd {
     state[0] = mu == 1 ? p : state[0] + mu * (p - state[0]);
   }
 
-  // The average is that of the parameters, which a clipper of the update moves elsewhere.
+  // The average follows the parameter to where a clipper of the update has left it.
   TC_HD void follow(T change, T* state) const { state[0] += mu * change; }
 };
 

@@ -8,7 +8,7 @@ namespace tc::optim {
 template <class T>
 struct ClipUp {
   static constexpr const char* kName = "clipUp";
-  // max_speed is NaN where it is to be twice the learning rate.
+  // A max_speed of NaN stands for twice the learning rate.
   struct Hyper {
     double lr, momentum, max_speed, weight_decay;
   };
@@ -29,7 +29,7 @@ struct ClipUp {
 
   TC_HD T gradient(T p, T g) const { return weight_decay == 0 ? g : g + weight_decay * p; }
 
-  // The new velocity's norm follows from sums over the old one and g, also where groups differ in their options.
+  // The new velocity's norm follows from sums over the old one and g, even if groups differ in their options.
   TC_HD void measure(T p, T g, const T* state, double* terms) const {
     const double x = gradient(p, g), kept = hyper.momentum * double(state[0]), fresh = hyper.lr * x;
     terms[0] = x * x;

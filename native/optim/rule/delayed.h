@@ -52,8 +52,8 @@ struct DelayedAdam {
   TC_HD void operator()(T& p, T g, T* state) const {
     const T mean = state[0] += mean_weight * (g - state[0]);
     p -= decay * p + lr * mean / (std::sqrt(state[1]) + eps);
-    // A square that overflowed stays infinite, and its parameter where it is.
-    state[1] = finite(state[1]) ? state[1] + square_weight * (g * g - state[1]) : state[1];
+    // A mean of squares that has overflowed leaves its parameter where it is.
+    state[1] = toward_square(state[1], square_weight, g);
   }
 };
 

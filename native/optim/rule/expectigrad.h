@@ -28,17 +28,17 @@ struct ExpectigradRule {
         share(1 / double(step)),
         eps(h.eps) {}
 
-  // A running mean, since a sum and its count stand still in fp32 long before the mean has converged.
+  // A running mean: in fp32, a sum and its count would stop growing long before the mean has converged.
   TC_HD void operator()(T& p, T g, T* state) const {
     T part = share;
     if constexpr (kSparse) {
       const T seen = g != 0 ? T(1) : T(0);
       const T count = state[2] += seen;
-      // 0 / 1 where there was none yet: a division in a branch would keep the loop from vectors.
+      // 0 / 1 if there was none yet: a division in a branch would keep the loop from being vectorised.
       part = seen / (count > 1 ? count : T(1));
     }
-    // A square that overflowed stays infinite, and its parameter where it is.
-    const T square = state[0] = finite(state[0]) ? state[0] + part * (g * g - state[0]) : state[0];
+    // A mean of squares that has overflowed leaves its parameter where it is.
+    const T square = state[0] = toward_square(state[0], part, g);
     const T mean = state[1] += fresh * (g / (eps + std::sqrt(square)) - state[1]);
     p -= step_size * mean;
   }

@@ -1,4 +1,4 @@
-// What is known of a rule without instantiating its arithmetic, by its index in the table.
+// What the engine knows of each rule at run time, by its index in the table.
 #pragma once
 
 #include <iterator>
@@ -17,7 +17,7 @@ struct RuleInfo {
   bool stores_step;  // whether PyTorch's state dict has a `step` for it
   int moments;
   Over over;
-  // Null where the rule has none; see traits.h.
+  // Null if the rule has none; see traits.h.
   void (*advance)(const double* hyper, int64_t step, double* scalars);
   double (*level)(const double* hyper, int64_t step, const double* scalars);
 };

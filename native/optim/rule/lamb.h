@@ -1,4 +1,4 @@
-// LAMB (You et al. 2020): Adam's direction, made as long in each tensor as the tensor itself.
+// LAMB (You et al. 2020): Adam's direction, scaled in each tensor to the tensor's own length.
 #pragma once
 
 #include "optim/element.h"
@@ -24,7 +24,7 @@ struct Lamb {
   static constexpr int kMoments = 2;
   static constexpr Over kOver = Over::kTensor;
 
-  // In double: a tensor may be longer than its direction by more than fp32 can say.
+  // In double: the ratio of a tensor's length to its direction's may exceed the range of fp32.
   double lr, trust_clip, step_size;
   bool adapts;
   T mean_weight, square_weight, mean_scale, root_scale, eps, weight_decay;
@@ -43,7 +43,7 @@ struct Lamb {
 
   TC_HD T direction(T p, T g, T* state) const {
     const T mean = state[0] += mean_weight * (g - state[0]);
-    const T square = state[1] = toward(state[1], square_weight, g * g);
+    const T square = state[1] = toward_square(state[1], square_weight, g);
     return mean * mean_scale / (std::sqrt(square) * root_scale + eps) + weight_decay * p;
   }
 

@@ -1,5 +1,5 @@
-// LARS (You, Gitman & Ginsburg 2017): momentum over gradients that are made as long in each tensor as the tensor
-// itself.
+// LARS (You, Gitman & Ginsburg 2017): momentum over gradients that are scaled in each tensor to the
+// tensor's own length.
 #pragma once
 
 #include "optim/element.h"
@@ -43,7 +43,7 @@ struct LarsRule {
     const double p = std::sqrt(sums[0]), g = std::sqrt(sums[1]);
     if ((h.weight_decay == 0 && h.always_adapt == 0) || !(p > 0 && g > 0)) return;
     double ratio = h.trust_coefficient * p / (g + h.weight_decay * p + h.eps);
-    // Times lr, which follows, at most lr.
+    // With lr, by which the update is multiplied later, it is at most lr.
     if (h.trust_clip != 0) ratio = ratio < h.lr ? ratio / h.lr : 1;
     trust = ratio;
   }

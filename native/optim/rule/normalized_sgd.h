@@ -18,7 +18,7 @@ struct NormalizedSgdRule {
   static constexpr int kMoments = 1;
   static constexpr Over kOver = kScope;
 
-  // In double: after many steps without a gradient the mean is shorter than fp32 can be divided by.
+  // In double: after many steps without a gradient the mean is too short to be divided by in fp32.
   double lr, step_size = 0;
   T mean_weight, weight_decay;
 

@@ -42,7 +42,7 @@ struct Radam {
   TC_HD void operator()(T& p, T g, T* state) const {
     g = weight_decay == 0 ? g : g + weight_decay * p;
     const T mean = state[0] += mean_weight * (g - state[0]);
-    const T square = state[1] = toward(state[1], square_weight, g * g);
+    const T square = state[1] = toward_square(state[1], square_weight, g);
     p -= decay * p + step_size * mean / (adaptive ? std::sqrt(square) + eps : T(1));
   }
 };

@@ -29,11 +29,11 @@ struct RmspropRule {
 
   TC_HD void operator()(T& p, T g, T* state) const {
     g = weight_decay == 0 ? g : g + weight_decay * p;
-    T square = state[0] = toward(state[0], weight, g * g);
+    T square = state[0] = toward_square(state[0], weight, g);
     if constexpr (kCentered) {
       T& mean = state[1 + kMomentum];
       mean += weight * (g - mean);
-      // A variance of 0 may come out below by rounding.
+      // Rounding may leave a variance of 0 below 0.
       square -= mean * mean;
       square = square < 0 ? T(0) : square;
     }

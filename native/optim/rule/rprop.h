@@ -24,7 +24,7 @@ struct Rprop {
   TC_HD Rprop(const Hyper& h, int64_t)
       : shrink(h.eta_minus - 1), grow(h.eta_plus - 1), smallest(h.smallest), largest(h.largest) {}
 
-  // The signs alone decide: a product of two small gradients may underflow. NaN has none, as in PyTorch.
+  // Only signs matter: a product of two small gradients could underflow. NaN has no sign, as in PyTorch.
   TC_HD void operator()(T& p, T g, T* state) const {
     const T turn = (T(g > 0) - T(g < 0)) * state[0];
     T size = state[1] + state[1] * (turn > 0 ? grow : turn < 0 ? shrink : T(0));

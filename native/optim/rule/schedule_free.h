@@ -6,7 +6,7 @@
 
 namespace tc::optim {
 
-// What both have: the average's weights, by the learning rates so far.
+// What both share: the average's weights, from the learning rates so far.
 template <class Hyper>
 struct ScheduleFreeAverage {
   static constexpr Scalars kScalars{3, {"lr_max", "weight_sum", "weight"}};
@@ -86,8 +86,8 @@ struct ScheduleFreeAdam : ScheduleFreeAverage<ScheduleFreeAdamHyper> {
         weight_decay(h.weight_decay) {}
 
   TC_HD void operator()(T& p, T g, T* state) const {
-    // A square that overflowed stays infinite, and its parameter where it is.
-    const T square = state[1] = finite(state[1]) ? state[1] + square_weight * (g * g - state[1]) : state[1];
+    // A mean of squares that has overflowed leaves its parameter where it is.
+    const T square = state[1] = toward_square(state[1], square_weight, g);
     const T direction = g / (std::sqrt(square) * root_scale + eps) + weight_decay * p;
     p += weight * (state[0] - p) - y_rate * direction;
     state[0] -= z_rate * direction;

@@ -15,7 +15,7 @@ struct SstmRule {
   static constexpr Field kHyper[] = {
       {"lr", &Hyper::lr}, {"L", &Hyper::L}, {"nu", &Hyper::nu}, {"aKRatioUpperBound", &Hyper::ratio_bound}};
   static constexpr Slots kSlots{2, {{"y", Start::kParameter}, {"z", Start::kParameter}}};
-  // Of the step under way, and of the next one, whose x the step ends with.
+  // Of this step and of the next one, at whose x this step ends.
   static constexpr Scalars kScalars{4, {"A", "alpha", "next_A", "next_alpha"}};
   static constexpr bool kStoresStep = true;
 
@@ -36,7 +36,7 @@ struct SstmRule {
     s[1] = step == 1 ? alpha(h, 1) : s[3];
     s[2] = s[0] + s[1];
     s[3] = alpha(h, step + 1);
-    // A / (A + alpha), the weight of y in x, is held at its bound.
+    // A / (A + alpha), the weight of y in x, may not exceed its bound.
     const double most = h.ratio_bound < 1 ? h.ratio_bound / (1 - h.ratio_bound) * s[3] : s[2];
     s[2] = most < s[2] ? most : s[2];
   }

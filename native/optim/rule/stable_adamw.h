@@ -26,7 +26,7 @@ struct StableAdamW {
   Hyper hyper;
   T lr, mean_weight, square_weight, eps, decay;
 
-  // The means are unbiased in themselves: their weights are a fraction of all weights so far.
+  // The means need no bias correction: each weight is a fraction of all weights so far.
   TC_HD StableAdamW(const Hyper& h, int64_t step)
       : hyper(h),
         mean_weight((1 - h.beta1) / (1 - std::pow(h.beta1, double(step)))),
@@ -41,7 +41,7 @@ struct StableAdamW {
   }
 
   TC_HD void measure(T, T g, T* state, double* terms) const {
-    const double mean = toward(state[1], square_weight, g * g);
+    const double mean = toward_square(state[1], square_weight, g);
     const double least = hyper.eps * hyper.eps;
     terms[0] = g == 0 ? 0 : double(g) * double(g) / (mean > least ? mean : least);
   }
@@ -53,7 +53,7 @@ struct StableAdamW {
 
   TC_HD void operator()(T& p, T g, T* state) const {
     const T mean = state[0] += mean_weight * (g - state[0]);
-    const T square = state[1] = toward(state[1], square_weight, g * g);
+    const T square = state[1] = toward_square(state[1], square_weight, g);
     p -= decay * p + lr * mean / (std::sqrt(square) + eps);
   }
 };

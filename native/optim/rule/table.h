@@ -1,4 +1,4 @@
-// Every rule the drivers instantiate: a new rule is one header and one line here.
+// Every rule of the engine: a new rule is one header and one line here.
 #pragma once
 
 #include "optim/rule/acclip.h"

@@ -1,5 +1,5 @@
-// For schemes that look at whole tensors, which are computed outside of the engine: Gather hands the clipped gradient
-// out, Adopt takes the new parameter in, and leaves it to clippers of the update as any other rule does.
+// For schemes that work on whole tensors and are computed outside of the engine: Gather hands out the clipped gradient,
+// and Adopt takes in the new parameter, whose update can be clipped like any other rule's.
 #pragma once
 
 #include "optim/element.h"

@@ -1,10 +1,12 @@
-// What a rule may have beside its arithmetic, and what it is where it has not.
+// What a rule may have besides its arithmetic, and the default for a rule that has it not:
 //
-// kScalars, advance(hyper, step, scalars): numbers of a parameter, updated once per step before its elements; the rule
-// is then made with (hyper, step, scalars). kMoments, kOver, measure(p, g, state, terms), use(sums, numel): sums over
-// all elements that are known before any of them moves. measure gives an element's terms, use tells the rule what they
-// added up to. level(hyper, step, scalars): multiplies the levels of the clippers. follow(change, state):
-// tells state that depends on the parameter how much further than the rule said a clipper of the update has left it.
+// - kScalars, advance(hyper, step, scalars): numbers per parameter, updated once per step before its elements. The rule
+//   is then constructed with (hyper, step, scalars).
+// - kMoments, kOver, measure(p, g, state, terms), use(sums, numel): sums over all elements, taken before any of them
+//   changes. `measure` gives an element's terms, `use` tells the rule the sums.
+// - level(hyper, step, scalars): a factor of the clippers' levels.
+// - follow(change, state): for state that depends on the parameter, how far a clipper of the update has left the
+//   parameter from where the rule put it.
 #pragma once
 
 #include "optim/element.h"

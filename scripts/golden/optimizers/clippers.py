@@ -61,6 +61,8 @@ def auto(percentile=10, window=None, normType=2, scope='global', coin=None):
     histories = {}
 
     def decide(i, n, g, p, scale, total):
+        if n == 0:  # says nothing of scale
+            return 1.0
         history = histories.setdefault(i, [])
         history.append(n)
         seen = history if window is None else history[-window:]
@@ -84,6 +86,8 @@ def zscore(zThreshold=2.5, alpha=0.97, warmup=25, scope='global', coin=None):
     seen = {}
 
     def decide(i, n, g, p, scale, total):
+        if n == 0:  # says nothing of scale
+            return 1.0
         state = seen.setdefault(i, {'first': [], 'mean': 0.0, 'variance': 0.0})
         if len(state['first']) < warmup:
             state['first'].append(n)
@@ -103,6 +107,8 @@ def adaGC(relative=1.05, absolute=1, beta=0.98, warmup=100, scope='tensor', coin
     counts, gammas = {}, {}
 
     def decide(i, n, g, p, scale, total):
+        if n == 0:  # says nothing of scale
+            return 1.0
         counts[i] = counts.get(i, 0) + 1
         if counts[i] > warmup:
             c = ratio(relative * gammas[i], n)

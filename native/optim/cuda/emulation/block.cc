@@ -1,4 +1,4 @@
-// The C library's check of longjmp knows one stack only.
+// The C library's check of longjmp allows for one stack only.
 #undef _FORTIFY_SOURCE
 #include "optim/cuda/emulation/block.h"
 
@@ -31,7 +31,7 @@ namespace {
 constexpr size_t kStack = 256 * 1024;
 constexpr size_t kGuard = 64 * 1024;
 
-// A thread of the block, on a stack of its own, which serves one block after the other.
+// A thread of the block, with a stack of its own, reused for one block after another.
 struct Fiber {
   void* stack = nullptr;
   jmp_buf at;
@@ -64,7 +64,7 @@ void serve() {
   }
 }
 
-// Until the thread's next barrier, or its end. The jumps between stacks cost no call of the system.
+// Runs until the thread's next barrier or its end. Jumping between stacks takes no system call.
 __attribute__((noinline)) void resume(Fiber& fiber) {
   current = &fiber;
   if (_setjmp(scheduler) != 0) return;
@@ -87,7 +87,7 @@ void make_fibers(size_t count) {
   }
 }
 
-// The order in which blocks, and threads between barriers, have their turns.
+// The order in which blocks, and threads between barriers, take turns.
 class Order {
  public:
   Order() {

@@ -1,4 +1,4 @@
-// What the kernels and their driver use of CUDA and of libtorch's CUDA part, on the host.
+// The parts of CUDA and of libtorch's CUDA library that the kernels and their driver use, on the host.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -73,7 +73,7 @@ inline CUDAStream getCurrentCUDAStream(DeviceIndex) { return {}; }
 namespace tc::optim::cuda {
 
 inline constexpr bool kEmulated = true;
-// All of them have the host's memory, and the parameters in turn.
+// All devices share the host's memory; parameters are dealt out to them in turn.
 inline c10::Device device_at(int) { return c10::kCPU; }
 inline int index_of(const Item& item) { return item.parameter % emulation::devices; }
 inline constexpr int kThreads = TORCH_CLIP_EMULATED_THREADS;
@@ -82,7 +82,7 @@ inline bool capturing(cudaStream_t) { return emulation::capturing; }
 
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t, const Arguments&... arguments) {
-  // Each thread has parameters of its own.
+  // Each thread gets its own copy of the parameters.
   const std::tuple<decltype(kernel), Parameters...> call(kernel, arguments...);
   const auto launch = [=] {
     emulation::run(

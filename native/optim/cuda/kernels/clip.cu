@@ -9,7 +9,7 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const int32_t
   if (control != nullptr && control->skip != 0) return;
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
-  const auto op = clip_of<Compute<T>>(pass, chunk, false);
+  const auto op = clip_of<T>(pass, chunk, false);
   const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
   T* const out = begin_of<T>(pass.moving.out, item.out, chunk);
   const int head = head_of(g);

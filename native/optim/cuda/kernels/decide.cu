@@ -1,6 +1,6 @@
-// Decisions: one block adds up what the reduction left, looks for what is not finite, asks the clipper about every unit
-// and moves counters and memories; many units are left to other blocks. Everything that a step decides is decided here,
-// on the device.
+// Decisions. One block adds up what the reduction left, checks for non-finite gradients, asks the clipper about every
+// unit, and updates counters and memories; many units are left to other blocks. Everything that a step decides is
+// decided here, on the device.
 #include "optim/cuda/kernels/decision.cuh"
 #include "optim/cuda/kernels/device.cuh"
 
@@ -44,7 +44,7 @@ __device__ void finish_unit(const Verdict& v, int64_t u) {
   if (threadIdx.x == 0) keep_norms(v, u, gradient, weight);
 }
 
-// Each block has a share of the units: a thread each for those of one chunk, the block for the others.
+// Each block has a share of the units: one thread per unit of one chunk, and the whole block for every larger unit.
 __global__ void __launch_bounds__(kThreads) finish_kernel(Verdict v) {
   if (!v.first && v.control->skip != 0) return;
   const DevicePlan& plan = v.plan;
@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kThreads) finish_kernel(Verdict v) {
   }
 }
 
-// The rule's arithmetic for a number that the step count decides, for a rule that is known at run time only.
+// The level's factor, for a rule that is known at run time only.
 template <template <class> class... Rule>
 __device__ double level_of(RuleList<Rule...>, const Group& group, const Item& item, bool advanced) {
   double level = 1;
@@ -161,7 +161,8 @@ __device__ bool admitted(const Verdict& v) {
   return control.skip == 0;
 }
 
-// Asks the clipper about the units, a thread each, and counts; then no thread of the block looks at steps any more.
+// Asks the clipper about the units, one thread per unit, and counts. Afterwards no thread of the block reads step
+// counts.
 template <class C>
 __device__ void decide_units(const Verdict& v, const C& clipper, double total, int64_t flip, bool advanced) {
   const DevicePlan& plan = v.plan;
@@ -190,7 +191,7 @@ __device__ void decide_units(const Verdict& v, const C& clipper, double total, i
   atomicAdd(reinterpret_cast<unsigned long long*>(&counters.clipped), clipped);
 }
 
-// What a step that is taken moves beside the units' own; by one block.
+// Updates what a step that is taken changes besides the units' own memory; by one block.
 __device__ void move_on(const Verdict& v, double total) {
   if (threadIdx.x == 0) {
     StageCounters& counters = *v.memory.counters;
@@ -218,7 +219,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<float>) decide_kernel(Verdic
   move_on(v, total);
 }
 
-// For many units, this and then `units_kernel`.
+// For many units: this, and then `units_kernel`.
 __global__ void __launch_bounds__(kThreads) open_kernel(Verdict v, bool wants_total) {
   if (!admitted(v)) return;
   const double total = wants_total ? total_of(v.plan) : NAN;
@@ -229,7 +230,7 @@ __global__ void __launch_bounds__(kThreads) open_kernel(Verdict v, bool wants_to
 template <class C>
 __global__ void __launch_bounds__(kThreads, kBlocks<float>) units_kernel(Verdict v, C clipper) {
   const Control& control = *v.control;
-  // The first kernel has moved the coin and the counts on.
+  // The first kernel has advanced the coin and the counts.
   if (control.skip == 0) {
     return decide_units(v, clipper, control.total, v.memory.counters->flips - 1, v.advanced || v.advances);
   }
@@ -238,7 +239,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<float>) units_kernel(Verdict
   if (u < v.plan.units) v.plan.coefficients[u] = 0;
 }
 
-// No clipper, or one whose coefficients the host has written already.
+// For no clipper, or one whose coefficients the host has written already.
 __global__ void __launch_bounds__(kThreads) plain_kernel(Verdict v, bool chosen) {
   const DevicePlan& plan = v.plan;
   if (!v.first && v.control->skip != 0) return;
@@ -264,7 +265,7 @@ __device__ Moments operator+(Moments a, const Moments& b) {
   return a;
 }
 
-// The first chunk of an item: the chunks of the items lie one after the other.
+// The first chunk of an item; chunks are in the order of items.
 __device__ int64_t first_chunk(const DevicePlan& plan, int64_t item) {
   int64_t low = 0, high = plan.unit[plan.units];
   while (low < high) {
@@ -295,7 +296,7 @@ __global__ void __launch_bounds__(kThreads) moments_kernel(DevicePlan plan, cons
   }
 }
 
-// Gives the items of a rule the sums over all of them, in the same way.
+// Likewise gives all items of a rule the sums over all of them.
 __device__ void add_items(const DevicePlan& plan, const Group* groups, int32_t rule) {
   auto* const moments = reinterpret_cast<Moments*>(plan.moments);
   const auto has_rule = [&](int i) { return groups[plan.items[i].group].rule == rule; };
@@ -325,7 +326,7 @@ __device__ void add_all_items(RuleList<Rule...>, const DevicePlan& plan, const G
   (add.template operator()<Rule<double>>(), ...);
 }
 
-// For rules that look at everything; one block.
+// For rules that look at everything; by one block.
 __global__ void __launch_bounds__(kThreads)
     everything_kernel(DevicePlan plan, const Group* groups, const Control* control) {
   if (control->skip == 0) add_all_items(Rules{}, plan, groups);

@@ -9,18 +9,18 @@
 
 namespace tc::optim::cuda {
 
-// Blocks that a multiprocessor holds at least: 64 registers a thread, twice that in fp64. Told nothing, the compiler
-// aims at more blocks and spills.
+// The least number of blocks per multiprocessor: 64 registers per thread, or 128 in fp64. Without it, the compiler aims
+// at more blocks, and spills.
 template <class T>
 inline constexpr int kBlocks = std::is_same_v<T, double> ? 2 : 4;
 
-// Where the chunk begins in the memory of its item.
+// The chunk's first element.
 template <class T>
 __device__ T* begin_of(void* const* moving, void* own, const Chunk& chunk) {
   return static_cast<T*>(moving == nullptr ? own : moving[chunk.item]) + chunk.begin;
 }
 
-// As many elements as 16 bytes of T hold.
+// The number of elements in 16 bytes.
 template <class T>
 inline constexpr int kVector = 16 / int(sizeof(T));
 template <class T, int kCount>
@@ -30,34 +30,37 @@ struct alignas(sizeof(T) * kCount < 16 ? sizeof(T) * kCount : 16) Vector {
 
 __device__ inline bool aligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
 
-// The elements before the first vector: rows and views begin anywhere.
+// The number of elements before the first aligned vector: rows and views may begin anywhere.
 template <class T>
 __device__ int head_of(const T* p) {
   return int(-(reinterpret_cast<uintptr_t>(p) / sizeof(T)) % kVector<T>);
 }
 
 // Calls wide(i) for every whole vector of the block's chunk, by its first element, and each(i) for every other element.
-// The vectors begin after `head` elements; there is none where that is all of them.
+// Vectors begin after `head` elements; there are none if that is all of them.
 template <int kWidth, class Wide, class Each>
 __device__ void for_elements(int length, int head, const Wide& wide, const Each& each) {
   const int between = head < length ? (length - head) / kWidth * kWidth : 0;
   for (int k = int(threadIdx.x); k < length - between; k += kThreads) each(k < head ? k : k + between);
-  // Counted down, since this takes a register less.
+  // Counting down takes one register less.
   const int end = head + between;
   for (int left = between - int(threadIdx.x) * kWidth; left > 0; left -= kThreads * kWidth) wide(end - left);
 }
 
-// The rule of the block's parameter, made by one thread: its coefficients take calls of pow.
+// The rule of the block's parameter, constructed by one thread, as its coefficients need calls of pow.
 template <class Rule>
 __device__ const Rule& shared_rule(const Pass& pass, const Chunk& chunk) {
   alignas(Rule) __shared__ unsigned char memory[sizeof(Rule)];
   Rule* const rule = reinterpret_cast<Rule*>(memory);
-  if (threadIdx.x == 0) new (rule) Rule(rule_of<Rule>(pass, chunk));
+  if (threadIdx.x == 0) {
+    new (rule) Rule(plain_rule_of<Rule>(pass, chunk));
+    use_moments(*rule, pass, chunk);
+  }
   __syncthreads();
   return *rule;
 }
 
-// A tree over the block in a fixed shape; the result is every thread's.
+// Adds the block's values in a tree of fixed shape; every thread gets the result.
 template <class T, class Add>
 __device__ T block_tree(T value, const Add& add) {
   alignas(T) __shared__ unsigned char memory[sizeof(T) * kThreads];

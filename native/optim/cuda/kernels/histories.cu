@@ -12,7 +12,7 @@ __global__ void move_kernel(Percentile* heads, double* values, Percentile::Cell*
   values += u * capacity;
   cells += u * capacity;
   if (head.oldest() == 0) return head.move_to(values, cells, capacity);
-  // A graph's replays have gone round the end.
+  // A graph's replays have wrapped around.
   Percentile longer;
   longer.use(values, cells, capacity);
   for (int64_t i = 0; i < head.count(); ++i) longer.add(head[i], quantile);

@@ -1,4 +1,4 @@
-// The kernels, as host code starts them: each is one launch on the stream.
+// The kernels as host code starts them: each function is one launch on the stream, unless it says otherwise.
 #pragma once
 
 #include "optim/clip/table.h"
@@ -17,10 +17,10 @@ struct Launch {
   bool visited;  // each chunk is a unit that one visit can measure, decide about and update
 };
 
-// What Pass is for the CPU.
+// What Pass is to the CPU's kernels.
 struct Job {
   Pass pass;
-  const Control* control;  // null: always done
+  const Control* control;  // null: unconditional
   cudaStream_t stream;
 };
 
@@ -35,26 +35,25 @@ void update(const Job& job, const Launch& launch);
 void propose(const Job& job, const Launch& launch);
 void settle(const Job& job, const Launch& launch);
 
-// Adds the partials of each unit to its norm, for plans of many units; `decide` does it itself for one.
+// Adds up the partials of each unit to its norm, for plans of several units; `decide` does so itself for one.
 void finish_units(const Verdict& verdict, cudaStream_t stream);
-// One launch, two for many units.
+// One launch, or two for many units.
 void decide(const Verdict& verdict, const Clipper& clipper, cudaStream_t stream);
-// Norms, decisions and updates of units, after a decision about the others.
+// Norms, decisions and updates of visited units, after the decision about the others.
 void visit(const Job& job, const Launch& launch, const Verdict& verdict, const UnitClip& clipper);
-// No clipper: coefficients of 1, or those that are there already.
+// Without a clipper: coefficients of 1, or, with `chosen`, those that are there already.
 void decide_plain(const Verdict& verdict, bool chosen, cudaStream_t stream);
-// Adds up the terms that rules asked for; a launch more where one of them looks at everything.
+// Adds up the terms that rules asked for; one more launch if any rule looks at everything.
 void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, bool everything,
                     cudaStream_t stream);
 
-// Moves histories into memory of `capacity` values each, or makes new ones of what they held: `lengths` values each,
-// oldest first.
+// Moves histories into memory of `capacity` values each, or makes new ones from `lengths` values each, oldest first.
 void move_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
                     double quantile, cudaStream_t stream);
 void make_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
                     const double* old, const int64_t* lengths, double quantile, cudaStream_t stream);
 
-// Up to this many units `decide` adds the partials itself.
+// Up to this many units, `decide` adds up the partials itself.
 inline constexpr int32_t kFewUnits = 1;
 // Beyond this many, `decide` leaves them to a launch of many blocks.
 inline constexpr int32_t kManyUnits = 4096;

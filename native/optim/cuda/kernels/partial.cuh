@@ -1,32 +1,32 @@
-// The sum of one chunk, as one block takes it.
+// The sum over one chunk, computed by one block.
 #pragma once
 
 #include "optim/cuda/kernels/device.cuh"
 
 namespace tc::optim::cuda {
 
-// Instantiations of one size share it.
+// Shared memory that all instantiations of one size share.
 template <class S, int kCount>
 __device__ S* shared_slots() {
   __shared__ S slots[kCount];
   return slots;
 }
 
-// Element i goes to slot i modulo their number, in order, whichever thread reads it; a fixed tree adds the slots. So
-// equal gradients have equal norms, wherever in 16 bytes they begin.
+// Element i is added to slot i modulo the number of slots, in order, whichever thread reads it, and a fixed tree adds
+// the slots. So equal gradients have equal norms, however they are aligned.
 template <Order kOrder, int kUnroll, class T, class F>
 __device__ double sum(const T* g, int length, double p, const F& seen) {
   constexpr int kWidth = kVector<T>, kSlots = kThreads * kWidth;
-  // fp32 for a few elements; where this overflows or underflows the sum is taken again.
+  // In fp32 for a few elements; a sum that overflows or underflows is computed again.
   using S = Compute<T>;
-  // More fp32 terms than these keep what rounding takes from their sum (Kahan 1965).
+  // Longer fp32 sums are compensated (Kahan 1965).
   constexpr bool kCompensated = std::is_same_v<S, float> && kChunk / kSlots > 8;
   const int t = int(threadIdx.x);
   S own[kWidth] = {}, lost[kWidth] = {};
   const auto add = [&](int k, T x) {
     const S value = S(seen(widen(x))), size = std::fabs(value);
     if constexpr (kOrder == Order::kInf) {
-      // As `larger`, without a detour through fp64.
+      // As `larger`, but in fp32.
       own[k] = own[k] >= size || own[k] != own[k] ? own[k] : size;
       return;
     }
@@ -41,7 +41,7 @@ __device__ double sum(const T* g, int length, double p, const F& seen) {
     }
   };
   const int head = head_of(g), end = head + (length - head) / kWidth * kWidth;
-  // The vector before that of thread 0.
+  // The partial vector before thread 0's.
   if (t == kThreads - 1 && head > 0) add_some(head - kWidth);
   int i = head + t * kWidth;
 #pragma unroll kUnroll
@@ -67,11 +67,11 @@ __device__ double sum(const T* g, int length, double p, const F& seen) {
 template <Order kOrder, class T>
 __device__ Partial partial_of(const T* g, int length, double p, bool zero_nonfinite) {
   using C = Compute<T>;
-  // As many vectors under way as the registers hold; few gradients are summed again.
+  // As many loads in flight as there are registers for; sums are rarely computed again.
   constexpr int kUnroll = kOrder == Order::kAny ? 1 : kVector<T> > 4 ? 2 : 4;
   double total = sum<kOrder, kUnroll>(g, length, p, [](C x) { return double(x); });
   double scale = 1;
-  // fp32 sums lose what lies below 1e-38.
+  // fp32 sums lose terms below 1e-38.
   if (!trustworthy(total) || (!std::is_same_v<T, double> && total < 1e-25)) {
     const auto seen = [=](C x) { return zero_nonfinite && !finite(x) ? 0.0 : double(x); };
     total = scale = sum<Order::kInf, 1>(g, length, p, seen);

@@ -1,4 +1,4 @@
-// The kernels of clippers that look at the update instead of the gradient, of parameters of one dtype.
+// The kernels for clippers that look at the update instead of the gradient, for parameters of one dtype.
 #pragma once
 
 #include "optim/cuda/kernels/device.cuh"
@@ -13,7 +13,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
   const Rule rule = shared_rule<Rule>(pass, chunk);
-  const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
+  const Clip<C> clip = clip_of<T>(pass, chunk, pass.groups[item.group].maximize);
   const C rate = hyper_of<Rule>(pass.groups[item.group]).lr;
   const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
   for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {

@@ -12,7 +12,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(Pass pass,
   if (threadIdx.x == 0) pass.partial[c] = partial;
 }
 
-// The first half of the blocks takes the gradients' 2-norm, the other one that of the parameters, of type P.
+// The first half of the blocks computes the gradients' 2-norm, the other half that of the parameters, of type P.
 template <class P, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(Pass pass, const int32_t* list) {
   const int count = int(gridDim.x) / 2;

@@ -10,7 +10,7 @@ __device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& i
   using C = Compute<T>;
   constexpr int kCount = Rule::kSlots.count;
   constexpr int kWidth = kVector<T>;
-  const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
+  const Clip<C> clip = clip_of<T>(pass, chunk, pass.groups[item.group].maximize);
   T* const p = static_cast<T*>(item.param) + chunk.begin;
   const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
   C* s[kMaxSlots];
@@ -54,12 +54,12 @@ template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     update_kernel(Pass pass, const int32_t* list, const Control* control) {
   if (control->skip != 0) return;
-  // From the end: the gradients that the norm has read last are still in the cache.
+  // In reverse: the gradients that the norm read last are still in the cache.
   const Chunk chunk = pass.chunks[list[gridDim.x - 1 - blockIdx.x]];
   update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
 }
 
-// Sums what the rule wants to know of all elements before it moves one.
+// Sums what the rule needs to know of all elements before it changes any.
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     measure_kernel(Pass pass, const int32_t* list, const Control* control) {
@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Chunk chunk = pass.chunks[c];
   const Item& item = pass.items[chunk.item];
   const Rule rule = shared_rule<Rule>(pass, chunk);
-  const Clip<C> clip = clip_of<C>(pass, chunk, pass.groups[item.group].maximize);
+  const Clip<C> clip = clip_of<T>(pass, chunk, pass.groups[item.group].maximize);
   const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
   double total[kMoments] = {};
   for (int i = int(threadIdx.x); i < chunk.length; i += kThreads) {

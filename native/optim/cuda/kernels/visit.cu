@@ -18,7 +18,7 @@ __device__ void decide_unit(const Pass& pass, const Chunk& chunk, const Verdict&
   if (clipper.weights()) keep_norm(plan.weight_norms, begin_of<const T>(nullptr, item.param, chunk), false);
   if (threadIdx.x != 0) return;
   plan.limits[u] = INFINITY;
-  // The decision about the others has moved the coin on.
+  // The decision about the other units has advanced the coin.
   const int64_t flip = v.memory.counters->flips - 1;
   const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], NAN, plan.numel[u], 1});
   if (keep_decision(v, u, decision, flip)) {
@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   static_assert(moments_of<Rule>() == 0 && !has_level<Rule>(), "no other unit has a say");
   decide_unit<T>(pass, pass.chunks[list[blockIdx.x]], v, clipper);
   __syncthreads();
-  // Looked up again: the two halves of this do not fit into the registers together.
+  // Looked up again: the two halves of this kernel do not fit into the registers together.
   const Chunk chunk = pass.chunks[list[blockIdx.x]];
   update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
 }

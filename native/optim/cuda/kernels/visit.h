@@ -1,4 +1,4 @@
-// What can be measured, decided about and updated in one visit: units of one chunk, in which no other unit has a say.
+// Units of one chunk whose decision depends on no other unit are measured, decided about and updated in one visit.
 #pragma once
 
 #include <cstring>
@@ -13,13 +13,13 @@ namespace tc::optim::cuda {
 // One of the unitwise clippers of the table. It is one type for all of them, so that each rule has one kernel.
 class UnitClip {
  public:
-  // Empty where the clipper is no such one, or looks at another norm than the kernel takes.
+  // Empty if the clipper is not unitwise, or needs another norm than the kernel computes.
   static std::optional<UnitClip> of(const Clipper& clipper) {
     UnitClip out;
     out.index_ = int32_t(clipper.index());
     const auto keep = [&]<class C>(const C& own) {
       if constexpr (C::kUnitwise) {
-        // Copied bit by bit to the device.
+        // It is passed to kernels as bytes.
         static_assert(sizeof(C) <= sizeof out.clipper_ && std::is_trivially_copyable_v<C>);
         std::memcpy(out.clipper_, &own, sizeof own);
         return own.order() == 2;
@@ -61,7 +61,7 @@ class UnitClip {
   alignas(double) unsigned char clipper_[32];
 };
 
-// The rules of such units; each adds one kernel per dtype. That of Adam with AMSGrad does not fit into the registers.
+// The rules of such units; each adds one kernel per dtype. Adam's with AMSGrad does not fit into the registers.
 using VisitedRules = RuleList<Adagrad, Adam, Expectigrad, Lion, Nadam, Rmsprop, Sgd, SgdMomentum>;
 
 template <template <class> class... Rule>

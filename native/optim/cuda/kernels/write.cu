@@ -1,4 +1,4 @@
-// Words that travel as parameters of a kernel, so that a graph which captures it has a copy of its own.
+// Writes words that are passed as kernel parameters, so that a graph that captures the kernel has its own copy.
 #include <algorithm>
 
 #include "optim/cuda/kernels/launch.h"
@@ -6,7 +6,7 @@
 namespace tc::optim::cuda {
 namespace {
 
-// As much as the parameters of a kernel have room for, beside two more.
+// As much as kernel parameters have room for, besides two others.
 struct Words {
   static constexpr int kCount = 496;
   uint64_t word[kCount];

@@ -1,4 +1,4 @@
-// Arrays on the device, held as tensors so that libtorch's allocator and streams look after them.
+// Arrays on the device. They are tensors, so that libtorch's allocator and streams manage their memory.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,13 +12,13 @@
 
 namespace tc::optim::cuda {
 
-// Without waiting.
+// Does not wait.
 inline at::Tensor to_device(const at::Tensor& host, c10::Device device) {
   const at::Tensor pinned = at::empty(host.sizes(), host.options().pinned_memory(!kEmulated));
   return pinned.copy_(host).to(device, /*non_blocking=*/true);
 }
 
-// Writes words that come with the launches.
+// Writes words that are passed as kernel parameters.
 void write(uint64_t* to, const uint64_t* words, int64_t count, cudaStream_t stream);
 
 template <class T>
@@ -28,23 +28,23 @@ class Buffer {
   size_t size() const { return size_; }
   const at::Tensor& tensor() const { return tensor_; }
 
-  // Room for n values; what was there is lost unless it fits already.
+  // Makes room for n values. The contents are lost if the memory must grow.
   void reserve(size_t n, c10::Device device) {
     size_ = n;
     const size_t words = (n * sizeof(T) + sizeof(uint64_t) - 1) / sizeof(uint64_t);
     if (tensor_.defined() && size_t(tensor_.numel()) >= words * sizeof(uint64_t)) return;
     tensor_ = at::empty({int64_t(words * sizeof(uint64_t))}, at::TensorOptions().dtype(c10::kByte).device(device));
-    // A kernel that reads what nobody wrote meets NaN there.
+    // A kernel that reads what nobody wrote finds NaN.
     if constexpr (kEmulated) tensor_.fill_(0xff);
   }
-  // Whether these values were the last to be sent.
+  // Whether these values were the last ones sent.
   bool holds(const std::vector<T>& values) const {
     const char* const from = reinterpret_cast<const char*>(values.data());
     return size_ == values.size() && sent_.size() == values.size() * sizeof(T) &&
            std::equal(sent_.begin(), sent_.end(), from);
   }
-  // Copies from the host without waiting; values that are there already are not sent again. In a graph they are
-  // parameters of its kernels: the host's memory is not what it was when the graph is replayed.
+  // Copies from the host without waiting; values that are there already are not sent again. In a graph the values are
+  // kernel parameters, as the host's memory will have changed by the time that the graph is replayed.
   void send(const std::vector<T>& values, c10::Device device) {
     if (holds(values)) return;
     const char* const from = reinterpret_cast<const char*>(values.data());
@@ -63,17 +63,17 @@ class Buffer {
     std::memcpy(pinned.data_ptr(), from, size);
     bytes().copy_(pinned, /*non_blocking=*/true);
   }
-  // Becomes a copy of another device's, behind what both devices' current streams have been told; waits for nothing.
+  // Becomes a copy of another device's buffer, ordered by both devices' current streams; the host does not wait.
   void follow(const Buffer& other, c10::Device device) {
     reserve(other.size_, device);
     sent_.clear();
     bytes().copy_(other.bytes(), /*non_blocking=*/true);
   }
-  // The values as so many rows of fp64 numbers.
+  // The values as `count` rows of fp64 numbers.
   at::Tensor rows(size_t count) const { return bytes().view(c10::kDouble).view({int64_t(count), -1}); }
-  // A copy of what lies there now, as numbers of this type; waits for nothing.
+  // A copy of the present contents, as numbers of this type; the host does not wait.
   at::Tensor copy(c10::ScalarType type) const { return bytes().view(type).clone(); }
-  // Waits.
+  // Copies to the host, and waits for it.
   std::vector<T> receive() const {
     std::vector<T> values(size_);
     if (size_ == 0) return values;
@@ -81,7 +81,7 @@ class Buffer {
     std::memcpy(values.data(), host.data_ptr(), size_ * sizeof(T));
     return values;
   }
-  // The device has written to it: what was sent says nothing any more.
+  // Notes that the device has written to it, so that the values last sent are no longer there.
   void touched() { sent_.clear(); }
 
  private:

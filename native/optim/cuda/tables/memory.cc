@@ -20,7 +20,7 @@ void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
   }
 
   const auto stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
-  // Full histories forget the oldest: those that a graph moves do not grow with it.
+  // A graph cannot make room: its histories, once full, forget the oldest values.
   if (capturing(stream)) return;
   for (size_t k = 0; k < plans.size(); ++k) {
     const Clipper& clipper = state.settings.stages[k].clipper;
@@ -101,7 +101,7 @@ std::vector<Item> MemoryCopy::resident(const std::vector<Item>& items) {
                        return origin.step != item.step || origin.scalars != item.scalars;
                      });
   if (fresh) {
-    // Those that are there have moved on since they were sent.
+    // The device's counts have changed since they were sent.
     receive_counts();
     origins_.resize(count);
     for (const Item& item : items) origins_[size_t(item.parameter)] = {item.step, item.scalars};
@@ -168,7 +168,7 @@ std::vector<at::Tensor> MemoryCopy::tensors() const {
     all.insert(all.end(), {copy.counters.tensor(), copy.numbers.tensor(), copy.tap.tensor(), histories.heads.tensor(),
                            histories.values.tensor(), histories.cells.tensor()});
   }
-  // Without gradients or histories there is no memory for them.
+  // A buffer without contents has no tensor.
   std::erase_if(all, [](const at::Tensor& tensor) { return !tensor.defined(); });
   return all;
 }
@@ -183,7 +183,7 @@ void MemoryCopy::receive(State& state) {
     StageMemory& memory = state.memories[k];
     const StageCopy& copy = stages_[k];
     const StageCounters counters = copy.counters.receive().front();
-    // It remembers nothing yet.
+    // The stage remembers nothing yet.
     if (counters.decisions == 0) continue;
     memory.flips = counters.flips;
     memory.decisions = counters.decisions;

@@ -1,4 +1,4 @@
-// What an optimizer counts and its stages remember, on the device.
+// The counters of an optimizer and the memories of its stages, on the device.
 #pragma once
 
 #include "optim/cuda/tables/buffer.h"
@@ -11,36 +11,35 @@ class MemoryCopy {
  public:
   explicit MemoryCopy(c10::Device device) : device_(device) {}
 
-  // Makes room for all parameters and units, and sends the host's memories when they are new.
+  // Makes room for all parameters and units, and sends the host's memories if they are new.
   void prepare(State& state, const std::vector<const Plan*>& plan_of_stage);
-  // The items with their counts and scalars on the device, indexed by parameter; remembers where the host
-  // keeps them.
+  // The items, with the addresses of their counts and scalars on the device. Remembers where the host keeps them.
   std::vector<Item> resident(const std::vector<Item>& items);
   DeviceMemory stage(size_t k, const Stage& stage) const;
   const Buffer<Control>& control() const { return control_; }
   const Buffer<int64_t>& counts() const { return counts_; }
   const Buffer<double>& scalars() const { return scalars_; }
   const Buffer<double>& numbers(size_t k) const { return stages_[k].numbers; }
-  // Whether the device has the memories.
+  // Whether the memories are on the device.
   bool sent() const { return sent_; }
-  // What it counts of the stage, as copies on the device.
+  // Fills in what the device counts of the stage, as copies on the device.
   void tell(Stats& stats, size_t k) const;
-  // A step has been started: histories have one more value at most.
+  // Notes that a step has been launched, after which histories have at most one more value.
   void stepped() { ++steps_; }
-  // Waits for the step to say whether it was taken.
+  // Waits for the step, and says whether it was taken.
   Control read_control() const { return control_.receive().front(); }
 
   void receive(State& state);
-  // The host's memories and counts are to be sent with the next step.
+  // The host's memories and counts have been replaced: the next step sends them.
   void replaced() {
     sent_ = false;
     origins_.clear();
   }
-  // Everything that a step moves beside the elements.
+  // Everything that a step changes besides elements.
   std::vector<at::Tensor> tensors() const;
 
  private:
-  // What one stage's histories lie in: one after the other, of `capacity` values each.
+  // The memory of one stage's histories: one after another, of `capacity` values each.
   struct Histories {
     Buffer<Percentile> heads;
     Buffer<double> values;
@@ -53,6 +52,7 @@ class MemoryCopy {
     Histories histories;
     size_t units = 0;
   };
+  // Where the host keeps a parameter's counts.
   struct Origin {
     int64_t* step = nullptr;
     double* scalars = nullptr;

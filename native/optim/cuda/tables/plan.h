@@ -11,26 +11,26 @@
 
 namespace tc::optim::cuda {
 
-// Which part of a step a device takes.
+// The share of a step that a device takes.
 struct Share {
   std::function<bool(const Item&)> has;
-  std::optional<c10::Device> home;  // the device that decides, where that is another one
+  std::optional<c10::Device> home;  // the device that decides, if it is another one
 };
 
 class PlanCopy {
  public:
-  // For a new plan; `items` are its own with device addresses for what they count. Kernels are started
-  // for the share's chunks. With `visits`, the units that can be are sorted out.
+  // For a plan that has just been built. `items` are the plan's, with device addresses of their counts. Kernels are
+  // started for the share's chunks. With `visits`, units that can be visited are sorted out.
   void send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
             c10::Device device, const Share& share);
-  // Where its gradients lie in the next step.
+  // Sets where its gradients lie in the next step.
   void follow(const Moving& moving) { moving_ = moving; }
   DevicePlan view() const;
   Pass pass() const;
   const std::vector<Launch>& launches() const { return launches_; }
-  // Brings what the kernels wrote for each unit to the host's plan.
+  // Copies what kernels wrote for each unit to the host's plan.
   void receive(Plan& plan) const;
-  // Copies of it on the device: norms, coefficients, thresholds.
+  // Copies of these on the device: norms, coefficients, thresholds.
   std::array<at::Tensor, 3> outcome() const;
   void choose(const std::vector<double>& coefficients) {
     coefficients_.touched();
@@ -38,11 +38,11 @@ class PlanCopy {
   }
   std::vector<double> norms() const { return norms_.receive(); }
 
-  // Between the copies that several devices have of one plan, behind the current streams of both; nothing waits.
-  // What kernels left for the chunks of the other's items:
+  // The following copy between several devices' copies of one plan, ordered by the current streams of both; the host
+  // does not wait. What kernels left for the chunks of the other's items:
   void take_partials(const PlanCopy& from, bool weights);
   void take_terms(const PlanCopy& from);
-  // What was decided there, or added up:
+  // What the home decided, or added up:
   void follow_decision(const PlanCopy& home);
   void follow_moments(const PlanCopy& home);
 

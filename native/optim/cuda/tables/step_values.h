@@ -1,4 +1,4 @@
-// Values that go with each step.
+// Values that are sent with each step.
 #pragma once
 
 #include <list>
@@ -12,8 +12,8 @@ namespace tc::optim::cuda {
 template <class T>
 class StepValues {
  public:
-  // Sends them where they have changed. What a graph has captured is never overwritten: in a captured step, values that
-  // have changed are the graph's own.
+  // Sends the values if they have changed. What a graph has captured is never overwritten: a captured step gets a copy
+  // of its own if its values differ.
   void send(const std::vector<T>& values, c10::Device device, cudaStream_t stream) {
     const bool captured = capturing(stream);
     const bool changed = !sent_.holds(values);
@@ -28,7 +28,7 @@ class StepValues {
     sent_.send(values, device);
     data_ = sent_.data();
   }
-  // In the step under way.
+  // Of the current step.
   const T* data() const { return data_; }
 
  private:

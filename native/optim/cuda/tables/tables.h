@@ -1,4 +1,4 @@
-// What lies on the device between steps, as the kernels see it. Plain data.
+// What lies on the device between steps, as kernels see it. Plain data.
 #pragma once
 
 #include "optim/clip/stage.h"
@@ -7,13 +7,13 @@
 
 namespace tc::optim::cuda {
 
-// What a step decided, and counts. One for an optimizer.
+// What a step decided, and counters. One per optimizer.
 struct Control {
-  int32_t skip;  // the step is not taken
+  int32_t skip;  // whether the step is skipped
   int32_t nonfinite;
   int64_t skipped;
-  int64_t consecutive;  // since the last step that was taken
-  double total = 0;     // of the norms, from the first kernel of a decision to its second one
+  int64_t consecutive;  // skipped since the last step that was taken
+  double total = 0;     // 2-norm of the norms, handed from the first kernel of a decision to the second
 };
 
 // The counters of one stage; see StageMemory.
@@ -26,14 +26,14 @@ struct DevicePlan {
   const Item* items;
   const Chunk* chunks;
   const int64_t* unit;       // the first chunk of each unit, then the number of chunks
-  const int32_t* unit_item;  // an item of each unit; -1: it has no elements
+  const int32_t* unit_item;  // an item of each unit; -1 if it has no elements
   const int64_t* numel;      // of each unit
   Partial* partials;
   Partial* weight_partials;
   double *norms, *weight_norms, *coefficients, *limits, *thresholds;
   double *terms, *moments;
   int64_t* counts;
-  const int32_t* others;  // the units that are not visited, where some are: see visit.h
+  const int32_t* others;  // the units that are not visited, if any are: see visit.h
   int32_t units, item_count, other_count;
 };
 
@@ -42,7 +42,7 @@ struct DeviceMemory {
   StageCounters* counters;
   double* numbers;
   Percentile* histories;
-  double* tap;  // a ring of tap_size
+  double* tap;  // a ring buffer of tap_size
   int64_t tap_size;
 };
 
@@ -52,20 +52,20 @@ struct Verdict {
   DeviceMemory memory;
   const Group* groups;
   Control* control;
-  volatile int64_t* mirror;  // the control's `consecutive`, where the host can see it
+  volatile int64_t* mirror;  // the control's `consecutive`, visible to the host
   Coin coin;
-  Intake intake;  // of the gradients whose norms these are
-  float* found;   // told by the first decision whether something was not finite; null: nobody asks
-  double order;   // kNoStatistic: it needs no norm
-  bool first;     // looks for what is not finite
-  bool skips;     // and then does not take the step
-  bool counts;    // and counts it as skipped
-  bool weights;   // the clipper asked for the parameters' norms
-  bool advances;  // and, as the last one, counts the step
-  bool advanced;  // that has been done: it looks at the update
-  bool visits;    // units that can be are left to their visit
+  Intake intake;  // of the gradients behind these norms
+  float* found;   // set to 1 if a gradient was not finite, else to 0; null: not asked for
+  double order;   // of the norm; kNoStatistic: none is needed
+  bool first;     // checks for non-finite gradients
+  bool skips;     // if any were found, skips the step
+  bool counts;    // counts the skip
+  bool weights;   // the clipper needs the parameters' norms
+  bool advances;  // advances the step counters after deciding
+  bool advanced;  // the step counters have been advanced already
+  bool visits;    // leaves to their visit the units that can be visited
 
-  // Of the units that are decided about here.
+  // The units that are decided about here, by number.
   TC_HD int32_t count() const { return visits ? plan.other_count : plan.units; }
   TC_HD int32_t unit(int32_t k) const { return visits ? plan.others[k] : k; }
 };
