@@ -26,7 +26,7 @@ describe('numbers at the ends of the range', () => {
       'norm 1': clip.norm(inf, { normType: 1 }),
       'norm 0.5': clip.norm(inf, { normType: 0.5 }),
       'norm inf': clip.norm(inf, { normType: inf }),
-      'norm by row': clip.norm(inf, { scope: 'unit' }),
+      'norm by row': clip.norm(inf, { scope: 'row' }),
       stochastic: clip.stochastic(clip.norm(inf), { beta: 0.5 }),
       layerwise: clip.layerwise(inf),
       rms: clip.rms(inf),
@@ -87,7 +87,7 @@ describe('numbers at the ends of the range', () => {
       maxLength: 20,
     });
     for (const [name, make] of Object.entries(clippers)) {
-      for (const scope of ['global', 'group', 'tensor', 'unit'] as const) {
+      for (const scope of ['global', 'group', 'tensor', 'row'] as const) {
         it(`${name} by ${scope}: steps without a gradient change nothing`, () => {
           fc.assert(
             fc.property(steps, (gradients) => {
@@ -189,7 +189,7 @@ describe('numbers at the ends of the range', () => {
   describe('coefficients below the smallest normal number', () => {
     for (const [name, make] of Object.entries({
       norm: (level: number) => clip.norm(level),
-      'norm by row': (level: number) => clip.norm(level, { scope: 'unit' }),
+      'norm by row': (level: number) => clip.norm(level, { scope: 'row' }),
       'norm of the update': (level: number) => clip.norm(level, { placement: 'update' }),
       chain: (level: number) => clip.chain(clip.norm(level), clip.value(inf)),
     })) {
@@ -227,9 +227,24 @@ describe('numbers at the ends of the range', () => {
 
   // What TypeScript has checked may be another value by the time it is read again.
   it('the engine itself refuses options of clip.auto that lead outside of its memory', () => {
-    const auto = native.optimClippers().findIndex(({ name }) => name === 'auto');
     const make = (percentile: number, window: number) =>
-      native.optimCreate([[auto, Float64Array.of(percentile, window, 2), 0, 0, 0, 0, 0n, 0]], 0, 0, false);
+      native.optimCreate({
+        stages: [
+          {
+            clipper: 'auto',
+            options: { percentile, window, normType: 2 },
+            scope: 'global',
+            placement: 'gradient',
+            beta: 0,
+            power: 0,
+            seed: 0n,
+            tap: 0,
+          },
+        ],
+        policy: 'propagate',
+        maxConsecutiveSkips: 0,
+        writeBack: false,
+      });
     for (const [percentile, window] of [
       [10, Number.NaN],
       [10, -1],
