@@ -26,6 +26,24 @@ describe('the documentation', () => {
     });
   }
 
+  for (const page of pages.filter((page) => headingsOf(page).includes('Contents'))) {
+    it(`lists its sections at the top: ${page}`, () => {
+      const [, contents] = textOf(page).match(/^## Contents\n([\s\S]*?)^## /m)!;
+      const linked = [...contents!.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor!);
+      const sections = proseOf(page)
+        .split(/^(?=## )/m)
+        .slice(1);
+      const left = sections.filter((section) => {
+        const [own, ...inner] = [...section.matchAll(/^##+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!));
+        // Itself, or every part of it.
+        return (
+          own !== 'contents' && !linked.includes(own!) && !(inner.length > 0 && inner.every((a) => linked.includes(a)))
+        );
+      });
+      expect(left.map((section) => section.split('\n')[0])).deep.equal([]);
+    });
+  }
+
   it('shows the example of a rule as it is', () => {
     const [, block] = textOf('CONTRIBUTING.md').match(/```cpp\n([\s\S]*?)```/)!;
     expect(block!.replace(/^ {3}/gm, '').trimEnd()).equal(textOf('native/optim/rule/lion.h').trimEnd());
