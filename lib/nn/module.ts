@@ -106,9 +106,9 @@ export class Module {
    * model.call(x);
    */
   call(...args: Parameters<this['forward']>): ReturnType<this['forward']> {
-    const run = (given: readonly unknown[]) => Reflect.apply(this.forward, this, given);
-    const output = this.#hooks === undefined ? run(args) : callWithHooks<Module>(this, this.#hooks, args, run);
-    return output as ReturnType<this['forward']>;
+    type Output = ReturnType<this['forward']>;
+    if (this.#hooks === undefined) return Reflect.apply(this.forward, this, args) as Output;
+    return callWithHooks(this, this.#hooks, args, (given) => Reflect.apply(this.forward, this, given)) as Output;
   }
 
   /**

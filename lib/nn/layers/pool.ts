@@ -19,8 +19,8 @@ type Size = number | readonly number[];
 
 /** Options of a maximum over windows; a number stands for every dimension. */
 export interface MaxPoolOptions<I extends boolean = boolean> {
-  /** Default the kernel's size. */
-  stride?: Size;
+  /** Default null, the kernel's size. */
+  stride?: Size | null;
   /** Default 0. */
   padding?: Size;
   /** Default 1. */
@@ -31,7 +31,7 @@ export interface MaxPoolOptions<I extends boolean = boolean> {
   returnIndices?: I;
 }
 
-const windowTable = { stride: [oneOrMany, undefined], padding: [oneOrMany, 0], ceilMode: [flag, false] } as const;
+const windowTable = { stride: [orNull(oneOrMany), null], padding: [oneOrMany, 0], ceilMode: [flag, false] } as const;
 const readMaxPool = optionsOf('MaxPool', { ...windowTable, dilation: [oneOrMany, 1], returnIndices: [flag, false] });
 
 export abstract class MaxPool<I extends boolean> extends Module {
@@ -44,9 +44,9 @@ export abstract class MaxPool<I extends boolean> extends Module {
 
   constructor(n: number, kernelSize: Size, options: MaxPoolOptions<I> = {}) {
     super();
-    const { stride = kernelSize, padding, dilation, ceilMode, returnIndices } = readMaxPool(options, new.target.name);
+    const { stride, padding, dilation, ceilMode, returnIndices } = readMaxPool(options, new.target.name);
     this.kernelSize = sized('kernelSize', kernelSize, n);
-    this.stride = sized('stride', stride, n);
+    this.stride = sized('stride', stride ?? kernelSize, n);
     this.padding = sized('padding', padding, n, integer(0));
     this.dilation = sized('dilation', dilation, n);
     this.ceilMode = ceilMode;
@@ -107,8 +107,8 @@ export class MaxPool2d<I extends boolean = false> extends MaxPool<I> {
 
 /** Options of a mean over windows; a number stands for every dimension. */
 export interface AvgPoolOptions {
-  /** Default the kernel's size. */
-  stride?: Size;
+  /** Default null, the kernel's size. */
+  stride?: Size | null;
   /** Zeros on both sides; default 0. */
   padding?: Size;
   /** Include a last window that is only partly filled; default false. */
@@ -130,9 +130,9 @@ export class AvgPool1d extends Module {
 
   constructor(kernelSize: Size, options: AvgPoolOptions = {}) {
     super();
-    const { stride = kernelSize, padding, ceilMode, countIncludePad } = readAvgPool1d(options, new.target.name);
+    const { stride, padding, ceilMode, countIncludePad } = readAvgPool1d(options, new.target.name);
     this.kernelSize = sizes('kernelSize', kernelSize, 1);
-    this.stride = sizes('stride', stride, 1);
+    this.stride = sizes('stride', stride ?? kernelSize, 1);
     this.padding = sizes('padding', padding, 1, integer(0));
     this.ceilMode = ceilMode;
     this.countIncludePad = countIncludePad;
