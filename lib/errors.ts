@@ -88,3 +88,8 @@ export function invalidArgument(
 ): TorchClipError {
   return new TorchClipError(code, `"${name}" must be ${expected}, got ${describe(got)}`);
 }
+
+/** The sentence for an argument that lacks a property, such as a number of dimensions: `"input" must have 2 dimensions, got [3]`. */
+export function mustHave(name: string, property: string, got: unknown, code: ErrorCode = 'ERR_SHAPE'): TorchClipError {
+  return new TorchClipError(code, `"${name}" must have ${property}, got ${describe(got)}`);
+}

@@ -155,6 +155,96 @@ const cases: Record<string, Case> = {
       return { state: () => [params, optimizer.paramGroups, optimizer.stateDict()], call: () => optimizer.step() };
     },
   },
+  'Restarter.loadStateDict, a mean': {
+    faults: { 'of another shape': () => torch.ones([5]), 'no tensor': () => 1 },
+    make(at, fault) {
+      const params = places.map((i) => new nn.Parameter(good(i)));
+      const make = () => {
+        const restarter = new optim.Restarter(params, {
+          start: () => new optim.Adam(params, { lr: 0.1 }) as unknown as optim.Optimizer,
+        });
+        for (const param of params) param.grad = torch.ones([2, 2]);
+        restarter.step();
+        return restarter;
+      };
+      const [restarter, saved] = [make(), make().stateDict()];
+      saved.mean![at] = fault() as Tensor;
+      return {
+        state: () => [params, restarter.stateDict()],
+        call: () => restarter.loadStateDict(saved),
+      };
+    },
+  },
+  'scheduler.loadStateDict, a field': {
+    faults: { 'a string': () => 'x', 'no value': () => undefined, NaN: () => NaN },
+    make(at, fault) {
+      const optimizer = trained('SGD');
+      const make = () =>
+        new optim.lrScheduler.ChainedScheduler(
+          places.map((i) => new optim.lrScheduler.StepLR(optimizer, { stepSize: i + 1 })),
+        );
+      const [scheduler, saved] = [make(), make().stateDict()];
+      (saved._schedulers as Record<string, unknown>[])[at]!.gamma = fault();
+      return {
+        state: () => [optimizerState(optimizer), scheduler.stateDict()],
+        call: () => scheduler.loadStateDict(saved),
+      };
+    },
+  },
+  'scaler.loadStateDict, a number': {
+    faults: { 'a string': () => 'x', 'no value': () => undefined, NaN: () => NaN, negative: () => -1 },
+    make(at, fault) {
+      const scaler = new torch.GradScaler({ device: 'cpu' });
+      scaler.scale(torch.ones([]));
+      const saved = { ...scaler.stateDict(), scale: 2 } as Record<string, unknown>;
+      saved[['scale', 'growth_factor', '_growth_tracker'][at]!] = fault();
+      return { state: () => scaler.stateDict(), call: () => scaler.loadStateDict(saved as never) };
+    },
+  },
+  'ParameterDict.update, an entry': {
+    faults: { 'no tensor': () => 1, 'integers that cannot train': () => torch.ones([2], { dtype: torch.int64 }) },
+    make(at, fault) {
+      const dict = new nn.ParameterDict({ p1: good(7) });
+      const values = withFault(good, at, fault as () => Tensor);
+      return {
+        state: () => dict.entries(),
+        call: () => dict.update(new Map(names.map((name, i) => [name, values[i]!]))),
+      };
+    },
+  },
+  'nn.utils.clipGradNorm_, a gradient that is NaN': {
+    faults: { NaN: () => torch.full([2, 2], NaN) },
+    make(at, fault) {
+      const params = places.map((i) => new nn.Parameter(good(i)));
+      const grads = withFault(() => torch.full([2, 2], 9), at, fault);
+      params.forEach((param, i) => {
+        param.grad = grads[i]!;
+      });
+      return {
+        state: () => params.map(({ grad }) => grad),
+        call: () => nn.utils.clipGradNorm_(params, 1, { errorIfNonfinite: true }),
+      };
+    },
+  },
+  'nn.utils.clipGradValue_, a parameter': {
+    faults: { 'no tensor': () => 1 },
+    make(at, fault) {
+      const params = places.map((i) => new nn.Parameter(good(i)));
+      for (const param of params) param.grad = torch.full([2, 2], 9);
+      const given = withFault<unknown>((i) => params[i]!, at, fault);
+      return { state: () => params.map(({ grad }) => grad), call: () => nn.utils.clipGradValue_(given as Tensor[], 1) };
+    },
+  },
+  'qkClip, a weight': {
+    faults: { 'of rows that the heads do not share': () => torch.ones([3, 2]), 'no tensor': () => 1 },
+    make(at, fault) {
+      const weights = withFault<Tensor>((i) => torch.full([2, 2], i + 1), at, fault as () => Tensor);
+      return {
+        state: () => weights,
+        call: () => optim.qkClip(torch.full([2], 1e3), { query: weights, key: torch.ones([2, 2]), tau: 1 }),
+      };
+    },
+  },
   'optimizer.addParamGroup, a parameter': {
     faults: { 'an integer tensor': () => torch.ones([2], { dtype: torch.int64 }), 'no tensor': () => 1, expanded },
     make(at, fault) {

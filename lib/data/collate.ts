@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { tensor } from '../creation/index.js';
 import { fromTypedArray, isTypedArray, type TypedArray } from '../creation/typed-array.js';
-import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { describe, invalidArgument, mustHave, TorchClipError } from '../errors.js';
 import { stack } from '../ops/generated/functions.js';
 import { isPlainObject } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
@@ -131,7 +131,7 @@ function rowsOf(samples: readonly Bytes[], name: string): Tensor {
   for (const [i, row] of rows.entries()) {
     if (row.numel() !== first.numel()) throw lengths(`${name}[${i}]`, `${first.numel()} elements`, row.numel());
     if (row.dtype !== first.dtype)
-      throw invalidArgument(`${name}[${i}]`, `of ${first.dtype}, as the first is`, String(row.dtype));
+      throw mustHave(`${name}[${i}]`, `the dtype of the first, ${first.dtype}`, String(row.dtype), 'ERR_ARGUMENT');
   }
   return stack(rows);
 }

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { tensor } from '../creation/index.js';
 import { isTypedArray } from '../creation/typed-array.js';
-import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { describe, invalidArgument, mustHave, TorchClipError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import type { Collated } from './collate.js';
 
@@ -37,7 +37,7 @@ export class TensorDataset<T extends readonly Tensor[] = Tensor[]> implements Da
     const first = tensors[0]?.shape[0];
     for (const t of tensors) {
       if (t.dim() === 0 || t.shape[0] !== first) {
-        throw invalidArgument('tensors', `of one length in dimension 0 (${first})`, t.shape, 'ERR_SHAPE');
+        throw mustHave('tensors', `one length in dimension 0 (${first})`, t.shape);
       }
     }
     if (first === undefined) throw invalidArgument('tensors', 'one tensor or more', tensors);

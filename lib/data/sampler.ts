@@ -2,7 +2,7 @@ import { check, flag, integer } from '../check.js';
 import { tensor } from '../creation/index.js';
 import { isTypedArray, type TypedArray } from '../creation/typed-array.js';
 import { float64, int64 } from '../dtype.js';
-import { invalidArgument, TorchClipError } from '../errors.js';
+import { invalidArgument, mustHave, TorchClipError } from '../errors.js';
 import { Generator } from '../generator.js';
 import { generator } from '../kinds.js';
 import { empty, emptyLike, minimum, multinomial, randint, randperm, searchsorted } from '../ops/generated/functions.js';
@@ -160,7 +160,7 @@ function weightsOf(weights: unknown): Tensor {
   }
   const row = tensor(weights as number[], { dtype: float64, device: 'cpu' });
   if (row.dim() !== 1 || row.numel() === 0) {
-    throw invalidArgument('weights', 'of one dimension and not empty', row.shape, 'ERR_SHAPE');
+    throw mustHave('weights', 'one dimension and at least one element', row.shape);
   }
   if (!row.isfinite().all().item<boolean>() || row.lt(0).any().item<boolean>()) {
     throw invalidArgument('weights', 'finite numbers >= 0', weights);

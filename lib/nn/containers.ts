@@ -1,10 +1,9 @@
-import { check, instance, integer, kind, listOf } from '../check.js';
-import { invalidArgument, TorchClipError } from '../errors.js';
-import { isPlainObject } from '../options.js';
+import { check, instance, integer, listOf } from '../check.js';
+import { invalidArgument } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import { entriesOf, Module, type TensorModule } from './module.js';
+import { namedEntries } from './named-entries.js';
 import { indent } from './print.js';
-import { isIndex } from './slots.js';
 
 type InputOf<M extends readonly Module[]> = M extends readonly [infer First extends Module, ...unknown[]]
   ? Parameters<First['forward']>
@@ -20,26 +19,7 @@ type Callable = { call(...args: unknown[]): unknown };
 /** Modules by name, in order: an object, a Map or an array of pairs. */
 export type NamedModules = Readonly<Record<string, Module>> | Iterable<readonly [name: string, module: Module]>;
 
-const pair = kind<readonly [string, unknown]>(
-  'a pair of a name and a module',
-  (value) => Array.isArray(value) && value.length === 2 && typeof value[0] === 'string',
-);
-
-function namedModules(modules: unknown): (readonly [string, unknown])[] {
-  if (!isPlainObject(modules)) {
-    return listOf('modules', modules, pair, 'an object, a Map or an array of pairs of names and modules');
-  }
-  const names = Object.keys(modules);
-  const number = names.find(isIndex);
-  // 0, 1, 2, ... are the names of a list; in which order others were written, nobody knows.
-  if (number !== undefined && names.length > 1 && !names.every((name, i) => name === String(i))) {
-    throw new TorchClipError(
-      'ERR_ARGUMENT',
-      `"modules" must be a Map or an array of pairs where names are numbers, such as "${number}": an object loses their order`,
-    );
-  }
-  return Object.entries(modules);
-}
+const namedModules = (modules: unknown) => namedEntries('modules', modules, 'a pair of a name and a module');
 
 /** A list of modules held under the names '0', '1', ... */
 abstract class Listed<M extends Module> extends Module {

@@ -8,6 +8,6 @@ export * from './layers/index.js';
 export { UninitializedBuffer, UninitializedParameter } from './lazy.js';
 export { type FactoryOptions, Module, type TensorModule } from './module.js';
 export { Parameter } from './parameter.js';
-export { ParameterDict, ParameterList } from './parameter-containers.js';
+export { type NamedTensors, ParameterDict, ParameterList } from './parameter-containers.js';
 export type { IncompatibleKeys, StateDict } from './state-dict.js';
 export * as utils from './utils/index.js';

@@ -1,6 +1,6 @@
 import { noGrad } from '../autograd.js';
 import { check, finite, integer, number, oneOf, probability } from '../check.js';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, mustHave } from '../errors.js';
 import { generator as generatorKind, tensor as tensorKind } from '../kinds.js';
 import { randperm } from '../ops/generated/functions.js';
 import { qr } from '../ops/generated/linalg.js';
@@ -94,7 +94,7 @@ export function zeros_(tensor: Tensor): Tensor {
 /** Fills a matrix with ones on its diagonal and zeros elsewhere. */
 export function eye_(tensor: Tensor): Tensor {
   check('tensor', tensor, tensorKind);
-  if (tensor.dim() !== 2) throw invalidArgument('tensor', 'of 2 dimensions', tensor.shape, 'ERR_SHAPE');
+  if (tensor.dim() !== 2) throw mustHave('tensor', '2 dimensions', tensor.shape);
   return noGrad(() => tensor.zero_().fillDiagonal_(1));
 }
 
@@ -110,7 +110,7 @@ export function dirac_(tensor: Tensor, options: { groups?: number } = {}): Tenso
   check('tensor', tensor, tensorKind);
   const [out, channels, ...kernel] = tensor.shape;
   if (kernel.length < 1 || kernel.length > 3) {
-    throw invalidArgument('tensor', 'of 3 to 5 dimensions', tensor.shape, 'ERR_SHAPE');
+    throw mustHave('tensor', '3 to 5 dimensions', tensor.shape);
   }
   if (out! % groups !== 0) throw invalidArgument('groups', `a divisor of the ${out} output channels`, groups);
   return noGrad(() => {
@@ -183,7 +183,7 @@ const readOrthogonal = optionsOf('orthogonal_()', gainTable);
 export function orthogonal_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
   const { gain, generator } = readOrthogonal(options);
   check('tensor', tensor, tensorKind);
-  if (tensor.dim() < 2) throw invalidArgument('tensor', 'of 2 or more dimensions', tensor.shape, 'ERR_SHAPE');
+  if (tensor.dim() < 2) throw mustHave('tensor', '2 or more dimensions', tensor.shape);
   if (tensor.numel() === 0) return tensor;
   return noGrad(() => {
     const rows = tensor.shape[0]!;
@@ -202,7 +202,7 @@ const readSparse = optionsOf('sparse_()', { std: [number, 0.01], ...randomTable 
 export function sparse_(tensor: Tensor, sparsity: number, options: { std?: number } & RandomOptions = {}): Tensor {
   const { std, generator } = readSparse(options);
   check('tensor', tensor, tensorKind);
-  if (tensor.dim() !== 2) throw invalidArgument('tensor', 'of 2 dimensions', tensor.shape, 'ERR_SHAPE');
+  if (tensor.dim() !== 2) throw mustHave('tensor', '2 dimensions', tensor.shape);
   check('sparsity', sparsity, probability);
   const [rows, columns] = tensor.shape as [number, number];
   const zeros = Math.ceil(sparsity * rows);
@@ -221,7 +221,7 @@ export function sparse_(tensor: Tensor, sparsity: number, options: { std?: numbe
 export function fans(tensor: Tensor): { fanIn: number; fanOut: number } {
   check('tensor', tensor, tensorKind);
   const [out, into, ...kernel] = tensor.shape;
-  if (into === undefined) throw invalidArgument('tensor', 'of 2 or more dimensions', tensor.shape, 'ERR_SHAPE');
+  if (into === undefined) throw mustHave('tensor', '2 or more dimensions', tensor.shape);
   const field = kernel.reduce((a, b) => a * b, 1);
   return { fanIn: into * field, fanOut: out! * field };
 }

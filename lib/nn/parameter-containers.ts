@@ -1,9 +1,9 @@
 import { check, integer, listOf } from '../check.js';
 import { invalidArgument } from '../errors.js';
 import { tensor } from '../kinds.js';
-import { isPlainObject } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import { Module } from './module.js';
+import { entriesOf, Module } from './module.js';
+import { namedEntries } from './named-entries.js';
 import { Parameter } from './parameter.js';
 
 const asParameter = (value: Tensor): Parameter => (value instanceof Parameter ? value : new Parameter(value));
@@ -72,7 +72,9 @@ export class ParameterList extends Module {
 
   /** Unlike `parameters()`, one that is held twice comes twice. */
   private list(): Parameter[] {
-    return Object.values(this).filter((value): value is Parameter => value instanceof Parameter);
+    return entriesOf(this)
+      .map(([, value]) => value)
+      .filter((value): value is Parameter => value instanceof Parameter);
   }
 }
 
@@ -92,6 +94,12 @@ const typeNames: Readonly<Record<string, string>> = {
   bool: 'Bool',
 };
 
+/** Tensors by name, in order: an object, a Map, an array of pairs, or another {@link ParameterDict}. */
+export type NamedTensors =
+  | Readonly<Record<string, Tensor>>
+  | Iterable<readonly [name: string, tensor: Tensor]>
+  | ParameterDict;
+
 /**
  * Parameters under names, all belonging to the module that holds it. Tensors become parameters.
  *
@@ -100,7 +108,7 @@ const typeNames: Readonly<Record<string, string>> = {
  * x.mul(this.scales.get('left'));
  */
 export class ParameterDict extends Module {
-  constructor(parameters: Readonly<Record<string, Tensor>> | ParameterDict = {}) {
+  constructor(parameters: NamedTensors = {}) {
     super();
     this.update(parameters);
   }
@@ -126,17 +134,21 @@ export class ParameterDict extends Module {
     return this;
   }
 
-  /** Sets or replaces several. */
-  update(parameters: Readonly<Record<string, Tensor>> | ParameterDict): this {
+  /** Sets or replaces several; none of them, when one is refused. */
+  update(parameters: NamedTensors): this {
     const entries =
       parameters instanceof ParameterDict
         ? parameters.entries()
-        : isPlainObject(parameters)
-          ? Object.entries(parameters)
-          : undefined;
-    if (entries === undefined) throw invalidArgument('parameters', 'a plain object of Tensors', parameters);
+        : namedEntries('parameters', parameters, 'a pair of a name and a Tensor');
     for (const [name, value] of entries) check(`parameters.${name}`, value, tensor);
-    for (const [name, value] of entries) this.set(name, value as Tensor);
+    const before = new Map(this.entries());
+    try {
+      for (const [name, value] of entries) this.set(name, value as Tensor);
+    } catch (error) {
+      for (const name of this.keys()) if (!before.has(name)) this.delete(name);
+      for (const [name, parameter] of before) this.set(name, parameter);
+      throw error;
+    }
     return this;
   }
 
@@ -166,7 +178,7 @@ export class ParameterDict extends Module {
   }
 
   entries(): [string, Parameter][] {
-    return Object.entries(this).filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter);
+    return entriesOf(this).filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter);
   }
 
   [Symbol.iterator](): IterableIterator<[string, Parameter]> {

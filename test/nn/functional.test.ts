@@ -77,7 +77,7 @@ describe('nn.functional', () => {
     [
       'a target of another shape',
       () => F.binaryCrossEntropy(x, torch.ones([3])),
-      /"target" must be of the input's shape/,
+      /"target" must have the input's shape/,
     ],
     [
       'one value a channel in training',

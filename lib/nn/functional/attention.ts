@@ -1,6 +1,6 @@
 import { check, flag, orNull, probability } from '../../check.js';
 import { bool, type Dtype } from '../../dtype.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { invalidArgument, mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import {
   baddbmm,
@@ -61,7 +61,7 @@ const readAttention = optionsOf('multiHeadAttentionForward()', {
 export function additiveMask(name: string, mask: Tensor | null, dtype: Dtype): Tensor | null {
   if (mask === null || mask.dtype.isFloatingPoint) return mask;
   if (mask.dtype !== bool) {
-    throw invalidArgument(name, 'of dtype bool or a floating-point dtype', mask.dtype.name, 'ERR_DTYPE');
+    throw mustHave(name, 'dtype bool or a floating-point dtype', mask.dtype.name, 'ERR_DTYPE');
   }
   return zerosLike(mask, { dtype }).maskedFill_(mask, Number.NEGATIVE_INFINITY);
 }
@@ -69,12 +69,12 @@ export function additiveMask(name: string, mask: Tensor | null, dtype: Dtype): T
 function ofShape(name: string, t: Tensor, ...shapes: (readonly number[])[]): Tensor {
   if (shapes.some((shape) => sameShape(shape, t.shape))) return t;
   const expected = shapes.map((shape) => `[${shape.join(', ')}]`).join(' or ');
-  throw invalidArgument(name, `of shape ${expected}`, t.shape, 'ERR_SHAPE');
+  throw mustHave(name, `shape ${expected}`, t.shape);
 }
 
 function ofDims(name: string, t: Tensor, ...dims: number[]): Tensor {
   if (dims.includes(t.ndim)) return t;
-  throw invalidArgument(name, `of ${dims.join(' or ')} dimensions`, t.shape, 'ERR_SHAPE');
+  throw mustHave(name, `${dims.join(' or ')} dimensions`, t.shape);
 }
 
 /** Projects query, key and value; equal ones by one product. */
@@ -151,7 +151,7 @@ export function multiHeadAttentionForward(
   }
   const [length, batch, size] = query.shape as [number, number, number];
   if (size !== embedDimToCheck) {
-    throw invalidArgument('query', `of last dimension ${embedDimToCheck}`, query.shape, 'ERR_SHAPE');
+    throw mustHave('query', `last dimension ${embedDimToCheck}`, query.shape);
   }
   if (size % numHeads !== 0) throw invalidArgument('numHeads', `a divisor of ${size}`, numHeads);
   const heads = size / numHeads;

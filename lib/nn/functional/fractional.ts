@@ -1,5 +1,5 @@
 import { check, oneOrMany, orNull, share, sizes } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
@@ -32,7 +32,7 @@ function fractionalOf(name: string, n: number, pool: Pool) {
     const { outputSize, outputRatio, randomSamples } = read(options);
     const { shape, dtype, device } = check('input', input, tensor);
     if (shape.length !== n + 1 && shape.length !== n + 2) {
-      throw invalidArgument('input', `of ${n + 1} or ${n + 2} dimensions`, shape, 'ERR_SHAPE');
+      throw mustHave('input', `${n + 1} or ${n + 2} dimensions`, shape);
     }
     if ((outputSize === null) === (outputRatio === null)) {
       const message = `either "outputSize" or "outputRatio" of ${name}() must be given, and not both`;

@@ -1,5 +1,5 @@
 import { check } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { linear } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
@@ -37,18 +37,17 @@ export function linearCrossEntropy(
   const { linearBias, weight, reduction, ignoreIndex, labelSmoothing } = read(options);
   const [shape, rows] = [check('input', input, tensor).shape, check('linearWeight', linearWeight, tensor).shape];
   check('target', target, tensor);
-  if (shape.length !== 1 && shape.length !== 2)
-    throw invalidArgument('input', 'of 1 or 2 dimensions', shape, 'ERR_SHAPE');
+  if (shape.length !== 1 && shape.length !== 2) throw mustHave('input', '1 or 2 dimensions', shape);
   if (rows.length < 2 || rows.at(-1) !== shape.at(-1)) {
-    const expected = `of 2 or more dimensions, the last of size ${shape.at(-1)} as that of "input"`;
-    throw invalidArgument('linearWeight', expected, rows, 'ERR_SHAPE');
+    const expected = `2 or more dimensions, the last of size ${shape.at(-1)} as that of "input"`;
+    throw mustHave('linearWeight', expected, rows);
   }
   const leading = rows.slice(0, -1);
   if (leading.length > 1 && shape.length === 1) {
-    throw invalidArgument('input', 'of 2 dimensions, as "linearWeight" has more than 2', shape, 'ERR_SHAPE');
+    throw mustHave('input', '2 dimensions, as "linearWeight" has more than 2', shape);
   }
   if (linearBias !== null && String(linearBias.shape) !== String(leading)) {
-    throw invalidArgument('linearBias', `of shape [${leading.join(', ')}]`, linearBias.shape, 'ERR_SHAPE');
+    throw mustHave('linearBias', `shape [${leading.join(', ')}]`, linearBias.shape);
   }
   const full = [...shape.slice(0, -1), ...leading];
   if (ignoreIndex !== null && sameShape(target.shape, full)) {

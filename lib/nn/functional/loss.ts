@@ -1,5 +1,5 @@
 import { callable, check, finite, flag } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
@@ -34,7 +34,7 @@ function reduce(loss: Tensor, reduction: Reduction): Tensor {
 function checkShapes(input: Tensor, target: Tensor): void {
   const [a, b] = [check('input', input, tensor).shape, check('target', target, tensor).shape];
   if (sameShape(a, b)) return;
-  throw invalidArgument('target', `of the input's shape ${shapeText(a)}`, b, 'ERR_SHAPE');
+  throw mustHave('target', `the input's shape ${shapeText(a)}`, b);
 }
 
 const readMSELoss = optionsOf('mseLoss()', lossTable);

@@ -1,5 +1,5 @@
 import { check, finite, flag, integer, kind, number, orNull } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
@@ -38,7 +38,7 @@ export function batchNorm(
 
 function severalValues({ shape }: Tensor): void {
   if (shape.reduce((product, n, dim) => (dim === 1 ? product : product * n), 1) === 1) {
-    throw invalidArgument('input', 'of more than 1 value per channel when training', shape, 'ERR_SHAPE');
+    throw mustHave('input', 'more than 1 value per channel when training', shape);
   }
 }
 
@@ -85,7 +85,7 @@ export function localResponseNorm(
   const { alpha, beta, k } = readLocalResponse(options);
   check('size', size, integer(1));
   const { shape } = check('input', input, tensor);
-  if (shape.length < 3) throw invalidArgument('input', 'of 3 or more dimensions', shape, 'ERR_SHAPE');
+  if (shape.length < 3) throw mustHave('input', '3 or more dimensions', shape);
   const channels = input.mul(input).reshape([shape[0]!, 1, shape[1]!, -1]);
   const padded = ops.pad(channels, [0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
   const around = ops.avgPool2d(padded, [size, 1], { stride: 1 }).reshape(shape);

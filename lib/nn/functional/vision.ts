@@ -1,5 +1,5 @@
 import { check, flag, number, oneOf, oneOrMany, orNull, sizes } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { invalidArgument, mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { nativeOp } from '../../ops/overload.js';
@@ -55,7 +55,7 @@ export function interpolate(input: Tensor, options: InterpolateOptions): Tensor 
   check('input', input, tensor);
   const dims = input.ndim - 2;
   if (dims < 1 || dims > 3) {
-    throw invalidArgument('input', 'of 3 to 5 dimensions', input.shape, 'ERR_SHAPE');
+    throw mustHave('input', '3 to 5 dimensions', input.shape);
   }
   if ((o.size === null) === (o.scaleFactor === null)) {
     throw new TorchClipError('ERR_ARGUMENT', 'interpolate() needs either "size" or "scaleFactor", and not both');

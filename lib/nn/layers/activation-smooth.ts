@@ -1,5 +1,5 @@
 import { check, finite, integer } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { leading, optionsOf } from '../../options.js';
@@ -141,7 +141,7 @@ export class Softmax2d extends Module {
   override forward(input: Tensor): Tensor {
     const { shape } = check('input', input, tensor);
     if (shape.length !== 3 && shape.length !== 4) {
-      throw invalidArgument('input', 'of 3 or 4 dimensions', shape, 'ERR_SHAPE');
+      throw mustHave('input', '3 or 4 dimensions', shape);
     }
     return ops.softmax(input, -3);
   }

@@ -1,5 +1,5 @@
 import { arrayOf, check, finitePositive, flag, integer } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { cat } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
@@ -86,10 +86,10 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
    */
   override forward(input: Tensor, target: Tensor): [output: Tensor, loss: Tensor] {
     const [shape, targets] = [check('input', input, tensor).shape, check('target', target, tensor).shape];
-    if (targets.length > 1) throw invalidArgument('target', 'of at most 1 dimension', targets, 'ERR_SHAPE');
+    if (targets.length > 1) throw mustHave('target', 'at most 1 dimension', targets);
     if (shape.length !== targets.length + 1 || (targets.length === 1 && shape[0] !== targets[0])) {
-      const expected = targets.length === 0 ? 'of 1 dimension' : `of shape [${targets[0]}, ${this.inFeatures}]`;
-      throw invalidArgument('input', `${expected} for that target`, shape, 'ERR_SHAPE');
+      const expected = targets.length === 0 ? '1 dimension' : `shape [${targets[0]}, ${this.inFeatures}]`;
+      throw mustHave('input', `${expected} for that target`, shape);
     }
     if (targets.length === 0) {
       const [output, loss] = this.forward(input.unsqueeze(0), target.unsqueeze(0));

@@ -1,6 +1,6 @@
 import { check, finite, finiteNonNegative, flag, integer, orNull } from '../../check.js';
 import { int64 } from '../../dtype.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { empty, ones, zeros } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
@@ -97,7 +97,7 @@ export abstract class BatchNorm extends NormBase {
   override forward(input: Tensor): Tensor {
     const { shape } = check('input', input, tensor);
     if (!this.dims.includes(shape.length)) {
-      throw invalidArgument('input', `of ${this.dims.join(' or ')} dimensions`, shape, 'ERR_SHAPE');
+      throw mustHave('input', `${this.dims.join(' or ')} dimensions`, shape);
     }
     const { weight, bias, running_mean, running_var, eps } = this;
     const counter = this.training ? this.num_batches_tracked : null;

@@ -1,5 +1,5 @@
 import { check, flag, integer, oneOf, oneOrMany, sizes } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
@@ -84,7 +84,7 @@ abstract class ConvTranspose extends ConvNd {
       const most = least[d]! + this.stride[d]! - 1;
       if (size >= least[d]! && size <= most) return size - least[d]!;
       const ranges = least.map((low, i) => `${low} to ${low + this.stride[i]! - 1}`).join(', ');
-      throw invalidArgument('outputSize', `of sizes from ${ranges}`, wanted, 'ERR_SHAPE');
+      throw mustHave('outputSize', `sizes from ${ranges}`, wanted);
     });
   }
 

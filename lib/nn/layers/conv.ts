@@ -80,7 +80,7 @@ export abstract class ConvNd extends Module {
     this.dilation = sizes('dilation', dilation, n);
     this.padding = typeof padding === 'string' ? padding : sizes('padding', padding, n, integer(0));
     if (padding === 'same' && this.stride.some((s) => s !== 1)) {
-      throw invalidArgument('stride', 'of 1 where padding is "same"', stride);
+      throw invalidArgument('stride', '1 where padding is "same"', stride);
     }
     this.paddingMode = paddingMode;
     this.registerParameter('weight', new Parameter(empty(this.weightShape(), { device, dtype })));

@@ -1,6 +1,6 @@
 import { noGrad } from '../../autograd.js';
 import { check, flag, integer, oneOf } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { empty } from '../../ops/generated/functions.js';
 import { optionsOf, readAll } from '../../options.js';
@@ -82,7 +82,7 @@ export class EmbeddingBag extends Module {
       freeze?: boolean;
     };
     const { shape } = check('embeddings', embeddings, tensor);
-    if (shape.length !== 2) throw invalidArgument('embeddings', 'of 2 dimensions', shape, 'ERR_SHAPE');
+    if (shape.length !== 2) throw mustHave('embeddings', '2 dimensions', shape);
     check('freeze', freeze, flag);
     // Nothing is drawn for a table without memory.
     const layer = new EmbeddingBag(shape[0]!, shape[1]!, { ...rest, device: 'meta' });

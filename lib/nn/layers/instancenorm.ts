@@ -1,5 +1,5 @@
 import { check } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { readAll } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
@@ -22,11 +22,11 @@ abstract class InstanceNorm extends NormBase {
     const { shape } = check('input', input, tensor);
     const n = this.sampleDims;
     if (shape.length !== n && shape.length !== n + 1) {
-      throw invalidArgument('input', `of ${n} or ${n + 1} dimensions`, shape, 'ERR_SHAPE');
+      throw mustHave('input', `${n} or ${n + 1} dimensions`, shape);
     }
     if (shape.at(-n) !== this.numFeatures && this.affine) {
-      const expected = `of ${this.numFeatures} channels (numFeatures) in dimension ${shape.length - n}`;
-      throw invalidArgument('input', expected, shape, 'ERR_SHAPE');
+      const expected = `${this.numFeatures} channels (numFeatures) in dimension ${shape.length - n}`;
+      throw mustHave('input', expected, shape);
     }
     const alone = shape.length === n;
     const output = instanceNorm(alone ? input.unsqueeze(0) : input, {

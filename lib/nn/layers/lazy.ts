@@ -1,6 +1,6 @@
 import { check, flag, integer } from '../../check.js';
 import { int64 } from '../../dtype.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { zeros } from '../../ops/generated/functions.js';
 import { optionsOf, readAll } from '../../options.js';
@@ -57,7 +57,7 @@ export class LazyLinear extends Linear {
 
   override forward(input: Tensor): Tensor {
     const size = check('input', input, tensor).shape.at(-1);
-    if (size === undefined) throw invalidArgument('input', 'of 1 or more dimensions', input.shape, 'ERR_SHAPE');
+    if (size === undefined) throw mustHave('input', '1 or more dimensions', input.shape);
     const drawn = !isLazy(this.weight);
     set<Linear>(this, { inFeatures: size });
     if (isLazy(this.weight)) this.weight.materialize([this.outFeatures, size]);
@@ -88,11 +88,11 @@ function initialiseConv(layer: ConvNd, input: Tensor): void {
   const { shape } = check('input', input, tensor);
   const n = layer.kernelSize.length;
   if (shape.length !== n + 1 && shape.length !== n + 2) {
-    throw invalidArgument('input', `of ${n + 1} or ${n + 2} dimensions`, shape, 'ERR_SHAPE');
+    throw mustHave('input', `${n + 1} or ${n + 2} dimensions`, shape);
   }
   const channels = shape.at(-n - 1)!;
   if (channels % layer.groups !== 0) {
-    throw invalidArgument('input', `of a multiple of groups (${layer.groups}) channels`, shape, 'ERR_SHAPE');
+    throw mustHave('input', `a multiple of ${layer.groups} channels (groups)`, shape);
   }
   const { weight, bias } = layer;
   set(layer, { inChannels: channels });
@@ -229,7 +229,7 @@ function prepareNorm(norm: NormBase, options: BatchNormOptions, owner: string): 
 
 function initialiseNorm(norm: NormBase, input: Tensor): void {
   const features = check('input', input, tensor).shape[1];
-  if (features === undefined) throw invalidArgument('input', 'of 2 or more dimensions', input.shape, 'ERR_SHAPE');
+  if (features === undefined) throw mustHave('input', '2 or more dimensions', input.shape);
   set(norm, { numFeatures: features });
   const waiting = [norm.weight, norm.bias, norm.running_mean, norm.running_var].filter(isLazy);
   for (const t of waiting) t.materialize([features]);

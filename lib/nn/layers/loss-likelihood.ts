@@ -1,5 +1,5 @@
 import { arrayOf, check, flag, integer, orNull, probability } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { linearCrossEntropy } from '../functional/linear-cross-entropy.js';
@@ -156,7 +156,7 @@ export class LinearCrossEntropyLoss extends WeightedLoss {
     const { outFeatures, bias, device, dtype, ...read } = readLinearCrossEntropy(options, new.target.name);
     check('numClasses', numClasses, integer(1));
     if (read.weight && String(read.weight.shape) !== String([numClasses])) {
-      throw invalidArgument('weight', `of shape [${numClasses}]`, read.weight.shape, 'ERR_SHAPE');
+      throw mustHave('weight', `shape [${numClasses}]`, read.weight.shape);
     }
     super(read);
     this.numClasses = numClasses;

@@ -1,5 +1,5 @@
 import { check, integer, number, sizes } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { pad } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
@@ -26,7 +26,7 @@ abstract class Pad extends Module {
     const n = this.padding.length / 2;
     // With constants PyTorch takes any number of dimensions from `dims` on.
     if (!(this instanceof ConstantPad) && shape.length !== n + 1 && shape.length !== n + 2) {
-      throw invalidArgument('input', `of ${n + 1} or ${n + 2} dimensions`, shape, 'ERR_SHAPE');
+      throw mustHave('input', `${n + 1} or ${n + 2} dimensions`, shape);
     }
     return this.pad(input);
   }

@@ -1,5 +1,5 @@
 import { check, flag, integer, oneOf } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { empty, gruCell, lstmCell, rnnReluCell, rnnTanhCell, zeros } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
@@ -60,7 +60,7 @@ abstract class RNNCellBase extends Module {
   ): S {
     const { shape, dtype, device } = check('input', input, tensor);
     if (shape.length !== 1 && shape.length !== 2) {
-      throw invalidArgument('input', 'of 1 or 2 dimensions', shape, 'ERR_SHAPE');
+      throw mustHave('input', '1 or 2 dimensions', shape);
     }
     const alone = shape.length === 1;
     const rows = alone ? input.unsqueeze(0) : input;
@@ -69,7 +69,7 @@ abstract class RNNCellBase extends Module {
       if (hidden === null) return zeros([rows.shape[0]!, this.hiddenSize], { dtype, device });
       const given = check('hidden', hidden[i], tensor);
       if (String(given.shape) !== String(expected)) {
-        throw invalidArgument('hidden', `of shape [${expected.join(', ')}]`, given.shape, 'ERR_SHAPE');
+        throw mustHave('hidden', `shape [${expected.join(', ')}]`, given.shape);
       }
       return alone ? given.unsqueeze(0) : given;
     }) as S;

@@ -1,9 +1,9 @@
 import { check, flag, integer, oneOf, probability } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { invalidArgument, mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { empty, gru, lstm, rnnRelu, rnnTanh, zeros } from '../../ops/generated/functions.js';
 import { optionsOf, type Values } from '../../options.js';
-import { sameShape } from '../../shape.js';
+import { sameShape, shapeText } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { uniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
@@ -149,7 +149,7 @@ export abstract class RNNBase extends Module {
     if (input instanceof PackedSequence) return this.packed(input, hidden, sizes, step) as [X, ...S];
     const { shape } = check('input', input, tensor);
     if (shape.length !== 2 && shape.length !== 3) {
-      throw invalidArgument('input', 'of 2 or 3 dimensions', shape, 'ERR_SHAPE');
+      throw mustHave('input', '2 or 3 dimensions', shape);
     }
     this.checkFeatures(input);
     const alone = shape.length === 2;
@@ -166,7 +166,7 @@ export abstract class RNNBase extends Module {
     sizes: readonly number[],
     step: (input: Tensor, hidden: S, batchSizes: Tensor) => [Tensor, ...S],
   ): [PackedSequence, ...S] {
-    if (data.dim() !== 2) throw invalidArgument('input', 'of packed vectors', data.shape, 'ERR_SHAPE');
+    if (data.dim() !== 2) throw invalidArgument('input', 'packed vectors [vectors, features]', data.shape, 'ERR_SHAPE');
     this.checkFeatures(data);
     const order = (states: Tensor[], indices: Tensor | null) =>
       (indices === null ? states : states.map((state) => state.indexSelect(1, indices))) as S;
@@ -179,11 +179,11 @@ export abstract class RNNBase extends Module {
   private checkFeatures(input: Tensor): void {
     const { shape } = input;
     if (shape.at(-1) !== this.inputSize) {
-      throw invalidArgument('input', `of last dimension ${this.inputSize} (inputSize)`, shape, 'ERR_SHAPE');
+      throw mustHave('input', `last dimension ${this.inputSize} (inputSize)`, shape);
     }
     const weights = this[this.weightNames[0]!]!;
     if (input.dtype !== weights.dtype) {
-      throw invalidArgument('input', `of the weights' dtype ${weights.dtype.name}`, input.dtype.name, 'ERR_DTYPE');
+      throw mustHave('input', `the weights' dtype ${weights.dtype.name}`, input.dtype.name, 'ERR_DTYPE');
     }
   }
 
@@ -200,7 +200,7 @@ export abstract class RNNBase extends Module {
       if (!hidden) return zeros([layers, batch ?? 1, size], { dtype: input.dtype, device: input.device });
       const given = check('hidden', hidden[i], tensor);
       if (!sameShape(given.shape, expected)) {
-        throw invalidArgument('hidden', `of shape [${expected.join(', ')}]`, given.shape, 'ERR_SHAPE');
+        throw mustHave('hidden', `shape ${shapeText(expected)}`, given.shape);
       }
       return batch === null ? given.unsqueeze(1) : given;
     }) as S;

@@ -1,5 +1,5 @@
 import { check, finite, integer } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { stack, zerosLike } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
@@ -71,7 +71,7 @@ export class LocalResponseNorm extends ResponseNorm {
 export class CrossMapLRN2d extends ResponseNorm {
   override forward(input: Tensor): Tensor {
     const { shape } = check('input', input, tensor);
-    if (shape.length !== 4) throw invalidArgument('input', 'of 4 dimensions', shape, 'ERR_SHAPE');
+    if (shape.length !== 4) throw mustHave('input', '4 dimensions', shape);
     const squares = input.mul(input).unbind(1);
     const reach = Math.trunc((this.size - 1) / 2 + 1);
     const first = squares.slice(0, reach).reduce((sum, square) => sum.add(square), zerosLike(squares[0]!));

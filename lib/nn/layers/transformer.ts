@@ -2,7 +2,7 @@ import { check, flag, instance, integer, orNull } from '../../check.js';
 import { full } from '../../creation/index.js';
 import type { DeviceLike } from '../../device.js';
 import type { Dtype } from '../../dtype.js';
-import { invalidArgument } from '../../errors.js';
+import { mustHave } from '../../errors.js';
 import { device as deviceKind, dtype as dtypeKind, tensor } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
@@ -234,11 +234,11 @@ export class Transformer extends Module {
     const [from, to] = [check('src', src, tensor).shape, check('tgt', tgt, tensor).shape];
     const batch = this.batchFirst ? 0 : 1;
     if (from.length === 3 && from[batch] !== to[batch]) {
-      throw invalidArgument('tgt', `of as many sequences as "src", ${from[batch]}`, to, 'ERR_SHAPE');
+      throw mustHave('tgt', `as many sequences as "src", ${from[batch]}`, to);
     }
     for (const [name, shape] of [['src', from] as const, ['tgt', to] as const]) {
       if (shape.at(-1) !== this.dModel) {
-        throw invalidArgument(name, `of last dimension ${this.dModel} (dModel)`, shape, 'ERR_SHAPE');
+        throw mustHave(name, `last dimension ${this.dModel} (dModel)`, shape);
       }
     }
     const { srcMask, srcKeyPaddingMask, srcIsCausal, ...others } = readMasks(masks);

@@ -1,6 +1,6 @@
 import { noGrad } from '../../autograd.js';
 import { check, listOf } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { cat } from '../../ops/generated/functions-c.js';
 import type { Tensor } from '../../tensor.js';
@@ -26,7 +26,7 @@ export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>)
   const targets = listOf('parameters', parameters, tensor);
   const total = targets.reduce((sum, p) => sum + p.numel(), 0);
   if (vector.dim() !== 1 || vector.numel() !== total) {
-    throw invalidArgument('vector', `of shape [${total}]`, vector.shape, 'ERR_SHAPE');
+    throw mustHave('vector', `shape [${total}]`, vector.shape);
   }
   for (const [i, p] of targets.entries()) {
     const problem = copyProblem(p, vector);

@@ -1,6 +1,6 @@
 import { noGrad } from '../../autograd.js';
 import { check, flag, integer, oneOf, orNull, text } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, mustHave } from '../../errors.js';
 import { cat, eye, geqrf, normExceptDim, zerosLike } from '../../ops/generated/functions.js';
 import { householderProduct, qr, solve } from '../../ops/generated/linalg.js';
 import { optionsOf } from '../../options.js';
@@ -205,7 +205,7 @@ class _Orthogonal extends Module {
 
   private inverse(value: Tensor): Tensor {
     if (String(value.shape) !== String(this.shape)) {
-      throw invalidArgument('value', `of shape [${this.shape.join(', ')}]`, value.shape, 'ERR_SHAPE');
+      throw mustHave('value', `shape [${this.shape.join(', ')}]`, value.shape);
     }
     const wide = value.shape.at(-2)! < value.shape.at(-1)!;
     let q = wide ? value.transpose(-2, -1) : value;
@@ -261,7 +261,7 @@ export function orthogonal<M extends Module>(module: M, options: OrthogonalOptio
   const { name, orthogonalMap, useTrivialization } = readOrthogonal(options);
   const weight = tensorOf(module, name);
   const { shape, dtype } = weight;
-  if (shape.length < 2) throw invalidArgument('name', 'of a tensor of 2 or more dimensions', shape, 'ERR_SHAPE');
+  if (shape.length < 2) throw mustHave('name', 'a tensor of 2 or more dimensions', shape);
   const square = shape.at(-2) === shape.at(-1) || dtype.isComplex;
   const map = orthogonalMap ?? (square ? 'matrix_exp' : 'householder');
   return registerParametrization(module, name, new _Orthogonal(weight, map, useTrivialization) as never, {

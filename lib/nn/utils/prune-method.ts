@@ -1,6 +1,6 @@
 // How pruning chooses what becomes zero.
 import { check, integer, type Kind, kind, number } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { kthvalue, norm, onesLike, rand, randLike, zerosLike } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
@@ -42,7 +42,7 @@ function slices(t: Tensor, dim: number, kept: Tensor, mask: Tensor): Tensor {
 
 function checkDim(t: Tensor, dim: number): number {
   const { ndim } = t;
-  if (ndim <= 1) throw invalidArgument('the pruned tensor', 'of 2 or more dimensions', t.shape, 'ERR_SHAPE');
+  if (ndim <= 1) throw mustHave('the pruned tensor', '2 or more dimensions', t.shape);
   check('dim', dim, integer(-ndim, ndim - 1), 'ERR_INDEX');
   return dim < 0 ? dim + ndim : dim;
 }
@@ -179,7 +179,7 @@ export class CustomFromMask extends BasePruningMethod {
 
   computeMask(_t: Tensor, defaultMask: Tensor): Tensor {
     if (String(this.mask.shape) !== String(defaultMask.shape)) {
-      throw invalidArgument('mask', `of shape [${defaultMask.shape.join(', ')}]`, this.mask.shape, 'ERR_SHAPE');
+      throw mustHave('mask', `shape [${defaultMask.shape.join(', ')}]`, this.mask.shape);
     }
     return defaultMask.mul(this.mask.to({ dtype: defaultMask.dtype }));
   }

@@ -1,6 +1,6 @@
 import { noGrad } from '../../autograd.js';
 import { check, orNull } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { invalidArgument, mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { cat, onesLike } from '../../ops/generated/functions.js';
 import { nativeOp } from '../../ops/overload.js';
@@ -79,7 +79,7 @@ export function apply<M extends Module>(
     return check('the mask', chain.computeMask(importanceScores?.detach() ?? value, known), tensor);
   });
   if (String(mask.shape) !== String(value.shape)) {
-    throw invalidArgument('the mask', `of shape [${value.shape.join(', ')}]`, mask.shape, 'ERR_SHAPE');
+    throw mustHave('the mask', `shape [${value.shape.join(', ')}]`, mask.shape);
   }
   if (!before) {
     const parameter = parameterOf(module, name);

@@ -1,7 +1,7 @@
 import { arrayOf, check, flag, instance, integer, listOf, number, oneOf, orNull } from '../../check.js';
 import { tensor as makeTensor } from '../../creation/index.js';
 import { int64 } from '../../dtype.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { padSequence as pad, sort } from '../../ops/generated/functions.js';
 import { nativeOp } from '../../ops/overload.js';
@@ -51,7 +51,7 @@ export function packPaddedSequence(
   const dim = batchFirst ? 0 : 1;
   const { shape } = input;
   if (shape.length < 2 || long.dim() !== 1 || long.shape[0] !== shape[dim]) {
-    throw invalidArgument('lengths', `of shape [${shape[dim]}], a length for each sequence`, long.shape, 'ERR_SHAPE');
+    throw mustHave('lengths', `shape [${shape[dim]}], a length for each sequence`, long.shape);
   }
   let sortedIndices: Tensor | null = null;
   let rows = input;
@@ -155,7 +155,7 @@ export function unpadSequence(
 ): Tensor[] {
   const { batchFirst } = readUnpad(options);
   const { shape } = check('paddedSequences', paddedSequences, tensor);
-  if (shape.length < 2) throw invalidArgument('paddedSequences', 'of 2 or more dimensions', shape, 'ERR_SHAPE');
+  if (shape.length < 2) throw mustHave('paddedSequences', '2 or more dimensions', shape);
   const [time, batch] = batchFirst ? [shape[1]!, shape[0]!] : [shape[0]!, shape[1]!];
   const list = isTensor(lengths) ? Array.from(lengthsOf(lengths).toTypedArray() as BigInt64Array, Number) : lengths;
   check('lengths', list, arrayOf(integer(0, time), batch));

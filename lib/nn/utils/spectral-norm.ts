@@ -100,7 +100,7 @@ export function spectralNorm<M extends Module>(module: M, options: SpectralNormO
     throw new TorchClipError('ERR_STATE', `"${name}" of ${module.constructor.name} has spectralNorm already`);
   }
   const weight = parameterOf(module, name);
-  if (isLazy(weight)) throw invalidArgument('name', 'of a parameter that is initialised', name);
+  if (isLazy(weight)) throw invalidArgument('name', 'the name of a parameter that is initialised', name);
   const { ndim } = weight;
   const along = check('dim', outputDim(module, dim), integer(-ndim, ndim - 1), 'ERR_INDEX');
   const norm = new SpectralNorm(nPowerIterations, along < 0 ? along + ndim : along, eps);

@@ -58,7 +58,7 @@ export function weightNorm<M extends Module>(module: M, options: WeightNormOptio
     throw new TorchClipError('ERR_STATE', `"${name}" of ${module.constructor.name} has weightNorm already`);
   }
   const weight = parameterOf(module, name);
-  if (isLazy(weight)) throw invalidArgument('name', 'of a parameter that is initialised', name);
+  if (isLazy(weight)) throw invalidArgument('name', 'the name of a parameter that is initialised', name);
   const along = dim ?? -1;
   const { ndim } = weight;
   if (dim !== null) check('dim', dim, integer(-ndim, ndim - 1), 'ERR_INDEX');

@@ -1,3 +1,4 @@
+import { check, finitePositive, numberIn, share } from '../../check.js';
 import { auto } from '../../clip/adaptive.js';
 import { type Clipper, single } from '../../clip/clipper.js';
 import { stochastic } from '../../clip/compose.js';
@@ -38,17 +39,17 @@ export function clipperFor({
 }: ClippingOptions): Clipper | null {
   const type = clippingTypeName(clippingType);
   const level = clippingLevel ?? defaultLevels[type] ?? 1;
-  if (!Number.isFinite(level) || level <= 0) throw invalidArgument('clippingLevel', 'a finite number > 0', level);
-  if (typeof pAutoclip !== 'number' || !(pAutoclip > 0 && pAutoclip <= 1)) {
-    throw invalidArgument('pAutoclip', 'a number in (0, 1]', pAutoclip);
-  }
+  check('clippingLevel', level, finitePositive);
+  check('pAutoclip', pAutoclip, numberIn('(0, 1]'));
   if (type === 'no_clip') return null;
   if (type === 'coordinate_wise') return value(level);
   const scaling = type.includes('auto')
     ? auto({ percentile: 100 * pAutoclip, window })
     : single('norm', { maxNorm: level, normType: 2, eps: 0 }, type === 'layer_wise' ? 'tensor' : 'global', 'gradient');
   if (!type.includes('rand')) return scaling;
-  if (beta === undefined) throw invalidArgument('beta', `a number in (0, 1) for clippingType: '${clippingType}'`, beta);
+  if (beta === undefined) {
+    throw invalidArgument('beta', `${share.expected} for clippingType: '${clippingType}'`, beta);
+  }
   return stochastic(scaling, { beta, power: type.startsWith('quadratic') ? 2 : 1, seed });
 }
 

@@ -1,7 +1,17 @@
-import { callable, check, finiteNonNegative, finitePositive, flag, integer, numberIn, orNull } from '../../check.js';
+import {
+  callable,
+  check,
+  finiteNonNegative,
+  finitePositive,
+  flag,
+  integer,
+  numberIn,
+  orNull,
+  positive,
+} from '../../check.js';
 import { type Clipper, single } from '../../clip/clipper.js';
 import { value } from '../../clip/norm.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { TorchClipError } from '../../errors.js';
 import { readAll } from '../../options.js';
 import {
   type CommonOptions,
@@ -158,7 +168,7 @@ function kerasClipper(
   }
   const [name, level] = chosen[0] ?? ['clip', null];
   if (name === 'clip') return clip;
-  if (typeof level !== 'number' || !(level > 0)) throw invalidArgument(name, 'a number > 0', level);
-  if (name === 'clipvalue') return value(level);
-  return single('norm', { maxNorm: level, normType: 2, eps: 0 }, name === 'clipnorm' ? 'tensor' : 'global', 'gradient');
+  const most = check(name, level, positive);
+  if (name === 'clipvalue') return value(most);
+  return single('norm', { maxNorm: most, normType: 2, eps: 0 }, name === 'clipnorm' ? 'tensor' : 'global', 'gradient');
 }

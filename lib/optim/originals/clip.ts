@@ -1,5 +1,6 @@
+import { check, numberIn, probability } from '../../check.js';
 import { full } from '../../creation/full.js';
-import { describe, invalidArgument } from '../../errors.js';
+import { describe } from '../../errors.js';
 import { pow } from '../../ops/generated/functions-n-p.js';
 import { rand } from '../../ops/generated/functions-q-r.js';
 import type { Tensor } from '../../tensor.js';
@@ -32,10 +33,8 @@ export class ReferenceClip {
 
   constructor({ clippingType = 'no_clip', beta = 0, pAutoclip = 0.75, coin }: ReferenceClipOptions) {
     this.type = clippingTypeName(clippingType);
-    if (typeof beta !== 'number' || !(beta >= 0 && beta <= 1)) throw invalidArgument('beta', 'in [0, 1]', beta);
-    if (typeof pAutoclip !== 'number' || !(pAutoclip > 0 && pAutoclip <= 1)) {
-      throw invalidArgument('pAutoclip', 'in (0, 1]', pAutoclip);
-    }
+    check('beta', beta, probability);
+    check('pAutoclip', pAutoclip, numberIn('(0, 1]'));
     this.#beta = beta;
     this.#share = pAutoclip;
     // Draws as torch.rand(1) does in Python, from the stream that torch.manualSeed starts.

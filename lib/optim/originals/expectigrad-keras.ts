@@ -1,5 +1,6 @@
+import { check, finiteNonNegative, orNull, positive } from '../../check.js';
 import { full } from '../../creation/full.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { TorchClipError } from '../../errors.js';
 import { stack } from '../../ops/generated/functions-s.js';
 import type { Tensor } from '../../tensor.js';
 import type { StepperGroup, StepperState } from '../base/stepper.js';
@@ -32,10 +33,9 @@ export class ReferenceKerasExpectigrad extends ReferenceExpectigrad {
   constructor(options: ReferenceKerasOptions) {
     super(options);
     const { decay = 0, clipnorm = null, clipvalue = null, globalClipnorm = null } = options;
-    if (!Number.isFinite(decay) || decay < 0) throw invalidArgument('decay', 'a finite number >= 0', decay);
+    check('decay', decay, finiteNonNegative);
     for (const [name, level] of Object.entries({ clipnorm, clipvalue, globalClipnorm })) {
-      if (level !== null && !(typeof level === 'number' && level > 0))
-        throw invalidArgument(name, 'a number > 0', level);
+      check(name, level, orNull(positive));
     }
     if (clipnorm !== null && globalClipnorm !== null) {
       throw new TorchClipError('ERR_ARGUMENT', 'only one of "clipnorm" and "globalClipnorm" can be given');

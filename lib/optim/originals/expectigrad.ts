@@ -1,4 +1,5 @@
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { check, oneOf } from '../../check.js';
+import { TorchClipError } from '../../errors.js';
 import { complete } from '../engine/options.js';
 import { ReferenceKerasExpectigrad, type ReferenceKerasOptions } from './expectigrad-keras.js';
 import { ReferenceExpectigrad, type ReferenceExpectigradGroup, referenceExpectigrad } from './expectigrad-pytorch.js';
@@ -24,9 +25,7 @@ export function originalExpectigrad(
       stepper: new ReferenceKerasExpectigrad({ ...whole, ...keras }),
     };
   }
-  if (form !== true && form !== 'pytorch') {
-    throw invalidArgument('reference', "true, 'pytorch' or 'tensorflow'", form);
-  }
+  check('reference', form, oneOf<boolean | string>(true, 'pytorch', 'tensorflow'));
   const name = Object.entries(keras).find(([, value]) => value !== undefined)?.[0];
   if (name !== undefined) {
     throw new TorchClipError(

@@ -1,6 +1,6 @@
 import { noGrad } from '../../autograd.js';
 import { kind, positive } from '../../check.js';
-import { invalidArgument } from '../../errors.js';
+import { invalidArgument, mustHave } from '../../errors.js';
 import { onesLike, where } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import { scope } from '../../scope.js';
@@ -64,7 +64,7 @@ function projections(name: string, given: Tensor | readonly Tensor[], heads: num
     ({ shape, dtype }) => shape.length === 0 || heads === 0 || shape[0]! % heads !== 0 || !dtype.isFloatingPoint,
   );
   if (bad !== undefined) {
-    throw invalidArgument(name, `of floating-point rows that ${heads} heads share`, bad, 'ERR_SHAPE');
+    throw mustHave(name, `floating-point rows that ${heads} heads share`, bad);
   }
   return list;
 }

@@ -183,7 +183,7 @@ const refused: [string, () => unknown, RegExp, ErrorCode?][] = [
   [
     'a vector of the wrong size',
     () => utils.vectorToParameters!(torch.ones([3]), [p()]),
-    /"vector" must be of shape \[2\], got \[3\]/,
+    /"vector" must have shape \[2\], got \[3\]/,
     'ERR_SHAPE',
   ],
 ];

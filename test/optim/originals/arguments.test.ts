@@ -19,8 +19,8 @@ describe('optim: options with reference: true', () => {
       () => make(sgd({ clippingLevel: -1 })),
       'Invalid clipping level: -1 ("clippingLevel" must be a finite number >= 0)',
     ],
-    ['beta above 1', () => sgd({ beta: 1.5 }), '"beta" must be in [0, 1], got 1.5'],
-    ['the percentile 0', () => sgd({ pAutoclip: 0 }), '"pAutoclip" must be in (0, 1], got 0'],
+    ['beta above 1', () => sgd({ beta: 1.5 }), '"beta" must be a number in [0, 1], got 1.5'],
+    ['the percentile 0', () => sgd({ pAutoclip: 0 }), '"pAutoclip" must be a number in (0, 1], got 0'],
     [
       'options that the original has not',
       () => make(sgd({ nesterov: true })),
@@ -61,7 +61,7 @@ describe('optim: options with reference: true', () => {
     [
       'a form that there is not',
       () => originalExpectigrad('jax' as 'pytorch', {}),
-      '"reference" must be true, \'pytorch\' or \'tensorflow\', got "jax"',
+      '"reference" must be true, "pytorch" or "tensorflow", got "jax"',
     ],
   ];
   for (const [what, body, message] of refused) {

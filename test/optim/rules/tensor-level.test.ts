@@ -265,7 +265,7 @@ describe('optim.qkClip', () => {
     [
       'rows of no head',
       [torch.ones([4]), { query: w(), key: w() }],
-      /"query" must be of floating-point rows that 4 heads share/,
+      /"query" must have floating-point rows that 4 heads share/,
       'ERR_SHAPE',
     ],
   ] as const) {
