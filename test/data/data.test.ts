@@ -233,7 +233,7 @@ describe('collate', () => {
       'typed arrays of two kinds',
       [new Uint8Array(2), new Int8Array(2)],
       'ERR_ARGUMENT',
-      /of torch.uint8, as the first is/,
+      /must have the dtype of the first, torch.uint8/,
     ],
     ['arrays of two lengths', [[1, 2], [1]], 'ERR_SHAPE', /must have 2 elements/],
     ['objects with other keys', [{ a: 1 }, { b: 1 }], 'ERR_ARGUMENT', /an object with the keys of the first/],
@@ -306,7 +306,7 @@ describe('WeightedRandomSampler', () => {
 
   it('refuses weights that nothing can be drawn from', () => {
     const cases: [unknown, number, object, RegExp][] = [
-      [[], 1, {}, /not empty/],
+      [[], 1, {}, /at least one element/],
       [[0, 0], 1, {}, /must have 1 numbers > 0 or more, got 0/],
       [[1, 0], 2, { replacement: false }, /must have 2 numbers > 0 or more, got 1/],
       [[1, -1], 1, {}, /finite numbers >= 0/],
