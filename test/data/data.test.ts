@@ -312,7 +312,7 @@ describe('WeightedRandomSampler', () => {
       [[1, -1], 1, {}, /finite numbers >= 0/],
       [[1, Number.NaN], 1, {}, /finite numbers >= 0/],
       [[Number.POSITIVE_INFINITY], 1, {}, /finite numbers >= 0/],
-      [torch.ones([2, 2]), 1, {}, /of one dimension/],
+      [torch.ones([2, 2]), 1, {}, /must have one dimension/],
       ['abc', 1, {}, /an array, a typed array or a tensor/],
       [null, 1, {}, /an array, a typed array or a tensor/],
     ];
