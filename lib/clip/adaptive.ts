@@ -4,13 +4,13 @@ import { type Clipper, type Placement, type Scope, single, whereTable } from './
 
 /** Options of {@link auto}. */
 export interface AutoOptions {
-  /** The percentile of the norms that is the level, in (0, 100]; default 10. */
+  /** The percentile of the norms that is used as the level, in (0, 100]; default 10. */
   percentile?: number;
-  /** How many of the last norms count; default all of them, 20 bytes each. */
+  /** How many of the last norms are considered; default all of them, at 20 bytes each. */
   window?: number;
   /** The p of the norm: a number > 0, or Infinity; default 2. */
   normType?: number;
-  /** Default `'global'`; with another one each group, tensor or row has its own history. */
+  /** Default `'global'`; in any other scope each group, tensor or row has a history of its own. */
   scope?: Scope;
   /** Default `'gradient'`. */
   placement?: Placement;
@@ -25,7 +25,7 @@ const readAuto = optionsOf('clip.auto()', {
 
 /**
  * AutoClip: g · min(1, q / ‖g‖), where q is a percentile of all norms so far, the current one included, interpolated linearly as by
- * `numpy.percentile`; exact, in O(log n) a step.
+ * `numpy.percentile`; exact, in O(log n) per step.
  *
  * @see Seetharaman, Wichern, Pardo & Le Roux, "AutoClip: adaptive gradient clipping for source separation networks", 2020.
  *
@@ -44,7 +44,7 @@ export interface AgcOptions {
   clipping?: number;
   /** Weights with a smaller norm count as this much, > 0, so that zeros can grow; default 1e-3. */
   eps?: number;
-  /** Default `'row'`: each row of a weight, which makes one output, and each vector. */
+  /** Default `'row'`: each row of a weight, which computes one output, and each vector. */
   scope?: Scope;
   /** Default `'gradient'`. */
   placement?: Placement;
@@ -53,7 +53,7 @@ export interface AgcOptions {
 const readAgc = optionsOf('clip.agc()', { clipping: [positive, 0.01], eps: [positive, 1e-3], ...whereTable('row') });
 
 /**
- * Adaptive gradient clipping: each unit's gradient G is held against its weights W, G · min(1, clipping · max(‖W‖, eps) / ‖G‖).
+ * Adaptive gradient clipping: each unit's gradient G is compared with its weights W, G · min(1, clipping · max(‖W‖, eps) / ‖G‖).
  *
  * @see Brock, De, Smith & Simonyan, "High-performance large-scale image recognition without normalization", 2021.
  *
@@ -71,7 +71,7 @@ export interface ZscoreOptions {
   zThreshold?: number;
   /** How much of mean and variance each step keeps, in (0, 1); default 0.97. */
   alpha?: number;
-  /** How many first norms make the first mean and variance, without being clipped: an integer >= 1; default 25. */
+  /** How many norms make up the first mean and variance, without being clipped: an integer >= 1; default 25. */
   warmup?: number;
   /** Default `'global'`. */
   scope?: Scope;
@@ -123,7 +123,7 @@ const readAdaGC = optionsOf('clip.adaGC()', {
 
 /**
  * AdaGC: each tensor's gradient is scaled to at most `relative` times the running mean γ of its own clipped norms; for the first
- * `warmup` steps all are clipped by the global norm, and γ is the smallest clipped norm so far.
+ * `warmup` steps all gradients are clipped by the global norm, and γ is the smallest clipped norm so far.
  *
  * @see Wang et al., "AdaGC: improving training stability for large language model pretraining", 2025.
  */
@@ -174,7 +174,7 @@ const readSpam = optionsOf('clip.spam()', {
 
 /**
  * The spike-aware clipping of SPAM: an element with g² > threshold · v becomes sign(g) · √(threshold · v), where v is the running mean of
- * the squares of what is left of it, corrected for its start from zero; it is a state tensor of the clipper's own. SPAM itself also
+ * the squares of the clipped element, corrected for its start at zero; the clipper keeps it in a state tensor of its own. SPAM itself also
  * resets Adam's moments every 500 steps.
  *
  * @see Huang et al., "SPAM: spike-aware Adam with momentum reset for stable LLM training", 2025.

@@ -41,14 +41,14 @@ export interface Stage {
 }
 
 /**
- * A clipping rule for an optimizer's `clip` option, made by `clip.norm`, `clip.value` and their relatives; immutable, so that
- * one can serve several optimizers.
+ * A clipping rule for an optimizer's `clip` option, made by `clip.norm`, `clip.value` and related functions. It is immutable, so several
+ * optimizers can share one.
  *
  * @example
  * new optim.AdamW(model.parameters(), { clip: clip.norm(1) });
  */
 export class Clipper {
-  /** @internal What the engine does, one after the other: gradients first, then updates. */
+  /** @internal The engine's stages in order: those of gradients first, then those of updates. */
   readonly stages: readonly Stage[];
 
   /** @internal */
@@ -59,7 +59,7 @@ export class Clipper {
     Object.freeze(this);
   }
 
-  /** As it was made, such as `norm(maxNorm: 1, normType: 2)`. */
+  /** The clipper as it was made, such as `norm(maxNorm: 1, normType: 2)`. */
   toString(): string {
     return this.stages.map((stage) => `${stage.name}(${words(describeStage(stage))})`).join(' then ');
   }
@@ -93,7 +93,7 @@ const scopeKind: Kind<Scope> = {
   accepts: (value): value is Scope => value === 'unit' || scopes.includes(value as StageScope),
 };
 
-/** @internal The options that say where a clipper acts, of which the default scope differs. */
+/** @internal The options that say where a clipper acts; the default scope differs between clippers. */
 export const whereTable = <const S extends Scope>(scope: S) =>
   ({ scope: [scopeKind, scope], placement: [oneOf(...placements), 'gradient'] }) as const;
 

@@ -18,7 +18,7 @@ export interface StochasticOptions {
   beta: number;
   /** 1: linear, with probability beta^c; 2: quadratic, beta^(c²); default 1. */
   power?: 1 | 2;
-  /** Of the clipper's own generator: an integer >= 0; default 0. */
+  /** The seed of the clipper's own random generator: an integer >= 0; default 0. */
   seed?: number;
 }
 
@@ -29,8 +29,8 @@ const readStochastic = optionsOf('clip.stochastic()', {
 });
 
 /**
- * Clips with a probability only: where `clipper` would multiply by c < 1, it does so with probability beta^(c^power), so that the
- * larger the gradient the likelier. One random draw per step for the global scope, else one per group, tensor or row. Norms are compared with
+ * Clips only with a certain probability: where `clipper` would multiply by c < 1, it does so with probability beta^(c^power), so
+ * large gradients are clipped more often. One random draw per step for the global scope, else one per group, tensor or row. Norms are compared with
  * the level itself, without the 1e-6 of {@link norm}.
  *
  * @param clipper one that scales: any but `value`, `spam` and chains.
@@ -52,7 +52,7 @@ export function stochastic(clipper: Clipper, options: StochasticOptions): Clippe
 }
 
 /**
- * Clips by one clipper after the other: each sees what the one before has left. Those that look at the update come last.
+ * Applies several clippers in order: each sees what the previous one left. Those with the placement `'update'` come last.
  *
  * @param clippers at least one.
  *
@@ -89,10 +89,10 @@ export interface CustomOptions {
 const readCustom = optionsOf('clip.custom()', { normType: [positive, 2], ...whereTable('global') });
 
 /**
- * A clipper of one's own: `decide` maps the statistics of each unit to the coefficient that its gradient is multiplied by, between the
- * engine's two passes. When it throws, the step changes nothing. A state dict does not hold what it remembers.
+ * A custom clipper: `decide` maps the statistics of each unit to the coefficient that its gradient is multiplied by, between the
+ * engine's two passes. When it throws, the step changes nothing. Whatever it remembers is not part of a state dict.
  *
- * @param decide returns a finite number >= 0; it may read the optimizer, not step or change it.
+ * @param decide returns a finite number >= 0; it may read the optimizer, but must not step or change it.
  *
  * @example
  * const soft = clip.custom(({ norm }) => 1 / Math.sqrt(1 + norm ** 2));

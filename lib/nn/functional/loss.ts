@@ -292,7 +292,7 @@ const readTripletWithDistance = optionsOf('tripletMarginWithDistanceLoss()', {
   swap: [flag, false],
 });
 
-/** {@link tripletMarginLoss} with a distance of one's own. */
+/** {@link tripletMarginLoss} with a custom distance. */
 export function tripletMarginWithDistanceLoss(
   anchor: Tensor,
   positive: Tensor,
@@ -311,7 +311,7 @@ export function tripletMarginWithDistanceLoss(
 export interface CtcLossOptions extends LossOptions {
   /** The class of the blank label. Default: 0. */
   blank?: number;
-  /** Zero instead of infinite losses, where a target is longer than its input. Default: false. */
+  /** Use zero in place of infinite losses, where a target is longer than its input. Default: false. */
   zeroInfinity?: boolean;
 }
 
@@ -321,7 +321,7 @@ const readCtc = optionsOf('ctcLoss()', ctcTable);
  * The connectionist temporal classification loss.
  *
  * @param logProbs `[T, N, C]` or `[T, C]`.
- * @param targets classes `[N, S]`, or all targets after one another.
+ * @param targets classes `[N, S]`, or all targets concatenated.
  * @param inputLengths `[N]`, as integers in an array or a tensor; so are `targetLengths`.
  */
 export function ctcLoss(

@@ -13,7 +13,7 @@ import { Parameter } from '../parameter.js';
 import * as print from '../print.js';
 import { embeddingTable, factoryTable } from '../tables.js';
 
-/** How an {@link Embedding} looks up its rows. */
+/** Options of an {@link Embedding}. */
 export interface EmbeddingOptions extends FactoryOptions {
   /** A row that stays zero and gets no gradient; from the end when negative. */
   paddingIdx?: number | null;

@@ -13,7 +13,7 @@ import { factoryTable } from '../tables.js';
 
 /** Options of a recurrent network. */
 export interface RecurrentOptions extends FactoryOptions {
-  /** Layers on top of each other; default 1. */
+  /** The number of stacked layers; default 1. */
   numLayers?: number;
   /** Default true. */
   bias?: boolean;
@@ -21,7 +21,7 @@ export interface RecurrentOptions extends FactoryOptions {
   batchFirst?: boolean;
   /** Dropout after every layer but the last; default 0. */
   dropout?: number;
-  /** Run over the sequence from both ends; default false. */
+  /** Process the sequence in both directions; default false. */
   bidirectional?: boolean;
 }
 

@@ -94,7 +94,7 @@ const readSequential = optionsOf('SequentialLR', {
 /**
  * Runs one scheduler after the other, as `torch.optim.lr_scheduler.SequentialLR`.
  *
- * Other than in PyTorch, a stage after the first may itself be a SequentialLR or a ChainedScheduler.
+ * Unlike in PyTorch, a stage after the first may itself be a SequentialLR or a ChainedScheduler.
  *
  * @example
  * const warmup = new optim.lrScheduler.LinearLR(optimizer, { startFactor: 0.1, totalIters: 20 });

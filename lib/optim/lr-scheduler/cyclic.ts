@@ -20,7 +20,7 @@ export interface CyclicLROptions {
   mode?: 'triangular' | 'triangular2' | 'exp_range';
   /** The factor per step in the mode 'exp_range'; default 1. */
   gamma?: number;
-  /** The height of a cycle as a function of its number, from 1, or of the step; it replaces `mode`. */
+  /** The height of a cycle as a function of its number, counted from 1, or of the step; it replaces `mode`. */
   scaleFn?: ((x: number) => number) | null;
   /** What `scaleFn` is a function of; default 'cycle'. */
   scaleMode?: 'cycle' | 'iterations';
@@ -38,8 +38,8 @@ const modes = oneOf('triangular', 'triangular2', 'exp_range');
 const scaleModes = oneOf('cycle', 'iterations');
 
 /**
- * Moves the learning rate between two bounds at a constant pace, as `torch.optim.lr_scheduler.CyclicLR`; step it after every
- * batch. A `scaleFn` is not part of the state dict.
+ * Moves the learning rate back and forth between two bounds at a constant pace, as `torch.optim.lr_scheduler.CyclicLR`; call
+ * `step()` after every batch. A `scaleFn` is not part of the state dict.
  *
  * @see Smith, "Cyclical Learning Rates for Training Neural Networks", 2017.
  *
@@ -50,7 +50,7 @@ export class CyclicLR extends EpochScheduler {
   declare maxLrs: number[];
   /** The steps of a cycle. */
   declare totalSize: number;
-  /** The part of a cycle in which the rate rises. */
+  /** The fraction of a cycle in which the rate rises. */
   declare stepRatio: number;
   declare mode: 'triangular' | 'triangular2' | 'exp_range';
   declare gamma: number;

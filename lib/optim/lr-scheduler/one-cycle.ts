@@ -74,7 +74,7 @@ const strategy = oneOf('cos', 'linear');
 
 /**
  * Raises the learning rate to `maxLr` and then lowers it far below the first one, once, as
- * `torch.optim.lr_scheduler.OneCycleLR`; step it after every batch.
+ * `torch.optim.lr_scheduler.OneCycleLR`; call `step()` after every batch.
  *
  * @throws {TorchClipError} `ERR_STATE` from `step` after more than `totalSteps` steps.
  *

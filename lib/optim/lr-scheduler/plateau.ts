@@ -14,11 +14,11 @@ export interface ReduceLROnPlateauOptions {
   factor?: number;
   /** How many epochs without a better metric are tolerated; default 10. */
   patience?: number;
-  /** By how much a metric must be better; default 1e-4. */
+  /** How much better a metric must be to count as an improvement; default 1e-4. */
   threshold?: number;
   /** Whether `threshold` is relative to the best metric's magnitude or an absolute difference; default 'rel'. */
   thresholdMode?: 'rel' | 'abs';
-  /** Epochs after a reduction in which none counts as bad; default 0. */
+  /** How many epochs after a reduction never count as bad; default 0. */
   cooldown?: number;
   /** The lowest rate, or an array with one for each parameter group; default 0. */
   minLr?: number | readonly number[];
@@ -51,7 +51,7 @@ const fields: Fields = {
 };
 
 /**
- * Lowers the learning rate when a metric has stopped getting better, as `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+ * Lowers the learning rate when a metric has stopped improving, as `torch.optim.lr_scheduler.ReduceLROnPlateau`.
  *
  * A metric below 0 must be better by `threshold` times its magnitude; PyTorch multiplies the best metric itself, with which a
  * negative metric that is slightly worse counts as better.
@@ -110,7 +110,7 @@ export class ReduceLROnPlateau {
   }
 
   /**
-   * Takes the metric of an epoch.
+   * Records the metric of an epoch, and lowers the rate when it is time to.
    *
    * @param metric a number, or a tensor of one element; a NaN is never better.
    * @throws {TorchClipError} `ERR_STATE` when groups were added and `minLr` was an array.

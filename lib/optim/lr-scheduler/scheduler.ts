@@ -26,7 +26,7 @@ export abstract class LRScheduler {
     return [...this._lastLr];
   }
 
-  /** A copy of the state under PyTorch's names; functions are not part of it. It can be written as JSON. */
+  /** A copy of the state under PyTorch's names, without functions; it can be written as JSON. */
   abstract stateDict(): LRSchedulerStateDict;
 
   /**
@@ -47,16 +47,16 @@ export abstract class LRScheduler {
   abstract advance(): void;
   /** @internal The first step, which sets the rates of epoch 0. */
   abstract begin(): void;
-  /** @internal Epoch 0 as a later stage of a SequentialLR. */
+  /** @internal Starts at epoch 0 as a later stage of a SequentialLR. */
   abstract restart(): void;
-  /** @internal Takes back the count of the first step. */
+  /** @internal Undoes the counting of the first step. */
   abstract undo(): void;
 }
 
 /** What a schedule reads to set the rate of one group. */
 export interface Point {
   group: Group;
-  /** The group's rate now, the user's changes included. */
+  /** The group's present rate, including what the user assigned. */
   lr: number;
   /** The rate from which the schedule started. */
   baseLr: number;
