@@ -7,7 +7,9 @@ const { createRequire } = vm.runInThisContext(
 ) as typeof import('node:module');
 
 try {
-  module.exports = createRequire(__filename)('./index.js');
+  // Tools that read this file see a default export here, which the namespace has, too.
+  exports.default = undefined;
+  Reflect.set(module, 'exports', createRequire(__filename)('./index.js'));
 } catch (error) {
   const { code, requireStack } = error as { code?: string; requireStack?: string[] };
   if (code !== 'MODULE_NOT_FOUND' || requireStack?.[0] !== __filename) throw error;

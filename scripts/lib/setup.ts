@@ -1,5 +1,5 @@
 // The part of the set-up that needs the npm packages.
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from '../../lib/cli/build.js';
@@ -51,6 +51,8 @@ async function ensureLibtorch(variant: Variant = 'cpu', offline = false): Promis
   }
 }
 
+const requireTypes = "export * from './index.js';\nexport { default } from './index.js';\n";
+
 function buildTypeScript(force: boolean): Promise<boolean> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const key = digest(root, ['lib', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']);
@@ -59,6 +61,8 @@ function buildTypeScript(force: boolean): Promise<boolean> {
     const progress = new Progress('TypeScript build');
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     const { status, output } = await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root });
+    // What require() gives has the types of what import gives; the compiler sees nothing of it in index.cts.
+    if (status === 0) writeFileSync(join(root, 'dist', 'index.d.cts'), requireTypes);
     progress.end(status === 0 ? 'done' : 'failed');
     if (status !== 0) throw new SetupError(`lib/ does not compile:\n${tail(output)}`, { fix: 'npm run typecheck' });
   });
