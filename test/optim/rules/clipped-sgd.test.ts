@@ -131,7 +131,7 @@ describe('optim.ClippedSGD', () => {
       'only one of "clip" and "clippingType" can clip, got both',
     ],
     ['half a reference', { reference: 1 }, '"reference" must be true or false, got 1'],
-    ['options that are none', null as unknown as object, '"options" must be a plain object, got null'],
+    ['options that are none', null as unknown as object, '"options" of ClippedSGD must be a plain object, got null'],
   ];
   for (const [what, options, message] of refused) {
     it(`refuses ${what}`, () => {
