@@ -124,6 +124,19 @@ const sizes: Guard = (argument) => {
   if (wrong !== undefined) throw invalidArgument('size', 'integers >= 0', wrong, 'ERR_SHAPE');
 };
 
+/** The source's memory would be taken for elements of another type. */
+const sameElements: Guard = (argument) => {
+  const [self, source] = [argument('self'), argument('source')];
+  if (!isTensor(self) || !isTensor(source)) return;
+  for (const [property, code] of [
+    ['dtype', 'ERR_DTYPE'],
+    ['device', 'ERR_DEVICE'],
+  ] as const) {
+    const [wanted, got] = [String(self[property]), String(source[property])];
+    if (got !== wanted) throw invalidArgument('source', `of ${property} ${wanted}, which the tensor has`, got, code);
+  }
+};
+
 /** The first offset is read even where there is none, and the others are trusted. */
 const boundedOffsets: Guard = (given) => {
   const [indices, offsets] = [given('indices'), given('offsets')];
@@ -208,6 +221,7 @@ export const guards: Readonly<Record<string, Guard>> = {
   tril: contiguousOut,
   pin_memory: () => requireCuda('pinMemory()'),
   resize_: sizes,
+  set_: sameElements,
   sparse_resize_: sizes,
   sparse_resize_and_clear_: sizes,
   'view.dtype': notQuantized,

@@ -1,5 +1,6 @@
 // Every ATen operator through the dispatcher: one converter over FunctionSchema, no code an operator.
 #include <ATen/core/stack.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "binding/modules.h"
 #include "binding/value.h"
 #include "ops/op.h"
+#include "ops/undo.h"
 
 namespace tc {
 namespace {
@@ -187,6 +189,47 @@ bool may_be_weight(const torch::jit::Stack& results) {
   return results.size() != 1 || !results[0].isTensor() || results[0].toTensor().is_leaf();
 }
 
+// Sparse and quantized tensors get another shape by copies as well.
+bool may_reshape(const Op& op, const torch::jit::Stack& stack) {
+  if (op.reshapes) return true;
+  for (size_t i : op.changed) {
+    if (stack[i].isTensor() && stack[i].toTensor().defined()) {
+      const at::Tensor& t = stack[i].toTensor();
+      if (t.layout() != c10::kStrided || t.is_quantized()) return true;
+    }
+  }
+  return false;
+}
+
+// libtorch says so once the tensor has been written.
+void check_inference(const Op& op, const torch::jit::Stack& stack) {
+  if (c10::InferenceMode::is_enabled()) return;
+  const auto check_one = [](const at::Tensor& t) {
+    if (t.defined() && t.is_inference()) {
+      throw Error("ERR_AUTOGRAD", "a tensor that was made in inference mode can be written to only in inference mode");
+    }
+  };
+  for (size_t i : op.changed) {
+    if (stack[i].isTensor()) check_one(stack[i].toTensor());
+    if (!stack[i].isTensorList()) continue;
+    for (const at::Tensor& t : stack[i].toTensorVector()) check_one(t);
+  }
+}
+
+// Calls the operator; where it throws, the arguments are as they were.
+void call_whole(const Op& op, torch::jit::Stack& stack) {
+  check_inference(op, stack);
+  if (!may_reshape(op, stack)) return op.handle.callBoxed(stack);
+  Undo undo(op, stack);
+  try {
+    op.handle.callBoxed(stack);
+    undo.check_extents();
+  } catch (...) {
+    undo.restore();
+    throw;
+  }
+}
+
 // The functions take the arguments in schema order.
 template <size_t N>
 napi_value call(napi_env env, napi_callback_info info) noexcept {
@@ -212,8 +255,8 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
     }
 
     if (!op.outs.empty()) separate_outs(stack, op);
-    op.handle.callBoxed(stack);
-    if (op.writes && may_be_weight(stack)) forget_casts();
+    call_whole(op, stack);
+    if (!op.changed.empty() && may_be_weight(stack)) forget_casts();
 
     if (stack.size() == 1) {
       if (op.written[0]) return undefined(env);
@@ -269,8 +312,12 @@ Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
     params.push_back({kind_of(type), type.kind() == TypeKind::OptionalType, a.N().value_or(0),
                       a.default_value().has_value(), a.default_value().value_or(c10::IValue()), a.name()});
     if (a.is_out()) outs.push_back(params.size() - 1);
-    writes = writes || (a.alias_info() != nullptr && a.alias_info()->isWrite());
+    if (a.alias_info() != nullptr && a.alias_info()->isWrite()) changed.push_back(params.size() - 1);
   }
+  // Not every one of these has the tag.
+  const std::string& name = schema.name();
+  reshapes = !outs.empty() || handle.hasTag(at::Tag::inplace_view) || name.find("resize") != std::string::npos ||
+             name.find("::set_") != std::string::npos;
   for (const auto& r : schema.returns()) written.push_back(r.alias_info() != nullptr && r.alias_info()->isWrite());
   const napi_callback fast = unboxed(*this);
   callback = fast != nullptr ? fast : boxed(params.size());

@@ -49,7 +49,8 @@ struct Op {
   std::vector<Param> params;
   std::vector<bool> written;  // a return is one of the arguments, which the caller still has
   std::vector<size_t> outs;   // the arguments that are only written to
-  bool writes = false;        // some argument is written in place
+  std::vector<size_t> changed;  // the arguments that are written, by `out` or in place
+  bool reshapes;              // these may get other sizes, strides or memory
   napi_callback callback;     // the native function of the operator
 };
 

@@ -29,6 +29,7 @@ interface Call {
   target: Target;
   receiver: unknown;
   args: unknown[];
+  outs: unknown;
 }
 
 function fromSchema(r: Random, schema: Schema, theme: Theme, target: Target): Call {
@@ -53,7 +54,7 @@ function fromSchema(r: Random, schema: Schema, theme: Theme, target: Target): Ca
   const out = () => (pool.length > 0 && r.chance(0.2) ? r.pick(pool) : randomTensor(r, theme));
   if (outs.length > 0) options.out = outs.length === 1 ? out() : outs.map(out);
   if (Object.keys(options).length > 0) args.push(options);
-  return { target, receiver, args };
+  return { target, receiver, args, outs: options.out };
 }
 
 function makeCall(r: Random, target: Target): Call {
@@ -79,7 +80,7 @@ function makeCall(r: Random, target: Target): Call {
     args.push(Object.fromEntries(r.times(1 + r.below(2), () => [r.pick(keys), value()])));
   }
   const own = target.name.startsWith('generator') ? new torch.Generator() : randomTensor(r, theme);
-  return { target, receiver: own, args };
+  return { target, receiver: own, args, outs: undefined };
 }
 
 function tensorsIn(value: unknown, found: Tensor[] = [], depth = 0): Tensor[] {
@@ -147,6 +148,38 @@ function reset(): void {
   torch.manualSeed(1);
 }
 
+/** What a refused call must not change: where the elements are, and their bytes. */
+interface Before {
+  tensor: Tensor;
+  state: string;
+}
+
+/** Of dense tensors in the host's memory; the others are known by their sizes. */
+function stateOf(t: Tensor): string {
+  if (t.isDisposed) return 'disposed';
+  const state: unknown[] = [t.dtype.name, String(t.layout), t.shape, t.requiresGrad, t.isLeaf];
+  if (t.layout === torch.strided) state.push(t.stride(), t.storageOffset());
+  if (t.numel() > 1e5 || t.device.type !== 'cpu') return JSON.stringify(state);
+  try {
+    const dense = t.layout === torch.strided ? t : t.detach().toDense();
+    state.push(Buffer.from(dense.detach().toTypedArray().buffer).toString('base64'));
+  } catch {
+    // Some have no elements that could be seen: quantized by channel, without memory.
+  }
+  return JSON.stringify(state);
+}
+
+const remember = (tensors: Tensor[]): Before[] =>
+  tensors.map((tensor) => torch.noGrad(() => ({ tensor, state: stateOf(tensor) })));
+
+function changed(before: Before[]): string | undefined {
+  for (const { tensor, state } of before) {
+    const now = torch.noGrad(() => stateOf(tensor));
+    if (now !== state) return `changed a tensor from ${state} to ${now}`;
+  }
+  return undefined;
+}
+
 /** Runs a case; returns what was wrong, or undefined. `say` is told of the call before it is made. */
 export function runCase(
   seed: number,
@@ -158,17 +191,18 @@ export function runCase(
   reset();
   const candidates = only === undefined ? targets : targets.filter((t) => t.name === only);
   const call = makeCall(r, r.pick(candidates));
-  const { target, receiver, args } = call;
+  const { target, receiver, args, outs } = call;
   const own = target.kind === 'function' || target.kind === 'class' ? '' : ` of ${shown(receiver)}`;
   const text = `${target.name} (${target.kind})${own} with ${shown(args)}`;
   say?.(text);
+  const before = remember(tensorsIn([receiver, args, outs]));
   try {
     const result = target.call(receiver, args);
     settle(result);
     for (const t of tensorsIn(result)) look(t);
     for (const t of tensorsIn([receiver, args])) if (!t.isDisposed) look(t);
   } catch (error) {
-    const wrong = fault(error);
+    const wrong = fault(error) ?? changed(before);
     if (wrong !== undefined) return `${text} ${wrong}`;
   }
   if (!torch.isGradEnabled() || torch.isInferenceModeEnabled()) return `${text} left another autograd mode behind`;
