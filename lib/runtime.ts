@@ -17,6 +17,8 @@ declare module './binding/index.js' {
     defaultDtype(): number;
     setDefaultDtype(code: number): void;
     memoryStats(): MemoryStats;
+    /** Bytes of memory in all and left, by the files below another root, for tests. */
+    memoryRoom(root: string): { total: number; left: number };
   }
 }
 

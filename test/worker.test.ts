@@ -1,4 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import torch from '../lib/index.js';
@@ -50,5 +55,19 @@ describe('a worker thread', function () {
       await worker.terminate();
     }
     expect(torch.ones([2]).add(1).tolist()).to.deep.equal([2, 2]);
+  });
+
+  it('may be the only one that loads the addon, and others after it', () => {
+    const root = fileURLToPath(new URL('..', import.meta.url));
+    const folder = mkdtempSync(join(tmpdir(), 'torch-clip-workers-'));
+    try {
+      // Any other addon will do.
+      const other = join(folder, 'other.node');
+      copyFileSync(join(root, 'build/Release/loader/loader.node'), other);
+      const args = [join(root, 'test/fixtures/only-workers.mjs'), join(root, 'dist/index.js'), other, '50'];
+      expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).to.equal('done');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

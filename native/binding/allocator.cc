@@ -5,19 +5,17 @@
 #include <c10/util/Exception.h>
 #include <malloc.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <mutex>
-#include <string>
 
 #include "binding/env.h"
 #include "binding/kept_blocks.h"
+#include "binding/room.h"
 #include "binding/small_blocks.h"
 
 namespace tc {
@@ -28,45 +26,13 @@ constexpr size_t kHugePage = size_t{2} << 20;
 // Left to everything else in the process and on the machine.
 constexpr int64_t kReserve = int64_t{256} << 20;
 
-int64_t read_number(const char* path) {
-  std::ifstream file(path);
-  int64_t n;
-  return file >> n ? n : std::numeric_limits<int64_t>::max();
-}
-
-// What the machine, or the container, has in all, and what is left of it.
-struct Room {
-  int64_t total = std::numeric_limits<int64_t>::max();
-  int64_t left = std::numeric_limits<int64_t>::max();
-};
-
-Room room() {
-  Room r;
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string key; meminfo >> key;) {
-    int64_t kilobytes;
-    if (key == "MemTotal:" && meminfo >> kilobytes) r.total = kilobytes * 1024;
-    if (key == "MemAvailable:" && meminfo >> kilobytes) r.left = kilobytes * 1024;
-    std::getline(meminfo, key);
-  }
-  const int64_t limit = read_number("/sys/fs/cgroup/memory.max");
-  const int64_t used = read_number("/sys/fs/cgroup/memory.current");
-  rlimit own;
-  if (getrlimit(RLIMIT_DATA, &own) == 0 && own.rlim_cur != RLIM_INFINITY) {
-    r.total = std::min(r.total, static_cast<int64_t>(own.rlim_cur));
-  }
-  r.total = std::min(r.total, limit);
-  if (limit != std::numeric_limits<int64_t>::max()) r.left = std::min(r.left, limit - used);
-  return r;
-}
-
 // Bytes of the large blocks that are alive. Memory counts as used only once it is written to, so what was granted and
 // not yet written would be granted again.
 std::atomic<int64_t> granted{0};
 
 bool fits(size_t bytes) {
   const auto wanted = static_cast<int64_t>(std::min<uint64_t>(bytes, std::numeric_limits<int64_t>::max() / 2));
-  const Room r = room();
+  const Room r = memory_room();
   const int64_t reserve = kReserve + r.total / 32;
   return wanted <= r.left - reserve && wanted <= r.total - reserve - granted;
 }
@@ -107,7 +73,7 @@ class CpuAllocator final : public c10::Allocator {
     if (bytes >= kLarge && !fits(bytes)) {
       if (const Env* state = Env::current()) state->call(state->collector);
       TORCH_CHECK_WITH(OutOfMemoryError, fits(bytes), "not enough memory: ", bytes, " bytes were asked for, and about ",
-                       std::max<int64_t>(0, std::min(room().left, room().total - granted)), " are free");
+                       std::max<int64_t>(0, std::min(memory_room().left, memory_room().total - granted)), " are free");
     }
     c10::DataPtr block = bytes >= kHugePage ? allocate_huge_pages(bytes) : c10::DataPtr{};
     if (!block) block = base_.allocate(bytes);

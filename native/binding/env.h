@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "binding/handle.h"
+#include "binding/memory.h"
 
 namespace c10 {
 struct InferenceMode;

@@ -42,12 +42,6 @@ void HandlePool::close(HandlePool* pool) noexcept {
 }
 
 namespace {
-// Smaller storages are counted by the handle: a shared count would cost more than it tells.
-constexpr int64_t kSharedFrom = 4096;
-constexpr int64_t kHandleBytes = 256;
-// Node-API is told in steps of this many bytes.
-constexpr int64_t kReportStep = 256 * 1024;
-
 // An external holds the slot's number in place of an address: one that somebody else made names a slot at worst.
 void* as_data(uint32_t id) { return reinterpret_cast<void*>(uintptr_t{id}); }
 uint32_t id_in(void* data) {
@@ -89,47 +83,6 @@ napi_value handle_of(napi_env env, Slot& slot) {
 }
 }  // namespace
 
-void Memory::report(napi_env env, int64_t delta) noexcept {
-  bytes_ += delta;
-  unreported_ += delta;
-  if (unreported_ < kReportStep && unreported_ > -kReportStep) return;
-  int64_t total;
-  // Cleared first: the call may collect garbage, whose finalizers come back here and must not report it again.
-  napi_adjust_external_memory(env, std::exchange(unreported_, 0), &total);
-}
-
-void Memory::add(napi_env env, Slot& slot) {
-  int64_t delta = kHandleBytes;
-  slot.storage = nullptr;
-  if (slot.tensor.has_storage()) {
-    const c10::StorageImpl* storage = slot.tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
-    const auto bytes = static_cast<int64_t>(storage->nbytes());
-    if (bytes >= kSharedFrom) {
-      auto [it, first] = storages_.try_emplace(storage, Count{0, bytes});
-      ++it->second.handles;
-      slot.storage = storage;
-      if (first) {
-        delta += bytes;
-        made_ += bytes;
-      }
-    }
-  }
-  report(env, delta);
-}
-
-void Memory::remove(napi_env env, Slot& slot) noexcept {
-  int64_t delta = -kHandleBytes;
-  if (slot.storage != nullptr) {
-    auto it = storages_.find(slot.storage);
-    if (it != storages_.end() && --it->second.handles == 0) {
-      delta -= it->second.bytes;
-      storages_.erase(it);
-    }
-    slot.storage = nullptr;
-  }
-  report(env, delta);
-}
-
 napi_value wrap(napi_env env, at::Tensor tensor) {
   if (!tensor.defined()) return null(env);
   Slot& slot = Env::of(env).pool->acquire();
@@ -169,6 +122,11 @@ at::Generator unwrap_generator(napi_env env, napi_value handle) {
   Slot* slot = slot_of(env, handle);
   if (slot != nullptr && slot->kind == Kind::Generator) return slot->generator;
   throw Error("ERR_ARGUMENT", "a generator of this environment was expected");
+}
+
+void recount(napi_env env, napi_value handle) {
+  Slot* slot = slot_of(env, handle);
+  if (slot != nullptr && slot->kind == Kind::Tensor) Env::of(env).memory.update(env, *slot);
 }
 
 void dispose(napi_env env, Slot& slot) noexcept {

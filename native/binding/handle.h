@@ -10,7 +10,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 namespace tc {
@@ -20,7 +19,8 @@ enum class Kind : uint8_t { Free, Tensor, Generator, Disposed };
 struct Slot {
   at::Tensor tensor;
   at::Generator generator;
-  const void* storage = nullptr;  // what Memory counts for this slot
+  const void* storage = nullptr;  // what Memory counts for this slot: a storage, or
+  int64_t own_bytes = 0;          // bytes of a tensor that has none
   uint32_t id = 0;                // from 1; 0 is no handle
   uint32_t use = 0;               // counts the tensors that the slot has held
   Kind kind = Kind::Free;
@@ -53,28 +53,6 @@ class HandlePool {
   bool closed_ = false;
 };
 
-// Tells the collector how many bytes the handles keep alive: once a storage, not once a view.
-class Memory {
- public:
-  void add(napi_env env, Slot& slot);
-  void remove(napi_env env, Slot& slot) noexcept;
-  int64_t bytes() const noexcept { return bytes_; }
-  // Bytes of the storages that came since collected().
-  int64_t made() const noexcept { return made_; }
-  void collected() noexcept { made_ = 0; }
-
- private:
-  void report(napi_env env, int64_t delta) noexcept;
-  struct Count {
-    int64_t handles;
-    int64_t bytes;
-  };
-  std::unordered_map<const void*, Count> storages_;
-  int64_t bytes_ = 0;
-  int64_t made_ = 0;
-  int64_t unreported_ = 0;
-};
-
 // A new handle; null for an undefined tensor.
 napi_value wrap(napi_env env, at::Tensor tensor);
 napi_value wrap(napi_env env, at::Generator generator);
@@ -87,5 +65,7 @@ at::Generator unwrap_generator(napi_env env, napi_value handle);
 // Null for anything that is not a handle of this environment.
 Slot* slot_of(napi_env env, napi_value handle) noexcept;
 void dispose(napi_env env, Slot& slot) noexcept;
+// After a call that may have given the tensor other memory.
+void recount(napi_env env, napi_value handle);
 
 }  // namespace tc

@@ -11,6 +11,7 @@
 #include "binding/allocator.h"
 #include "binding/env.h"
 #include "binding/modules.h"
+#include "binding/room.h"
 #include "binding/value.h"
 
 namespace tc {
@@ -153,6 +154,16 @@ napi_value memory_stats(napi_env env, Args&) {
   return stats;
 }
 
+// memoryRoom(root): bytes in all and left, by the files under another root than /, for tests.
+napi_value memory_room_at(napi_env env, Args& args) {
+  const Room room = memory_room(to_string(env, args[0], "root"));
+  napi_value result;
+  check(env, napi_create_object(env, &result));
+  check(env, napi_set_named_property(env, result, "total", js(env, room.total)));
+  check(env, napi_set_named_property(env, result, "left", js(env, room.left)));
+  return result;
+}
+
 }  // namespace
 
 void register_runtime(napi_env env, napi_value exports) {
@@ -176,6 +187,7 @@ void register_runtime(napi_env env, napi_value exports) {
   define(env, exports, "generatorSetState", guarded<generator_set_state>);
   define(env, exports, "sdpBackends", guarded<sdp_backends>);
   define(env, exports, "memoryStats", guarded<memory_stats>);
+  define(env, exports, "memoryRoom", guarded<memory_room_at>);
 }
 
 }  // namespace tc

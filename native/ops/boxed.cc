@@ -1,4 +1,5 @@
 // Every ATen operator through the dispatcher: one converter over FunctionSchema, no code an operator.
+#include <ATen/ScalarOps.h>
 #include <ATen/core/stack.h>
 #include <c10/core/InferenceMode.h>
 
@@ -190,8 +191,8 @@ bool may_be_weight(const torch::jit::Stack& results) {
 }
 
 // Sparse and quantized tensors get another shape by copies as well.
-bool may_reshape(const Op& op, const torch::jit::Stack& stack) {
-  if (op.reshapes) return true;
+bool may_be_half_done(const Op& op, const torch::jit::Stack& stack) {
+  if (op.reshapes || op.checks_late) return true;
   for (size_t i : op.changed) {
     if (stack[i].isTensor() && stack[i].toTensor().defined()) {
       const at::Tensor& t = stack[i].toTensor();
@@ -216,10 +217,21 @@ void check_inference(const Op& op, const torch::jit::Stack& stack) {
   }
 }
 
+// By a tensor of one element: the kernels for a number know only one of the compressed layouts.
+void scale_sparse(const Op& op, torch::jit::Stack& stack) {
+  at::Tensor self = stack[0].toTensor();
+  const at::Tensor factor = at::native::wrapped_scalar_tensor(stack[1].toScalar());
+  stack.clear();
+  stack.emplace_back(op.changed.empty() ? self.mul(factor) : self.mul_(factor));
+}
+
 // Calls the operator; where it throws, the arguments are as they were.
 void call_whole(const Op& op, torch::jit::Stack& stack) {
+  if (op.multiplies && scales_sparse(stack[0].toTensor())) return scale_sparse(op, stack);
+  if (op.changed.empty()) return op.handle.callBoxed(stack);
   check_inference(op, stack);
-  if (!may_reshape(op, stack)) return op.handle.callBoxed(stack);
+  if (op.writes_by_index) check_indices(op, stack);
+  if (!may_be_half_done(op, stack)) return op.handle.callBoxed(stack);
   Undo undo(op, stack);
   try {
     op.handle.callBoxed(stack);
@@ -256,6 +268,11 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
 
     if (!op.outs.empty()) separate_outs(stack, op);
     call_whole(op, stack);
+    if (op.reshapes) {
+      for (size_t i : op.changed) {
+        if (i < args.count) recount(env, args[i]);
+      }
+    }
     if (!op.changed.empty() && may_be_weight(stack)) forget_casts();
 
     if (stack.size() == 1) {
@@ -318,6 +335,10 @@ Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
   const std::string& name = schema.name();
   reshapes = !outs.empty() || handle.hasTag(at::Tag::inplace_view) || name.find("resize") != std::string::npos ||
              name.find("::set_") != std::string::npos;
+  writes_by_index = outs.empty() && tc::writes_by_index(name);
+  checks_late = !changed.empty() && (outs.size() > 1 || tc::checks_late(name));
+  multiplies = (name == "aten::mul" || name == "aten::mul_" || name == "aten::multiply" || name == "aten::multiply_") &&
+               schema.overload_name() == "Scalar";
   for (const auto& r : schema.returns()) written.push_back(r.alias_info() != nullptr && r.alias_info()->isWrite());
   const napi_callback fast = unboxed(*this);
   callback = fast != nullptr ? fast : boxed(params.size());

@@ -47,12 +47,18 @@ struct Op {
 
   c10::OperatorHandle handle;
   std::vector<Param> params;
-  std::vector<bool> written;  // a return is one of the arguments, which the caller still has
-  std::vector<size_t> outs;   // the arguments that are only written to
+  std::vector<bool> written;    // a return is one of the arguments, which the caller still has
+  std::vector<size_t> outs;     // the arguments that are only written to
   std::vector<size_t> changed;  // the arguments that are written, by `out` or in place
-  bool reshapes;              // these may get other sizes, strides or memory
-  napi_callback callback;     // the native function of the operator
+  bool reshapes;                // these may get other sizes, strides or memory
+  bool writes_by_index;         // a wrong index must be found before
+  bool checks_late;             // it may throw when it has written already
+  bool multiplies;              // it is mul or mul_ by a number
+  napi_callback callback;       // the native function of the operator
 };
+
+// Whether such a tensor is multiplied by a number as by a tensor (op.multiplies).
+bool scales_sparse(const at::Tensor& t);
 
 // The callback of an operator whose C++ signature is one of a few common ones, or null: such an operator is called
 // without boxing its arguments.

@@ -1,8 +1,11 @@
 // Operators of a few common C++ signatures, called without boxing: a third of a small op's time went into the boxes.
+#include <ATen/ScalarOps.h>
+#include <ATen/SparseCsrTensorUtils.h>
 #include <c10/core/SymIntArrayRef.h>
 
 #include <optional>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "binding/handle.h"
@@ -104,6 +107,12 @@ struct Signature {
       return i >= args.count || (op.params[i].has_default && type_of(env, args[i]) == napi_undefined);
     };
     std::tuple<Read<A>...> values{Read<A>(env, args[I], missing(I), op.params[I])...};
+    if constexpr (std::is_same_v<std::tuple<A...>, std::tuple<const at::Tensor&, const at::Scalar&>>) {
+      const at::Tensor& self = std::get<0>(values).get();
+      if (op.multiplies && scales_sparse(self)) {
+        return wrap(env, self.mul(at::native::wrapped_scalar_tensor(std::get<1>(values).get())));
+      }
+    }
     at::Tensor result = op.handle.typed<at::Tensor(A...)>().call(std::get<I>(values).get()...);
     return wrap(env, std::move(result));
   }
@@ -117,6 +126,8 @@ napi_callback first_that_fits(const Op& op) {
 }
 
 }  // namespace
+
+bool scales_sparse(const at::Tensor& t) { return at::sparse_csr::is_sparse_compressed(t); }
 
 napi_callback unboxed(const Op& op) {
   using T = const at::Tensor&;

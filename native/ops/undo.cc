@@ -1,34 +1,162 @@
 #include "ops/undo.h"
 
+#include <ATen/SparseCsrTensorUtils.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/native/SparseTensorUtils.h>
+#include <ATen/ops/aminmax.h>
 #include <c10/core/ScalarType.h>
+#include <c10/core/WrapDimMinimal.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace tc {
+namespace {
+
+// No graph and no count of versions for what is undone.
+struct Unrecorded {
+  at::AutoDispatchBelowADInplaceOrView below;
+  at::NoGradGuard no_grad;
+};
+
+// Divisions by an integer 0, probabilities, elements that do not suffice, matrices without an inverse: seen on the way.
+constexpr std::string_view kLate[] = {
+    "remainder", "fmod",        "floor_divide",     "div",       "divide",       "bernoulli",  "masked_scatter",
+    "histc",     "nanmean",     "soft_margin_loss", "gather",    "index_select", "take",       "take_along_dim",
+    "scatter",   "scatter_add", "scatter_reduce",   "index_add", "index_copy",   "index_fill", "index_reduce",
+    "index_put", "put",         "embedding_renorm", "inverse",   "cholesky",
+};
+
+struct ByIndex {
+  std::string_view name;
+  const char* argument;
+  bool from_end;  // negative indices count from the end
+};
+constexpr ByIndex kByIndex[] = {
+    {"scatter_", "index", false},
+    {"scatter_add_", "index", false},
+    {"scatter_reduce_", "index", false},
+    {"index_add_", "index", false},
+    {"index_copy_", "index", false},
+    {"index_reduce_", "index", false},
+    {"index_fill_", "index", true},
+    {"put_", "index", true},
+    {"index_put_", "indices", true},
+    {"_index_put_impl_", "indices", true},
+    {"embedding_renorm_", "indices", false},
+};
+
+std::string_view base_of(std::string_view name) { return name.substr(std::string_view("aten::").size()); }
+
+void check_range(const at::Tensor& index, int64_t size, const ByIndex& rule) {
+  if (!index.defined() || !index.is_cpu() || index.layout() != c10::kStrided || index.numel() == 0) return;
+  if (!c10::isIntegralType(index.scalar_type(), false) || index.scalar_type() == c10::kByte) return;
+  const Unrecorded unrecorded;
+  const auto [low, high] = at::aminmax(index);
+  const auto least = low.item<int64_t>(), most = high.item<int64_t>();
+  const int64_t first = rule.from_end ? -size : 0;
+  if (least >= first && most < size) return;
+  const std::string range = size == 0 ? "absent, as there is nothing to write to"
+                                      : "from " + std::to_string(first) + " to " + std::to_string(size - 1);
+  throw Error("ERR_INDEX", std::string("\"") + rule.argument + "\" must be " + range + ", got " +
+                               std::to_string(least < first ? least : most));
+}
+
+const c10::IValue* argument(const Op& op, const torch::jit::Stack& stack, std::string_view name) {
+  for (size_t i = 0; i < op.params.size(); ++i) {
+    if (op.params[i].name == name) return &stack[i];
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool checks_late(const std::string& name) {
+  std::string_view base = base_of(name);
+  if (writes_by_index(name)) return false;  // those are checked before
+  if (base.ends_with('_')) base.remove_suffix(1);
+  return base.starts_with("linalg_") || std::find(std::begin(kLate), std::end(kLate), base) != std::end(kLate);
+}
+
+bool writes_by_index(const std::string& name) {
+  const auto is = [&](const ByIndex& rule) { return rule.name == base_of(name); };
+  return std::any_of(std::begin(kByIndex), std::end(kByIndex), is);
+}
+
+void check_indices(const Op& op, const torch::jit::Stack& stack) {
+  const std::string_view base = base_of(op.handle.schema().name());
+  const auto rule =
+      std::find_if(std::begin(kByIndex), std::end(kByIndex), [&](const ByIndex& r) { return r.name == base; });
+  if (rule == std::end(kByIndex)) return;
+  const c10::IValue* self = argument(op, stack, "self");
+  const c10::IValue* index = argument(op, stack, rule->argument);
+  const c10::IValue* along = argument(op, stack, "dim");
+  if (self == nullptr || index == nullptr || !self->isTensor()) return;
+  const at::Tensor& t = self->toTensor();
+  if (index->isTensor()) {
+    int64_t dim = along != nullptr && along->isInt() ? along->toInt() : 0;
+    if (dim < -std::max<int64_t>(t.dim(), 1) || dim >= std::max<int64_t>(t.dim(), 1)) return;  // refused in time
+    dim = c10::maybe_wrap_dim(dim, t.dim());
+    check_range(index->toTensor(), base == "put_" ? t.numel() : t.dim() == 0 ? 1 : t.size(dim), *rule);
+    return;
+  }
+  int64_t dim = 0;
+  for (const c10::IValue& one : index->toListRef()) {
+    const at::Tensor picked = one.isTensor() ? one.toTensor() : at::Tensor();
+    const bool mask = picked.defined() && (picked.scalar_type() == c10::kBool || picked.scalar_type() == c10::kByte);
+    if (picked.defined() && !mask && dim < t.dim()) check_range(picked, t.size(dim), *rule);
+    dim += mask ? picked.dim() : 1;
+  }
+}
 
 Undo::Undo(const Op& op, const torch::jit::Stack& stack) {
   for (size_t i : op.changed) {
     if (stack[i].isTensor()) {
-      remember(stack[i].toTensor());
+      remember(stack[i].toTensor(), op.checks_late);
     } else if (stack[i].isTensorList()) {
-      for (const at::Tensor& t : stack[i].toTensorVector()) remember(t);
+      for (const at::Tensor& t : stack[i].toTensorVector()) remember(t, op.checks_late);
     }
   }
 }
 
-void Undo::remember(const at::Tensor& t) {
+void Undo::remember(const at::Tensor& t, bool elements) {
   if (!t.defined()) return;
+  // What a sparse tensor consists of is written like any other tensor.
+  if (t.layout() == c10::kSparse) {
+    const auto* sparse = at::sparse::get_sparse_impl(t);
+    remember(sparse->indices(), true);
+    remember(sparse->values(), true);
+  } else if (at::sparse_csr::is_sparse_compressed(t)) {
+    const auto* sparse = at::sparse_csr::get_sparse_csr_impl(t);
+    remember(sparse->compressed_indices(), true);
+    remember(sparse->plain_indices(), true);
+    remember(sparse->values(), true);
+  }
   const auto no_version = c10::VariableVersion(c10::VariableVersion::DISABLED);
-  before_.push_back({t, t.unsafeGetTensorImpl()->shallow_copy_and_detach(no_version, true),
-                     t.has_storage() ? t.storage().nbytes() : 0});
+  Before before{t,
+                t.unsafeGetTensorImpl()->shallow_copy_and_detach(no_version, true),
+                t.has_storage() ? t.storage().nbytes() : 0,
+                {}};
+  if (elements && t.layout() == c10::kStrided && t.has_storage() && !t.is_meta()) {
+    const Unrecorded unrecorded;
+    before.elements = t.clone();
+  }
+  before_.push_back(std::move(before));
 }
 
 void Undo::restore() noexcept {
-  for (auto& [tensor, copy, bytes] : before_) {
+  for (Before& before : before_) {
     try {
-      tensor.unsafeGetTensorImpl()->shallow_copy_from(copy);
+      const at::Tensor& t = before.tensor;
+      t.unsafeGetTensorImpl()->shallow_copy_from(before.copy);
       // Memory that was moved to a larger place stays there, with its elements.
-      if (tensor.has_storage() && tensor.storage().nbytes() > bytes) tensor.storage().set_nbytes(bytes);
+      if (t.has_storage() && t.storage().nbytes() > before.bytes) t.storage().set_nbytes(before.bytes);
+      const Unrecorded unrecorded;
+      if (before.elements.defined()) t.copy_(before.elements);
     } catch (...) {
-      // A tensor of a kind that cannot be copied from its own copy has not been changed by the operators there are.
+      // A tensor whose elements overlap, which no operator writes to.
     }
   }
 }
@@ -36,7 +164,8 @@ void Undo::restore() noexcept {
 void Undo::check_extents() const {
   for (const Before& before : before_) {
     if (within_storage(before.tensor)) continue;
-    throw Error("ERR_SHAPE", "the sizes, strides and offset must describe elements within the storage, which is smaller");
+    throw Error("ERR_SHAPE",
+                "the sizes, strides and offset must describe elements within the storage, which is smaller");
   }
 }
 

@@ -1,21 +1,22 @@
-// What an operator that throws leaves half done: libtorch gives a tensor new sizes before it knows that the memory can be
-// had or that the rest of the arguments fit.
+// What an operator that throws leaves half done: libtorch gives a tensor new sizes before it knows that the memory can
+// be had, and some operators find out what is wrong with their arguments after they have written results.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/stack.h>
 #include <c10/core/TensorImpl.h>
-#include <c10/util/SmallVector.h>
+
+#include <vector>
 
 #include "ops/op.h"
 
 namespace tc {
 
-// The sizes, strides, storage and whatever else tells where the elements of a call's written arguments are.
+// The written arguments of a call as they were: where their elements are, and for operators that check late the
+// elements.
 class Undo {
  public:
   Undo(const Op& op, const torch::jit::Stack& stack);
-  // As they were when this was made.
   void restore() noexcept;
   // Throws ERR_SHAPE where one of them now reaches outside of its storage.
   void check_extents() const;
@@ -23,14 +24,24 @@ class Undo {
  private:
   struct Before {
     at::Tensor tensor;
-    c10::intrusive_ptr<c10::TensorImpl> copy;  // with the same storage, whose size it does not hold
+    c10::intrusive_ptr<c10::TensorImpl> copy;  // shares the storage, whose size it does not hold
     size_t bytes;
+    at::Tensor elements;  // undefined where they are not kept
   };
-  void remember(const at::Tensor& t);
-  c10::SmallVector<Before, 2> before_;
+  void remember(const at::Tensor& t, bool elements);
+  std::vector<Before> before_;
 };
 
 // Whether every element lies within the storage.
 bool within_storage(const at::Tensor& t);
+
+// Whether an operator, by its name with namespace, may throw when it has written already, other than for an index.
+bool checks_late(const std::string& name);
+
+bool writes_by_index(const std::string& name);
+
+// Operators that write by index find a wrong index when they meet it. Throws ERR_INDEX for one before anything is
+// written.
+void check_indices(const Op& op, const torch::jit::Stack& stack);
 
 }  // namespace tc

@@ -62,4 +62,26 @@ describe('torch.memoryStats', () => {
     });
     expect(grown.bytes).to.be.below(1024);
   });
+
+  const held: Record<string, [() => Tensor, bytes: number]> = {
+    'of one element': [() => torch.zeros([1]), 4],
+    'of 1,000 elements': [() => torch.zeros([1000]), 4000],
+    'of a sparse tensor': [() => torch.eye(10).toSparse(), 10 * 4 + 2 * 10 * 8],
+    'of a sparse tensor by rows': [() => torch.eye(10).toSparseCsr(), 10 * 4 + (10 + 11) * 8],
+    'of a quantized tensor': [() => torch.quantizePerTensor(torch.zeros([1000]), 0.1, 0, torch.qint8), 1000],
+    'without elements': [() => torch.empty([0]), 0],
+    'that were resized': [() => torch.zeros([10]).resize_([2000]), 8000],
+    'that an out option was given': [() => torch.ones([3000], { out: torch.empty([0]) }), 12_000],
+    'that were taken from another tensor': [() => torch.zeros([10]).set_(torch.zeros([500])), 2000],
+  };
+  for (const [name, [make, bytes]] of Object.entries(held)) {
+    it(`counts the bytes ${name}`, () => {
+      torch.collectGarbage();
+      const before = torch.memoryStats().bytes;
+      const tensors = Array.from({ length: 100 }, () => torch.scope(make));
+      expect(torch.memoryStats().bytes - before).to.equal(100 * bytes);
+      for (const t of tensors) t.dispose();
+      expect(torch.memoryStats().bytes).to.equal(before);
+    });
+  }
 });

@@ -1,0 +1,125 @@
+#include "binding/memory.h"
+
+#include <ATen/SparseCsrTensorUtils.h>
+#include <ATen/native/SparseTensorUtils.h>
+
+#include <bit>
+#include <utility>
+
+#include "binding/handle.h"
+
+namespace tc {
+namespace {
+
+// About what a tensor takes beside its elements: objects of libtorch, of ours, of the collector.
+constexpr int64_t kHandleBytes = 256;
+// Node-API is told in steps of this many bytes.
+constexpr int64_t kReportStep = 256 * 1024;
+
+// Of tensors that consist of others, or hold what cannot be looked at.
+int64_t bytes_without_storage(const at::Tensor& t) {
+  if (t.layout() == c10::kSparse) {
+    const auto* sparse = at::sparse::get_sparse_impl(t);
+    return static_cast<int64_t>(sparse->indices().nbytes() + sparse->values().nbytes());
+  }
+  if (at::sparse_csr::is_sparse_compressed(t)) {
+    const auto* sparse = at::sparse_csr::get_sparse_csr_impl(t);
+    return static_cast<int64_t>(sparse->compressed_indices().nbytes() + sparse->plain_indices().nbytes() +
+                                sparse->values().nbytes());
+  }
+  return t.numel() * static_cast<int64_t>(t.dtype().itemsize());
+}
+
+}  // namespace
+
+size_t StorageTable::home(const void* storage) const noexcept {
+  // Fibonacci hashing; the low bits of an address are zero.
+  return (reinterpret_cast<uintptr_t>(storage) * 0x9e3779b97f4a7c15u) >> (64 - std::countr_zero(capacity_));
+}
+
+StorageTable::Entry* StorageTable::find(const void* storage) noexcept {
+  if (capacity_ == 0) return nullptr;
+  for (size_t i = home(storage);; i = (i + 1) & (capacity_ - 1)) {
+    if (entries_[i].storage == storage) return &entries_[i];
+    if (entries_[i].storage == nullptr) return nullptr;
+  }
+}
+
+StorageTable::Entry& StorageTable::operator[](const void* storage) {
+  if (2 * (size_ + 1) > capacity_) grow();
+  size_t i = home(storage);
+  while (entries_[i].storage != nullptr && entries_[i].storage != storage) i = (i + 1) & (capacity_ - 1);
+  if (entries_[i].storage == nullptr) {
+    entries_[i] = {storage};
+    ++size_;
+  }
+  return entries_[i];
+}
+
+void StorageTable::erase(Entry* entry) noexcept {
+  // What follows without a gap moves up, so that no search ends early.
+  size_t gap = static_cast<size_t>(entry - entries_.get());
+  for (size_t i = (gap + 1) & (capacity_ - 1); entries_[i].storage != nullptr; i = (i + 1) & (capacity_ - 1)) {
+    const size_t from_home = (i - home(entries_[i].storage)) & (capacity_ - 1);
+    if (from_home < ((i - gap) & (capacity_ - 1))) continue;
+    entries_[gap] = entries_[i];
+    gap = i;
+  }
+  entries_[gap] = {};
+  --size_;
+}
+
+void StorageTable::grow() {
+  const size_t before = std::exchange(capacity_, capacity_ == 0 ? 1024 : 2 * capacity_);
+  const auto old = std::exchange(entries_, std::make_unique<Entry[]>(capacity_));
+  size_ = 0;
+  for (size_t i = 0; i < before; ++i) {
+    if (old[i].storage != nullptr) (*this)[old[i].storage] = old[i];
+  }
+}
+
+void Memory::count(napi_env env, int64_t bytes, int64_t handles) noexcept {
+  bytes_ += bytes;
+  unreported_ += bytes + handles * kHandleBytes;
+  if (unreported_ < kReportStep && unreported_ > -kReportStep) return;
+  int64_t total;
+  // Cleared first: the call may collect garbage, whose finalizers come back here and must not report it again.
+  napi_adjust_external_memory(env, std::exchange(unreported_, 0), &total);
+}
+
+void Memory::add(napi_env env, Slot& slot) {
+  int64_t bytes = 0;
+  slot.storage = nullptr;
+  slot.own_bytes = 0;
+  if (slot.tensor.has_storage()) {
+    const c10::StorageImpl* storage = slot.tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
+    auto& entry = storages_[storage];
+    slot.storage = storage;
+    ++entry.handles;
+    bytes = static_cast<int64_t>(storage->nbytes()) - entry.bytes;
+    entry.bytes += bytes;
+    made_ += bytes;
+  } else if (slot.tensor.defined()) {
+    bytes = slot.own_bytes = bytes_without_storage(slot.tensor);
+  }
+  count(env, bytes, 1);
+}
+
+void Memory::remove(napi_env env, Slot& slot) noexcept {
+  int64_t bytes = -std::exchange(slot.own_bytes, 0);
+  if (const void* storage = std::exchange(slot.storage, nullptr)) {
+    StorageTable::Entry* entry = storages_.find(storage);
+    if (entry != nullptr && --entry->handles == 0) {
+      bytes -= entry->bytes;
+      storages_.erase(entry);
+    }
+  }
+  count(env, bytes, -1);
+}
+
+void Memory::update(napi_env env, Slot& slot) {
+  remove(env, slot);
+  add(env, slot);
+}
+
+}  // namespace tc
