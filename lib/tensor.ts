@@ -61,6 +61,7 @@ declare module './binding/index.js' {
     grad(t: Handle): Handle | null;
     setGrad(t: Handle, grad: Handle | null): void;
     retainGrad(t: Handle): void;
+    setData(t: Handle, data: Handle): void;
     backward(
       outputs: Handle[],
       gradients: (Handle | null)[],
@@ -178,9 +179,22 @@ export class Tensor {
   cuda(index?: number): Tensor {
     return this.to({ device: index === undefined ? 'cuda' : `cuda:${index}` });
   }
-  /** The same memory outside the graph. */
+  /**
+   * The same memory outside the graph. Setting it gives this tensor the memory, shape and dtype of another, while it stays
+   * the same object for autograd, modules and optimizers.
+   *
+   * @throws {TorchClipError} where the other is of another layout or kind of device, or cannot hold gradients that this one
+   * requires; nothing has changed then.
+   *
+   * @example
+   * p.data = p.data.mul(0.5);
+   */
   get data(): Tensor {
     return this.detach();
+  }
+  set data(data: Tensor) {
+    if (!isTensor(data)) throw invalidArgument('data', 'a Tensor', data);
+    native.setData(this.handle, data.handle);
   }
 
   /** The number of elements. */

@@ -95,10 +95,33 @@ function bigints(leaves: Leaf[], dtype: Dtype): BigInt64Array | BigUint64Array {
   for (const [i, leaf] of leaves.entries()) {
     const value = BigInt(leaf as bigint | boolean);
     memory[i] = value;
-    if (memory[i] !== value) throw invalidArgument('data', `integers that fit ${unsigned ? 'uint64' : 'int64'}`, value);
+    // Only a bool is made of what is larger: of whether it is 0.
+    if (memory[i] !== value) memory[i] = 1n;
   }
   return memory;
 }
+
+/**
+ * What fits an integer dtype, as in PyTorch: of an unsigned one also the negative integers down to the largest, which wrap.
+ * A fraction is cut off, but must lie within the range itself.
+ */
+function checkRange(leaves: readonly Leaf[], dtype: Dtype): void {
+  const unsigned = dtype.name.startsWith('uint');
+  const bits = 8 * dtype.itemsize;
+  const top = 2 ** (unsigned ? bits : bits - 1);
+  const fits = (value: Leaf) => {
+    if (typeof value === 'boolean' || typeof value === 'object') return true;
+    if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) {
+      return value >= (unsigned ? 0 : -top) && (bits === 64 ? value < top : value <= top - 1);
+    }
+    const wraps = unsigned && bits < 64;
+    return value < top && value >= (wraps ? 1 - top : unsigned ? 0 : -top);
+  };
+  const wrong = leaves.find((leaf) => !fits(leaf));
+  if (wrong !== undefined) throw invalidArgument('data', `numbers that fit ${dtype}`, wrong);
+}
+
+const isInteger = (dtype: Dtype) => !dtype.isFloatingPoint && !dtype.isComplex && dtype !== dtypes.bool;
 
 /** Leaves in memory that converts to the dtype without a loss that the dtype itself does not ask for. */
 function memoryFor(leaves: Leaf[], kind: Kind | undefined, dtype: Dtype) {
@@ -109,6 +132,7 @@ function memoryFor(leaves: Leaf[], kind: Kind | undefined, dtype: Dtype) {
     const real = (v: Leaf) => (typeof v === 'object' ? [v.re, v.im] : [Number(v), 0]);
     return Float64Array.from(leaves.flatMap(real));
   }
+  if (isInteger(dtype)) checkRange(leaves, dtype);
   if (kind === 'bigint' && !dtype.isFloatingPoint && !dtype.isComplex) return bigints(leaves, dtype);
   if (dtype === dtypes.float32) return Float32Array.from(leaves, Number);
   return Float64Array.from(leaves, Number);
@@ -120,10 +144,11 @@ const readTensor = optionsOf('tensor()', tensorTable);
  * A tensor with a copy of the data.
  *
  * Numbers give the default dtype (float32), bigints int64, booleans bool, `{ re, im }` complex64; a typed array keeps its own
- * dtype, and so does a tensor, whose copy is detached from its graph.
+ * dtype, and so does a tensor, whose copy is detached from its graph. Numbers must fit an integer `dtype`; elements of a typed array are converted, and wrap.
  *
  * @param options.shape for a typed array: its shape, of as many elements.
- * @throws {TorchClipError} `ERR_SHAPE` for rows of unequal lengths, `ERR_ARGUMENT` for what is no number.
+ * @throws {TorchClipError} `ERR_SHAPE` for rows of unequal lengths, `ERR_ARGUMENT` for what is no number or does not fit
+ * an integer dtype.
  * @example
  * torch.tensor([[1, 2], [3, 4]]);
  * torch.tensor([1n, 2n]).dtype;                                    // torch.int64

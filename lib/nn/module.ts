@@ -1,4 +1,5 @@
 import { noGrad } from '../autograd.js';
+import { native } from '../binding/index.js';
 import { check, flag, instance, kind, orNull, text } from '../check.js';
 import { usable } from '../cuda/available.js';
 import { type DeviceLike, parseDevice } from '../device.js';
@@ -6,7 +7,6 @@ import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { device as deviceKind, tensor } from '../kinds.js';
 import { emptyLike } from '../ops/generated/functions.js';
-import { nativeOp } from '../ops/overload.js';
 import { isPlainObject, optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { type HookHandle, Tensor } from '../tensor.js';
@@ -692,7 +692,7 @@ function converted(buffer: Tensor, fn: (tensor: Tensor) => Tensor): Tensor {
 
 /** Gives a tensor other memory, of another dtype or device perhaps, while it stays the same object for autograd and optimizers. */
 function setData(tensor: Tensor, data: Tensor): void {
-  nativeOp('set_data')(tensor.handle, data.handle);
+  native.setData(tensor.handle, data.handle);
 }
 
 function members(module: Module, wanted: Wanted): [string, unknown][] {

@@ -160,7 +160,15 @@ export class Overload {
     const { returns } = this.schema;
     if (returns.length === 0) return undefined;
     if (returns.length === 1) return this.one(result, 0, given, options);
-    return returns.map((_, i) => this.one((result as unknown[])[i], i, given, options));
+    return this.named(returns.map((_, i) => this.one((result as unknown[])[i], i, given, options)));
+  }
+
+  /** Results by their names as well as by their places; a name such as `values` hides the array's own method. */
+  private named(results: unknown[]): unknown[] {
+    for (const [i, { name }] of this.schema.returns.entries()) {
+      if (name !== '') Object.defineProperty(results, name, { value: results[i], enumerable: false });
+    }
+    return results;
   }
 
   private one(value: unknown, i: number, given: readonly unknown[], options: Options | undefined): unknown {

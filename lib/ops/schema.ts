@@ -63,6 +63,9 @@ export function parseSchema(name: string, text: string): Schema {
     args.push({ ...arg, key: camelCase(arg.name), keywordOnly, out: keywordOnly && arg.written !== undefined });
   }
   const result = text.slice(arrow + 4);
-  const returns: Return[] = splitTop(result.startsWith('(') ? result.slice(1, -1) : result).map(typed);
+  const returns: Return[] = splitTop(result.startsWith('(') ? result.slice(1, -1) : result).map((part) => {
+    const { name, ...ret } = typed(part);
+    return { ...ret, name: camelCase(name) };
+  });
   return { name, overload, args, returns };
 }

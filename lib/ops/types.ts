@@ -52,6 +52,8 @@ export interface Arg {
 }
 
 export interface Return {
+  /** `values`, camelCased; empty where the schema gives none. */
+  name: string;
   base: string;
   list: boolean;
   written: string | undefined;

@@ -56,16 +56,23 @@ c10::DataPtr allocate_huge_pages(size_t bytes) {
   return {memory, memory, base_deleter, c10::Device(c10::kCPU)};
 }
 
+// Under AddressSanitizer each tensor has a block of malloc's, whose edges it watches.
+#if defined(TORCH_CLIP_SANITIZE)
+constexpr bool kPools = false;
+#else
+constexpr bool kPools = true;
+#endif
+
 class CpuAllocator final : public c10::Allocator {
  public:
   explicit CpuAllocator(c10::Allocator& base) : base_(base) { base_deleter = base.raw_deleter(); }
 
   c10::DataPtr allocate(size_t bytes) override {
-    if (bytes > 0 && bytes <= small_blocks::kLargest) {
+    if (kPools && bytes > 0 && bytes <= small_blocks::kLargest) {
       void* block = small_blocks::allocate(bytes);
       return {block, block, small_blocks::free, c10::Device(c10::kCPU)};
     }
-    if (bytes > 0 && bytes < kHugePage) {
+    if (kPools && bytes > 0 && bytes < kHugePage) {
       if (void* block = kept_blocks::allocate(bytes)) {
         return {block, block, kept_blocks::free, c10::Device(c10::kCPU)};
       }

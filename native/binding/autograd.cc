@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include "binding/amp.h"
 #include "binding/env.h"
 #include "binding/modules.h"
 #include "binding/value.h"
@@ -70,6 +71,18 @@ napi_value set_grad(napi_env env, Args& args) {
   return undefined(env);
 }
 
+// setData(tensor, data): the tensor gets the memory of another and stays the same one for autograd.
+napi_value set_data(napi_env env, Args& args) {
+  const at::Tensor t = unwrap(env, args[0]), data = unwrap(env, args[1]);
+  if (t.is_inference() != data.is_inference()) {
+    throw Error("ERR_AUTOGRAD", "\"data\" must be made in inference mode where the tensor is, and only there");
+  }
+  t.set_data(data);
+  recount(env, args[0]);
+  forget_casts();
+  return undefined(env);
+}
+
 std::vector<at::Tensor> tensors(napi_env env, napi_value array, const char* what) {
   const uint32_t n = array_length(env, array, what);
   std::vector<at::Tensor> list;
@@ -111,6 +124,7 @@ void register_autograd(napi_env env, napi_value exports) {
   define(env, exports, "gradFn", guarded<grad_fn>);
   define(env, exports, "grad", guarded<grad>);
   define(env, exports, "setGrad", guarded<set_grad>);
+  define(env, exports, "setData", guarded<set_data>);
   define(env, exports, "backward", guarded<backward>);
   define(env, exports, "gradOf", guarded<grad_of>);
 }

@@ -38,8 +38,12 @@ function returnOf(op, method) {
   };
   if (op.returns.length === 0) return 'void';
   if (op.returns.length === 1) return one(op.returns[0]);
-  const labelled = op.returns.every((r) => r.name);
-  return `[${op.returns.map((r) => (labelled ? `${camel(r.name)}: ` : '') + one(r)).join(', ')}]`;
+  const types = op.returns.map(one);
+  if (!op.returns.every((r) => r.name)) return `[${types.join(', ')}]`;
+  const fields = op.returns.map((r, i) => `${camel(r.name)}: ${types[i]}`);
+  const named = op.returns.flatMap((r, i) => (types[i] === 'this' ? [] : [`readonly ${fields[i]}`]));
+  const tuple = `[${fields.join(', ')}]`;
+  return named.length === 0 ? tuple : `${tuple} & { ${named.join('; ')} }`;
 }
 
 const paramName = (a, op) => {

@@ -299,3 +299,25 @@ describe('calls that fit no overload', () => {
     expect(error.message).to.not.match(/Exception raised from|frame #/);
   });
 });
+
+describe('results with names', () => {
+  it('are found by them, and by their places', () => {
+    const x = torch.tensor([[1, 5, 2]]);
+    const result = x.max(1);
+    const [values, indices] = result;
+    expect(result.values).to.equal(values);
+    expect(result.indices).to.equal(indices);
+    expect([values.tolist(), indices.tolist()]).to.deep.equal([[5], [1]]);
+    expect([...result]).to.have.lengthOf(2);
+    expect(result.map((t) => t.tolist())).to.deep.equal([[5], [1]]);
+    expect(torch.sort(x).indices.tolist()).to.deep.equal([[0, 2, 1]]);
+    expect(torch.linalg.svd(torch.eye(2)).Vh.shape).to.deep.equal([2, 2]);
+    expect(torch.aminmax(x).max.item()).to.equal(5);
+  });
+
+  it('of a call with outs are the outs', () => {
+    const [a, b] = [torch.empty([0]), torch.empty([0], { dtype: torch.int64 })];
+    const result = torch.max(torch.tensor([[1, 5, 2]]), 1, { out: [a, b] });
+    expect([result.values, result.indices]).to.deep.equal([a, b]);
+  });
+});

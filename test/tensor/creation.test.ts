@@ -119,3 +119,53 @@ describe('sizes', () => {
     expect(torch.ones([2]).add(1).tolist()).to.deep.equal([2, 2]);
   });
 });
+
+describe('torch.tensor of an integer dtype', () => {
+  const values = [
+    ...[300, -1, -129, -255, -256, -300, 2 ** 40, 1.5, -0.5, 255.9, 70_000, 65_536, 1e30, -1e30, 1e300],
+    ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, true, 5n, 300n, -1n, 2n ** 63n, -(2n ** 63n)],
+  ];
+  const made = (make: () => Tensor): unknown => {
+    try {
+      return make().tolist();
+    } catch (error) {
+      expect(error).to.be.instanceOf(torch.TorchClipError);
+      return 'refused';
+    }
+  };
+  for (const dtype of [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32, torch.uint32, torch.int64]) {
+    it(`takes what torch.full takes: ${dtype}`, () => {
+      for (const value of values) {
+        const full = made(() => torch.full([1], value, { dtype }));
+        expect(
+          made(() => torch.tensor([value], { dtype })),
+          String(value),
+        ).to.deep.equal(full);
+        expect(
+          made(() => torch.tensor([0, [value][0]!], { dtype }).narrow(0, 1, 1)),
+          String(value),
+        ).to.deep.equal(full);
+      }
+    });
+  }
+
+  it('is refused in one sentence', () => {
+    expect(() => torch.tensor([300], { dtype: torch.uint8 })).to.throw(
+      '"data" must be numbers that fit torch.uint8, got 300',
+    );
+  });
+
+  it('makes bools of everything', () => {
+    expect(torch.tensor([300, 0, Number.NaN, -1.5], { dtype: torch.bool }).tolist()).to.deep.equal([
+      true,
+      false,
+      true,
+      true,
+    ]);
+    expect(torch.tensor([2n ** 70n, 0n], { dtype: torch.bool }).tolist()).to.deep.equal([true, false]);
+  });
+
+  it('wraps the elements of a typed array, which are converted', () => {
+    expect(torch.tensor(new Int32Array([300]), { dtype: torch.uint8 }).tolist()).to.deep.equal([44]);
+  });
+});

@@ -293,7 +293,7 @@ export const aminmax: {
   (
     input: Tensor,
     options?: { dim?: number | null; keepdim?: boolean; out?: [min: Tensor, max: Tensor] },
-  ): [min: Tensor, max: Tensor];
+  ): [min: Tensor, max: Tensor] & { readonly min: Tensor; readonly max: Tensor };
 } = define('aminmax');
 
 /**

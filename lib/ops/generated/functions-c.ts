@@ -763,8 +763,11 @@ export const cummax: {
     input: Tensor,
     dim: number,
     options?: { out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
-  (input: Tensor, options: { dim: number; out?: [values: Tensor, indices: Tensor] }): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (
+    input: Tensor,
+    options: { dim: number; out?: [values: Tensor, indices: Tensor] },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('cummax');
 
 /**
@@ -777,8 +780,11 @@ export const cummin: {
     input: Tensor,
     dim: number,
     options?: { out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
-  (input: Tensor, options: { dim: number; out?: [values: Tensor, indices: Tensor] }): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  (
+    input: Tensor,
+    options: { dim: number; out?: [values: Tensor, indices: Tensor] },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('cummin');
 
 /**

@@ -26,7 +26,7 @@ export const fakeQuantizePerChannelAffineCachemask: {
     quantMin: number,
     quantMax: number,
     options?: { out?: [out0: Tensor, out1: Tensor] },
-  ): [output: Tensor, mask: Tensor];
+  ): [output: Tensor, mask: Tensor] & { readonly output: Tensor; readonly mask: Tensor };
 } = define('fake_quantize_per_channel_affine_cachemask');
 
 /**
@@ -51,7 +51,7 @@ export const fakeQuantizePerTensorAffineCachemask: {
     quantMin: number,
     quantMax: number,
     options?: { out?: [out0: Tensor, out1: Tensor] },
-  ): [output: Tensor, mask: Tensor];
+  ): [output: Tensor, mask: Tensor] & { readonly output: Tensor; readonly mask: Tensor };
 } = define('fake_quantize_per_tensor_affine_cachemask');
 
 /**
@@ -267,7 +267,10 @@ export const fractionalMaxPool3d: {
  * @see https://pytorch.org/docs/stable/generated/torch.frexp.html
  */
 export const frexp: {
-  (input: Tensor, options?: { out?: [mantissa: Tensor, exponent: Tensor] }): [mantissa: Tensor, exponent: Tensor];
+  (
+    input: Tensor,
+    options?: { out?: [mantissa: Tensor, exponent: Tensor] },
+  ): [mantissa: Tensor, exponent: Tensor] & { readonly mantissa: Tensor; readonly exponent: Tensor };
 } = define('frexp');
 
 /**
@@ -388,7 +391,10 @@ export const geometric: {
  * @see https://pytorch.org/docs/stable/generated/torch.geqrf.html
  */
 export const geqrf: {
-  (input: Tensor, options?: { out?: [a: Tensor, tau: Tensor] }): [a: Tensor, tau: Tensor];
+  (
+    input: Tensor,
+    options?: { out?: [a: Tensor, tau: Tensor] },
+  ): [a: Tensor, tau: Tensor] & { readonly a: Tensor; readonly tau: Tensor };
 } = define('geqrf');
 
 /**
@@ -707,7 +713,7 @@ export const histogram: {
       density?: boolean;
       out?: [hist: Tensor, binEdges: Tensor];
     },
-  ): [hist: Tensor, binEdges: Tensor];
+  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
   (
     input: Tensor,
     bins: number,
@@ -717,12 +723,12 @@ export const histogram: {
       density?: boolean;
       out?: [hist: Tensor, binEdges: Tensor];
     },
-  ): [hist: Tensor, binEdges: Tensor];
+  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
   (
     input: Tensor,
     bins: Tensor,
     options?: { weight?: Tensor | null; density?: boolean; out?: [hist: Tensor, binEdges: Tensor] },
-  ): [hist: Tensor, binEdges: Tensor];
+  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
 } = define('histogram');
 
 /**
@@ -736,14 +742,14 @@ export const histogramdd: {
     input: Tensor,
     bins: number | readonly number[] | readonly Tensor[],
     options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean },
-  ): [hist: Tensor, binEdges: Tensor[]];
+  ): [hist: Tensor, binEdges: Tensor[]] & { readonly hist: Tensor; readonly binEdges: Tensor[] };
   (
     input: Tensor,
     bins: number | readonly number[] | readonly Tensor[],
     range: readonly number[] | null,
     weight?: Tensor | null,
     density?: boolean,
-  ): [hist: Tensor, binEdges: Tensor[]];
+  ): [hist: Tensor, binEdges: Tensor[]] & { readonly hist: Tensor; readonly binEdges: Tensor[] };
 } = define('histogramdd');
 
 /**

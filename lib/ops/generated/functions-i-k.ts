@@ -370,12 +370,12 @@ export const kthvalue: {
     input: Tensor,
     k: number,
     options?: { dim?: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     k: number,
     dim: number,
     keepdim?: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('kthvalue');

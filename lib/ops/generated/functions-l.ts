@@ -461,12 +461,12 @@ export const luUnpack: {
     LUData: Tensor,
     LUPivots: Tensor,
     options?: { unpackData?: boolean; unpackPivots?: boolean; out?: [P: Tensor, L: Tensor, U: Tensor] },
-  ): [P: Tensor, L: Tensor, U: Tensor];
+  ): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
   (
     LUData: Tensor,
     LUPivots: Tensor,
     unpackData: boolean,
     unpackPivots?: boolean,
     options?: { out?: [P: Tensor, L: Tensor, U: Tensor] },
-  ): [P: Tensor, L: Tensor, U: Tensor];
+  ): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
 } = define('lu_unpack');

@@ -82,17 +82,17 @@ export const max: {
     input: Tensor,
     dim: number,
     options?: { keepdim?: boolean; out?: [max: Tensor, maxValues: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     dim: number,
     keepdim: boolean,
     options?: { out?: [max: Tensor, maxValues: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     options: { dim: number; keepdim?: boolean; out?: [max: Tensor, maxValues: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('max');
 
@@ -325,17 +325,17 @@ export const median: {
     input: Tensor,
     dim: number,
     options?: { keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     dim: number,
     keepdim: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     options: { dim: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('median');
 
 /**
@@ -363,17 +363,17 @@ export const min: {
     input: Tensor,
     dim: number,
     options?: { keepdim?: boolean; out?: [min: Tensor, minIndices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     dim: number,
     keepdim: boolean,
     options?: { out?: [min: Tensor, minIndices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     options: { dim: number; keepdim?: boolean; out?: [min: Tensor, minIndices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('min');
 
@@ -421,13 +421,13 @@ export const mode: {
   (
     input: Tensor,
     options?: { dim?: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     dim: number,
     keepdim?: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('mode');
 
 /**

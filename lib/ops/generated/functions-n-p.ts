@@ -62,17 +62,17 @@ export const nanmedian: {
     input: Tensor,
     dim: number,
     options?: { keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     dim: number,
     keepdim: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     options: { dim: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('nanmedian');
 
 /**

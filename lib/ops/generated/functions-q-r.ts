@@ -43,8 +43,15 @@ export const qZeroPoint: {
  * @see https://pytorch.org/docs/stable/generated/torch.qr.html
  */
 export const qr: {
-  (input: Tensor, options?: { some?: boolean; out?: [Q: Tensor, R: Tensor] }): [Q: Tensor, R: Tensor];
-  (input: Tensor, some: boolean, options?: { out?: [Q: Tensor, R: Tensor] }): [Q: Tensor, R: Tensor];
+  (
+    input: Tensor,
+    options?: { some?: boolean; out?: [Q: Tensor, R: Tensor] },
+  ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  (
+    input: Tensor,
+    some: boolean,
+    options?: { out?: [Q: Tensor, R: Tensor] },
+  ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
 } = define('qr');
 
 /**

@@ -327,7 +327,10 @@ export const sliceScatter: {
  * @see https://pytorch.org/docs/stable/generated/torch.slogdet.html
  */
 export const slogdet: {
-  (input: Tensor, options?: { out?: [sign: Tensor, logabsdet: Tensor] }): [sign: Tensor, logabsdet: Tensor];
+  (
+    input: Tensor,
+    options?: { out?: [sign: Tensor, logabsdet: Tensor] },
+  ): [sign: Tensor, logabsdet: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor };
 } = define('slogdet');
 
 /**
@@ -544,11 +547,11 @@ export const sort: {
   (
     input: Tensor,
     options?: { dim?: number; descending?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     options: { stable: boolean | null; dim?: number; descending?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('sort');
 
 /**
@@ -950,13 +953,13 @@ export const svd: {
   (
     input: Tensor,
     options?: { some?: boolean; computeUv?: boolean; out?: [U: Tensor, S: Tensor, V: Tensor] },
-  ): [U: Tensor, S: Tensor, V: Tensor];
+  ): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
   (
     input: Tensor,
     some: boolean,
     computeUv?: boolean,
     options?: { out?: [U: Tensor, S: Tensor, V: Tensor] },
-  ): [U: Tensor, S: Tensor, V: Tensor];
+  ): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
 } = define('svd');
 
 /**

@@ -171,7 +171,7 @@ export const topk: {
     input: Tensor,
     k: number,
     options?: { dim?: number; largest?: boolean; sorted?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   (
     input: Tensor,
     k: number,
@@ -179,7 +179,7 @@ export const topk: {
     largest?: boolean,
     sorted?: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor];
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('topk');
 
 /**
@@ -237,7 +237,7 @@ export const triangularSolve: {
     input: Tensor,
     A: Tensor,
     options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: [X: Tensor, M: Tensor] },
-  ): [solution: Tensor, clonedCoefficient: Tensor];
+  ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
   (
     input: Tensor,
     A: Tensor,
@@ -245,7 +245,7 @@ export const triangularSolve: {
     transpose?: boolean,
     unitriangular?: boolean,
     options?: { out?: [X: Tensor, M: Tensor] },
-  ): [solution: Tensor, clonedCoefficient: Tensor];
+  ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
 } = define('triangular_solve');
 
 /**

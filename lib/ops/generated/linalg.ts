@@ -22,7 +22,7 @@ export const choleskyEx: {
   (
     input: Tensor,
     options?: { upper?: boolean; checkErrors?: boolean; out?: [L: Tensor, info: Tensor] },
-  ): [L: Tensor, info: Tensor];
+  ): [L: Tensor, info: Tensor] & { readonly L: Tensor; readonly info: Tensor };
 } = define('linalg_cholesky_ex');
 
 /**
@@ -72,7 +72,7 @@ export const eig: {
   (
     input: Tensor,
     options?: { out?: [eigenvalues: Tensor, eigenvectors: Tensor] },
-  ): [eigenvalues: Tensor, eigenvectors: Tensor];
+  ): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
 } = define('linalg_eig');
 
 /**
@@ -84,12 +84,12 @@ export const eigh: {
   (
     input: Tensor,
     options?: { UPLO?: string; out?: [eigvals: Tensor, eigvecs: Tensor] },
-  ): [eigenvalues: Tensor, eigenvectors: Tensor];
+  ): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
   (
     input: Tensor,
     UPLO: string,
     options?: { out?: [eigvals: Tensor, eigvecs: Tensor] },
-  ): [eigenvalues: Tensor, eigenvectors: Tensor];
+  ): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
 } = define('linalg_eigh');
 
 /**
@@ -138,7 +138,7 @@ export const invEx: {
   (
     A: Tensor,
     options?: { checkErrors?: boolean; out?: [inverse: Tensor, info: Tensor] },
-  ): [inverse: Tensor, info: Tensor];
+  ): [inverse: Tensor, info: Tensor] & { readonly inverse: Tensor; readonly info: Tensor };
 } = define('linalg_inv_ex');
 
 /**
@@ -147,7 +147,10 @@ export const invEx: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_factor.html
  */
 export const ldlFactor: {
-  (input: Tensor, options?: { hermitian?: boolean; out?: [LD: Tensor, pivots: Tensor] }): [LD: Tensor, pivots: Tensor];
+  (
+    input: Tensor,
+    options?: { hermitian?: boolean; out?: [LD: Tensor, pivots: Tensor] },
+  ): [LD: Tensor, pivots: Tensor] & { readonly LD: Tensor; readonly pivots: Tensor };
 } = define('linalg_ldl_factor');
 
 /**
@@ -159,7 +162,11 @@ export const ldlFactorEx: {
   (
     input: Tensor,
     options?: { hermitian?: boolean; checkErrors?: boolean; out?: [LD: Tensor, pivots: Tensor, info: Tensor] },
-  ): [LD: Tensor, pivots: Tensor, info: Tensor];
+  ): [LD: Tensor, pivots: Tensor, info: Tensor] & {
+    readonly LD: Tensor;
+    readonly pivots: Tensor;
+    readonly info: Tensor;
+  };
 } = define('linalg_ldl_factor_ex');
 
 /**
@@ -185,7 +192,12 @@ export const lstsq: {
       driver?: string | null;
       out?: [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
     },
-  ): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
+  ): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor] & {
+    readonly solution: Tensor;
+    readonly residuals: Tensor;
+    readonly rank: Tensor;
+    readonly singularValues: Tensor;
+  };
   (
     input: Tensor,
     b: Tensor,
@@ -194,7 +206,12 @@ export const lstsq: {
       driver?: string | null;
       out?: [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
     },
-  ): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
+  ): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor] & {
+    readonly solution: Tensor;
+    readonly residuals: Tensor;
+    readonly rank: Tensor;
+    readonly singularValues: Tensor;
+  };
 } = define('linalg_lstsq');
 
 /**
@@ -206,7 +223,7 @@ export const lu: {
   (
     A: Tensor,
     options?: { pivot?: boolean; out?: [P: Tensor, L: Tensor, U: Tensor] },
-  ): [P: Tensor, L: Tensor, U: Tensor];
+  ): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
 } = define('linalg_lu');
 
 /**
@@ -215,7 +232,10 @@ export const lu: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html
  */
 export const luFactor: {
-  (A: Tensor, options?: { pivot?: boolean; out?: [LU: Tensor, pivots: Tensor] }): [LU: Tensor, pivots: Tensor];
+  (
+    A: Tensor,
+    options?: { pivot?: boolean; out?: [LU: Tensor, pivots: Tensor] },
+  ): [LU: Tensor, pivots: Tensor] & { readonly LU: Tensor; readonly pivots: Tensor };
 } = define('linalg_lu_factor');
 
 /**
@@ -227,7 +247,11 @@ export const luFactorEx: {
   (
     A: Tensor,
     options?: { pivot?: boolean; checkErrors?: boolean; out?: [LU: Tensor, pivots: Tensor, info: Tensor] },
-  ): [LU: Tensor, pivots: Tensor, info: Tensor];
+  ): [LU: Tensor, pivots: Tensor, info: Tensor] & {
+    readonly LU: Tensor;
+    readonly pivots: Tensor;
+    readonly info: Tensor;
+  };
 } = define('linalg_lu_factor_ex');
 
 /**
@@ -387,8 +411,15 @@ export const pinv: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.qr.html
  */
 export const qr: {
-  (A: Tensor, options?: { mode?: string; out?: [Q: Tensor, R: Tensor] }): [Q: Tensor, R: Tensor];
-  (A: Tensor, mode: string, options?: { out?: [Q: Tensor, R: Tensor] }): [Q: Tensor, R: Tensor];
+  (
+    A: Tensor,
+    options?: { mode?: string; out?: [Q: Tensor, R: Tensor] },
+  ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  (
+    A: Tensor,
+    mode: string,
+    options?: { out?: [Q: Tensor, R: Tensor] },
+  ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
 } = define('linalg_qr');
 
 /**
@@ -397,7 +428,10 @@ export const qr: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.slogdet.html
  */
 export const slogdet: {
-  (A: Tensor, options?: { out?: [sign: Tensor, logabsdet: Tensor] }): [sign: Tensor, logabsdet: Tensor];
+  (
+    A: Tensor,
+    options?: { out?: [sign: Tensor, logabsdet: Tensor] },
+  ): [sign: Tensor, logabsdet: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor };
 } = define('linalg_slogdet');
 
 /**
@@ -419,7 +453,7 @@ export const solveEx: {
     A: Tensor,
     B: Tensor,
     options?: { left?: boolean; checkErrors?: boolean; out?: [result: Tensor, info: Tensor] },
-  ): [result: Tensor, info: Tensor];
+  ): [result: Tensor, info: Tensor] & { readonly result: Tensor; readonly info: Tensor };
 } = define('linalg_solve_ex');
 
 /**
@@ -444,12 +478,12 @@ export const svd: {
   (
     A: Tensor,
     options?: { fullMatrices?: boolean; driver?: string | null; out?: [U: Tensor, S: Tensor, Vh: Tensor] },
-  ): [U: Tensor, S: Tensor, Vh: Tensor];
+  ): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
   (
     A: Tensor,
     fullMatrices: boolean,
     options?: { driver?: string | null; out?: [U: Tensor, S: Tensor, Vh: Tensor] },
-  ): [U: Tensor, S: Tensor, Vh: Tensor];
+  ): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
 } = define('linalg_svd');
 
 /**

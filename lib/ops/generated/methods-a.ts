@@ -192,7 +192,10 @@ export interface MethodsA {
    * `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)`
    * @see https://pytorch.org/docs/stable/generated/torch.aminmax.html
    */
-  aminmax(options?: { dim?: number | null; keepdim?: boolean }): [min: Tensor, max: Tensor];
+  aminmax(options?: {
+    dim?: number | null;
+    keepdim?: boolean;
+  }): [min: Tensor, max: Tensor] & { readonly min: Tensor; readonly max: Tensor };
   /**
    * `aten::angle(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.angle.html

@@ -300,22 +300,26 @@ export interface MethodsC {
    * `aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
    */
-  cummax(dim: number): [values: Tensor, indices: Tensor];
+  cummax(dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
    */
-  cummax(options: { dim: number }): [values: Tensor, indices: Tensor];
+  cummax(options: {
+    dim: number;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
    */
-  cummin(dim: number): [values: Tensor, indices: Tensor];
+  cummin(dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
    */
-  cummin(options: { dim: number }): [values: Tensor, indices: Tensor];
+  cummin(options: {
+    dim: number;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.cumprod.html

@@ -130,7 +130,7 @@ export interface MethodsFH {
    * `aten::frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)`
    * @see https://pytorch.org/docs/stable/generated/torch.frexp.html
    */
-  frexp(): [mantissa: Tensor, exponent: Tensor];
+  frexp(): [mantissa: Tensor, exponent: Tensor] & { readonly mantissa: Tensor; readonly exponent: Tensor };
   /**
    * `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.gather.html
@@ -167,7 +167,7 @@ export interface MethodsFH {
    * `aten::geqrf(Tensor self) -> (Tensor a, Tensor tau)`
    * @see https://pytorch.org/docs/stable/generated/torch.geqrf.html
    */
-  geqrf(): [a: Tensor, tau: Tensor];
+  geqrf(): [a: Tensor, tau: Tensor] & { readonly a: Tensor; readonly tau: Tensor };
   /**
    * `aten::ger(Tensor self, Tensor vec2) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.ger.html
@@ -254,7 +254,7 @@ export interface MethodsFH {
     range?: readonly number[] | null;
     weight?: Tensor | null;
     density?: boolean;
-  }): [hist: Tensor, binEdges: Tensor];
+  }): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
   /**
    * `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
    * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
@@ -262,12 +262,15 @@ export interface MethodsFH {
   histogram(
     bins: number,
     options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean },
-  ): [hist: Tensor, binEdges: Tensor];
+  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
   /**
    * `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
    * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
    */
-  histogram(bins: Tensor, options?: { weight?: Tensor | null; density?: boolean }): [hist: Tensor, binEdges: Tensor];
+  histogram(
+    bins: Tensor,
+    options?: { weight?: Tensor | null; density?: boolean },
+  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
   /**
    * `aten::hsplit.int(Tensor(a) self, int sections) -> Tensor(a)[]`
    * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html

@@ -244,10 +244,17 @@ export interface MethodsIK {
    * `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
    */
-  kthvalue(k: number, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  kthvalue(
+    k: number,
+    options?: { dim?: number; keepdim?: boolean },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
    */
-  kthvalue(k: number, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
+  kthvalue(
+    k: number,
+    dim: number,
+    keepdim?: boolean,
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 }

@@ -56,17 +56,26 @@ export interface MethodsM {
    * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.max.html
    */
-  max(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  max(
+    dim: number,
+    options?: { keepdim?: boolean },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.max.html
    */
-  max(dim: number, keepdim: boolean): [values: Tensor, indices: Tensor];
+  max(
+    dim: number,
+    keepdim: boolean,
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.max.html
    */
-  max(options: { dim: number; keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  max(options: {
+    dim: number;
+    keepdim?: boolean;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::max.other(Tensor self, Tensor other) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.max.html
@@ -106,17 +115,26 @@ export interface MethodsM {
    * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.median.html
    */
-  median(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  median(
+    dim: number,
+    options?: { keepdim?: boolean },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.median.html
    */
-  median(dim: number, keepdim: boolean): [values: Tensor, indices: Tensor];
+  median(
+    dim: number,
+    keepdim: boolean,
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.median.html
    */
-  median(options: { dim: number; keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  median(options: {
+    dim: number;
+    keepdim?: boolean;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::min(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
@@ -126,17 +144,26 @@ export interface MethodsM {
    * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
    */
-  min(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  min(
+    dim: number,
+    options?: { keepdim?: boolean },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
    */
-  min(dim: number, keepdim: boolean): [values: Tensor, indices: Tensor];
+  min(
+    dim: number,
+    keepdim: boolean,
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
    */
-  min(options: { dim: number; keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  min(options: {
+    dim: number;
+    keepdim?: boolean;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::min.other(Tensor self, Tensor other) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
@@ -161,12 +188,18 @@ export interface MethodsM {
    * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.mode.html
    */
-  mode(options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  mode(options?: {
+    dim?: number;
+    keepdim?: boolean;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.mode.html
    */
-  mode(dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
+  mode(
+    dim: number,
+    keepdim?: boolean,
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
    * @see https://pytorch.org/docs/stable/generated/torch.moveaxis.html

@@ -45,17 +45,26 @@ export interface MethodsNP {
    * `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
    */
-  nanmedian(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  nanmedian(
+    dim: number,
+    options?: { keepdim?: boolean },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
    */
-  nanmedian(dim: number, keepdim: boolean): [values: Tensor, indices: Tensor];
+  nanmedian(
+    dim: number,
+    keepdim: boolean,
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
    */
-  nanmedian(options: { dim: number; keepdim?: boolean }): [values: Tensor, indices: Tensor];
+  nanmedian(options: {
+    dim: number;
+    keepdim?: boolean;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    * `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`

@@ -34,12 +34,12 @@ export interface MethodsQR {
    * `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)`
    * @see https://pytorch.org/docs/stable/generated/torch.qr.html
    */
-  qr(options?: { some?: boolean }): [Q: Tensor, R: Tensor];
+  qr(options?: { some?: boolean }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
   /**
    * `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)`
    * @see https://pytorch.org/docs/stable/generated/torch.qr.html
    */
-  qr(some: boolean): [Q: Tensor, R: Tensor];
+  qr(some: boolean): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
   /**
    * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`

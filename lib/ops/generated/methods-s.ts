@@ -187,7 +187,7 @@ export interface MethodsS {
    * `aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)`
    * @see https://pytorch.org/docs/stable/generated/torch.slogdet.html
    */
-  slogdet(): [sign: Tensor, logabsdet: Tensor];
+  slogdet(): [sign: Tensor, logabsdet: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor };
   /**
    * `aten::smm(Tensor self, Tensor mat2) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.smm.html
@@ -212,12 +212,19 @@ export interface MethodsS {
    * `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.sort.html
    */
-  sort(options?: { dim?: number; descending?: boolean }): [values: Tensor, indices: Tensor];
+  sort(options?: {
+    dim?: number;
+    descending?: boolean;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.sort.html
    */
-  sort(options: { stable: boolean | null; dim?: number; descending?: boolean }): [values: Tensor, indices: Tensor];
+  sort(options: {
+    stable: boolean | null;
+    dim?: number;
+    descending?: boolean;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::sparse_dim(Tensor self) -> int`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sparse_dim.html
@@ -488,12 +495,18 @@ export interface MethodsS {
    * `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)`
    * @see https://pytorch.org/docs/stable/generated/torch.svd.html
    */
-  svd(options?: { some?: boolean; computeUv?: boolean }): [U: Tensor, S: Tensor, V: Tensor];
+  svd(options?: {
+    some?: boolean;
+    computeUv?: boolean;
+  }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
   /**
    * `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)`
    * @see https://pytorch.org/docs/stable/generated/torch.svd.html
    */
-  svd(some: boolean, computeUv?: boolean): [U: Tensor, S: Tensor, V: Tensor];
+  svd(
+    some: boolean,
+    computeUv?: boolean,
+  ): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
   /**
    * `aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)`
    * @see https://pytorch.org/docs/stable/generated/torch.swapaxes.html

@@ -163,12 +163,20 @@ export interface MethodsTZ {
    * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.topk.html
    */
-  topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor];
+  topk(
+    k: number,
+    options?: { dim?: number; largest?: boolean; sorted?: boolean },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
    * @see https://pytorch.org/docs/stable/generated/torch.topk.html
    */
-  topk(k: number, dim: number, largest?: boolean, sorted?: boolean): [values: Tensor, indices: Tensor];
+  topk(
+    k: number,
+    dim: number,
+    largest?: boolean,
+    sorted?: boolean,
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::trace(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.trace.html
@@ -191,7 +199,7 @@ export interface MethodsTZ {
   triangularSolve(
     A: Tensor,
     options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean },
-  ): [solution: Tensor, clonedCoefficient: Tensor];
+  ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
   /**
    * `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)`
    * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
@@ -201,7 +209,7 @@ export interface MethodsTZ {
     upper: boolean,
     transpose?: boolean,
     unitriangular?: boolean,
-  ): [solution: Tensor, clonedCoefficient: Tensor];
+  ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
   /**
    * `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.tril.html

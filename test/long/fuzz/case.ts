@@ -1,29 +1,13 @@
 // One case: a call with random arguments, and a look at what it gave.
 import { inspect, types } from 'node:util';
-import torch, { type Tensor, TorchClipError } from '../../../lib/index.js';
+import torch, { type Tensor } from '../../../lib/index.js';
 import type { Schema } from '../../../lib/ops/types.js';
+import { fault } from './faults.js';
 import { Random } from './random.js';
+import { runSequence } from './sequences.js';
 import { isTensor, type Target, targets } from './targets.js';
 import { randomTensor, randomTheme, type Theme } from './tensors.js';
-import { randomAnything, randomArgument, randomHostile, Thrown } from './values.js';
-
-const codes = new Set([
-  ...['ARGUMENT', 'SHAPE', 'DTYPE', 'DEVICE', 'INDEX', 'DISPOSED', 'OUT_OF_MEMORY', 'STATE', 'NONFINITE', 'AUTOGRAD'],
-  ...['ASYNC_SCOPE', 'OP_UNAVAILABLE', 'CUDA_UNAVAILABLE', 'LIBTORCH', 'FILE', 'FILE'],
-]);
-
-/** Why an exception is not a proper refusal, or undefined where it is one. */
-function fault(error: unknown): string | undefined {
-  if (error instanceof Thrown) return undefined;
-  // Of the caller's making as well: a revoked proxy throws whatever one does with it, and a class that is given as a function.
-  if (error instanceof TypeError && /revoked|Class constructor/.test(error.message)) return undefined;
-  if (!(error instanceof TorchClipError)) return `threw ${inspect(error, { depth: 0 })}`;
-  if (!codes.has(error.code.replace(/^ERR_/, ''))) return `has the code ${error.code}: ${error.message}`;
-  if (error.message === '' || /Exception raised from|frame #\d|\.cpp:\d+ \(most recent/.test(error.message)) {
-    return `has the message ${error.message}`;
-  }
-  return undefined;
-}
+import { randomAnything, randomArgument, randomHostile } from './values.js';
 
 interface Call {
   target: Target;
@@ -180,15 +164,19 @@ function changed(before: Before[]): string | undefined {
   return undefined;
 }
 
+export type Kind = 'calls' | 'sequences';
+
 /** Runs a case; returns what was wrong, or undefined. `say` is told of the call before it is made. */
 export function runCase(
   seed: number,
   index: number,
   only: string | undefined,
   say?: (text: string) => void,
+  kind: Kind = 'calls',
 ): string | undefined {
   const r = new Random(seed, index);
   reset();
+  if (kind === 'sequences') return runSequence(r);
   const candidates = only === undefined ? targets : targets.filter((t) => t.name === only);
   const call = makeCall(r, r.pick(candidates));
   const { target, receiver, args, outs } = call;

@@ -1,15 +1,15 @@
 // Runs cases [from, to) of a seed, and keeps the number of the one that runs in the progress file, for when the process dies.
 import { openSync, writeSync } from 'node:fs';
-import { runCase } from './case.js';
+import { type Kind, runCase } from './case.js';
 
-const [seed, from, to, progress, only] = process.argv.slice(2);
+const [seed, from, to, progress, only, kind] = process.argv.slice(2);
 const file = progress ? openSync(progress, 'r+') : undefined;
 const say = file === undefined ? (text: string) => console.log(text) : undefined;
 
 let failures = 0;
 for (let i = Number(from); i < Number(to); i++) {
   if (file !== undefined) writeSync(file, String(i).padEnd(12), 0);
-  const wrong = runCase(Number(seed), i, only || undefined, say);
+  const wrong = runCase(Number(seed), i, only || undefined, say, kind as Kind);
   if (wrong !== undefined) {
     failures++;
     console.log(`case ${i}: ${wrong}`);

@@ -1,10 +1,12 @@
-// Drives the public API with random hostile calls in child processes: npm run test:fuzz -- [cases] [seed] [target]
-// A case runs again alone by: npm run test:fuzz -- --case SEED INDEX [target]
+// Drives the public API with random calls in child processes: npm run test:fuzz -- [--kind KIND] [cases] [seed] [target]
+// KIND is "calls", single calls with hostile arguments, or "sequences", valid calls in odd states.
+// A case runs again alone by: npm run test:fuzz -- [--kind KIND] --case SEED INDEX [target]
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const child = fileURLToPath(new URL('child.ts', import.meta.url));
 const tsx = import.meta.resolve('tsx');
@@ -20,12 +22,12 @@ interface Outcome {
 }
 
 /** Runs cases [from, to) in one process, which ends early when it crashes or makes no progress. */
-function runRange(seed: number, from: number, to: number, only: string): Promise<Outcome> {
+function runRange(seed: number, from: number, to: number, only: string, kind: string): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'torch-clip-fuzz-'));
   const progress = join(folder, 'progress');
   writeFileSync(progress, String(from));
   const at = () => Number(readFileSync(progress, 'utf8'));
-  const args = ['--import', tsx, child, String(seed), String(from), String(to), progress, only];
+  const args = ['--import', tsx, child, String(seed), String(from), String(to), progress, only, kind];
   // In a folder of its own: hostile paths are written there.
   const process_ = spawn('sh', ['-c', limited, process.execPath, ...args], {
     cwd: folder,
@@ -62,30 +64,35 @@ function runRange(seed: number, from: number, to: number, only: string): Promise
 }
 
 /** The command that runs a failed case again. */
-export const again = (seed: number, index: number, only = ''): string =>
-  `npm run test:fuzz -- --case ${seed} ${index} ${only}`.trim();
+export const again = (seed: number, index: number, only = '', kind = 'calls'): string =>
+  `npm run test:fuzz -- --kind ${kind} --case ${seed} ${index} ${only}`.trim();
 
 /** Runs `cases` cases of a seed; returns what went wrong, at most until the first crash. */
-export async function fuzz({ seed = 1, cases = 10_000, from = 0, only = '' }): Promise<string[]> {
-  const { failures, died } = await runRange(seed, from, from + cases, only);
-  if (died !== undefined) failures.push(`to reproduce: ${again(seed, died, only)}`);
+export async function fuzz({ seed = 1, cases = 10_000, from = 0, only = '', kind = 'calls' }): Promise<string[]> {
+  const { failures, died } = await runRange(seed, from, from + cases, only, kind);
+  if (died !== undefined) failures.push(`to reproduce: ${again(seed, died, only, kind)}`);
   return failures;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const args = process.argv.slice(2);
-  if (args[0] === '--case') {
-    const [, seed, index, only = ''] = args;
-    const run = ['--import', tsx, child, seed!, index!, String(Number(index) + 1), '', only];
+  const { values, positionals } = parseArgs({
+    options: { kind: { type: 'string', default: 'calls' }, case: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+  const { kind } = values;
+  if (kind !== 'calls' && kind !== 'sequences') throw new Error(`--kind must be "calls" or "sequences", got "${kind}"`);
+  if (values.case) {
+    const [seed, index, only = ''] = positionals;
+    const run = ['--import', tsx, child, seed!, index!, String(Number(index) + 1), '', only, kind];
     spawn('sh', ['-c', limited, process.execPath, ...run], { stdio: 'inherit' }).on('close', (code, signal) => {
       if (signal) console.log(`died: ${signal}`);
       process.exitCode = code ?? 1;
     });
   } else {
-    const [cases = '10000', seed = '1', only = ''] = args;
-    const failures = await fuzz({ cases: Number(cases), seed: Number(seed), only });
+    const [cases = '10000', seed = '1', only = ''] = positionals;
+    const failures = await fuzz({ cases: Number(cases), seed: Number(seed), only, kind });
     for (const line of failures) console.log(line);
-    console.log(`${cases} cases of seed ${seed}: ${failures.length === 0 ? 'nothing wrong' : 'FAILED'}`);
+    console.log(`${cases} ${kind} of seed ${seed}: ${failures.length === 0 ? 'nothing wrong' : 'FAILED'}`);
     process.exitCode = failures.length === 0 ? 0 : 1;
   }
 }
