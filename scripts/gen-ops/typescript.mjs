@@ -173,6 +173,15 @@ function optionParts(options) {
   return { named, entries: own.map((o) => `${o.name}${o.optional ? '?' : ''}: ${o.type}`) };
 }
 
+/** The end of a signature, with the names of its results on lines of their own where it does not fit. */
+function broken(end, depth) {
+  if (depth + end.length <= 120) return end;
+  return end.replace(/\{ (.*) \}/, (_, fields) => {
+    const lines = fields.split('; ').map((field) => `${indent(depth + 2)}${field};\n`);
+    return `{\n${lines.join('')}${indent(depth)}}`;
+  });
+}
+
 /** `name(a: A, options?: {...}): R`, broken over lines where it does not fit. */
 export function renderSignature(prefix, s, depth, arrow = ':') {
   const params = s.params.map((p) => `${p.name}${p.optional ? '?' : ''}: ${p.type}`);
@@ -186,13 +195,13 @@ export function renderSignature(prefix, s, depth, arrow = ':') {
   const oneLine = `${indent(depth)}${prefix}(${inline.join(', ')}${end}`;
   if (oneLine.length <= 120) return oneLine;
   const block = (at) => `${lead}{\n${entries.map((e) => `${indent(at + 2)}${e};\n`).join('')}${indent(at)}}`;
-  if (params.length === 0) return `${indent(depth)}${prefix}(${block(depth)}${end}`;
+  if (params.length === 0) return `${indent(depth)}${prefix}(${block(depth)}${broken(end, depth)}`;
   const lines = params.map((p) => `${indent(depth + 2)}${p},`);
   if (s.options.length > 0) {
     const flat = `${indent(depth + 2)}${whole},`;
     lines.push(flat.length <= 120 ? flat : `${indent(depth + 2)}${block(depth + 2)},`);
   }
-  return `${indent(depth)}${prefix}(\n${lines.join('\n')}\n${indent(depth)}${end}`;
+  return `${indent(depth)}${prefix}(\n${lines.join('\n')}\n${indent(depth)}${broken(end, depth)}`;
 }
 
 /** The names of shared types that a piece of generated code mentions. */
