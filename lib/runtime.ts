@@ -1,14 +1,20 @@
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { isMainThread } from 'node:worker_threads';
 import { native } from './binding/index.js';
 import { check, flag } from './check.js';
-import { Dtype, dtypeOf } from './dtype.js';
+import { Dtype, dtypeOf, float32 } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
 
 declare module './binding/index.js' {
   interface Native {
-    init(errorClass: typeof TorchClipError, collect: (type: string) => void, warn: (text: string) => void): void;
+    init(
+      errorClass: typeof TorchClipError,
+      collect: (type: string) => void,
+      warn: (text: string) => void,
+      isMainThread: boolean,
+    ): void;
     libtorchVersion(): string;
     buildConfig(): string;
     setNumThreads(n: number): void;
@@ -68,7 +74,7 @@ export function collectGarbage(): void {
 
 const collectFromNative = (type: string) => run(type === 'minor' ? 'minor' : 'major');
 
-native.init(TorchClipError, collectFromNative, (text) => process.emitWarning(text, 'TorchWarning'));
+native.init(TorchClipError, collectFromNative, (text) => process.emitWarning(text, 'TorchWarning'), isMainThread);
 
 const { version: own } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -85,7 +91,7 @@ export const version = {
 } as const;
 
 /**
- * Sets how many threads an op or an optimizer step may use on the CPU.
+ * Sets how many threads an op or an optimizer step may use on the CPU, in the whole process.
  *
  * @param n an integer from 1 to 4096; results do not depend on it in torch-clip's own kernels.
  */
@@ -113,17 +119,29 @@ export function setFlushDenormal(mode: boolean): boolean {
   return native.setFlushDenormal(mode);
 }
 
-/** The dtype of tensors made from JavaScript numbers; `torch.float32` unless set. */
+// libtorch has one for the process, which is the main thread's; a worker names its own wherever it makes a tensor.
+let ofWorker = isMainThread ? undefined : float32;
+
+/** @internal The dtype that a factory must be told, since libtorch's default is another thread's. */
+export const dtypeToName = (): Dtype | undefined => ofWorker;
+
+/** The dtype of tensors made from JavaScript numbers; `torch.float32` unless set in this thread. */
 export function getDefaultDtype(): Dtype {
-  return dtypeOf(native.defaultDtype());
+  return ofWorker ?? dtypeOf(native.defaultDtype());
 }
 
-/** Sets the dtype of tensors made from JavaScript numbers: a floating-point dtype. */
+/**
+ * Sets the dtype of tensors made from JavaScript numbers in this thread: a floating-point dtype.
+ *
+ * The main thread's is also what integers become where an operator needs floating-point numbers, as in a division, in every
+ * thread: libtorch has one such dtype for the process.
+ */
 export function setDefaultDtype(dtype: Dtype): void {
   if (!(dtype instanceof Dtype) || !dtype.isFloatingPoint) {
     throw invalidArgument('dtype', 'a floating-point dtype', dtype, 'ERR_DTYPE');
   }
-  native.setDefaultDtype(dtype.code);
+  if (ofWorker === undefined) native.setDefaultDtype(dtype.code);
+  else ofWorker = dtype;
 }
 
 /** What the live tensor handles of this thread keep in memory. */

@@ -70,4 +70,32 @@ describe('a worker thread', function () {
       rmSync(folder, { recursive: true });
     }
   });
+
+  it('has a default generator and a default dtype of its own', async () => {
+    const settings = new URL('./fixtures/settings.ts', import.meta.url).href;
+    const run = async (seed: number, dtype: string) => {
+      const worker = new Worker(start, { workerData: { module: settings, seed, dtype } });
+      const [said] = (await once(worker, 'message')) as [{ before: string; made: string[]; numbers: unknown }];
+      await once(worker, 'exit');
+      return said;
+    };
+    torch.manualSeed(3);
+    const undisturbed = torch.randn([64]).tolist();
+    torch.manualSeed(3);
+    const numbers = [torch.randn([16])];
+    torch.setDefaultDtype(torch.float64);
+    try {
+      const [a, b, c] = await Promise.all([run(5, 'float64'), run(5, 'float32'), run(6, 'float64')]);
+      expect(torch.getDefaultDtype()).to.equal(torch.float64);
+      expect([a.before, b.before]).to.deep.equal(['float32', 'float32']);
+      expect(a.made).to.deep.equal([...Array<string>(5).fill('float64'), 'int64', 'int64']);
+      expect(b.made).to.deep.equal([...Array<string>(5).fill('float32'), 'int64', 'int64']);
+      expect(a.numbers).to.deep.equal(b.numbers);
+      expect(a.numbers).not.to.deep.equal(c.numbers);
+    } finally {
+      torch.setDefaultDtype(torch.float32);
+    }
+    for (let i = 1; i < 4; i++) numbers.push(torch.randn([16]));
+    expect(torch.cat(numbers).tolist()).to.deep.equal(undisturbed);
+  });
 });

@@ -1,6 +1,7 @@
 // One overload of an op: whether a call fits it, its flat arguments, its results.
 import { native } from '../binding/index.js';
 import { TorchClipError } from '../errors.js';
+import { dtypeToName } from '../runtime.js';
 import { type Handle, wrap } from '../tensor.js';
 import { converterOf, no, resultConverter } from './convert.js';
 import { type Guard, guards } from './guards.js';
@@ -37,6 +38,13 @@ function isFactory(schema: Schema): boolean {
   return schema.name !== 'to' && ['dtype', 'layout', 'device', 'pin_memory'].every(has);
 }
 
+/** Factories whose tensors have the default dtype where none is given; `arange` and `range`, where a number has a fraction. */
+const inDefaultDtype = new Set([
+  ...['empty', 'empty_strided', 'empty_permuted', 'zeros', 'ones', 'rand', 'randn', 'normal', 'eye'],
+  ...['linspace', 'logspace', 'arange', 'range', 'fft_fftfreq', 'fft_rfftfreq'],
+  ...['bartlett_window', 'blackman_window', 'hamming_window', 'hann_window', 'kaiser_window'],
+]);
+
 export class Overload {
   readonly schema: Schema;
   /** All arguments but those of the `out` option. */
@@ -53,6 +61,8 @@ export class Overload {
   readonly guard: Guard | undefined;
   /** Whether the one result is a new tensor. */
   readonly makesTensor: boolean;
+  /** The slot of `dtype` where its absence means the default dtype. */
+  private readonly madeInDefault: number | undefined;
   private readonly results: (((v: unknown) => unknown) | undefined)[];
   private call: NativeOp | undefined;
 
@@ -68,6 +78,8 @@ export class Overload {
     this.outs = all.filter((p) => p.out);
     this.positional = this.params.filter((p) => !p.keywordOnly);
     this.factory = isFactory(this.schema);
+    const makes = this.factory && inDefaultDtype.has(schema.name) && this.outs.length === 0;
+    this.madeInDefault = makes ? this.params.find((p) => p.name === 'dtype')?.slot : undefined;
     const last = this.positional.at(-1);
     this.spreads = last?.list === true && last.size === undefined && /int$/i.test(last.base);
     this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
@@ -152,8 +164,18 @@ export class Overload {
     return this.outs.length === 1 ? options!.out : (options!.out as unknown[])[out];
   }
 
+  /** A worker's default dtype is not libtorch's. */
+  private nameDtype(flat: unknown[], slot: number): void {
+    const dtype = dtypeToName();
+    if (dtype === undefined || flat[slot] != null) return;
+    const whole = this.schema.name === 'arange' || this.schema.name === 'range';
+    if (whole && !flat.some((v) => typeof v === 'number' && !Number.isInteger(v))) return;
+    flat[slot] = dtype.code;
+  }
+
   /** Calls the native function and makes the result. */
   run(flat: unknown[], given: readonly unknown[], options: Options | undefined): unknown {
+    if (this.madeInDefault !== undefined) this.nameDtype(flat, this.madeInDefault);
     this.guard?.((key) => this.valueOf(key, given, options));
     if (this.makesTensor) return wrap(this.native(...flat) as Handle);
     const result = this.native(...flat);

@@ -49,6 +49,7 @@ struct Env {
   HandlePool* pool;              // outlives the environment while a handle is alive
   Memory memory;
   std::shared_ptr<Graveyard> graveyard;
+  at::Generator generator;  // the default one of a worker; undefined on the main thread (random.h)
   bool sweep_posted = false;
   std::vector<std::weak_ptr<Hook>> hooks;  // those of live graphs, and some that are gone
   size_t next_weakening = 64;              // so many hooks are looked through again

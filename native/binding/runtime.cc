@@ -1,4 +1,4 @@
-// Process-wide settings: versions, threads, random generators, the default dtype.
+// Settings of the process: versions, threads, the default dtype.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -32,12 +32,15 @@ class Warnings final : public c10::WarningHandler {
   }
 };
 
-// init(TorchClipError, collectGarbage, warn)
+// init(TorchClipError, collectGarbage, warn, whether this is the main thread)
 napi_value init(napi_env env, Args& args) {
   Env& state = Env::of(env);
   keep(env, args[0], state.error_class);
   keep(env, args[1], state.collector);
   keep(env, args[2], state.warn);
+  if (!to_bool(env, args[3], "isMainThread")) {
+    state.generator = at::detail::createCPUGenerator(c10::detail::getNonDeterministicRandom());
+  }
   static Warnings warnings;
   c10::WarningUtils::set_warning_handler(&warnings);  // of this thread
   install_allocator();
@@ -87,41 +90,6 @@ napi_value default_dtype(napi_env env, Args&) {
 }
 napi_value set_default_dtype(napi_env env, Args& args) {
   c10::set_default_dtype(c10::scalarTypeToTypeMeta(to_dtype(env, args[0], "dtype")));
-  return undefined(env);
-}
-
-napi_value manual_seed(napi_env env, Args& args) {
-  at::manual_seed(to_seed(env, args[0]));
-  return undefined(env);
-}
-
-napi_value default_generator(napi_env env, Args&) { return wrap(env, at::detail::getDefaultCPUGenerator()); }
-napi_value make_generator(napi_env env, Args&) { return wrap(env, at::make_generator<at::CPUGeneratorImpl>()); }
-
-napi_value generator_seed(napi_env env, Args& args) {
-  at::Generator g = unwrap_generator(env, args[0]);
-  std::lock_guard lock(g.mutex());
-  if (!is_nullish(env, args[1])) g.set_current_seed(to_seed(env, args[1]));
-  napi_value seed;
-  check(env, napi_create_bigint_uint64(env, g.current_seed(), &seed));
-  return seed;
-}
-napi_value generator_random_seed(napi_env env, Args& args) {
-  at::Generator g = unwrap_generator(env, args[0]);
-  std::lock_guard lock(g.mutex());
-  napi_value seed;
-  check(env, napi_create_bigint_uint64(env, g.seed(), &seed));
-  return seed;
-}
-napi_value generator_state(napi_env env, Args& args) {
-  at::Generator g = unwrap_generator(env, args[0]);
-  std::lock_guard lock(g.mutex());
-  return wrap(env, g.get_state());
-}
-napi_value generator_set_state(napi_env env, Args& args) {
-  at::Generator g = unwrap_generator(env, args[0]);
-  std::lock_guard lock(g.mutex());
-  g.set_state(unwrap(env, args[1]));
   return undefined(env);
 }
 
@@ -178,13 +146,6 @@ void register_runtime(napi_env env, napi_value exports) {
   define(env, exports, "setFlushDenormal", guarded<set_flush_denormal>);
   define(env, exports, "defaultDtype", guarded<default_dtype>);
   define(env, exports, "setDefaultDtype", guarded<set_default_dtype>);
-  define(env, exports, "manualSeed", guarded<manual_seed>);
-  define(env, exports, "defaultGenerator", guarded<default_generator>);
-  define(env, exports, "makeGenerator", guarded<make_generator>);
-  define(env, exports, "generatorSeed", guarded<generator_seed>);
-  define(env, exports, "generatorRandomSeed", guarded<generator_random_seed>);
-  define(env, exports, "generatorState", guarded<generator_state>);
-  define(env, exports, "generatorSetState", guarded<generator_set_state>);
   define(env, exports, "sdpBackends", guarded<sdp_backends>);
   define(env, exports, "memoryStats", guarded<memory_stats>);
   define(env, exports, "memoryRoom", guarded<memory_room_at>);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "binding/error.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
+#include "binding/random.h"
 #include "binding/value.h"
 #include "ops/op.h"
 #include "ops/undo.h"
@@ -267,7 +269,11 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
     }
 
     if (!op.outs.empty()) separate_outs(stack, op);
-    call_whole(op, stack);
+    {
+      std::optional<DefaultGenerator> generator;
+      if (op.random) generator.emplace(Env::of(env));
+      call_whole(op, stack);
+    }
     if (op.reshapes) {
       for (size_t i : op.changed) {
         if (i < args.count) recount(env, args[i]);
@@ -340,7 +346,8 @@ Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
   multiplies = (name == "aten::mul" || name == "aten::mul_" || name == "aten::multiply" || name == "aten::multiply_") &&
                schema.overload_name() == "Scalar";
   for (const auto& r : schema.returns()) written.push_back(r.alias_info() != nullptr && r.alias_info()->isWrite());
-  const napi_callback fast = unboxed(*this);
+  random = handle.hasTag(at::Tag::nondeterministic_seeded);
+  const napi_callback fast = random ? nullptr : unboxed(*this);
   callback = fast != nullptr ? fast : boxed(params.size());
 }
 

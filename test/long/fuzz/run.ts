@@ -25,7 +25,8 @@ interface Outcome {
 function runRange(seed: number, from: number, to: number, only: string, kind: string): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'torch-clip-fuzz-'));
   const progress = join(folder, 'progress');
-  writeFileSync(progress, String(from));
+  // No number until the first case begins: a busy machine may take long to start a process.
+  writeFileSync(progress, 'starting');
   const at = () => Number(readFileSync(progress, 'utf8'));
   const args = ['--import', tsx, child, String(seed), String(from), String(to), progress, only, kind];
   // In a folder of its own: hostile paths are written there.

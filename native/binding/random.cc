@@ -1,0 +1,116 @@
+#include "binding/random.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include "binding/modules.h"
+#include "binding/value.h"
+
+namespace tc {
+namespace {
+
+std::recursive_mutex& turn() {
+  static std::recursive_mutex mutex;
+  return mutex;
+}
+
+void exchange(const at::Generator& a, const at::Generator& b) {
+  auto* x = at::check_generator<at::CPUGeneratorImpl>(a);
+  auto* y = at::check_generator<at::CPUGeneratorImpl>(b);
+  const auto engine = x->engine();
+  const auto single = x->next_float_normal_sample();
+  const auto twice = x->next_double_normal_sample();
+  x->set_engine(y->engine());
+  x->set_next_float_normal_sample(y->next_float_normal_sample());
+  x->set_next_double_normal_sample(y->next_double_normal_sample());
+  y->set_engine(engine);
+  y->set_next_float_normal_sample(single);
+  y->set_next_double_normal_sample(twice);
+}
+
+// Where an operator's generator is the default one, the state is that of the environment, whose turn it is.
+std::unique_lock<std::mutex> locked(const at::Generator& g) { return std::unique_lock(g.mutex()); }
+
+napi_value manual_seed(napi_env env, Args& args) {
+  const uint64_t seed = to_seed(env, args[0]);
+  at::Generator own = Env::of(env).generator;
+  const std::unique_lock order(turn());
+  if (!own.defined()) {
+    at::manual_seed(seed);
+    return undefined(env);
+  }
+  {
+    const auto lock = locked(own);
+    own.set_current_seed(seed);
+  }
+  // GPUs have one default generator each for the process.
+  for (int i = 0; at::hasCUDA() && i < at::detail::getCUDAHooks().deviceCount(); ++i) {
+    at::Generator gpu = at::globalContext().defaultGenerator(c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(i)));
+    const auto lock = locked(gpu);
+    gpu.set_current_seed(seed);
+  }
+  return undefined(env);
+}
+
+napi_value default_generator(napi_env env, Args&) {
+  const at::Generator& own = Env::of(env).generator;
+  return wrap(env, own.defined() ? own : at::detail::getDefaultCPUGenerator());
+}
+napi_value make_generator(napi_env env, Args&) { return wrap(env, at::make_generator<at::CPUGeneratorImpl>()); }
+
+napi_value generator_seed(napi_env env, Args& args) {
+  at::Generator g = unwrap_generator(env, args[0]);
+  const std::unique_lock order(turn());
+  const auto lock = locked(g);
+  if (!is_nullish(env, args[1])) g.set_current_seed(to_seed(env, args[1]));
+  napi_value seed;
+  check(env, napi_create_bigint_uint64(env, g.current_seed(), &seed));
+  return seed;
+}
+napi_value generator_random_seed(napi_env env, Args& args) {
+  at::Generator g = unwrap_generator(env, args[0]);
+  const std::unique_lock order(turn());
+  const auto lock = locked(g);
+  napi_value seed;
+  check(env, napi_create_bigint_uint64(env, g.seed(), &seed));
+  return seed;
+}
+napi_value generator_state(napi_env env, Args& args) {
+  at::Generator g = unwrap_generator(env, args[0]);
+  at::Tensor state;
+  {
+    const std::unique_lock order(turn());
+    const auto lock = locked(g);
+    state = g.get_state();
+  }
+  return wrap(env, std::move(state));
+}
+napi_value generator_set_state(napi_env env, Args& args) {
+  at::Generator g = unwrap_generator(env, args[0]);
+  const at::Tensor state = unwrap(env, args[1]);
+  const std::unique_lock order(turn());
+  const auto lock = locked(g);
+  g.set_state(state);
+  return undefined(env);
+}
+
+}  // namespace
+
+DefaultGenerator::DefaultGenerator(const Env& env) : lock_(turn()), own_(env.generator) {
+  if (own_.defined()) exchange(at::detail::getDefaultCPUGenerator(), own_);
+}
+
+DefaultGenerator::~DefaultGenerator() {
+  if (own_.defined()) exchange(at::detail::getDefaultCPUGenerator(), own_);
+}
+
+void register_random(napi_env env, napi_value exports) {
+  define(env, exports, "manualSeed", guarded<manual_seed>);
+  define(env, exports, "defaultGenerator", guarded<default_generator>);
+  define(env, exports, "makeGenerator", guarded<make_generator>);
+  define(env, exports, "generatorSeed", guarded<generator_seed>);
+  define(env, exports, "generatorRandomSeed", guarded<generator_random_seed>);
+  define(env, exports, "generatorState", guarded<generator_state>);
+  define(env, exports, "generatorSetState", guarded<generator_set_state>);
+}
+
+}  // namespace tc
