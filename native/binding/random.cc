@@ -1,6 +1,7 @@
 #include "binding/random.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
 
 #include "binding/modules.h"
 #include "binding/value.h"
@@ -27,8 +28,7 @@ void exchange(const at::Generator& a, const at::Generator& b) {
   y->set_next_double_normal_sample(twice);
 }
 
-// Where an operator's generator is the default one, the state is that of the environment, whose turn it is.
-std::unique_lock<std::mutex> locked(const at::Generator& g) { return std::unique_lock(g.mutex()); }
+std::unique_lock<std::mutex> locked(at::Generator& g) { return std::unique_lock(g.mutex()); }
 
 napi_value manual_seed(napi_env env, Args& args) {
   const uint64_t seed = to_seed(env, args[0]);

@@ -1,5 +1,5 @@
-// The default generator of an environment. libtorch has one for the process: it is the main thread's, and while an operator
-// of a worker runs, the worker's own stands in its place.
+// The default generator of an environment. libtorch has one for the process: it is the main thread's, and while an
+// operator of a worker runs, the worker's own stands in its place.
 #pragma once
 
 #include <ATen/core/Generator.h>

@@ -49,7 +49,7 @@ struct Op {
   std::vector<Param> params;
   std::vector<bool> written;    // a return is one of the arguments, which the caller still has
   std::vector<size_t> outs;     // the arguments that are only written to
-  bool random;                // it may draw random numbers
+  bool random;                  // it may draw random numbers
   std::vector<size_t> changed;  // the arguments that are written, by `out` or in place
   bool reshapes;                // these may get other sizes, strides or memory
   bool writes_by_index;         // a wrong index must be found before
