@@ -4,6 +4,7 @@ import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type Scheme, TensorLevelOptimizer } from '../base/tensor-level.js';
+import { aboveZero } from '../engine/epsilon.js';
 import { bounded } from '../engine/options.js';
 
 /** Options of {@link Adafactor}, each of which a group can have for itself. */
@@ -74,14 +75,15 @@ const scheme: Scheme<AdafactorGroup> = {
     if (gradient.dim() > 1) {
       const row = slots.row_var!.lerp(square.mean(-1, { keepdim: true }), fresh);
       const column = slots.col_var!.lerp(square.mean(-2, { keepdim: true }), fresh);
-      variance = row.matmul(column).div(row.mean(-2, { keepdim: true }).clampMin(eps1));
+      // Divided first: the product of two small variances may be too small for the dtype.
+      variance = row.div(row.mean(-2, { keepdim: true }).clampMin(aboveZero(eps1, value.dtype))).matmul(column);
       next = { row_var: row, col_var: column };
     } else {
       variance = slots.variance!.lerp(square, fresh);
       next = { variance };
     }
     const update = variance
-      .clampMin(eps1 * eps1)
+      .clampMin(aboveZero(eps1 * eps1, value.dtype))
       .rsqrt()
       .mul(gradient);
     const scale = rms(value)

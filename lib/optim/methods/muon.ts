@@ -4,6 +4,7 @@ import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type Scheme, TensorLevelOptimizer } from '../base/tensor-level.js';
+import { aboveZero } from '../engine/epsilon.js';
 import { bounded } from '../engine/options.js';
 
 /** Options of {@link Muon}, each of which a group can have for itself. */
@@ -89,7 +90,7 @@ function orthogonal(g: Tensor, [a, b, c]: readonly [number, number, number], ste
   const tall = g.shape[0]! > g.shape[1]!;
   let x = g.to({ dtype: bfloat16 });
   if (tall) x = x.t();
-  x = x.div(x.norm().clampMin(eps));
+  x = x.div(x.norm().clampMin(aboveZero(eps, bfloat16)));
   for (let i = 0; i < steps; i++) {
     const gram = x.matmul(x.t());
     x = x.addmm(gram.addmm(gram, gram, { beta: b, alpha: c }), x, { beta: a });
