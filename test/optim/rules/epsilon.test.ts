@@ -13,7 +13,7 @@ const tiny = Object.entries(optimizers).flatMap(([name, Optimizer]) => {
   const options: Record<string, unknown> = name.includes('SSTM') ? { L: 1 } : {};
   let group: { eps?: unknown; weightDecay?: number } = {};
   try {
-    group = new Optimizer([torch.zeros([2, 2])], { lr: 0.01, ...options }).paramGroups[0]!;
+    group = new Optimizer([torch.zeros([2, 2])], { lr: 0.01, ...options }).paramGroups[0] as typeof group;
   } catch {
     // It has options that must be given, and no epsilon.
   }
