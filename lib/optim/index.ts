@@ -1,3 +1,4 @@
+export type { HookOptions, StateDictHook, StepPostHook, StepPreHook } from './base/hooks.js';
 export {
   type CommonOptions,
   type GroupInput,
@@ -6,6 +7,8 @@ export {
   type Parameters,
   type ParamGroup,
 } from './base/optimizer.js';
+export type { ParameterEntry, ParameterStates } from './base/own-state.js';
+export type { ParameterList } from './base/parameters.js';
 export type { ClipStats } from './base/stats.js';
 export type { ClippingOptions } from './clipping-type/clipper.js';
 export type { ClippingType } from './clipping-type/name.js';
@@ -36,6 +39,7 @@ export {
 } from './methods/expectigrad.js';
 export { LAMB, type LAMBGroup } from './methods/lamb.js';
 export { LARS, type LARSGroup } from './methods/lars.js';
+export { LBFGS, type LBFGSGroup } from './methods/lbfgs.js';
 export { Lion, type LionGroup } from './methods/lion.js';
 export { Muon, type MuonGroup } from './methods/muon.js';
 export { NAdam, type NAdamGroup } from './methods/nadam.js';
@@ -50,8 +54,9 @@ export {
   type SGDScheduleFreeGroup,
 } from './methods/schedule-free.js';
 export { SGD, type SGDGroup } from './methods/sgd.js';
+export { SparseAdam, type SparseAdamGroup } from './methods/sparse-adam.js';
 export { StableAdamW, type StableAdamWGroup } from './methods/stable-adamw.js';
-export type { OptimizerStateDict } from './state/state-dict.js';
+export type { OptimizerStateDict, StateValue } from './state/state-dict.js';
 export { type ComparedRun, type CompareOptions, compare } from './tools/compare.js';
 export { estimateLipschitz, type LipschitzOptions } from './tools/lipschitz.js';
 export { type QKClipOptions, qkClip } from './tools/qk-clip.js';

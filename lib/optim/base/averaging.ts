@@ -30,6 +30,7 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Opti
    */
   eval(): void {
     if (this.#trained !== null) return;
+    if (this.engineRuns) throw new TorchClipError('ERR_STATE', 'eval() cannot be called in the middle of a step');
     noGrad(() => {
       const results = this.results();
       const exchanged = this.paramGroups
@@ -56,9 +57,9 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Opti
     }
   }
 
-  /** As `Optimizer.stateDict`; in evaluation it also holds where training goes on. */
-  override stateDict(): OptimizerStateDict {
-    const dict = super.stateDict();
+  /** @internal In evaluation it also holds where training goes on. */
+  protected override saveDict(): OptimizerStateDict {
+    const dict = super.saveDict();
     if (this.#trained === null) return dict;
     for (const [number, param] of this.paramGroups.flatMap(({ params }) => params).entries()) {
       const point = this.#trained.get(param);
@@ -68,10 +69,10 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Opti
   }
 
   /**
-   * As `Optimizer.loadStateDict`. The optimizer is then in training or evaluation as it was when it was saved; parameters are
-   * left alone, so they must come from the same moment.
+   * @internal The optimizer is then in training or evaluation as it was when it was saved; parameters are left alone, so they must
+   * come from the same moment.
    */
-  override loadStateDict(stateDict: OptimizerStateDict): void {
+  protected override loadDict(stateDict: OptimizerStateDict): void {
     const own = ownStates(stateDict, this.paramGroups);
     const points = this.paramGroups
       .flatMap(({ params }) => params)
@@ -84,7 +85,17 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Opti
       const { [trained]: _, ...rest } = saved;
       return [number, rest];
     });
-    super.loadStateDict({ ...stateDict, state: Object.fromEntries(state) });
+    super.loadDict({ ...stateDict, state: Object.fromEntries(state) });
     this.#trained = points.length > 0 ? new Map(points) : null;
+  }
+
+  protected override forget(): void {
+    if (this.#trained !== null) {
+      throw new TorchClipError(
+        'ERR_STATE',
+        'resetState() cannot be called between eval() and train(): call train() first',
+      );
+    }
+    super.forget();
   }
 }

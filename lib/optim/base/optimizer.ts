@@ -7,11 +7,35 @@ import { toNative } from '../../clip/native.js';
 import { holdInGraph, isCapturing } from '../../cuda/graph.js';
 import { engine } from '../../engine.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
+import { strided } from '../../layout.js';
 import { optionsOf, readAll, unknownOption } from '../../options.js';
-import { type Handle, type Tensor, wrap } from '../../tensor.js';
-import { load, type NativeOptimizer, type Rule, ruleOf, slotOf, stagesOf, statesOf } from '../engine/native.js';
-import { AssignedOptions, complete, type Definition } from '../engine/options.js';
+import { keep } from '../../scope.js';
+import { type Handle, type HookHandle, isTensor, type Tensor, wrap } from '../../tensor.js';
+import {
+  blankStage,
+  load,
+  type NativeOptimizer,
+  type ParameterState,
+  type Rule,
+  ruleOf,
+  slotOf,
+  stagesOf,
+  statesOf,
+} from '../engine/native.js';
+import { AssignedOptions, complete, type Definition, ignoredOptions } from '../engine/options.js';
 import { type OptimizerStateDict, parseState, type SavedGroup, saveState, withoutStates } from '../state/state-dict.js';
+import {
+  countSteps,
+  countsItself,
+  type HookKind,
+  type HookOptions,
+  type HooksOf,
+  OptimizerHooks,
+  type StateDictHook,
+  type StepPostHook,
+  type StepPreHook,
+} from './hooks.js';
+import { definitionOf, OwnStates, type ParameterStates } from './own-state.js';
 import { type GroupInput, groupsOf, type Parameters, type ParamGroup, parametersOf } from './parameters.js';
 import { type ClipStats, clipStatsOf } from './stats.js';
 import { parseStepper, refuseStepper, type Stepper, type StepperGroup, saveStepper } from './stepper.js';
@@ -31,12 +55,23 @@ export interface CommonOptions {
    * `'propagate'`: compute as PyTorch does; the default without `clip`.
    * `'zero'`: treat those elements as 0.
    * `'error'`: throw `ERR_NONFINITE` and change nothing.
+   *
+   * A step changes parameters and state alone. What the forward pass has written is written: after a batch with NaN the running
+   * statistics of a BatchNorm layer in training hold NaN, although the step was skipped. Look at the batch or the loss before the layers
+   * see it, freeze the statistics by `eval()` of these layers, or keep a copy of `model.buffers()` and copy it back where
+   * `clipStats.skipped` has grown. Running the batch again under `torch.noGrad` mends nothing, and writes them once more.
    */
   nonFinite?: NonFinite;
   /** `step` throws `ERR_NONFINITE` when it has skipped more often than this in a row; default 100. */
   maxConsecutiveSkips?: number;
   /** Store the clipped gradients in `grad`, for code that reads them after the step; default false. */
   writeBack?: boolean;
+  /** Ignored: every step here is fused. So are the next two. */
+  fused?: boolean | null;
+  foreach?: boolean | null;
+  capturable?: boolean;
+  /** Only false: autograd does not see a fused step. */
+  differentiable?: false;
 }
 
 const commonTable = {
@@ -50,7 +85,7 @@ const commonTable = {
 function splitOptions<G>(definition: Definition<G>, options: unknown, engine: boolean) {
   const read = readAll(definition.name, options);
   const known = [...Object.keys(definition.options), ...(engine ? Object.keys(commonTable) : [])];
-  const unknown = Object.keys(read).find((name) => !known.includes(name) && name !== 'differentiable');
+  const unknown = Object.keys(read).find((name) => !known.includes(name) && !ignoredOptions.includes(name as never));
   if (unknown !== undefined) throw unknownOption(definition.name, unknown, known);
   const { clip, nonFinite, maxConsecutiveSkips, writeBack, ...own } = read;
   return { common: readCommon({ clip, nonFinite, maxConsecutiveSkips, writeBack }, definition.name), own };
@@ -80,11 +115,26 @@ export interface StepResult {
   readonly refusal?: TorchClipError;
 }
 
+/** What an optimizer with a step of its own has no use for: the engine's options. */
+function refuseCommon(name: string, options: object): void {
+  const given = ['clip', 'nonFinite', 'maxConsecutiveSkips', 'writeBack'].find((option) =>
+    Object.hasOwn(options, option),
+  );
+  if (given === undefined) return;
+  throw new TorchClipError(
+    'ERR_ARGUMENT',
+    `${name} has no option "${given}": it takes its steps itself; clip gradients before them, by nn.utils.clipGradNorm_ for example`,
+  );
+}
+
 // Shared, so that an ordinary step allocates neither of them.
 const ordinary: StepRequest = {};
 const stepped: StepResult = { taken: true, found: null };
 const skipped: StepResult = { taken: false, found: null };
 const refused = (why: string): StepResult => ({ ...skipped, refusal: new TorchClipError('ERR_NONFINITE', why) });
+
+const isSparseRefusal = (error: unknown) =>
+  error instanceof TorchClipError && error.message.includes('a sparse gradient is not supported');
 
 type Loose = Readonly<Record<string, unknown>>;
 
@@ -93,6 +143,23 @@ type Loose = Readonly<Record<string, unknown>>;
  *
  * Parameters are leaves of dtype float32, float64, float16, bfloat16, complex64 or complex128. State is kept in float32, or in
  * float64 for parameters of double precision. Parameters without a gradient are passed over.
+ *
+ * A subclass of your own calls the constructor with the parameters and the defaults of its options, overrides `step`, and keeps what it
+ * remembers of a parameter in {@link state}. Schedulers, gradient scalers, hooks and state dicts work with it as with the others.
+ *
+ * @example
+ * class SignSGD extends optim.Optimizer<{ lr?: number }> {
+ *   constructor(params: Iterable<Tensor>, { lr = 0.01 } = {}) {
+ *     super(params, { lr });
+ *   }
+ *   override step(): undefined {
+ *     torch.noGrad(() => {
+ *       for (const { params, lr } of this.paramGroups) {
+ *         for (const p of params) if (p.grad) p.sub_(p.grad.sign(), { alpha: lr });
+ *       }
+ *     });
+ *   }
+ * }
  */
 export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   /** The groups; their options can be assigned between steps. */
@@ -106,12 +173,23 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   readonly #assigned: AssignedOptions<G>;
   readonly #native: NativeOptimizer;
   readonly #maxConsecutiveSkips: number;
+  readonly #writeBack: boolean;
   readonly #custom: ((stage: number, norms: Handle, numels: Handle) => Float64Array) | undefined;
   readonly #stepper: Stepper<G> | null;
+  readonly #own: OwnStates | null;
+  // The lists of parameters that the engine knows, in its order.
+  readonly #known: (readonly Tensor[])[] = [];
+  #hooks: OptimizerHooks<this> | undefined;
+  #running = false;
+  #engineRuns = false;
+  // What a stepper keeps that belongs to no parameter, before its first step.
+  readonly #initial: Readonly<Record<string, unknown>>;
   #settings = new Float64Array(0);
   /** @internal How many steps were requested, taken or not. */
   stepCalls = 0;
 
+  /** For a subclass with a step of its own: the parameters or groups, and the options with their defaults. */
+  protected constructor(params: Parameters<G>, defaults: G);
   /**
    * @internal
    * @param stepper takes the steps instead of the engine.
@@ -120,12 +198,26 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     definition: Definition<G>,
     params: Parameters<G>,
     options: G & CommonOptions,
+    stepper?: Stepper<G> | null,
+  );
+  protected constructor(
+    first: Definition<G> | Parameters<G>,
+    second: Parameters<G> | G,
+    third?: G & CommonOptions,
     stepper: Stepper<G> | null = null,
   ) {
     if (new.target === Optimizer) {
       throw new TorchClipError('ERR_ARGUMENT', 'Optimizer is the base class; make one of its kinds, such as optim.SGD');
     }
-    const { common, own } = splitOptions(definition, options, stepper === null);
+    const extended = third === undefined;
+    const options = (extended ? second : third) as G & CommonOptions;
+    const params = (extended ? first : second) as Parameters<G>;
+    const definition = extended
+      ? definitionOf(new.target.name, readAll(new.target.name, options) as G)
+      : (first as Definition<G>);
+    const stepsItself = extended || definition.own === true;
+    if (stepsItself) refuseCommon(definition.name, options);
+    const { common, own } = splitOptions(definition, options, stepper === null && !stepsItself);
     const { clip, maxConsecutiveSkips, writeBack } = common;
     const policy = common.nonFinite ?? (clip === null ? 'propagate' : 'skip');
     this.clip = clip;
@@ -134,7 +226,10 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     this.#defaults = complete(definition, own, {}) as Loose;
     this.#assigned = new AssignedOptions(definition);
     this.#maxConsecutiveSkips = maxConsecutiveSkips;
+    this.#writeBack = writeBack;
     this.#stepper = stepper;
+    this.#own = stepsItself ? new OwnStates() : null;
+    countSteps(new.target.prototype);
     const stages = clip?.stages ?? [];
     this.#native = native.optimCreate({ stages: stages.map(toNative), policy, maxConsecutiveSkips, writeBack });
     if (stages.some(({ custom }) => custom !== undefined)) {
@@ -147,6 +242,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     }
 
     for (const group of groupsOf<G>(params)) this.addParamGroup(group);
+    this.#initial = stepper?.save(this.#params()).shared ?? {};
   }
 
   /**
@@ -157,7 +253,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   addParamGroup(group: GroupInput<G>): void {
     const owner = `a parameter group of ${this.#definition.name}`;
     const { params, ...own } = readAll(owner, group) as GroupInput<G>;
-    const list = parametersOf(params);
+    const { list, names } = parametersOf(params);
     const options = complete(this.#definition, own, this.#defaults, { owner });
     for (const param of list) {
       const problem = this.#definition.parameter?.(param);
@@ -167,7 +263,10 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       this.#native,
       list.map((param) => param.handle),
     );
-    this.paramGroups.push(Object.defineProperty(options, 'params', { value: list, enumerable: true }) as ParamGroup<G>);
+    const added = Object.defineProperty(options, 'params', { value: list, enumerable: true }) as ParamGroup<G>;
+    if (names !== undefined) Object.defineProperty(added, 'paramNames', { value: names, enumerable: true });
+    this.paramGroups.push(added);
+    this.#known.push(list);
     this.#settings = new Float64Array(this.paramGroups.length * engine.groupLength);
   }
 
@@ -177,8 +276,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * A closure computes the loss again; it runs before the update, with gradients recorded.
    *
    * @returns what the closure returned.
-   * @throws {TorchClipError} `ERR_NONFINITE` as `nonFinite` and `maxConsecutiveSkips` say. When a step throws, parameters and
-   * state are as they were.
+   * @throws {TorchClipError} `ERR_NONFINITE` as `nonFinite` and `maxConsecutiveSkips` say, `ERR_STATE` where `paramGroups` no longer holds
+   * the groups that were added. When a step throws, parameters and state are as they were.
    *
    * @example
    * optimizer.zeroGrad();
@@ -189,12 +288,21 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   step<T>(closure: () => T): T;
   step<T>(closure?: () => T): T | undefined {
     if (closure !== undefined) check('closure', closure, callable());
+    return this.#hooks === undefined || this.#running
+      ? this.#step(closure)
+      : this.#hooked(closure === undefined ? [] : [closure], (args) => this.#step(args[0] as (() => T) | undefined));
+  }
+
+  #step<T>(closure: (() => T) | undefined): T | undefined {
+    if (this.#own !== null) throw new TorchClipError('ERR_STATE', `${this.constructor.name} has no step() of its own`);
     this.stepCalls++;
     this.beforeStep();
     const loss = closure && enableGrad(closure);
+    // The closure may have changed what the step is to find.
+    if (closure !== undefined) this.beforeStep();
     const stepper = this.#stepper;
     if (stepper === null) {
-      const { refusal } = this.takeStep(ordinary);
+      const { refusal } = this.#take(ordinary);
       if (refusal !== undefined) throw refusal;
     } else {
       this.#checkAssigned();
@@ -203,19 +311,72 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return loss;
   }
 
+  #hooked<T>(args: readonly unknown[], body: (args: readonly unknown[]) => T): T {
+    this.#running = true;
+    try {
+      const given = this.#hooks?.beforeStep(this, args) ?? args;
+      const result = body(given);
+      this.#hooks?.afterStep(this, given);
+      return result;
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** @internal Runs a step that a subclass has overridden, with the hooks. */
+  runOwnStep<T>(args: readonly unknown[], body: (args: readonly unknown[]) => T): T {
+    if (this.#running) return body(args);
+    this.stepCalls++;
+    return this.#hooked(args, body);
+  }
+
   /** @internal Whether {@link stepScaled} takes the step that `step` would take. */
   get takesScaledSteps(): boolean {
-    return this.#stepper === null && this.step === Optimizer.prototype.step;
+    return this.#stepper === null && this.#own === null && this.step === Optimizer.prototype.step;
   }
 
   /** @internal As `step`, with gradients that are first multiplied by a tensor of one number; returns the refusal instead of throwing it. */
   stepScaled(inverse: Tensor): StepResult {
-    this.stepCalls++;
-    this.beforeStep();
-    return this.takeStep({ inverse });
+    const take = () => {
+      this.stepCalls++;
+      this.beforeStep();
+      return this.#take({ inverse });
+    };
+    return this.#hooks === undefined ? take() : this.#hooked([], take);
   }
 
-  /** @internal Called first in every step; throws to refuse it. */
+  #take(request: StepRequest): StepResult {
+    this.#engineRuns = true;
+    try {
+      return this.takeStep(request);
+    } catch (error) {
+      if (!this.#definition.sparse || !isSparseRefusal(error)) throw error;
+      return this.#takeDense(request);
+    } finally {
+      this.#engineRuns = false;
+    }
+  }
+
+  /** Takes the step with sparse gradients made dense. The refusal that led here has changed nothing. */
+  #takeDense(request: StepRequest): StepResult {
+    const sparse = this.#params().flatMap((param) => {
+      const { grad } = param;
+      return grad === null || grad.layout === strided ? [] : [[param, grad, keep(grad.toDense())] as const];
+    });
+    for (const [param, , dense] of sparse) param.grad = dense;
+    try {
+      return this.takeStep(request);
+    } finally {
+      if (!this.#writeBack) for (const [param, grad] of sparse) param.grad = grad;
+    }
+  }
+
+  /** @internal Whether the engine is in the middle of a step, from which custom clippers are called. */
+  protected get engineRuns(): boolean {
+    return this.#engineRuns;
+  }
+
+  /** @internal Refuses a step by an error, before anything else of it happens and again after its closure. */
   protected beforeStep(): void {}
 
   /** @internal Has the engine take a step. */
@@ -290,21 +451,62 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   }
 
   /**
+   * What is remembered of each parameter, under the names of PyTorch's state; empty before the first step. Of a subclass with a step of its
+   * own, which reads and writes it: `get` then makes an empty entry where there is none. Of the others, the engine's own tensors, as they
+   * are now.
+   */
+  get state(): ParameterStates {
+    if (this.#own !== null) return this.#own;
+    const states = new OwnStates();
+    const { state } = this.liveDict();
+    for (const [number, param] of this.#params().entries()) {
+      const entry = state[number];
+      if (entry !== undefined) states.set(param, entry);
+    }
+    return states;
+  }
+
+  /**
    * Copies of all state and options, in the layout and under the names of PyTorch's optimizer of the same name, which can load
    * it; `clip` holds what PyTorch has no place for.
    */
   stateDict(): OptimizerStateDict {
+    this.#hooks?.beforeStateDict(this);
+    const dict = this.saveDict();
+    return this.#hooks?.afterStateDict(this, dict) ?? dict;
+  }
+
+  /** @internal {@link stateDict} without its hooks. */
+  protected saveDict(): OptimizerStateDict {
+    const dict = this.#save(true);
+    if (this.#own !== null) this.#own.save(dict, this.#params());
+    return this.#stepper === null ? dict : saveStepper(dict, this.#stepper, this.#params());
+  }
+
+  /** @internal A state dict of the very tensors, for {@link state}. */
+  protected liveDict(): OptimizerStateDict {
+    const dict = this.#save(false);
+    return this.#stepper === null ? dict : saveStepper(dict, this.#stepper, this.#params());
+  }
+
+  #save(copies: boolean): OptimizerStateDict {
     this.#checkAssigned();
-    const dict = saveState({
+    return saveState({
       groups: this.paramGroups as unknown as readonly SavedGroup[],
       rules: this.paramGroups.map((group) => this.#rule(group)),
-      states: statesOf(this.#native),
+      states: copies ? statesOf(this.#native) : this.#liveStates(),
       begins: this.paramGroups.map((group) => this.#definition.begin?.(group as unknown as Required<G>)),
       clip: this.clip,
       counters: native.optimCounters(this.#native),
       stages: stagesOf(this.#native),
     });
-    return this.#stepper === null ? dict : saveStepper(dict, this.#stepper, this.#params());
+  }
+
+  #liveStates(): ParameterState[] {
+    return statesOf(this.#native).map((state, parameter) => ({
+      ...state,
+      slots: state.slots.map((slot, k) => slot && slotOf(this.#native, parameter, k)),
+    }));
   }
 
   /**
@@ -315,6 +517,20 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * it under another one); nothing changes then.
    */
   loadStateDict(stateDict: OptimizerStateDict): void {
+    const given = this.#hooks?.beforeLoadStateDict(this, stateDict) ?? stateDict;
+    this.loadDict(given);
+    this.#hooks?.afterLoadStateDict(this);
+  }
+
+  /** @internal {@link loadStateDict} without its hooks. */
+  protected loadDict(stateDict: OptimizerStateDict): void {
+    this.#checkGroups();
+    if (this.#own !== null) {
+      const takeOver = this.#own.parse(stateDict, this.paramGroups);
+      this.#load(withoutStates(stateDict));
+      takeOver();
+      return;
+    }
     if (this.#stepper === null) {
       refuseStepper(stateDict);
       this.#load(stateDict);
@@ -324,6 +540,65 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     // The engine has no state; it checks the groups, and changes nothing where they do not fit.
     this.#load(withoutStates(stateDict));
     takeOver();
+  }
+
+  /**
+   * Forgets what the parameters' state and the clippers' memories hold, as if no step had been taken; groups, options and the counts of
+   * skipped steps stay.
+   */
+  resetState(): void {
+    this.forget();
+  }
+
+  /** @internal {@link resetState}, for subclasses that remember more. */
+  protected forget(): void {
+    this.#checkGroups();
+    const blank = this.#known.flat().map(() => ({ step: 0, slots: [], scalars: [] }));
+    const stages = stagesOf(this.#native).map(blankStage);
+    load(this.#native, { ...native.optimCounters(this.#native), states: blank, stages });
+    this.#own?.clear();
+    this.#stepper?.parse({ own: this.#params().map(() => null), shared: this.#initial }, this.#params())();
+  }
+
+  #checkGroups(): void {
+    const same =
+      this.paramGroups.length === this.#known.length &&
+      this.#known.every((list, i) => this.paramGroups[i]!.params === list);
+    if (same) return;
+    throw new TorchClipError(
+      'ERR_STATE',
+      'paramGroups must hold the groups that were added, in their order: to stop training a group, set its lr to 0 or make another optimizer',
+    );
+  }
+
+  /** Calls `hook` before each step with the arguments of `step`; an array that it returns takes their place. */
+  registerStepPreHook(hook: StepPreHook<this>, options?: HookOptions): HookHandle {
+    return this.#hook('stepPre', hook, options);
+  }
+  /** Calls `hook` after each step with the arguments of `step`. */
+  registerStepPostHook(hook: StepPostHook<this>, options?: HookOptions): HookHandle {
+    return this.#hook('stepPost', hook, options);
+  }
+  /** Calls `hook` before `stateDict()`. */
+  registerStateDictPreHook(hook: (optimizer: this) => void, options?: HookOptions): HookHandle {
+    return this.#hook('saving', hook, options);
+  }
+  /** Calls `hook` with what `stateDict()` returns; a state dict that it returns takes its place. */
+  registerStateDictPostHook(hook: StateDictHook<this>, options?: HookOptions): HookHandle {
+    return this.#hook('saved', hook, options);
+  }
+  /** Calls `hook` with what `loadStateDict()` is given; a state dict that it returns takes its place. */
+  registerLoadStateDictPreHook(hook: StateDictHook<this>, options?: HookOptions): HookHandle {
+    return this.#hook('loading', hook, options);
+  }
+  /** Calls `hook` after `loadStateDict()`. */
+  registerLoadStateDictPostHook(hook: (optimizer: this) => void, options?: HookOptions): HookHandle {
+    return this.#hook('loaded', hook, options);
+  }
+
+  #hook<K extends HookKind>(kind: K, hook: HooksOf<this>[K], options?: HookOptions): HookHandle {
+    this.#hooks ??= new OptimizerHooks<this>();
+    return this.#hooks.add(kind, hook, options);
   }
 
   #load(stateDict: OptimizerStateDict): void {
@@ -343,7 +618,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   /** The options of each group, as PyTorch prints an optimizer. */
   toString(): string {
     const groups = this.paramGroups.map((group, i) => {
-      const options = Object.entries(group).filter(([name]) => name !== 'params');
+      const options = Object.entries(group).filter(([name]) => name !== 'params' && name !== 'paramNames');
       const lines = options
         .sort()
         .map(([name, value]) => `    ${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : value}\n`);
@@ -362,6 +637,9 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** Options that were assigned since the last step are those that the constructor accepts. */
   #checkAssigned(): void {
+    this.#checkGroups();
+    // What the options of a user's own optimizer may be is the user's to say.
+    if (this.#own !== null && this.#definition.own !== true) return;
     for (let i = 0; i < this.paramGroups.length; i++) this.#assigned.check(this.paramGroups[i] as unknown as Loose, i);
   }
 
@@ -376,6 +654,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       this.#settings[at++] = Number(options.maximize);
       for (const { option, read } of rule.readers) {
         let value = read(options);
+        if (isTensor(value) && value.numel() === 1) value = value.item();
         if (value === null && this.#definition.options[option as keyof G][1] === null) value = Number.NaN;
         if (typeof value !== 'number' && typeof value !== 'boolean') {
           throw invalidArgument(`paramGroups[${i}].${option}`, 'a number', value);
@@ -386,3 +665,5 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     }
   }
 }
+
+countsItself(Optimizer.prototype.step);

@@ -2,35 +2,53 @@ import { elementsOf } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 
+/** Tensors, or pairs of a name and a tensor as `model.namedParameters()` gives them. */
+export type ParameterList = Iterable<Tensor> | Iterable<readonly [name: string, parameter: Tensor]>;
 /** A group of parameters with options of its own, as the constructor takes it. */
-export type GroupInput<G> = G & { params: Tensor | Iterable<Tensor> };
-/** What an optimizer optimizes: tensors, or groups of them. */
-export type Parameters<G> = Iterable<Tensor> | Iterable<GroupInput<G>>;
+export type GroupInput<G> = G & { params: Tensor | ParameterList };
+/** What an optimizer optimizes: tensors, named or not, or groups of them. */
+export type Parameters<G> = ParameterList | Iterable<GroupInput<G>>;
 /** A group as `paramGroups` holds it: assign to its options between steps. */
 export type ParamGroup<G> = { -readonly [K in keyof G]-?: G[K] } & {
   readonly params: readonly Tensor[];
+  /** Where the parameters came with names. */
+  readonly paramNames?: readonly string[];
   initialLr?: number;
 };
 
 /** @internal The groups of a constructor's first argument, of which there is at least one. */
 export function groupsOf<G extends object>(params: Parameters<G>): GroupInput<G>[] {
-  const list = elementsOf(iterable<Tensor | GroupInput<G>>('params', params));
+  const list = elementsOf(iterable<unknown>('params', params));
   if (list.length === 0) throw new TorchClipError('ERR_ARGUMENT', 'optimizer got an empty parameter list');
   const isGroup = (entry: unknown): entry is GroupInput<G> =>
     typeof entry === 'object' && entry !== null && !isTensor(entry) && Object.hasOwn(entry, 'params');
-  if (!list.some(isGroup)) return [{ params: list as Tensor[] } as GroupInput<G>];
+  if (!list.some(isGroup)) return [{ params: list as Tensor[] } as unknown as GroupInput<G>];
   list.forEach((entry, i) => {
     if (!isGroup(entry)) throw invalidArgument(`params[${i}]`, 'a parameter group, as others are', entry);
   });
   return list as GroupInput<G>[];
 }
 
-/** @internal The tensors of a group, each of which can be optimized. */
-export function parametersOf(params: Tensor | Iterable<Tensor>): readonly Tensor[] {
-  const list = Object.freeze(isTensor(params) ? [params] : elementsOf(iterable('params', params)));
+/** @internal The tensors of a group, each of which can be optimized, and their names where they have any. */
+export function parametersOf(params: Tensor | ParameterList): {
+  list: readonly Tensor[];
+  names: readonly string[] | undefined;
+} {
+  const given: readonly unknown[] = isTensor(params) ? [params] : elementsOf(iterable<unknown>('params', params));
+  const named = given.length > 0 && given.every(isNamed);
+  const list = Object.freeze(named ? given.map(([, param]) => param) : given);
   for (const param of list) checkParameter(param);
-  return list;
+  if (!named) return { list: list as readonly Tensor[], names: undefined };
+  const names = given.map(([name]) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw new TorchClipError('ERR_ARGUMENT', `the names of parameters must differ, and ${describe(twice)} comes twice`);
+  }
+  return { list: list as readonly Tensor[], names: Object.freeze(names) };
 }
+
+const isNamed = (entry: unknown): entry is readonly [string, unknown] =>
+  Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string';
 
 function iterable<T>(name: string, value: Iterable<T>): Iterable<T> {
   if (typeof value !== 'object' || value === null || !(Symbol.iterator in value) || isTensor(value)) {

@@ -1,5 +1,4 @@
 import { noGrad } from '../../autograd.js';
-import { tensor } from '../../creation/tensor.js';
 import { type Dtype, float32, float64 } from '../../dtype.js';
 import { describe } from '../../errors.js';
 import { zeros } from '../../ops/generated/functions-t-z.js';
@@ -8,7 +7,7 @@ import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Definition } from '../engine/options.js';
 import { isRecord, mismatch, savedCount } from '../engine/saved.js';
-import { type OptimizerStateDict, ownStates, withoutStates } from '../state/state-dict.js';
+import { type OptimizerStateDict, ownStates, stepTensor, withoutStates } from '../state/state-dict.js';
 import { type CommonOptions, Optimizer, type StepRequest, type StepResult } from './optimizer.js';
 import type { Parameters, ParamGroup } from './parameters.js';
 
@@ -71,7 +70,8 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
     const result = super.takeStep({ ...request, outside });
     if (!result.taken) return result;
     for (const [param, state] of next) {
-      for (const old of Object.values(this.#states.get(param)?.slots ?? {})) old.dispose();
+      const next = new Set(Object.values(state.slots));
+      for (const old of Object.values(this.#states.get(param)?.slots ?? {})) if (!next.has(old)) old.dispose();
       this.#states.set(param, state);
     }
     return result;
@@ -88,7 +88,14 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
         if (param.grad === null || !gradient) continue;
         const { dtype, device } = gradient;
         const { step, slots } = this.#states.get(param) ?? { step: 0, slots: this.#fresh(param, { dtype, device }) };
-        const at = { value: param.detach().to({ dtype }), gradient, slots, step: step + 1, dtype: param.dtype };
+        // Contiguous: sums over another order of memory round to other bits.
+        const at = {
+          value: param.detach().to({ dtype }).contiguous(),
+          gradient: gradient.contiguous(),
+          slots,
+          step: step + 1,
+          dtype: param.dtype,
+        };
         const updated = this.#scheme.step(at, group);
         for (const slot of Object.values(updated.slots)) keep(slot);
         next.set(param, { step: step + 1, slots: updated.slots });
@@ -103,22 +110,34 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
     return Object.fromEntries(shapes.map(([name, shape]) => [name, zeros(shape, like)]));
   }
 
-  override stateDict(): OptimizerStateDict {
-    const dict = super.stateDict();
+  protected override saveDict(): OptimizerStateDict {
+    return this.#fill(super.saveDict(), (slot) => slot.clone());
+  }
+
+  protected override liveDict(): OptimizerStateDict {
+    return this.#fill(super.liveDict(), (slot) => slot);
+  }
+
+  protected override forget(): void {
+    super.forget();
+    this.#states.clear();
+  }
+
+  #fill(dict: OptimizerStateDict, given: (slot: Tensor) => Tensor): OptimizerStateDict {
     dict.state = {};
     for (const [number, param] of this.paramGroups.flatMap(({ params }) => params).entries()) {
       const state = this.#states.get(param);
       if (state === undefined) continue;
-      const slots = Object.entries(state.slots).map(([name, slot]) => [name, slot.clone()]);
+      const slots = Object.entries(state.slots).map(([name, slot]) => [name, given(slot)]);
       dict.state[number] = {
-        ...(this.#scheme.storesStep && { step: tensor(state.step, { dtype: float32 }) }),
+        ...(this.#scheme.storesStep && { step: stepTensor(state.step) }),
         ...Object.fromEntries(slots),
       };
     }
     return dict;
   }
 
-  override loadStateDict(stateDict: OptimizerStateDict): void {
+  protected override loadDict(stateDict: OptimizerStateDict): void {
     const own = ownStates(stateDict, this.paramGroups);
     const states = this.paramGroups
       .flatMap(({ params }) => params)
@@ -128,7 +147,7 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
           ? []
           : [[param, this.#parse(`state[${i}]`, saved, param)] as const];
       });
-    super.loadStateDict(withoutStates(stateDict));
+    super.loadDict(withoutStates(stateDict));
     this.#states.clear();
     for (const [param, state] of states) this.#states.set(param, state);
   }

@@ -1,8 +1,10 @@
 // The border to the engine: what crosses it has names, and everything else in lib/optim sees tensors, never handles.
 import { native } from '../../binding/index.js';
 import type { NativeStage } from '../../clip/native.js';
+import { type Dtype, float64, int64 } from '../../dtype.js';
 import { type EngineRule, engine } from '../../engine.js';
 import { TorchClipError } from '../../errors.js';
+import { empty } from '../../ops/generated/functions-d-e.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../../tensor.js';
 
 declare const brand: unique symbol;
@@ -27,6 +29,21 @@ export interface StageState {
   lengths: Tensor;
   tap: Tensor;
   elements: (Tensor | null)[];
+}
+
+/** @internal A stage that remembers nothing yet. */
+export function blankStage({ elements }: StageState): StageState {
+  const none = (dtype: Dtype) => empty([0], { dtype });
+  return {
+    flips: 0,
+    decisions: 0,
+    clipped: 0,
+    numbers: none(float64),
+    history: none(float64),
+    lengths: none(int64),
+    tap: none(float64),
+    elements: elements.map(() => null),
+  };
 }
 
 /** @internal What a stage of clipping reports; see `StageStats`. */

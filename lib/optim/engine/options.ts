@@ -1,7 +1,7 @@
-import { arrayOf, check, finite, type Kind, kind, labelled, numberIn } from '../../check.js';
+import { arrayOf, check, finite, flag, type Kind, kind, labelled, numberIn, orNull } from '../../check.js';
 import { describe, type ErrorCode, TorchClipError } from '../../errors.js';
 import { type Option, readOnce, unknownOption } from '../../options.js';
-import type { Tensor } from '../../tensor.js';
+import { isTensor, type Tensor } from '../../tensor.js';
 
 export type { Option };
 
@@ -14,6 +14,10 @@ export interface Definition<G> {
   rule(group: Required<G>): string;
   /** The values of the state tensors before the first step, where PyTorch's state dict has them already. */
   begin?(group: Required<G>): Record<string, number>;
+  /** Whether gradients may be sparse: they are then added up as dense ones. */
+  sparse?: boolean;
+  /** Whether the optimizer takes its steps itself; the engine then only knows its parameters. */
+  own?: boolean;
   /** Why a parameter cannot be optimized: the sentence of the error. */
   parameter?(param: Tensor): string | undefined;
   /** What no option can say alone: the sentence of the error. */
@@ -99,6 +103,13 @@ export interface Origin {
   scheduled?: boolean;
 }
 
+/** @internal Options of PyTorch's that choose among implementations, of which there is one here. */
+export const ignoredOptions = ['fused', 'foreach', 'capturable', 'differentiable'] as const;
+
+// A learning rate may be a tensor, which is read at each step.
+const plainRate = (name: string, value: unknown): unknown =>
+  name === 'lr' && isTensor(value) && value.numel() === 1 ? value.item() : value;
+
 /**
  * Completes a group's options from `given` and `defaults` and checks them; `given` is read once.
  *
@@ -110,11 +121,14 @@ export function complete<G>(
   defaults: Readonly<Record<string, unknown>>,
   { owner = definition.name, prefix = '', code, scheduled = false }: Origin = {},
 ): Required<G> {
-  const read = readOnce(owner, refuseDifferentiable(given), Object.keys(definition.options));
+  const names = Object.keys(definition.options);
+  const read = readOnce(owner, refuseDifferentiable(given), [...names, ...ignoredOptions]);
+  for (const name of ignoredOptions) check(prefix + name, read[name] ?? null, orNull(flag), code);
   const group: Record<string, unknown> = {};
   for (const [name, [kind, fallback]] of Object.entries<Option>(definition.options)) {
     const value = read[name] ?? (name in read ? null : (defaults[name] ?? fallback));
-    if (!(scheduled && name === 'lr' && endsSchedule(value))) check(prefix + name, value, kind, code);
+    const meant = plainRate(name, value);
+    if (!(scheduled && name === 'lr' && endsSchedule(meant))) check(prefix + name, meant, kind, code);
     // A copy, so that groups do not share an array.
     group[name] = Array.isArray(value) ? [...value] : value;
   }
@@ -127,7 +141,7 @@ export function complete<G>(
 const endsSchedule = (lr: unknown) => typeof lr === 'number' && lr <= 0 && lr > -1e-12;
 
 /** @internal What learning-rate schedulers keep in a group. */
-export const scheduledNames = ['initialLr', 'maxLr', 'minLr', 'maxMomentum', 'baseMomentum'] as const;
+export const scheduledNames = ['initialLr', 'maxLr', 'minLr', 'maxMomentum', 'baseMomentum', 'swaLr'] as const;
 
 /**
  * @internal What is assigned to the options of groups between steps, checked when it is used.
@@ -153,7 +167,7 @@ export class AssignedOptions<G> {
     const before = this.#accepted.get(group);
     if (before !== undefined && this.#unchanged(group, before)) return;
     for (const name of Object.keys(group)) {
-      if (name === 'params' || this.#names.includes(name)) continue;
+      if (name === 'params' || name === 'paramNames' || this.#names.includes(name)) continue;
       throw unknownOption(
         `paramGroups[${index}] of ${this.#definition.name}`,
         name,
@@ -162,7 +176,8 @@ export class AssignedOptions<G> {
     }
     const accepted = this.#options.map(([name, kind]) => {
       const value = group[name];
-      if (name !== 'lr' || !endsSchedule(value)) check(`paramGroups[${index}].${name}`, value, kind);
+      const meant = plainRate(name, value);
+      if (name !== 'lr' || !endsSchedule(meant)) check(`paramGroups[${index}].${name}`, meant, kind);
       return Array.isArray(value) ? [...value] : value;
     });
     const problem = this.#definition.check?.(group as unknown as Required<G>);

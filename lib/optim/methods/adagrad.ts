@@ -28,6 +28,7 @@ const definition: Definition<AdagradGroup> = {
     initialAccumulatorValue: option('initial_accumulator_value value', nonNegative, 0),
     maximize: [flag, false],
   },
+  sparse: true,
   rule: () => 'adagrad',
   begin: ({ initialAccumulatorValue }) => ({ sum: initialAccumulatorValue }),
 };

@@ -130,17 +130,17 @@ export class Expectigrad extends Optimizer<ExpectigradGroup> {
     return result;
   }
 
-  /** As {@link Optimizer.stateDict}; a learning rate that is a function is not part of it. */
-  override stateDict(): OptimizerStateDict {
-    const dict = super.stateDict();
+  /** @internal A learning rate that is a function is not part of it. */
+  protected override saveDict(): OptimizerStateDict {
+    const dict = super.saveDict();
     for (const group of dict.param_groups) delete group.lr_function;
     return dict;
   }
 
-  /** As {@link Optimizer.loadStateDict}; groups whose learning rate is a function keep it. */
-  override loadStateDict(stateDict: OptimizerStateDict): void {
+  /** @internal Groups whose learning rate is a function keep it. */
+  protected override loadDict(stateDict: OptimizerStateDict): void {
     const functions = this.paramGroups.map(({ lrFunction }) => lrFunction);
-    super.loadStateDict(stateDict);
+    super.loadDict(stateDict);
     functions.forEach((lrFunction, i) => {
       if (lrFunction) this.paramGroups[i]!.lrFunction = lrFunction;
     });

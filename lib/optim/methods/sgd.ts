@@ -29,6 +29,7 @@ export const sgd: Definition<SGDGroup> = {
     nesterov: [flag, false],
     maximize: [flag, false],
   },
+  sparse: true,
   rule: (group) => (group.momentum === 0 ? 'sgd' : 'sgdMomentum'),
   check: ({ nesterov, momentum, dampening }) =>
     nesterov && (momentum <= 0 || dampening !== 0)

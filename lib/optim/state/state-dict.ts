@@ -17,15 +17,21 @@ import { type ClipStateDict, parseClip, type RestoredClip, saveClip } from './cl
  * `param_groups` with the options in PyTorch's spelling. `clip` is the clipper, if there is one, and what it remembers.
  */
 export interface OptimizerStateDict {
-  state: Record<number, Record<string, Tensor | number | null>>;
+  state: Record<number, Record<string, StateValue>>;
   param_groups: ({ params: number[] } & Record<string, unknown>)[];
   clip?: ClipStateDict;
   /** With `reference: true`: the part of the original's state that belongs to no parameter. */
   reference?: Readonly<Record<string, unknown>>;
 }
 
+/** A value of a parameter's state. */
+export type StateValue = Tensor | number | string | boolean | null | StateValue[];
+
 /** What a state dict holds of one parameter. */
-export type OwnState = Readonly<Record<string, Tensor | number>>;
+export type OwnState = Readonly<Record<string, StateValue>>;
+
+/** A step count as PyTorch keeps it, a float32 tensor; from 2^24 on as float64, which PyTorch loads, too, and which holds it exactly. */
+export const stepTensor = (step: number): Tensor => tensor(step, { dtype: step > 2 ** 24 ? float64 : float32 });
 
 /** A parameter group as {@link saveState} reads it. */
 export type SavedGroup = Readonly<Record<string, unknown>> & { readonly params: readonly Tensor[] };
@@ -60,7 +66,7 @@ export function saveState(source: {
       const { step, slots, scalars } = source.states[index + i]!;
       if (step === 0 && begin === undefined) return;
       const state: Record<string, Tensor> = {};
-      if (rule.storesStep) state.step = tensor(step, { dtype: float32 });
+      if (rule.storesStep) state.step = stepTensor(step);
       rule.slots.forEach((name, k) => {
         const slot = slots[k];
         if (name === '') return;
@@ -73,14 +79,17 @@ export function saveState(source: {
       if (Object.keys(state).length > 0) dict.state[index + i] = state;
     });
     index += params.length;
-    const named = Object.entries(options).map(([name, value]) => [
-      snake(name),
-      Array.isArray(value) ? [...value] : value,
-    ]);
+    const named = Object.entries(options).map(([name, value]) => [snake(name), plain(value)]);
     dict.param_groups.push({ ...Object.fromEntries(named), params: numbers });
   });
   if (source.clip !== null) dict.clip = saveClip(source.clip, source.counters, source.stages);
   return dict;
+}
+
+// An option as a value of its own: a learning rate may be a tensor.
+function plain(value: unknown): unknown {
+  if (isTensor(value) && value.numel() === 1) return value.item();
+  return Array.isArray(value) ? [...value] : value;
 }
 
 // State is at least float32; a complex parameter is a pair of reals.

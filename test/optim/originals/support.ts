@@ -78,7 +78,7 @@ export const flat = (groups: Tensor[][]): Tensor => torch.cat(groups.flat().map(
 export function bits(groups: Tensor[][], dict: OptimizerStateDict): unknown {
   const state = Object.entries(dict.state).map(([number, slots]) => [
     number,
-    Object.entries(slots).map(([name, value]) => [name, typeof value === 'object' ? bytesOf(value!) : value]),
+    Object.entries(slots).map(([name, value]) => [name, torch.isTensor(value) ? bytesOf(value) : value]),
   ]);
   return { params: groups.flat().map(bytesOf), state, groups: dict.param_groups, reference: dict.reference };
 }
