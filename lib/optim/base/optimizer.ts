@@ -56,19 +56,18 @@ export interface CommonOptions {
    * `'zero'`: treat those elements as 0.
    * `'error'`: throw `ERR_NONFINITE` and change nothing.
    *
-   * A step changes parameters and state alone. What the forward pass has written is written: after a batch with NaN the running
-   * statistics of a BatchNorm layer in training hold NaN, although the step was skipped. Look at the batch or the loss before the layers
-   * see it, freeze the statistics by `eval()` of these layers, or keep a copy of `model.buffers()` and copy it back where
-   * `clipStats.skipped` has grown. Running the batch again under `torch.noGrad` mends nothing, and writes them once more.
+   * What the forward pass has written is written, whatever the step does: the running statistics of BatchNorm hold the NaN of their batch.
    */
   nonFinite?: NonFinite;
   /** `step` throws `ERR_NONFINITE` when it has skipped more often than this in a row; default 100. */
   maxConsecutiveSkips?: number;
   /** Store the clipped gradients in `grad`, for code that reads them after the step; default false. */
   writeBack?: boolean;
-  /** Ignored: every step here is fused. So are the next two. */
+  /** Ignored, as every step is fused. */
   fused?: boolean | null;
+  /** Ignored, as every step is fused. */
   foreach?: boolean | null;
+  /** Ignored, as a graph can capture every step. */
   capturable?: boolean;
   /** Only false: autograd does not see a fused step. */
   differentiable?: false;

@@ -1,5 +1,6 @@
 // Reading a state dict: each function names what does not fit.
 import { describe, TorchClipError } from '../../errors.js';
+import { strided } from '../../layout.js';
 import { keep } from '../../scope.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
@@ -14,9 +15,12 @@ export const mismatch = (message: string) => new TorchClipError('ERR_STATE', mes
 /** @internal A copy that no scope disposes: its owner lives longer. */
 export const kept = (t: Tensor): Tensor => keep(t.detach().clone());
 
+/** @internal Whether a tensor has elements that can be copied: neither a sparse nor a meta one is what a state dict holds. */
+export const hasValues = (t: Tensor): boolean => t.layout === strided && t.device.type !== 'meta';
+
 /** @internal A saved tensor of the parameter's shape, as a copy of its dtype and device. */
 export function savedTensor(where: string, value: unknown, like: Tensor): Tensor {
-  if (!isTensor(value)) throw mismatch(`${where} must be a Tensor, got ${describe(value)}`);
+  if (!isTensor(value) || !hasValues(value)) throw mismatch(`${where} must be a dense Tensor, got ${describe(value)}`);
   if (!sameShape(value.shape, like.shape)) {
     throw mismatch(`${where} has shape ${shapeText(value.shape)}, the parameter has ${shapeText(like.shape)}`);
   }

@@ -14,12 +14,12 @@ function step(param: Tensor, restarter: optim.Restarter, t: number): void {
 }
 
 function make(param: Tensor, options: Partial<optim.RestarterOptions> = {}): optim.Restarter {
-  const fresh = () => new optim.SGD([param], { lr: 0.1, momentum: 0.9, clip: clip.norm(2) });
-  return new optim.Restarter([param], { start: fresh, firstStretch: 3, ...options });
+  const optimizer = new optim.SGD([param], { lr: 0.1, momentum: 0.9, clip: clip.norm(2) });
+  return new optim.Restarter(optimizer, { firstStretch: 3, ...options });
 }
 
 describe('optim.Restarter', () => {
-  it('goes on from the mean of a stretch with a fresh optimizer', () => {
+  it('goes on from the mean of a stretch as a fresh optimizer would', () => {
     const [param, twin] = [start(), start()];
     const restarter = make(param, { firstStretch: 2, growth: 2 });
     let optimizer = new optim.SGD([twin], { lr: 0.1, momentum: 0.9, clip: clip.norm(2) });
@@ -77,25 +77,34 @@ describe('optim.Restarter', () => {
     expect(restarter.stateDict()).include({ restarts: 0, steps: 0, mean: null });
   });
 
-  it('starts the fresh optimizer where the parameters are the mean', () => {
-    const param = torch.tensor([0], { requiresGrad: true });
-    const seen: number[] = [];
-    const fresh = () => {
-      seen.push(param.item());
-      return new optim.SGD([param], { lr: 1 });
-    };
-    const restarter = new optim.Restarter([param], { start: fresh, firstStretch: 2 });
-    for (let t = 0; t < 2; t++) {
-      param.grad = torch.tensor([-2]);
+  it('keeps its optimizer, and with it schedulers, scalers, added groups, assigned rates and skip counts', () => {
+    const [param, other] = [start(), start()];
+    const optimizer = new optim.AdamW([param], { lr: 0.1, clip: clip.zscore() });
+    const scheduler = new optim.lrScheduler.StepLR(optimizer, { stepSize: 1, gamma: 0.5 });
+    const restarts: number[] = [];
+    const restarter = new optim.Restarter(optimizer, {
+      firstStretch: 2,
+      growth: 1,
+      onRestart: () => void restarts.push(0),
+    });
+    for (let t = 0; t < 5; t++) {
+      if (t === 1) optimizer.addParamGroup({ params: [other], lr: 0.7 });
+      for (const p of [param, other]) p.grad = torch.full([3], t === 3 ? Number.NaN : 1, { dtype: torch.float64 });
       restarter.step();
+      scheduler.step();
+      if (t === 1) expect(optimizer.stateDict().state).deep.equal({});
     }
-    expect(seen).deep.equal([0, 3]);
+    expect(restarter.optimizer).equal(optimizer);
+    expect(restarts).deep.equal([0, 0]);
+    expect(optimizer.paramGroups.map(({ lr }) => lr)).deep.equal([0.1 / 32, 0.7 / 16]);
+    expect(optimizer.stateDict().clip!.skipped).equal(1);
+    expect(Object.keys(optimizer.stateDict().state)).deep.equal(['0', '1']);
+    expect(restarter.stateDict().mean).length(2);
   });
 
   it('returns what the closure returns, and counts no step that throws', () => {
     const param = start();
-    const fresh = () => new optim.SGD([param], { lr: 0.1, nonFinite: 'error' });
-    const restarter = new optim.Restarter([param], { start: fresh });
+    const restarter = new optim.Restarter(new optim.SGD([param], { lr: 0.1, nonFinite: 'error' }));
     param.grad = torch.ones([3], { dtype: torch.float64 });
     expect(restarter.step(() => 7)).equal(7);
     expect(restarter.step()).equal(undefined);
@@ -147,6 +156,7 @@ describe('optim.Restarter', () => {
     ['no mean', (s) => Object.assign(s, { mean: null }), /mean must be 1 Tensors, got null/],
     ['a mean too many', (s) => Object.assign(s, { steps: 0 }), /mean must be null/],
     ['a shape', (s) => Object.assign(s, { mean: [torch.ones([2])] }), /mean\[0\] must be a Tensor of shape \[3\]/],
+    ['a mean without values', (s) => Object.assign(s, { mean: [torch.ones([3], { device: 'meta' })] }), /./],
     ['a mean that is none', (s) => Object.assign(s, { mean: [1] }), /mean\[0\] must be a Tensor of shape \[3\], got 1/],
     ['the optimizer', (s) => Object.assign(s, { optimizer: { state: {}, param_groups: [] } }), /number of parameter/],
   ];
@@ -167,22 +177,21 @@ describe('optim.Restarter', () => {
     });
   }
 
-  const one = new nn.Linear(1, 1).parameters();
-  const ok = { start: () => new optim.SGD(one) };
+  const one = new optim.SGD(new nn.Linear(1, 1).parameters());
   const refused: [unknown, unknown, RegExp][] = [
-    [one[0], ok, /"params" must be an iterable of Tensors/],
-    [null, ok, /"params" must be an iterable of Tensors, got null/],
-    [[1], ok, /"params\[0\]" must be a Tensor, got 1/],
-    [one, {}, /"start" must be a function, got undefined/],
-    [one, { start: () => 1 }, /"start" must be a function that returns an Optimizer, got 1/],
-    [one, { ...ok, firstStretch: 0 }, /"firstStretch" must be an integer >= 1, got 0/],
-    [one, { ...ok, growth: 0.9 }, /"growth" must be a finite number >= 1, got 0\.9/],
-    [one, { ...ok, longest: Number.NaN }, /"longest" must be a number >= 0, got NaN/],
-    [one, { ...ok, first: 1 }, /unknown option "first" of Restarter/],
+    [null, {}, /"optimizer" must be an Optimizer, got null/],
+    [[1], {}, /"optimizer" must be an Optimizer, got \[1\]/],
+    [one, { firstStretch: 0 }, /"firstStretch" must be an integer >= 1, got 0/],
+    [one, { growth: 0.9 }, /"growth" must be a finite number >= 1, got 0\.9/],
+    [one, { longest: Number.NaN }, /"longest" must be a number >= 0, got NaN/],
+    [one, { onRestart: 1 }, /"onRestart" must be a function or null, got 1/],
+    [one, { first: 1 }, /unknown option "first" of Restarter/],
   ];
-  for (const [params, options, message] of refused) {
+  for (const [optimizer, options, message] of refused) {
     it(`refuses an argument: ${message.source}`, () => {
-      const error = refusalOf(() => new optim.Restarter(params as Tensor[], options as optim.RestarterOptions));
+      const error = refusalOf(
+        () => new optim.Restarter(optimizer as optim.Optimizer, options as optim.RestarterOptions),
+      );
       expect(error.code).equal('ERR_ARGUMENT');
       expect(error.message).match(message);
     });
