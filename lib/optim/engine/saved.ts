@@ -20,7 +20,8 @@ export const hasValues = (t: Tensor): boolean => t.layout === strided && t.devic
 
 /** @internal A saved tensor of the parameter's shape, as a copy of its dtype and device. */
 export function savedTensor(where: string, value: unknown, like: Tensor): Tensor {
-  if (!isTensor(value) || !hasValues(value)) throw mismatch(`${where} must be a dense Tensor, got ${describe(value)}`);
+  if (!isTensor(value)) throw mismatch(`${where} must be a Tensor, got ${describe(value)}`);
+  if (!hasValues(value)) throw mismatch(`${where} must be a dense Tensor with values`);
   if (!sameShape(value.shape, like.shape)) {
     throw mismatch(`${where} has shape ${shapeText(value.shape)}, the parameter has ${shapeText(like.shape)}`);
   }
