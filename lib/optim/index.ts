@@ -57,6 +57,7 @@ export { SGD, type SGDGroup } from './methods/sgd.js';
 export { SparseAdam, type SparseAdamGroup } from './methods/sparse-adam.js';
 export { StableAdamW, type StableAdamWGroup } from './methods/stable-adamw.js';
 export type { OptimizerStateDict, StateValue } from './state/state-dict.js';
+export * as swaUtils from './swa-utils.js';
 export { type ComparedRun, type CompareOptions, compare } from './tools/compare.js';
 export { estimateLipschitz, type LipschitzOptions } from './tools/lipschitz.js';
 export { type QKClipOptions, qkClip } from './tools/qk-clip.js';

@@ -252,11 +252,17 @@ export function checkpointSequential(
   if (!isTensor(input)) throw invalidArgument('input', 'a Tensor', input);
   const size = Math.floor(steps.length / segments);
   const run = (part: readonly Step[]) => (x: Tensor) =>
-    part.reduce((value, step) => (typeof step === 'function' ? step(value) : step.forward(value)), x);
+    part.reduce((value, step) => (typeof step === 'function' ? step(value) : callOf(step)(value)), x);
   let x = input;
   for (let i = 0; i < segments - 1; i++) x = checkpoint(run(steps.slice(i * size, (i + 1) * size)), [x], options);
   return run(steps.slice((segments - 1) * size))(x);
 }
+
+/** A module runs with its hooks. */
+const callOf =
+  (step: Exclude<Step, (...args: never[]) => unknown>) =>
+  (x: Tensor): Tensor =>
+    'call' in step && typeof step.call === 'function' ? (step.call(x) as Tensor) : step.forward(x);
 
 function stepsOf(functions: unknown): Step[] {
   const list: unknown =

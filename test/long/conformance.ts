@@ -47,6 +47,8 @@ for (const family of chosen) {
 }
 // The reason is given for every optimizer that is in no row.
 const absent: Record<string, string> = {
+  LBFGS: 'takes its steps itself, without clippers: test/optim/rules/own.test.ts compares it with PyTorch',
+  SparseAdam: 'takes its steps itself, without clippers: test/optim/rules/own.test.ts compares it with PyTorch',
   Muon: 'takes matrices only, in bfloat16 as PyTorch does: test/optim/rules/tensor-level.test.ts compares it with PyTorch under every clipper',
 };
 const tested = new Set(families.flatMap((family) => Object.values(rulesOf(family)).map(({ optimizer }) => optimizer)));

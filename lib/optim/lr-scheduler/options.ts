@@ -24,6 +24,7 @@ export interface Group {
   betas?: readonly number[];
   maxMomentum?: number;
   baseMomentum?: number;
+  swaLr?: number;
 }
 
 /** An array with one element for each parameter group. */
