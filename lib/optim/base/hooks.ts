@@ -2,7 +2,6 @@ import { callable, check, flag } from '../../check.js';
 import { optionsOf } from '../../options.js';
 import type { HookHandle } from '../../tensor.js';
 import type { OptimizerStateDict } from '../state/state-dict.js';
-import type { Optimizer } from './optimizer.js';
 
 /** Called with an optimizer and the arguments of its step; an array that it returns takes their place. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing.
@@ -89,7 +88,11 @@ export class OptimizerHooks<O> {
   }
 }
 
-type Step = (this: Optimizer, ...args: unknown[]) => unknown;
+/** What a step of a subclass's own runs in. */
+interface Runner {
+  runOwnStep(args: readonly unknown[], body: (args: readonly unknown[]) => unknown): unknown;
+}
+type Step = (this: Runner, ...args: unknown[]) => unknown;
 const counted = new WeakSet<Step>();
 
 /** @internal Marks a step that calls hooks and counts by itself. */

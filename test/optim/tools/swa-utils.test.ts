@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
-import { type Bytes, decode, golden, refusalOf } from '../support.js';
+import torch, { nn, optim, type Tensor } from '../../../lib/index.js';
+import { type Bytes, decode, golden, refusalOf } from '../../support.js';
 
 const { AveragedModel, getEmaAvgFn, getEmaMultiAvgFn, getSwaAvgFn, getSwaMultiAvgFn, SWALR, updateBn } = optim.swaUtils;
 const { averages, rates } = golden<{

@@ -1,19 +1,19 @@
 // Averages of weights over the course of training: `torch.optim.swa_utils`.
-import { noGrad } from '../autograd.js';
-import { callable, check, finiteNonNegative, flag, integer, numberIn, oneOf, orNull } from '../check.js';
-import { tensor } from '../creation/tensor.js';
-import type { DeviceLike } from '../device.js';
-import { int64 } from '../dtype.js';
-import { invalidArgument, TorchClipError } from '../errors.js';
-import { device as deviceKind } from '../kinds.js';
-import { deepcopy } from '../nn/deepcopy.js';
-import { BatchNorm } from '../nn/layers/batchnorm.js';
-import { Module } from '../nn/module.js';
-import { optionsOf } from '../options.js';
-import { isTensor, type Tensor } from '../tensor.js';
-import type { Optimizer } from './base/optimizer.js';
-import { complete, groupsOf, shared, spread } from './lr-scheduler/options.js';
-import { EpochScheduler, lastEpoch, type Point } from './lr-scheduler/scheduler.js';
+import { noGrad } from '../../autograd.js';
+import { callable, check, finiteNonNegative, flag, integer, numberIn, oneOf, orNull } from '../../check.js';
+import { tensor } from '../../creation/tensor.js';
+import type { DeviceLike } from '../../device.js';
+import { int64 } from '../../dtype.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import { device as deviceKind } from '../../kinds.js';
+import { deepcopy } from '../../nn/deepcopy.js';
+import { BatchNorm } from '../../nn/layers/batchnorm.js';
+import { Module } from '../../nn/module.js';
+import { optionsOf } from '../../options.js';
+import { isTensor, type Tensor } from '../../tensor.js';
+import type { Optimizer } from '../base/optimizer.js';
+import { complete, groupsOf, shared, spread } from '../lr-scheduler/options.js';
+import { EpochScheduler, lastEpoch, type Point } from '../lr-scheduler/scheduler.js';
 
 /** The next average of one tensor, from the average so far, the model's tensor, and of how many models the average is. */
 export type AvgFn = (averaged: Tensor, current: Tensor, numAveraged: number) => Tensor;
