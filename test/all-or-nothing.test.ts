@@ -160,9 +160,7 @@ const cases: Record<string, Case> = {
     make(at, fault) {
       const params = places.map((i) => new nn.Parameter(good(i)));
       const make = () => {
-        const restarter = new optim.Restarter(params, {
-          start: () => new optim.Adam(params, { lr: 0.1 }) as unknown as optim.Optimizer,
-        });
+        const restarter = new optim.Restarter(new optim.Adam(params, { lr: 0.1 }));
         for (const param of params) param.grad = torch.ones([2, 2]);
         restarter.step();
         return restarter;
