@@ -176,7 +176,10 @@ const cases: Record<string, Case> = {
       .filter(([, Class]) => typeof Class === 'function' && Class.prototype instanceof optim.Optimizer)
       .map(([name, Class]): [string, Case] => [
         `optim.${name}`,
-        [(o) => Reflect.construct(Class as never, [[param()], o]) as unknown, 'maxConsecutiveSkips', 3],
+        [
+          (o) => Reflect.construct(Class as never, [[param()], o]) as unknown,
+          ...(['LBFGS', 'SparseAdam'].includes(name) ? (['lr', 0.5] as const) : (['maxConsecutiveSkips', 3] as const)),
+        ],
       ]),
   ),
   'a parameter group': [(o) => new optim.Adam([{ params: [param()], ...(o as object) }]), 'weightDecay', 1],

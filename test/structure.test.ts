@@ -92,7 +92,9 @@ describe("the addon's functions", () => {
       [...body!.matchAll(/^ {2,4}(\w+)\??\(/gm)].map(([, name]) => name!),
     ),
   );
-  const called = names(sources, /\b(?:native|addon)\s*\.(\w+)/g);
+  // What only a test can ask for: how much room other machines' files tell of.
+  const forTests = ['memoryRoom'];
+  const called = [...names(sources, /\b(?:native|addon)\s*\.(\w+)/g), ...forTests];
   const sorted = (list: string[]) => [...new Set(list)].sort();
 
   it('are each defined once in C++', () => {

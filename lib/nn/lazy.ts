@@ -1,7 +1,10 @@
+import { flag } from '../check.js';
 import type { DeviceLike } from '../device.js';
 import type { Dtype } from '../dtype.js';
+import { device as deviceKind, dtype as dtypeKind } from '../kinds.js';
 import { empty } from '../ops/generated/functions.js';
 import { nativeOp } from '../ops/overload.js';
+import { optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
 import { Parameter } from './parameter.js';
@@ -10,6 +13,10 @@ interface Place {
   device?: DeviceLike | undefined;
   dtype?: Dtype | undefined;
 }
+
+const place = { device: [deviceKind, undefined], dtype: [dtypeKind, undefined] } as const;
+const readParameter = optionsOf('UninitializedParameter', { ...place, requiresGrad: [flag, true] });
+const readBuffer = optionsOf('UninitializedBuffer', place);
 
 /**
  * A parameter whose shape is not known yet; it has no elements. A lazy layer holds it until its first input comes.
@@ -21,7 +28,7 @@ interface Place {
  */
 export class UninitializedParameter extends Parameter {
   constructor(options: Place & { requiresGrad?: boolean } = {}) {
-    const { requiresGrad = true, device, dtype } = options;
+    const { requiresGrad, device, dtype } = readParameter(options);
     super(empty([0], { device, dtype }), requiresGrad);
   }
 
@@ -39,7 +46,8 @@ export class UninitializedParameter extends Parameter {
  * this.registerBuffer('running_mean', new nn.UninitializedBuffer());
  */
 export class UninitializedBuffer extends Tensor {
-  constructor({ device, dtype }: Place = {}) {
+  constructor(options: Place = {}) {
+    const { device, dtype } = readBuffer(options);
     super(keep(empty([0], { device, dtype })).handle);
     this.escapes = true;
   }

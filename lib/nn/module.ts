@@ -687,7 +687,9 @@ function placeOf(target: FactoryOptions | DeviceLike | Dtype | Tensor): FactoryO
 /** A buffer after `fn`; one that waits for its shape still does. */
 function converted(buffer: Tensor, fn: (tensor: Tensor) => Tensor): Tensor {
   const result = keep(fn(buffer));
-  return buffer instanceof UninitializedBuffer ? new UninitializedBuffer(result) : result;
+  return buffer instanceof UninitializedBuffer
+    ? new UninitializedBuffer({ device: result.device, dtype: result.dtype })
+    : result;
 }
 
 /** Gives a tensor other memory, of another dtype or device perhaps, while it stays the same object for autograd and optimizers. */

@@ -1,3 +1,3 @@
 export { type LoadSafetensorsOptions, loadSafetensors } from './load.js';
-export { openSafetensors, SafetensorsFile } from './open.js';
+export { openSafetensors, type SafetensorsFile } from './open.js';
 export { type SaveSafetensorsOptions, saveSafetensors } from './save.js';
