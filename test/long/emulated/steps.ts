@@ -204,7 +204,7 @@ describe('emulated: steps of the CUDA driver', () => {
     p.grad = torch.zeros([1]);
     const norms: number[] = [];
     const take = (step: () => void) => {
-      norms.push((norms.length * 37) % 1031);
+      norms.push(1 + ((norms.length * 37) % 1031));
       p.grad!.fill_(norms.at(-1)!);
       step();
     };
