@@ -4,7 +4,7 @@ import { native } from './binding/index.js';
 import { anything, check, elementsOf, flag, kind, orNull } from './check.js';
 import { copied } from './cuda/copy.js';
 import { type Device, parseDevice } from './device.js';
-import { bfloat16, bool, type Dtype, dtypeOf, float16, float32, float64, int32, int64 } from './dtype.js';
+import { type Dtype, dtypeOf } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
 import type { Handle } from './handle.js';
 import { contiguousFormat, type Layout, layoutOf, MemoryFormat } from './layout.js';
@@ -149,36 +149,6 @@ export class Tensor {
     return this.numpyT();
   }
 
-  /** This tensor as float32, itself if it is; likewise the other dtypes below. */
-  float(): Tensor {
-    return this.to({ dtype: float32 });
-  }
-  double(): Tensor {
-    return this.to({ dtype: float64 });
-  }
-  half(): Tensor {
-    return this.to({ dtype: float16 });
-  }
-  bfloat16(): Tensor {
-    return this.to({ dtype: bfloat16 });
-  }
-  int(): Tensor {
-    return this.to({ dtype: int32 });
-  }
-  long(): Tensor {
-    return this.to({ dtype: int64 });
-  }
-  bool(): Tensor {
-    return this.to({ dtype: bool });
-  }
-  /** This tensor in the host's memory, itself if it is there. */
-  cpu(): Tensor {
-    return this.to({ device: 'cpu' });
-  }
-  /** This tensor on a GPU (by index; default the current one), itself if it is there. */
-  cuda(index?: number): Tensor {
-    return this.to({ device: index === undefined ? 'cuda' : `cuda:${index}` });
-  }
   /**
    * The same memory outside the graph. Setting it gives this tensor the memory, shape and dtype of another, while it stays
    * the same object for autograd, modules and optimizers.

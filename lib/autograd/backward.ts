@@ -1,7 +1,7 @@
 import { native } from '../binding/index.js';
 import { anything, elementsOf, flag } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { onesLike } from '../ops/generated/functions-n-p.js';
+import { onesLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { type Handle, handlesOf, isTensor, type Tensor, wrap } from '../tensor.js';
 import { runBackward } from './anomaly.js';

@@ -1,9 +1,7 @@
 // Derivatives of functions: `torch.autograd.functional`.
 import { check, flag, oneOf } from '../check.js';
 import { TorchClipError } from '../errors.js';
-import { onesLike } from '../ops/generated/functions-n-p.js';
-import { stack } from '../ops/generated/functions-s.js';
-import { zeros, zerosLike } from '../ops/generated/functions-t-z.js';
+import { onesLike, stack, zeros, zerosLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { sameShape } from '../shape.js';
 import { isTensor, type Tensor } from '../tensor.js';

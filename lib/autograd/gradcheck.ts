@@ -2,7 +2,7 @@ import { arrayOf, callable, check, finiteNonNegative, finitePositive, flag, list
 import { TorchClipError } from '../errors.js';
 import { Generator } from '../generator.js';
 import { tensor } from '../kinds.js';
-import { randn } from '../ops/generated/functions-q-r.js';
+import { randn } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { grad } from './backward.js';

@@ -2,7 +2,7 @@ import { native } from '../binding/index.js';
 import { flag } from '../check.js';
 import { whyUnavailable } from '../cuda/available.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { emptyLike } from '../ops/generated/functions-d-e.js';
+import { emptyLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { keep, tensorsIn } from '../scope.js';
 import { refuseAsync, refusePromise } from '../sync.js';

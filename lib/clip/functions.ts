@@ -3,7 +3,7 @@ import { full } from '../creation/full.js';
 import { complex128, type Dtype, float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import { tensor } from '../kinds.js';
-import { stack } from '../ops/generated/functions-s.js';
+import { stack } from '../ops/generated/functions.js';
 import { vectorNorm } from '../ops/generated/linalg.js';
 import { optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';

@@ -6,7 +6,7 @@ import { savedTensorsHooks } from '../autograd/saved-tensors.js';
 import { native } from '../binding/index.js';
 import { check, flag, integer, kind, oneOf } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
-import { empty } from '../ops/generated/functions-d-e.js';
+import { empty } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { getRngState, setRngState } from '../random.js';
 import { keep } from '../scope.js';

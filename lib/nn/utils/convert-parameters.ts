@@ -2,7 +2,7 @@ import { noGrad } from '../../autograd.js';
 import { check, listOf } from '../../check.js';
 import { mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
-import { cat } from '../../ops/generated/functions-c.js';
+import { cat } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import { copyProblem } from '../copyable.js';
 

@@ -1,7 +1,7 @@
 import { noGrad } from '../../autograd.js';
 import { type Dtype, float32, float64 } from '../../dtype.js';
 import { describe } from '../../errors.js';
-import { zeros } from '../../ops/generated/functions-t-z.js';
+import { zeros } from '../../ops/generated/functions.js';
 import { keep, scope } from '../../scope.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';

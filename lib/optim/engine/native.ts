@@ -4,7 +4,7 @@ import type { NativeStage } from '../../clip/native.js';
 import { type Dtype, float64, int64 } from '../../dtype.js';
 import { type EngineRule, engine } from '../../engine.js';
 import { TorchClipError } from '../../errors.js';
-import { empty } from '../../ops/generated/functions-d-e.js';
+import { empty } from '../../ops/generated/functions.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../../tensor.js';
 
 declare const brand: unique symbol;

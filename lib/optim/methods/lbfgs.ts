@@ -1,8 +1,7 @@
 import { enableGrad, noGrad } from '../../autograd.js';
 import { integer, nonNegative, oneOf, orNull } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import { cat } from '../../ops/generated/functions-c.js';
-import { viewAsReal, zerosLike } from '../../ops/generated/functions-t-z.js';
+import { cat, viewAsReal, zerosLike } from '../../ops/generated/functions.js';
 import { keep, scope } from '../../scope.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { Optimizer, type Parameters, type ParamGroup } from '../base/optimizer.js';

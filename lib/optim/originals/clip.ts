@@ -1,8 +1,7 @@
 import { check, numberIn, probability } from '../../check.js';
 import { full } from '../../creation/full.js';
 import { describe } from '../../errors.js';
-import { pow } from '../../ops/generated/functions-n-p.js';
-import { rand } from '../../ops/generated/functions-q-r.js';
+import { pow, rand } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import { type ClippingType, type ClippingTypeName, clippingTypeName } from '../clipping-type/name.js';
 import { mismatch, savedCount } from '../engine/saved.js';

@@ -1,7 +1,7 @@
 import { check, finiteNonNegative, orNull, positive } from '../../check.js';
 import { full } from '../../creation/full.js';
 import { TorchClipError } from '../../errors.js';
-import { stack } from '../../ops/generated/functions-s.js';
+import { stack } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 import type { StepperGroup, StepperState } from '../base/stepper.js';
 import { savedCount } from '../engine/saved.js';

@@ -1,6 +1,6 @@
 import { finitePositive, flag, numberIn } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
-import { zerosLike } from '../../ops/generated/functions-t-z.js';
+import { zerosLike } from '../../ops/generated/functions.js';
 import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';

@@ -3,7 +3,7 @@ import { anything, callable, finitePositive, kind, listOf } from '../../check.js
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { Module } from '../../nn/module.js';
 import { getTotalNorm } from '../../nn/utils/clip-grad.js';
-import { zerosLike } from '../../ops/generated/functions-t-z.js';
+import { zerosLike } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import { getRngState, setRngState } from '../../random.js';
 import { isTensor, type Tensor } from '../../tensor.js';
