@@ -1,16 +1,11 @@
-import { noGrad } from '../autograd.js';
-import { native } from '../binding/index.js';
-import { check, flag, instance, kind, orNull, text } from '../check.js';
-import { usable } from '../cuda/available.js';
-import { type DeviceLike, parseDevice } from '../device.js';
+import { check, flag, instance, kind, orNull } from '../check.js';
+import type { DeviceLike } from '../device.js';
 import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { device as deviceKind, tensor } from '../kinds.js';
-import { emptyLike } from '../ops/generated/functions.js';
-import { isPlainObject, optionsOf } from '../options.js';
+import { tensor } from '../kinds.js';
 import { keep } from '../scope.js';
-import { type HookHandle, Tensor } from '../tensor.js';
-import { Buffer } from './buffer.js';
+import type { HookHandle, Tensor } from '../tensor.js';
+import { convert, emptyTo, moveTo } from './conversion.js';
 import type {
   BackwardHook,
   BackwardPreHook,
@@ -22,35 +17,44 @@ import type {
   StateDictPreHook,
 } from './hook-types.js';
 import { callWithHooks, type HookOptions, Hooks } from './hooks.js';
-import { UninitializedBuffer } from './lazy.js';
+import { Members, type ModuleAccess } from './members.js';
+import {
+  readBuffers,
+  readForwardHook,
+  readLoad,
+  readNamedBuffers,
+  readNamedParameters,
+  readParameters,
+  readRegisterBuffer,
+  readSetSubmodule,
+  readStateDict,
+  readToEmpty,
+  readZeroGrad,
+} from './module-options.js';
 import { Parameter } from './parameter.js';
-import { indent } from './print.js';
-import { accessorOf, holdsItself, isIndex, type Slot, type SlotOf, walk } from './slots.js';
+import { block } from './print.js';
+import { holdsItself, walk } from './slots.js';
 import { loadState, readState, type StateOf } from './state.js';
 import type { IncompatibleKeys, StateDict } from './state-dict.js';
-import { factoryTable } from './tables.js';
+import type { FactoryOptions } from './tables.js';
+import {
+  bufferAt,
+  childrenOf,
+  modulesOf,
+  namedBuffersOf,
+  namedModulesOf,
+  namedParametersOf,
+  ownModules,
+  parameterAt,
+  parametersOf,
+  savedTensors,
+  splitName,
+  submoduleAt,
+} from './traversal.js';
 
-/** Where a layer's parameters are made, and of what dtype; the defaults are the CPU and the default dtype. */
-export interface FactoryOptions {
-  device?: DeviceLike | undefined;
-  dtype?: Dtype | undefined;
-}
+export type { FactoryOptions } from './tables.js';
 
-const recurseTable = { recurse: [flag, true] } as const;
-const readNamedParameters = optionsOf('namedParameters()', recurseTable);
-const readParameters = optionsOf('parameters()', recurseTable);
-const readNamedBuffers = optionsOf('namedBuffers()', recurseTable);
-const readBuffers = optionsOf('buffers()', recurseTable);
-const readRegisterBuffer = optionsOf('registerBuffer()', { persistent: [flag, true] });
-const readLoad = optionsOf('loadStateDict()', { strict: [flag, true], assign: [flag, false] });
-const readStateDict = optionsOf('stateDict()', { prefix: [text, ''], keepVars: [flag, false] });
-const readToEmpty = optionsOf('toEmpty()', { device: [deviceKind], recurse: [flag, true] });
-const readForwardHook = optionsOf('registerForwardHook()', { prepend: [flag, false], alwaysCall: [flag, false] });
-const readSetSubmodule = optionsOf('setSubmodule()', { strict: [flag, false] });
-const readZeroGrad = optionsOf('zeroGrad()', { setToNone: [flag, true] });
-const readTo = optionsOf('to()', factoryTable);
-
-let slotOf: SlotOf;
+let access: ModuleAccess<Module>;
 /** @internal The own properties of a module, in the order in which they were named: JavaScript alone would sort '10' after '2'. */
 export let entriesOf: (module: Module) => [string, unknown][];
 let hooksOf: (module: Module) => Hooks<Module> | undefined;
@@ -85,10 +89,8 @@ const moduleKind = orNull(kind<Module>('a Module', (value) => value instanceof M
 export class Module {
   /** True while training, the default; `Dropout` and `BatchNorm` read it. Set by {@link train} and {@link eval}. */
   training = true;
-  // Members are own properties, looked up when asked for. The values of parameters and buffers are here.
-  #slots: Map<string, Slot> | undefined;
-  /** The own names in the order in which they were given, where that is not JavaScript's. */
-  #order: string[] | undefined;
+  // Members are own properties, looked up when asked for; the values of parameters and buffers are here.
+  readonly #members = new Members<Module>(this, access);
   #hooks: Hooks<Module> | undefined;
 
   /** Computes the output; a subclass gives it its own arguments and result. */
@@ -192,15 +194,7 @@ export class Module {
    * model.getSubmodule('encoder.layers.0.self_attn');
    */
   getSubmodule(target: string): Module {
-    let at: Module = this;
-    for (const name of check('target', target, text) === '' ? [] : target.split('.')) {
-      const next: unknown = Object.hasOwn(at, name) ? Reflect.get(at, name) : undefined;
-      if (!(next instanceof Module)) {
-        throw invalidArgument('target', `the name of a module in ${this.constructor.name}`, target);
-      }
-      at = next;
-    }
-    return at;
+    return submoduleAt(access, this, target);
   }
 
   /**
@@ -211,7 +205,7 @@ export class Module {
   setSubmodule(target: string, module: Module, options: { strict?: boolean } = {}): void {
     const { strict } = readSetSubmodule(options);
     if (!(module instanceof Module)) throw invalidArgument('module', 'a Module', module);
-    const [path, name] = split(check('target', target, text));
+    const [path, name] = splitName(target);
     const parent = this.getSubmodule(path);
     if (strict) this.getSubmodule(target);
     parent.registerModule(name, module);
@@ -219,19 +213,12 @@ export class Module {
 
   /** The parameter of a dotted name; `ERR_ARGUMENT` where there is none. */
   getParameter(target: string): Parameter {
-    const [path, name] = split(check('target', target, text));
-    const value: unknown = Reflect.get(this.getSubmodule(path), name);
-    if (value instanceof Parameter) return value;
-    throw invalidArgument('target', `the name of a parameter in ${this.constructor.name}`, target);
+    return parameterAt(this, target);
   }
 
   /** The buffer of a dotted name; `ERR_ARGUMENT` where there is none. */
   getBuffer(target: string): Tensor {
-    const [path, name] = split(check('target', target, text));
-    const module = this.getSubmodule(path);
-    const value: unknown = Reflect.get(module, name);
-    if (isBuffer(name, value, module)) return value as Tensor;
-    throw invalidArgument('target', `the name of a buffer in ${this.constructor.name}`, target);
+    return bufferAt(access, this, target);
   }
 
   /**
@@ -250,8 +237,7 @@ export class Module {
 
   /** The modules held directly, each once, with their names. */
   namedChildren(): [string, Module][] {
-    const seen = new Set<unknown>();
-    return members(this, (_, value) => value instanceof Module && once(seen, value)) as [string, Module][];
+    return childrenOf(access, this);
   }
 
   /** The modules held directly, each once. */
@@ -261,27 +247,12 @@ export class Module {
 
   /** This module and all below it, each once, parents first, with their dotted names ('' for this one). */
   namedModules(): [string, Module][] {
-    const found: [string, Module][] = [];
-    const seen = new Set<Module>();
-    const visit = (module: Module, path: string) => {
-      if (!once(seen, module)) return;
-      found.push([path, module]);
-      for (const [name, child] of module.namedChildren()) visit(child, join(path, name));
-    };
-    visit(this, '');
-    return found;
+    return namedModulesOf<Module>(this);
   }
 
   /** This module and all below it, each once, parents first. */
   modules(): Module[] {
-    const found = new Set<Module>();
-    const visit = (module: Module) => {
-      if (found.has(module)) return;
-      found.add(module);
-      for (const [, value] of entriesOf(module)) if (value instanceof Module) visit(value);
-    };
-    visit(this);
-    return [...found];
+    return modulesOf(access, this);
   }
 
   /**
@@ -291,23 +262,19 @@ export class Module {
    */
   namedParameters(options: { recurse?: boolean } = {}): [string, Parameter][] {
     const { recurse } = readNamedParameters(options);
-    return this.#collect(recurse, (_, value) => value instanceof Parameter) as [string, Parameter][];
+    return namedParametersOf(access, recurse ? this.namedModules() : [['', this]]);
   }
 
   /** All parameters, each once: what an optimizer takes. */
   parameters(options: { recurse?: boolean } = {}): Parameter[] {
     const { recurse } = readParameters(options);
-    const found = new Set<Parameter>();
-    for (const module of recurse ? this.modules() : [this]) {
-      for (const [, value] of entriesOf(module)) if (value instanceof Parameter) found.add(value);
-    }
-    return [...found];
+    return parametersOf(access, recurse ? this.modules() : [this]);
   }
 
   /** All buffers with their dotted names, each tensor once. */
   namedBuffers(options: { recurse?: boolean } = {}): [string, Tensor][] {
     const { recurse } = readNamedBuffers(options);
-    return this.#collect(recurse, isBuffer) as [string, Tensor][];
+    return namedBuffersOf(access, recurse ? this.namedModules() : [['', this]]);
   }
 
   /** All buffers, each once. */
@@ -323,25 +290,25 @@ export class Module {
    */
   registerBuffer(name: string, tensor: Tensor | null, options: { persistent?: boolean } = {}): void {
     const { persistent } = readRegisterBuffer(options);
-    if (this.#slots?.get(name)?.persistent === undefined) this.#free(name);
+    if (this.#members.slot(name)?.persistent === undefined) this.#members.checkFree(name);
     check('tensor', tensor, tensorKind);
-    this.#name(name);
-    this.#hold(name, { value: tensor && keep(tensor), persistent });
+    this.#members.place(name);
+    this.#members.hold(name, { value: tensor && keep(tensor), persistent });
   }
 
   /** Sets a parameter under a name known only at run time; `this.name = new Parameter(..)` does the same. */
   registerParameter(name: string, parameter: Parameter | null): void {
-    if (!(this.#ownValue(name) instanceof Parameter)) this.#free(name);
+    if (!(this.#members.ownValue(name) instanceof Parameter)) this.#members.checkFree(name);
     check('parameter', parameter, parameterKind);
-    this.#name(name);
-    this.#hold(name, { value: parameter });
+    this.#members.place(name);
+    this.#members.hold(name, { value: parameter });
   }
 
   /** Sets a submodule under a name known only at run time; `this.name = module` does the same. */
   registerModule(name: string, module: Module | null): void {
-    if (!(this.#ownValue(name) instanceof Module)) this.#free(name);
+    if (!(this.#members.ownValue(name) instanceof Module)) this.#members.checkFree(name);
     check('module', module, moduleKind);
-    this.#name(name);
+    this.#members.place(name);
     Object.defineProperty(this, name, { value: module, writable: true, enumerable: true, configurable: true });
   }
 
@@ -399,15 +366,8 @@ export class Module {
    * model.to({ device: 'cuda:1', dtype: torch.bfloat16 });
    */
   to(target: FactoryOptions | DeviceLike | Dtype | Tensor): this {
-    const { device, dtype } = placeOf(target);
-    if (dtype !== undefined && !dtype.isFloatingPoint && !dtype.isComplex) {
-      throw invalidArgument('dtype', 'a floating-point or complex dtype', dtype.name, 'ERR_DTYPE');
-    }
-    const place = device == null ? undefined : usable(parseDevice(device)!);
-    if (place !== undefined && place.type !== 'meta') this.#refuseMeta();
-    return this.#convert((t) =>
-      t.to({ device, dtype: t.dtype.isFloatingPoint || t.dtype.isComplex ? dtype : undefined }),
-    );
+    moveTo(access, this, target);
+    return this;
   }
 
   /** Moves the module to the CPU. */
@@ -443,7 +403,8 @@ export class Module {
   /** Converts all members, those of integers too, to a dtype. */
   type(dtype: Dtype): this {
     if (!(dtype instanceof Dtype)) throw invalidArgument('dtype', 'a dtype such as torch.float32', dtype);
-    return this.#convert((t) => t.to({ dtype }));
+    convert(access, this, (t) => t.to({ dtype }));
+    return this;
   }
 
   /**
@@ -458,20 +419,7 @@ export class Module {
    */
   toEmpty(options: { device: DeviceLike; recurse?: boolean }): this {
     const { device, recurse } = readToEmpty(options);
-    const place = usable(parseDevice(device)!);
-    // A member that is held twice stays one.
-    const made = new Map<Tensor, Tensor>();
-    const empty = (t: Tensor): Tensor => {
-      const memory = keep(emptyLike(t.detach(), { device: place }));
-      return t instanceof Parameter ? new Parameter(memory, t.requiresGrad) : memory;
-    };
-    for (const module of recurse ? this.modules() : [this]) {
-      for (const [name, tensor] of members(module, (n, v) => v instanceof Parameter || isBuffer(n, v, module))) {
-        const t = tensor as Tensor;
-        if (!made.has(t)) made.set(t, empty(t));
-        Reflect.set(module, name, made.get(t));
-      }
-    }
+    emptyTo(access, recurse ? this.modules() : [this], device);
     return this;
   }
 
@@ -526,17 +474,9 @@ export class Module {
   toString(): string {
     return walk(
       this,
-      () => this.#print(),
+      () => block(this.constructor.name, this.extraRepr(), ownModules(access, this)),
       () => `${this.constructor.name}(...)`,
     );
-  }
-
-  #print(): string {
-    const extra = this.extraRepr();
-    const lines = members(this, (_, value) => value instanceof Module).map(([n, m]) => `(${n}): ${indent(String(m))}`);
-    if (lines.length === 0 && !extra.includes('\n')) return `${this.constructor.name}(${extra})`;
-    const all = extra === '' ? lines : [...extra.split('\n'), ...lines];
-    return `${this.constructor.name}(\n  ${all.join('\n  ')}\n)`;
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
@@ -544,113 +484,27 @@ export class Module {
   }
 
   static {
-    slotOf = (module, name) => (#slots in module ? module.#slots?.get(name) : undefined);
-    entriesOf = (module) => module.#entries();
+    access = {
+      isModule: (value) => value instanceof Module,
+      slotOf: (module, name) => (#members in module ? module.#members.slot(name) : undefined),
+      entries: (module) => module.#members.entries(),
+    };
+    entriesOf = access.entries;
     hooksOf = (module) => module.#hooks;
     blankCopy = (module) => {
       const copy = new Module();
-      copy.#order = module.#order;
+      copy.#members.takeOrder(module.#members);
       copy.#hooks = module.#hooks?.copy();
       return Object.setPrototypeOf(copy, Object.getPrototypeOf(module));
     };
     copySlots = (module, copy, copyOf) => {
-      for (const [name, slot] of module.#slots ?? []) {
-        // A name that was deleted, or given a property of its own, is no member any more.
-        const { get } = Object.getOwnPropertyDescriptor(module, name) ?? {};
-        if (get !== accessorOf(name, slotOf).get) continue;
-        copy.#hold(name, { ...slot, value: copyOf(slot.value) });
-      }
+      copy.#members.takeSlots(module.#members, copyOf);
     };
   }
 
   get #hooked(): Hooks<Module> {
     this.#hooks ??= new Hooks<Module>();
     return this.#hooks;
-  }
-
-  #collect(recurse: boolean, wanted: Wanted): [string, unknown][] {
-    const seen = new Set<unknown>();
-    const modules: [string, Module][] = recurse ? this.namedModules() : [['', this]];
-    return modules.flatMap(([path, module]) =>
-      members(module, (name, value) => wanted(name, value, module) && once(seen, value)).map(
-        ([name, value]): [string, unknown] => [join(path, name), value],
-      ),
-    );
-  }
-
-  /** Before anything is moved: what is on the device meta cannot be. */
-  #refuseMeta(): void {
-    for (const [name, { device }] of [...this.namedParameters(), ...this.namedBuffers()]) {
-      if (device.type !== 'meta') continue;
-      throw new TorchClipError(
-        'ERR_DEVICE',
-        `"${name}" is on the device meta and holds no values that could be moved; use toEmpty()`,
-      );
-    }
-  }
-
-  #convert(fn: (tensor: Tensor) => Tensor): this {
-    noGrad(() => {
-      for (const parameter of this.parameters()) {
-        const grad = parameter.grad;
-        setData(parameter, fn(parameter));
-        if (grad) setData(grad, fn(grad));
-      }
-      for (const module of this.modules()) {
-        for (const [name, buffer] of members(module, isBuffer))
-          Reflect.set(module, name, converted(buffer as Tensor, fn));
-      }
-    });
-    return this;
-  }
-
-  /** A parameter or buffer, which only its like may replace from now on. */
-  #hold(name: string, slot: Slot): void {
-    this.#slots ??= new Map();
-    this.#slots.set(name, slot);
-    Object.defineProperty(this, name, accessorOf(name, slotOf));
-  }
-
-  #entries(): [string, unknown][] {
-    const entries = Object.entries(this);
-    for (const [name, value] of entries) {
-      // Assigned as a property: from now on nothing but its like takes its place.
-      const isNew = (value instanceof Parameter || value instanceof Buffer) && !this.#slots?.has(name);
-      if (!isNew || Object.isFrozen(this)) continue;
-      this.#hold(name, value instanceof Buffer ? { value, persistent: value.persistent } : { value });
-    }
-    if (this.#order === undefined) return entries;
-    const place = new Map(this.#order.map((name, i) => [name, i]));
-    return entries.sort(([a], [b]) => (place.get(a) ?? Infinity) - (place.get(b) ?? Infinity) || 0);
-  }
-
-  #ownValue(name: string): unknown {
-    return Object.hasOwn(this, name) ? Reflect.get(this, name) : undefined;
-  }
-
-  /** Notes the place of a new name where JavaScript would give it another one. */
-  #name(name: string): void {
-    if (Object.hasOwn(this, name)) return;
-    const names = Object.keys(this);
-    const isMember = (other: string) => {
-      const value: unknown = Reflect.get(this, other);
-      return value instanceof Module || value instanceof Tensor;
-    };
-    // A list counts up, and holds nothing else that has an order.
-    const counts = !isIndex(name) || names.every((other) => (isIndex(other) ? +other < +name : !isMember(other)));
-    if (counts && this.#order === undefined) return;
-    const known = (this.#order ?? []).filter((other) => Object.hasOwn(this, other));
-    this.#order = [...known, ...names.filter((other) => !known.includes(other)), name];
-  }
-
-  /** A new member must have a name that a dotted path can hold and that no other property has. */
-  #free(name: string): void {
-    if (typeof name !== 'string' || name === '' || name.includes('.')) {
-      throw invalidArgument('name', 'a non-empty string without a dot', name);
-    }
-    if (Reflect.get(this, name) != null) {
-      throw invalidArgument('name', `a name that ${this.constructor.name} does not use yet`, name);
-    }
   }
 }
 
@@ -670,57 +524,8 @@ export class Module {
  */
 export type TensorModule = Module & { forward(input: Tensor): Tensor };
 
-type Wanted = (name: string, value: unknown, module: Module) => boolean;
-
-const isBuffer: Wanted = (name, value, module) =>
-  value instanceof Tensor && slotOf(module, name)?.persistent !== undefined;
-
-function placeOf(target: FactoryOptions | DeviceLike | Dtype | Tensor): FactoryOptions {
-  if (target instanceof Dtype) return { dtype: target };
-  const device = parseDevice(target);
-  if (device) return { device: usable(device) };
-  if (target instanceof Tensor) return target;
-  if (isPlainObject(target)) return readTo(target);
-  throw invalidArgument('target', 'a device, a dtype, a Tensor or { device, dtype }', target);
-}
-
-/** A buffer after `fn`; one that waits for its shape still does. */
-function converted(buffer: Tensor, fn: (tensor: Tensor) => Tensor): Tensor {
-  const result = keep(fn(buffer));
-  return buffer instanceof UninitializedBuffer
-    ? new UninitializedBuffer({ device: result.device, dtype: result.dtype })
-    : result;
-}
-
-/** Gives a tensor other memory, of another dtype or device perhaps, while it stays the same object for autograd and optimizers. */
-function setData(tensor: Tensor, data: Tensor): void {
-  native.setData(tensor.handle, data.handle);
-}
-
-function members(module: Module, wanted: Wanted): [string, unknown][] {
-  return entriesOf(module).filter(([name, value]) => wanted(name, value, module));
-}
-
 const stateAccess: StateOf<Module> = {
-  tensors: (module) =>
-    [
-      ...members(module, (_, value) => value instanceof Parameter),
-      ...members(module, (name, value) => isBuffer(name, value, module) && slotOf(module, name)!.persistent === true),
-    ] as [string, Tensor][],
-  modules: (module) => members(module, (_, value) => value instanceof Module) as [string, Module][],
+  tensors: (module) => savedTensors(access, module),
+  modules: (module) => ownModules(access, module),
   hooks: (module) => hooksOf(module),
 };
-
-/** A dotted name as the module's and the member's. */
-function split(target: string): [path: string, name: string] {
-  const at = target.lastIndexOf('.');
-  return [target.slice(0, Math.max(0, at)), target.slice(at + 1)];
-}
-
-const join = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
-
-function once(seen: Set<unknown>, value: unknown): boolean {
-  if (seen.has(value)) return false;
-  seen.add(value);
-  return true;
-}

@@ -1,9 +1,17 @@
 // The options that a layer shares with its function, or with other layers.
 import { finite, finiteNonNegative, flag, integer, oneOf, orNull, probability } from '../check.js';
+import type { DeviceLike } from '../device.js';
+import type { Dtype } from '../dtype.js';
 import { device, dtype, tensor } from '../kinds.js';
 import { reductions } from './reduction.js';
 
-/** Of every layer with parameters: `FactoryOptions`. */
+/** Where a layer's parameters are made, and of what dtype; the defaults are the CPU and the default dtype. */
+export interface FactoryOptions {
+  device?: DeviceLike | undefined;
+  dtype?: Dtype | undefined;
+}
+
+/** Of every layer with parameters: {@link FactoryOptions}. */
 export const factoryTable = { device: [device, undefined], dtype: [dtype, undefined] } as const;
 
 export const inplaceTable = { inplace: [flag, false] } as const;

@@ -1,0 +1,105 @@
+// How the parameters and buffers of modules get another device or dtype.
+import { noGrad } from '../autograd.js';
+import { native } from '../binding/index.js';
+import { usable } from '../cuda/available.js';
+import { type DeviceLike, parseDevice } from '../device.js';
+import { Dtype } from '../dtype.js';
+import { invalidArgument, TorchClipError } from '../errors.js';
+import { emptyLike } from '../ops/generated/functions.js';
+import { isPlainObject, optionsOf } from '../options.js';
+import { keep } from '../scope.js';
+import { Tensor } from '../tensor.js';
+import { UninitializedBuffer } from './lazy.js';
+import type { ModuleAccess } from './members.js';
+import { Parameter } from './parameter.js';
+import { type FactoryOptions, factoryTable } from './tables.js';
+import { ownBuffers, ownTensors } from './traversal.js';
+
+const readTo = optionsOf('to()', factoryTable);
+
+/** What a conversion asks of a module itself. */
+interface Convertible<M> {
+  modules(): M[];
+  parameters(): Parameter[];
+  namedParameters(): [string, Parameter][];
+  namedBuffers(): [string, Tensor][];
+}
+
+/** Moves a module and those below it to a device, and its floating-point and complex members to a dtype. */
+export function moveTo<M extends Convertible<M>>(
+  of: ModuleAccess<M>,
+  module: M,
+  target: FactoryOptions | DeviceLike | Dtype | Tensor,
+): void {
+  const { device, dtype } = placeOf(target);
+  if (dtype !== undefined && !dtype.isFloatingPoint && !dtype.isComplex) {
+    throw invalidArgument('dtype', 'a floating-point or complex dtype', dtype.name, 'ERR_DTYPE');
+  }
+  const place = device == null ? undefined : usable(parseDevice(device)!);
+  if (place !== undefined && place.type !== 'meta') refuseMeta(module);
+  convert(of, module, (t) => t.to({ device, dtype: t.dtype.isFloatingPoint || t.dtype.isComplex ? dtype : undefined }));
+}
+
+function placeOf(target: FactoryOptions | DeviceLike | Dtype | Tensor): FactoryOptions {
+  if (target instanceof Dtype) return { dtype: target };
+  const device = parseDevice(target);
+  if (device) return { device: usable(device) };
+  if (target instanceof Tensor) return target;
+  if (isPlainObject(target)) return readTo(target);
+  throw invalidArgument('target', 'a device, a dtype, a Tensor or { device, dtype }', target);
+}
+
+/** Before anything is moved: what is on the device meta cannot be. */
+function refuseMeta<M>(module: Convertible<M>): void {
+  for (const [name, { device }] of [...module.namedParameters(), ...module.namedBuffers()]) {
+    if (device.type !== 'meta') continue;
+    throw new TorchClipError(
+      'ERR_DEVICE',
+      `"${name}" is on the device meta and holds no values that could be moved; use toEmpty()`,
+    );
+  }
+}
+
+/** Applies `fn` to the parameters, their gradients and the buffers of a module and those below it. */
+export function convert<M extends Convertible<M>>(of: ModuleAccess<M>, root: M, fn: (tensor: Tensor) => Tensor): void {
+  noGrad(() => {
+    for (const parameter of root.parameters()) {
+      const grad = parameter.grad;
+      setData(parameter, fn(parameter));
+      if (grad) setData(grad, fn(grad));
+    }
+    for (const module of root.modules()) {
+      for (const [name, buffer] of ownBuffers(of, module)) Reflect.set(module, name, converted(buffer, fn));
+    }
+  });
+}
+
+/** A buffer after `fn`; one that waits for its shape still does. */
+function converted(buffer: Tensor, fn: (tensor: Tensor) => Tensor): Tensor {
+  const result = keep(fn(buffer));
+  return buffer instanceof UninitializedBuffer
+    ? new UninitializedBuffer({ device: result.device, dtype: result.dtype })
+    : result;
+}
+
+/** Gives a tensor other memory, of another dtype or device perhaps, while it stays the same object for autograd and optimizers. */
+function setData(tensor: Tensor, data: Tensor): void {
+  native.setData(tensor.handle, data.handle);
+}
+
+/** Gives the parameters and buffers of modules memory without values on a device. */
+export function emptyTo<M extends object>(of: ModuleAccess<M>, modules: readonly M[], device: DeviceLike): void {
+  const place = usable(parseDevice(device)!);
+  // A member that is held twice stays one.
+  const made = new Map<Tensor, Tensor>();
+  const empty = (t: Tensor): Tensor => {
+    const memory = keep(emptyLike(t.detach(), { device: place }));
+    return t instanceof Parameter ? new Parameter(memory, t.requiresGrad) : memory;
+  };
+  for (const module of modules) {
+    for (const [name, tensor] of ownTensors(of, module)) {
+      if (!made.has(tensor)) made.set(tensor, empty(tensor));
+      Reflect.set(module, name, made.get(tensor));
+    }
+  }
+}
