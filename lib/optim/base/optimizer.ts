@@ -1,29 +1,18 @@
 import { enableGrad, noGrad } from '../../autograd.js';
 import { native } from '../../binding/index.js';
-import { callable, check, flag, instance, integer, oneOf, orNull } from '../../check.js';
-import { Clipper } from '../../clip/clipper.js';
-import { askCustom } from '../../clip/compose.js';
+import { callable, check, flag } from '../../check.js';
+import type { Clipper } from '../../clip/clipper.js';
 import { toNative } from '../../clip/native.js';
-import { holdInGraph, isCapturing } from '../../cuda/graph.js';
-import { engine } from '../../engine.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
-import { strided } from '../../layout.js';
-import { optionsOf, readAll, unknownOption } from '../../options.js';
-import { keep } from '../../scope.js';
-import { type Handle, type HookHandle, isTensor, type Tensor, wrap } from '../../tensor.js';
-import {
-  blankStage,
-  load,
-  type NativeOptimizer,
-  type ParameterState,
-  type Rule,
-  ruleOf,
-  slotOf,
-  stagesOf,
-  statesOf,
-} from '../engine/native.js';
-import { AssignedOptions, complete, type Definition, ignoredOptions } from '../engine/options.js';
-import { type OptimizerStateDict, parseState, type SavedGroup, saveState, withoutStates } from '../state/state-dict.js';
+import { TorchClipError } from '../../errors.js';
+import { optionsOf, readAll } from '../../options.js';
+import type { HookHandle, Tensor } from '../../tensor.js';
+import { type NativeOptimizer, slotOf } from '../engine/native.js';
+import type { Definition } from '../engine/options.js';
+import { type OptimizerStateDict, withoutStates } from '../state/state-dict.js';
+import { type CommonOptions, type NonFinite, refuseCommon, splitOptions } from './common.js';
+import { clearEngine, loadEngine, saveEngine } from './engine-state.js';
+import { EngineSteps, ordinary, type StepRequest, type StepResult } from './engine-steps.js';
+import { AddedGroups, groupsText } from './groups.js';
 import {
   countSteps,
   countsItself,
@@ -36,106 +25,15 @@ import {
   type StepPreHook,
 } from './hooks.js';
 import { definitionOf, OwnStates, type ParameterStates } from './own-state.js';
-import { type GroupInput, groupsOf, type Parameters, type ParamGroup, parametersOf } from './parameters.js';
+import { type GroupInput, groupsOf, type Parameters, type ParamGroup } from './parameters.js';
+import { isSparseRefusal, withDenseGradients } from './sparse.js';
 import { type ClipStats, clipStatsOf } from './stats.js';
 import { parseStepper, refuseStepper, type Stepper, type StepperGroup, saveStepper } from './stepper.js';
 
-/** What a step does with gradients that hold NaN or inf. */
-export type NonFinite = 'propagate' | 'skip' | 'zero' | 'error';
-
-const policies = engine.policies as readonly NonFinite[];
-
-/** Options of every optimizer beside those of its groups. */
-export interface CommonOptions {
-  /** How gradients are clipped on their way into the step; default not at all. */
-  clip?: Clipper | null;
-  /**
-   * What to do when some gradient is NaN or inf:
-   * `'skip'`: leave parameters and all state as they are and count the step as skipped; the default with `clip`.
-   * `'propagate'`: compute as PyTorch does; the default without `clip`.
-   * `'zero'`: treat those elements as 0.
-   * `'error'`: throw `ERR_NONFINITE` and change nothing.
-   *
-   * What the forward pass has written is written, whatever the step does: the running statistics of BatchNorm hold the NaN of their batch.
-   */
-  nonFinite?: NonFinite;
-  /** `step` throws `ERR_NONFINITE` when it has skipped more often than this in a row; default 100. */
-  maxConsecutiveSkips?: number;
-  /** Store the clipped gradients in `grad`, for code that reads them after the step; default false. */
-  writeBack?: boolean;
-  /** Ignored, as every step is fused. */
-  fused?: boolean | null;
-  /** Ignored, as every step is fused. */
-  foreach?: boolean | null;
-  /** Ignored, as a graph can capture every step. */
-  capturable?: boolean;
-  /** Only false: autograd does not see a fused step. */
-  differentiable?: false;
-}
-
-const commonTable = {
-  clip: [{ ...orNull(instance(Clipper, 'a Clipper')), expected: 'a Clipper, such as clip.norm(1), or null' }, null],
-  nonFinite: [oneOf(...policies), undefined],
-  maxConsecutiveSkips: [integer(0), 100],
-  writeBack: [flag, false],
-} as const;
-
-/** The options of every optimizer, checked, and those of groups. */
-function splitOptions<G>(definition: Definition<G>, options: unknown, engine: boolean) {
-  const read = readAll(definition.name, options);
-  const known = [...Object.keys(definition.options), ...(engine ? Object.keys(commonTable) : [])];
-  const unknown = Object.keys(read).find((name) => !known.includes(name) && !ignoredOptions.includes(name as never));
-  if (unknown !== undefined) throw unknownOption(definition.name, unknown, known);
-  const { clip, nonFinite, maxConsecutiveSkips, writeBack, ...own } = read;
-  return { common: readCommon({ clip, nonFinite, maxConsecutiveSkips, writeBack }, definition.name), own };
-}
-const readCommon = optionsOf('an optimizer', commonTable);
-const readZeroGrad = optionsOf('zeroGrad()', { setToNone: [flag, true] });
-
+export type { CommonOptions, NonFinite } from './common.js';
 export type { GroupInput, Parameters, ParamGroup } from './parameters.js';
 
-/** @internal What a subclass or a gradient scaler asks of one step. */
-export interface StepRequest {
-  /** Computes the step of a rule that leaves it to TypeScript; what it throws undoes the step. */
-  readonly outside?: () => void;
-  /** A tensor of one number that gradients are multiplied by first; a step that then finds NaN or inf in them is skipped. */
-  readonly inverse?: Tensor;
-  /** Waits for the answer where only the device knows it. */
-  readonly exactly?: boolean;
-}
-
-/** @internal The result of one step. */
-export interface StepResult {
-  /** False where the step was skipped; without `exactly` a GPU may say true of one that was. */
-  readonly taken: boolean;
-  /** With `inverse`: 1 where gradients held NaN or inf, else 0, on the device; null where no parameter has a gradient. */
-  readonly found: Tensor | null;
-  /** The error that the step must throw. */
-  readonly refusal?: TorchClipError;
-}
-
-/** What an optimizer with a step of its own has no use for: the engine's options. */
-function refuseCommon(name: string, options: object): void {
-  const given = ['clip', 'nonFinite', 'maxConsecutiveSkips', 'writeBack'].find((option) =>
-    Object.hasOwn(options, option),
-  );
-  if (given === undefined) return;
-  throw new TorchClipError(
-    'ERR_ARGUMENT',
-    `${name} has no option "${given}": it takes its steps itself; clip gradients before them, by nn.utils.clipGradNorm_ for example`,
-  );
-}
-
-// Shared, so that an ordinary step allocates neither of them.
-const ordinary: StepRequest = {};
-const stepped: StepResult = { taken: true, found: null };
-const skipped: StepResult = { taken: false, found: null };
-const refused = (why: string): StepResult => ({ ...skipped, refusal: new TorchClipError('ERR_NONFINITE', why) });
-
-const isSparseRefusal = (error: unknown) =>
-  error instanceof TorchClipError && error.message.includes('a sparse gradient is not supported');
-
-type Loose = Readonly<Record<string, unknown>>;
+const readZeroGrad = optionsOf('zeroGrad()', { setToNone: [flag, true] });
 
 /**
  * The base of all optimizers: it holds the parameter groups and takes one step of the engine at a time.
@@ -167,23 +65,17 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   readonly clip: Clipper | null;
   /** What a step does with gradients that hold NaN or inf. */
   readonly nonFinite: NonFinite;
-  readonly #definition: Definition<G>;
-  readonly #defaults: Loose;
-  readonly #assigned: AssignedOptions<G>;
   readonly #native: NativeOptimizer;
-  readonly #maxConsecutiveSkips: number;
+  readonly #groups: AddedGroups<G>;
+  readonly #steps: EngineSteps<G>;
   readonly #writeBack: boolean;
-  readonly #custom: ((stage: number, norms: Handle, numels: Handle) => Float64Array) | undefined;
   readonly #stepper: Stepper<G> | null;
   readonly #own: OwnStates | null;
-  // The lists of parameters that the engine knows, in its order.
-  readonly #known: (readonly Tensor[])[] = [];
   #hooks: OptimizerHooks<this> | undefined;
   #running = false;
   #engineRuns = false;
   // What a stepper keeps that belongs to no parameter, before its first step.
   readonly #initial: Readonly<Record<string, unknown>>;
-  #settings = new Float64Array(0);
   /** @internal How many steps were requested, taken or not. */
   stepCalls = 0;
 
@@ -221,24 +113,14 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     const policy = common.nonFinite ?? (clip === null ? 'propagate' : 'skip');
     this.clip = clip;
     this.nonFinite = policy;
-    this.#definition = definition;
-    this.#defaults = complete(definition, own, {}) as Loose;
-    this.#assigned = new AssignedOptions(definition);
-    this.#maxConsecutiveSkips = maxConsecutiveSkips;
+    this.#groups = new AddedGroups(definition, own, extended);
     this.#writeBack = writeBack;
     this.#stepper = stepper;
     this.#own = stepsItself ? new OwnStates() : null;
     countSteps(new.target.prototype);
     const stages = clip?.stages ?? [];
     this.#native = native.optimCreate({ stages: stages.map(toNative), policy, maxConsecutiveSkips, writeBack });
-    if (stages.some(({ custom }) => custom !== undefined)) {
-      this.#custom = (stage, norms, numels) =>
-        askCustom(
-          stages[stage]!.custom!,
-          wrap(norms).toTypedArray<Float64Array<ArrayBuffer>>(),
-          wrap(numels).toTypedArray<BigInt64Array<ArrayBuffer>>(),
-        );
-    }
+    this.#steps = new EngineSteps(this.#native, this.#groups, { stages, maxConsecutiveSkips });
 
     for (const group of groupsOf<G>(params)) this.addParamGroup(group);
     this.#initial = stepper?.save(this.#params()).shared ?? {};
@@ -250,23 +132,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * @param group `params`, and the options that differ from the constructor's.
    */
   addParamGroup(group: GroupInput<G>): void {
-    const owner = `a parameter group of ${this.#definition.name}`;
-    const { params, ...own } = readAll(owner, group) as GroupInput<G>;
-    const { list, names } = parametersOf(params);
-    const options = complete(this.#definition, own, this.#defaults, { owner });
-    for (const param of list) {
-      const problem = this.#definition.parameter?.(param);
-      if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', problem);
-    }
-    native.optimAddGroup(
-      this.#native,
-      list.map((param) => param.handle),
-    );
-    const added = Object.defineProperty(options, 'params', { value: list, enumerable: true }) as ParamGroup<G>;
-    if (names !== undefined) Object.defineProperty(added, 'paramNames', { value: names, enumerable: true });
-    this.paramGroups.push(added);
-    this.#known.push(list);
-    this.#settings = new Float64Array(this.paramGroups.length * engine.groupLength);
+    this.paramGroups.push(this.#groups.add(this.#native, group));
+    this.#steps.fit(this.paramGroups.length);
   }
 
   /**
@@ -304,7 +171,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       const { refusal } = this.#take(ordinary);
       if (refusal !== undefined) throw refusal;
     } else {
-      this.#checkAssigned();
+      this.#groups.checkAssigned(this.paramGroups);
       noGrad(() => stepper.step(this.paramGroups as unknown as readonly StepperGroup<G>[]));
     }
     return loss;
@@ -349,25 +216,16 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     try {
       return this.takeStep(request);
     } catch (error) {
-      if (!this.#definition.sparse || !isSparseRefusal(error)) throw error;
+      if (!this.#groups.definition.sparse || !isSparseRefusal(error)) throw error;
       return this.#takeDense(request);
     } finally {
       this.#engineRuns = false;
     }
   }
 
-  /** Takes the step with sparse gradients made dense. The refusal that led here has changed nothing. */
+  // On its own, since a closure in #take would cost every step an allocation.
   #takeDense(request: StepRequest): StepResult {
-    const sparse = this.#params().flatMap((param) => {
-      const { grad } = param;
-      return grad === null || grad.layout === strided ? [] : [[param, grad, keep(grad.toDense())] as const];
-    });
-    for (const [param, , dense] of sparse) param.grad = dense;
-    try {
-      return this.takeStep(request);
-    } finally {
-      if (!this.#writeBack) for (const [param, grad] of sparse) param.grad = grad;
-    }
+    return withDenseGradients(this.#params(), this.#writeBack, () => this.takeStep(request));
   }
 
   /** @internal Whether the engine is in the middle of a step, from which custom clippers are called. */
@@ -379,56 +237,20 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   protected beforeStep(): void {}
 
   /** @internal Has the engine take a step. */
-  protected takeStep({ outside, inverse, exactly = false }: StepRequest): StepResult {
-    if (exactly && isCapturing()) {
-      throw new TorchClipError(
-        'ERR_STATE',
-        'a graph cannot capture a step of an optimizer whose learning rate depends on how many steps were taken',
-      );
-    }
-    this.#fillSettings();
-    holdInGraph(this);
-    const before = exactly ? this.#skipped() : 0;
-    const [optimizer, settings, custom] = [this.#native, this.#settings, this.#custom];
-    if (inverse === undefined) {
-      const result = this.#resultOf(native.optimStep(optimizer, settings, custom, outside));
-      return exactly && result.taken && this.#skipped() > before ? skipped : result;
-    }
-    const { outcome, found: handle } = native.optimStep(optimizer, settings, custom, outside, inverse.handle);
-    const found = handle === null ? null : wrap(handle);
-    const { taken, refusal } = this.#resultOf(outcome);
-    return { taken: taken && !(exactly && (this.#skipped() > before || found?.item() !== 0)), found, refusal };
-  }
-
-  #resultOf(outcome: number): StepResult {
-    switch (engine.outcomes[outcome]) {
-      case 'stepped':
-        return stepped;
-      case 'tooManySkips':
-        return refused(
-          `more than maxConsecutiveSkips = ${this.#maxConsecutiveSkips} steps in a row had gradients with NaN or inf and were skipped`,
-        );
-      case 'nonFinite':
-        return refused('gradients hold NaN or inf, and nonFinite is "error": nothing was changed');
-    }
-    return skipped;
-  }
-
-  #skipped(): number {
-    return native.optimCounters(this.#native).skipped;
+  protected takeStep(request: StepRequest): StepResult {
+    return this.#steps.take(this, request);
   }
 
   /** @internal Tells the engine the options that the steps of a graph use in its next replay. */
   beforeReplay(): void {
-    this.#fillSettings();
-    native.optimRefresh(this.#native, this.#settings);
+    this.#steps.refresh(this.paramGroups);
   }
 
   /** @internal The engine's own state tensors of that name, one per parameter, null before its first step. */
   protected slots(name: string): (Tensor | null)[] {
     return this.paramGroups
       .flatMap((group) => {
-        const slot = this.#rule(group).slots.indexOf(name);
+        const slot = this.#groups.rule(group).slots.indexOf(name);
         return group.params.map(() => slot);
       })
       .map((slot, parameter) => slotOf(this.#native, parameter, slot));
@@ -489,23 +311,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   }
 
   #save(copies: boolean): OptimizerStateDict {
-    this.#checkAssigned();
-    return saveState({
-      groups: this.paramGroups as unknown as readonly SavedGroup[],
-      rules: this.paramGroups.map((group) => this.#rule(group)),
-      states: copies ? statesOf(this.#native) : this.#liveStates(),
-      begins: this.paramGroups.map((group) => this.#definition.begin?.(group as unknown as Required<G>)),
-      clip: this.clip,
-      counters: native.optimCounters(this.#native),
-      stages: stagesOf(this.#native),
-    });
-  }
-
-  #liveStates(): ParameterState[] {
-    return statesOf(this.#native).map((state, parameter) => ({
-      ...state,
-      slots: state.slots.map((slot, k) => slot && slotOf(this.#native, parameter, k)),
-    }));
+    this.#groups.checkAssigned(this.paramGroups);
+    return saveEngine(this.#native, this.#groups, { groups: this.paramGroups, clip: this.clip, copies });
   }
 
   /**
@@ -523,7 +330,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** @internal {@link loadStateDict} without its hooks. */
   protected loadDict(stateDict: OptimizerStateDict): void {
-    this.#checkGroups();
+    this.#groups.check(this.paramGroups);
     if (this.#own !== null) {
       const takeOver = this.#own.parse(stateDict, this.paramGroups);
       this.#load(withoutStates(stateDict));
@@ -551,23 +358,10 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** @internal {@link resetState}, for subclasses that remember more. */
   protected forget(): void {
-    this.#checkGroups();
-    const blank = this.#known.flat().map(() => ({ step: 0, slots: [], scalars: [] }));
-    const stages = stagesOf(this.#native).map(blankStage);
-    load(this.#native, { ...native.optimCounters(this.#native), states: blank, stages });
+    this.#groups.check(this.paramGroups);
+    clearEngine(this.#native, this.#groups.parameterCount);
     this.#own?.clear();
     this.#stepper?.parse({ own: this.#params().map(() => null), shared: this.#initial }, this.#params())();
-  }
-
-  #checkGroups(): void {
-    const same =
-      this.paramGroups.length === this.#known.length &&
-      this.#known.every((list, i) => this.paramGroups[i]!.params === list);
-    if (same) return;
-    throw new TorchClipError(
-      'ERR_STATE',
-      'paramGroups must hold the groups that were added, in their order: to stop training a group, set its lr to 0 or make another optimizer',
-    );
   }
 
   /** Calls `hook` before each step with the arguments of `step`; an array that it returns takes their place. */
@@ -601,13 +395,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   }
 
   #load(stateDict: OptimizerStateDict): void {
-    const { groups, states, clip } = parseState<G>(stateDict, this.#definition, this.paramGroups, this.clip);
-    const { counters, stages } = clip ?? {
-      counters: native.optimCounters(this.#native),
-      stages: stagesOf(this.#native),
-    };
-    load(this.#native, { ...counters, states, stages });
-    for (const [i, options] of groups.entries()) Object.assign(this.paramGroups[i]!, options);
+    loadEngine(this.#native, this.#groups.definition, { stateDict, groups: this.paramGroups, clip: this.clip });
   }
 
   #params(): Tensor[] {
@@ -616,52 +404,11 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** The options of each group, as PyTorch prints an optimizer. */
   toString(): string {
-    const groups = this.paramGroups.map((group, i) => {
-      const options = Object.entries(group).filter(([name]) => name !== 'params' && name !== 'paramNames');
-      const lines = options
-        .sort()
-        .map(([name, value]) => `    ${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : value}\n`);
-      return `Parameter Group ${i}\n${lines.join('')}`;
-    });
-    return `${this.#definition.name} (\n${groups.join('\n')})`;
+    return groupsText(this.#groups.definition.name, this.paramGroups);
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
-  }
-
-  #rule(group: ParamGroup<G>): Rule {
-    return ruleOf(this.#definition.rule(group as unknown as Required<G>));
-  }
-
-  /** Options that were assigned since the last step are those that the constructor accepts. */
-  #checkAssigned(): void {
-    this.#checkGroups();
-    // What the options of a user's own optimizer may be is the user's to say.
-    if (this.#own !== null && this.#definition.own !== true) return;
-    for (let i = 0; i < this.paramGroups.length; i++) this.#assigned.check(this.paramGroups[i] as unknown as Loose, i);
-  }
-
-  #fillSettings(): void {
-    this.#checkAssigned();
-    let start = 0;
-    for (const [i, group] of this.paramGroups.entries()) {
-      const options = group as unknown as Loose;
-      const rule = this.#rule(group);
-      let at = start;
-      this.#settings[at++] = rule.index;
-      this.#settings[at++] = Number(options.maximize);
-      for (const { option, read } of rule.readers) {
-        let value = read(options);
-        if (isTensor(value) && value.numel() === 1) value = value.item();
-        if (value === null && this.#definition.options[option as keyof G][1] === null) value = Number.NaN;
-        if (typeof value !== 'number' && typeof value !== 'boolean') {
-          throw invalidArgument(`paramGroups[${i}].${option}`, 'a number', value);
-        }
-        this.#settings[at++] = Number(value);
-      }
-      start += engine.groupLength;
-    }
   }
 }
 

@@ -8,7 +8,8 @@ import { isTensor, type Tensor } from '../../tensor.js';
 import type { Definition } from '../engine/options.js';
 import { isRecord, mismatch, savedCount } from '../engine/saved.js';
 import { type OptimizerStateDict, ownStates, stepTensor, withoutStates } from '../state/state-dict.js';
-import { type CommonOptions, Optimizer, type StepRequest, type StepResult } from './optimizer.js';
+import type { StepRequest, StepResult } from './engine-steps.js';
+import { type CommonOptions, Optimizer } from './optimizer.js';
 import type { Parameters, ParamGroup } from './parameters.js';
 
 /** State tensors of a parameter, by PyTorch's names. */

@@ -13,14 +13,8 @@ import { type Clipper, single } from '../../clip/clipper.js';
 import { value } from '../../clip/norm.js';
 import { TorchClipError } from '../../errors.js';
 import { readAll } from '../../options.js';
-import {
-  type CommonOptions,
-  type GroupInput,
-  Optimizer,
-  type Parameters,
-  type StepRequest,
-  type StepResult,
-} from '../base/optimizer.js';
+import type { StepRequest, StepResult } from '../base/engine-steps.js';
+import { type CommonOptions, type GroupInput, Optimizer, type Parameters } from '../base/optimizer.js';
 import { type Definition, option } from '../engine/options.js';
 import { type Original, originalExpectigrad } from '../originals/index.js';
 import type { OptimizerStateDict } from '../state/state-dict.js';

@@ -1,0 +1,61 @@
+import { native } from '../../binding/index.js';
+import type { Clipper } from '../../clip/clipper.js';
+import {
+  blankStage,
+  load,
+  type NativeOptimizer,
+  type ParameterState,
+  slotOf,
+  stagesOf,
+  statesOf,
+} from '../engine/native.js';
+import type { Definition } from '../engine/options.js';
+import { type OptimizerStateDict, parseState, type SavedGroup, saveState } from '../state/state-dict.js';
+import type { AddedGroups } from './groups.js';
+import type { ParamGroup } from './parameters.js';
+
+/** @internal A state dict of what the engine remembers, of copies or of the very tensors. */
+export function saveEngine<G>(
+  optimizer: NativeOptimizer,
+  added: AddedGroups<G>,
+  { groups, clip, copies }: { groups: readonly ParamGroup<G>[]; clip: Clipper | null; copies: boolean },
+): OptimizerStateDict {
+  return saveState({
+    groups: groups as unknown as readonly SavedGroup[],
+    rules: groups.map((group) => added.rule(group)),
+    states: copies ? statesOf(optimizer) : liveStates(optimizer),
+    begins: groups.map((group) => added.definition.begin?.(group as unknown as Required<G>)),
+    clip,
+    counters: native.optimCounters(optimizer),
+    stages: stagesOf(optimizer),
+  });
+}
+
+function liveStates(optimizer: NativeOptimizer): ParameterState[] {
+  return statesOf(optimizer).map((state, parameter) => ({
+    ...state,
+    slots: state.slots.map((slot, k) => slot && slotOf(optimizer, parameter, k)),
+  }));
+}
+
+/** @internal Checks a state dict and takes it over, the options of the groups included. */
+export function loadEngine<G>(
+  optimizer: NativeOptimizer,
+  definition: Definition<G>,
+  own: { stateDict: OptimizerStateDict; groups: readonly ParamGroup<G>[]; clip: Clipper | null },
+): void {
+  const { groups, states, clip } = parseState<G>(own.stateDict, definition, own.groups, own.clip);
+  const { counters, stages } = clip ?? {
+    counters: native.optimCounters(optimizer),
+    stages: stagesOf(optimizer),
+  };
+  load(optimizer, { ...counters, states, stages });
+  for (const [i, options] of groups.entries()) Object.assign(own.groups[i]!, options);
+}
+
+/** @internal Forgets all but the counts of skipped steps. */
+export function clearEngine(optimizer: NativeOptimizer, parameters: number): void {
+  const blank = Array.from({ length: parameters }, () => ({ step: 0, slots: [], scalars: [] }));
+  const stages = stagesOf(optimizer).map(blankStage);
+  load(optimizer, { ...native.optimCounters(optimizer), states: blank, stages });
+}

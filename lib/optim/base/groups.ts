@@ -1,0 +1,89 @@
+import { native } from '../../binding/index.js';
+import { TorchClipError } from '../../errors.js';
+import { readAll } from '../../options.js';
+import type { Tensor } from '../../tensor.js';
+import { type NativeOptimizer, type Rule, ruleOf } from '../engine/native.js';
+import { AssignedOptions, complete, type Definition } from '../engine/options.js';
+import { type GroupInput, type ParamGroup, parametersOf } from './parameters.js';
+
+/**
+ * @internal The groups that were added to an optimizer: it completes them, and checks `paramGroups` against them before each use.
+ *
+ * `paramGroups` is handed to each method, since a user may have put another array in its place.
+ */
+export class AddedGroups<G> {
+  readonly definition: Definition<G>;
+  readonly #defaults: Readonly<Record<string, unknown>>;
+  readonly #assigned: AssignedOptions<G> | null;
+  // The lists of parameters that the engine knows, in its order.
+  readonly #known: (readonly Tensor[])[] = [];
+
+  /** @param free Whether the options of groups can be assigned anything. */
+  constructor(definition: Definition<G>, options: unknown, free: boolean) {
+    this.definition = definition;
+    this.#defaults = complete(definition, options, {}) as Readonly<Record<string, unknown>>;
+    // What the options of a user's own optimizer may be is the user's to say.
+    this.#assigned = free ? null : new AssignedOptions(definition);
+  }
+
+  /** Completes and checks a group, and tells the engine of its parameters. */
+  add(optimizer: NativeOptimizer, group: GroupInput<G>): ParamGroup<G> {
+    const owner = `a parameter group of ${this.definition.name}`;
+    const { params, ...own } = readAll(owner, group) as GroupInput<G>;
+    const { list, names } = parametersOf(params);
+    const options = complete(this.definition, own, this.#defaults, { owner });
+    for (const param of list) {
+      const problem = this.definition.parameter?.(param);
+      if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', problem);
+    }
+    native.optimAddGroup(
+      optimizer,
+      list.map((param) => param.handle),
+    );
+    const added = Object.defineProperty(options, 'params', { value: list, enumerable: true }) as ParamGroup<G>;
+    if (names !== undefined) Object.defineProperty(added, 'paramNames', { value: names, enumerable: true });
+    this.#known.push(list);
+    return added;
+  }
+
+  /** How many parameters the groups have. */
+  get parameterCount(): number {
+    return this.#known.reduce((count, list) => count + list.length, 0);
+  }
+
+  /** The engine's rule for a group, by its options as they are now. */
+  rule(group: ParamGroup<G>): Rule {
+    return ruleOf(this.definition.rule(group as unknown as Required<G>));
+  }
+
+  /** The groups are those that were added. */
+  check(groups: readonly ParamGroup<G>[]): void {
+    const same = groups.length === this.#known.length && this.#known.every((list, i) => groups[i]!.params === list);
+    if (same) return;
+    throw new TorchClipError(
+      'ERR_STATE',
+      'paramGroups must hold the groups that were added, in their order: to stop training a group, set its lr to 0 or make another optimizer',
+    );
+  }
+
+  /** As {@link check}; and options that were assigned since the last step are those that the constructor accepts. */
+  checkAssigned(groups: readonly ParamGroup<G>[]): void {
+    this.check(groups);
+    if (this.#assigned === null) return;
+    for (let i = 0; i < groups.length; i++) {
+      this.#assigned.check(groups[i] as unknown as Readonly<Record<string, unknown>>, i);
+    }
+  }
+}
+
+/** @internal The options of each group, as PyTorch prints an optimizer. */
+export function groupsText<G extends object>(name: string, paramGroups: readonly ParamGroup<G>[]): string {
+  const groups = paramGroups.map((group, i) => {
+    const options = Object.entries(group).filter(([name]) => name !== 'params' && name !== 'paramNames');
+    const lines = options
+      .sort()
+      .map(([name, value]) => `    ${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : value}\n`);
+    return `Parameter Group ${i}\n${lines.join('')}`;
+  });
+  return `${name} (\n${groups.join('\n')})`;
+}
