@@ -41,7 +41,7 @@ function returnOf(op, method) {
   const types = op.returns.map(one);
   if (!op.returns.every((r) => r.name)) return `[${types.join(', ')}]`;
   const fields = op.returns.map((r, i) => `${camel(r.name)}: ${types[i]}`);
-  const named = op.returns.flatMap((r, i) => (types[i] === 'this' ? [] : [`readonly ${fields[i]}`]));
+  const named = fields.flatMap((field, i) => (types[i] === 'this' ? [] : [`readonly ${field}`]));
   const tuple = `[${fields.join(', ')}]`;
   return named.length === 0 ? tuple : `${tuple} & { ${named.join('; ')} }`;
 }

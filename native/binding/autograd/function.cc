@@ -116,6 +116,27 @@ torch::autograd::_jvp_fn_t forward_derivative(std::shared_ptr<Callback> jvp, con
   };
 }
 
+// From libtorch 2.14 on, `_wrap_outputs` also tells which node became the outputs' history.
+template <class Node>
+std::vector<std::optional<at::Tensor>> wrap_outputs(const variable_list& inputs, const Said& said,
+                                                    const std::vector<std::optional<at::Tensor>>& raw,
+                                                    const Node& history, const torch::autograd::_jvp_fn_t& derivative) {
+  const std::unordered_set<at::TensorImpl*> constant = set_of(said.non_differentiable), dirty = set_of(said.dirty),
+                                            none;
+  const torch::autograd::_view_as_self_fn_t same = [](const at::Tensor& tensor) { return tensor.view_as(tensor); };
+  Node attached;
+  if constexpr (requires {
+                  torch::autograd::_wrap_outputs(inputs, constant, dirty, raw, history, derivative, none, same, false,
+                                                 attached);
+                }) {
+    return torch::autograd::_wrap_outputs(inputs, constant, dirty, raw, history, derivative, none, same,
+                                          /*pure_view=*/false, attached);
+  } else {
+    return torch::autograd::_wrap_outputs(inputs, constant, dirty, raw, history, derivative, none, same,
+                                          /*pure_view=*/false);
+  }
+}
+
 // applyFunction(name, inputs, forward, backward, jvp): runs forward(), which takes nothing and returns [outputs,
 // nonDifferentiable, dirty, saved, materializeGrads], outside the graph, and puts the function into it.
 // backward(gradients, saved) returns a gradient per input. Returns the outputs; null for one that is the very tensor
@@ -142,10 +163,8 @@ napi_value apply_function(napi_env env, Args& args) {
 
   for (const at::Tensor& tensor : said.dirty) tensor.unsafeGetTensorImpl()->bump_version();
   std::vector<std::optional<at::Tensor>> raw(said.outputs.begin(), said.outputs.end());
-  const auto wrapped = torch::autograd::_wrap_outputs(
-      inputs, set_of(said.non_differentiable), set_of(said.dirty), raw, recorded ? NodePtr(node) : NodePtr(),
-      forward_derivative(Callback::of(env, args[4]), name), {},
-      [](const at::Tensor& tensor) { return tensor.view_as(tensor); }, /*pure_view=*/false);
+  const NodePtr history = recorded ? NodePtr(node) : NodePtr();
+  const auto wrapped = wrap_outputs(inputs, said, raw, history, forward_derivative(Callback::of(env, args[4]), name));
   if (recorded) {
     for (const auto& output : wrapped) node->outputs.emplace_back(*output);
     node->save(said.saved);
