@@ -1,19 +1,47 @@
 #include <node_api.h>
 
 #include <memory>
+#include <utility>
 
 #include "binding/env.h"
 #include "binding/error.h"
 #include "binding/modules.h"
+#include "binding/value.h"
+
+namespace {
+
+// Whose finalizers the next environment of this thread is to have.
+thread_local tc::Env* expecting = nullptr;
+
+napi_value expect_keeper(napi_env env, tc::Args&) {
+  tc::Env& state = tc::Env::of(env);
+  expecting = state.keeper == env ? &state : nullptr;
+  return tc::undefined(env);
+}
+
+}  // namespace
 
 // The symbols that Node looks for; an experimental module version is what makes finalizers run inside the collection.
 NAPI_MODULE_INIT(/* env, exports */) {
   try {
+    if (tc::Env* state = std::exchange(expecting, nullptr)) {
+      // Environments are torn down in reverse order: this one first.
+      tc::check(env, napi_set_instance_data(
+                         env, state,
+                         [](napi_env, void* data, void*) {
+                           auto* keeper_of = static_cast<tc::Env*>(data);
+                           keeper_of->keeper = keeper_of->env;
+                         },
+                         nullptr));
+      state->keeper = env;
+      return exports;
+    }
     auto state = std::make_unique<tc::Env>(env);
     tc::check(env,
               napi_set_instance_data(
                   env, state.get(), [](napi_env, void* data, void*) { delete static_cast<tc::Env*>(data); }, nullptr));
     static_cast<void>(state.release());
+    tc::define(env, exports, "expectKeeper", tc::guarded<expect_keeper>);
     tc::register_runtime(env, exports);
     tc::register_tensor(env, exports);
     tc::register_transfer(env, exports);

@@ -18,6 +18,7 @@ interface Versions {
   libtorchVersion(): string;
   compiledFor?(): string;
   packageVersion?(): string;
+  expectKeeper?(): void;
 }
 
 function load(): Native {
@@ -43,6 +44,11 @@ function load(): Native {
     { version: addon.libtorchVersion(), compiledFor: addon.compiledFor?.(), package: addon.packageVersion?.() },
     resolution,
   );
+  // Loaded again for an environment of its own, which owns the finalizers and never throws (native/binding/env.h).
+  if (addon.expectKeeper !== undefined) {
+    addon.expectKeeper();
+    process.dlopen({ exports: {} }, binary.addon);
+  }
   return addon;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "binding/env.h"
 #include "binding/value.h"
 
 namespace tc {
@@ -16,7 +17,7 @@ template <class T>
 napi_value box(napi_env env, std::unique_ptr<T> value) {
   const napi_value out = make_object(env);
   check(env, napi_wrap(
-                 env, out, value.get(),
+                 Env::of(env).keeper, out, value.get(),
                  [](node_api_basic_env basic, void* p, void*) {
                    const std::unique_ptr<T> owned(static_cast<T*>(p));
                    if constexpr (requires { owned->collected(basic); }) owned->collected(basic);

@@ -30,9 +30,11 @@ bool Graveyard::empty() {
 
 Env::Env(napi_env e)
     : env(e),
+      keeper(e),
       thread(std::this_thread::get_id()),
       pool(std::make_unique<HandlePool>().release()),
       graveyard(std::make_shared<Graveyard>()) {
+  pool->owner = this;
   current_env = this;
 }
 

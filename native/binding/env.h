@@ -42,6 +42,10 @@ struct Env {
   void call(napi_ref function, const char* argument = nullptr) const noexcept;
 
   napi_env env;
+  // Where finalizers are registered. Node.js ends the process when a finalizer runs inside the collection while an
+  // exception of its environment is pending, and throwing one may start a collection; so they belong to a second
+  // environment, which never throws. The same as `env` until that is there (addon.cc).
+  napi_env keeper;
   std::thread::id thread;
   napi_ref error_class = nullptr;
   napi_ref collector = nullptr;  // a JavaScript function that runs a garbage collection: of 'minor' or all of the heap

@@ -38,6 +38,7 @@ void HandlePool::release(Slot& slot) noexcept {
 
 void HandlePool::close(HandlePool* pool) noexcept {
   pool->closed_ = true;
+  pool->owner = nullptr;
   if (pool->live_ == 0) std::default_delete<HandlePool>{}(pool);
 }
 
@@ -49,13 +50,19 @@ uint32_t id_in(void* data) {
   return id <= std::numeric_limits<uint32_t>::max() ? static_cast<uint32_t>(id) : 0;
 }
 
-void finalize(node_api_basic_env basic, void* data, void* hint) {
-  auto* env = const_cast<napi_env>(basic);
+void finalize(node_api_basic_env, void* data, void* hint) {
   auto* pool = static_cast<HandlePool*>(hint);
   Slot& slot = *pool->find(id_in(data));
+  if (pool->owner == nullptr) {
+    slot.tensor.reset();
+    slot.generator = at::Generator();
+    pool->release(slot);
+    return;
+  }
+  Env& state = *pool->owner;
+  const napi_env env = state.env;
   dispose(env, slot);
   pool->release(slot);
-  Env& state = Env::of(env);
   if (state.sweep_posted || state.graveyard->empty()) return;
   state.sweep_posted = true;
   node_api_post_finalizer(
@@ -73,7 +80,7 @@ napi_value handle_of(napi_env env, Slot& slot) {
   Env& state = Env::of(env);
   state.memory.add(env, slot);
   napi_value handle;
-  const napi_status status = napi_create_external(env, as_data(slot.id), finalize, state.pool, &handle);
+  const napi_status status = napi_create_external(state.keeper, as_data(slot.id), finalize, state.pool, &handle);
   if (status != napi_ok) {
     dispose(env, slot);
     state.pool->release(slot);

@@ -27,8 +27,12 @@ struct Slot {
   bool weak_hooks = false;  // hooks of the tensor are held weakly (hooks.h): to be mended before any use
 };
 
+struct Env;
+
 class HandlePool {
  public:
+  Env* owner = nullptr;  // null when the environment is gone
+
   HandlePool() = default;
   HandlePool(const HandlePool&) = delete;
   HandlePool& operator=(const HandlePool&) = delete;
