@@ -125,6 +125,8 @@ describe('torch.tensor of an integer dtype', () => {
     ...[300, -1, -129, -255, -256, -300, 2 ** 40, 1.5, -0.5, 254.9, 70_000, 65_536, 1e30, -1e30, 1e300],
     ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, true, 5n, 300n, -1n, 2n ** 63n, -(2n ** 63n)],
   ];
+  // Between the largest uint8 and the next integer: full of libtorch 2.14 truncates it, which tensor() does not.
+  if (torch.version.libtorch.startsWith('2.13.')) values.push(255.9);
   const made = (make: () => Tensor): unknown => {
     try {
       return make().tolist();
