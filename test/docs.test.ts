@@ -81,6 +81,7 @@ describe('the documentation', () => {
     'optim.lrScheduler': 'docs/lr-schedulers.md',
     autograd: 'docs/autograd.md',
     'utils.checkpoint': 'docs/autograd.md',
+    distributions: 'docs/distributions.md',
     cuda: 'docs/gpu.md',
     amp: 'docs/gpu.md',
     linalg: 'docs/ops.md',

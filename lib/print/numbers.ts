@@ -48,3 +48,15 @@ export function scientific(x: number, digits: number): string {
   const width = Math.abs(power).toString().padStart(2, '0');
   return `${sign(x)}${rounded}e${power < 0 ? '-' : '+'}${width}`;
 }
+
+/** `repr(x)` of a float: the fewest digits that tell it from its neighbours. */
+export function shortest(x: number): string {
+  const word = special(x);
+  if (word !== undefined) return word;
+  const abs = Math.abs(x);
+  if (abs !== 0 && (abs < 1e-4 || abs >= 1e16)) {
+    const [mantissa, exponent] = abs.toExponential().split('e') as [string, string];
+    return `${sign(x)}${mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
+  }
+  return `${sign(x)}${abs}${Number.isInteger(abs) ? '.0' : ''}`;
+}

@@ -1,0 +1,99 @@
+// `torch.distributions.constraints`: those without bounds are values, the others functions of their bounds; each has a class.
+import { check } from '../../check.js';
+import { type Parameter, parameter } from '../parameters.js';
+import { Cat, IndependentConstraint, Stack } from './combined.js';
+import { type Constraint, Dependent } from './constraint.js';
+import {
+  CorrCholesky,
+  LowerCholesky,
+  LowerTriangular,
+  PositiveDefinite,
+  PositiveSemidefinite,
+  Square,
+  Symmetric,
+} from './matrices.js';
+import {
+  BooleanConstraint,
+  GreaterThan,
+  GreaterThanEq,
+  HalfOpenInterval,
+  IntegerGreaterThan,
+  IntegerInterval,
+  Interval,
+  LessThan,
+  Real,
+} from './numbers.js';
+import { Multinomial, OneHot, Simplex } from './vectors.js';
+
+export { Cat, IndependentConstraint, MixtureSameFamilyConstraint, Stack } from './combined.js';
+export { Constraint, Dependent, type DependentOptions, isDependent } from './constraint.js';
+export * from './matrices.js';
+export * from './numbers.js';
+export * from './vectors.js';
+
+/** A constraint that depends on other variables. */
+export const dependent = new Dependent();
+/** 0 or 1. */
+export const boolean = new BooleanConstraint();
+/** Vectors with a single 1 among zeros. */
+export const oneHot = new OneHot();
+/** Integers >= 0. */
+export const nonnegativeInteger = new IntegerGreaterThan(0);
+/** Integers >= 1. */
+export const positiveInteger = new IntegerGreaterThan(1);
+/** Any number but NaN. */
+export const real = new Real();
+/** Vectors of numbers that are not NaN. */
+export const realVector = new IndependentConstraint(real, 1);
+/** Numbers > 0. */
+export const positive = new GreaterThan(0);
+/** Numbers >= 0. */
+export const nonnegative = new GreaterThanEq(0);
+/** Numbers in [0, 1]. */
+export const unitInterval = new Interval(0, 1);
+/** Vectors of numbers >= 0 that add up to 1. */
+export const simplex = new Simplex();
+/** Lower triangles. */
+export const lowerTriangular = new LowerTriangular();
+/** Lower triangles with a positive diagonal. */
+export const lowerCholesky = new LowerCholesky();
+/** Cholesky factors of correlation matrices. */
+export const corrCholesky = new CorrCholesky();
+/** Matrices with as many rows as columns. */
+export const square = new Square();
+/** Matrices equal to their transposes. */
+export const symmetric = new Symmetric();
+/** Symmetric matrices without a negative eigenvalue. */
+export const positiveSemidefinite = new PositiveSemidefinite();
+/** Symmetric matrices with positive eigenvalues alone. */
+export const positiveDefinite = new PositiveDefinite();
+
+const bound = (name: string, value: Parameter): Parameter => check(name, value, parameter);
+
+/** A constraint on each of the last `reinterpretedBatchNdims` dimensions, which together make one event. */
+export const independent = (baseConstraint: Constraint, reinterpretedBatchNdims: number): IndependentConstraint =>
+  new IndependentConstraint(baseConstraint, reinterpretedBatchNdims);
+/** Integers in [lowerBound, upperBound]. */
+export const integerInterval = (lowerBound: Parameter, upperBound: Parameter): IntegerInterval =>
+  new IntegerInterval(bound('lowerBound', lowerBound), bound('upperBound', upperBound));
+/** Numbers > `lowerBound`. */
+export const greaterThan = (lowerBound: Parameter): GreaterThan => new GreaterThan(bound('lowerBound', lowerBound));
+/** Numbers >= `lowerBound`. */
+export const greaterThanEq = (lowerBound: Parameter): GreaterThanEq =>
+  new GreaterThanEq(bound('lowerBound', lowerBound));
+/** Numbers < `upperBound`. */
+export const lessThan = (upperBound: Parameter): LessThan => new LessThan(bound('upperBound', upperBound));
+/** Numbers in [lowerBound, upperBound]. */
+export const interval = (lowerBound: Parameter, upperBound: Parameter): Interval =>
+  new Interval(bound('lowerBound', lowerBound), bound('upperBound', upperBound));
+/** Numbers in [lowerBound, upperBound). */
+export const halfOpenInterval = (lowerBound: Parameter, upperBound: Parameter): HalfOpenInterval =>
+  new HalfOpenInterval(bound('lowerBound', lowerBound), bound('upperBound', upperBound));
+/** Vectors of counts that add up to at most `upperBound`. */
+export const multinomial = (upperBound: Parameter): Multinomial => new Multinomial(bound('upperBound', upperBound));
+/** Constraints on neighbouring parts along a dimension, of `lengths` entries each (default 1). */
+export const cat = (constraints: readonly Constraint[], options?: { dim?: number; lengths?: readonly number[] }): Cat =>
+  new Cat(constraints, options);
+/** A constraint for each entry of a dimension (default 0). */
+export const stack = (constraints: readonly Constraint[], options?: { dim?: number }): Stack =>
+  new Stack(constraints, options);

@@ -1,0 +1,122 @@
+import type { Tensor } from '../../tensor.js';
+import type { Parameter } from '../parameters.js';
+import { boundText, Constraint } from './constraint.js';
+
+/** 0 or 1. */
+export class BooleanConstraint extends Constraint {
+  override get isDiscrete(): boolean {
+    return true;
+  }
+  check(value: Tensor): Tensor {
+    return value.eq(0).logicalOr(value.eq(1));
+  }
+  override toString(): string {
+    return 'Boolean()';
+  }
+}
+
+/** Any number but NaN. */
+export class Real extends Constraint {
+  check(value: Tensor): Tensor {
+    return value.eq(value);
+  }
+}
+
+const isWhole = (value: Tensor): Tensor => value.remainder(1).eq(0);
+
+/** A region above a bound. */
+abstract class Above extends Constraint {
+  readonly lowerBound: Parameter;
+
+  constructor(lowerBound: Parameter) {
+    super();
+    this.lowerBound = lowerBound;
+  }
+  override toString(): string {
+    return `${this.constructor.name}(lower_bound=${boundText(this.lowerBound, this.isDiscrete)})`;
+  }
+}
+
+/** A region below a bound. */
+abstract class Below extends Constraint {
+  readonly upperBound: Parameter;
+
+  constructor(upperBound: Parameter) {
+    super();
+    this.upperBound = upperBound;
+  }
+  override toString(): string {
+    return `${this.constructor.name}(upper_bound=${boundText(this.upperBound, this.isDiscrete)})`;
+  }
+}
+
+/** A region between two bounds. */
+abstract class Between extends Constraint {
+  readonly lowerBound: Parameter;
+  readonly upperBound: Parameter;
+
+  constructor(lowerBound: Parameter, upperBound: Parameter) {
+    super();
+    this.lowerBound = lowerBound;
+    this.upperBound = upperBound;
+  }
+  override toString(): string {
+    const [low, high] = [this.lowerBound, this.upperBound].map((bound) => boundText(bound, this.isDiscrete));
+    return `${this.constructor.name}(lower_bound=${low}, upper_bound=${high})`;
+  }
+}
+
+/** Integers between two bounds, both included. */
+export class IntegerInterval extends Between {
+  override get isDiscrete(): boolean {
+    return true;
+  }
+  check(value: Tensor): Tensor {
+    return isWhole(value).logicalAnd(value.ge(this.lowerBound)).logicalAnd(value.le(this.upperBound));
+  }
+}
+
+/** Integers from a bound on. */
+export class IntegerGreaterThan extends Above {
+  override get isDiscrete(): boolean {
+    return true;
+  }
+  check(value: Tensor): Tensor {
+    return isWhole(value).logicalAnd(value.ge(this.lowerBound));
+  }
+}
+
+/** Numbers above a bound. */
+export class GreaterThan extends Above {
+  check(value: Tensor): Tensor {
+    return value.gt(this.lowerBound);
+  }
+}
+
+/** Numbers from a bound on. */
+export class GreaterThanEq extends Above {
+  check(value: Tensor): Tensor {
+    return value.ge(this.lowerBound);
+  }
+}
+
+/** Numbers below a bound. */
+export class LessThan extends Below {
+  check(value: Tensor): Tensor {
+    return value.lt(this.upperBound);
+  }
+}
+
+/** Numbers between two bounds, both included. */
+export class Interval extends Between {
+  check(value: Tensor): Tensor {
+    return value.ge(this.lowerBound).logicalAnd(value.le(this.upperBound));
+  }
+}
+
+/** Numbers between two bounds, of which the lower one is included. */
+export class HalfOpenInterval extends Between {
+  check(value: Tensor): Tensor {
+    return value.ge(this.lowerBound).logicalAnd(value.lt(this.upperBound));
+  }
+}

@@ -1,0 +1,63 @@
+import { TorchClipError } from '../../errors.js';
+import { optionsOf } from '../../options.js';
+import { sameShape, shapeText } from '../../shape.js';
+import type { Tensor } from '../../tensor.js';
+import { type Constraint, independent, real } from '../constraints/index.js';
+import { shapeOf } from '../parameters.js';
+import { Transform, type TransformOptions, transformTable } from './transform.js';
+
+const read = optionsOf('ReshapeTransform', transformTable);
+const product = (shape: readonly number[]): number => shape.reduce((n, size) => n * size, 1);
+
+/** Events of one shape to events of another, of as many elements. */
+export class ReshapeTransform extends Transform {
+  readonly inShape: readonly number[];
+  readonly outShape: readonly number[];
+
+  constructor(inShape: readonly number[], outShape: readonly number[], options?: TransformOptions) {
+    const { cacheSize } = read(options) as { cacheSize: 0 | 1 };
+    super({ cacheSize });
+    this.inShape = shapeOf('inShape', inShape);
+    this.outShape = shapeOf('outShape', outShape);
+    if (product(this.inShape) !== product(this.outShape)) {
+      throw new TorchClipError(
+        'ERR_SHAPE',
+        `"outShape" must have as many elements as ${shapeText(this.inShape)}, got ${shapeText(this.outShape)}`,
+      );
+    }
+  }
+  get domain(): Constraint {
+    return independent(real, this.inShape.length);
+  }
+  get codomain(): Constraint {
+    return independent(real, this.outShape.length);
+  }
+  override get bijective(): boolean {
+    return true;
+  }
+  protected override cached(cacheSize: 0 | 1): Transform {
+    return new ReshapeTransform(this.inShape, this.outShape, { cacheSize });
+  }
+  override forward(x: Tensor): Tensor {
+    return x.reshape(this.forwardShape(x.shape));
+  }
+  override inverse(y: Tensor): Tensor {
+    return y.reshape(this.inverseShape(y.shape));
+  }
+  override logAbsDetJacobian(x: Tensor, _y: Tensor): Tensor {
+    return x.newZeros(x.shape.slice(0, x.ndim - this.inShape.length));
+  }
+  override forwardShape(shape: readonly number[]): number[] {
+    return exchanged(shape, this.inShape, this.outShape);
+  }
+  override inverseShape(shape: readonly number[]): number[] {
+    return exchanged(shape, this.outShape, this.inShape);
+  }
+}
+
+/** A shape with another end. */
+function exchanged(shape: readonly number[], end: readonly number[], by: readonly number[]): number[] {
+  const cut = shape.length - end.length;
+  if (cut >= 0 && sameShape(shape.slice(cut), end)) return [...shape.slice(0, cut), ...by];
+  throw new TorchClipError('ERR_SHAPE', `"shape" must end in ${shapeText(end)}, got ${shapeText(shape)}`);
+}
