@@ -17,6 +17,7 @@ export * from './creation/index.js';
 export * as cuda from './cuda/index.js';
 export * as data from './data/index.js';
 export { Device, type DeviceLike } from './device.js';
+export * as distributed from './distributed/index.js';
 export * as distributions from './distributions/index.js';
 export {
   bfloat16,

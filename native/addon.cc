@@ -7,6 +7,9 @@
 #include "binding/error.h"
 #include "binding/modules.h"
 #include "binding/value.h"
+#ifdef TORCH_CLIP_DISTRIBUTED
+#include "distributed/register.h"
+#endif
 
 namespace {
 
@@ -58,6 +61,11 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::register_amp(env, exports);
     tc::register_cuda(env, exports);
     tc::register_optim(env, exports);
+#ifdef TORCH_CLIP_DISTRIBUTED
+    tc::distributed::register_store(env, exports);
+    tc::distributed::register_group(env, exports);
+    tc::distributed::register_collectives(env, exports);
+#endif
     return exports;
   } catch (...) {
     tc::to_javascript(env);

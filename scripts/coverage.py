@@ -21,6 +21,7 @@ nn.functional nn.init nn.utils nn.utils.rnn nn.utils.parametrize nn.utils.parame
 nn.utils.stateless nn.attention nn.attention.bias optim optim.lr_scheduler optim.swa_utils autograd autograd.functional
 autograd.graph autograd.forward_ad func distributions distributions.constraints
 distributions.transforms utils.data utils.checkpoint fft linalg special sparse amp cuda random nested signal.windows
+distributed nn.parallel
 """.split()
 
 

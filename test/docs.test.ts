@@ -83,6 +83,7 @@ describe('the documentation', () => {
     'utils.checkpoint': 'docs/autograd.md',
     distributions: 'docs/distributions.md',
     cuda: 'docs/gpu.md',
+    distributed: 'docs/distributed.md',
     amp: 'docs/gpu.md',
     linalg: 'docs/ops.md',
     fft: 'docs/ops.md',

@@ -8,6 +8,7 @@ import { build } from './build.js';
 import { listCache, removeFromCache } from './cache.js';
 import { doctor } from './doctor.js';
 import { install } from './install.js';
+import { type RunOptions, run } from './run.js';
 
 const root = packageRoot();
 const version = versionOf(root);
@@ -16,7 +17,9 @@ const program = new Command('torch-clip')
   .version(version, '-V, --version', 'print the version')
   .helpOption('-h, --help', 'print this help')
   .helpCommand('help [command]', 'print the help of a command')
-  .showHelpAfterError('(see --help)');
+  .showHelpAfterError('(see --help)')
+  // Options after a script are the script's own.
+  .enablePositionalOptions();
 const cacheOption = () =>
   new Option(
     '--cache <dir>',
@@ -70,6 +73,33 @@ program
   .option('--torch <version>', 'for the libtorch of this version, such as 2.12 (default: the first that is found)')
   .option('--force', 'build even if nothing has changed')
   .action((variant: 'cpu' | 'cuda' | undefined, options) => build(root, variant, options));
+
+program
+  .command('run')
+  .description('start the processes of a job that trains together (torch.distributed), and end all when one fails')
+  .argument('<script>', 'a script of Node.js, or another program')
+  .argument('[args...]', 'its arguments')
+  .option('--nproc-per-node <n>', 'processes on this machine, gpu (one per GPU) or auto (that, or one per core)', '1')
+  .option('--nnodes <n>', 'machines, on each of which this command runs', '1')
+  .option('--node-rank <n>', 'which of them this is, from 0 (default: in the order of their coming)')
+  .option('--rdzv-endpoint <host:port>', 'the address of one of the machines, at which all meet')
+  .option('--max-restarts <n>', 'how often all processes are started again after a failure', '0')
+  .option('--threads <n>', 'threads per process, OMP_NUM_THREADS (default: the cores divided by the processes)')
+  .option('--grace <seconds>', 'between SIGTERM and SIGKILL for processes that are to end', '10')
+  .option('--exec', 'run <script> as a program of its own, also where its name ends like a script of Node.js')
+  .option('--no-prefix', "write the processes' lines without their rank in front")
+  .passThroughOptions()
+  .addHelpText(
+    'after',
+    examples(
+      'torch-clip run --nproc-per-node 4 train.js --epochs 3',
+      'torch-clip run --nproc-per-node gpu --nnodes 2 --rdzv-endpoint node0:29400 train.js',
+      'torch-clip run --nproc-per-node 2 --exec python3 train.py',
+    ),
+  )
+  .action(async (script: string, args: string[], options: RunOptions) => {
+    process.exitCode = await run(script, args, options);
+  });
 
 const cache = program.command('cache').description('list or delete the copies of libtorch in the cache');
 cache

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "binding/env.h"
+#include "binding/foreign_error.h"
 
 namespace tc {
 namespace {
@@ -137,6 +138,9 @@ void to_javascript(napi_env env) noexcept {
   } catch (const std::bad_alloc&) {
     throw_error(env, "ERR_OUT_OF_MEMORY", "the process ran out of memory");
   } catch (const std::exception& e) {
+    if (foreign_error != nullptr) {
+      if (const auto named = foreign_error(e)) return throw_error(env, named->code(), named->what());
+    }
     const auto message = without_backtrace(e.what());
     throw_error(env, code_of(message), message);
   } catch (...) {

@@ -1,0 +1,149 @@
+import { check } from '../check.js';
+import { TorchClipError } from '../errors.js';
+import { tensor as tensorKind } from '../kinds.js';
+import { optionsOf } from '../options.js';
+import type { Tensor } from '../tensor.js';
+import {
+  type Call,
+  type CollectiveOptions,
+  called,
+  checkPerRank,
+  collectiveOptions,
+  Receiving,
+  sending,
+  tensorsKind,
+} from './call.js';
+import { groupOf, type ProcessGroup } from './group.js';
+import { finished, nothing, type Settled, type Steps } from './steps.js';
+
+const readAllToAll = optionsOf('allToAll', collectiveOptions);
+
+/**
+ * Gives each rank one tensor of every rank, as `torch.distributed.all_to_all`: rank `i` gets the tensors `i` of all lists.
+ *
+ * @param outputList one tensor per rank, which are written; their sizes may differ.
+ * @param inputList one tensor per rank.
+ *
+ * @example
+ * await torch.distributed.allToAll([torch.empty([1]), torch.empty([1])], [torch.zeros([1]), torch.ones([1])]);
+ */
+export function allToAll<const O extends CollectiveOptions = object>(
+  outputList: readonly Tensor[],
+  inputList: readonly Tensor[],
+  options?: O,
+): Settled<O> {
+  const { group: given, wait, timeout } = readAllToAll(options);
+  check('outputList', outputList, tensorsKind);
+  check('inputList', inputList, tensorsKind);
+  const group = groupOf(given);
+  if (group === null) return finished(nothing(), wait);
+  checkPerRank('outputList', outputList, group);
+  checkPerRank('inputList', inputList, group);
+  for (const [name, list] of [
+    ['outputList', outputList],
+    ['inputList', inputList],
+  ] as const) {
+    const odd = list.findIndex((t) => t.dtype !== inputList[0]!.dtype);
+    if (odd >= 0) {
+      throw new TorchClipError(
+        'ERR_DTYPE',
+        `"${name}[${odd}]" must have the dtype of "inputList[0]", got ${list[odd]!.dtype.name}`,
+      );
+    }
+  }
+  return finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputList, inputList, wait), wait);
+}
+
+/** As one tensor each way: Gloo has the exchange in this form. */
+function* exchanged(call: Call, outputs: readonly Tensor[], inputs: readonly Tensor[], wait: boolean): Steps<void> {
+  const flat = inputs.map((t) => sending(t).view([-1]));
+  const targets = outputs.map((t) => new Receiving(t, false));
+  const lengths = targets.map(({ memory }) => memory.numel());
+  const input = joinedFlat(flat);
+  const output = input.newEmpty([lengths.reduce((sum, n) => sum + n, 0)]);
+  const splits = [lengths, flat.map((t) => t.numel())] as const;
+  yield* called({ ...call, outputs: [[output]], inputs: [input], splits }, wait);
+  let start = 0;
+  targets.forEach((target, i) => {
+    target.memory.view([-1]).copy_(output.narrow(0, start, lengths[i]!));
+    start += lengths[i]!;
+    target.finish();
+  });
+}
+
+function joinedFlat(list: readonly Tensor[]): Tensor {
+  const joined = list[0]!.newEmpty([list.reduce((sum, t) => sum + t.numel(), 0)]);
+  let start = 0;
+  for (const t of list) {
+    joined.narrow(0, start, t.numel()).copy_(t);
+    start += t.numel();
+  }
+  return joined;
+}
+
+/** Options of {@link allToAllSingle}. */
+export interface AllToAllSingleOptions extends CollectiveOptions {
+  /** Rows of the output that come from each rank; default equal shares. */
+  outputSplitSizes?: readonly number[];
+  /** Rows of the input that go to each rank; default equal shares. */
+  inputSplitSizes?: readonly number[];
+}
+
+const splitsKind = {
+  expected: 'an array of integers >= 0, one per rank',
+  accepts: (value: unknown): value is readonly number[] =>
+    Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0),
+};
+const readAllToAllSingle = optionsOf('allToAllSingle', {
+  ...collectiveOptions,
+  outputSplitSizes: [splitsKind, undefined],
+  inputSplitSizes: [splitsKind, undefined],
+});
+
+/**
+ * Exchanges rows of a tensor, as `torch.distributed.all_to_all_single`: rank `i` gets the share `i` of every rank's input.
+ *
+ * @param output what is written.
+ * @param input split along its first dimension.
+ *
+ * @example
+ * const output = torch.empty([torch.distributed.getWorldSize()]);
+ * await torch.distributed.allToAllSingle(output, torch.arange(torch.distributed.getWorldSize(), { dtype: torch.float32 }));
+ */
+export function allToAllSingle<const O extends AllToAllSingleOptions = object>(
+  output: Tensor,
+  input: Tensor,
+  options?: O,
+): Settled<O> {
+  const { group: given, wait, timeout, outputSplitSizes, inputSplitSizes } = readAllToAllSingle(options);
+  check('output', output, tensorKind);
+  check('input', input, tensorKind);
+  const group = groupOf(given);
+  if (group === null) return finished(nothing(), wait);
+  if (output.dtype !== input.dtype) {
+    throw new TorchClipError(
+      'ERR_DTYPE',
+      `"output" must have the dtype of "input", ${input.dtype.name}, got ${output.dtype.name}`,
+    );
+  }
+  const outputs = sharesOf('output', output, outputSplitSizes, group);
+  const inputs = sharesOf('input', input, inputSplitSizes, group);
+  return finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputs, inputs, wait), wait);
+}
+
+function sharesOf(name: string, t: Tensor, sizes: readonly number[] | undefined, { size }: ProcessGroup): Tensor[] {
+  const rows = t.dim() === 0 ? 0 : t.size(0);
+  const given = sizes ?? new Array<number>(size).fill(rows / size);
+  if (given.length !== size || !given.every(Number.isInteger) || given.reduce((a, b) => a + b, 0) !== rows) {
+    throw new TorchClipError(
+      'ERR_SHAPE',
+      `"${name}SplitSizes" must be ${size} integers that add up to the ${rows} rows of "${name}", got [${given.join(', ')}]`,
+    );
+  }
+  let start = 0;
+  return given.map((n) => {
+    const share = t.detach().narrow(0, start, n);
+    start += n;
+    return share;
+  });
+}

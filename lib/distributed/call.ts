@@ -1,0 +1,200 @@
+// How a collective's tensors reach c10d: dense, and of an element type that the backends carry.
+import { native } from '../binding/index.js';
+import { check, flag, integer, type Kind, kind, orNull, positive } from '../check.js';
+import * as dtypes from '../dtype.js';
+import { uint8 } from '../dtype.js';
+import { invalidArgument, TorchClipError } from '../errors.js';
+import { tensor as tensorKind } from '../kinds.js';
+import { contiguousFormat } from '../layout.js';
+import { viewAsReal } from '../ops/generated/functions.js';
+import type { Table } from '../options.js';
+import type { Tensor } from '../tensor.js';
+import { type GroupOption, getGroupRank, groupKind, type ProcessGroup } from './group.js';
+import { codeOf, type ReduceOp } from './reduce-op.js';
+import type { Steps } from './steps.js';
+import { milliseconds } from './store.js';
+
+/** Options that all collectives have. */
+export interface CollectiveOptions {
+  /** Default: the default group. With null, which {@link newGroup} returns to others than members, nothing happens. */
+  group?: GroupOption | undefined;
+  /** Whether to block until it is done, instead of returning a promise; default false. The event loop stands still meanwhile. */
+  wait?: boolean;
+  /** Seconds that it may take; default that of the group. A group does not work again after a time-out. */
+  timeout?: number;
+}
+
+/** @internal */
+export const collectiveOptions = {
+  group: [groupKind as Kind<GroupOption | undefined>, undefined],
+  wait: [flag, false],
+  timeout: [positive as Kind<number | undefined>, undefined],
+} satisfies Table;
+
+/** @internal */
+export const rankKind: Kind<number> = integer(0);
+/** @internal */
+export const tensorsKind: Kind<readonly Tensor[]> = kind(
+  'an array of Tensors',
+  (value) => Array.isArray(value) && value.every((one) => tensorKind.accepts(one)),
+);
+/** @internal */
+export const tensorsOrNull = orNull(tensorsKind);
+
+/** @internal What a call is made of, with the ranks of the group. */
+export interface Call {
+  readonly name: string;
+  readonly group: ProcessGroup;
+  readonly outputs?: readonly (readonly Tensor[])[];
+  readonly inputs?: readonly Tensor[];
+  readonly op?: ReduceOp;
+  readonly root?: number;
+  readonly tag?: number;
+  readonly splits?: readonly [output: readonly number[], input: readonly number[]];
+  readonly timeout?: number | undefined;
+}
+
+/** @internal Issues a call as it stands. */
+export function issue(call: Call, mode: 'wait' | 'promise' | 'work'): unknown {
+  const { name, group, outputs = [], inputs = [], op = 'sum', root = 0, tag = 0, splits, timeout } = call;
+  return native.collective(
+    group.native,
+    name,
+    outputs.map((list) => list.map((t) => t.handle)),
+    inputs.map((t) => t.handle),
+    [codeOf(op), root, tag, timeout === undefined ? 0 : milliseconds(timeout)],
+    splits ?? null,
+    mode,
+  );
+}
+
+/** @internal One step of a {@link Steps}. */
+export function* called(call: Call, wait: boolean): Steps<unknown> {
+  return yield issue(call, wait ? 'wait' : 'promise');
+}
+
+/** @internal The rank within the group of a rank of the default group. */
+export const rootIn = (group: ProcessGroup, name: string, rank: number): number => {
+  check(name, rank, rankKind);
+  if (!group.ranks.includes(rank)) throw invalidArgument(name, 'a rank of the group', rank);
+  return getGroupRank(group, rank);
+};
+
+const carried: readonly string[] = [
+  dtypes.float32,
+  dtypes.float64,
+  dtypes.float16,
+  dtypes.bfloat16,
+  dtypes.int8,
+  dtypes.uint8,
+  dtypes.int32,
+  dtypes.int64,
+  dtypes.bool,
+].map((dtype) => dtype.name);
+
+/** @internal Refuses a dtype that no backend can compute with. */
+export function checkCarried(name: string, { dtype }: Tensor): void {
+  if (carried.includes(dtype.name) || dtype.isComplex) return;
+  throw new TorchClipError(
+    'ERR_DTYPE',
+    `"${name}" must have a dtype that c10d reduces, got ${dtype.name}; int32 is the nearest for small integers`,
+  );
+}
+
+/** The same memory with elements that backends carry; they move bytes, whatever those mean. */
+function carriedView(t: Tensor): Tensor {
+  const plain = t.detach();
+  if (plain.dtype.isComplex) return viewAsReal(plain);
+  return carried.includes(plain.dtype.name) ? plain : plain.view([-1]).view(uint8);
+}
+
+/** @internal A tensor to send: dense, its elements as they are carried. */
+export const sending = (t: Tensor): Tensor => carriedView(t.detach().resolveConj().contiguous());
+
+/** @internal A tensor to be written: itself where its memory serves, or another with what copies it back. */
+export class Receiving {
+  readonly memory: Tensor;
+  readonly #target: Tensor;
+  readonly #dense: Tensor;
+
+  /** @param fill whether what it holds is sent, too. */
+  constructor(target: Tensor, fill: boolean) {
+    this.#target = target.detach();
+    const dense = this.#target.isContiguous() && !this.#target.isConj();
+    this.#dense = dense
+      ? this.#target
+      : fill
+        ? this.#target.clone({ memoryFormat: contiguousFormat })
+        : this.#target.newEmpty(this.#target.shape);
+    this.memory = carriedView(this.#dense);
+  }
+
+  finish(): void {
+    if (this.#dense !== this.#target) this.#target.copy_(this.#dense);
+  }
+}
+
+/** @internal Refuses tensors that do not have the elements of the first. */
+export function checkAlike(name: string, list: readonly Tensor[], like: Tensor, what: string): void {
+  list.forEach((t, i) => {
+    if (t.dtype !== like.dtype) {
+      throw new TorchClipError(
+        'ERR_DTYPE',
+        `"${name}[${i}]" must have the dtype of "${what}", ${like.dtype.name}, got ${t.dtype.name}`,
+      );
+    }
+    if (t.numel() !== like.numel()) {
+      throw new TorchClipError(
+        'ERR_SHAPE',
+        `"${name}[${i}]" must have as many elements as "${what}", ${like.numel()}, got ${t.numel()}`,
+      );
+    }
+  });
+}
+
+/** @internal Refuses a list that does not have one tensor per rank. */
+export function checkPerRank(name: string, list: readonly Tensor[], group: ProcessGroup): void {
+  if (list.length !== group.size) {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      `"${name}" must have one tensor per rank, ${group.size}, got ${list.length}`,
+    );
+  }
+}
+
+/** @internal Refuses a tensor that does not have `factor` times the elements of another. */
+export function checkMultiple(name: string, t: Tensor, other: Tensor, otherName: string, factor: number): void {
+  if (t.dtype !== other.dtype) {
+    throw new TorchClipError(
+      'ERR_DTYPE',
+      `"${name}" must have the dtype of "${otherName}", ${other.dtype.name}, got ${t.dtype.name}`,
+    );
+  }
+  if (t.numel() !== other.numel() * factor) {
+    throw new TorchClipError(
+      'ERR_SHAPE',
+      `"${name}" must have ${factor} times the elements of "${otherName}", ${other.numel() * factor}, got ${t.numel()}`,
+    );
+  }
+}
+
+/** @internal Fills `outputs`. */
+export function* gathered(
+  call: Call,
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  wait: boolean,
+): Steps<void> {
+  const targets = outputs.map((t) => new Receiving(t, false));
+  const lists = targets.length === 0 ? [] : [targets.map(({ memory }) => memory)];
+  yield* called({ ...call, outputs: lists, inputs: inputs.map(sending) }, wait);
+  for (const target of targets) target.finish();
+}
+
+/** @internal Of flat tensors, which Gloo wants. */
+export function* flatly(call: Call, output: Tensor, input: Tensor, wait: boolean): Steps<void> {
+  const target = new Receiving(output, false);
+  const [out, into] = [target.memory.view([-1]), sending(input).view([-1])];
+  yield* called({ ...call, outputs: [[out]], inputs: [into] }, wait);
+  target.finish();
+}

@@ -1,0 +1,49 @@
+export * from './all-to-all.js';
+export type { CollectiveOptions } from './call.js';
+export * from './collectives.js';
+export {
+  type Backend,
+  destroyProcessGroup,
+  type GroupOption,
+  getBackend,
+  getGlobalRank,
+  getGroupRank,
+  getNodeLocalRank,
+  getProcessGroupRanks,
+  getRank,
+  getWorldSize,
+  type InitOptions,
+  initProcessGroup,
+  isBackendAvailable,
+  isGlooAvailable,
+  isInitialized,
+  isNcclAvailable,
+  isTorchelasticLaunched,
+  newGroup,
+  ProcessGroup,
+} from './group.js';
+export { isAvailable } from './native.js';
+export * from './objects.js';
+export {
+  batchIsendIrecv,
+  irecv,
+  isend,
+  monitoredBarrier,
+  P2POp,
+  type RecvOptions,
+  recv,
+  type SendOptions,
+  send,
+  Work,
+} from './point-to-point.js';
+export { ReduceOp } from './reduce-op.js';
+export * from './reductions.js';
+export {
+  FileStore,
+  HashStore,
+  PrefixStore,
+  Store,
+  type StoreValue,
+  TCPStore,
+  type TCPStoreOptions,
+} from './store.js';

@@ -1,0 +1,224 @@
+// Collectives of plain values, as JSON. PyTorch's own use pickle, which runs what it reads; so these are for ranks of this package.
+import { TextDecoder } from 'node:util';
+import { check } from '../check.js';
+import { fromTypedArray } from '../creation/index.js';
+import { uint8 } from '../dtype.js';
+import { describe, TorchClipError } from '../errors.js';
+import { zeros } from '../ops/generated/functions.js';
+import { isPlainObject, optionsOf } from '../options.js';
+import type { Tensor } from '../tensor.js';
+import { type CollectiveOptions, called, collectiveOptions, rankKind, rootIn } from './call.js';
+import { groupOf, type ProcessGroup } from './group.js';
+import { recv, send } from './point-to-point.js';
+import { type Settled, type Steps, settle } from './steps.js';
+
+/** A value that JSON can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Refuses what would come out of JSON as something else. */
+function checkJson(name: string, value: unknown, above: readonly unknown[] = []): void {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return;
+  if (typeof value === 'number' && Number.isFinite(value)) return;
+  if (above.includes(value)) {
+    throw new TorchClipError('ERR_ARGUMENT', `"${name}" must hold no object within itself`);
+  }
+  if (above.length < 1000) {
+    if (Array.isArray(value)) {
+      for (let i = 0; i < value.length; i++) checkJson(`${name}[${i}]`, value[i], [...above, value]);
+      return;
+    }
+    if (isPlainObject(value)) {
+      for (const [key, inner] of Object.entries(value)) checkJson(`${name}.${key}`, inner, [...above, value]);
+      return;
+    }
+  }
+  throw new TorchClipError(
+    'ERR_ARGUMENT',
+    `"${name}" must be what JSON can hold (null, booleans, finite numbers, strings, arrays and plain objects), got ${describe(value)}`,
+  );
+}
+
+function toBytes(name: string, value: unknown): Uint8Array {
+  checkJson(name, value);
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+const fromBytes = (t: Tensor): Json =>
+  JSON.parse(new TextDecoder().decode(t.toTypedArray<Uint8Array<ArrayBuffer>>())) as Json;
+
+const tensorOf = (bytes: Uint8Array): Tensor => fromTypedArray(bytes);
+
+/** The sizes of all ranks' bytes, and the bytes in rows as long as the longest. */
+function* allBytes(
+  group: ProcessGroup,
+  bytes: Uint8Array,
+  timeout: number | undefined,
+  wait: boolean,
+): Steps<Tensor[]> {
+  const counts = fromTypedArray(new BigInt64Array([BigInt(bytes.length)]));
+  const sizes = counts.newEmpty([group.size]);
+  yield* called({ name: 'allGatherIntoTensor', group, outputs: [[sizes]], inputs: [counts], timeout }, wait);
+  const lengths = Array.from(sizes.toTypedArray() as BigInt64Array, Number);
+  const longest = Math.max(...lengths);
+  const row = zeros([longest], { dtype: uint8 });
+  row.narrow(0, 0, bytes.length).copy_(tensorOf(bytes));
+  const rows = row.newEmpty([group.size * longest]);
+  yield* called({ name: 'allGatherIntoTensor', group, outputs: [[rows]], inputs: [row], timeout }, wait);
+  return lengths.map((length, i) => rows.narrow(0, i * longest, length));
+}
+
+const readAll = optionsOf('allGatherObject', collectiveOptions);
+
+/**
+ * The values of all ranks, as `torch.distributed.all_gather_object`: JSON, for ranks of this package alone.
+ *
+ * @param object what JSON can hold.
+ * @returns the values in the order of the ranks; an empty array with a group that this process is no member of.
+ *
+ * @example
+ * const names = await torch.distributed.allGatherObject(os.hostname());
+ */
+export function allGatherObject<const O extends CollectiveOptions = object>(
+  object: Json,
+  options?: O,
+): Settled<O, Json[]> {
+  const { group: given, wait, timeout } = readAll(options);
+  const group = groupOf(given);
+  const bytes = toBytes('object', object);
+  return settle(
+    (function* (): Steps<Json[]> {
+      return group === null ? [] : (yield* allBytes(group, bytes, timeout, wait)).map(fromBytes);
+    })(),
+    wait,
+  ) as Settled<O, Json[]>;
+}
+
+const readGather = optionsOf('gatherObject', { ...collectiveOptions, dst: [rankKind, 0] });
+
+/**
+ * {@link allGatherObject} for rank `dst` alone, as `torch.distributed.gather_object`.
+ *
+ * @param options.dst a rank of the default group; default 0.
+ * @returns null on the other ranks.
+ */
+export function gatherObject<const O extends CollectiveOptions & { dst?: number } = object>(
+  object: Json,
+  options?: O,
+): Settled<O, Json[] | null> {
+  const { group: given, wait, timeout, dst } = readGather(options);
+  const group = groupOf(given);
+  const root = group === null ? -1 : rootIn(group, 'dst', dst);
+  const bytes = toBytes('object', object);
+  return settle(
+    (function* (): Steps<Json[] | null> {
+      const all = group === null ? [] : yield* allBytes(group, bytes, timeout, wait);
+      return group !== null && root === group.rank ? all.map(fromBytes) : null;
+    })(),
+    wait,
+  ) as Settled<O, Json[] | null>;
+}
+
+function* sharedBytes(
+  group: ProcessGroup,
+  root: number,
+  bytes: Uint8Array,
+  timeout: number | undefined,
+  wait: boolean,
+): Steps<Json> {
+  const count = fromTypedArray(new BigInt64Array([BigInt(bytes.length)]));
+  yield* called({ name: 'broadcast', group, root, inputs: [count], timeout }, wait);
+  const length = Number((count.toTypedArray() as BigInt64Array)[0]);
+  const data = root === group.rank ? tensorOf(bytes) : zeros([length], { dtype: uint8 });
+  yield* called({ name: 'broadcast', group, root, inputs: [data], timeout }, wait);
+  return fromBytes(data);
+}
+
+const readBroadcast = optionsOf('broadcastObjectList', { ...collectiveOptions, src: [rankKind, 0] });
+
+/**
+ * The values of rank `src` on every rank, as `torch.distributed.broadcast_object_list`.
+ *
+ * @param objects read on rank `src` alone; the others may pass an empty array.
+ * @param options.src a rank of the default group; default 0.
+ * @returns the values of rank `src`.
+ *
+ * @example
+ * const [config] = await torch.distributed.broadcastObjectList([{ lr: 1e-3 }]);
+ */
+export function broadcastObjectList<const O extends CollectiveOptions & { src?: number } = object>(
+  objects: readonly Json[],
+  options?: O,
+): Settled<O, Json[]> {
+  const { group: given, wait, timeout, src } = readBroadcast(options);
+  const group = groupOf(given);
+  const root = group === null ? -1 : rootIn(group, 'src', src);
+  if (!Array.isArray(objects))
+    throw new TorchClipError('ERR_ARGUMENT', `"objects" must be an array, got ${describe(objects)}`);
+  const bytes = root === group?.rank ? toBytes('objects', objects) : new Uint8Array();
+  return settle(
+    (function* (): Steps<Json[]> {
+      return group === null ? [] : ((yield* sharedBytes(group, root, bytes, timeout, wait)) as Json[]);
+    })(),
+    wait,
+  ) as Settled<O, Json[]>;
+}
+
+const readScatter = optionsOf('scatterObjectList', { ...collectiveOptions, src: [rankKind, 0] });
+
+/**
+ * One of the values of rank `src` for each rank, as `torch.distributed.scatter_object_list`.
+ *
+ * @param objects one value per rank on rank `src`; read there alone.
+ * @param options.src a rank of the default group; default 0.
+ */
+export function scatterObjectList<const O extends CollectiveOptions & { src?: number } = object>(
+  objects: readonly Json[] | null,
+  options?: O,
+): Settled<O, Json> {
+  const { group: given, wait, timeout, src } = readScatter(options);
+  const group = groupOf(given);
+  const root = group === null ? -1 : rootIn(group, 'src', src);
+  let bytes: Uint8Array = new Uint8Array();
+  if (group !== null && root === group.rank) {
+    if (!Array.isArray(objects) || objects.length !== group.size) {
+      throw new TorchClipError(
+        'ERR_ARGUMENT',
+        `"objects" must be an array of one value per rank, ${group.size}, got ${describe(objects)}`,
+      );
+    }
+    bytes = toBytes('objects', objects);
+  }
+  return settle(
+    (function* (): Steps<Json> {
+      if (group === null) return null;
+      return ((yield* sharedBytes(group, root, bytes, timeout, wait)) as Json[])[group.rank]!;
+    })(),
+    wait,
+  ) as Settled<O, Json>;
+}
+
+/**
+ * Sends values to one rank, as `torch.distributed.send_object_list`; {@link recvObjectList} receives them.
+ *
+ * @param dst the receiver's rank in the default group.
+ */
+export async function sendObjectList(objects: readonly Json[], dst: number): Promise<void> {
+  const bytes = toBytes('objects', objects);
+  check('dst', dst, rankKind);
+  await send(fromTypedArray(new BigInt64Array([BigInt(bytes.length)])), dst);
+  await send(tensorOf(bytes), dst);
+}
+
+/**
+ * Receives what {@link sendObjectList} sends, as `torch.distributed.recv_object_list`.
+ *
+ * @param src the sender's rank in the default group.
+ */
+export async function recvObjectList(src: number): Promise<Json[]> {
+  check('src', src, rankKind);
+  const count = fromTypedArray(new BigInt64Array([0n]));
+  await recv(count, { src });
+  const data = zeros([Number((count.toTypedArray() as BigInt64Array)[0])], { dtype: uint8 });
+  await recv(data, { src });
+  return fromBytes(data) as Json[];
+}

@@ -1,0 +1,130 @@
+// Where the ranks meet, and over which library.
+import { native } from '../binding/index.js';
+import { check, integer } from '../check.js';
+import { whyUnavailable } from '../cuda/available.js';
+import { invalidArgument, TorchClipError } from '../errors.js';
+import { launchOf, rankVariables } from './environment.js';
+import { FileStore, type Store, TCPStore } from './store.js';
+
+/** @internal A store in which all ranks are, and who this process is among them. */
+export interface Rendezvous {
+  readonly store: Store;
+  readonly opened: Store | undefined;
+  readonly rank: number;
+  readonly worldSize: number;
+}
+
+/** @internal */
+export type Backends = readonly (readonly [device: string, backend: string])[];
+/** @internal */
+export const joined = (backends: Backends) => backends.map((pair) => pair.join(':')).join(',');
+
+/** @internal The devices of a group with their backends, as PyTorch reads the option. */
+export function backendsOf(backend: string | undefined): Backends {
+  const known = native.distributedBackends();
+  const need = (name: string): string => {
+    if (known.includes(name)) return name;
+    if (name !== 'nccl') {
+      throw invalidArgument('backend', '"gloo", "nccl" or one per device such as "cpu:gloo,cuda:nccl"', backend);
+    }
+    throw new TorchClipError('ERR_DISTRIBUTED_UNAVAILABLE', 'the backend "nccl" needs a build for CUDA');
+  };
+  if (backend === undefined) {
+    const nccl = known.includes('nccl') && whyUnavailable() === undefined;
+    return nccl
+      ? [
+          ['cpu', 'gloo'],
+          ['cuda', 'nccl'],
+        ]
+      : [['cpu', 'gloo']];
+  }
+  const name = backend.toLowerCase();
+  if (!name.includes(':')) {
+    need(name);
+    return name === 'nccl'
+      ? [['cuda', 'nccl']]
+      : [
+          ['cpu', 'gloo'],
+          ['cuda', 'gloo'],
+        ];
+  }
+  const pairs = name.split(',').map((pair) => {
+    const found = /^(cpu|cuda):(\w+)$/.exec(pair.trim());
+    if (found === null)
+      throw invalidArgument('backend', 'pairs of a device and a backend, such as "cpu:gloo"', backend);
+    return [found[1]!, need(found[2]!)] as const;
+  });
+  if (new Set(pairs.map(([device]) => device)).size < pairs.length) {
+    throw invalidArgument('backend', 'one backend per device', backend);
+  }
+  return pairs;
+}
+
+/** @internal Refuses where one is missing. */
+export function ranked(
+  rank: number | undefined,
+  worldSize: number | undefined,
+  where: string,
+): { rank: number; worldSize: number } {
+  if (rank === undefined || worldSize === undefined) {
+    throw new TorchClipError('ERR_ARGUMENT', `"rank" and "worldSize" of initProcessGroup must be given with ${where}`);
+  }
+  if (rank >= worldSize) throw invalidArgument('rank', `an integer from 0 to ${worldSize - 1}`, rank);
+  return { rank, worldSize };
+}
+
+/** @internal Opens the store that an URL names. */
+export async function rendezvous(
+  method: string,
+  rank: number | undefined,
+  worldSize: number | undefined,
+  timeout: number,
+): Promise<Rendezvous> {
+  const [, scheme, rest] = /^(env|tcp|file):\/\/(.*)$/s.exec(method) ?? [];
+  if (scheme === undefined) {
+    throw invalidArgument('initMethod', '"env://", "tcp://host:port" or "file:///path"', method);
+  }
+  const at = new URL(scheme === 'env' ? 'env://all' : method);
+  const query = (name: string, least: number): number | undefined => {
+    const given = new URLSearchParams(rest!.split('?')[1] ?? '').get(name);
+    return given === null ? undefined : check(`${name}" of "initMethod`, Number(given), integer(least));
+  };
+  const own = { rank: rank ?? query('rank', 0), worldSize: worldSize ?? query('world_size', 1) };
+  if (scheme === 'file') {
+    const who = ranked(own.rank, own.worldSize, '"file://"');
+    const path = decodeURIComponent(at.host + at.pathname);
+    if (path === '' || path === '/') throw invalidArgument('initMethod', 'a "file://" with a path', method);
+    const opened = await FileStore.open(path, { worldSize: who.worldSize, timeout });
+    return { store: opened, opened, ...who };
+  }
+  let { host, port, agent, who } = { host: '', port: 0, agent: false, who: own as { rank: number; worldSize: number } };
+  if (scheme === 'tcp') {
+    if (at.port === '' || at.hostname === '') throw invalidArgument('initMethod', '"tcp://host:port"', method);
+    who = ranked(own.rank, own.worldSize, '"tcp://"');
+    [host, port] = [at.hostname.replace(/^\[(.*)\]$/, '$1'), Number(at.port)];
+  } else {
+    const launch = launchOf({
+      ...process.env,
+      ...(own.rank === undefined ? {} : { RANK: String(own.rank) }),
+      ...(own.worldSize === undefined ? {} : { WORLD_SIZE: String(own.worldSize) }),
+    });
+    if (launch === undefined) {
+      throw new TorchClipError(
+        'ERR_STATE',
+        `initProcessGroup() found no launcher's variables in the environment (${rankVariables}); start the script with npx torch-clip run, or pass "initMethod", "rank" and "worldSize"`,
+      );
+    }
+    ({ host, port } = launch);
+    agent = launch.agentStore;
+    who = launch;
+  }
+  const { rank: mine, worldSize: size } = who;
+  const opened = await TCPStore.connect(host, port, {
+    isServer: mine === 0 && !agent,
+    worldSize: size,
+    waitForWorkers: !agent,
+    multiTenant: !agent,
+    timeout,
+  });
+  return { store: opened, opened, rank: mine, worldSize: size };
+}

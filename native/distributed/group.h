@@ -1,0 +1,43 @@
+// Process groups.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+
+#include "binding/boxed.h"
+
+namespace tc::distributed {
+
+// A group is destroyed only when JavaScript asks for it: the destructor of Gloo's waits for what is under way, which
+// neither a collection nor the end of an environment may do.
+struct Group {
+  c10::intrusive_ptr<c10d::ProcessGroup> live() const;  // throws ERR_STATE after it is destroyed
+  c10::intrusive_ptr<c10d::ProcessGroup> take();
+
+  std::string name;
+  int rank = 0, size = 0;
+  std::chrono::milliseconds timeout{0};
+
+ private:
+  friend std::shared_ptr<Group> make_group(c10::intrusive_ptr<c10d::ProcessGroup> group, std::string name,
+                                           std::chrono::milliseconds timeout);
+  mutable std::mutex mutex_;
+  c10::intrusive_ptr<c10d::ProcessGroup> group_;
+};
+
+std::shared_ptr<Group> make_group(c10::intrusive_ptr<c10d::ProcessGroup> group, std::string name,
+                                  std::chrono::milliseconds timeout);
+
+struct GroupBox {
+  static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x633130645f677270};
+  static constexpr const char* kNoun = "a process group";
+
+  std::shared_ptr<Group> group;
+};
+
+std::shared_ptr<Group> group_of(napi_env env, napi_value value);
+
+}  // namespace tc::distributed

@@ -1,0 +1,2 @@
+// Empty: gloo/context.h says why this is here.
+#pragma once

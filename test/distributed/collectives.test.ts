@@ -1,0 +1,34 @@
+// All collectives: in a group of one, and between two and four processes.
+import { isDeepStrictEqual } from 'node:util';
+import { expect } from 'chai';
+import torch from '../../lib/index.js';
+import { cases } from './cases.js';
+import { sentByAll } from './processes.js';
+
+const { distributed } = torch;
+
+describe('the collectives', function () {
+  this.timeout(120_000);
+
+  it('of one rank alone give what PyTorch says, awaited and blocking', async () => {
+    await distributed.initProcessGroup({ store: new distributed.HashStore(), rank: 0, worldSize: 1, timeout: 60 });
+    try {
+      for (const wait of [false, true]) {
+        const place = { rank: 0, size: 1, how: { wait } };
+        for (const one of cases.filter(({ least = 1 }) => least === 1)) {
+          const [got, expected] = [await one.run(distributed, place), one.expected(place)];
+          if (!isDeepStrictEqual(got, expected)) expect(got, one.name).deep.equal(expected);
+        }
+      }
+    } finally {
+      await distributed.destroyProcessGroup();
+    }
+  });
+
+  for (const size of [2, 4]) {
+    it(`give each of ${size} ranks what PyTorch says, awaited and blocking`, async () => {
+      const count = 2 * cases.filter(({ least = 1 }) => least <= size).length;
+      for (const sent of await sentByAll(size, 'collectives')) expect(sent).deep.equal([{ ran: count }]);
+    });
+  }
+});

@@ -1,0 +1,48 @@
+// One rank of three fails, stands still or does something else: what the others are told, and when.
+import { expect } from 'chai';
+import { Job } from './processes.js';
+
+export type Fault = 'kill' | 'stop' | 'throw' | 'exit' | 'absent' | 'shape' | 'order';
+
+export interface Failing {
+  readonly fault: Fault;
+  readonly call: string;
+  readonly culprit: number;
+  readonly wait: boolean;
+  /** Seconds. */
+  readonly timeout: number;
+}
+
+interface Answer {
+  ended?: string;
+  code: string;
+  message: string;
+  took: number;
+}
+
+/** Runs it and checks what every other rank says: a named error, in one sentence, within the time-out and a second. */
+export async function fails(failing: Failing): Promise<void> {
+  const { culprit, call, timeout } = failing;
+  const job = new Job(3, 'failures', { ...failing });
+  const others = job.ranks.filter((_, rank) => rank !== culprit);
+  try {
+    const outcomes = await Promise.all(others.map(({ ended }) => ended));
+    const answers = outcomes.map(({ sent, code, signal, stderr }) => {
+      const [ready, answer] = sent as [string, Answer | undefined];
+      expect({ ready, code, signal }, stderr).deep.equal({ ready: 'ready', code: 0, signal: null });
+      return answer!;
+    });
+    // Some calls send and need nobody's answer.
+    const told = answers.filter((answer) => answer.ended === undefined);
+    if (call !== 'broadcast' && call !== 'reduce' && call !== 'gather') expect(told).length(2);
+    expect(told.length).above(0);
+    for (const { code, message, took } of told) {
+      expect(code, message).oneOf(['ERR_DISTRIBUTED', 'ERR_TIMEOUT']);
+      expect(message).match(/ of rank [012] (failed|timed out)/);
+      expect(message).not.match(/\n|\.cc|gloo\/|Exception raised|C\+\+|frame #/);
+      expect(took).below(timeout * 1000 + 1000);
+    }
+  } finally {
+    job.remove();
+  }
+}

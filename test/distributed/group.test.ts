@@ -1,0 +1,250 @@
+// The group of this process: its life, and what its functions refuse.
+import { expect } from 'chai';
+import torch, { TorchClipError } from '../../lib/index.js';
+import { refusalOf } from '../support.js';
+
+const { distributed: d } = torch;
+const alone = () => d.initProcessGroup({ store: new d.HashStore(), rank: 0, worldSize: 1, timeout: 20 });
+
+async function rejectionOf(promise: Promise<unknown>): Promise<[string, string]> {
+  try {
+    await promise;
+  } catch (error) {
+    expect(error).instanceOf(TorchClipError);
+    return [(error as TorchClipError).code, (error as Error).message];
+  }
+  throw new Error('nothing was rejected');
+}
+
+describe('a process group', () => {
+  afterEach(async () => {
+    if (d.isInitialized()) await d.destroyProcessGroup();
+  });
+
+  it('is made, asked, left and made again', async () => {
+    for (let i = 0; i < 3; i++) {
+      expect(d.isInitialized()).equal(false);
+      const group = await alone();
+      expect(d.isInitialized()).equal(true);
+      expect([d.getRank(), d.getWorldSize(), d.getBackend()]).deep.equal([0, 1, 'cpu:gloo']);
+      expect([group.rank, group.size, group.name, group.timeout]).deep.equal([0, 1, '0', 20]);
+      const other = (await d.newGroup())!;
+      expect([other.name, d.getGlobalRank(other, 0), d.getGroupRank(other, 0)]).deep.equal(['1', 0, 0]);
+      await d.destroyProcessGroup();
+      for (const one of [group, other]) {
+        const error = refusalOf(() => d.allReduce(torch.ones([1]), { group: one }));
+        expect([error.code, error.message]).deep.equal(['ERR_STATE', 'the process group is destroyed']);
+      }
+    }
+  });
+
+  it('meets over TCP and in a file, too', async () => {
+    const server = await d.TCPStore.connect('127.0.0.1', 0, { isServer: true });
+    server.close();
+    await d.initProcessGroup({ initMethod: `tcp://127.0.0.1:${server.port}`, rank: 0, worldSize: 1, timeout: 20 });
+    await d.destroyProcessGroup();
+    // The port is free again.
+    await d.initProcessGroup({ initMethod: `tcp://127.0.0.1:${server.port}?rank=0&world_size=1`, timeout: 20 });
+    const t = torch.ones([2]);
+    await d.allReduce(t);
+    expect(t.tolist()).deep.equal([1, 1]);
+  });
+
+  it('must be there before it is used, and only once', async () => {
+    const missing = refusalOf(() => d.getRank());
+    expect([missing.code, missing.message]).deep.equal([
+      'ERR_STATE',
+      'there is no process group yet: await torch.distributed.initProcessGroup() first',
+    ]);
+    await alone();
+    expect(await rejectionOf(alone())).deep.equal([
+      'ERR_STATE',
+      'the default process group is there already; destroyProcessGroup() ends it',
+    ]);
+  });
+
+  it('is refused options that make no sense, and can be made afterwards', async () => {
+    const store = new d.HashStore();
+    const rows: [object, string, string][] = [
+      [
+        { rank: 0, worldSize: 1, store, initMethod: 'env://' },
+        'ERR_ARGUMENT',
+        '"store" cannot be combined with "initMethod"',
+      ],
+      [{ store }, 'ERR_ARGUMENT', '"rank" and "worldSize" of initProcessGroup must be given with "store"'],
+      [{ store, rank: 2, worldSize: 2 }, 'ERR_ARGUMENT', '"rank" must be an integer from 0 to 1, got 2'],
+      [{ store, rank: -1, worldSize: 2 }, 'ERR_ARGUMENT', '"rank" must be an integer >= 0, got -1'],
+      [{ store: {}, rank: 0, worldSize: 1 }, 'ERR_ARGUMENT', '"store" must be a Store, got an object'],
+      [{ timeout: 0, store }, 'ERR_ARGUMENT', '"timeout" must be a number > 0, got 0'],
+      [
+        { backend: 'mpi' },
+        'ERR_ARGUMENT',
+        '"backend" must be "gloo", "nccl" or one per device such as "cpu:gloo,cuda:nccl", got "mpi"',
+      ],
+      [
+        { backend: 'cpu:gloo,cpu:gloo' },
+        'ERR_ARGUMENT',
+        '"backend" must be one backend per device, got "cpu:gloo,cpu:gloo"',
+      ],
+      [
+        { initMethod: 'http://x' },
+        'ERR_ARGUMENT',
+        '"initMethod" must be "env://", "tcp://host:port" or "file:///path", got "http://x"',
+      ],
+      [
+        { initMethod: 'tcp://x', rank: 0, worldSize: 1 },
+        'ERR_ARGUMENT',
+        '"initMethod" must be "tcp://host:port", got "tcp://x"',
+      ],
+      [
+        { initMethod: 'tcp://x:1' },
+        'ERR_ARGUMENT',
+        '"rank" and "worldSize" of initProcessGroup must be given with "tcp://"',
+      ],
+      [
+        { initMethod: 'file://', rank: 0, worldSize: 1 },
+        'ERR_ARGUMENT',
+        '"initMethod" must be a "file://" with a path, got "file://"',
+      ],
+      [
+        { world_size: 1 },
+        'ERR_ARGUMENT',
+        'unknown option "world_size" of initProcessGroup; did you mean "worldSize"? It takes',
+      ],
+    ];
+    for (const [options, code, message] of rows) {
+      const [gotCode, got] = await rejectionOf(d.initProcessGroup(options as never));
+      expect(gotCode, got).equal(code);
+      expect(got).include(message);
+    }
+    await alone();
+  });
+
+  it('times out where a rank does not come, and leaves nothing behind', async () => {
+    const began = performance.now();
+    const [code, message] = await rejectionOf(
+      d.initProcessGroup({ store: new d.HashStore(), rank: 0, worldSize: 2, timeout: 0.5 }),
+    );
+    expect(code, message).oneOf(['ERR_TIMEOUT', 'ERR_DISTRIBUTED']);
+    expect(message).match(/^the process group of rank 0 of 2 /);
+    expect(performance.now() - began).below(1500);
+    expect(d.isInitialized()).equal(false);
+    await alone();
+  });
+
+  it('refuses arguments of collectives in a sentence', async () => {
+    await alone();
+    const t = torch.ones([2]);
+    const rows: [() => unknown, string, string][] = [
+      [() => d.allReduce(1 as never), 'ERR_ARGUMENT', '"tensor" must be a Tensor, got 1'],
+      [
+        () => d.allReduce(t, { op: 'mean' as never }),
+        'ERR_ARGUMENT',
+        '"op" must be "sum", "avg", "product", "min", "max", "band", "bor" or "bxor", got "mean"',
+      ],
+      [
+        () => d.allReduce(t, { op: 'band' }),
+        'ERR_DTYPE',
+        '"tensor" must have an integer dtype for the op "band", got float32',
+      ],
+      [() => d.allReduce(t.to(torch.int16)), 'ERR_DTYPE', '"tensor" must have a dtype that c10d reduces, got int16'],
+      [
+        () => d.allReduce(torch.complex(t, t), { op: 'max' }),
+        'ERR_DTYPE',
+        '"op" must be "sum" or "avg" for a complex "tensor", got "max"',
+      ],
+      [
+        () => d.allReduce(t, { group: {} as never }),
+        'ERR_ARGUMENT',
+        '"group" must be a ProcessGroup or null, got an object',
+      ],
+      [() => d.allReduce(t, { timeout: -1 }), 'ERR_ARGUMENT', '"timeout" must be a number > 0, got -1'],
+      [() => d.broadcast(t, { src: 1 }), 'ERR_ARGUMENT', '"src" must be a rank of the group, got 1'],
+      [() => d.reduce(t, { dst: -1 }), 'ERR_ARGUMENT', '"dst" must be an integer >= 0, got -1'],
+      [() => d.allGather([], t), 'ERR_ARGUMENT', '"tensorList" must have one tensor per rank, 1, got 0'],
+      [
+        () => d.allGather([torch.ones([3])], t),
+        'ERR_SHAPE',
+        '"tensorList[0]" must have as many elements as "tensor", 2, got 3',
+      ],
+      [
+        () => d.allGather([t.to(torch.int32)], t),
+        'ERR_DTYPE',
+        '"tensorList[0]" must have the dtype of "tensor", float32, got int32',
+      ],
+      [
+        () => d.allGatherIntoTensor(torch.ones([3]), t),
+        'ERR_SHAPE',
+        '"output" must have 1 times the elements of "input", 2, got 3',
+      ],
+      [() => d.gather(t, null), 'ERR_ARGUMENT', '"gatherList" must be an array of Tensors on rank 0, got null'],
+      [() => d.scatter(t, [t, t]), 'ERR_ARGUMENT', '"scatterList" must have one tensor per rank, 1, got 2'],
+      [
+        () => d.reduceScatterTensor(t, torch.ones([3])),
+        'ERR_SHAPE',
+        '"input" must have 1 times the elements of "output", 2, got 3',
+      ],
+      [
+        () => d.allToAllSingle(t, t, { inputSplitSizes: [1] }),
+        'ERR_SHAPE',
+        '"inputSplitSizes" must be 1 integers that add up to the 2 rows of "input", got [1]',
+      ],
+      [() => d.send(t, 0), 'ERR_ARGUMENT', '"dst" must be a rank other than this one, got 0'],
+      [() => d.recv(t, { src: 3 }), 'ERR_ARGUMENT', '"src" must be a rank of the group, got 3'],
+      [() => d.isend(t, 1.5), 'ERR_ARGUMENT', '"dst" must be an integer >= 0, got 1.5'],
+      [() => d.batchIsendIrecv([]), 'ERR_ARGUMENT', '"ops" must be an array of one or more P2POps, got []'],
+      [() => d.allGatherObject(Number.NaN), 'ERR_ARGUMENT', '"object" must be what JSON can hold'],
+      [
+        () => d.allGatherObject({ a: [new Map()] } as never),
+        'ERR_ARGUMENT',
+        '"object.a[0]" must be what JSON can hold (null, booleans, finite numbers, strings, arrays and plain objects), got a Map',
+      ],
+      [
+        () => d.scatterObjectList([1, 2]),
+        'ERR_ARGUMENT',
+        '"objects" must be an array of one value per rank, 1, got [1, 2]',
+      ],
+    ];
+    for (const [call, code, message] of rows) {
+      const error = refusalOf(call);
+      expect(error.code, error.message).equal(code);
+      expect(error.message).include(message);
+    }
+    const round: Record<string, unknown> = {};
+    round.self = round;
+    expect(refusalOf(() => d.allGatherObject(round as never)).message).equal(
+      '"object.self" must hold no object within itself',
+    );
+    // Nothing of it has reached the group.
+    await d.allReduce(t);
+    expect(t.tolist()).deep.equal([1, 1]);
+    expect(await rejectionOf(d.newGroup([0, 0]))).deep.equal([
+      'ERR_ARGUMENT',
+      '"ranks" must be an array of one or more different ranks, got [0, 0]',
+    ]);
+    expect(await rejectionOf(d.newGroup([1]))).deep.equal([
+      'ERR_ARGUMENT',
+      '"ranks" must be an array, each element an integer from 0 to 0, got [1]',
+    ]);
+  });
+
+  it('does nothing for one that is no member', async () => {
+    await alone();
+    const t = torch.ones([1]);
+    expect(d.allReduce(t, { group: null, wait: true })).equal(undefined);
+    expect(await d.recv(t, { group: null })).equal(-1);
+    expect(d.isend(t, 0, { group: null })).equal(null);
+    expect([d.getRank(null), d.getWorldSize(null)]).deep.equal([-1, -1]);
+  });
+
+  it('writes to tensors as any operation in place does', async () => {
+    await alone();
+    const t = torch.ones([2], { requiresGrad: true });
+    const square = t.mul(t);
+    const { version } = t;
+    await d.allReduce(t);
+    expect(t.version).above(version);
+    expect(() => square.sum().backward()).throw(TorchClipError, 'modified by an inplace operation');
+    expect(t.requiresGrad && t.isLeaf).equal(true);
+  });
+});
