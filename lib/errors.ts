@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'ERR_BINARY'
   | 'ERR_BINARY_NOT_FOUND'
   | 'ERR_BUNDLED'
+  | 'ERR_PACKAGE_NOT_FOUND'
   | 'ERR_INTERNAL';
 
 /**

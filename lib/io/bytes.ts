@@ -30,9 +30,9 @@ export function writeTensor(fd: number, host: Tensor): void {
   checkMoved(native.fileWrite(host.handle, 0, host.nbytes, fd));
 }
 
-/** A zip archive's CRC-32 of an {@link onHost} tensor's elements. */
-export function crcOf(host: Tensor): number {
-  return native.fileCrc(host.handle, 0, host.nbytes, 0);
+/** A zip archive's CRC-32 of an {@link onHost} tensor's elements, continued from that of what comes before them. */
+export function crcOf(host: Tensor, before = 0): number {
+  return native.fileCrc(host.handle, 0, host.nbytes, before);
 }
 
 /** A new tensor with the elements that a file holds from `position` on. */

@@ -6,7 +6,7 @@ import vm from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import torch, { type io, type Tensor, TorchClipError } from '../../lib/index.js';
-import { archiveOf } from '../../lib/io/pt/zip.js';
+import { archiveOf } from '../../lib/io/zip.js';
 import { programPath } from '../../lib/setup/programs.js';
 import { Fixture, localBuild } from '../setup/fixture.js';
 import { golden, refusalOf } from '../support.js';

@@ -7,13 +7,13 @@ import { Parameter } from '../../nn/parameter.js';
 import { empty } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { type Bad, badFile } from '../bad.js';
 import { crcOf, deviceOf, mapFile, moved, readTensor } from '../bytes.js';
 import { type OpenFile, type PathLike, pathOf, readAll, readingFile } from '../file.js';
 import { isPlain, setOwn } from '../plain.js';
-import { type Bad, badFile } from './bad.js';
+import { readArchive, type StoredRecord } from '../zip.js';
 import { Dict, Global, PySet, StorageRef, TensorRef, Tuple } from './model.js';
 import { unpickle } from './unpickle.js';
-import { readArchive, type StoredRecord } from './zip.js';
 
 /** Where tensors are put: all in one place, or by the place that they were saved from. */
 export type MapLocation = DeviceLike | Readonly<Record<string, DeviceLike>> | ((location: string) => DeviceLike);
@@ -55,8 +55,8 @@ export function load<T = unknown>(path: PathLike, options: LoadOptions = {}): T 
     refuseOthers(file, bad);
     const records = readArchive(file, bad);
     const [folder, pickle] = pickleOf(records, bad);
-    for (const [name, { isCompressed }] of records) {
-      if (isCompressed)
+    for (const [name, { method }] of records) {
+      if (method !== 0)
         throw bad(
           `its record ${describe(name)} is compressed: unpack the archive and pack it again without compression`,
         );

@@ -3,8 +3,8 @@ import { uint8 } from '../../dtype.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { writeTensor } from '../bytes.js';
 import { type PathLike, pathOf, replaceFile, replaceFileAsync, writeAll } from '../file.js';
+import { archiveOf, type RecordToWrite } from '../zip.js';
 import { type Saved, saved } from './describe.js';
-import { archiveOf, type RecordToWrite } from './zip.js';
 
 /**
  * Writes an object to a file in PyTorch's format, which Python's `torch.load` reads, too.

@@ -1,5 +1,5 @@
 // Reads a pickle that holds tensors and plain containers. Nothing in it is ever run: globals.ts says what it may ask for.
-import type { Bad } from './bad.js';
+import type { Bad } from '../bad.js';
 import { called, globalOf, storageOf } from './globals.js';
 import { Dict, Global, PySet, TensorRef, Tuple } from './model.js';
 

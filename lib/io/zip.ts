@@ -1,11 +1,11 @@
 // Zip archives as PyTorch writes them: records that are stored as they are, each from a multiple of 64 bytes on, so that they
 // can be mapped. The table at the end is believed only where it fits the file.
 import { crc32 } from 'node:zlib';
-import { describe } from '../../errors.js';
-import { isTensor, type Tensor } from '../../tensor.js';
-import { crcOf } from '../bytes.js';
-import { type OpenFile, readAll } from '../file.js';
+import { describe } from '../errors.js';
+import { isTensor, type Tensor } from '../tensor.js';
 import type { Bad } from './bad.js';
+import { crcOf } from './bytes.js';
+import { type OpenFile, readAll } from './file.js';
 
 /** A part of an archive: bytes as they are, or those of a contiguous tensor in the host's memory. */
 export type Part = Uint8Array | Tensor;
@@ -13,6 +13,8 @@ export type Part = Uint8Array | Tensor;
 /** One record to write; a tensor is asked for only when its turn comes. */
 export interface RecordToWrite {
   name: string;
+  /** What comes before the data. */
+  head?: Uint8Array;
   data: Uint8Array | (() => Tensor);
 }
 
@@ -38,15 +40,16 @@ function packed(...fields: (readonly [2 | 4 | 8, number])[]): Buffer {
 export function* archiveOf(records: Iterable<RecordToWrite>): Generator<Part> {
   const table: Buffer[] = [];
   let at = 0;
-  for (const { name, data } of records) {
+  for (const { name, head: first = new Uint8Array(), data } of records) {
     const content = typeof data === 'function' ? data() : data;
-    const size = isTensor(content) ? content.nbytes : content.length;
-    const crc = isTensor(content) ? crcOf(content) : crc32(content);
+    const size = first.length + (isTensor(content) ? content.nbytes : content.length);
+    const before = crc32(first);
+    const crc = isTensor(content) ? crcOf(content, before) : crc32(content, before);
     const bytes = Buffer.from(name);
     const large = size >= most;
     const sizes = large ? packed([2, 1], [2, 16], [8, size], [8, size]) : Buffer.alloc(0);
-    const before = at + 30 + bytes.length + sizes.length + 4;
-    const padding = Buffer.alloc(4 + ((alignment - (before % alignment)) % alignment));
+    const start = at + 30 + bytes.length + sizes.length + 4;
+    const padding = Buffer.alloc(4 + ((alignment - (start % alignment)) % alignment));
     padding.write('FB', 'latin1');
     padding.writeUInt16LE(padding.length - 4, 2);
     const stored = large ? most : size;
@@ -88,7 +91,7 @@ export function* archiveOf(records: Iterable<RecordToWrite>): Generator<Part> {
       bytes,
       zip64,
     );
-    yield Buffer.concat([head, bytes, sizes, padding]);
+    yield Buffer.concat([head, bytes, sizes, padding, first]);
     yield content;
     at += head.length + bytes.length + sizes.length + padding.length + size;
   }
@@ -129,7 +132,10 @@ export interface StoredRecord {
   position: number;
   size: number;
   crc: number;
-  isCompressed: boolean;
+  /** How many bytes it has when it is unpacked. */
+  unpacked: number;
+  /** How it is compressed: 0 for not at all, 8 for deflate. */
+  method: number;
 }
 
 /** The records of an archive by name. */
@@ -166,7 +172,13 @@ export function readArchive(file: OpenFile, bad: Bad): Map<string, StoredRecord>
     const start = local + 30 + head.readUInt16LE(26) + head.readUInt16LE(28);
     if (start + stored > position) throw bad(`${what} lies outside of the file`);
     spans.push([local, start + stored]);
-    records.set(name, { position: start, size: stored, crc: table.readUInt32LE(at + 16), isCompressed: method !== 0 });
+    records.set(name, {
+      position: start,
+      size: stored,
+      crc: table.readUInt32LE(at + 16),
+      unpacked: full,
+      method,
+    });
     at = end;
   }
   // Many records over one range would make much memory of a small file.

@@ -1,5 +1,5 @@
-import { TorchClipError } from '../../errors.js';
-import { shown } from '../file.js';
+import { TorchClipError } from '../errors.js';
+import { shown } from './file.js';
 
 /** Makes the error that says what is wrong with a file. */
 export type Bad = (what: string) => TorchClipError;

@@ -1,0 +1,1 @@
+export { type GgufFile, type GgufValue, openGguf } from './open.js';
