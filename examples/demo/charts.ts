@@ -1,7 +1,7 @@
-// The report's pictures: Vega-Lite descriptions, drawn to SVG text here, so that the page needs no script.
+// The loss curves of the README: Vega-Lite descriptions, drawn to SVG text.
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import { type Bin, logBins, quantile } from './statistics.js';
+import { quantile } from './statistics.js';
 import type { Run } from './train.js';
 
 /** What a chart must know about a run besides its numbers. */
@@ -37,8 +37,11 @@ async function draw(spec: TopLevelSpec): Promise<string> {
   return svg.replace(/ width="[\d.]+" height="[\d.]+"/, '');
 }
 
-/** Training loss by step: each step faintly, and the mean of the last 20 steps; with the names of the runs where no page has them. */
-export function lossChart(runs: Series[], { legend = false } = {}): Promise<string> {
+/** The colour of the run at `index`, for which each picture has its own. */
+export const color = (index: number): string => `var(--run-${index})`;
+
+/** Training loss by step: each step faintly, and the mean of the last 20 steps. */
+export function lossChart(runs: Series[]): Promise<string> {
   const values = runs
     .flatMap(({ name, losses }) => losses.map((loss, i) => ({ run: name, step: i + 1, loss })))
     .filter(({ loss }) => Number.isFinite(loss));
@@ -55,18 +58,16 @@ export function lossChart(runs: Series[], { legend = false } = {}): Promise<stri
     field: 'run',
     type: 'nominal',
     scale: { domain: runs.map((r) => r.name), range: runs.map((r) => r.color) },
-    legend: legend
-      ? {
-          title: null,
-          orient: 'top',
-          labelFontSize: 14,
-          labelLimit: 300,
-          symbolOpacity: 1,
-          labelColor: 'var(--ink)',
-          symbolType: 'stroke',
-          symbolStrokeWidth: 3,
-        }
-      : null,
+    legend: {
+      title: null,
+      orient: 'top',
+      labelFontSize: 14,
+      labelLimit: 300,
+      symbolOpacity: 1,
+      labelColor: 'var(--ink)',
+      symbolType: 'stroke',
+      symbolStrokeWidth: 3,
+    },
   } as const;
   const x = { field: 'step', type: 'quantitative', title: 'step', axis: { grid: false, tickCount: 8 } } as const;
   const loss = (field: string) =>
@@ -94,66 +95,4 @@ export function lossChart(runs: Series[], { legend = false } = {}): Promise<stri
       },
     ],
   });
-}
-
-/** The distribution of gradient norms, one panel per run, on a common logarithmic axis. */
-export function normChart(runs: Series[]): Promise<string> {
-  const all = runs.flatMap(({ norms, clipLevel }) => [...norms, ...(clipLevel === undefined ? [] : [clipLevel])]);
-  const seen = all.filter((norm) => Number.isFinite(norm) && norm > 0);
-  const domain = [quantile(seen, 0) / 1.5, quantile(seen, 1) * 1.5];
-  const bins = runs.map((run) => logBins(run.norms, 12));
-  const most = Math.max(...bins.flat().map(({ count }) => count));
-  return draw({
-    vconcat: runs.map((run, i) => panel(run, bins[i]!, { domain, most, last: i === runs.length - 1 })),
-    spacing: 14,
-  });
-}
-
-type Panel = Extract<TopLevelSpec, { vconcat: unknown }>['vconcat'][number];
-type Frame = { domain: number[]; most: number; last: boolean };
-
-function panel({ name, norms, color, clipLevel }: Series, bins: Bin[], { domain, most, last }: Frame): Panel {
-  const x = (field: string) =>
-    ({
-      field,
-      type: 'quantitative',
-      scale: { type: 'log', domain, nice: false },
-      title: last ? 'norm of the whole gradient before clipping (logarithmic)' : null,
-      axis: { grid: false, labels: last, ticks: last, format: '~g' },
-    }) as const;
-  const y = {
-    field: 'count',
-    type: 'quantitative',
-    title: 'steps',
-    // The tail is a handful of steps: a square-root scale keeps it visible beside the bulk. The space above is for the labels.
-    scale: { type: 'sqrt', domainMin: 0, domainMax: 1.8 * most, nice: false },
-    axis: { values: [1, 10, 40, 100, 400].filter((count) => count <= most) },
-  } as const;
-  const marks = [
-    { at: quantile(norms.filter(Number.isFinite), 0.5), label: 'median', strokeDash: [2, 3] },
-    ...(clipLevel === undefined ? [] : [{ at: clipLevel, label: `clipped above ${clipLevel}`, strokeDash: [1, 0] }]),
-  ];
-  return {
-    title: name,
-    width: 760,
-    height: 100,
-    layer: [
-      {
-        data: { values: bins },
-        mark: { type: 'bar', color, binSpacing: 1 },
-        encoding: { x: x('from'), x2: { field: 'to' }, y, y2: { datum: 0 } },
-      },
-      ...marks.map(({ at, label, strokeDash }) => ({
-        data: { values: [{ at, label }] },
-        encoding: { x: x('at') },
-        layer: [
-          { mark: { type: 'rule', color: 'var(--ink)', strokeDash } } as const,
-          {
-            mark: { type: 'text', align: 'left', dx: 5, y: 7, color: 'var(--ink)', fontSize: 12 },
-            encoding: { text: { field: 'label' } },
-          } as const,
-        ],
-      })),
-    ],
-  };
 }

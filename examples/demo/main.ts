@@ -1,16 +1,15 @@
 // npm run demo: a recurrent network on real digits without clipping, with clip.norm and with clip.value.
 //   npm run demo -- --pictures FOLDER     also writes the loss curves as images, such as those in docs/pictures
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import torch, { clip } from 'torch-clip';
+import torch, { clip, utils } from 'torch-clip';
 import { textTable } from '../text-table.js';
-import type { Series } from './charts.js';
+import { color, type Series } from './charts.js';
 import { loadDigits } from './digits.js';
 import { writePictures } from './picture.js';
-import { color, report } from './report.js';
 import { lastMean } from './statistics.js';
 import { header, row } from './table.js';
 import { type Run, setting, train } from './train.js';
@@ -47,7 +46,17 @@ const runs = contenders.map(({ name, clipper, clipLevel }, i): Series => {
 console.log(`\n${textTable([header, ...runs.map(row)])}\n`);
 const file = fileURLToPath(new URL('../../report/demo.html', import.meta.url));
 mkdirSync(dirname(file), { recursive: true });
-writeFileSync(file, await report(runs, about.join(' ')));
+utils.report(
+  runs.map(({ name, losses, norms, clipLevel, testLoss, accuracy }) => ({
+    name,
+    loss: losses,
+    norm: norms,
+    ...(clipLevel !== undefined && { threshold: clipLevel }),
+    results: { 'test loss': testLoss.toFixed(3), 'test accuracy': `${(100 * accuracy).toFixed(1)}%` },
+  })),
+  file,
+  { title: 'The same training, with and without clipping', about: about.join(' ') },
+);
 console.log(`Report: ${relative(process.cwd(), file)}`);
 if (pictures !== undefined) await writePictures(runs, pictures);
 

@@ -8,7 +8,7 @@ const title = 'Training loss by step, without clipping and with it';
 
 /** Writes `demo-light.svg` and `demo-dark.svg` into `folder`. */
 export async function writePictures(runs: Series[], folder: string): Promise<void> {
-  const chart = await lossChart(runs, { legend: true });
+  const chart = await lossChart(runs);
   for (const [name, theme] of Object.entries(themes))
     writeFileSync(join(folder, `demo-${name}.svg`), image(chart, theme));
 }

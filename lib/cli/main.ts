@@ -9,6 +9,7 @@ import { listCache, removeFromCache } from './cache.js';
 import { doctor } from './doctor.js';
 import { install } from './install.js';
 import { type RunOptions, run } from './run.js';
+import { watch } from './watch.js';
 
 const root = packageRoot();
 const version = versionOf(root);
@@ -117,6 +118,15 @@ cache
   .option('--force', 'delete also what a process seems to be filling')
   .addOption(cacheOption())
   .action((names: string[], options) => removeFromCache(names, options));
+
+program
+  .command('watch')
+  .description('show the runs in a folder in the browser while they go on')
+  .argument('<folder>', 'in which utils.RunLog, or anything else that writes event files with a loss, writes its runs')
+  .option('--port <number>', 'of the page, on this machine alone; 0 for any that is free', '6007')
+  .option('--interval <seconds>', 'between two looks at the folder', '1')
+  .addHelpText('after', examples('torch-clip watch runs/'))
+  .action((folder: string, options) => watch(folder, options));
 
 // An exit of our own, unlike the signal's, also ends the programs that were started.
 for (const [signal, code] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
