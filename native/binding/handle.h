@@ -19,11 +19,12 @@ enum class Kind : uint8_t { Free, Tensor, Generator, Disposed };
 struct Slot {
   at::Tensor tensor;
   at::Generator generator;
-  const void* storage = nullptr;  // what Memory counts for this slot: a storage, or
-  int64_t own_bytes = 0;          // bytes of a tensor that has none
+  const void* storage = nullptr;  // the storage that Memory counts for this slot
+  int64_t own_bytes = 0;          // bytes that this slot alone accounts for
   uint32_t id = 0;                // from 1; 0 is no handle
   uint32_t use = 0;               // counts the tensors that the slot has held
   Kind kind = Kind::Free;
+  bool first = false;       // the first handle to its storage, which Memory keeps out of its table
   bool weak_hooks = false;  // hooks of the tensor are held weakly (hooks.h): to be mended before any use
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "binding/handle.h"
+#include "binding/small_blocks.h"
 
 namespace tc {
 namespace {
@@ -28,6 +29,15 @@ int64_t bytes_without_storage(const at::Tensor& t) {
                                 sparse->values().nbytes());
   }
   return t.numel() * static_cast<int64_t>(t.dtype().itemsize());
+}
+
+c10::StorageImpl* storage_of(const at::Tensor& t) {
+  return t.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
+}
+
+// Whether the deleter of the storage's memory was `from`; it is `to` then.
+bool mark(c10::StorageImpl* storage, c10::DeleterFnPtr from, c10::DeleterFnPtr to) {
+  return storage->_mutable_data_ptr_no_checks().compare_exchange_deleter(from, to);
 }
 
 }  // namespace
@@ -92,12 +102,18 @@ void Memory::add(napi_env env, Slot& slot) {
   slot.storage = nullptr;
   slot.own_bytes = 0;
   if (slot.tensor.has_storage()) {
-    const c10::StorageImpl* storage = slot.tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
-    auto& entry = storages_[storage];
+    c10::StorageImpl* storage = storage_of(slot.tensor);
+    const auto size = static_cast<int64_t>(storage->nbytes());
     slot.storage = storage;
-    ++entry.handles;
-    bytes = static_cast<int64_t>(storage->nbytes()) - entry.bytes;
-    entry.bytes += bytes;
+    if (mark(storage, small_blocks::free, small_blocks::free_counted)) {
+      slot.first = true;
+      bytes = slot.own_bytes = size;
+    } else {
+      list(storage);
+      auto& entry = storages_[storage];
+      ++entry.handles;
+      if (!entry.first) bytes = size - std::exchange(entry.bytes, size);
+    }
     made_ += bytes;
   } else if (slot.tensor.defined()) {
     bytes = slot.own_bytes = bytes_without_storage(slot.tensor);
@@ -107,14 +123,40 @@ void Memory::add(napi_env env, Slot& slot) {
 
 void Memory::remove(napi_env env, Slot& slot) noexcept {
   int64_t bytes = -std::exchange(slot.own_bytes, 0);
-  if (const void* storage = std::exchange(slot.storage, nullptr)) {
+  const void* storage = std::exchange(slot.storage, nullptr);
+  if (std::exchange(slot.first, false)) {
+    // The tensor may have another storage by now.
+    const bool same = slot.tensor.has_storage() && storage_of(slot.tensor) == storage;
+    if (!same || !mark(storage_of(slot.tensor), small_blocks::free_counted, small_blocks::free)) {
+      StorageTable::Entry* entry = storages_.find(storage);
+      if (entry != nullptr && entry->first) {
+        entry->first = false;
+        if (entry->handles == 0) {
+          storages_.erase(entry);
+        } else {
+          entry->bytes = -std::exchange(bytes, 0);
+        }
+      }
+    }
+  } else if (storage != nullptr) {
     StorageTable::Entry* entry = storages_.find(storage);
-    if (entry != nullptr && --entry->handles == 0) {
+    if (entry != nullptr && --entry->handles == 0 && !entry->first) {
       bytes -= entry->bytes;
       storages_.erase(entry);
     }
   }
   count(env, bytes, -1);
+}
+
+void Memory::list(c10::StorageImpl* storage) {
+  if (mark(storage, small_blocks::free_counted, small_blocks::free_listed)) storages_[storage].first = true;
+}
+
+void Memory::share(const at::Tensor& t) {
+  if (!t.has_storage()) return;
+  c10::StorageImpl* storage = storage_of(t);
+  list(storage);
+  mark(storage, small_blocks::free, small_blocks::free_listed);
 }
 
 void Memory::update(napi_env env, Slot& slot) {

@@ -11,14 +11,14 @@ namespace tc {
 
 struct Slot;
 
-// How many handles there are to each storage. A hash table with linear probing: a small operator adds an entry and
-// takes one out, and must not notice it.
+// How many handles there are to each storage. A hash table with linear probing.
 class StorageTable {
  public:
   struct Entry {
     const void* storage = nullptr;
     int64_t handles = 0;
     int64_t bytes = 0;
+    bool first = false;  // a handle beside those of `handles` accounts for the bytes
   };
 
   // A new one has no handles.
@@ -35,19 +35,26 @@ class StorageTable {
   size_t size_ = 0;
 };
 
-// Counts each storage once, however many views it has.
+// Counts each storage once, however many views it has. Most results of operators are small and never get a second
+// handle; a table of all of them would miss the processor's caches at each operator. So the first handle to a small
+// block accounts for it alone, and the block's deleter says so: `free` where no handle counts the block, `free_counted`
+// where one does, `free_listed` where the table is to be asked.
 class Memory {
  public:
   void add(napi_env env, Slot& slot);
   void remove(napi_env env, Slot& slot) noexcept;
   // The slot's tensor may have another storage than before, or the storage another size.
   void update(napi_env env, Slot& slot);
+  // Before another thread sees the tensor: from now on the deleter of its block is only read.
+  void share(const at::Tensor& t);
   int64_t bytes() const noexcept { return bytes_; }
   // Bytes of the storages that came since collected().
   int64_t made() const noexcept { return made_; }
   void collected() noexcept { made_ = 0; }
 
  private:
+  // A storage that one handle accounts for gets an entry of the table.
+  void list(c10::StorageImpl* storage);
   void count(napi_env env, int64_t bytes, int64_t handles) noexcept;
 
   StorageTable storages_;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "binding/env.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/value.h"
@@ -55,7 +56,9 @@ class Mail {
 // sendTensor(tensor, group): a number by which any thread of the process receives it, once. Autograd's graph stays
 // here.
 napi_value send_tensor(napi_env env, Args& args) {
-  return js(env, Mail::all().send(unwrap(env, args[0]).detach(), to_int64(env, args[1], "group")));
+  const at::Tensor tensor = unwrap(env, args[0]).detach();
+  Env::of(env).memory.share(tensor);
+  return js(env, Mail::all().send(tensor, to_int64(env, args[1], "group")));
 }
 
 napi_value receive_tensor(napi_env env, Args& args) {

@@ -118,6 +118,9 @@ void free(void* block) noexcept {
   if (list.length * bytes_of(c) > Cache::kMostBytes) exchange().give(c, list, list.length / 2);
 }
 
+void free_counted(void* block) noexcept { free(block); }
+void free_listed(void* block) noexcept { free(block); }
+
 bool owns(const void* memory) { return exchange().owns(memory); }
 
 }  // namespace tc::small_blocks
