@@ -112,7 +112,7 @@ void Memory::add(napi_env env, Slot& slot) {
       list(storage);
       auto& entry = storages_[storage];
       ++entry.handles;
-      if (!entry.first) bytes = size - std::exchange(entry.bytes, size);
+      bytes = size - std::exchange(entry.bytes, size);
     }
     made_ += bytes;
   } else if (slot.tensor.defined()) {
@@ -123,33 +123,31 @@ void Memory::add(napi_env env, Slot& slot) {
 
 void Memory::remove(napi_env env, Slot& slot) noexcept {
   int64_t bytes = -std::exchange(slot.own_bytes, 0);
+  StorageTable::Entry* entry = nullptr;
   const void* storage = std::exchange(slot.storage, nullptr);
   if (std::exchange(slot.first, false)) {
     // The tensor may have another storage by now.
     const bool same = slot.tensor.has_storage() && storage_of(slot.tensor) == storage;
     if (!same || !mark(storage_of(slot.tensor), small_blocks::free_counted, small_blocks::free)) {
-      StorageTable::Entry* entry = storages_.find(storage);
-      if (entry != nullptr && entry->first) {
-        entry->first = false;
-        if (entry->handles == 0) {
-          storages_.erase(entry);
-        } else {
-          entry->bytes = -std::exchange(bytes, 0);
-        }
-      }
+      entry = storages_.find(storage);
+      if (entry != nullptr && std::exchange(entry->first, false)) bytes = 0;
     }
   } else if (storage != nullptr) {
-    StorageTable::Entry* entry = storages_.find(storage);
-    if (entry != nullptr && --entry->handles == 0 && !entry->first) {
-      bytes -= entry->bytes;
-      storages_.erase(entry);
-    }
+    entry = storages_.find(storage);
+    if (entry != nullptr) --entry->handles;
+  }
+  if (entry != nullptr && entry->handles == 0 && !entry->first) {
+    bytes -= entry->bytes;
+    storages_.erase(entry);
   }
   count(env, bytes, -1);
 }
 
 void Memory::list(c10::StorageImpl* storage) {
-  if (mark(storage, small_blocks::free_counted, small_blocks::free_listed)) storages_[storage].first = true;
+  if (!mark(storage, small_blocks::free_counted, small_blocks::free_listed)) return;
+  auto& entry = storages_[storage];
+  entry.first = true;
+  entry.bytes = static_cast<int64_t>(storage->nbytes());
 }
 
 void Memory::share(const at::Tensor& t) {
@@ -161,6 +159,11 @@ void Memory::share(const at::Tensor& t) {
 
 void Memory::update(napi_env env, Slot& slot) {
   remove(env, slot);
+  // A storage that others have handles to may have been given a new block.
+  if (slot.tensor.has_storage()) {
+    c10::StorageImpl* storage = storage_of(slot.tensor);
+    if (storages_.find(storage) != nullptr) mark(storage, small_blocks::free, small_blocks::free_listed);
+  }
   add(env, slot);
 }
 

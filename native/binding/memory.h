@@ -18,7 +18,7 @@ class StorageTable {
     const void* storage = nullptr;
     int64_t handles = 0;
     int64_t bytes = 0;
-    bool first = false;  // a handle beside those of `handles` accounts for the bytes
+    bool first = false;  // there is one more handle, the first
   };
 
   // A new one has no handles.

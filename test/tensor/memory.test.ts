@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import torch, { type Tensor } from '../../lib/index.js';
 
 const megabyte = 2 ** 20;
@@ -27,6 +28,62 @@ describe('torch.memoryStats', () => {
     });
     expect(handles).to.be.within(5, 6);
     expect(bytes).to.be.within(megabyte, megabyte + 8192);
+  });
+
+  it('is exact after any sequence of views, copies, rebindings and disposals', () => {
+    interface Storage {
+      bytes: number;
+    }
+    const names = ['make', 'view', 'head', 'copy', 'exp', 'resize', 'rebind', 'share', 'dispose'] as const;
+    const step = fc.record({
+      name: fc.constantFrom(...names),
+      on: fc.nat(30),
+      other: fc.nat(30),
+      size: fc.constantFrom(1, 16, 17, 1024, 1025, 5000),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (list) => {
+        torch.collectGarbage();
+        const start = torch.memoryStats().bytes;
+        const live = new Map<Tensor, Storage>();
+        const bytesOf = (elements: number): Storage => ({ bytes: 4 * elements });
+        for (const { name, on, other, size } of list) {
+          if (live.size === 0) live.set(torch.zeros([4]), bytesOf(4));
+          const all = [...live];
+          const [t, storage] = all[on % all.length]!;
+          const elements = t.numel();
+          torch.scope(() => {
+            if (name === 'make') live.set(torch.keep(torch.zeros([size])), bytesOf(size));
+            if (name === 'view') live.set(torch.keep(t.view([-1])), storage);
+            if (name === 'head') live.set(torch.keep(t.narrow(0, 0, 1)), storage);
+            if (name === 'copy') live.set(torch.keep(t.clone()), bytesOf(elements));
+            // Its graph holds the result's memory too.
+            if (name === 'exp') live.set(torch.keep(t.detach().requiresGrad_().exp()), bytesOf(elements));
+            if (name === 'dispose') {
+              t.dispose();
+              live.delete(t);
+            }
+            if (name === 'resize' && t.isLeaf) {
+              t.resize_([size]);
+              storage.bytes = Math.max(storage.bytes, 4 * size);
+            }
+            if (name === 'rebind' && t.isLeaf) {
+              t.set_(torch.zeros([size]));
+              live.set(t, bytesOf(size));
+            }
+            const [from, shared] = all[other % all.length]!;
+            if (name === 'share' && t.isLeaf && from.isLeaf) {
+              t.set_(from);
+              live.set(t, shared);
+            }
+          });
+          const bytes = [...new Set(live.values())].reduce((sum, one) => sum + one.bytes, 0);
+          expect(torch.memoryStats().bytes - start, name).to.equal(bytes);
+        }
+        for (const t of live.keys()) t.dispose();
+        expect(torch.memoryStats().bytes).to.equal(start);
+      }),
+    );
   });
 
   it('forgets a storage with its last view', () => {
