@@ -200,20 +200,22 @@ template <class T>
 struct Clip {
   static constexpr T kLeast = std::numeric_limits<T>::min();
 
+  T prescale;  // 1, or kLeast where `scale` has been divided by it, as the product would have few bits
   T scale;
   T limit;
   bool zero_nonfinite;
-  bool tiny;  // `scale` is that number divided by kLeast, as the number itself would have few bits
 
   // `has_tiny`: whether gradients can be so large that the scale is that small.
   TC_HD Clip(double scale, T limit, bool zero_nonfinite, bool has_tiny)
-      : scale(scale), limit(limit), zero_nonfinite(zero_nonfinite), tiny(has_tiny && std::fabs(scale) < kLeast) {
-    if (tiny) this->scale = T(scale / kLeast);
-  }
+      : prescale(has_tiny && std::fabs(scale) < kLeast ? kLeast : T(1)),
+        scale(scale / prescale),
+        limit(limit),
+        zero_nonfinite(zero_nonfinite) {}
 
   TC_HD T operator()(T g) const {
     if (zero_nonfinite) g = finite(g) ? g : T(0);
-    if (tiny) g *= kLeast;
+    // Not a condition: compilers give up vectorizing what has too many.
+    g *= prescale;
     g *= scale;
     g = -limit > g ? -limit : g;
     return limit < g ? limit : g;
