@@ -1,6 +1,6 @@
 // The report's pictures as SVG text. Their colours are the page's variables, so that one picture serves light and dark.
 import { type Scale, scale } from './scale.js';
-import type { Bin } from './statistics.js';
+import { type Bin, isUsable } from './statistics.js';
 import { short } from './verdict.js';
 
 /** A line of a chart. */
@@ -32,7 +32,7 @@ export function extent(lists: readonly (readonly number[])[], isLog = false): [n
   let [low, high] = [Infinity, -Infinity];
   for (const values of lists) {
     for (const value of values) {
-      if (!Number.isFinite(value) || (isLog && value <= 0)) continue;
+      if (!isUsable(value) || (isLog && value <= 0)) continue;
       low = Math.min(low, value);
       high = Math.max(high, value);
     }
@@ -89,7 +89,7 @@ function pathOf(line: Line, x: Scale, y: Scale): string {
   for (const i of kept(line.values)) {
     const value = line.values[i]!;
     // A value that cannot be drawn leaves a gap.
-    if (!Number.isFinite(value) || (y.isLog && value <= 0)) {
+    if (!isUsable(value) || (y.isLog && value <= 0)) {
       isOpen = false;
       continue;
     }
@@ -108,7 +108,7 @@ function kept(values: readonly number[]): number[] {
     const [start, end] = [Math.floor(from), Math.min(values.length, Math.floor(from + part))];
     let [low, high] = [start, start];
     for (let i = start; i < end; i++) {
-      if (!Number.isFinite(values[i]!)) places.add(i);
+      if (!isUsable(values[i]!)) places.add(i);
       if (!(values[i]! >= values[low]!)) low = i;
       if (!(values[i]! <= values[high]!)) high = i;
     }
@@ -177,7 +177,7 @@ export function heatMap(
     const size = (width - names - right) / cells.length;
     const boxes = cells.map((value, i) => {
       const at = `x="${px(names + i * size)}" y="${y * row + 1}" width="${px(size + 0.3)}" height="${row - 2}"`;
-      if (!Number.isFinite(value)) return `<rect class="broken" ${at}/>`;
+      if (!isUsable(value)) return `<rect class="broken" ${at}/>`;
       return value <= 0 ? '' : `<rect class="heat" ${at} fill-opacity="${shade.at(value).toFixed(2)}"/>`;
     });
     // The end of a name tells layers apart.

@@ -1,4 +1,5 @@
 // A run as the report sees it.
+import { isUsable } from './statistics.js';
 
 /** Values at steps. */
 export interface Curve {
@@ -87,5 +88,5 @@ export function fromRecord(record: RunRecord): Run {
   return run;
 }
 
-/** The finite values of a curve. */
-export const finiteOf = (curve: Curve | undefined): number[] => curve?.values.filter(Number.isFinite) ?? [];
+/** The values of a curve that can be drawn and averaged. */
+export const finiteOf = (curve: Curve | undefined): number[] => curve?.values.filter(isUsable) ?? [];

@@ -25,7 +25,7 @@ export function logBins(values: readonly number[], perDecade: number): Bin[] {
   const counts = new Map<number, number>();
   for (const value of values) {
     const bin = Math.floor(Math.log10(value) * perDecade);
-    if (Number.isFinite(bin)) counts.set(bin, (counts.get(bin) ?? 0) + 1);
+    if (isUsable(value) && Number.isFinite(bin)) counts.set(bin, (counts.get(bin) ?? 0) + 1);
   }
   const edge = (bin: number) => 10 ** (bin / perDecade);
   return [...counts].map(([bin, count]) => ({ from: edge(bin), to: edge(bin + 1), count }));
@@ -38,14 +38,17 @@ export function tailShare(values: readonly number[]): number {
   return values.filter((value) => value > limit).length / values.length;
 }
 
-/** The mean of each value and those before it, `width` of them at most; values that are not finite are passed over. */
+/** Whether a value can be drawn, and summed up with others: it is finite, and not at the end of the numbers. */
+export const isUsable = (value: number): boolean => Math.abs(value) <= 1e300;
+
+/** The mean of each value and those before it, `width` of them at most; those that are not finite are passed over. */
 export function rollingMean(values: readonly number[], width: number): number[] {
   const means: number[] = [];
   let [sum, count] = [0, 0];
   for (const [i, value] of values.entries()) {
-    if (Number.isFinite(value)) [sum, count] = [sum + value, count + 1];
+    if (isUsable(value)) [sum, count] = [sum + value, count + 1];
     const old = values[i - width];
-    if (old !== undefined && Number.isFinite(old)) [sum, count] = [sum - old, count - 1];
+    if (old !== undefined && isUsable(old)) [sum, count] = [sum - old, count - 1];
     means.push(count === 0 ? Number.NaN : sum / count);
   }
   return means;
