@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { expect } from 'chai';
 import torch, { type Tensor } from '../lib/index.js';
+import { shortest } from '../lib/print/numbers.js';
 import { type Bytes, decode, golden, refusalOf } from './support.js';
 
 interface Golden {
@@ -8,6 +9,7 @@ interface Golden {
   graph: { expression: string; text: string }[];
   sparse: { expression: string; text: string }[];
   options: [{ tensor: Bytes }, ...{ options: Record<string, unknown>; text: string }[]];
+  floats: string[];
 }
 
 const expected = golden<Golden>('print');
@@ -20,6 +22,11 @@ describe('printing', () => {
       expect(String(decode(tensor))).to.equal(text);
     });
   }
+
+  it('writes single numbers as Python does', () => {
+    const numberOf = (text: string) => Number(text.replace('inf', 'Infinity'));
+    expect(expected.floats.map((text) => shortest(numberOf(text)))).to.deep.equal(expected.floats);
+  });
 
   it('names the gradient function or says that a gradient is required', () => {
     const x = torch.tensor([1, 2], { requiresGrad: true });

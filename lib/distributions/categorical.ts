@@ -7,6 +7,7 @@ import { Distribution, type DistributionOptions, type EnumerateOptions } from '.
 import {
   alternative,
   common,
+  elementsIn,
   filled,
   limitsOf,
   logitsToProbs,
@@ -82,7 +83,8 @@ export class Categorical extends Distribution {
   }
   override sample(sampleShape: readonly number[] = []): Tensor {
     const shape = this.extendedShape(sampleShape);
-    const count = shapeOf('sampleShape', sampleShape).reduce((n, size) => n * size, 1);
+    if (shape.includes(0)) return ops.empty(shape, { dtype: int64, device: this.probs.device });
+    const count = elementsIn(shapeOf('sampleShape', sampleShape));
     const rows = this.probs.detach().reshape([-1, this.numEvents]);
     return ops.multinomial(rows, count, true).t().reshape(shape);
   }

@@ -1,6 +1,7 @@
 import { grad } from '../autograd/backward.js';
 import type { Tensor } from '../tensor.js';
 import { Distribution } from './distribution.js';
+import { sumRightmost } from './parameters.js';
 
 /**
  * Base of distributions with densities `h(x) exp(t(x) . n - A(n))` of natural parameters n.
@@ -26,15 +27,9 @@ export abstract class ExponentialFamily extends Distribution {
   override entropy(): Tensor {
     const measure = this.meanCarrierMeasure;
     const { normalizer, params, gradients } = gradientsOf(this);
-    const shape = this.batchShape;
+    const dims = this.batchShape.length;
     return params.reduce(
-      (sum, param, i) =>
-        sum.sub(
-          param
-            .mul(gradients[i]!)
-            .reshape([...shape, -1])
-            .sum(-1),
-        ),
+      (sum, param, i) => sum.sub(sumRightmost(param.mul(gradients[i]!), param.ndim - dims)),
       normalizer.sub(measure),
     );
   }

@@ -2,7 +2,7 @@
 import * as ops from '../ops/generated/functions.js';
 import * as linalg from '../ops/generated/linalg.js';
 import type { Tensor } from '../tensor.js';
-import { batchMv, diagonalOf, logDiagonal } from './parameters.js';
+import { batchMv, diagonalOf, elementsIn, logDiagonal } from './parameters.js';
 
 export const solveLower = (tril: Tensor, b: Tensor): Tensor => linalg.solveTriangular(tril, b, { upper: false });
 
@@ -21,7 +21,8 @@ export function batchMahalanobis(tril: Tensor, x: Tensor): Tensor {
   const order = [...Array(outer).keys(), ...pairs, ...pairs.map((i) => i + 1), outer + 2 * inner];
   const moved = x.reshape([...shape, n]).permute(order);
   const flat = tril.reshape([-1, n, n]);
-  const columns = moved.reshape([-1, flat.shape[0]!, n]).permute([1, 2, 0]);
+  const rows = elementsIn(moved.shape.slice(0, outer + inner));
+  const columns = moved.reshape([rows, flat.shape[0]!, n]).permute([1, 2, 0]);
   const distances = solveLower(flat, columns).pow(2).sum(-2).t();
   const back = [...Array(outer).keys()];
   for (let i = 0; i < inner; i++) back.push(outer + i, outer + inner + i);

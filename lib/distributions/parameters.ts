@@ -71,6 +71,9 @@ export function alternative<const N extends string, T>(
   return { name: first[0], value: first[1] };
 }
 
+/** How many elements a shape has. */
+export const elementsIn = (shape: readonly number[]): number => shape.reduce((count, size) => count * size, 1);
+
 /** The shape that several broadcast to; undefined where they do not. */
 export function commonShape(...shapes: readonly (readonly number[])[]): number[] | undefined {
   const result = new Array<number>(Math.max(0, ...shapes.map((shape) => shape.length))).fill(1);
@@ -144,7 +147,7 @@ export const from = (c: number, x: Tensor): Tensor => ops.rsub(x, c);
 /** Sums over the last `dims` dimensions. */
 export function sumRightmost(value: Tensor, dims: number): Tensor {
   if (dims === 0) return value;
-  return value.reshape([...value.shape.slice(0, value.ndim - dims), -1]).sum(-1);
+  return value.flatten(-dims).sum(-1);
 }
 
 /** The argument of a function that checks nothing else. */

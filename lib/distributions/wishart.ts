@@ -16,6 +16,7 @@ import {
   broadcastShapes,
   common,
   diagonalOf,
+  elementsIn,
   limitsOf,
   logDiagonal,
   named,
@@ -135,11 +136,12 @@ export class Wishart extends ExponentialFamily {
     }
     const shape = this.extendedShape(sizes);
     let sample = this.bartlett(sizes);
-    const count = sizes.reduce((n, size) => n * size, 1);
+    const count = elementsIn(sizes);
+    const each = elementsIn(this.batchShape);
     // PyTorch draws once more what is not singular: without that draw, the numbers after it would not be the same.
     if (maxTryCorrection > 0 && count > 0) sample = this.bartlett([count]).reshape(shape);
     for (let i = 1; i < maxTryCorrection; i++) {
-      const singular = this.support.check(sample).logicalNot().reshape([count, -1]).any(-1);
+      const singular = this.support.check(sample).logicalNot().reshape([count, each]).any(-1);
       const again = singular.sum().item();
       if (again === 0) break;
       const flat = sample.reshape([count, ...this.batchShape, ...this.eventShape]);

@@ -134,6 +134,14 @@ def options() -> list[dict]:
     return [{'tensor': tensor(t)}, *result]
 
 
+def floats() -> list[str]:
+    """Python's repr of floats, as modules and distributions print them."""
+    powers = [10.0**e for e in range(-8, 25)]
+    digits = [1 / 3, 0.1 + 0.2, 2 / 3 * 1e-4, 2 / 3 * 1e16, 123456.789, 9999999999999998.0, 5e-324, 1.7976931348623157e308]
+    signed = [*powers, *digits, 0.0, 1.0, float('inf')]
+    return [repr(x) for x in [*signed, *(-x for x in signed), float('nan')]]
+
+
 def generate(out_dir: pathlib.Path) -> None:
     tensors = [{'tensor': tensor(t), 'text': repr(t)} for t in cases()]
-    write(out_dir / 'print.json', {'tensors': tensors, 'graph': with_graph(), 'sparse': sparse(), 'options': options()})
+    write(out_dir / 'print.json', {'tensors': tensors, 'graph': with_graph(), 'sparse': sparse(), 'options': options(), 'floats': floats()})

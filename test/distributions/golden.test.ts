@@ -130,9 +130,11 @@ describeCases<{ p: Case; q: Case }, { kl: Differentiated | null }>(
 );
 
 describe('klDivergence', () => {
+  // Before tests register their own.
+  const registered = registeredPairs();
   it('is there for every pair that PyTorch has', () => {
     const sorted = (list: [string, string][]) => list.map(String).sort();
-    expect(sorted(registeredPairs())).to.deep.equal(sorted(pairs()));
+    expect(sorted(registered)).to.deep.equal(sorted(pairs()));
   });
 });
 

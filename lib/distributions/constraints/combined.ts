@@ -13,7 +13,7 @@ const whole = integer();
 function allRightmost(result: Tensor, dims: number, least: number, value: Tensor): Tensor {
   if (result.ndim < dims)
     throw invalidArgument('value', `a Tensor of at least ${least} dimensions`, value.shape, 'ERR_SHAPE');
-  return result.reshape([...result.shape.slice(0, result.ndim - dims), -1]).all(-1);
+  return dims === 0 ? result : result.flatten(-dims).all(-1);
 }
 
 /** A constraint on each of the last few dimensions, which together make one event. */
@@ -60,7 +60,7 @@ export class MixtureSameFamilyConstraint extends Constraint {
       throw invalidArgument('value', `a Tensor of at least ${this.eventDim} dimensions`, value.shape, 'ERR_SHAPE');
     }
     const result = this.baseConstraint.check(value.unsqueeze(-1 - this.eventDim));
-    return result.reshape([...result.shape.slice(0, kept), -1]).all(-1);
+    return result.flatten(kept).all(-1);
   }
   override toString(): string {
     return `MixtureSameFamilyConstraint(${this.baseConstraint})`;

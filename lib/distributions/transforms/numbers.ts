@@ -214,10 +214,7 @@ export class AffineTransform extends Transform {
     const result = isTensor(scale) ? scale.abs().log() : ops.fullLike(x, Math.log(Math.abs(scale)));
     const shape = x.shape.slice(0, x.ndim - dims);
     if (dims === 0) return result.expand(shape);
-    return result
-      .view([...result.shape.slice(0, -dims), -1])
-      .sum(-1)
-      .expand(shape);
+    return result.flatten(-dims).sum(-1).expand(shape);
   }
   override forwardShape(shape: readonly number[]): number[] {
     return broadcastShapes(shape, shapeOf(this.loc), shapeOf(this.scale));

@@ -3,11 +3,10 @@ import { optionsOf } from '../../options.js';
 import { sameShape, shapeText } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { type Constraint, independent, real } from '../constraints/index.js';
-import { shapeOf } from '../parameters.js';
+import { elementsIn, shapeOf } from '../parameters.js';
 import { Transform, type TransformOptions, transformTable } from './transform.js';
 
 const read = optionsOf('ReshapeTransform', transformTable);
-const product = (shape: readonly number[]): number => shape.reduce((n, size) => n * size, 1);
 
 /** Events of one shape to events of another, of as many elements. */
 export class ReshapeTransform extends Transform {
@@ -19,7 +18,7 @@ export class ReshapeTransform extends Transform {
     super({ cacheSize });
     this.inShape = shapeOf('inShape', inShape);
     this.outShape = shapeOf('outShape', outShape);
-    if (product(this.inShape) !== product(this.outShape)) {
+    if (elementsIn(this.inShape) !== elementsIn(this.outShape)) {
       throw new TorchClipError(
         'ERR_SHAPE',
         `"outShape" must have as many elements as ${shapeText(this.inShape)}, got ${shapeText(this.outShape)}`,
