@@ -48,6 +48,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::register_runtime(env, exports);
     tc::register_tensor(env, exports);
     tc::register_transfer(env, exports);
+    tc::register_borrow(env, exports);
     tc::register_device_copy(env, exports);
     tc::register_file(env, exports);
     tc::register_share(env, exports);

@@ -1,3 +1,8 @@
+import './new-tensor.js';
+
+export { type AsarrayOptions, type AsTensorOptions, asarray, asTensor } from './as-tensor.js';
+export { type FromTypedArrayOptions, fromTypedArray } from './from-typed-array.js';
 export { full } from './full.js';
+export { type FromBufferOptions, frombuffer } from './shared.js';
 export { type TensorData, tensor } from './tensor.js';
-export { fromTypedArray, type TensorOptions, type TypedArray } from './typed-array.js';
+export type { TensorOptions, TypedArray } from './typed-array.js';

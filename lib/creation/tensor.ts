@@ -1,4 +1,5 @@
 import { native } from '../binding/index.js';
+import { deviceToName } from '../default-device.js';
 import type { Dtype } from '../dtype.js';
 import * as dtypes from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
@@ -161,7 +162,9 @@ export function tensor(data: TensorData, options: TensorOptions & { shape?: read
     throw new TorchClipError('ERR_ARGUMENT', '"shape" can only be given where the data is a typed array');
   }
   if (isTensor(data)) {
-    const copy = data.detach().to({ dtype: read.dtype ?? data.dtype, device: read.device ?? data.device, copy: true });
+    const copy = data
+      .detach()
+      .to({ dtype: read.dtype ?? data.dtype, device: read.device ?? deviceToName() ?? data.device, copy: true });
     checkGrad(read, copy.dtype);
     if (read.requiresGrad) copy.requiresGrad = true;
     return copy;

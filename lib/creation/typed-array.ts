@@ -1,11 +1,12 @@
 import { native } from '../binding/index.js';
 import { arrayOf, flag, integer, orNull } from '../check.js';
+import { deviceToName } from '../default-device.js';
 import { type DeviceLike, parseDevice } from '../device.js';
 import type { Dtype } from '../dtype.js';
 import * as dtypes from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { device as deviceKind, dtype as dtypeKind } from '../kinds.js';
-import { optionsOf, type Table, type Values } from '../options.js';
+import type { Table, Values } from '../options.js';
 import { type Handle, type Tensor, wrap } from '../tensor.js';
 
 declare module '../binding/index.js' {
@@ -33,7 +34,7 @@ export type TypedArray =
 export interface TensorOptions {
   /** Default: what the data says. */
   dtype?: Dtype | null;
-  /** Default: `'cpu'`. */
+  /** Default: the default device, which is `'cpu'` unless set. */
   device?: DeviceLike | null;
   /** Whether autograd records what is done with it. Default: false. */
   requiresGrad?: boolean;
@@ -74,10 +75,8 @@ export const tensorTable = {
 /** {@link TensorOptions} and a shape, checked. */
 export type ReadOptions = Values<typeof tensorTable>;
 
-const readFromTypedArray = optionsOf('fromTypedArray()', tensorTable);
-
 /** Only numbers that can change by a little have gradients. */
-export function checkGrad(options: ReadOptions, dtype: Dtype): void {
+export function checkGrad(options: Pick<ReadOptions, 'requiresGrad'>, dtype: Dtype): void {
   if (options.requiresGrad && !dtype.isFloatingPoint && !dtype.isComplex) {
     throw new TorchClipError('ERR_DTYPE', `"requiresGrad" needs a floating-point or complex dtype, got ${dtype}`);
   }
@@ -85,28 +84,18 @@ export function checkGrad(options: ReadOptions, dtype: Dtype): void {
 
 /** Moves a new tensor to its device and marks it as asked. */
 export function place(made: Tensor, { device, requiresGrad }: ReadOptions): Tensor {
-  const target = device == null ? undefined : parseDevice(device);
+  const target = device == null ? deviceToName() : parseDevice(device);
   const placed = target === undefined || target.type === 'cpu' ? made : made.to({ device: target });
   if (requiresGrad) placed.requiresGrad = true;
   return placed;
 }
 
-function checkShape(shape: readonly number[], length: number): void {
+/** The shape has as many elements as the data. */
+export function checkShape(shape: readonly number[], length: number): void {
   const numel = shape.reduce((product: number, n) => product * n, 1);
   if (numel !== length) {
     throw invalidArgument('shape', `a shape of ${length} elements, as the data has`, shape, 'ERR_SHAPE');
   }
-}
-
-/**
- * A tensor with a copy of a typed array's elements, in its dtype unless `dtype` says otherwise.
- *
- * @param options.shape of as many elements as the array has; default: one dimension.
- * @example
- * torch.fromTypedArray(new Float32Array([1, 2, 3, 4]), { shape: [2, 2] });
- */
-export function fromTypedArray(data: TypedArray, options: TensorOptions & { shape?: readonly number[] } = {}): Tensor {
-  return copyOf(data, readFromTypedArray(options));
 }
 
 /** A tensor with a copy of a typed array's elements. */

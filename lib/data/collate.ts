@@ -1,6 +1,6 @@
 import { types } from 'node:util';
-import { tensor } from '../creation/index.js';
-import { fromTypedArray, isTypedArray, type TypedArray } from '../creation/typed-array.js';
+import { fromTypedArray, tensor } from '../creation/index.js';
+import { isTypedArray, type TypedArray } from '../creation/typed-array.js';
 import { describe, invalidArgument, mustHave, TorchClipError } from '../errors.js';
 import { stack } from '../ops/generated/functions.js';
 import { isPlainObject } from '../options.js';

@@ -1,5 +1,6 @@
 // One overload of an op: whether a call fits it, its flat arguments, its results.
 import { native } from '../binding/index.js';
+import { deviceToName } from '../default-device.js';
 import { TorchClipError } from '../errors.js';
 import { dtypeToName } from '../runtime.js';
 import { type Handle, wrap } from '../tensor.js';
@@ -45,6 +46,15 @@ const inDefaultDtype = new Set([
   ...['bartlett_window', 'blackman_window', 'hamming_window', 'hann_window', 'kaiser_window'],
 ]);
 
+/** Factories that make their tensors on the default device where none is given. */
+const onDefaultDevice = new Set([
+  ...['empty', 'empty_permuted', 'empty_strided', 'zeros', 'ones', 'full', 'eye', 'scalar_tensor', 'normal'],
+  ...['rand', 'randn', 'randint', 'randperm', 'arange', 'range', 'linspace', 'logspace', 'fft_fftfreq', 'fft_rfftfreq'],
+  ...['bartlett_window', 'blackman_window', 'hamming_window', 'hann_window', 'kaiser_window'],
+  ...['tril_indices', 'triu_indices', 'sparse_coo_tensor', 'sparse_compressed_tensor'],
+  ...['sparse_csr_tensor', 'sparse_csc_tensor', 'sparse_bsr_tensor', 'sparse_bsc_tensor'],
+]);
+
 export class Overload {
   readonly schema: Schema;
   /** All arguments but those of the `out` option. */
@@ -63,6 +73,8 @@ export class Overload {
   readonly makesTensor: boolean;
   /** The slot of `dtype` where its absence means the default dtype. */
   private readonly madeInDefault: number | undefined;
+  /** The slot of `device` where its absence means the default device. */
+  private readonly placedOnDefault: number | undefined;
   private readonly results: (((v: unknown) => unknown) | undefined)[];
   private call: NativeOp | undefined;
 
@@ -80,6 +92,8 @@ export class Overload {
     this.factory = isFactory(this.schema);
     const makes = this.factory && inDefaultDtype.has(schema.name) && this.outs.length === 0;
     this.madeInDefault = makes ? this.params.find((p) => p.name === 'dtype')?.slot : undefined;
+    const placed = this.outs.length === 0 && onDefaultDevice.has(schema.name);
+    this.placedOnDefault = placed ? this.params.find((p) => p.name === 'device')?.slot : undefined;
     const last = this.positional.at(-1);
     this.spreads = last?.list === true && last.size === undefined && /int$/i.test(last.base);
     this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
@@ -173,9 +187,15 @@ export class Overload {
     flat[slot] = dtype.code;
   }
 
+  private nameDevice(flat: unknown[], slot: number): void {
+    const device = deviceToName();
+    if (device !== undefined) flat[slot] ??= device.toString();
+  }
+
   /** Calls the native function and makes the result. */
   run(flat: unknown[], given: readonly unknown[], options: Options | undefined): unknown {
     if (this.madeInDefault !== undefined) this.nameDtype(flat, this.madeInDefault);
+    if (this.placedOnDefault !== undefined) this.nameDevice(flat, this.placedOnDefault);
     this.guard?.((key) => this.valueOf(key, given, options));
     if (this.makesTensor) return wrap(this.native(...flat) as Handle);
     const result = this.native(...flat);

@@ -8,6 +8,7 @@ namespace tc {
 void register_runtime(napi_env env, napi_value exports);
 void register_tensor(napi_env env, napi_value exports);
 void register_transfer(napi_env env, napi_value exports);
+void register_borrow(napi_env env, napi_value exports);
 void register_device_copy(napi_env env, napi_value exports);
 void register_file(napi_env env, napi_value exports);
 void register_share(napi_env env, napi_value exports);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "binding/borrow.h"
 #include "binding/env.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
@@ -54,11 +55,12 @@ class Mail {
 };
 
 // sendTensor(tensor, group): a number by which any thread of the process receives it, once. Autograd's graph stays
-// here.
+// here, and so does memory of JavaScript, which ends with this environment.
 napi_value send_tensor(napi_env env, Args& args) {
-  const at::Tensor tensor = unwrap(env, args[0]).detach();
+  at::Tensor tensor = unwrap(env, args[0]).detach();
+  if (is_borrowed(tensor)) tensor = tensor.clone();
   Env::of(env).memory.share(tensor);
-  return js(env, Mail::all().send(tensor, to_int64(env, args[1], "group")));
+  return js(env, Mail::all().send(std::move(tensor), to_int64(env, args[1], "group")));
 }
 
 napi_value receive_tensor(napi_env env, Args& args) {

@@ -1,6 +1,7 @@
 // What an object of JavaScript's is as one of Python's: read once, checked, and then written.
 import { types } from 'node:util';
-import { fromTypedArray, isTypedArray } from '../../creation/typed-array.js';
+import { fromTypedArray } from '../../creation/from-typed-array.js';
+import { isTypedArray } from '../../creation/typed-array.js';
 import { Device } from '../../device.js';
 import { Dtype } from '../../dtype.js';
 import { describe, TorchClipError } from '../../errors.js';
