@@ -77,7 +77,8 @@ function optimizerRows(name: string): Row[] {
   const make = (options: object) => new Optimizer([new nn.Parameter(torch.ones([2, 2]))], options);
   const group = make({}).paramGroups[0] as unknown as Record<string, unknown>;
   const members = optionsOf(name)
-    .filter((type) => type !== 'CommonOptions')
+    // `Options` widens the type of `lr`.
+    .filter((type) => type !== 'CommonOptions' && type !== 'Options')
     .flatMap(membersOf);
   return members.map((member) =>
     row(

@@ -25,13 +25,13 @@ import {
   type StepPreHook,
 } from './hooks.js';
 import { definitionOf, OwnStates, type ParameterStates } from './own-state.js';
-import { type GroupInput, groupsOf, type Parameters, type ParamGroup } from './parameters.js';
-import { isSparseRefusal, withDenseGradients } from './sparse.js';
+import { type GroupInput, groupsOf, type Options, type Parameters, type ParamGroup } from './parameters.js';
+import { isSparseRefusal, withDenseGradients, withSparseUpdates } from './sparse.js';
 import { type ClipStats, clipStatsOf } from './stats.js';
 import { parseStepper, refuseStepper, type Stepper, type StepperGroup, saveStepper } from './stepper.js';
 
 export type { CommonOptions, NonFinite } from './common.js';
-export type { GroupInput, Parameters, ParamGroup } from './parameters.js';
+export type { GroupInput, Options, Parameters, ParamGroup } from './parameters.js';
 
 const readZeroGrad = optionsOf('zeroGrad()', { setToNone: [flag, true] });
 
@@ -88,13 +88,13 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   protected constructor(
     definition: Definition<G>,
     params: Parameters<G>,
-    options: G & CommonOptions,
+    options: Options<G> & CommonOptions,
     stepper?: Stepper<G> | null,
   );
   protected constructor(
     first: Definition<G> | Parameters<G>,
     second: Parameters<G> | G,
-    third?: G & CommonOptions,
+    third?: Options<G> & CommonOptions,
     stepper: Stepper<G> | null = null,
   ) {
     if (new.target === Optimizer) {
@@ -217,14 +217,21 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       return this.takeStep(request);
     } catch (error) {
       if (!this.#groups.definition.sparse || !isSparseRefusal(error)) throw error;
-      return this.#takeDense(request);
+      return this.#takeSparse(request);
     } finally {
       this.#engineRuns = false;
     }
   }
 
   // On its own, since a closure in #take would cost every step an allocation.
-  #takeDense(request: StepRequest): StepResult {
+  #takeSparse(request: StepRequest): StepResult {
+    const { sparseRule } = this.#groups.definition;
+    const plain = this.clip === null && this.nonFinite === 'propagate' && request.inverse === undefined;
+    if (sparseRule !== undefined && plain) {
+      const groups = this.paramGroups as unknown as readonly (Required<G> & { readonly params: readonly Tensor[] })[];
+      const result = withSparseUpdates(groups, sparseRule, () => this.takeStep(request));
+      if (result !== undefined) return result;
+    }
     return withDenseGradients(this.#params(), this.#writeBack, () => this.takeStep(request));
   }
 

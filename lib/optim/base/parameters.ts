@@ -4,11 +4,16 @@ import { isTensor, type Tensor } from '../../tensor.js';
 
 /** Tensors, or pairs of a name and a tensor as `model.namedParameters()` gives them. */
 export type ParameterList = Iterable<Tensor> | Iterable<readonly [name: string, parameter: Tensor]>;
+/** Options as a constructor takes them: the learning rate may also be a tensor of one number, which each step reads. */
+export type Options<G> = Omit<G, 'lr'> & {
+  /** The learning rate, a number or a tensor of one number, on any device; each step reads it. */
+  lr?: (G extends { lr?: infer L } ? L : number) | Tensor;
+};
 /** A group of parameters with options of its own, as the constructor takes it. */
-export type GroupInput<G> = G & { params: Tensor | ParameterList };
+export type GroupInput<G> = Options<G> & { params: Tensor | ParameterList };
 /** What an optimizer optimizes: tensors, named or not, or groups of them. */
 export type Parameters<G> = ParameterList | Iterable<GroupInput<G>>;
-/** A group as `paramGroups` holds it: assign to its options between steps. */
+/** A group as `paramGroups` holds it: assign to its options between steps. Where `lr` was given as a tensor, it is that tensor. */
 export type ParamGroup<G> = { -readonly [K in keyof G]-?: G[K] } & {
   readonly params: readonly Tensor[];
   /** Where the parameters came with names. */
@@ -47,6 +52,10 @@ export function parametersOf(params: Tensor | ParameterList): {
   return { list: list as readonly Tensor[], names: Object.freeze(names) };
 }
 
+/** What is most likely meant where a module was given. */
+const hint = (value: unknown): string =>
+  typeof (value as { parameters?: unknown } | null)?.parameters === 'function' ? ': pass model.parameters()' : '';
+
 const isNamed = (entry: unknown): entry is readonly [string, unknown] =>
   Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string';
 
@@ -54,7 +63,7 @@ function iterable<T>(name: string, value: Iterable<T>): Iterable<T> {
   if (typeof value !== 'object' || value === null || !(Symbol.iterator in value) || isTensor(value)) {
     throw new TorchClipError(
       'ERR_ARGUMENT',
-      `${name} argument given to the optimizer should be an iterable of Tensors or groups, but got ${describe(value)}`,
+      `${name} argument given to the optimizer should be an iterable of Tensors or groups, but got ${describe(value)}${hint(value)}`,
     );
   }
   return value;
@@ -64,7 +73,7 @@ function checkParameter(param: unknown): asserts param is Tensor {
   if (!isTensor(param)) {
     throw new TorchClipError(
       'ERR_ARGUMENT',
-      `optimizer can only optimize Tensors, but one of the params is ${describe(param)}`,
+      `optimizer can only optimize Tensors, but one of the params is ${describe(param)}${hint(param)}`,
     );
   }
   if (!param.isLeaf && !param.retainsGrad())

@@ -1,5 +1,6 @@
+import { noGrad } from '../../autograd.js';
 import { TorchClipError } from '../../errors.js';
-import { strided } from '../../layout.js';
+import { sparseCoo, strided } from '../../layout.js';
 import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 
@@ -22,5 +23,40 @@ export function withDenseGradients<T>(params: readonly Tensor[], leave: boolean,
     return step();
   } finally {
     if (!leave) for (const [param, grad] of sparse) param.grad = grad;
+  }
+}
+
+/** @internal How a parameter moves by a sparse gradient alone, by the options of its group; undefined where it does not. */
+export type SparseRule<G> = (group: Required<G>) => ((param: Tensor, grad: Tensor) => void) | undefined;
+
+/**
+ * @internal Takes a step in which sparse gradients move the rows that they name, and `step` the other parameters.
+ *
+ * @returns undefined, with nothing changed, where a group has no such rule.
+ */
+export function withSparseUpdates<G, T>(
+  groups: readonly (Required<G> & { readonly params: readonly Tensor[] })[],
+  rule: SparseRule<G>,
+  step: () => T,
+): T | undefined {
+  const moves: { param: Tensor; grad: Tensor; move: (param: Tensor, grad: Tensor) => void }[] = [];
+  for (const group of groups) {
+    for (const param of group.params) {
+      const { grad } = param;
+      if (grad === null || grad.layout === strided) continue;
+      const move = grad.layout === sparseCoo ? rule(group) : undefined;
+      if (move === undefined) return undefined;
+      moves.push({ param, grad: keep(grad), move });
+    }
+  }
+  for (const { param } of moves) param.grad = null;
+  try {
+    const result = step();
+    noGrad(() => {
+      for (const { param, grad, move } of moves) move(param, grad);
+    });
+    return result;
+  } finally {
+    for (const { param, grad } of moves) param.grad = grad;
   }
 }

@@ -5,12 +5,12 @@ import { zeros } from '../../ops/generated/functions.js';
 import { keep, scope } from '../../scope.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
-import type { Definition } from '../engine/options.js';
+import { type Definition, rateOf } from '../engine/options.js';
 import { isRecord, mismatch, savedCount } from '../engine/saved.js';
 import { type OptimizerStateDict, ownStates, stepTensor, withoutStates } from '../state/state-dict.js';
 import type { StepRequest, StepResult } from './engine-steps.js';
 import { type CommonOptions, Optimizer } from './optimizer.js';
-import type { Parameters, ParamGroup } from './parameters.js';
+import type { Options, Parameters, ParamGroup } from './parameters.js';
 
 /** State tensors of a parameter, by PyTorch's names. */
 export type Slots = Readonly<Record<string, Tensor>>;
@@ -61,7 +61,7 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
 
   /** @internal */
   protected constructor(scheme: Scheme<G>, params: Parameters<G>, options: G & CommonOptions) {
-    super(definitionOf(scheme), params, options);
+    super(definitionOf(scheme), params, options as Options<G> & CommonOptions);
     this.#scheme = scheme;
   }
 
@@ -97,7 +97,7 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
           step: step + 1,
           dtype: param.dtype,
         };
-        const updated = this.#scheme.step(at, group);
+        const updated = this.#scheme.step(at, { ...group, lr: rateOf(group.lr!) });
         for (const slot of Object.values(updated.slots)) keep(slot);
         next.set(param, { step: step + 1, slots: updated.slots });
         writes.push([gradient, updated.value]);

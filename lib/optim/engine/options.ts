@@ -14,8 +14,10 @@ export interface Definition<G> {
   rule(group: Required<G>): string;
   /** The values of the state tensors before the first step, where PyTorch's state dict has them already. */
   begin?(group: Required<G>): Record<string, number>;
-  /** Whether gradients may be sparse: they are then added up as dense ones. */
+  /** Whether gradients may be sparse: they are then added up as dense ones, unless {@link sparseRule} knows better. */
   sparse?: boolean;
+  /** How a parameter moves by a sparse gradient alone; undefined where a group's options leave no row where it is. */
+  sparseRule?(group: Required<G>): ((param: Tensor, grad: Tensor) => void) | undefined;
   /** Whether the optimizer takes its steps itself; the engine then only knows its parameters. */
   own?: boolean;
   /** Why a parameter cannot be optimized: the sentence of the error. */
@@ -106,7 +108,10 @@ export interface Origin {
 /** @internal Options of PyTorch's that choose among implementations, of which there is one here. */
 export const ignoredOptions = ['fused', 'foreach', 'capturable', 'differentiable'] as const;
 
-// A learning rate may be a tensor, which is read at each step.
+/** @internal A learning rate, which may be a tensor of one number, as it is now. */
+export const rateOf = (lr: number | Tensor): number => (isTensor(lr) ? lr.item() : lr);
+
+// It is read at each step.
 const plainRate = (name: string, value: unknown): unknown =>
   name === 'lr' && isTensor(value) && value.numel() === 1 ? value.item() : value;
 

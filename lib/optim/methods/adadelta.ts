@@ -1,5 +1,5 @@
 import { flag, nonNegative, probability } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link Adadelta}, each of which a group can have for itself. */
@@ -37,7 +37,7 @@ const definition: Definition<AdadeltaGroup> = {
  * const optimizer = new optim.Adadelta(model.parameters(), { clip: clip.norm(1) });
  */
 export class Adadelta extends Optimizer<AdadeltaGroup> {
-  constructor(params: Parameters<AdadeltaGroup>, options: AdadeltaGroup & CommonOptions = {}) {
+  constructor(params: Parameters<AdadeltaGroup>, options: Options<AdadeltaGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

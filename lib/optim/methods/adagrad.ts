@@ -1,5 +1,5 @@
 import { flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link Adagrad}, each of which a group can have for itself. */
@@ -42,7 +42,7 @@ const definition: Definition<AdagradGroup> = {
  * const optimizer = new optim.Adagrad(model.parameters(), { lr: 0.05, clip: clip.norm(1) });
  */
 export class Adagrad extends Optimizer<AdagradGroup> {
-  constructor(params: Parameters<AdagradGroup>, options: AdagradGroup & CommonOptions = {}) {
+  constructor(params: Parameters<AdagradGroup>, options: Options<AdagradGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

@@ -1,5 +1,5 @@
 import { flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, fixed, option } from '../engine/options.js';
 
 /** Options of {@link AdamW}, each of which a group can have for itself. */
@@ -57,7 +57,7 @@ const decoupled: Definition<AdamGroup> = {
  * const optimizer = new optim.Adam(model.parameters(), { lr: 3e-4, clip: clip.value(0.5) });
  */
 export class Adam extends Optimizer<AdamGroup> {
-  constructor(params: Parameters<AdamGroup>, options: AdamGroup & CommonOptions = {}) {
+  constructor(params: Parameters<AdamGroup>, options: Options<AdamGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }
@@ -71,7 +71,7 @@ export class Adam extends Optimizer<AdamGroup> {
  * const optimizer = new optim.AdamW(model.parameters(), { lr: 3e-4, weightDecay: 0.1, clip: clip.norm(1) });
  */
 export class AdamW extends Optimizer<AdamWGroup> {
-  constructor(params: Parameters<AdamWGroup>, options: AdamWGroup & CommonOptions = {}) {
+  constructor(params: Parameters<AdamWGroup>, options: Options<AdamWGroup> & CommonOptions = {}) {
     super(decoupled, params, options);
   }
 }

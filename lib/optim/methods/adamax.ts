@@ -1,5 +1,5 @@
 import { flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link Adamax}, each of which a group can have for itself. */
@@ -37,7 +37,7 @@ const definition: Definition<AdamaxGroup> = {
  * const optimizer = new optim.Adamax(model.parameters(), { lr: 1e-3, clip: clip.norm(1) });
  */
 export class Adamax extends Optimizer<AdamaxGroup> {
-  constructor(params: Parameters<AdamaxGroup>, options: AdamaxGroup & CommonOptions = {}) {
+  constructor(params: Parameters<AdamaxGroup>, options: Options<AdamaxGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

@@ -1,5 +1,5 @@
 import { finite, flag, nonNegative, number } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link ASGD}, each of which a group can have for itself. */
@@ -42,7 +42,7 @@ const definition: Definition<ASGDGroup> = {
  * const optimizer = new optim.ASGD(model.parameters(), { lr: 0.1, t0: 1000, clip: clip.norm(0.25) });
  */
 export class ASGD extends Optimizer<ASGDGroup> {
-  constructor(params: Parameters<ASGDGroup>, options: ASGDGroup & CommonOptions = {}) {
+  constructor(params: Parameters<ASGDGroup>, options: Options<ASGDGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

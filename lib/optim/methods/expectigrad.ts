@@ -103,7 +103,7 @@ export class Expectigrad extends Optimizer<ExpectigradGroup> {
 
   override addParamGroup(group: GroupInput<ExpectigradInput>): void {
     const read = readAll('a parameter group of Expectigrad', group) as GroupInput<ExpectigradInput>;
-    super.addParamGroup(byFunction(read) as GroupInput<ExpectigradGroup>);
+    super.addParamGroup(byFunction(read as ExpectigradInput) as GroupInput<ExpectigradGroup>);
     // A group's own number takes precedence over the constructor's function.
     const added = this.paramGroups.at(-1)!;
     if (typeof read.lr === 'number' && added.lrFunction) added.lrFunction = null;

@@ -1,5 +1,5 @@
 import { flag, type Kind, kind, nonNegative, positive } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link LAMB}, each of which a group can have for itself. */
@@ -56,7 +56,7 @@ const definition: Definition<LAMBGroup> = {
  * );
  */
 export class LAMB extends Optimizer<LAMBGroup> {
-  constructor(params: Parameters<LAMBGroup>, options: LAMBGroup & CommonOptions = {}) {
+  constructor(params: Parameters<LAMBGroup>, options: Options<LAMBGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

@@ -1,5 +1,5 @@
 import { flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link LARS}, each of which a group can have for itself. */
@@ -55,7 +55,7 @@ const definition: Definition<LARSGroup> = {
  * );
  */
 export class LARS extends Optimizer<LARSGroup> {
-  constructor(params: Parameters<LARSGroup>, options: LARSGroup & CommonOptions = {}) {
+  constructor(params: Parameters<LARSGroup>, options: Options<LARSGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

@@ -1,5 +1,5 @@
 import { flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link Lion}, each of which a group can have for itself. */
@@ -35,7 +35,7 @@ const definition: Definition<LionGroup> = {
  * const optimizer = new optim.Lion(model.parameters(), { lr: 1e-4, weightDecay: 1, clip: clip.norm(1) });
  */
 export class Lion extends Optimizer<LionGroup> {
-  constructor(params: Parameters<LionGroup>, options: LionGroup & CommonOptions = {}) {
+  constructor(params: Parameters<LionGroup>, options: Options<LionGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

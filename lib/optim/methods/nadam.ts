@@ -1,5 +1,5 @@
 import { flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link NAdam}, each of which a group can have for itself. */
@@ -43,7 +43,7 @@ const definition: Definition<NAdamGroup> = {
  * const optimizer = new optim.NAdam(model.parameters(), { lr: 1e-3, clip: clip.norm(1) });
  */
 export class NAdam extends Optimizer<NAdamGroup> {
-  constructor(params: Parameters<NAdamGroup>, options: NAdamGroup & CommonOptions = {}) {
+  constructor(params: Parameters<NAdamGroup>, options: Options<NAdamGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

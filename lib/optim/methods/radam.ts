@@ -1,5 +1,5 @@
 import { flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link RAdam}, each of which a group can have for itself. */
@@ -40,7 +40,7 @@ const definition: Definition<RAdamGroup> = {
  * const optimizer = new optim.RAdam(model.parameters(), { lr: 1e-3, clip: clip.norm(1) });
  */
 export class RAdam extends Optimizer<RAdamGroup> {
-  constructor(params: Parameters<RAdamGroup>, options: RAdamGroup & CommonOptions = {}) {
+  constructor(params: Parameters<RAdamGroup>, options: Options<RAdamGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

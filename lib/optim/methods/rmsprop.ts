@@ -1,5 +1,5 @@
 import { flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { type Definition, option } from '../engine/options.js';
 
 /** Options of {@link RMSprop}, each of which a group can have for itself. */
@@ -44,7 +44,7 @@ const definition: Definition<RMSpropGroup> = {
  * const optimizer = new optim.RMSprop(rnn.parameters(), { lr: 1e-3, momentum: 0.9, clip: clip.norm(1) });
  */
 export class RMSprop extends Optimizer<RMSpropGroup> {
-  constructor(params: Parameters<RMSpropGroup>, options: RMSpropGroup & CommonOptions = {}) {
+  constructor(params: Parameters<RMSpropGroup>, options: Options<RMSpropGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

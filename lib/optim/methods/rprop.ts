@@ -1,5 +1,5 @@
 import { flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { type Definition, option, pair } from '../engine/options.js';
 
 /** Options of {@link Rprop}, each of which a group can have for itself. */
@@ -40,7 +40,7 @@ const definition: Definition<RpropGroup> = {
  * const optimizer = new optim.Rprop(model.parameters(), { lr: 1e-3, stepSizes: [1e-6, 1] });
  */
 export class Rprop extends Optimizer<RpropGroup> {
-  constructor(params: Parameters<RpropGroup>, options: RpropGroup & CommonOptions = {}) {
+  constructor(params: Parameters<RpropGroup>, options: Options<RpropGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }

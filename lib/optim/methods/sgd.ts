@@ -1,6 +1,6 @@
 import { finite, flag, nonNegative } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, option } from '../engine/options.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
+import { type Definition, option, rateOf } from '../engine/options.js';
 
 /** Options of {@link SGD}, each of which a group can have for itself. */
 export interface SGDGroup {
@@ -30,6 +30,10 @@ export const sgd: Definition<SGDGroup> = {
     maximize: [flag, false],
   },
   sparse: true,
+  sparseRule: ({ lr, momentum, weightDecay, maximize }) =>
+    momentum !== 0 || weightDecay !== 0
+      ? undefined
+      : (param, grad) => param.add_(grad, { alpha: maximize ? rateOf(lr) : -rateOf(lr) }),
   rule: (group) => (group.momentum === 0 ? 'sgd' : 'sgdMomentum'),
   check: ({ nesterov, momentum, dampening }) =>
     nesterov && (momentum <= 0 || dampening !== 0)
@@ -46,7 +50,7 @@ export const sgd: Definition<SGDGroup> = {
  * const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9, clip: clip.norm(1) });
  */
 export class SGD extends Optimizer<SGDGroup> {
-  constructor(params: Parameters<SGDGroup>, options: SGDGroup & CommonOptions = {}) {
+  constructor(params: Parameters<SGDGroup>, options: Options<SGDGroup> & CommonOptions = {}) {
     super(sgd, params, options);
   }
 }

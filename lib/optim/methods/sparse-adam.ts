@@ -6,7 +6,7 @@ import { sparseCooTensor, zerosLike } from '../../ops/generated/functions.js';
 import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import { Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, option } from '../engine/options.js';
+import { betas, type Definition, option, rateOf } from '../engine/options.js';
 
 /** Options of {@link SparseAdam}, each of which a group can have for itself. */
 export interface SparseAdamGroup {
@@ -91,7 +91,7 @@ export class SparseAdam extends Optimizer<SparseAdamGroup> {
     };
     const mean = move(state.exp_avg as Tensor, values, 1 - beta1);
     const square = move(state.exp_avg_sq as Tensor, values.pow(2), 1 - beta2);
-    const rate = (lr * Math.sqrt(1 - beta2 ** step)) / (1 - beta1 ** step);
+    const rate = (rateOf(lr) * Math.sqrt(1 - beta2 ** step)) / (1 - beta1 ** step);
     param.add_(sparse(mean.div(square.sqrt().add(eps)).mul(-rate)));
   }
 }

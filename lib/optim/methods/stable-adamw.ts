@@ -1,5 +1,5 @@
 import { flag, nonNegative, positive } from '../../check.js';
-import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
+import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, option } from '../engine/options.js';
 
 /** Options of {@link StableAdamW}, each of which a group can have for itself. */
@@ -42,7 +42,7 @@ const definition: Definition<StableAdamWGroup> = {
  * const optimizer = new optim.StableAdamW(model.parameters(), { lr: 2e-3, weightDecay: 0.2 });
  */
 export class StableAdamW extends Optimizer<StableAdamWGroup> {
-  constructor(params: Parameters<StableAdamWGroup>, options: StableAdamWGroup & CommonOptions = {}) {
+  constructor(params: Parameters<StableAdamWGroup>, options: Options<StableAdamWGroup> & CommonOptions = {}) {
     super(definition, params, options);
   }
 }
