@@ -67,6 +67,25 @@ export const uint16 = dtype('uint16', 27, 2, 'integer');
 export const uint32 = dtype('uint32', 28, 4, 'integer');
 export const uint64 = dtype('uint64', 29, 8, 'integer');
 
+/** {@link float32}, by its other name in PyTorch. */
+export const float = float32;
+/** {@link float64}, by its other name in PyTorch. */
+export const double = float64;
+/** {@link float16}, by its other name in PyTorch. */
+export const half = float16;
+/** {@link int16}, by its other name in PyTorch. */
+export const short = int16;
+/** {@link int32}, by its other name in PyTorch. */
+export const int = int32;
+/** {@link int64}, by its other name in PyTorch. */
+export const long = int64;
+/** {@link complex64}, by its other name in PyTorch. */
+export const cfloat = complex64;
+/** {@link complex128}, by its other name in PyTorch. */
+export const cdouble = complex128;
+/** {@link complex32}, by its other name in PyTorch. */
+export const chalf = complex32;
+
 /** The dtype of a `c10::ScalarType` code; one that has no name of its own here still has an object. */
 export function dtypeOf(code: number): Dtype {
   const known = byCode.get(code);

@@ -5,7 +5,8 @@ import { type Handle, handleOf, type Tensor, wrap } from './tensor.js';
 declare module './binding/index.js' {
   interface Native {
     makeGenerator(): Handle;
-    defaultGenerator(): Handle;
+    /** The CPU's, or that of a GPU that there is. */
+    defaultGenerator(gpu?: number): Handle;
     generatorSeed(generator: Handle, seed?: number | bigint): bigint;
     generatorRandomSeed(generator: Handle): bigint;
     generatorState(generator: Handle): Handle;

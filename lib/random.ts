@@ -1,5 +1,8 @@
 import { native } from './binding/index.js';
+import { flag } from './check.js';
 import { checkSeed, Generator } from './generator.js';
+import { optionsOf } from './options.js';
+import { refuseAsync, refusePromise } from './sync.js';
 import type { Tensor } from './tensor.js';
 
 declare module './binding/index.js' {
@@ -44,4 +47,32 @@ export function getRngState(): Tensor {
 /** Continues the default CPU generator from a state of {@link getRngState}. */
 export function setRngState(state: Tensor): void {
   defaultGenerator.setState(state);
+}
+
+const readFork = optionsOf('random.forkRng()', { enabled: [flag, true] });
+
+/**
+ * Runs `body` with the default CPU generator as it is, and puts it back to where it was when `body` ends, as `torch.random.fork_rng`: what `body`
+ * draws does not change the numbers that come after it.
+ *
+ * @param body a synchronous function; an async one is refused with `ERR_ASYNC_SCOPE`.
+ * @param options.enabled false to leave the generator where `body` has brought it; default true.
+ * @returns what `body` returns.
+ *
+ * @example
+ * const sample = torch.random.forkRng(() => {
+ *   torch.manualSeed(0);
+ *   return model.generate();
+ * });
+ */
+export function forkRng<T>(body: () => T, options: { enabled?: boolean } = {}): T {
+  const { enabled } = readFork(options);
+  refuseAsync('random.forkRng', body);
+  if (!enabled) return refusePromise('random.forkRng', body());
+  const before = getRngState();
+  try {
+    return refusePromise('random.forkRng', body());
+  } finally {
+    setRngState(before);
+  }
 }

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
 import { native } from './binding/index.js';
-import { check, flag } from './check.js';
+import { check, flag, integer } from './check.js';
 import { Dtype, dtypeOf, float32 } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
 
@@ -19,6 +19,10 @@ declare module './binding/index.js' {
     buildConfig(): string;
     setNumThreads(n: number): void;
     getNumThreads(): number;
+    setNumInteropThreads(n: number): void;
+    getNumInteropThreads(): number;
+    setWarnAlways(mode: boolean): void;
+    getWarnAlways(): boolean;
     setFlushDenormal(mode: boolean): boolean;
     defaultDtype(): number;
     setDefaultDtype(code: number): void;
@@ -103,6 +107,31 @@ export function setNumThreads(n: number): void {
 /** How many threads an op or an optimizer step may use on the CPU. */
 export function getNumThreads(): number {
   return native.getNumThreads();
+}
+
+/**
+ * Sets how many threads operators may share work with beside those of {@link setNumThreads}; before the first of them has started, and once.
+ *
+ * @param n an integer from 1 to 4096.
+ * @throws {TorchClipError} where it is too late.
+ */
+export function setNumInteropThreads(n: number): void {
+  native.setNumInteropThreads(check('n', n, integer(1, 4096)));
+}
+
+/** How many threads operators may share work with beside those of {@link setNumThreads}. */
+export function getNumInteropThreads(): number {
+  return native.getNumInteropThreads();
+}
+
+/** Whether libtorch gives each of its warnings every time rather than once; false unless set, in the whole process. */
+export function setWarnAlways(mode: boolean): void {
+  native.setWarnAlways(check('mode', mode, flag));
+}
+
+/** Whether libtorch gives each of its warnings every time. */
+export function isWarnAlwaysEnabled(): boolean {
+  return native.getWarnAlways();
 }
 
 /**

@@ -2,7 +2,9 @@
 import './indexing.js';
 import { defineMethods } from './ops/define.js';
 import { methodNames, type TensorOps } from './ops/generated/methods.js';
+import './ops/inspect.js';
 import './ops/properties.js';
+import './ops/rows.js';
 import './ops/to.js';
 import './print/index.js';
 import { Tensor } from './tensor.js';

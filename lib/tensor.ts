@@ -336,6 +336,20 @@ export class Tensor {
     );
   }
 
+  /**
+   * The text of a tensor, as in `String(x)` and template literals. JavaScript's operators know nothing of tensors: `x + y`, `x * 2`, `x > 3`
+   * and `Number(x)` are refused rather than give a string or NaN.
+   *
+   * @throws {TorchClipError} `ERR_ARGUMENT` where a number or an operand is asked for.
+   */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return this.toString();
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      'a tensor cannot be an operand in JavaScript: use methods such as x.add(y), x.mul(2) and x.gt(3), item() for its number, or a template literal for its text',
+    );
+  }
+
   /** Whether the other object is a handle of the very same tensor. */
   isSame(other: Tensor): boolean {
     return native.isSame(this.handle, handleOf(other));

@@ -13,19 +13,26 @@ export {
   setGradEnabled,
 } from './autograd.js';
 export * as clip from './clip/index.js';
+export { e, inf, nan, newaxis, pi } from './constants.js';
 export * from './creation/index.js';
 export * as cuda from './cuda/index.js';
 export * as data from './data/index.js';
+export { getDefaultDevice, setDefaultDevice } from './default-device.js';
 export { Device, type DeviceLike } from './device.js';
 export * as distributed from './distributed/index.js';
 export * as distributions from './distributions/index.js';
 export {
   bfloat16,
   bool,
+  cdouble,
+  cfloat,
+  chalf,
   complex32,
   complex64,
   complex128,
   Dtype,
+  double,
+  float,
   float8E4m3fn,
   float8E4m3fnuz,
   float8E5m2,
@@ -33,13 +40,17 @@ export {
   float16,
   float32,
   float64,
+  half,
+  int,
   int8,
   int16,
   int32,
   int64,
+  long,
   qint8,
   qint32,
   quint8,
+  short,
   uint8,
   uint16,
   uint32,
@@ -66,23 +77,31 @@ export {
   sparseCsr,
   strided,
 } from './layout.js';
+export * from './linear/index.js';
 export * as nn from './nn/index.js';
 export * from './ops/index.js';
 export * as optim from './optim/index.js';
 export { getPrintOptions, type PrintOptions, setPrintOptions } from './print/index.js';
-export * from './random.js';
+export * as random from './random.js';
+export { defaultGenerator, getRngState, initialSeed, manualSeed, seed, setRngState } from './random.js';
 export {
   collectGarbage,
   getDefaultDtype,
+  getNumInteropThreads,
   getNumThreads,
+  isWarnAlwaysEnabled,
   type MemoryStats,
   memoryStats,
   setDefaultDtype,
   setFlushDenormal,
+  setNumInteropThreads,
   setNumThreads,
+  setWarnAlways,
   version,
 } from './runtime.js';
 export { keep, scope } from './scope.js';
+export * as signal from './signal/index.js';
+export * as sparse from './sparse/index.js';
 export {
   type BackwardOptions,
   type ElementArray,
@@ -91,4 +110,5 @@ export {
   type Nested,
   Tensor,
 } from './tensor.js';
+export { type FloatInfo, finfo, type IntegerInfo, iinfo } from './type-info.js';
 export * as utils from './utils/index.js';

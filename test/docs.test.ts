@@ -89,6 +89,9 @@ describe('the documentation', () => {
     linalg: 'docs/ops.md',
     fft: 'docs/ops.md',
     special: 'docs/ops.md',
+    random: 'docs/tensors.md',
+    signal: 'docs/tensors.md',
+    sparse: 'docs/tensors.md',
   };
   const isNamespace = (value: unknown): value is object =>
     typeof value === 'object' && value !== null && !isTensor(value) && value.constructor === Object;

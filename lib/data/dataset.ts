@@ -6,16 +6,16 @@ import { isTensor, type Tensor } from '../tensor.js';
 import type { Collated } from './collate.js';
 
 /**
- * Samples by index; anything of this shape feeds a {@link DataLoader}.
+ * Samples by index; anything of this shape feeds a {@link DataLoader}, whether it extends this class or not.
  *
  * @example
  * const squares: data.Dataset<number> = { length: 10, get: (i) => i * i };
  */
-export interface Dataset<T> {
+export abstract class Dataset<T> {
   /** How many samples there are. */
-  readonly length: number;
+  abstract readonly length: number;
   /** The sample at `index`; a promise makes the dataset one for `for await`. */
-  get(index: number): T | Promise<T>;
+  abstract get(index: number): T | Promise<T>;
   /** Several samples, already put together: a faster way than `get` for each where the dataset knows one. */
   getBatch?(indices: readonly number[]): Collated<T> | Promise<Collated<T>>;
 }

@@ -1,7 +1,7 @@
 export { BatchSampler, DistributedSampler } from './batch-sampler.js';
 export { type Collated, type Converted, collate, defaultCollate, defaultConvert } from './collate.js';
 export { ConcatDataset, StackDataset } from './combine.js';
-export { type Dataset, Subset, TensorDataset } from './dataset.js';
+export { Dataset, Subset, TensorDataset } from './dataset.js';
 export { ChainDataset, IterableDataset, type IterableSource } from './iterable.js';
 export { DataLoader } from './loader.js';
 export type { DataLoaderOptions } from './options.js';
@@ -9,7 +9,7 @@ export type { LoaderState } from './place.js';
 export * from './readers/index.js';
 export {
   RandomSampler,
-  type Sampler,
+  Sampler,
   SequentialSampler,
   SubsetRandomSampler,
   WeightedRandomSampler,

@@ -10,9 +10,11 @@ import { optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { checkSource, indicesOf } from './dataset.js';
 
-/** An order of indices, a new one each time it is iterated. */
-export interface Sampler extends Iterable<number> {
-  readonly length: number;
+/** An order of indices, a new one each time it is iterated; anything of this shape serves, whether it extends this class or not. */
+export abstract class Sampler implements Iterable<number> {
+  /** How many indices there are. */
+  abstract readonly length: number;
+  abstract [Symbol.iterator](): Iterator<number>;
 }
 
 /** 0, 1, 2, ... */

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { fromTypedArray } from '../creation/typed-array.js';
+import { fromTypedArray } from '../creation/from-typed-array.js';
 import type { Dtype } from '../dtype.js';
 import * as dtypes from '../dtype.js';
 import { empty } from '../ops/generated/functions.js';

@@ -80,7 +80,7 @@ const hasLeast = (t: Tensor): boolean =>
 const fittingQuotient: Guard = (given) => {
   const [self, other] = [given('self'), given('other')];
   if (given('roundingMode') !== 'trunc' || !isReadable(self) || !hasLeast(self)) return;
-  const negative = isReadable(other) ? other.eq(-1).any().item<boolean>() : Number(other) === -1;
+  const negative = isReadable(other) ? other.eq(-1).any().item<boolean>() : other === -1 || other === -1n;
   if (negative) throw invalidArgument('other', `other than -1 where "input" is ${least[self.dtype.name]}`, other);
 };
 

@@ -17,10 +17,15 @@ export interface UniqueOptions {
   dim?: number | null;
 }
 
+/** What {@link uniqueConsecutive} takes beside the tensor. */
+export type UniqueConsecutiveOptions = Omit<UniqueOptions, 'sorted'>;
+
 declare module '../tensor.js' {
   interface Tensor {
     /** The distinct elements; see {@link unique}. */
     unique(options?: UniqueOptions): Tensor[];
+    /** The elements without repetitions of their neighbours; see {@link uniqueConsecutive}. */
+    uniqueConsecutive(options?: UniqueConsecutiveOptions): Tensor[];
   }
 }
 
@@ -49,10 +54,37 @@ export function unique(input: Tensor, options?: UniqueOptions): Tensor[] {
   return [values!, ...(returnInverse ? [inverse!] : []), ...(returnCounts ? [counts!] : [])];
 }
 
-Object.defineProperty(Tensor.prototype, 'unique', {
-  value(this: Tensor, options?: UniqueOptions) {
+const readConsecutive = optionsOf('uniqueConsecutive()', {
+  returnInverse: [flag, false],
+  returnCounts: [flag, false],
+  dim: [orNull(integer()), null],
+});
+
+/**
+ * The elements, or with `dim` the slices along it, without those that are equal to the one before; which run each element belongs to and how
+ * long each run is come along when asked for, in this order.
+ *
+ * @example
+ * const [values, counts] = torch.uniqueConsecutive(torch.tensor([1, 1, 2, 1]), { returnCounts: true });
+ * // values: [1, 2, 1], counts: [2, 1, 1]
+ * @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html
+ */
+export function uniqueConsecutive(input: Tensor, options?: UniqueConsecutiveOptions): Tensor[] {
+  const { returnInverse, returnCounts, dim } = readConsecutive(options);
+  check('input', input, tensor);
+  const results = nativeOp('unique_consecutive')(input.handle, returnInverse, returnCounts, dim) as Handle[];
+  const [values, inverse, counts] = results.map(wrap);
+  return [values!, ...(returnInverse ? [inverse!] : []), ...(returnCounts ? [counts!] : [])];
+}
+
+const methods = {
+  unique(this: Tensor, options?: UniqueOptions) {
     return unique(this, options);
   },
-  writable: true,
-  configurable: true,
-});
+  uniqueConsecutive(this: Tensor, options?: UniqueConsecutiveOptions) {
+    return uniqueConsecutive(this, options);
+  },
+};
+for (const [name, value] of Object.entries(methods)) {
+  Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
+}

@@ -51,7 +51,14 @@ napi_value manual_seed(napi_env env, Args& args) {
   return undefined(env);
 }
 
-napi_value default_generator(napi_env env, Args&) {
+// defaultGenerator(gpu?): the CPU's, or that of a GPU.
+napi_value default_generator(napi_env env, Args& args) {
+  if (!is_nullish(env, args[0])) {
+    const int64_t gpu = to_int64(env, args[0], "gpu");
+    const int64_t count = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+    if (gpu < 0 || gpu >= count) throw Error("ERR_CUDA_UNAVAILABLE", "there is no GPU of that index");
+    return wrap(env, at::globalContext().defaultGenerator(c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(gpu))));
+  }
   const at::Generator& own = Env::of(env).generator;
   return wrap(env, own.defined() ? own : at::detail::getDefaultCPUGenerator());
 }

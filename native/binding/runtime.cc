@@ -76,6 +76,23 @@ napi_value set_num_threads(napi_env env, Args& args) {
 }
 napi_value get_num_threads(napi_env env, Args&) { return js(env, static_cast<int64_t>(at::get_num_threads())); }
 
+// Throws where the threads between operators have been started, or their number was set before.
+napi_value set_num_interop_threads(napi_env env, Args& args) {
+  const int64_t n = to_int64(env, args[0], "n");
+  if (n < 1 || n > 4096) throw Error("ERR_ARGUMENT", "\"n\" must be an integer from 1 to 4096");
+  at::set_num_interop_threads(static_cast<int>(n));
+  return undefined(env);
+}
+napi_value get_num_interop_threads(napi_env env, Args&) {
+  return js(env, static_cast<int64_t>(at::get_num_interop_threads()));
+}
+
+napi_value set_warn_always(napi_env env, Args& args) {
+  c10::WarningUtils::set_warnAlways(to_bool(env, args[0], "mode"));
+  return undefined(env);
+}
+napi_value get_warn_always(napi_env env, Args&) { return js(env, c10::WarningUtils::get_warnAlways()); }
+
 napi_value set_flush_denormal(napi_env env, Args& args) {
   const bool mode = to_bool(env, args[0], "mode");
   const bool can = at::globalContext().setFlushDenormal(mode);
@@ -143,6 +160,10 @@ void register_runtime(napi_env env, napi_value exports) {
   define(env, exports, "cudaBuilt", guarded<cuda_built>);
   define(env, exports, "setNumThreads", guarded<set_num_threads>);
   define(env, exports, "getNumThreads", guarded<get_num_threads>);
+  define(env, exports, "setNumInteropThreads", guarded<set_num_interop_threads>);
+  define(env, exports, "getNumInteropThreads", guarded<get_num_interop_threads>);
+  define(env, exports, "setWarnAlways", guarded<set_warn_always>);
+  define(env, exports, "getWarnAlways", guarded<get_warn_always>);
   define(env, exports, "setFlushDenormal", guarded<set_flush_denormal>);
   define(env, exports, "defaultDtype", guarded<default_dtype>);
   define(env, exports, "setDefaultDtype", guarded<set_default_dtype>);

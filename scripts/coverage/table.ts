@@ -46,7 +46,9 @@ function walk(path: readonly string[]): unknown {
 /** The path of a name here, or undefined where there is nothing under it. */
 function locate(space: string, name: string): string | undefined {
   const other = renamed[space]?.[name];
-  if (other?.includes('.')) return walk(other.split('.')) === undefined ? undefined : other;
+  if (other !== undefined && (other.includes('.') || walk([other]) !== undefined)) {
+    return walk(other.split('.')) === undefined ? undefined : other;
+  }
   const here = other ?? camel(name);
   const owner = Object.hasOwn(classes, space) ? classes[space] : undefined;
   if (owner) {

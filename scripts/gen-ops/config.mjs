@@ -63,6 +63,7 @@ export const handWritten = {
   size: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
   stride: { method: 'lib/tensor.ts', function: 'lib/tensor.ts' },
   to: { method: 'lib/ops/to.ts', function: 'lib/ops/to.ts' },
+  unique_consecutive: { method: 'lib/ops/unique.ts', function: 'lib/ops/unique.ts' },
 };
 
 /** The overload to try first where the schemas do not determine it: the one that PyTorch's Python function calls. */

@@ -2,7 +2,7 @@ import { type Dirent, readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { types as utilTypes } from 'node:util';
 import { integer, oneOf } from '../../check.js';
-import { fromTypedArray } from '../../creation/typed-array.js';
+import { fromTypedArray } from '../../creation/from-typed-array.js';
 import { TorchClipError } from '../../errors.js';
 import { fileError, type PathLike, pathOf, shown } from '../../io/file.js';
 import { optionsOf } from '../../options.js';

@@ -1,5 +1,5 @@
 import { crc32, inflateRawSync } from 'node:zlib';
-import { fromTypedArray } from '../../creation/typed-array.js';
+import { fromTypedArray } from '../../creation/from-typed-array.js';
 import type { DeviceLike } from '../../device.js';
 import { uint8 } from '../../dtype.js';
 import { describe, invalidArgument } from '../../errors.js';

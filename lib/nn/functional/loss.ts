@@ -37,20 +37,45 @@ function checkShapes(input: Tensor, target: Tensor): void {
   throw mustHave('target', `the input's shape ${shapeText(a)}`, b);
 }
 
-const readMSELoss = optionsOf('mseLoss()', lossTable);
-
-/** The squared differences. */
-export function mseLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  const { reduction } = readMSELoss(options);
-  return ops.mseLoss(input, target, codeOf(reduction));
+/** The elements' losses times a weight of the input's shape, reduced; their mean is by the sum of the weights, or the number of elements. */
+function weigh(
+  losses: Tensor,
+  input: Tensor,
+  weight: Tensor,
+  reduction: Reduction,
+  by: 'weights' | 'elements' = 'weights',
+): Tensor {
+  if (!sameShape(weight.shape, input.shape)) {
+    throw mustHave('weight', `the input's shape ${shapeText(input.shape)}`, weight.shape);
+  }
+  const weighted = losses.mul(weight);
+  return reduction === 'mean' && by === 'weights' ? weighted.sum().div(weight.sum()) : reduce(weighted, reduction);
 }
 
-const readL1Loss = optionsOf('l1Loss()', lossTable);
+const readMSELoss = optionsOf('mseLoss()', weightedTable);
 
-/** The absolute differences. */
-export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  const { reduction } = readL1Loss(options);
-  return ops.l1Loss(input, target, codeOf(reduction));
+/**
+ * The squared differences.
+ *
+ * @param options.weight multiplies the elements' losses, of the input's shape; the mean is then by the sum of the weights. Default: null.
+ */
+export function mseLoss(input: Tensor, target: Tensor, options?: LossOptions & { weight?: Tensor | null }): Tensor {
+  const { reduction, weight } = readMSELoss(options);
+  if (weight === null) return ops.mseLoss(input, target, codeOf(reduction));
+  return weigh(ops.mseLoss(input, target, codeOf('none')), input, weight, reduction);
+}
+
+const readL1Loss = optionsOf('l1Loss()', weightedTable);
+
+/**
+ * The absolute differences.
+ *
+ * @param options.weight multiplies the elements' losses, of the input's shape; the mean is then by the sum of the weights. Default: null.
+ */
+export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions & { weight?: Tensor | null }): Tensor {
+  const { reduction, weight } = readL1Loss(options);
+  if (weight === null) return ops.l1Loss(input, target, codeOf(reduction));
+  return weigh(ops.l1Loss(input, target, codeOf('none')), input, weight, reduction);
 }
 
 const readSmoothL1 = optionsOf('smoothL1Loss()', smoothL1Table);
@@ -61,12 +86,21 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options?: LossOption
   return ops.smoothL1Loss(input, target, codeOf(reduction), beta);
 }
 
-const readHuber = optionsOf('huberLoss()', huberTable);
+const readHuber = optionsOf('huberLoss()', { ...huberTable, ...weightedTable });
 
-/** Half the squared differences up to `delta` (default 1), absolute ones times `delta` above. */
-export function huberLoss(input: Tensor, target: Tensor, options?: LossOptions & { delta?: number }): Tensor {
-  const { reduction, delta } = readHuber(options);
-  return ops.huberLoss(input, target, codeOf(reduction), delta);
+/**
+ * Half the squared differences up to `delta` (default 1), absolute ones times `delta` above.
+ *
+ * @param options.weight multiplies the elements' losses, of the input's shape. Default: null.
+ */
+export function huberLoss(
+  input: Tensor,
+  target: Tensor,
+  options?: LossOptions & { delta?: number; weight?: Tensor | null },
+): Tensor {
+  const { reduction, delta, weight } = readHuber(options);
+  if (weight === null) return ops.huberLoss(input, target, codeOf(reduction), delta);
+  return weigh(ops.huberLoss(input, target, codeOf('none'), delta), input, weight, reduction, 'elements');
 }
 
 /** What {@link crossEntropy} takes beside its tensors. */

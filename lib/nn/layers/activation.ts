@@ -1,22 +1,8 @@
 import { finite, integer, oneOf } from '../../check.js';
-import { silu_ } from '../../ops/generated/functions.js';
+import { elu, elu_, leakyRelu, leakyRelu_, relu, relu_, silu, silu_ } from '../../ops/generated/functions.js';
 import { leading, optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
-import {
-  elu,
-  elu_,
-  gelu,
-  leakyRelu,
-  leakyRelu_,
-  logSoftmax,
-  relu,
-  relu_,
-  sigmoid,
-  silu,
-  softmax,
-  softplus,
-  tanh,
-} from '../functional/index.js';
+import { gelu, logSoftmax, sigmoid, softmax, softplus, tanh } from '../functional/index.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
 import { inplaceTable } from '../tables.js';

@@ -385,30 +385,6 @@ export const uniform: {
 } = define('uniform');
 
 /**
- * `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)`
- * `aten::unique_consecutive.out(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
- * @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html
- */
-export const uniqueConsecutive: {
-  (
-    input: Tensor,
-    options?: {
-      returnInverse?: boolean;
-      returnCounts?: boolean;
-      dim?: number | null;
-      out?: [out0: Tensor, out1: Tensor, out2: Tensor];
-    },
-  ): [Tensor, Tensor, Tensor];
-  (
-    input: Tensor,
-    returnInverse: boolean,
-    returnCounts?: boolean,
-    dim?: number | null,
-    options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
-  ): [Tensor, Tensor, Tensor];
-} = define('unique_consecutive');
-
-/**
  * `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)`
  * `aten::unique_dim.out(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
  */

@@ -1,0 +1,57 @@
+// The random numbers of GPUs.
+import { native } from '../binding/index.js';
+import { mustHave } from '../errors.js';
+import { Generator } from '../generator.js';
+import type { Tensor } from '../tensor.js';
+import { deviceCount, type GpuLike, gpuIndex, isAvailable, manualSeedAll } from './device.js';
+
+/** The default generators of all GPUs; empty where there is none. */
+export function defaultGenerators(): Generator[] {
+  return Array.from({ length: deviceCount() }, (_, i) => new Generator(native.defaultGenerator(i)));
+}
+
+const generatorOf = (device: GpuLike | undefined, what: string) =>
+  new Generator(native.defaultGenerator(gpuIndex(device, what)));
+
+/**
+ * The state of a GPU's default generator as a uint8 tensor; default the current GPU.
+ *
+ * @throws {TorchClipError} `ERR_CUDA_UNAVAILABLE` where there is no GPU.
+ */
+export function getRngState(device?: GpuLike): Tensor {
+  return generatorOf(device, 'cuda.getRngState()').getState();
+}
+
+/** The states of all GPUs' default generators; empty where there is none. */
+export function getRngStateAll(): Tensor[] {
+  return defaultGenerators().map((generator) => generator.getState());
+}
+
+/** Continues a GPU's default generator from a state of {@link getRngState}; default the current GPU. */
+export function setRngState(state: Tensor, device?: GpuLike): void {
+  generatorOf(device, 'cuda.setRngState()').setState(state);
+}
+
+/** Continues all GPUs' default generators from the states of {@link getRngStateAll}. */
+export function setRngStateAll(states: readonly Tensor[]): void {
+  const generators = defaultGenerators();
+  if (states.length > generators.length) {
+    throw mustHave('states', `at most ${generators.length} states, one for each GPU`, states.length, 'ERR_ARGUMENT');
+  }
+  for (const [i, state] of states.entries()) generators[i]!.setState(state);
+}
+
+/** Seeds the generator of the current GPU from the operating system; does nothing where there is none. */
+export function seed(): void {
+  if (isAvailable()) generatorOf(undefined, 'cuda.seed()').seed();
+}
+
+/** {@link seed} for all GPUs, which get the same seed. */
+export function seedAll(): void {
+  if (isAvailable()) manualSeedAll(generatorOf(0, 'cuda.seedAll()').seed());
+}
+
+/** The seed that the generator of the current GPU started at. */
+export function initialSeed(): bigint {
+  return generatorOf(undefined, 'cuda.initialSeed()').initialSeed();
+}
