@@ -17,7 +17,7 @@ export abstract class Dataset<T> {
   /** The sample at `index`; a promise makes the dataset one for `for await`. */
   abstract get(index: number): T | Promise<T>;
   /** Several samples, already put together: a faster way than `get` for each where the dataset knows one. */
-  getBatch?(indices: readonly number[]): Collated<T> | Promise<Collated<T>>;
+  getBatch?: ((indices: readonly number[]) => Collated<T> | Promise<Collated<T>>) | undefined;
 }
 
 /**
