@@ -119,6 +119,14 @@ TC_HD bool finite(T x) {
   return std::fabs(x) <= kLargest;
 }
 
+// An epsilon as a rule adds it to a divisor: at least the least normal number of T. A smaller one would be 0 in T, and
+// an element that never had a gradient 0 / 0. No root of a mean of squares above 0 is so small that this changes a bit.
+template <class T>
+TC_HD double above_zero(double eps) {
+  constexpr double kLeast = std::numeric_limits<T>::min();
+  return eps < kLeast ? kLeast : eps;
+}
+
 // A running mean, moved by a fraction of its distance to x. One that has overflowed stays infinite.
 template <class T>
 TC_HD T toward(T mean, T weight, T x) {

@@ -1,4 +1,5 @@
 import { check, finite, flag, integer, kind, number, orNull } from '../../check.js';
+import { aboveZero } from '../../epsilon.js';
 import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
@@ -109,5 +110,5 @@ export function normalize(
 ): Tensor {
   const { p, dim, eps } = readNormalize(options);
   check('input', input, tensor);
-  return input.div(input.norm(p, dim, { keepdim: true }).clampMin(eps).expandAs(input));
+  return input.div(input.norm(p, dim, { keepdim: true }).clampMin(aboveZero(eps, input.dtype)).expandAs(input));
 }

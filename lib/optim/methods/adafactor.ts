@@ -1,10 +1,10 @@
 import { flag, type Kind, kind, nonNegative } from '../../check.js';
 import { bfloat16, type Dtype, float16, float32, float64 } from '../../dtype.js';
+import { aboveZero } from '../../epsilon.js';
 import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type Scheme, TensorLevelOptimizer } from '../base/tensor-level.js';
-import { aboveZero } from '../engine/epsilon.js';
 import { bounded } from '../engine/options.js';
 
 /** Options of {@link Adafactor}, each of which a group can have for itself. */

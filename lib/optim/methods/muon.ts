@@ -1,10 +1,10 @@
 import { arrayOf, finite, flag, integer, oneOf, orNull } from '../../check.js';
 import { bfloat16 } from '../../dtype.js';
+import { aboveZero } from '../../epsilon.js';
 import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type Scheme, TensorLevelOptimizer } from '../base/tensor-level.js';
-import { aboveZero } from '../engine/epsilon.js';
 import { bounded } from '../engine/options.js';
 
 /** Options of {@link Muon}, each of which a group can have for itself. */

@@ -1,6 +1,7 @@
 import { enableGrad, noGrad } from '../../autograd.js';
 import { flag, positive } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { aboveZero } from '../../epsilon.js';
+import { invalidArgument, isCallable, TorchClipError } from '../../errors.js';
 import { sparseCoo } from '../../layout.js';
 import { sparseCooTensor, zerosLike } from '../../ops/generated/functions.js';
 import { keep } from '../../scope.js';
@@ -50,7 +51,7 @@ export class SparseAdam extends Optimizer<SparseAdamGroup> {
   override step(): undefined;
   override step<T>(closure: () => T): T;
   override step<T>(closure?: () => T): T | undefined {
-    if (closure !== undefined && typeof closure !== 'function') throw invalidArgument('closure', 'a function', closure);
+    if (closure !== undefined && !isCallable(closure)) throw invalidArgument('closure', 'a function', closure);
     const loss = closure && enableGrad(closure);
     for (const { params } of this.paramGroups) {
       for (const { grad } of params) {
@@ -92,6 +93,6 @@ export class SparseAdam extends Optimizer<SparseAdamGroup> {
     const mean = move(state.exp_avg as Tensor, values, 1 - beta1);
     const square = move(state.exp_avg_sq as Tensor, values.pow(2), 1 - beta2);
     const rate = (rateOf(lr) * Math.sqrt(1 - beta2 ** step)) / (1 - beta1 ** step);
-    param.add_(sparse(mean.div(square.sqrt().add(eps)).mul(-rate)));
+    param.add_(sparse(mean.div(square.sqrt().add(aboveZero(eps, square.dtype))).mul(-rate)));
   }
 }

@@ -23,7 +23,7 @@ struct AcclipRule {
       : lr(h.lr),
         mean_weight(1 - h.beta1),
         moment_weight(1 - h.beta2),
-        eps(h.eps),
+        eps(above_zero<T>(h.eps)),
         alpha(h.alpha),
         root(1 / h.alpha),
         weight_decay(h.weight_decay) {}

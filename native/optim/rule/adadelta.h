@@ -18,7 +18,8 @@ struct Adadelta {
 
   T lr, weight, eps, weight_decay;
 
-  TC_HD Adadelta(const Hyper& h, int64_t) : lr(h.lr), weight(1 - h.rho), eps(h.eps), weight_decay(h.weight_decay) {}
+  TC_HD Adadelta(const Hyper& h, int64_t)
+      : lr(h.lr), weight(1 - h.rho), eps(above_zero<T>(h.eps)), weight_decay(h.weight_decay) {}
 
   TC_HD void operator()(T& p, T g, T* state) const {
     g = weight_decay == 0 ? g : g + weight_decay * p;

@@ -22,7 +22,9 @@ struct Adagrad {
   T step_size, eps, weight_decay;
 
   TC_HD Adagrad(const Hyper& h, int64_t step)
-      : step_size(h.lr / (1 + double(step - 1) * h.lr_decay)), eps(h.eps), weight_decay(h.weight_decay) {}
+      : step_size(h.lr / (1 + double(step - 1) * h.lr_decay)),
+        eps(above_zero<T>(h.eps)),
+        weight_decay(h.weight_decay) {}
 
   TC_HD void operator()(T& p, T g, T* state) const {
     g = weight_decay == 0 ? g : g + weight_decay * p;

@@ -28,7 +28,7 @@ struct AdamRule {
         mean_weight(1 - h.beta1),
         square_weight(1 - h.beta2),
         root_scale(1 / std::sqrt(1 - std::pow(h.beta2, double(step)))),
-        eps(h.eps),
+        eps(above_zero<T>(h.eps)),
         decay(h.decoupled != 0 ? h.lr * h.weight_decay : 0),
         weight_decay(h.decoupled != 0 ? 0 : h.weight_decay) {}
 

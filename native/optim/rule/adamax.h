@@ -25,7 +25,7 @@ struct Adamax {
       : step_size(h.lr / (1 - std::pow(h.beta1, double(step)))),
         mean_weight(1 - h.beta1),
         fade(1 - h.beta2),
-        eps(h.eps),
+        eps(above_zero<T>(h.eps)),
         weight_decay(h.weight_decay) {}
 
   // Means move by a fraction of a difference, as in adam.h.

@@ -21,7 +21,7 @@ struct DelayedAdagrad {
 
   T lr, eps, decay;
 
-  TC_HD DelayedAdagrad(const Hyper& h, int64_t) : lr(h.lr), eps(h.eps), decay(h.lr * h.weight_decay) {}
+  TC_HD DelayedAdagrad(const Hyper& h, int64_t) : lr(h.lr), eps(above_zero<T>(h.eps)), decay(h.lr * h.weight_decay) {}
 
   TC_HD void operator()(T& p, T g, T* state) const {
     p -= decay * p + lr * g / (std::sqrt(state[0]) + eps);
@@ -47,7 +47,11 @@ struct DelayedAdam {
   T lr, mean_weight, square_weight, eps, decay;
 
   TC_HD DelayedAdam(const Hyper& h, int64_t)
-      : lr(h.lr), mean_weight(1 - h.beta1), square_weight(1 - h.beta2), eps(h.eps), decay(h.lr * h.weight_decay) {}
+      : lr(h.lr),
+        mean_weight(1 - h.beta1),
+        square_weight(1 - h.beta2),
+        eps(above_zero<T>(h.eps)),
+        decay(h.lr * h.weight_decay) {}
 
   TC_HD void operator()(T& p, T g, T* state) const {
     const T mean = state[0] += mean_weight * (g - state[0]);

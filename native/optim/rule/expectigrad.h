@@ -26,7 +26,7 @@ struct ExpectigradRule {
       : step_size(h.lr / (1 + h.decay * h.iterations) / (1 - std::pow(h.beta, double(step)))),
         fresh(1 - h.beta),
         share(1 / double(step)),
-        eps(h.eps) {}
+        eps(above_zero<T>(h.eps)) {}
 
   // A running mean: in fp32, a sum and its count would stop growing long before the mean has converged.
   TC_HD void operator()(T& p, T g, T* state) const {

@@ -38,7 +38,7 @@ struct Lamb {
         square_weight(1 - h.beta2),
         mean_scale(h.bias_correction != 0 ? 1 / (1 - std::pow(h.beta1, double(step))) : 1),
         root_scale(h.bias_correction != 0 ? 1 / std::sqrt(1 - std::pow(h.beta2, double(step))) : 1),
-        eps(h.eps),
+        eps(above_zero<T>(h.eps)),
         weight_decay(h.weight_decay) {}
 
   TC_HD T direction(T p, T g, T* state) const {

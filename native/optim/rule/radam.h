@@ -26,7 +26,7 @@ struct Radam {
   TC_HD Radam(const Hyper& h, int64_t step)
       : mean_weight(1 - h.beta1),
         square_weight(1 - h.beta2),
-        eps(h.eps),
+        eps(above_zero<T>(h.eps)),
         decay(h.decoupled != 0 ? h.lr * h.weight_decay : 0),
         weight_decay(h.decoupled != 0 ? 0 : h.weight_decay) {
     const double t = double(step);

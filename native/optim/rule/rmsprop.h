@@ -25,7 +25,7 @@ struct RmspropRule {
   T lr, weight, eps, weight_decay, momentum;
 
   TC_HD RmspropRule(const Hyper& h, int64_t)
-      : lr(h.lr), weight(1 - h.alpha), eps(h.eps), weight_decay(h.weight_decay), momentum(h.momentum) {}
+      : lr(h.lr), weight(1 - h.alpha), eps(above_zero<T>(h.eps)), weight_decay(h.weight_decay), momentum(h.momentum) {}
 
   TC_HD void operator()(T& p, T g, T* state) const {
     g = weight_decay == 0 ? g : g + weight_decay * p;

@@ -82,7 +82,7 @@ struct ScheduleFreeAdam : ScheduleFreeAverage<ScheduleFreeAdamHyper> {
         weight(s[2]),
         square_weight(1 - h.beta2),
         root_scale(1 / std::sqrt(1 - std::pow(h.beta2, double(step)))),
-        eps(h.eps),
+        eps(above_zero<T>(h.eps)),
         weight_decay(h.weight_decay) {}
 
   TC_HD void operator()(T& p, T g, T* state) const {

@@ -31,7 +31,7 @@ struct StableAdamW {
       : hyper(h),
         mean_weight((1 - h.beta1) / (1 - std::pow(h.beta1, double(step)))),
         square_weight((1 - h.beta2) / (1 - std::pow(h.beta2, double(step)))),
-        eps(h.eps) {
+        eps(above_zero<T>(h.eps)) {
     set_rate(h.lr);
   }
 
@@ -42,7 +42,7 @@ struct StableAdamW {
 
   TC_HD void measure(T, T g, T* state, double* terms) const {
     const double mean = toward_square(state[1], square_weight, g);
-    const double least = hyper.eps * hyper.eps;
+    const double least = above_zero<T>(hyper.eps * hyper.eps);
     terms[0] = g == 0 ? 0 : double(g) * double(g) / (mean > least ? mean : least);
   }
 

@@ -2,14 +2,10 @@ import { expect } from 'chai';
 import torch from '../../../lib/index.js';
 import { device, optimizers } from '../support.js';
 
-const { float32, float64, bfloat16 } = torch;
+const { bfloat16, float16, float32, float64, nn } = torch;
 
-// The engine's rules take an epsilon as it is.
-const tensorLevel = ['Adafactor', 'Muon'];
-
-/** The optimizers of tensor operations, with an epsilon far below what float32 holds. */
+/** Every optimizer that has an epsilon, with one far below what float32 holds. */
 const tiny = Object.entries(optimizers).flatMap(([name, Optimizer]) => {
-  if (!tensorLevel.includes(name)) return [];
   const options: Record<string, unknown> = name.includes('SSTM') ? { L: 1 } : {};
   let group: { eps?: unknown; weightDecay?: number } = {};
   try {
@@ -24,8 +20,10 @@ const tiny = Object.entries(optimizers).flatMap(([name, Optimizer]) => {
 });
 
 describe('an epsilon too small for the dtype', () => {
-  it('is looked at in every optimizer of tensor operations', () => {
-    expect(tiny.map(([name]) => name)).deep.equal(tensorLevel);
+  it('is looked at in every optimizer that has one', () => {
+    const names = tiny.map(([name]) => name);
+    expect(names).to.include.members(['AdamW', 'Adadelta', 'Adafactor', 'Expectigrad', 'LAMB', 'Muon', 'StableAdamW']);
+    expect(names.length).at.least(18);
   });
   for (const [name, Optimizer, options] of tiny) {
     for (const dtype of [float32, float64, bfloat16]) {
@@ -48,6 +46,42 @@ describe('an epsilon too small for the dtype', () => {
         expect(row.isfinite().all().item<boolean>()).equal(true);
       });
     }
+  }
+
+  for (const dtype of [float32, float64, bfloat16, float16]) {
+    it(`SparseAdam leaves what has a gradient of zeros as it is, ${dtype.name}`, () => {
+      const p = torch.ones([3, 2], { dtype, device, requiresGrad: true });
+      const optimizer = new torch.optim.SparseAdam([p], { lr: 0.01, eps: 1e-50 });
+      for (let t = 0; t < 2; t++) {
+        const indices = torch.tensor([[0n, 1n]], { device });
+        const values = torch.tensor(
+          [
+            [0, 0],
+            [1, -1],
+          ],
+          { dtype, device },
+        );
+        p.grad = torch.sparseCooTensor(indices, values, [3, 2]);
+        optimizer.step();
+      }
+      expect(p.detach().at(0).tolist()).deep.equal([1, 1]);
+      expect(p.isfinite().all().item<boolean>()).equal(true);
+    });
+
+    it(`nn.functional.normalize leaves zeros as they are, ${dtype.name}`, () => {
+      const rows = torch.tensor(
+        [
+          [0, 0],
+          [3, 4],
+        ],
+        { dtype, device },
+      );
+      for (const options of [{}, { eps: 1e-50 }, { eps: 1e-300 }]) {
+        const [zeros, unit] = nn.functional.normalize(rows, options).to(float64).tolist() as number[][];
+        expect(zeros).deep.equal([0, 0]);
+        expect(unit![0]).closeTo(0.6, 0.01);
+      }
+    });
   }
 
   it('Adafactor follows a gradient whose squares are near the end of float32', () => {
