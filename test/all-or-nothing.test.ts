@@ -31,6 +31,29 @@ const names = places.map((i) => `p${i}`);
 const withFault = <T>(make: (i: number) => T, at: number, fault: () => unknown): T[] =>
   places.map((i) => (i === at ? (fault() as T) : make(i)));
 
+/** A module with extra state that may refuse what begins with a word. */
+class Noted extends nn.Module {
+  refuses?: string;
+  weight: nn.Parameter;
+  constructor(
+    weight: Tensor,
+    private note: string,
+  ) {
+    super();
+    this.weight = new nn.Parameter(weight);
+  }
+  override forward(x: Tensor): Tensor {
+    return x;
+  }
+  override getExtraState(): unknown {
+    return this.note;
+  }
+  override setExtraState(state: unknown): void {
+    this.note = String(state);
+    if (this.refuses !== undefined && this.note.startsWith(this.refuses)) raise();
+  }
+}
+
 function moduleOf(parameters: Tensor[]): nn.Module {
   const module = new nn.Module();
   parameters.forEach((parameter, i) => {
@@ -75,6 +98,36 @@ const cases: Record<string, Case> = {
       return { state: () => module.stateDict(), call: () => module.loadStateDict(saved) };
     },
   },
+  ...Object.fromEntries(
+    ([{}, { assign: true }, { strict: false }] as const).map((options): [string, Case] => [
+      `module.loadStateDict with ${JSON.stringify(options)}, setExtraState or a hook`,
+      {
+        faults: { setExtraState: () => 'extra', 'a hook': () => 'hook' },
+        make(at, fault) {
+          const layers = places.map((i) => new Noted(good(i), `note ${i}`));
+          const model = new nn.Sequential(...layers);
+          const saved = new nn.Sequential(...places.map((i) => new Noted(good(i + 10), `other ${i}`))).stateDict();
+          if (fault() === 'extra') layers[at]!.refuses = 'other';
+          else layers[at]!.registerLoadStateDictPostHook(raise);
+          return {
+            state: () => [model.stateDict(), layers.map(({ weight }) => weight)],
+            call: () => model.loadStateDict(saved, options),
+          };
+        },
+      },
+    ]),
+  ),
+  'lazyModule.loadStateDict, a hook': {
+    faults: { 'an exception': () => 'boom' },
+    make() {
+      const lazy = new nn.LazyLinear(3);
+      lazy.registerLoadStateDictPostHook(raise);
+      return {
+        state: () => [lazy.weight.shape, lazy.weight instanceof nn.UninitializedParameter],
+        call: () => lazy.loadStateDict(new nn.Linear(2, 3).stateDict()),
+      };
+    },
+  },
   'module.to, a tensor without values': {
     faults: { meta: () => torch.empty([2, 2], { device: 'meta' }) },
     make(at, fault) {
@@ -111,6 +164,22 @@ const cases: Record<string, Case> = {
           const slot = Object.keys(state).find((name) => name !== 'step')!;
           state[slot] = fault() as Tensor;
           return { state: () => optimizerState(optimizer), call: () => optimizer.loadStateDict(saved) };
+        },
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['SGD', 'Adam', 'Adafactor', 'AdamWScheduleFree', 'ClippedSSTM'].map((Class): [string, Case] => [
+      `optimizer.loadStateDict, ${Class}: a hook`,
+      {
+        faults: { 'an exception': () => 'boom' },
+        make(at) {
+          const optimizer = trained(Class);
+          const other = trained(Class);
+          other.paramGroups[at]!.lr = 0.5;
+          other.step();
+          optimizer.registerLoadStateDictPostHook(raise);
+          return { state: () => optimizerState(optimizer), call: () => optimizer.loadStateDict(other.stateDict()) };
         },
       },
     ]),

@@ -67,3 +67,12 @@ function grow(tensor: Tensor, shape: readonly number[]): void {
 /** @internal Whether a tensor waits for its shape. */
 export const isLazy = (tensor: unknown): tensor is UninitializedParameter | UninitializedBuffer =>
   tensor instanceof UninitializedParameter || tensor instanceof UninitializedBuffer;
+
+/** @internal Takes a later `materialize` back. */
+export function shapelessAgain(tensor: UninitializedParameter | UninitializedBuffer): () => void {
+  const own: object = Object.getPrototypeOf(tensor);
+  return () => {
+    grow(tensor, [0]);
+    Object.setPrototypeOf(tensor, own);
+  };
+}

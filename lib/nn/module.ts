@@ -1,4 +1,4 @@
-import { check, flag, instance, kind, orNull } from '../check.js';
+import { check, flag, instance, kind, orNull, synchronous } from '../check.js';
 import type { DeviceLike } from '../device.js';
 import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
@@ -338,7 +338,8 @@ export class Module {
    * @param options.assign put the tensors given in place of the module's rather than copy them, as a module on the device `meta` needs;
    * parameters are then new objects, so make the optimizer afterwards. Default false.
    * @returns the names that were missing or unexpected; both empty when strict.
-   * @throws {TorchClipError} `ERR_STATE` naming every missing or unexpected key and every size mismatch; nothing was copied then.
+   * @throws {TorchClipError} `ERR_STATE` naming every missing or unexpected key and every size mismatch; nothing has changed
+   * then, nor where `setExtraState` or a hook throws.
    */
   loadStateDict(stateDict: StateDict, options: { strict?: boolean; assign?: boolean } = {}): IncompatibleKeys {
     return loadState(stateAccess, this, stateDict, readLoad(options));
@@ -430,6 +431,7 @@ export class Module {
    * model.apply((m) => m instanceof nn.Linear && nn.init.xavierUniform_(m.weight));
    */
   apply(fn: (module: Module) => unknown): this {
+    check('fn', fn, synchronous());
     const below = () => {
       for (const child of this.children()) child.apply(fn);
     };

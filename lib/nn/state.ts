@@ -6,7 +6,7 @@ import { sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { copyProblem } from './copyable.js';
 import type { Hooks } from './hooks.js';
-import { isLazy } from './lazy.js';
+import { isLazy, shapelessAgain } from './lazy.js';
 import { Parameter } from './parameter.js';
 import type { IncompatibleKeys, StateDict } from './state-dict.js';
 
@@ -91,11 +91,14 @@ export function loadState<M extends Stateful & object>(
   // The hooks may change names: the caller's object stays as it is.
   const state = Object.assign(Object.create(null) as StateDict, source);
   const targets: Target[] = [];
-  const extras: { module: M; path: string }[] = [];
+  const extras: Extra[] = [];
+  let hooked = false;
   visit(of, root, (module, path) => {
+    hooked ||= (of.hooks(module)?.load.size ?? 0) > 0;
     for (const hook of of.hooks(module)?.loadPre ?? []) hook(module, state, path);
     for (const [name, tensor] of of.tensors(module)) targets.push({ module, name, path: path + name, tensor });
-    if (takesExtraState(module)) extras.push({ module, path: path + EXTRA });
+    const extra = module.getExtraState();
+    if (extra !== undefined) extras.push({ module, path: path + EXTRA, before: extra });
   });
   const names = new Set([...targets, ...extras].map(({ path }) => path));
   const missingKeys = [...names].filter((name) => !(name in state));
@@ -112,26 +115,71 @@ export function loadState<M extends Stateful & object>(
     const message = `Error(s) in loading state_dict for ${root.constructor.name}:\n\t${problems.join('\n\t')}`;
     throw new TorchClipError('ERR_STATE', message);
   }
-  noGrad(() => {
-    for (const target of found) (assign ? replace : copy)(target, state[target.path]!);
-  });
-  for (const { module, path } of extras) if (path in state) module.setExtraState(state[path]);
   const keys = { missingKeys, unexpectedKeys };
-  visit(
-    of,
-    root,
-    () => {},
-    (module) => {
-      for (const hook of of.hooks(module)?.load ?? []) hook(module, keys);
-    },
-  );
+  const given = extras.filter(({ path }) => path in state);
+  const write = () =>
+    noGrad(() => {
+      for (const target of found) (assign ? replace : copy)(target, state[target.path]!);
+    });
+  // Without the caller's own code, nothing fails from here on.
+  if (given.length === 0 && !hooked) {
+    write();
+    return keys;
+  }
+  const undo = found.map((target) => (assign ? replaced(target) : copied(target)));
+  const set: Extra[] = [];
+  try {
+    write();
+    for (const extra of given) {
+      set.push(extra);
+      extra.module.setExtraState(state[extra.path]);
+    }
+    visit(
+      of,
+      root,
+      () => {},
+      (module) => {
+        for (const hook of of.hooks(module)?.load ?? []) hook(module, keys);
+      },
+    );
+  } catch (error) {
+    for (const { module, before } of set.reverse()) restoreExtra(module, before);
+    noGrad(() => {
+      for (const restore of undo) restore();
+    });
+    throw error;
+  }
   return keys;
 }
 
-/** Whether a class has extra state: what it gives, or how it is set. */
-function takesExtraState(module: Stateful): boolean {
-  return module.getExtraState() !== undefined;
+/** What a module saves beside its tensors, as it was before. */
+interface Extra {
+  module: Stateful;
+  path: string;
+  before: unknown;
 }
+
+/** Gives a module its extra state back; one that throws again keeps what it has, and the first error is the one to tell. */
+function restoreExtra(module: Stateful, before: unknown): void {
+  try {
+    module.setExtraState(before);
+  } catch {}
+}
+
+/** Takes back a {@link copy}. */
+function copied({ tensor }: Target): () => void {
+  if (isLazy(tensor)) return shapelessAgain(tensor);
+  const before = tensor.detach().clone();
+  return () => {
+    tensor.copy_(before);
+  };
+}
+
+/** Takes back a {@link replace}. */
+const replaced =
+  ({ module, name, tensor }: Target) =>
+  () =>
+    Reflect.set(module, name, tensor);
 
 function mismatch({ path, tensor }: Target, value: unknown, assign: boolean): string[] {
   if (!(value instanceof Tensor)) {

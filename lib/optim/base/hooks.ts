@@ -1,4 +1,4 @@
-import { callable, check, flag } from '../../check.js';
+import { check, flag, synchronous } from '../../check.js';
 import { optionsOf } from '../../options.js';
 import type { HookHandle } from '../../tensor.js';
 import type { OptimizerStateDict } from '../state/state-dict.js';
@@ -40,7 +40,7 @@ export class OptimizerHooks<O> {
   readonly #lists = new Map<HookKind, readonly ((...args: never[]) => unknown)[]>();
 
   add<K extends HookKind>(kind: K, hook: HooksOf<O>[K], options?: HookOptions): HookHandle {
-    check('hook', hook, callable());
+    check('hook', hook, synchronous());
     const { prepend } = readOptions(options);
     // Registered twice, it is called twice.
     const own = (...args: never[]) => (hook as (...args: never[]) => unknown)(...args);
@@ -66,6 +66,10 @@ export class OptimizerHooks<O> {
     for (const hook of this.#list(kind))
       passed = ((hook as (...args: unknown[]) => T)(optimizer, passed) ?? passed) as T;
     return passed;
+  }
+
+  has(kind: HookKind): boolean {
+    return this.#list(kind).length > 0;
   }
 
   beforeStep(optimizer: O, args: readonly unknown[]): readonly unknown[] {

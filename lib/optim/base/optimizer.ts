@@ -327,12 +327,19 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * steps are those that its owner would have taken, bit for bit.
    *
    * @throws {TorchClipError} `ERR_STATE` when it was saved for other groups, shapes or another clipper (delete its `clip` to load
-   * it under another one); nothing changes then.
+   * it under another one); nothing changes then, nor when a hook throws.
    */
   loadStateDict(stateDict: OptimizerStateDict): void {
-    const given = this.#hooks?.beforeLoadStateDict(this, stateDict) ?? stateDict;
+    const hooks = this.#hooks;
+    const given = hooks?.beforeLoadStateDict(this, stateDict) ?? stateDict;
+    const before = hooks?.has('loaded') ? this.saveDict() : undefined;
     this.loadDict(given);
-    this.#hooks?.afterLoadStateDict(this);
+    try {
+      hooks?.afterLoadStateDict(this);
+    } catch (error) {
+      if (before !== undefined) this.loadDict(before);
+      throw error;
+    }
   }
 
   /** @internal {@link loadStateDict} without its hooks. */
