@@ -1,6 +1,6 @@
 import { check, elementsOf, oneOrMany, positive } from '../check.js';
 import { full } from '../creation/full.js';
-import { complex128, type Dtype, float64 } from '../dtype.js';
+import { bfloat16, complex32, complex64, complex128, type Dtype, float16, float32, float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import { tensor } from '../kinds.js';
 import { stack } from '../ops/generated/functions.js';
@@ -87,10 +87,26 @@ function globalNorm(ts: readonly Tensor[]): Tensor {
   return vectorNorm(stack(ts.map((t) => vectorNorm(t, { dtype: wide(t) }))));
 }
 
+// 16-bit numbers are multiplied in float32: the coefficient of a long gradient would be 0 or have few bits in their own dtype.
+const computeDtypes = new Map<Dtype, Dtype>([
+  [float16, float32],
+  [bfloat16, float32],
+  [complex32, complex64],
+]);
+
 // 1 / max(norm / level, 1) is exactly 1 below the level.
 function scaled(t: Tensor, norm: Tensor, level: number, spoiled?: Tensor): Tensor {
+  const known = norm.to({ dtype: float64 });
   // An infinite level leaves an infinite norm alone.
-  const size = level === Infinity ? norm.clamp({ max: Number.MAX_VALUE }) : norm;
+  const size = level === Infinity ? known.clamp({ max: Number.MAX_VALUE }) : known;
   const scale = size.div(level).clamp({ min: 1 }).reciprocal();
-  return t.mul((spoiled === undefined ? scale : scale.add(spoiled)).to({ dtype: t.dtype }));
+  return times(t, spoiled === undefined ? scale : scale.add(spoiled)).to({ dtype: t.dtype });
+}
+
+// A factor below the least normal float32 would have few bits, so it comes as two; the second is mostly exactly 1.
+function times(t: Tensor, factor: Tensor): Tensor {
+  const dtype = computeDtypes.get(t.dtype) ?? t.dtype;
+  if (dtype.itemsize >= wide(t).itemsize || t.dtype === float16) return t.mul(factor.to({ dtype }));
+  const first = factor.clamp({ min: 2 ** -126 });
+  return t.mul(first.to({ dtype })).mul(factor.div(first).to({ dtype }));
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import torch, { clip } from '../../lib/index.js';
+import torch, { clip, type Tensor } from '../../lib/index.js';
 
 const near = (t: torch.Tensor, want: number[]) => {
   const got = (t.to(torch.float64).reshape([-1]).tolist() as number[]).map((x) => Math.round(x * 1e6) / 1e6);
@@ -48,6 +48,39 @@ describe("clip: TensorFlow's functions", () => {
 
   it('does not overflow where a float32 norm would', () => {
     near(clip.byNorm(torch.tensor([3e30, 4e30]), 1), [0.6, 0.8]);
+  });
+
+  describe('where the coefficient has no exact place in the dtype', () => {
+    const cases: [dtype: torch.Dtype, element: number, level: number, tolerance: number][] = [
+      [torch.float32, 3e38, 1e-3, 1e-6],
+      [torch.float32, 1e38, 1e-30, 1e-6],
+      [torch.bfloat16, 3e38, 1e-3, 1e-2],
+      [torch.float16, 65504, 1e-3, 1e-2],
+      [torch.float64, 1e150, 1e-150, 1e-12],
+    ];
+    for (const [dtype, element, level, tolerance] of cases) {
+      const long = torch.full([100], element, { dtype });
+      const ways: Record<string, () => Tensor> = {
+        byNorm: () => clip.byNorm(long, level),
+        'byNorm of slices': () => clip.byNorm(long.reshape([1, 100]), level, { dim: 1 }),
+        byGlobalNorm: () => clip.byGlobalNorm([long], level)[0][0]!,
+        'byGlobalNorm, a norm in float32': () => {
+          const useNorm = torch.tensor(element * 10, { dtype: dtype === torch.float64 ? dtype : torch.float32 });
+          return clip.byGlobalNorm([long], level, { useNorm })[0][0]!;
+        },
+        byAverageNorm: () => clip.byAverageNorm(long, level / 100),
+      };
+      for (const [name, clipped] of Object.entries(ways)) {
+        if (!Number.isFinite(Math.fround(element * 10)) && name.includes('float32') && dtype !== torch.float64)
+          continue;
+        it(`${name} reaches the level: ${dtype.name}, ${element} down to ${level}`, () => {
+          const result = clipped();
+          expect(result.dtype).equal(dtype);
+          const norm = torch.linalg.vectorNorm(result, { dtype: torch.float64 }).item<number>();
+          expect(norm / level).closeTo(1, tolerance);
+        });
+      }
+    }
   });
 
   it('byValue clamps by numbers or tensors', () => {
