@@ -9,7 +9,9 @@ const { createRequire } = vm.runInThisContext(
 try {
   // Tools that read this file see a default export here, which the namespace has, too.
   exports.default = undefined;
-  Reflect.set(module, 'exports', createRequire(__filename)('./index.js'));
+  const load = createRequire(__filename);
+  Reflect.set(module, 'exports', load('./index.js'));
+  (load('./realm.js') as typeof import('./realm.js', { with: { 'resolution-mode': 'import' }})).useRealm(globalThis);
 } catch (error) {
   const { code, requireStack } = error as { code?: string; requireStack?: string[] };
   if (code !== 'MODULE_NOT_FOUND' || requireStack?.[0] !== __filename) throw error;

@@ -67,9 +67,18 @@ describe('the package in another realm', () => {
       const text = require('node:fs').readFileSync(${JSON.stringify(entry)}, 'utf8');
       const load = vm.runInContext('(function (exports, require, module, __filename) {' + text + '\\n})', context);
       load(module.exports, foreign, module, ${JSON.stringify(entry)});
-      console.log(module.exports.tensor([1, 2]).sum().item());`;
+      const torch = module.exports;
+      const t = torch.tensor([1, 2]);
+      t.toTypedArrayAsync().then((later) => {
+        const results = [t.toTypedArray(), later, torch.tensor([1n]).toTypedArray(), torch.tensor({ re: 1, im: 2 }).item()];
+        const own = vm.runInContext('[Float32Array, Float32Array, BigInt64Array, Object]', context);
+        console.log(t.sum().item(), ...results.map((result, i) => result instanceof own[i]));
+        // Used from its own realm again, as by the next program.
+        require(${JSON.stringify(entry)});
+        console.log(t.toTypedArray() instanceof Float32Array);
+      });`;
     const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
     expect(stderr).to.equal('');
-    expect(stdout).to.equal('3\n');
+    expect(stdout).to.equal('3 true true true true\ntrue\n');
   });
 });
