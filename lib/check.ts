@@ -1,4 +1,4 @@
-import { describe, type ErrorCode, invalidArgument, TorchClipError } from './errors.js';
+import { describe, type ErrorCode, invalidArgument, isAsync, isCallable, TorchClipError } from './errors.js';
 
 /**
  * What a value must be: the words that say so in an error, and the test. There is one kind per meaning, so every argument and
@@ -73,8 +73,11 @@ export const flag: Kind<boolean> = kind('true or false', (value) => typeof value
 export const text: Kind<string> = kind('a string', (value) => typeof value === 'string');
 
 /** A function of any arguments; what it is called with is the caller's matter. */
-export const callable = <F extends (...args: never[]) => unknown>(): Kind<F> =>
-  kind('a function', (value) => typeof value === 'function');
+export const callable = <F extends (...args: never[]) => unknown>(): Kind<F> => kind('a function', isCallable);
+
+/** One that is called in the middle of something, which cannot wait for a promise. */
+export const synchronous = <F extends (...args: never[]) => unknown>(): Kind<F> =>
+  kind('a synchronous function', (value) => isCallable(value) && !isAsync(value));
 
 /** One of a few words or numbers. */
 export function oneOf<const T extends string | number | boolean>(...values: readonly T[]): Kind<T> {

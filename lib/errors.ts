@@ -57,7 +57,8 @@ export function describe(value: unknown): string {
     case 'bigint':
       return `${value}n`;
     case 'function':
-      return 'a function';
+      if (!isCallable(value)) return 'a class';
+      return isAsync(value) ? 'an async function' : 'a function';
     case 'symbol':
       return 'a symbol';
     case 'object':
@@ -73,6 +74,18 @@ export function describe(value: unknown): string {
   const name = className(value as object);
   return name === 'Object' ? 'an object' : `${/^[aeiou]/i.test(name) ? 'an' : 'a'} ${name}`;
 }
+
+/** Whether a value can be called: a class can only be constructed. */
+export function isCallable(value: unknown): value is (...args: never[]) => unknown {
+  if (typeof value !== 'function') return false;
+  // What is written as a class alone has a prototype that cannot be replaced, of what is not the language's own.
+  const prototype = Object.getOwnPropertyDescriptor(value, 'prototype');
+  return prototype?.writable !== false || !/^class\b/.test(Function.prototype.toString.call(value));
+}
+
+const AsyncFunction = (async () => {}).constructor;
+
+export const isAsync = (value: unknown): boolean => value instanceof AsyncFunction;
 
 function className(value: object): string {
   try {

@@ -1,4 +1,4 @@
-import { TorchClipError } from './errors.js';
+import { describe, isAsync, isCallable, TorchClipError } from './errors.js';
 
 // libtorch's modes belong to the thread and not to an async context: across an `await` another task would run in them.
 function refusal(name: string): TorchClipError {
@@ -8,19 +8,30 @@ function refusal(name: string): TorchClipError {
   );
 }
 
-const AsyncFunction = (async () => {}).constructor;
-
 /** Refuses an async function before it runs. */
 export function refuseAsync(name: string, body: unknown): void {
-  if (typeof body !== 'function') {
-    throw new TorchClipError('ERR_ARGUMENT', `"body" of ${name} must be a function, got ${typeof body}`);
+  if (!isCallable(body)) {
+    throw new TorchClipError('ERR_ARGUMENT', `"body" of ${name} must be a function, got ${describe(body)}`);
   }
-  if (body instanceof AsyncFunction) throw refusal(name);
+  if (isAsync(body)) throw refusal(name);
 }
+
+/** Refuses a promise from a function that is called in the middle of something, where nothing waits for it. */
+export function refuseLater<T>(name: string, result: T): T {
+  if (!isThenable(result)) return result;
+  Promise.resolve(result).catch(() => {});
+  throw new TorchClipError(
+    'ERR_ASYNC_SCOPE',
+    `"${name}" must be a synchronous function, got one that returns a promise`,
+  );
+}
+
+const isThenable = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 
 /** Refuses a promise that a plain function returned: its rest would run after the scope has ended. */
 export function refusePromise<T>(name: string, result: T): T {
-  if (typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function') {
+  if (isThenable(result)) {
     // Its own failure would otherwise surface as an unhandled rejection beside this error.
     Promise.resolve(result).catch(() => {});
     throw refusal(name);

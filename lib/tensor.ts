@@ -5,7 +5,7 @@ import { anything, check, elementsOf, flag, kind, orNull } from './check.js';
 import { copied } from './cuda/copy.js';
 import { type Device, parseDevice } from './device.js';
 import { type Dtype, dtypeOf } from './dtype.js';
-import { invalidArgument, TorchClipError } from './errors.js';
+import { invalidArgument, isCallable, TorchClipError } from './errors.js';
 import type { Handle } from './handle.js';
 import { contiguousFormat, type Layout, layoutOf, MemoryFormat } from './layout.js';
 import type { Complex } from './ops/types.js';
@@ -267,7 +267,7 @@ export class Tensor {
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing.
   registerHook(hook: (grad: Tensor) => Tensor | undefined | void): HookHandle {
-    if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
+    if (!isCallable(hook)) throw invalidArgument('hook', 'a function', hook);
     refuseAsync('registerHook', hook);
     return attach(this.handle, nativeHook(hook));
   }
@@ -286,7 +286,7 @@ export class Tensor {
    * }
    */
   registerPostAccumulateGradHook(hook: (param: this) => void): HookHandle {
-    if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
+    if (!isCallable(hook)) throw invalidArgument('hook', 'a function', hook);
     refuseAsync('registerPostAccumulateGradHook', hook);
     return removable(native.registerPostAccumulateGradHook(this.handle, leafHook(this, hook)));
   }

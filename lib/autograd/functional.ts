@@ -1,9 +1,10 @@
 // Derivatives of functions: `torch.autograd.functional`.
-import { check, flag, oneOf } from '../check.js';
+import { check, flag, oneOf, synchronous } from '../check.js';
 import { TorchClipError } from '../errors.js';
 import { onesLike, stack, zeros, zerosLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { sameShape } from '../shape.js';
+import { refuseLater } from '../sync.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { grad } from './backward.js';
 import { dualLevel, makeDual, unpackDual } from './forward-ad.js';
@@ -91,8 +92,8 @@ function gradients(
 
 /** Evaluates and checks; what comes back depends on the inputs where that is strict. */
 function evaluate(func: Func, inputs: Many, strict: boolean): { outputs: Tensor[]; single: boolean } {
-  if (typeof func !== 'function') throw new TorchClipError('ERR_ARGUMENT', '"func" must be a function');
-  const result: unknown = func(...inputs);
+  check('func', func, synchronous());
+  const result: unknown = refuseLater('func', func(...inputs));
   const outputs = listOf('the result of func', result);
   const i = strict ? outputs.findIndex((y) => !y.requiresGrad) : -1;
   if (i >= 0) {

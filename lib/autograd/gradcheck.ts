@@ -1,9 +1,10 @@
-import { arrayOf, callable, check, finiteNonNegative, finitePositive, flag, listOf, orNull } from '../check.js';
+import { arrayOf, check, finiteNonNegative, finitePositive, flag, listOf, orNull, synchronous } from '../check.js';
 import { TorchClipError } from '../errors.js';
 import { Generator } from '../generator.js';
 import { tensor } from '../kinds.js';
 import { randn } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
+import { refuseLater } from '../sync.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { grad } from './backward.js';
 import { enableGrad, noGrad } from './modes.js';
@@ -50,7 +51,7 @@ export function gradcheck(
   options: GradcheckOptions = {},
 ): boolean {
   const { eps, atol, rtol, raiseException } = readGradcheck(options);
-  check('fn', fn, callable());
+  check('fn', fn, synchronous());
   const checked = listOf('inputs', inputs, tensor).filter((x) => x.requiresGrad);
   if (checked.length === 0) {
     throw new TorchClipError('ERR_ARGUMENT', '"inputs" must hold a tensor that requires gradients, got none');
@@ -59,10 +60,7 @@ export function gradcheck(
     if (x.dtype.name === 'float64' && x.isContiguous()) continue;
     throw new TorchClipError('ERR_DTYPE', `"inputs[${i}]" must be a contiguous float64 tensor, got ${x.dtype.name}`);
   }
-  const run = () => {
-    const result = fn(...inputs);
-    return (isTensor(result) ? [result] : result).filter((y) => y.dtype.isFloatingPoint);
-  };
+  const run = () => outputsOf(fn(...inputs)).filter((y) => y.dtype.isFloatingPoint);
   const values = () => noGrad(run).map((y) => y.toTypedArray<Float64Array<ArrayBuffer>>());
 
   for (const [n, x] of checked.entries()) {
@@ -87,6 +85,11 @@ export function gradcheck(
   return true;
 }
 
+function outputsOf(result: Tensor | Tensor[]): Tensor[] {
+  const now = refuseLater('fn', result);
+  return isTensor(now) ? [now] : [...listOf('the result of fn', now, tensor)];
+}
+
 /** Options of {@link gradgradcheck}. */
 export interface GradgradcheckOptions extends GradcheckOptions {
   /** Where the second derivatives are taken: a gradient per output; default random ones. */
@@ -109,9 +112,9 @@ export function gradgradcheck(
   options: GradgradcheckOptions = {},
 ): boolean {
   const { gradOutputs, ...rest } = readGradgradcheck(options);
-  check('fn', fn, callable());
+  check('fn', fn, synchronous());
   const differentiable = (result: Tensor | Tensor[]) =>
-    (isTensor(result) ? [result] : result).filter((y) => y.dtype.isFloatingPoint && y.requiresGrad);
+    outputsOf(result).filter((y) => y.dtype.isFloatingPoint && y.requiresGrad);
   // Random numbers of its own, so that a check does not change what is drawn after it.
   const generator = new Generator().manualSeed(0);
   const seeds =

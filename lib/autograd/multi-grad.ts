@@ -1,6 +1,5 @@
 import { native } from '../binding/index.js';
-import { check, oneOf } from '../check.js';
-import { invalidArgument } from '../errors.js';
+import { check, oneOf, synchronous } from '../check.js';
 import { optionsOf } from '../options.js';
 import { type Handle, handlesOf, type Tensor } from '../tensor.js';
 import type { HookHandle } from './hook.js';
@@ -49,7 +48,7 @@ export function registerMultiGradHook(
 ): HookHandle {
   const mode = check('mode', readOptions(options).mode, modes);
   const handles = handlesOf('tensors', tensors);
-  if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
+  check('hook', hook, synchronous());
   const sources = handles.map((handle) => native.gradientSource(handle));
   const each =
     mode === 'all'

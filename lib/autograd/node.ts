@@ -1,6 +1,6 @@
 import { native } from '../binding/index.js';
 import { elementsOf } from '../check.js';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, isCallable } from '../errors.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { type GraphHook, type HookHandle, removable } from './hook.js';
 
@@ -78,7 +78,7 @@ function nodeHook(
   before: boolean,
   hook: (first: (Tensor | null)[], second: (Tensor | null)[]) => Replaced,
 ): HookHandle {
-  if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
+  if (!isCallable(hook)) throw invalidArgument('hook', 'a function', hook);
   return removable(native.registerNodeHook(node, before, calling(hook)));
 }
 

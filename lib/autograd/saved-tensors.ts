@@ -1,5 +1,5 @@
 import { native } from '../binding/index.js';
-import { flag } from '../check.js';
+import { check, flag, synchronous } from '../check.js';
 import { whyUnavailable } from '../cuda/available.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { emptyLike } from '../ops/generated/functions.js';
@@ -39,8 +39,8 @@ let refusal: string | undefined;
  * @see https://pytorch.org/tutorials/intermediate/autograd_saved_tensors_hooks_tutorial.html
  */
 export function savedTensorsHooks<P, T>(pack: (tensor: Tensor) => P, unpack: (packed: P) => Tensor, body: () => T): T {
-  if (typeof pack !== 'function') throw invalidArgument('pack', 'a function', pack);
-  if (typeof unpack !== 'function') throw invalidArgument('unpack', 'a function', unpack);
+  check('pack', pack, synchronous());
+  check('unpack', unpack, synchronous());
   refuseAsync('savedTensorsHooks', body);
   if (refusal !== undefined) throw new TorchClipError('ERR_STATE', refusal);
   native.pushSavedTensorsHooks(

@@ -125,7 +125,7 @@ export class Subset<T> implements Dataset<T> {
 export function settled<T>(value: T | Promise<T>): T {
   if (!isPromise(value)) return value as T;
   ignore([value]);
-  throw new TorchClipError('ERR_STATE', 'the dataset returns promises: iterate with "for await"');
+  throw new TorchClipError('ERR_STATE', 'the dataset or collate returns promises: iterate with "for await"');
 }
 
 /** All samples, once they are there. Where one cannot even be asked for, nobody waits for those that were. */

@@ -216,9 +216,11 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     const ready = settled(this.#ready(dataset, indices, this.#collate));
     return (
       ready ??
-      this.#join(
-        indices.map((index) => settled(dataset.get(index))),
-        this.#collate,
+      settled(
+        this.#join(
+          indices.map((index) => settled(dataset.get(index))),
+          this.#collate,
+        ),
       )
     );
   }

@@ -1,5 +1,6 @@
-import { callable, check, flag } from '../check.js';
+import { check, flag, synchronous } from '../check.js';
 import { optionsOf } from '../options.js';
+import { refuseLater } from '../sync.js';
 import type { HookHandle } from '../tensor.js';
 import { BackwardPass } from './backward-hooks.js';
 import type {
@@ -31,7 +32,7 @@ export class HookList<F extends (...args: never[]) => unknown> implements Iterab
 
   add(hook: F, options: HookOptions = {}): HookHandle {
     const { prepend } = readHook(options);
-    const entry = { hook: check('hook', hook, callable<F>()) };
+    const entry = { hook: check('hook', hook, synchronous<F>()) };
     this.entries = prepend ? [entry, ...this.entries] : [...this.entries, entry];
     return {
       remove: () => {
@@ -86,12 +87,12 @@ export function callWithHooks<M extends object>(
   const called = new Set<ForwardHook<M>>();
   const run = (hook: ForwardHook<M>) => {
     called.add(hook);
-    const result = hook(module, args, output);
+    const result = refuseLater('hook', hook(module, args, output));
     if (result !== undefined && result !== null) output = result;
   };
   try {
     for (const hook of hooks.forwardPre) {
-      const result = hook(module, args);
+      const result = refuseLater('hook', hook(module, args));
       if (result !== undefined && result !== null) args = Array.isArray(result) ? result : [result];
     }
     const pass =

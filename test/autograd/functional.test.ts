@@ -102,7 +102,11 @@ describe('autograd.functional', () => {
   const refused: [string, () => unknown, RegExp][] = [
     ['inputs that are no tensors', () => functional.jacobian((t) => t, 5 as never), /"inputs" must be a Tensor/],
     ['a result that is no tensor', () => functional.jacobian(() => 5 as never, torch.ones([1])), /result of func/],
-    ['no function', () => functional.jacobian(5 as never, torch.ones([1])), /"func" must be a function/],
+    [
+      'no function',
+      () => functional.jacobian(5 as never, torch.ones([1])),
+      /"func" must be a synchronous function, got 5/,
+    ],
     ['a hessian of many', () => functional.hessian((t) => t, torch.ones([2])), /one Tensor of one element/],
     [
       'v of another shape',

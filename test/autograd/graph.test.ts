@@ -325,7 +325,7 @@ describe('savedTensorsHooks', () => {
           () => 1,
         ),
       ).message,
-    ).match(/"pack" must be a function/);
+    ).match(/"pack" must be a synchronous function/);
   });
 
   it('can be forbidden', () => {

@@ -1,4 +1,4 @@
-import { callable, check, finite, flag } from '../../check.js';
+import { check, finite, flag, synchronous } from '../../check.js';
 import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
@@ -321,7 +321,7 @@ export function tripletMarginLoss(
 
 const readTripletWithDistance = optionsOf('tripletMarginWithDistanceLoss()', {
   ...lossTable,
-  distanceFunction: [callable<(a: Tensor, b: Tensor) => Tensor>(), ops.pairwiseDistance],
+  distanceFunction: [synchronous<(a: Tensor, b: Tensor) => Tensor>(), ops.pairwiseDistance],
   margin: [finite, 1],
   swap: [flag, false],
 });

@@ -1,4 +1,4 @@
-import { callable, finite, finiteNonNegative, finitePositive, flag, oneOf, orNull } from '../../check.js';
+import { finite, finiteNonNegative, finitePositive, flag, oneOf, orNull, synchronous } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { beginMomentum, setMomentum, usesBeta1 } from './momentum.js';
@@ -69,7 +69,7 @@ export class CyclicLR extends EpochScheduler {
       stepSizeDown: [orNull(finiteNonNegative), null],
       mode: [modes, 'triangular'],
       gamma: [finite, 1],
-      scaleFn: [orNull(callable<(x: number) => number>()), null],
+      scaleFn: [orNull(synchronous<(x: number) => number>()), null],
       scaleMode: [scaleModes, 'cycle'],
       cycleMomentum: [flag, true],
       baseMomentum: [shared(finite), 0.8],
@@ -162,7 +162,8 @@ export class CyclicLR extends EpochScheduler {
 
   private at(step: number): [height: number, scale: number] {
     const cycle = Math.floor(1 + step / this.totalSize);
-    const x = 1 + step / this.totalSize - cycle;
+    // After more cycles than a number can count, one begins.
+    const x = Number.isFinite(cycle) ? 1 + step / this.totalSize - cycle : 0;
     const ratio = this.stepRatio;
     const height = x <= ratio ? x / ratio : (x - 1) / (ratio - 1);
     return [height, this.scale(this.scaleMode === 'cycle' ? cycle : step)];

@@ -1,4 +1,5 @@
-import { callable } from '../../check.js';
+import { synchronous } from '../../check.js';
+import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { complete, type Group, shared } from './options.js';
 import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
@@ -21,7 +22,7 @@ abstract class FunctionScheduler extends EpochScheduler {
   declare protected lrLambda: LRLambda | readonly LRLambda[];
 
   constructor(optimizer: Optimizer, options: LambdaLROptions) {
-    const table = { lrLambda: [shared(callable<LRLambda>())], lastEpoch } as const;
+    const table = { lrLambda: [shared(synchronous<LRLambda>())], lastEpoch } as const;
     const { lrLambda, lastEpoch: last } = complete(new.target.name, optimizer, table, options);
     super(optimizer, {}, { lrLambda, lrLambdas: [], lastEpoch: last } as { lastEpoch: number });
   }
@@ -36,7 +37,7 @@ abstract class FunctionScheduler extends EpochScheduler {
   }
 
   protected factor({ group, epoch }: Point): number {
-    return this.lrLambdas[this.optimizer.paramGroups.indexOf(group as never)]!(epoch);
+    return refuseLater('lrLambda', this.lrLambdas[this.optimizer.paramGroups.indexOf(group as never)]!(epoch));
   }
 }
 

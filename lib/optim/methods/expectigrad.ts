@@ -1,5 +1,4 @@
 import {
-  callable,
   check,
   finiteNonNegative,
   finitePositive,
@@ -8,6 +7,7 @@ import {
   numberIn,
   orNull,
   positive,
+  synchronous,
 } from '../../check.js';
 import { type Clipper, single } from '../../clip/clipper.js';
 import { value } from '../../clip/norm.js';
@@ -72,7 +72,7 @@ const definition: Definition<ExpectigradGroup> = {
     sparseCounter: [flag, true],
     decay: option('decay', finiteNonNegative, 0),
     iterations: option('iterations', integer(0), 0),
-    lrFunction: [orNull(callable<LearningRate>()), null],
+    lrFunction: [orNull(synchronous<LearningRate>()), null],
     maximize: [flag, false],
   },
   rule: ({ sparseCounter }) => (sparseCounter ? 'expectigradSparse' : 'expectigrad'),

@@ -1,6 +1,6 @@
 import { enableGrad, noGrad } from '../../autograd.js';
 import { integer, nonNegative, oneOf, orNull } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { invalidArgument, isCallable, TorchClipError } from '../../errors.js';
 import { cat, viewAsReal, zerosLike } from '../../ops/generated/functions.js';
 import { keep, scope } from '../../scope.js';
 import { isTensor, type Tensor } from '../../tensor.js';
@@ -92,7 +92,7 @@ export class LBFGS extends Optimizer<LBFGSGroup> {
   override step(): never;
   override step<T>(closure: () => T): T;
   override step<T>(closure?: () => T): T {
-    if (typeof closure !== 'function') throw invalidArgument('closure', 'a function that returns the loss', closure);
+    if (!isCallable(closure)) throw invalidArgument('closure', 'a function that returns the loss', closure);
     return noGrad(() => this.#iterate(closure));
   }
 

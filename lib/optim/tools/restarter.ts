@@ -1,5 +1,5 @@
 import { noGrad } from '../../autograd.js';
-import { callable, integer, kind, nonNegative, orNull } from '../../check.js';
+import { integer, kind, nonNegative, orNull, synchronous } from '../../check.js';
 import { type Dtype, float32 } from '../../dtype.js';
 import { describe, invalidArgument } from '../../errors.js';
 import { optionsOf } from '../../options.js';
@@ -26,7 +26,7 @@ const readOptions = optionsOf('Restarter', {
   firstStretch: [integer(1), 100],
   growth: [kind<number>('a finite number >= 1', (x) => Number.isFinite(x) && (x as number) >= 1), 1.5],
   longest: [nonNegative, 5000],
-  onRestart: [orNull(callable<() => void>()), null],
+  onRestart: [orNull(synchronous<() => void>()), null],
 });
 
 /** What {@link Restarter.stateDict} returns. */

@@ -1,6 +1,6 @@
 // Averages of weights over the course of training: `torch.optim.swa_utils`.
 import { noGrad } from '../../autograd.js';
-import { callable, check, finiteNonNegative, flag, integer, numberIn, oneOf, orNull } from '../../check.js';
+import { check, finiteNonNegative, flag, integer, numberIn, oneOf, orNull, synchronous } from '../../check.js';
 import { tensor } from '../../creation/tensor.js';
 import type { DeviceLike } from '../../device.js';
 import { int64 } from '../../dtype.js';
@@ -71,8 +71,8 @@ export interface AveragedModelOptions {
 
 const readOptions = optionsOf('AveragedModel', {
   device: [orNull(deviceKind), null],
-  avgFn: [orNull(callable<AvgFn>()), null],
-  multiAvgFn: [orNull(callable<MultiAvgFn>()), null],
+  avgFn: [orNull(synchronous<AvgFn>()), null],
+  multiAvgFn: [orNull(synchronous<MultiAvgFn>()), null],
   useBuffers: [flag, false],
 });
 

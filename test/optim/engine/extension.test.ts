@@ -193,7 +193,9 @@ describe('optim: hooks of optimizers', () => {
     throws.remove();
     optimizer.step();
     expect(calls).equal(2);
-    expect(refusalOf(() => optimizer.registerStepPreHook(5 as never)).message).match(/"hook" must be a function/);
+    expect(refusalOf(() => optimizer.registerStepPreHook(5 as never)).message).match(
+      /"hook" must be a synchronous function/,
+    );
   });
 });
 

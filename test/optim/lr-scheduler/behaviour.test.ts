@@ -36,9 +36,13 @@ describe('optim.lrScheduler: arguments', () => {
     [
       'LambdaLR',
       { lrLambda: 3 },
-      '"lrLambda" must be a function, or an array with one for each parameter group, got 3',
+      '"lrLambda" must be a synchronous function, or an array with one for each parameter group, got 3',
     ],
-    ['MultiplicativeLR', { lrLambda: [() => 1] }, '"lrLambda" must be a function, or an array with one for each'],
+    [
+      'MultiplicativeLR',
+      { lrLambda: [() => 1] },
+      '"lrLambda" must be a synchronous function, or an array with one for each',
+    ],
     ['SequentialLR', { schedulers: [], milestones: [] }, '"schedulers" must be an array of at least one scheduler'],
     ['ReduceLROnPlateau', { factor: 1 }, '"factor" must be a number below 1, got 1'],
     ['ReduceLROnPlateau', { mode: 'best' }, '"mode" must be "min" or "max", got "best"'],

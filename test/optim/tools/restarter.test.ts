@@ -184,7 +184,7 @@ describe('optim.Restarter', () => {
     [one, { firstStretch: 0 }, /"firstStretch" must be an integer >= 1, got 0/],
     [one, { growth: 0.9 }, /"growth" must be a finite number >= 1, got 0\.9/],
     [one, { longest: Number.NaN }, /"longest" must be a number >= 0, got NaN/],
-    [one, { onRestart: 1 }, /"onRestart" must be a function or null, got 1/],
+    [one, { onRestart: 1 }, /"onRestart" must be a synchronous function or null, got 1/],
     [one, { first: 1 }, /unknown option "first" of Restarter/],
   ];
   for (const [optimizer, options, message] of refused) {
