@@ -3,6 +3,8 @@ import { inspect, types } from 'node:util';
 import torch, { type Tensor } from '../../../lib/index.js';
 import type { Schema } from '../../../lib/ops/types.js';
 import { fault } from './faults.js';
+import type { Kind } from './kinds.js';
+import { runOptions } from './options.js';
 import { Random } from './random.js';
 import { runSequence } from './sequences.js';
 import { isTensor, type Target, targets } from './targets.js';
@@ -63,7 +65,7 @@ function makeCall(r: Random, target: Target): Call {
     ];
     args.push(Object.fromEntries(r.times(1 + r.below(2), () => [r.pick(keys), value()])));
   }
-  const own = target.name.startsWith('generator') ? new torch.Generator() : randomTensor(r, theme);
+  const own = target.make?.() ?? randomTensor(r, theme);
   return { target, receiver: own, args, outs: undefined };
 }
 
@@ -164,8 +166,6 @@ function changed(before: Before[]): string | undefined {
   return undefined;
 }
 
-export type Kind = 'calls' | 'sequences';
-
 /** Runs a case; returns what was wrong, or undefined. `say` is told of the call before it is made. */
 export function runCase(
   seed: number,
@@ -177,6 +177,7 @@ export function runCase(
   const r = new Random(seed, index);
   reset();
   if (kind === 'sequences') return runSequence(r);
+  if (kind === 'options') return runOptions(r, only, shown, say);
   const candidates = only === undefined ? targets : targets.filter((t) => t.name === only);
   const call = makeCall(r, r.pick(candidates));
   const { target, receiver, args, outs } = call;

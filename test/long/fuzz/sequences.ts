@@ -5,7 +5,7 @@ import { fault } from './faults.js';
 import type { Random } from './random.js';
 import { Thrown } from './values.js';
 
-const { clip, nn, optim } = torch;
+const { autograd, clip, nn, optim } = torch;
 
 /** What the calls of a sequence share. */
 class World {
@@ -49,8 +49,8 @@ const shapeOf = (r: Random) => r.times(r.below(4), () => r.pick([0, 1, 2, 2, 3, 
 function create(r: Random): Tensor {
   const shape = r.chance(0.6) ? r.pick([[], [1], [3], [2, 3], [3, 3], [4, 3]]) : shapeOf(r);
   const requiresGrad = r.chance(0.4);
-  const dtype = r.pick([torch.float32, torch.float32, torch.float32, torch.float64, torch.bfloat16]);
-  switch (r.below(6)) {
+  const dtype = r.pick([torch.float32, torch.float32, torch.float32, torch.float64, torch.bfloat16, torch.complex64]);
+  switch (r.below(8)) {
     case 0:
       return torch.zeros(shape, { dtype, requiresGrad });
     case 1:
@@ -61,6 +61,12 @@ function create(r: Random): Tensor {
       return torch.empty(shape, { dtype: torch.int64 }).zero_();
     case 4:
       return torch.tensor([1, 2, 3], { dtype, requiresGrad });
+    case 5:
+      return torch.eye(3, { dtype }).toSparse().requiresGrad_(requiresGrad);
+    case 6:
+      return r.chance(0.5)
+        ? torch.quantizePerTensor(torch.ones(shape), 0.1, 0, torch.quint8)
+        : torch.empty(shape, { dtype, device: 'meta' });
     default:
       return torch.full(shape, 0.5, { dtype, requiresGrad });
   }
@@ -86,6 +92,11 @@ const binary = ['add', 'sub', 'mul', 'div', 'matmul', 'maximum', 'where'] as con
 type Method = (...args: unknown[]) => unknown;
 const call = (t: Tensor, name: string, ...args: unknown[]): unknown =>
   (t as unknown as Record<string, Method>)[name]!.apply(t, args);
+
+/** Whole collections take longer than whole sequences. */
+const collect = (w: World): void => {
+  if (w.r.chance(0.1)) torch.collectGarbage();
+};
 
 const hookBodies: ((w: World, own: { remove(): void }[]) => (grad: Tensor) => Tensor | undefined)[] = [
   () => (g) => g.mul(2),
@@ -116,11 +127,26 @@ const hookBodies: ((w: World, own: { remove(): void }[]) => (grad: Tensor) => Te
   () => () => {
     throw new Thrown('from a hook');
   },
-  () => () => {
-    torch.collectGarbage();
+  (w) => () => {
+    collect(w);
     return undefined;
   },
 ];
+
+/** A function whose backward pass runs other calls. */
+class Odd extends autograd.Function {
+  static forward(ctx: torch.autograd.FunctionContext, x: Tensor): Tensor {
+    ctx.saveForBackward(x);
+    Odd.inside?.();
+    return x.mul(2);
+  }
+  static backward(ctx: torch.autograd.FunctionContext, grad: Tensor): Tensor {
+    Odd.inside?.();
+    const [x] = ctx.savedTensors as [Tensor];
+    return grad.mul(x);
+  }
+  static inside: (() => void) | undefined;
+}
 
 type Clip = torch.clip.Clipper | torch.clip.Clipper[] | undefined;
 
@@ -177,7 +203,8 @@ const actions: Record<string, Action> = {
     const [t, u] = [w.tensor(), w.tensor()];
     const changes: (() => unknown)[] = [
       () => t.resize_(shapeOf(w.r)),
-      () => t.resize_([2 ** 44]),
+      // Refused, after a collection.
+      () => (w.r.chance(0.1) ? t.resize_([2 ** 44]) : t.resize_([])),
       () => t.resizeAs_(u),
       () => t.set_(u),
       () => t.set_(u, 0, [2, 2], [1, 1]),
@@ -232,7 +259,7 @@ const actions: Record<string, Action> = {
   },
   dispose: (w) => w.tensor().dispose(),
   forget: (w) => void w.tensors.splice(w.r.below(w.tensors.length + 1), 3),
-  collect: () => torch.collectGarbage(),
+  collect,
   scope: (w) => {
     const outer = torch.scope(() => {
       w.some();
@@ -309,6 +336,68 @@ const actions: Record<string, Action> = {
     ];
     w.r.pick(steps)();
   },
+  scheduled: (w) => {
+    if (w.optimizers.length === 0) return;
+    const optimizer = w.r.pick(w.optimizers) as never;
+    const scheduler = w.r.pick<() => torch.optim.lrScheduler.LRScheduler>([
+      () => new optim.lrScheduler.StepLR(optimizer, { stepSize: 1 }),
+      () =>
+        new optim.lrScheduler.LambdaLR(optimizer, {
+          lrLambda: () => {
+            w.some();
+            return 0.5;
+          },
+        }),
+      () => new optim.lrScheduler.CosineAnnealingLR(optimizer, { TMax: 3 }),
+    ])();
+    for (let i = w.r.below(4); i > 0; i--) scheduler.step();
+  },
+  scaled: (w) => {
+    if (w.optimizers.length === 0) return;
+    const optimizer = w.r.pick(w.optimizers);
+    const scaler = new torch.GradScaler({ device: 'cpu', initScale: 8 });
+    const loss = scaler.scale(w.tensor().sum());
+    if (w.r.chance(0.7)) loss.backward();
+    if (w.r.chance(0.5)) scaler.unscale_(optimizer);
+    scaler.step(optimizer);
+    scaler.update();
+  },
+  function: (w) => {
+    Odd.inside = w.r.chance(0.5) ? () => w.some() : undefined;
+    w.keep(Odd.apply(w.tensor()));
+  },
+  checkpoint: (w) => {
+    const again = (x: Tensor) => {
+      if (w.r.chance(0.3)) w.some();
+      return x.sin().mul(x);
+    };
+    w.keep(torch.utils.checkpoint.checkpoint(again, [w.tensor()]));
+  },
+  savedHooks: (w) =>
+    autograd.graph.savedTensorsHooks(
+      (t) => {
+        if (w.r.chance(0.2)) w.some();
+        return t;
+      },
+      (t) => t as Tensor,
+      () => w.some(),
+    ),
+  anomaly: (w) => autograd.detectAnomaly(() => w.some()),
+  moduleHook: (w) => {
+    if (w.modules.length === 0) return;
+    const model = w.r.pick(w.modules);
+    w.hooks.push(
+      w.r.pick<() => { remove(): void }>([
+        () => model.registerForwardHook(() => w.some()),
+        () => model.registerFullBackwardHook(() => w.some()),
+        () => model.registerForwardPreHook(() => w.some()),
+        () => model.registerLoadStateDictPostHook(() => w.some()),
+      ])(),
+    );
+  },
+  copy: (w) => {
+    if (w.modules.length > 0) w.modules.push(nn.deepcopy(w.r.pick(w.modules)));
+  },
   clipNow: (w) => {
     const own = [w.tensor(), w.tensor()];
     w.keep(nn.utils.clipGradNorm_(own, 1));
@@ -353,6 +442,11 @@ export function runSequence(r: Random): string | undefined {
   } catch (error) {
     const wrong = fault(error);
     if (wrong !== undefined) return `${w.log.map((s) => s.trim()).join(', ')}: ${(error as Error).message}`;
+  } finally {
+    Odd.inside = undefined;
+    // Functions in a graph hold this world, and may be held by what is in it.
+    for (const handle of w.hooks) handle.remove();
+    for (const list of [w.tensors, w.modules, w.optimizers, w.states]) list.length = 0;
   }
   if (!torch.isGradEnabled() || torch.isInferenceModeEnabled()) {
     return `${w.log.join(', ')} left another autograd mode behind`;

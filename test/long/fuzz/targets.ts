@@ -3,6 +3,7 @@ import torch, { type Tensor } from '../../../lib/index.js';
 import { schemas } from '../../../lib/ops/generated/schemas.js';
 import { camelCase, parseSchema } from '../../../lib/ops/schema.js';
 import type { Schema } from '../../../lib/ops/types.js';
+import { objects } from './objects.js';
 
 type Callable = (...args: unknown[]) => unknown;
 
@@ -11,6 +12,8 @@ export interface Target {
   kind: 'function' | 'method' | 'class' | 'getter' | 'setter';
   /** Takes the receiver for a method, a getter or a setter. */
   call(receiver: unknown, args: unknown[]): unknown;
+  /** Makes a receiver; a random tensor without it. */
+  make?: () => unknown;
   schemas: Schema[];
 }
 
@@ -43,7 +46,7 @@ function fromNamespace(space: string, exports: object): Target[] {
   return targets;
 }
 
-function fromPrototype(label: string, prototype: object): Target[] {
+function fromPrototype(label: string, prototype: object, make?: () => unknown): Target[] {
   const targets: Target[] = [];
   for (const [name, { value, get, set }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
     if (name === 'constructor' || skipped.has(name)) continue;
@@ -60,7 +63,21 @@ function fromPrototype(label: string, prototype: object): Target[] {
       targets.push({ name: full, kind: 'setter', call: (receiver, args) => set.call(receiver, args[0]), schemas: [] });
     }
   }
-  return targets;
+  return make === undefined ? targets : targets.map((target) => ({ ...target, make }));
+}
+
+/** Methods and accessors of an object and of all its classes. */
+function fromObject(label: string, make: () => object): Target[] {
+  const targets = new Map<string, Target>();
+  let prototype: object | null = Object.getPrototypeOf(make()) as object;
+  while (prototype !== null && prototype !== Object.prototype) {
+    for (const target of fromPrototype(label, prototype, make)) {
+      const key = `${target.kind} ${target.name}`;
+      if (!targets.has(key)) targets.set(key, target);
+    }
+    prototype = Object.getPrototypeOf(prototype) as object | null;
+  }
+  return [...targets.values()];
 }
 
 const spaces: Record<string, object> = {
@@ -77,12 +94,18 @@ const spaces: Record<string, object> = {
   'nn.functional': torch.nn.functional,
   'nn.init': torch.nn.init,
   'nn.utils': torch.nn.utils,
+  'nn.attention': torch.nn.attention,
+  'optim.lrScheduler': torch.optim.lrScheduler,
+  'optim.swaUtils': torch.optim.swaUtils,
+  amp: torch.amp,
+  utils: torch.utils,
+  cuda: torch.cuda,
 };
 
 export const targets: Target[] = [
   ...Object.entries(spaces).flatMap(([space, exports]) => fromNamespace(space, exports)),
   ...fromPrototype('t', torch.Tensor.prototype),
-  ...fromPrototype('generator', torch.Generator.prototype),
+  ...Object.entries(objects).flatMap(([label, make]) => fromObject(label, make)),
 ];
 
 /** Of values that may throw when asked. */
