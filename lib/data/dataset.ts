@@ -52,8 +52,9 @@ export class TensorDataset<T extends readonly Tensor[] = Tensor[]> implements Da
 
   /** One `indexSelect` per tensor. */
   getBatch(indices: readonly number[]): Collated<T> {
-    for (const index of indices) checkIndex(index, this.length);
-    const rows = tensor(BigInt64Array.from(indices, BigInt));
+    const list = indicesOf('indices', indices);
+    for (const index of list) checkIndex(index, this.length);
+    const rows = tensor(BigInt64Array.from(list, BigInt));
     return this.tensors.map((t) => t.indexSelect(0, rows.to({ device: t.device }))) as Collated<T>;
   }
 }

@@ -1,4 +1,4 @@
-import { check, flag, instance, kind, orNull, synchronous } from '../check.js';
+import { check, flag, instance, integer, kind, orNull, synchronous } from '../check.js';
 import type { DeviceLike } from '../device.js';
 import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
@@ -378,6 +378,7 @@ export class Module {
 
   /** Moves the module to a GPU, the current one by default. */
   cuda(index?: number): this {
+    if (index !== undefined) check('index', index, integer(0));
     return this.to({ device: index === undefined ? 'cuda' : `cuda:${index}` });
   }
 

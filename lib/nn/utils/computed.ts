@@ -28,7 +28,7 @@ export function defineComputed(module: Module, name: string, computed: Computed)
 
 /** How the property `name` is computed; undefined where it is not. */
 export function computedOf(module: Module, name: string): Computed | undefined {
-  const get = Object.getOwnPropertyDescriptor(module, name)?.get;
+  const get = Object.getOwnPropertyDescriptor(checkModule(module), name)?.get;
   return get && byGetter.get(get);
 }
 

@@ -60,7 +60,7 @@ export function apply<M extends Module>(
 ): M {
   const { importanceScores } = readScores(options);
   if (!(method instanceof BasePruningMethod)) throw invalidArgument('method', 'a BasePruningMethod', method);
-  const before = computedOf(checkModule(module), name);
+  const before = computedOf(module, name);
   if (before !== undefined && !(before instanceof Pruned)) {
     throw new TorchClipError('ERR_STATE', `"${name}" of ${module.constructor.name} is computed by ${before.what}`);
   }
@@ -221,7 +221,7 @@ export function globalUnstructured(
  * nn.utils.prune.remove(layer, 'weight');
  */
 export function remove<M extends Module>(module: M, name: string): M {
-  const pruned = computedOf(checkModule(module), name);
+  const pruned = computedOf(module, name);
   if (!(pruned instanceof Pruned)) {
     throw new TorchClipError('ERR_STATE', `"${name}" of ${module.constructor.name} is not pruned`);
   }

@@ -17,7 +17,7 @@ const stuckAfter = 20_000;
 /** Runs its arguments in at most 6 GB: an op that allocates without end must be refused, and not exhaust the machine. */
 const limited = 'ulimit -d 6291456; exec "$0" "$@"';
 /** A process of its own for so many cases, so that a leak of any of them is small beside what it leaves at its end. */
-const perProcess = 5000;
+const perProcess = 20_000;
 /** After so many deaths of processes a run ends. */
 const mostDeaths = 20;
 /** How many handles and bytes the second half of a process's cases may leave behind: what caches and pending promises hold. */

@@ -1,4 +1,7 @@
 // Everything that the public API lets one call.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import torch, { type Tensor } from '../../../lib/index.js';
 import { schemas } from '../../../lib/ops/generated/schemas.js';
 import { camelCase, parseSchema } from '../../../lib/ops/schema.js';
@@ -16,6 +19,11 @@ export interface Target {
   make?: () => unknown;
   schemas: Schema[];
 }
+
+const lib = fileURLToPath(new URL('../../../lib', import.meta.url));
+const sources = readdirSync(lib, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !file.includes('generated'))
+  .map((file) => readFileSync(join(lib, file), 'utf8'));
 
 const byName = new Map<string, Schema[]>();
 for (const [name, texts] of Object.entries(schemas)) {
@@ -49,7 +57,7 @@ function fromNamespace(space: string, exports: object): Target[] {
 function fromPrototype(label: string, prototype: object, make?: () => unknown): Target[] {
   const targets: Target[] = [];
   for (const [name, { value, get, set }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-    if (name === 'constructor' || skipped.has(name)) continue;
+    if (name === 'constructor' || skipped.has(name) || (make && hidden.has(name))) continue;
     const full = `${label}.${name}`;
     if (typeof value === 'function') {
       // Looked up at the call: a method is compiled at its first one.
@@ -66,6 +74,16 @@ function fromPrototype(label: string, prototype: object, make?: () => unknown): 
   return make === undefined ? targets : targets.map((target) => ({ ...target, make }));
 }
 
+/** Methods that TypeScript hides: private and protected ones, and those marked as internal. */
+const hidden = new Set(
+  sources.flatMap((text) => [
+    ...[...text.matchAll(/^ {2}(?:protected|private) (?:override |abstract |static |get )*(\w+)/gm)].map(
+      ([, name]) => name!,
+    ),
+    ...[...text.matchAll(/@internal[^/]*\*\/\s+(?:override |static |get |protected )*(\w+)/g)].map(([, name]) => name!),
+  ]),
+);
+
 /** Methods and accessors of an object and of all its classes. */
 function fromObject(label: string, make: () => object): Target[] {
   const targets = new Map<string, Target>();
@@ -73,7 +91,8 @@ function fromObject(label: string, make: () => object): Target[] {
   while (prototype !== null && prototype !== Object.prototype) {
     for (const target of fromPrototype(label, prototype, make)) {
       const key = `${target.kind} ${target.name}`;
-      if (!targets.has(key)) targets.set(key, target);
+      // The schemas are those of tensors' methods.
+      if (!targets.has(key)) targets.set(key, { ...target, schemas: [] });
     }
     prototype = Object.getPrototypeOf(prototype) as object | null;
   }
