@@ -1,19 +1,19 @@
 import { describe, isAsync, isCallable, TorchClipError } from './errors.js';
 
 // libtorch's modes belong to the thread and not to an async context: across an `await` another task would run in them.
-function refusal(name: string): TorchClipError {
+function refusal(name: string, argument: string): TorchClipError {
   return new TorchClipError(
     'ERR_ASYNC_SCOPE',
-    `"body" of ${name} must be a synchronous function, got an async one; await outside it, or call ${name} between awaits`,
+    `"${argument}" of ${name} must be a synchronous function, got an async one; await outside it, or call ${name} between awaits`,
   );
 }
 
 /** Refuses an async function before it runs. */
-export function refuseAsync(name: string, body: unknown): void {
+export function refuseAsync(name: string, body: unknown, argument = 'body'): void {
   if (!isCallable(body)) {
-    throw new TorchClipError('ERR_ARGUMENT', `"body" of ${name} must be a function, got ${describe(body)}`);
+    throw new TorchClipError('ERR_ARGUMENT', `"${argument}" of ${name} must be a function, got ${describe(body)}`);
   }
-  if (isAsync(body)) throw refusal(name);
+  if (isAsync(body)) throw refusal(name, argument);
 }
 
 /** Refuses a promise from a function that is called in the middle of something, where nothing waits for it. */
@@ -30,11 +30,11 @@ const isThenable = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 
 /** Refuses a promise that a plain function returned: its rest would run after the scope has ended. */
-export function refusePromise<T>(name: string, result: T): T {
+export function refusePromise<T>(name: string, result: T, argument = 'body'): T {
   if (isThenable(result)) {
     // Its own failure would otherwise surface as an unhandled rejection beside this error.
     Promise.resolve(result).catch(() => {});
-    throw refusal(name);
+    throw refusal(name, argument);
   }
   return result;
 }

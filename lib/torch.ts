@@ -57,6 +57,8 @@ export {
   uint64,
 } from './dtype.js';
 export { type ErrorCode, TorchClipError } from './errors.js';
+export * as func from './func/index.js';
+export { vmap } from './func/index.js';
 export { Generator } from './generator.js';
 export type { Index, Slice } from './indexing.js';
 export * as io from './io/index.js';

@@ -57,6 +57,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::register_hooks(env, exports);
     tc::register_autograd_function(env, exports);
     tc::register_autograd_graph(env, exports);
+    tc::register_func(env, exports);
     tc::register_random(env, exports);
     tc::register_ops(env, exports);
     tc::register_amp(env, exports);

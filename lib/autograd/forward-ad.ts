@@ -9,7 +9,7 @@ import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 declare module '../binding/index.js' {
   interface Native {
     enterDualLevel(): number;
-    exitDualLevel(level: number): void;
+    exitDualLevel(): void;
     makeDual(primal: Handle, tangent: Handle, level: number): Handle;
     unpackDual(dual: Handle, level: number): [primal: Handle, tangent: Handle | null];
   }
@@ -39,7 +39,7 @@ export function exitDualLevel(options?: { level?: number }): void {
   if (level !== current) {
     throw new TorchClipError('ERR_STATE', `level ${level} of forward-mode differentiation is not open`);
   }
-  native.exitDualLevel(current);
+  native.exitDualLevel();
   current = -1;
 }
 

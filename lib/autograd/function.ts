@@ -2,6 +2,7 @@ import { native } from '../binding/index.js';
 import { describe, TorchClipError } from '../errors.js';
 import { refusePromise } from '../sync.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
+import { applyInside } from './layered.js';
 
 type Handles = (Handle | null)[];
 
@@ -187,49 +188,60 @@ export abstract class AutogradFunction {
     if (typeof definition.forward !== 'function') {
       throw new TorchClipError('ERR_ARGUMENT', `${definition.name} needs a static forward()`);
     }
-    const ctx = new FunctionContext();
-    ctx.needsInputGrad = inputs.map((input) => isTensor(input) && input.requiresGrad);
-    const tensors = inputs.filter(isTensor);
-    let result: unknown;
-    let outputs: Tensor[] = [];
-    // Held until the call returns: a handle alone keeps no tensor.
-    let notes = blank();
-    const forward = () => {
-      result = runForward(definition, ctx, inputs);
-      outputs = outputsOf(definition, result);
-      notes = take(ctx);
-      const handle = (tensor: Tensor) => tensor.handle;
-      const { saved, dirty, nonDifferentiable, materialize } = notes;
-      return [
-        outputs.map(handle),
-        nonDifferentiable.map(handle),
-        dirty.map(handle),
-        saved.map(handleOrNull),
-        materialize,
-      ] as ReturnType<Parameters<typeof native.applyFunction>[2]>;
-    };
-    const differentiable = inputs.map(isTensor);
-    let handles: Handles;
-    try {
-      handles = native.applyFunction(
-        definition.name,
-        tensors.map((tensor) => tensor.handle),
-        forward,
-        backwardOf(definition, ctx, differentiable),
-        jvpOf(definition, ctx, differentiable),
-      );
-    } finally {
-      // The graph holds the context, which must not hold tensors of the graph.
-      forget(ctx);
-    }
-    const wrapped = outputs.map((output, i) => {
-      const handle = handles[i];
-      return handle === null || handle === undefined ? output : wrap(handle);
-    });
-    if (isTensor(result)) return wrapped[0];
-    let next = 0;
-    return (result as unknown[]).map((value) => (isTensor(value) ? wrapped[next++] : value));
+    return applyAnywhere(definition, inputs);
   }
+}
+
+function applyAnywhere(definition: Definition, inputs: readonly unknown[]): unknown {
+  if (native.layers().length === 0) return record(definition, inputs);
+  const below = (lowered: readonly unknown[]) => applyAnywhere(definition, lowered);
+  return applyInside(definition, inputs, below, (forward) => record(definition, inputs, forward));
+}
+
+/** Runs a function and puts it into the graph; `compute` stands for its `forward`. */
+function record(definition: Definition, inputs: readonly unknown[], compute?: () => unknown): unknown {
+  const ctx = new FunctionContext();
+  ctx.needsInputGrad = inputs.map((input) => isTensor(input) && input.requiresGrad);
+  const tensors = inputs.filter(isTensor);
+  let result: unknown;
+  let outputs: Tensor[] = [];
+  // Held until the call returns: a handle alone keeps no tensor.
+  let notes = blank();
+  const forward = () => {
+    result = runForward(definition, ctx, inputs, compute);
+    outputs = outputsOf(definition, result);
+    notes = take(ctx);
+    const handle = (tensor: Tensor) => tensor.handle;
+    const { saved, dirty, nonDifferentiable, materialize } = notes;
+    return [
+      outputs.map(handle),
+      nonDifferentiable.map(handle),
+      dirty.map(handle),
+      saved.map(handleOrNull),
+      materialize,
+    ] as ReturnType<Parameters<typeof native.applyFunction>[2]>;
+  };
+  const differentiable = inputs.map(isTensor);
+  let handles: Handles;
+  try {
+    handles = native.applyFunction(
+      definition.name,
+      tensors.map((tensor) => tensor.handle),
+      forward,
+      backwardOf(definition, ctx, differentiable),
+      jvpOf(definition, ctx, differentiable),
+    );
+  } finally {
+    // The graph holds the context, which must not hold tensors of the graph.
+    forget(ctx);
+  }
+  const wrapped = outputs.map((output, i) => {
+    const handle = handles[i];
+    return handle === null || handle === undefined ? output : wrap(handle);
+  });
+  if (isTensor(result)) return wrapped[0];
+  let next = 0;
+  return (result as unknown[]).map((value) => (isTensor(value) ? wrapped[next++] : value));
 }
 
 interface Definition {
@@ -240,14 +252,20 @@ interface Definition {
   jvp?(ctx: FunctionContext, ...tangents: (Tensor | null)[]): unknown;
 }
 
-function runForward(definition: Definition, ctx: FunctionContext, inputs: unknown[]): unknown {
+function runForward(
+  definition: Definition,
+  ctx: FunctionContext,
+  inputs: readonly unknown[],
+  compute?: () => unknown,
+): unknown {
   inForward(ctx, true);
   try {
     if (definition.setupContext === undefined) {
       return refusePromise(`${definition.name}.forward`, definition.forward(ctx, ...inputs));
     }
-    const result = refusePromise(`${definition.name}.forward`, definition.forward(...inputs));
-    definition.setupContext(ctx, inputs, result);
+    const run = compute ?? (() => definition.forward(...inputs));
+    const result = refusePromise(`${definition.name}.forward`, run());
+    definition.setupContext(ctx, [...inputs], result);
     return result;
   } finally {
     inForward(ctx, false);

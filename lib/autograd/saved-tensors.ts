@@ -19,6 +19,13 @@ declare module '../binding/index.js' {
 
 let refusal: string | undefined;
 
+/** @internal What a transform saves belongs to it, and is gone when a backward pass asks for it later. */
+export function refuseInTransforms(): void {
+  if (native.layers().length === 0) return;
+  const message = 'hooks for saved tensors, and checkpoint(), cannot be used inside of a transform of torch.func';
+  throw new TorchClipError('ERR_STATE', message);
+}
+
 /**
  * Runs `body`; what its operations save for their backward passes goes through `pack`, and comes back through `unpack` when a backward
  * pass needs it, as `torch.autograd.graph.saved_tensors_hooks`. The innermost pair counts.
@@ -27,7 +34,7 @@ let refusal: string | undefined;
  * @param unpack is given what `pack` returned, once per use, and returns a tensor of the same values.
  * @param body a synchronous function; an async one is refused with `ERR_ASYNC_SCOPE`.
  * @returns what `body` returns.
- * @throws {TorchClipError} `ERR_STATE` inside of {@link disableSavedTensorsHooks}.
+ * @throws {TorchClipError} `ERR_STATE` inside of {@link disableSavedTensorsHooks}, and of a transform of `torch.func`.
  *
  * @example
  * const { savedTensorsHooks } = torch.autograd.graph;
@@ -43,6 +50,7 @@ export function savedTensorsHooks<P, T>(pack: (tensor: Tensor) => P, unpack: (pa
   check('unpack', unpack, synchronous());
   refuseAsync('savedTensorsHooks', body);
   if (refusal !== undefined) throw new TorchClipError('ERR_STATE', refusal);
+  refuseInTransforms();
   native.pushSavedTensorsHooks(
     (handle) => {
       const packed = pack(wrap(handle));

@@ -7,11 +7,14 @@ type Through = (gradients: (Tensor | null)[]) => (Tensor | null)[];
 
 /** Hands its tensors on; their gradients go through a function, all at once. */
 class Gate extends AutogradFunction {
-  static forward(ctx: FunctionContext, through: Through, ...tensors: Tensor[]): Tensor[] {
+  static forward(_: Through, ...tensors: Tensor[]): Tensor[] {
+    return tensors;
+  }
+
+  static setupContext(ctx: FunctionContext, [through]: [Through, ...Tensor[]], outputs: Tensor[]): void {
     ctx.through = through;
     ctx.setMaterializeGrads(false);
-    ctx.markNonDifferentiable(...tensors.filter((t) => !t.requiresGrad));
-    return tensors;
+    ctx.markNonDifferentiable(...outputs.filter((_, i) => !ctx.needsInputGrad[i + 1]));
   }
 
   static backward(ctx: FunctionContext, ...gradients: (Tensor | null)[]): (Tensor | null)[] {

@@ -180,9 +180,26 @@ export function format(t: Tensor): string {
   return join(prefix + text, suffixes, indent, t.layout.name === 'sparse_coo');
 }
 
+/** As PyTorch writes it; a tensor inside of a transform of `torch.func` by what it stands for. */
+function formatAny(t: Tensor): string {
+  const parts = native.wrapperOf(t.handle);
+  if (parts === null) return format(t);
+  const [kind, level, dim, inside] = parts;
+  const name = kind === 'batched' ? 'BatchedTensor' : 'GradTrackingTensor';
+  const value = formatAny(wrap(inside)).replace(/^/gm, '    ');
+  return `${name}(lvl=${level}${dim === null ? '' : `, bdim=${dim}`}, value=\n${value}\n)`;
+}
+
 function print(this: Tensor): string {
   if (!isTensor(this)) return 'Tensor {}';
-  return this.isDisposed ? 'tensor(<disposed>)' : format(this);
+  return this.isDisposed ? 'tensor(<disposed>)' : formatAny(this);
+}
+
+declare module '../binding/index.js' {
+  interface Native {
+    /** What a tensor inside of a transform stands for; null for a plain one. */
+    wrapperOf(t: Handle): [kind: 'batched' | 'tracked', level: number, dim: number | null, inside: Handle] | null;
+  }
 }
 
 declare module '../tensor.js' {

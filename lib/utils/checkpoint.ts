@@ -2,7 +2,7 @@
 
 import { AutogradFunction, type FunctionContext, savedBy } from '../autograd/function.js';
 import { enableGrad, isGradEnabled } from '../autograd/modes.js';
-import { savedTensorsHooks } from '../autograd/saved-tensors.js';
+import { refuseInTransforms, savedTensorsHooks } from '../autograd/saved-tensors.js';
 import { native } from '../binding/index.js';
 import { check, flag, integer, kind, oneOf } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
@@ -77,6 +77,7 @@ export function checkpoint<A extends unknown[], R>(
   if (!Array.isArray(args)) throw invalidArgument('args', 'an array of what fn is called with', args);
   const given = [...(args as readonly unknown[])] as A;
   if (!isGradEnabled()) return refusePromise('checkpoint', fn(...given));
+  refuseInTransforms();
   const frame = new Frame(
     fn as (...args: unknown[]) => unknown,
     given,

@@ -6,8 +6,11 @@
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
+
 #include "binding/amp.h"
 #include "binding/env.h"
+#include "binding/func/wrapped.h"
 #include "binding/modules.h"
 #include "binding/value.h"
 
@@ -40,6 +43,10 @@ napi_value set_requires_grad(napi_env env, Args& args) {
     throw Error("ERR_AUTOGRAD",
                 "requiresGrad can be turned off for leaf tensors only; use detach() to leave this tensor's graph");
   }
+  if (on && !t.requires_grad() && is_batched(t)) {
+    throw Error("ERR_AUTOGRAD",
+                "a tensor that vmap() maps over cannot begin a graph; use torch.func.grad() inside of it");
+  }
   t.set_requires_grad(on);
   return undefined(env);
 }
@@ -64,6 +71,10 @@ napi_value set_grad(napi_env env, Args& args) {
   }
   const at::Tensor& g = unwrap(env, args[1]);
   if (g.is_same(t)) throw Error("ERR_ARGUMENT", "\"grad\" must be another tensor than the one it belongs to");
+  if (level_of(g) > level_of(t)) {
+    throw Error("ERR_STATE",
+                "\"grad\" cannot be a tensor of a transform of torch.func that its own tensor is outside of");
+  }
   if (g.sizes() != t.sizes()) throw Error("ERR_SHAPE", "\"grad\" must have the shape of its tensor");
   if (g.scalar_type() != t.scalar_type()) throw Error("ERR_DTYPE", "\"grad\" must have the dtype of its tensor");
   if (g.device() != t.device()) throw Error("ERR_DEVICE", "\"grad\" must be on the device of its tensor");
@@ -74,6 +85,9 @@ napi_value set_grad(napi_env env, Args& args) {
 // setData(tensor, data): the tensor gets the memory of another and stays the same one for autograd.
 napi_value set_data(napi_env env, Args& args) {
   const at::Tensor t = unwrap(env, args[0]), data = unwrap(env, args[1]);
+  if (is_wrapped(t) || is_wrapped(data)) {
+    throw Error("ERR_STATE", "\"data\" cannot be set inside of a transform of torch.func; use copy_()");
+  }
   if (t.is_inference() != data.is_inference()) {
     throw Error("ERR_AUTOGRAD", "\"data\" must be made in inference mode where the tensor is, and only there");
   }
@@ -97,8 +111,14 @@ std::vector<at::Tensor> tensors(napi_env env, napi_value array, const char* what
 // backward(outputs, gradients, retainGraph, createGraph, inputs?)
 napi_value backward(napi_env env, Args& args) {
   const auto inputs = is_nullish(env, args[4]) ? std::vector<at::Tensor>() : tensors(env, args[4], "inputs");
-  torch::autograd::backward(tensors(env, args[0], "outputs"), tensors(env, args[1], "gradient"),
-                            to_bool(env, args[2], "retainGraph"), to_bool(env, args[3], "createGraph"), inputs);
+  const auto gradients = tensors(env, args[1], "gradient");
+  if (std::any_of(gradients.begin(), gradients.end(), is_batched)) {
+    throw Error("ERR_STATE",
+                "\"gradient\" cannot be a tensor that vmap() maps over, as \"grad\" of a leaf holds one for all; use "
+                "torch.func.vjp()");
+  }
+  torch::autograd::backward(tensors(env, args[0], "outputs"), gradients, to_bool(env, args[2], "retainGraph"),
+                            to_bool(env, args[3], "createGraph"), inputs);
   return undefined(env);
 }
 

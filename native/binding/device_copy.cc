@@ -5,6 +5,7 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "binding/boxed.h"
+#include "binding/func/wrapped.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/transfer.h"
@@ -42,7 +43,10 @@ class DeviceCopy {
 
 // copyBegin(tensor, scalar)
 napi_value begin(napi_env env, Args& args) {
-  const at::Tensor tensor = unwrap(env, args[0]);
+  const at::Tensor given = unwrap(env, args[0]);
+  refuse_batched(given, "the values of a tensor");
+  const at::Tensor& tensor = innermost(given);
+  const OutsideTransforms outside;
   const bool scalar = to_bool(env, args[1], "scalar");
   if (scalar && tensor.numel() != 1) {
     throw Error("ERR_SHAPE", "itemAsync() needs a tensor of one element, got " + std::to_string(tensor.numel()));

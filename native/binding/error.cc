@@ -18,6 +18,7 @@ struct Pattern {
   const char* code;
 };
 constexpr Pattern kPatterns[] = {
+    {"vmap", "ERR_STATE"},
     {"can't allocate memory", "ERR_OUT_OF_MEMORY"},
     {"out of memory", "ERR_OUT_OF_MEMORY"},
     {"Storage size calculation overflowed", "ERR_SHAPE"},
@@ -66,6 +67,29 @@ std::string_view without_backtrace(std::string_view message) {
       message.substr(0, std::min(message.find("\nException raised from"), message.find("\nC++ CapturedTraceback")));
   while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.remove_suffix(1);
   return message;
+}
+
+// What libtorch says of vmap to Python's users, for JavaScript's.
+std::string in_our_words(std::string_view message) {
+  constexpr std::string_view kNoRule = "Batching rule not implemented for ";
+  if (message.starts_with(kNoRule)) {
+    message.remove_prefix(kNoRule.size());
+    const std::string_view op = message.substr(0, message.find_first_of(".; ", message.find("::") + 2));
+    return "vmap() cannot map over " + std::string(op) + ", for which libtorch has no rule";
+  }
+  if (message.find("vmap") == std::string_view::npos) return std::string(message);
+  if (message.find("data-dependent control flow") != std::string_view::npos) {
+    return "a tensor that vmap() maps over cannot decide in JavaScript, as it has a value for each sample; "
+           "torch.where() "
+           "chooses by value";
+  }
+  if (message.find("randomness error mode") != std::string_view::npos) {
+    return "a random operation inside of vmap() needs its option \"randomness\", 'same' or 'different' for all samples";
+  }
+  for (const std::string_view end : {" Please file", " please file", ", please file", " If said operator"}) {
+    message = message.substr(0, message.find(end));
+  }
+  return std::string(message);
 }
 
 void throw_error(napi_env env, const char* code, std::string_view message) noexcept {
@@ -133,7 +157,7 @@ void to_javascript(napi_env env) noexcept {
   } catch (const c10::IndexError& e) {
     throw_error(env, "ERR_INDEX", without_backtrace(e.what_without_backtrace()));
   } catch (const c10::Error& e) {
-    const auto message = without_backtrace(e.what_without_backtrace());
+    const auto message = in_our_words(without_backtrace(e.what_without_backtrace()));
     throw_error(env, code_of(message), message);
   } catch (const std::bad_alloc&) {
     throw_error(env, "ERR_OUT_OF_MEMORY", "the process ran out of memory");
@@ -141,7 +165,7 @@ void to_javascript(napi_env env) noexcept {
     if (foreign_error != nullptr) {
       if (const auto named = foreign_error(e)) return throw_error(env, named->code(), named->what());
     }
-    const auto message = without_backtrace(e.what());
+    const auto message = in_our_words(without_backtrace(e.what()));
     throw_error(env, code_of(message), message);
   } catch (...) {
     throw_error(env, "ERR_INTERNAL", "an unknown C++ exception was thrown");

@@ -6,6 +6,8 @@
 
 #include "binding/env.h"
 #include "binding/error.h"
+#include "binding/func/layers.h"
+#include "binding/func/wrapped.h"
 #include "binding/hooks.h"
 #include "binding/value.h"
 
@@ -95,6 +97,8 @@ napi_value wrap(napi_env env, at::Tensor tensor) {
   Slot& slot = Env::of(env).pool->acquire();
   slot.tensor = std::move(tensor);
   slot.kind = Kind::Tensor;
+  if (is_wrapped(slot.tensor)) [[unlikely]]
+    note(slot);
   return handle_of(env, slot);
 }
 
@@ -112,13 +116,25 @@ Slot* slot_of(napi_env env, napi_value handle) noexcept {
   return slot == nullptr || slot->kind == Kind::Free ? nullptr : slot;
 }
 
+namespace {
+// The tensor of a slot that may belong to a transform, where that has not ended.
+at::Tensor current(Slot& slot) {
+  slot.tensor = without_ended(slot.tensor);
+  if (level_of(slot.tensor) > depth_of_transforms()) throw Error("ERR_STATE", kEscaped);
+  return slot.tensor;
+}
+}  // namespace
+
 at::Tensor unwrap(napi_env env, napi_value handle) {
   Slot* slot = slot_of(env, handle);
   if (slot != nullptr && slot->kind == Kind::Tensor) [[likely]] {
     if (slot->weak_hooks) [[unlikely]]
       hold_hooks(env, *slot);
+    if (is_wrapped(slot->tensor)) [[unlikely]]
+      return current(*slot);
     return slot->tensor;
   }
+  if (slot != nullptr && slot->kind == Kind::Escaped) throw Error("ERR_STATE", kEscaped);
   if (slot != nullptr && slot->kind == Kind::Disposed) {
     throw Error("ERR_DISPOSED", "the tensor was disposed and can no longer be used");
   }
@@ -143,6 +159,11 @@ void dispose(napi_env env, Slot& slot) noexcept {
   // Moved out first: releasing a graph may run code that looks at this slot.
   const at::Tensor tensor = std::move(slot.tensor);
   const at::Generator generator = std::move(slot.generator);
+}
+
+void escape(Slot& slot) noexcept {
+  dispose(Env::current()->env, slot);
+  slot.kind = Kind::Escaped;
 }
 
 }  // namespace tc

@@ -14,7 +14,8 @@
 
 namespace tc {
 
-enum class Kind : uint8_t { Free, Tensor, Generator, Disposed };
+// Escaped: emptied as the transform that its tensor belonged to has ended.
+enum class Kind : uint8_t { Free, Tensor, Generator, Disposed, Escaped };
 
 struct Slot {
   at::Tensor tensor;
@@ -70,6 +71,10 @@ at::Generator unwrap_generator(napi_env env, napi_value handle);
 // Null for anything that is not a handle of this environment.
 Slot* slot_of(napi_env env, napi_value handle) noexcept;
 void dispose(napi_env env, Slot& slot) noexcept;
+void escape(Slot& slot) noexcept;
+inline constexpr const char* kEscaped =
+    "the tensor belongs to a transform of torch.func that has ended, and can no longer be used; return it from the "
+    "function that is transformed";
 // After a call that may have given the tensor other memory.
 void recount(napi_env env, napi_value handle);
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <utility>
 
+#include "binding/func/wrapped.h"
 #include "binding/handle.h"
 #include "binding/small_blocks.h"
 
@@ -101,8 +102,10 @@ void Memory::add(napi_env env, Slot& slot) {
   int64_t bytes = 0;
   slot.storage = nullptr;
   slot.own_bytes = 0;
-  if (slot.tensor.has_storage()) {
-    c10::StorageImpl* storage = storage_of(slot.tensor);
+  // A wrapper keeps the memory of what it wraps.
+  const at::Tensor& t = innermost(slot.tensor);
+  if (t.has_storage()) {
+    c10::StorageImpl* storage = storage_of(t);
     const auto size = static_cast<int64_t>(storage->nbytes());
     slot.storage = storage;
     if (mark(storage, small_blocks::free, small_blocks::free_counted)) {
@@ -115,8 +118,8 @@ void Memory::add(napi_env env, Slot& slot) {
       bytes = size - std::exchange(entry.bytes, size);
     }
     made_ += bytes;
-  } else if (slot.tensor.defined()) {
-    bytes = slot.own_bytes = bytes_without_storage(slot.tensor);
+  } else if (t.defined()) {
+    bytes = slot.own_bytes = bytes_without_storage(t);
   }
   count(env, bytes, 1);
 }
@@ -127,8 +130,9 @@ void Memory::remove(napi_env env, Slot& slot) noexcept {
   const void* storage = std::exchange(slot.storage, nullptr);
   if (std::exchange(slot.first, false)) {
     // The tensor may have another storage by now.
-    const bool same = slot.tensor.has_storage() && storage_of(slot.tensor) == storage;
-    if (!same || !mark(storage_of(slot.tensor), small_blocks::free_counted, small_blocks::free)) {
+    const at::Tensor& t = innermost(slot.tensor);
+    const bool same = t.has_storage() && storage_of(t) == storage;
+    if (!same || !mark(storage_of(t), small_blocks::free_counted, small_blocks::free)) {
       entry = storages_.find(storage);
       if (entry != nullptr && std::exchange(entry->first, false)) bytes = 0;
     }
@@ -160,8 +164,9 @@ void Memory::share(const at::Tensor& t) {
 void Memory::update(napi_env env, Slot& slot) {
   remove(env, slot);
   // A storage that others have handles to may have been given a new block.
-  if (slot.tensor.has_storage()) {
-    c10::StorageImpl* storage = storage_of(slot.tensor);
+  const at::Tensor& t = innermost(slot.tensor);
+  if (t.has_storage()) {
+    c10::StorageImpl* storage = storage_of(t);
     if (storages_.find(storage) != nullptr) mark(storage, small_blocks::free, small_blocks::free_listed);
   }
   add(env, slot);

@@ -17,6 +17,7 @@ void register_hooks(napi_env env, napi_value exports);
 void register_autograd_engine(napi_env env, napi_value exports);
 void register_autograd_function(napi_env env, napi_value exports);
 void register_autograd_graph(napi_env env, napi_value exports);
+void register_func(napi_env env, napi_value exports);
 void register_random(napi_env env, napi_value exports);
 void register_ops(napi_env env, napi_value exports);
 void register_amp(napi_env env, napi_value exports);

@@ -8,6 +8,7 @@
 
 #include "binding/borrow.h"
 #include "binding/env.h"
+#include "binding/func/wrapped.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/value.h"
@@ -58,6 +59,9 @@ class Mail {
 // here, and so does memory of JavaScript, which ends with this environment.
 napi_value send_tensor(napi_env env, Args& args) {
   at::Tensor tensor = unwrap(env, args[0]).detach();
+  if (is_wrapped(tensor)) {
+    throw Error("ERR_STATE", "a tensor inside of a transform of torch.func cannot be sent to a thread");
+  }
   if (is_borrowed(tensor)) tensor = tensor.clone();
   Env::of(env).memory.share(tensor);
   return js(env, Mail::all().send(std::move(tensor), to_int64(env, args[1], "group")));

@@ -52,7 +52,7 @@ napi_value release(napi_env env, Args& args) {
 
 napi_value is_disposed(napi_env env, Args& args) {
   const Slot* slot = slot_of(env, args[0]);
-  return js(env, slot == nullptr || slot->kind == Kind::Disposed);
+  return js(env, slot == nullptr || slot->kind == Kind::Disposed || slot->kind == Kind::Escaped);
 }
 
 }  // namespace

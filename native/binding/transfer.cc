@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "binding/env.h"
+#include "binding/func/wrapped.h"
 #include "binding/modules.h"
 
 namespace tc {
@@ -135,13 +136,19 @@ namespace {
 at::Tensor to_host(const at::Tensor& t, ScalarType memory) { return dense_of(t, memory).to(c10::kCPU); }
 
 napi_value to_typed(napi_env env, Args& args) {
-  const at::Tensor& t = unwrap(env, args[0]);
+  const at::Tensor tensor = unwrap(env, args[0]);
+  refuse_batched(tensor, "the values of a tensor");
+  const at::Tensor& t = innermost(tensor);
+  const OutsideTransforms outside;
   const Exported e = exported(t.scalar_type());
   return typed_array(env, e.type, to_host(t, e.memory));
 }
 
 napi_value item(napi_env env, Args& args) {
-  const at::Tensor& t = unwrap(env, args[0]);
+  const at::Tensor tensor = unwrap(env, args[0]);
+  refuse_batched(tensor, "item()");
+  const at::Tensor& t = innermost(tensor);
+  const OutsideTransforms outside;
   if (t.numel() != 1) {
     throw Error("ERR_SHAPE", "item() needs a tensor of one element, got " + std::to_string(t.numel()));
   }

@@ -14,6 +14,7 @@
 #include "binding/amp.h"
 #include "binding/env.h"
 #include "binding/error.h"
+#include "binding/func/wrapped.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/random.h"
@@ -219,6 +220,21 @@ void check_inference(const Op& op, const torch::jit::Stack& stack) {
   }
 }
 
+// libtorch says that the shapes do not fit, or writes nothing.
+void check_shared(const Op& op, const torch::jit::Stack& stack) {
+  uint64_t all = 0;
+  for (const c10::IValue& value : stack) {
+    if (value.isTensor()) all |= batched_levels(value.toTensor());
+  }
+  if (all == 0) return;
+  for (size_t i : op.changed) {
+    if (!stack[i].isTensor() || (all & ~batched_levels(stack[i].toTensor())) == 0) continue;
+    throw Error("ERR_STATE", op.handle.schema().name() +
+                                 " cannot write what differs between the samples of vmap() to a tensor that they "
+                                 "share; use the operator that makes a new tensor");
+  }
+}
+
 // By a tensor of one element: the kernels for a number know only one of the compressed layouts.
 void scale_sparse(const Op& op, torch::jit::Stack& stack) {
   at::Tensor self = stack[0].toTensor();
@@ -232,6 +248,7 @@ void call_whole(const Op& op, torch::jit::Stack& stack) {
   if (op.multiplies && scales_sparse(stack[0].toTensor())) return scale_sparse(op, stack);
   if (op.changed.empty()) return op.handle.callBoxed(stack);
   check_inference(op, stack);
+  check_shared(op, stack);
   if (op.writes_by_index) check_indices(op, stack);
   if (!may_be_half_done(op, stack)) return op.handle.callBoxed(stack);
   Undo undo(op, stack);

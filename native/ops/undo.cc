@@ -12,11 +12,14 @@
 #include <array>
 #include <string_view>
 
+#include "binding/func/wrapped.h"
+
 namespace tc {
 namespace {
 
 // No graph and no count of versions for what is undone.
 struct Unrecorded {
+  OutsideTransforms outside;
   at::AutoDispatchBelowADInplaceOrView below;
   at::NoGradGuard no_grad;
 };
@@ -50,7 +53,8 @@ constexpr ByIndex kByIndex[] = {
 
 std::string_view base_of(std::string_view name) { return name.substr(std::string_view("aten::").size()); }
 
-void check_range(const at::Tensor& index, int64_t size, const ByIndex& rule) {
+void check_range(const at::Tensor& indices, int64_t size, const ByIndex& rule) {
+  const at::Tensor& index = innermost(indices);
   if (!index.defined() || !index.is_cpu() || index.layout() != c10::kStrided || index.numel() == 0) return;
   if (!c10::isIntegralType(index.scalar_type(), false) || index.scalar_type() == c10::kByte) return;
   const Unrecorded unrecorded;
@@ -121,7 +125,8 @@ Undo::Undo(const Op& op, const torch::jit::Stack& stack) {
   }
 }
 
-void Undo::remember(const at::Tensor& t, bool elements) {
+void Undo::remember(const at::Tensor& written, bool elements) {
+  const at::Tensor& t = innermost(written);
   if (!t.defined()) return;
   // What a sparse tensor consists of is written like any other tensor.
   if (t.layout() == c10::kSparse) {

@@ -28,7 +28,7 @@ class Undo {
     size_t bytes;
     at::Tensor elements;  // undefined where they are not kept
   };
-  void remember(const at::Tensor& t, bool elements);
+  void remember(const at::Tensor& written, bool elements);
   std::vector<Before> before_;
 };
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "binding/autograd/callback.h"
+#include "binding/autograd/dual_level.h"
 #include "binding/autograd/lists.h"
 #include "binding/autograd/node.h"
 #include "binding/boxed.h"
@@ -272,7 +273,8 @@ napi_value increment_version(napi_env env, Args& args) {
 }
 
 napi_value enter_dual_level(napi_env env, Args&) {
-  return js(env, static_cast<int64_t>(torch::autograd::forward_ad::enter_dual_level()));
+  open_dual_level();
+  return js(env, int64_t{kDualLevel});
 }
 // makeDual(primal, tangent, level), unpackDual(dual, level): a value with its derivative in forward mode
 napi_value make_dual(napi_env env, Args& args) {
@@ -283,10 +285,8 @@ napi_value unpack_dual(napi_env env, Args& args) {
   return pair(env, wrap(env, std::move(primal)), wrap(env, std::move(tangent)));
 }
 
-napi_value exit_dual_level(napi_env env, Args& args) {
-  const int64_t level = to_int64(env, args[0], "level");
-  if (level < 0) throw Error("ERR_ARGUMENT", "a level is no negative number");
-  torch::autograd::forward_ad::exit_dual_level(static_cast<uint64_t>(level));
+napi_value exit_dual_level(napi_env env, Args&) {
+  close_dual_level();
   return undefined(env);
 }
 
