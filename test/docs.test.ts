@@ -80,6 +80,7 @@ describe('the documentation', () => {
     optim: 'docs/optimizers.md',
     'optim.lrScheduler': 'docs/lr-schedulers.md',
     autograd: 'docs/autograd.md',
+    func: 'docs/func.md',
     utils: 'docs/watching.md',
     'utils.checkpoint': 'docs/autograd.md',
     distributions: 'docs/distributions.md',

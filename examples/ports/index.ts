@@ -5,6 +5,7 @@ import { train as gpt } from './gpt.js';
 import { train as graphConvolution } from './graph-convolution.js';
 import { train as lora } from './lora.js';
 import { train as mnist } from './mnist.js';
+import { train as perSampleGradients } from './per-sample-gradients.js';
 import { train as reinforce } from './reinforce.js';
 import { train as resnet18 } from './resnet18.js';
 import { train as sineLbfgs } from './sine-lbfgs.js';
@@ -32,4 +33,5 @@ export const ports: Readonly<Record<string, (steps: number) => number[]>> = {
   resnet18,
   lora,
   'straight-through': straightThrough,
+  'per-sample-gradients': perSampleGradients,
 };

@@ -382,107 +382,118 @@ describe('what else autograd has, inside of a transform', () => {
 describe('what a transform refuses', () => {
   const a = line([3, 2]);
   const id = (t: Tensor) => t;
+  // Without their types, which refuse most of this.
+  interface Loose {
+    (...args: unknown[]): unknown;
+    [i: number]: (...args: unknown[]) => unknown;
+  }
+  const { grad, jacrev, jvp, vjp, vmap } = torch.func as unknown as Record<string, (...args: unknown[]) => Loose>;
   const any = <T>(value: unknown) => value as T;
   const cyclic: unknown[] = [];
   cyclic.push(cyclic);
   const cases: [name: string, call: () => unknown, code: string, message: RegExp][] = [
-    ['no function', () => grad(any(5)), 'ERR_ARGUMENT', /^"func" of grad\(\) must be a function, got number$/],
+    ['no function', () => grad!(any(5)), 'ERR_ARGUMENT', /^"func" of grad\(\) must be a function, got number$/],
     [
       'an async function',
-      () => grad(any(async () => x)),
+      () => grad!(any(async () => x)),
       'ERR_ASYNC_SCOPE',
       /"func" of grad\(\) must be a synchronous/,
     ],
-    ['a promise', () => vmap(() => any<Tensor>(Promise.resolve(x)))(), 'ERR_ARGUMENT', /at least one argument/],
+    ['a promise', () => vmap!(() => any<Tensor>(Promise.resolve(x)))(), 'ERR_ARGUMENT', /at least one argument/],
     [
       'a promise of vmap',
-      () => vmap((_: Tensor) => any<Tensor>(Promise.resolve(1)))(x),
+      () => vmap!((_: Tensor) => any<Tensor>(Promise.resolve(1)))(x),
       'ERR_ASYNC_SCOPE',
       /"func" of vmap/,
     ],
     [
       'a result that is no number',
-      () => grad(id)(x),
+      () => grad!(id)(x),
       'ERR_SHAPE',
       /without dimensions, got \[3\]; vjp\(\) and jacrev\(\)/,
     ],
-    ['a result that is no tensor', () => grad(any(() => 5))(x), 'ERR_ARGUMENT', /must return a Tensor, got 5/],
-    ['integers', () => grad((t: Tensor) => t.sum())(torch.tensor([1n])), 'ERR_DTYPE', /floating-point.*got int64/],
+    ['a result that is no tensor', () => grad!(any(() => 5))(x), 'ERR_ARGUMENT', /must return a Tensor, got 5/],
+    ['integers', () => grad!((t: Tensor) => t.sum())(torch.tensor([1n])), 'ERR_DTYPE', /floating-point.*got int64/],
     [
       'argnums beyond',
-      () => grad((t: Tensor) => t.sum(), 3)(x),
+      () => grad!((t: Tensor) => t.sum(), 3)(x),
       'ERR_ARGUMENT',
       /is 3, but there are only 1 arguments/,
     ],
-    ['argnums twice', () => grad((t: Tensor) => t.sum(), [0, -1])(x), 'ERR_ARGUMENT', /must be different arguments/],
-    ['argnums that are none', () => grad(square, any('x')), 'ERR_ARGUMENT', /"argnums" must be an integer or an array/],
-    ['no argnums', () => grad(square, any([])), 'ERR_ARGUMENT', /"argnums" must be/],
-    ['a wrong option', () => grad(square, any({ argnum: 1 })), 'ERR_ARGUMENT', /did you mean "argnums"/],
-    ['no aux', () => grad(any(square), any({ hasAux: true }))(x), 'ERR_ARGUMENT', /array \[output, aux\]/],
-    ['no output', () => vjp(() => [], x), 'ERR_ARGUMENT', /at least one Tensor/],
+    ['argnums twice', () => grad!((t: Tensor) => t.sum(), [0, -1])(x), 'ERR_ARGUMENT', /must be different arguments/],
+    [
+      'argnums that are none',
+      () => grad!(square, any('x')),
+      'ERR_ARGUMENT',
+      /"argnums" must be an integer or an array/,
+    ],
+    ['no argnums', () => grad!(square, any([])), 'ERR_ARGUMENT', /"argnums" must be/],
+    ['a wrong option', () => grad!(square, any({ argnum: 1 })), 'ERR_ARGUMENT', /did you mean "argnums"/],
+    ['no aux', () => grad!(any(square), any({ hasAux: true }))(x), 'ERR_ARGUMENT', /array \[output, aux\]/],
+    ['no output', () => vjp!(() => [], x), 'ERR_ARGUMENT', /at least one Tensor/],
     [
       'cotangents nested otherwise',
-      () => vjp(id, x)[1](any([x])),
+      () => vjp!(id, x)[1]!(any([x])),
       'ERR_ARGUMENT',
       /nested as the output is, \*, got \[\*\]/,
     ],
-    ['cotangents of another shape', () => vjp(id, x)[1](a), 'ERR_SHAPE', /must have the shape \[3\], got \[3, 2\]/],
-    ['cotangents of another dtype', () => vjp(id, x)[1](x.float()), 'ERR_DTYPE', /must have the dtype float64/],
+    ['cotangents of another shape', () => vjp!(id, x)[1]!(a), 'ERR_SHAPE', /must have the shape \[3\], got \[3, 2\]/],
+    ['cotangents of another dtype', () => vjp!(id, x)[1]!(x.float()), 'ERR_DTYPE', /must have the dtype float64/],
     [
       'tangents nested otherwise',
-      () => jvp(id, [x], any([])),
+      () => jvp!(id, [x], any([])),
       'ERR_ARGUMENT',
       /nested as the arguments are, \[\*\], got \[\]/,
     ],
-    ['tangents of another shape', () => jvp(id, [x], [a]), 'ERR_SHAPE', /must have the shape/],
-    ['primals that are no array', () => jvp(id, any(x), [x]), 'ERR_ARGUMENT', /"primals" must be an array/],
-    ['no primals', () => jvp(() => x, [], []), 'ERR_ARGUMENT', /at least one Tensor/],
-    ['independence where strict', () => jvp(() => x, [x], [x], { strict: true }), 'ERR_AUTOGRAD', /does not depend/],
+    ['tangents of another shape', () => jvp!(id, [x], [a]), 'ERR_SHAPE', /must have the shape/],
+    ['primals that are no array', () => jvp!(id, any(x), [x]), 'ERR_ARGUMENT', /"primals" must be an array/],
+    ['no primals', () => jvp!(() => x, [], []), 'ERR_ARGUMENT', /at least one Tensor/],
+    ['independence where strict', () => jvp!(() => x, [x], [x], { strict: true }), 'ERR_AUTOGRAD', /does not depend/],
     [
       'complex arguments',
-      () => jacrev((t: Tensor) => t.abs())(x.to({ dtype: torch.complex128 })),
+      () => jacrev!((t: Tensor) => t.abs())(x.to({ dtype: torch.complex128 })),
       'ERR_DTYPE',
       /must be real/,
     ],
     [
       'a chunk of none',
-      () => jacrev(id, { chunkSize: 0 }),
+      () => jacrev!(id, { chunkSize: 0 }),
       'ERR_ARGUMENT',
       /"chunkSize" must be an integer >= 1 or null/,
     ],
-    ['a dimension beyond', () => vmap(id, 2)(a), 'ERR_INDEX', /is 2 for a Tensor with 2 dimensions/],
-    ['a dimension that is none', () => vmap(id, any('x'))(a), 'ERR_ARGUMENT', /"inDims" must be an integer or null/],
-    ['nothing to map over', () => vmap(id, { inDims: null })(a), 'ERR_ARGUMENT', /at least one Tensor to map over/],
-    ['no tensor', () => vmap(any(id))(any(5)), 'ERR_ARGUMENT', /maps over Tensors only, got 5/],
+    ['a dimension beyond', () => vmap!(id, 2)(a), 'ERR_INDEX', /is 2 for a Tensor with 2 dimensions/],
+    ['a dimension that is none', () => vmap!(id, any('x'))(a), 'ERR_ARGUMENT', /"inDims" must be an integer or null/],
+    ['nothing to map over', () => vmap!(id, { inDims: null })(a), 'ERR_ARGUMENT', /at least one Tensor to map over/],
+    ['no tensor', () => vmap!(any(id))(any(5)), 'ERR_ARGUMENT', /maps over Tensors only, got 5/],
     [
       'other numbers of samples',
-      () => vmap((s: Tensor, _: Tensor) => s)(a, x.narrow(0, 0, 2)),
+      () => vmap!((s: Tensor, _: Tensor) => s)(a, x.narrow(0, 0, 2)),
       'ERR_SHAPE',
       /got 3 and 2/,
     ],
     [
       'inDims nested otherwise',
-      () => vmap(id, [0, 0])(a),
+      () => vmap!(id, [0, 0])(a),
       'ERR_ARGUMENT',
       /nested as the arguments are, \[\*\], got \[\*, \*\]/,
     ],
-    ['outDims nested otherwise', () => vmap(id, { outDims: [0, 0] })(a), 'ERR_ARGUMENT', /nested as the results are/],
-    ['outDims beyond', () => vmap(id, { outDims: 2 })(a), 'ERR_INDEX', /is 2 for a result with 2 dimensions/],
-    ['a batch as one value', () => vmap(id, { outDims: null })(a), 'ERR_ARGUMENT', /differs between samples/],
+    ['outDims nested otherwise', () => vmap!(id, { outDims: [0, 0] })(a), 'ERR_ARGUMENT', /nested as the results are/],
+    ['outDims beyond', () => vmap!(id, { outDims: 2 })(a), 'ERR_INDEX', /is 2 for a result with 2 dimensions/],
+    ['a batch as one value', () => vmap!(id, { outDims: null })(a), 'ERR_ARGUMENT', /differs between samples/],
     [
       'a result of vmap that is no tensor',
-      () => vmap(any(() => 1))(a),
+      () => vmap!(any(() => 1))(a),
       'ERR_ARGUMENT',
       /must return Tensors only, got 1/,
     ],
-    ['a randomness', () => vmap(id, { randomness: any('none') }), 'ERR_ARGUMENT', /"error", "same" or "different"/],
-    ['what holds itself', () => vmap(any(id))(any(cyclic)), 'ERR_ARGUMENT', /256 deep at most; it may hold itself/],
-    ['holes', () => vmap(any(id))(any(new Array(2 ** 32 - 1))), 'ERR_ARGUMENT', /without holes/],
-    ['disposed tensors', () => grad(square)(disposed()), 'ERR_DISPOSED', /disposed/],
-    ['writing to what is captured', () => vmap((t: Tensor) => line([3]).add_(t))(line([4, 3])), 'ERR_STATE', /vmap/],
+    ['a randomness', () => vmap!(id, { randomness: any('none') }), 'ERR_ARGUMENT', /"error", "same" or "different"/],
+    ['what holds itself', () => vmap!(any(id))(any(cyclic)), 'ERR_ARGUMENT', /256 deep at most; it may hold itself/],
+    ['holes', () => vmap!(any(id))(any(new Array(2 ** 32 - 1))), 'ERR_ARGUMENT', /without holes/],
+    ['disposed tensors', () => grad!(square)(disposed()), 'ERR_DISPOSED', /disposed/],
+    ['writing to what is captured', () => vmap!((t: Tensor) => line([3]).add_(t))(line([4, 3])), 'ERR_STATE', /vmap/],
     [
       'a batch that begins a graph',
-      () => vmap((t: Tensor) => t.requiresGrad_())(a),
+      () => vmap!((t: Tensor) => t.requiresGrad_())(a),
       'ERR_AUTOGRAD',
       /cannot begin a graph/,
     ],
@@ -501,8 +512,8 @@ describe('what a transform refuses', () => {
   }
 
   it('more than 48 transforms in each other', () => {
-    let f: (t: Tensor) => Tensor = (t) => t.sum();
-    for (let i = 0; i < 49; i++) f = vmap(f, { inDims: 0, outDims: 0 });
+    let f: (t: Tensor) => unknown = (t) => t.sum();
+    for (let i = 0; i < 49; i++) f = vmap!(f);
     expect(refusalOf(() => f(torch.zeros(new Array<number>(49).fill(1)))).message).match(/48 deep at most/);
   });
 

@@ -76,6 +76,20 @@ void end_handles(const Frame& frame, int64_t level) noexcept {
   made.resize(kept, Made{nullptr, 0});
 }
 
+// A libtorch that knows nothing of inference mode around transforms takes an argument less.
+template <class Type>
+int64_t push(Type type, const std::optional<c10::SymInt>& size, std::optional<ft::RandomnessType> randomness,
+             std::optional<bool> grad_mode, std::optional<bool> fw_grad_mode, std::optional<bool> inference_mode) {
+  if constexpr (requires {
+                  ft::initAndPushDynamicLayer(type, size, randomness, grad_mode, fw_grad_mode, std::nullopt,
+                                              inference_mode);
+                }) {
+    return ft::initAndPushDynamicLayer(type, size, randomness, grad_mode, fw_grad_mode, std::nullopt, inference_mode);
+  } else {
+    return ft::initAndPushDynamicLayer(type, size, randomness, grad_mode, fw_grad_mode, std::nullopt);
+  }
+}
+
 }  // namespace
 
 int64_t depth_of_transforms() { return static_cast<int64_t>(of_thread.frames.size()); }
@@ -112,10 +126,9 @@ Layer::Layer(Kind kind, std::optional<int64_t> size, std::optional<Randomness> r
   std::optional<ft::RandomnessType> draws;
   if (size.has_value()) batch.emplace(*size);
   if (randomness.has_value()) draws = static_cast<ft::RandomnessType>(*randomness);
-  level_ = ft::initAndPushDynamicLayer(
-      type, batch, draws, kind == Kind::Grad ? std::optional<bool>(before_.get_grad_mode()) : std::nullopt,
-      kind == Kind::Jvp ? std::optional<bool>(before_.get_fw_grad_mode()) : std::nullopt, std::nullopt,
-      differentiates ? std::optional<bool>(inference) : std::nullopt);
+  level_ = push(type, batch, draws, kind == Kind::Grad ? std::optional<bool>(before_.get_grad_mode()) : std::nullopt,
+                kind == Kind::Jvp ? std::optional<bool>(before_.get_fw_grad_mode()) : std::nullopt,
+                differentiates ? std::optional<bool>(inference) : std::nullopt);
   of_thread.frames.push_back({++of_thread.entered, of_thread.made.size()});
   try {
     auto& state = c10::AutogradState::get_tls_state();
