@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import type { DeviceLike } from '../lib/device.js';
 import torch, { type Dtype, type Tensor, TorchClipError } from '../lib/index.js';
+
+/** Where tensors lie in suites that also run on a GPU: TORCH_CLIP_TEST_DEVICE=cuda. */
+export const device = (process.env.TORCH_CLIP_TEST_DEVICE ?? 'cpu') as DeviceLike;
 
 /** A tensor as scripts/golden/_encode.py writes it: the bytes of its elements. */
 export interface Bytes {

@@ -1,6 +1,7 @@
 // Autograd: modes, backward, gradients, hooks.
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/AutogradState.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
@@ -25,6 +26,8 @@ napi_value grad_enabled(napi_env env, Args& args) {
 
 napi_value inference_push(napi_env env, Args& args) {
   Env::of(env).inference.push_back(std::make_unique<c10::InferenceMode>(to_bool(env, args[0], "enabled")));
+  // It sets this as well: see autograd/engine.cc.
+  c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
   return undefined(env);
 }
 napi_value inference_pop(napi_env env, Args&) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "binding/collect.h"
 #include "binding/env.h"
 #include "binding/error.h"
 #include "binding/func/layers.h"
@@ -81,6 +82,8 @@ napi_value handle_of(napi_env env, Slot& slot) {
   collect_if_testing(env);
   Env& state = Env::of(env);
   state.memory.add(env, slot);
+  if (captures == 0 && state.memory.take_turn()) [[unlikely]]
+    collect_young(env);
   napi_value handle;
   const napi_status status = napi_create_external(state.keeper, as_data(slot.id), finalize, state.pool, &handle);
   if (status != napi_ok) {

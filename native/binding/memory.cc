@@ -2,21 +2,78 @@
 
 #include <ATen/SparseCsrTensorUtils.h>
 #include <ATen/native/SparseTensorUtils.h>
+#include <c10/core/CachingDeviceAllocator.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
+#include <optional>
 #include <utility>
 
 #include "binding/func/wrapped.h"
 #include "binding/handle.h"
+#include "binding/room.h"
 #include "binding/small_blocks.h"
 
 namespace tc {
 namespace {
 
+// Of one kind of memory, in bytes of dropped tensors.
+struct Patience {
+  // V8 is patient for about this many bytes that it is told of.
+  static constexpr double kOfCollector = 96 << 20;
+
+  double full = kOfCollector;       // for which a full collection is worth its time
+  double young = kOfCollector / 3;  // for which one of the young is
+
+  int64_t weight(int64_t bytes) const {
+    return full <= kOfCollector ? bytes : static_cast<int64_t>(static_cast<double>(bytes) * (kOfCollector / full));
+  }
+};
+
+// Smaller ones are collected with the objects that hold them, whose number V8 knows.
+constexpr int64_t kLargeStorage = 64 * 1024;
+
+// Memory of the machine is shared with others, and what is written again soon is still in the cache.
+Patience of_machine() {
+  const auto total = static_cast<double>(memory_room().total);
+  Patience patience;
+  patience.full = std::max(patience.full, total / 64);
+  return patience;
+}
+
+// A GPU's is this process's, and its allocator asks for a collection before it is used up (cuda/collection.cc).
+Patience of_gpu(c10::Device device) {
+  Patience patience;
+  auto* const memory = dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(device.type()));
+  if (memory == nullptr) return patience;
+  const auto total = static_cast<double>(memory->getMemoryInfo(device.index()).second);
+  patience.full = std::max(patience.full, total / 16);
+  patience.young = patience.full / 4;
+  return patience;
+}
+
+const Patience& patience_for(c10::Device device) {
+  if (device.is_cpu()) {
+    static const Patience machine = of_machine();
+    return machine;
+  }
+  // By thread, as workers have tensors too.
+  thread_local std::array<std::optional<Patience>, 16> gpus;
+  auto& gpu = gpus[static_cast<size_t>(device.index()) % gpus.size()];
+  if (!gpu) gpu = of_gpu(device);
+  return *gpu;
+}
+
 // About what a tensor takes beside its elements: objects of libtorch, of ours, of the collector.
 constexpr int64_t kHandleBytes = 256;
 // Node-API is told in steps of this many bytes.
 constexpr int64_t kReportStep = 256 * 1024;
+
+// Tensors on "meta" have a size and no memory.
+int64_t bytes_of(const c10::StorageImpl& storage) {
+  return storage.device_type() == c10::kMeta ? 0 : static_cast<int64_t>(storage.nbytes());
+}
 
 // Of tensors that consist of others, or hold what cannot be looked at.
 int64_t bytes_without_storage(const at::Tensor& t) {
@@ -89,43 +146,55 @@ void StorageTable::grow() {
   }
 }
 
-void Memory::count(napi_env env, int64_t bytes, int64_t handles) noexcept {
+void Memory::count(napi_env env, int64_t bytes, int64_t weight, int64_t handles) noexcept {
   bytes_ += bytes;
-  unreported_ += bytes + handles * kHandleBytes;
+  unreported_ += weight + handles * kHandleBytes;
   if (unreported_ < kReportStep && unreported_ > -kReportStep) return;
   int64_t total;
   // Cleared first: the call may collect garbage, whose finalizers come back here and must not report it again.
   napi_adjust_external_memory(env, std::exchange(unreported_, 0), &total);
 }
 
+int64_t Memory::weigh(const c10::StorageImpl& storage, int64_t added) {
+  const int64_t size = bytes_of(storage);
+  if (size < kLargeStorage) return size;
+  const Patience& patience = patience_for(storage.device());
+  if (added > 0) young_ += static_cast<double>(added) / patience.young;
+  return patience.weight(size);
+}
+
 void Memory::add(napi_env env, Slot& slot) {
-  int64_t bytes = 0;
+  int64_t bytes = 0, weight = 0;
   slot.storage = nullptr;
   slot.own_bytes = 0;
   // A wrapper keeps the memory of what it wraps.
   const at::Tensor& t = innermost(slot.tensor);
   if (t.has_storage()) {
     c10::StorageImpl* storage = storage_of(t);
-    const auto size = static_cast<int64_t>(storage->nbytes());
+    const int64_t size = bytes_of(*storage);
     slot.storage = storage;
     if (mark(storage, small_blocks::free, small_blocks::free_counted)) {
       slot.first = true;
-      bytes = slot.own_bytes = size;
+      bytes = weight = slot.own_bytes = size;
     } else {
       list(storage);
       auto& entry = storages_[storage];
       ++entry.handles;
       bytes = size - std::exchange(entry.bytes, size);
+      if (bytes != 0) {
+        weight = weigh(*storage, bytes);
+        weight -= std::exchange(entry.weight, weight);
+      }
     }
     made_ += bytes;
   } else if (t.defined()) {
-    bytes = slot.own_bytes = bytes_without_storage(t);
+    bytes = weight = slot.own_bytes = bytes_without_storage(t);
   }
-  count(env, bytes, 1);
+  count(env, bytes, weight, 1);
 }
 
 void Memory::remove(napi_env env, Slot& slot) noexcept {
-  int64_t bytes = -std::exchange(slot.own_bytes, 0);
+  int64_t bytes = -std::exchange(slot.own_bytes, 0), weight = bytes;
   StorageTable::Entry* entry = nullptr;
   const void* storage = std::exchange(slot.storage, nullptr);
   if (std::exchange(slot.first, false)) {
@@ -134,7 +203,7 @@ void Memory::remove(napi_env env, Slot& slot) noexcept {
     const bool same = t.has_storage() && storage_of(t) == storage;
     if (!same || !mark(storage_of(t), small_blocks::free_counted, small_blocks::free)) {
       entry = storages_.find(storage);
-      if (entry != nullptr && std::exchange(entry->first, false)) bytes = 0;
+      if (entry != nullptr && std::exchange(entry->first, false)) bytes = weight = 0;
     }
   } else if (storage != nullptr) {
     entry = storages_.find(storage);
@@ -142,16 +211,17 @@ void Memory::remove(napi_env env, Slot& slot) noexcept {
   }
   if (entry != nullptr && entry->handles == 0 && !entry->first) {
     bytes -= entry->bytes;
+    weight -= entry->weight;
     storages_.erase(entry);
   }
-  count(env, bytes, -1);
+  count(env, bytes, weight, -1);
 }
 
 void Memory::list(c10::StorageImpl* storage) {
   if (!mark(storage, small_blocks::free_counted, small_blocks::free_listed)) return;
   auto& entry = storages_[storage];
   entry.first = true;
-  entry.bytes = static_cast<int64_t>(storage->nbytes());
+  entry.bytes = entry.weight = bytes_of(*storage);
 }
 
 void Memory::share(const at::Tensor& t) {

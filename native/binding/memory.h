@@ -18,6 +18,7 @@ class StorageTable {
     const void* storage = nullptr;
     int64_t handles = 0;
     int64_t bytes = 0;
+    int64_t weight = 0;  // what the collector is told of them
     bool first = false;  // there is one more handle, the first
   };
 
@@ -39,6 +40,11 @@ class StorageTable {
 // handle; a table of all of them would miss the processor's caches at each operator. So the first handle to a small
 // block accounts for it alone, and the block's deleter says so: `free` where no handle counts the block, `free_counted`
 // where one does, `free_listed` where the table is to be asked.
+//
+// V8 runs a full collection for about every 100 MB that it is told of, which takes as long as computing them does, and
+// longer where a GPU computes. So it is told less of memory that there is much of. And since most tensors are dropped
+// soon after they are made, the young ones are collected now and then, which takes a fraction of that time and leaves
+// few for full collections.
 class Memory {
  public:
   void add(napi_env env, Slot& slot);
@@ -51,16 +57,25 @@ class Memory {
   // Bytes of the storages that came since collected().
   int64_t made() const noexcept { return made_; }
   void collected() noexcept { made_ = 0; }
+  // Whether so much has been made since the last time that a collection of what is young is worth its time.
+  bool take_turn() noexcept {
+    const bool due = young_ >= 1;
+    if (due) young_ = 0;
+    return due;
+  }
 
  private:
   // A storage that one handle accounts for gets an entry of the table.
   void list(c10::StorageImpl* storage);
-  void count(napi_env env, int64_t bytes, int64_t handles) noexcept;
+  // What the collector is told of a storage that has got so many bytes.
+  int64_t weigh(const c10::StorageImpl& storage, int64_t added);
+  void count(napi_env env, int64_t bytes, int64_t weight, int64_t handles) noexcept;
 
   StorageTable storages_;
   int64_t bytes_ = 0;
   int64_t made_ = 0;
   int64_t unreported_ = 0;
+  double young_ = 0;  // what was made, as a share of what one collection of the young is for
 };
 
 }  // namespace tc

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import torch, { type Tensor } from '../../lib/index.js';
-import { refusalOf } from '../support.js';
+import { device, refusalOf } from '../support.js';
 
 const alive = (refs: WeakRef<object>[]) => refs.filter((ref) => ref.deref() !== undefined).length;
 
@@ -12,7 +12,7 @@ async function collected(): Promise<void> {
   }
 }
 
-const leaf = (values: number[]) => torch.tensor(values, { requiresGrad: true });
+const leaf = (values: number[]) => torch.tensor(values, { requiresGrad: true, device });
 
 describe('registerHook', () => {
   it('sees the gradient', () => {
@@ -23,7 +23,7 @@ describe('registerHook', () => {
       seen.push(g.tolist());
       return undefined;
     });
-    y.mul(torch.tensor([1, 10]))
+    y.mul(torch.tensor([1, 10], { device }))
       .sum()
       .backward();
     expect(seen).to.deep.equal([[1, 10]]);
@@ -86,9 +86,9 @@ describe('registerHook', () => {
       expect(refusalOf(() => x.sum().backward()).code).to.equal(code);
     }
     const x = leaf([1, 2]);
-    x.registerHook(() => torch.ones([3]));
+    x.registerHook(() => torch.ones([3], { device }));
     expect(() => x.sum().backward()).to.throw(torch.TorchClipError);
-    const disposed = torch.ones([1]);
+    const disposed = torch.ones([1], { device });
     disposed.dispose();
     const y = leaf([1]);
     y.registerHook(() => disposed);
@@ -216,7 +216,7 @@ describe('hooks that change the hooks', () => {
     y.registerHook((g) => {
       for (const t of [g, y, loss]) t.dispose();
       torch.collectGarbage();
-      return torch.ones([1]).mul(4);
+      return torch.ones([1], { device }).mul(4);
     });
     loss.backward();
     expect(x.grad!.item()).to.equal(8);

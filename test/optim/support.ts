@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Clipper } from '../../lib/clip/index.js';
-import type { DeviceLike } from '../../lib/device.js';
 import type { Dtype } from '../../lib/dtype.js';
 import torch, { clip, optim } from '../../lib/index.js';
 import { isTensor, type Tensor } from '../../lib/tensor.js';
+import { device } from '../support.js';
 
 export interface RuleCase {
   optimizer: string;
@@ -18,8 +18,7 @@ export interface Reference {
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
 
-/** Where parameters and gradients lie: TORCH_CLIP_TEST_DEVICE=cuda tests the engine on a GPU. */
-export const device = (process.env.TORCH_CLIP_TEST_DEVICE ?? 'cpu') as DeviceLike;
+export { device };
 export const deviceType = String(device).startsWith('cuda') ? 'cuda' : 'cpu';
 
 /** The table that these tests and scripts/golden/optim.py share: its rules lie in files by family. */

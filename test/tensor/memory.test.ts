@@ -1,3 +1,4 @@
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import torch, { type Tensor } from '../../lib/index.js';
@@ -141,4 +142,34 @@ describe('torch.memoryStats', () => {
       expect(torch.memoryStats().bytes).to.equal(before);
     });
   }
+});
+
+describe('tensors that a synchronous loop drops', () => {
+  it('are mostly collected while they are young, and memory stays bounded', async () => {
+    torch.collectGarbage();
+    const counts = { full: 0, young: 0 };
+    const observer = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        const { detail } = entry as unknown as { detail: { kind: number } };
+        if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) counts.full++;
+        if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) counts.young++;
+      }
+    });
+    observer.observe({ entryTypes: ['gc'] });
+    let most = 0;
+    for (let i = 0; i < 2000; i++) {
+      torch.empty([megabyte / 4]);
+      if (i % 10 === 0) most = Math.max(most, torch.memoryStats().bytes);
+    }
+    for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
+    observer.disconnect();
+    // 2 GB in all, of which a full collection would be asked for each 100 MB or so.
+    expect(counts.full).below(10);
+    expect(counts.young).above(20);
+    expect(most).below(400 * megabyte);
+  });
+
+  it('on the device meta have no bytes', () => {
+    expect(growth(() => torch.empty([2 ** 40], { device: 'meta' })).bytes).equal(0);
+  });
 });

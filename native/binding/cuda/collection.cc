@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "binding/cuda/cuda.h"
+#include "binding/collect.h"
 #include "binding/env.h"
 
 namespace tc::cuda {
@@ -25,8 +25,7 @@ bool is_short(int64_t made) {
   return std::min(static_cast<int64_t>(free), allowed - reserved) < allowed / 8 + made;
 }
 
-// On threads of libtorch's own, such as those of a backward pass, none can run. In a capture none may: what finalizers
-// call, such as events behind pinned memory, would end it.
+// None can run on threads that have no environment.
 class Collection final : public c10::FreeMemoryCallback {
  public:
   bool Execute() override {

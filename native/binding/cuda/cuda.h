@@ -1,11 +1,9 @@
 // What the bindings of CUDA share. They go through libtorch's device-generic interfaces, which a build without CUDA has
-// as well, and throw there; graph.cc and collection.cc alone need CUDA's own headers.
+// as well, and throw there; graph.cc, memory.cc, tools.cc and collection.cc alone need CUDA's own headers.
 #pragma once
 
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-
-#include <atomic>
 
 #include "binding/boxed.h"
 
@@ -24,10 +22,9 @@ inline c10::Device to_gpu(napi_env env, napi_value index) {
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(i));
 }
 
-// Captures under way, on whatever thread.
-inline std::atomic<int> captures = 0;
-
 void register_streams(napi_env env, napi_value exports);
 void register_graphs(napi_env env, napi_value exports);
+void register_memory(napi_env env, napi_value exports);
+void register_tools(napi_env env, napi_value exports);
 
 }  // namespace tc::cuda
