@@ -1,5 +1,5 @@
 // npm run bench:gpu: clip and step beside PyTorch on the same GPU, in turn.
-//   npm run bench:gpu -- --shapes gpt2 --cases adamw,agc --rounds 15 --minutes 4 --out FILE
+//   npm run bench:gpu -- --shapes gpt2 --cases adamw,agc --rivals fused,gradScale,graph --rounds 15 --minutes 4 --out FILE
 //   npm run bench:gpu -- --device cpu     a dry run of the harness, without a GPU; nothing is kept
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     cases: { type: 'string' },
     rounds: { type: 'string', default: '15' },
     minutes: { type: 'string', default: '4' },
+    rivals: { type: 'string' },
     out: { type: 'string' },
   },
 });
@@ -38,7 +39,7 @@ const deadline = Date.now() + Number(values.minutes) * 60_000;
 const chosen = (list: string | undefined, name: string) => list === undefined || list.split(',').includes(name);
 
 // Larger than any cache; a dry run only exercises the harness.
-const copyElements = device === 'cuda' ? 1 << 26 : 1 << 20;
+const copyElements = device === 'cuda' ? 1 << 28 : 1 << 20;
 const files = mkdtempSync(join(tmpdir(), 'torch-clip-bench-'));
 const controls: number[] = [];
 const counted = new Set<string>();
@@ -69,6 +70,7 @@ for (const run of device === 'cuda' ? runs : dry) {
   const tensors = new Tensors(shape, dtype, device, copies);
   const context = {
     ...{ device, files, tensors, copies, counted, copyBytes: 8 * copyElements, rounds: Number(values.rounds) },
+    only: values.rivals?.split(','),
     copy: () => target.copy_(source),
     onControl: (gbPerSecond: number) => controls.push(gbPerSecond),
   };

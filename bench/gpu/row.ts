@@ -27,14 +27,16 @@ export interface Context {
   copies: number;
   /** The shapes and cases for which the launches of each side are known. */
   counted: Set<string>;
+  /** The rivals that are measured; by default all that there are. */
+  only: string[] | undefined;
   onControl(gbPerSecond: number): void;
 }
 
 export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: Context): Promise<GpuRow> {
-  const { device, side, files, tensors, copy, rounds, copies, counted } = context;
+  const { device, side, files, tensors, copy, rounds, copies, counted, only } = context;
   const notes: string[] = [];
   const optimizer = optimizerOf(name, tensors.params);
-  const known = rivalsOf[name] ?? [];
+  const known = (rivalsOf[name] ?? []).filter((rival) => only?.includes(rival) ?? true);
   const rivals: GpuRival[] = known.filter((rival) => rival !== 'graph');
 
   tensors.reset();

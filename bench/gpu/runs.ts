@@ -14,11 +14,12 @@ export interface GpuRun {
 }
 
 export const runs: GpuRun[] = [
-  { shape: 'gpt2', dtype: 'float32', cases: ['adamw', 'value', 'agc'] },
-  { shape: 'small', dtype: 'float32', cases: ['adamw', 'value', 'agc'] },
+  { shape: 'gpt2', dtype: 'float32', cases: ['adamw', 'agc', 'value'] },
+  { shape: 'gpt2', dtype: 'bfloat16', cases: ['adamw', 'agc', 'value'] },
+  { shape: 'small', dtype: 'float32', cases: ['adamw', 'agc', 'value'] },
+  { shape: 'llama', dtype: 'bfloat16', cases: ['adamw', 'agc', 'value'], fill: true },
   { shape: 'billion', dtype: 'float32', cases: ['adamw'] },
-  { shape: 'llama', dtype: 'bfloat16', cases: ['adamw', 'value', 'agc'], fill: true },
-  { shape: 'gpt2', dtype: 'bfloat16', cases: ['adamw', 'value', 'agc', 'sgd', 'expectigrad', 'auto'] },
+  { shape: 'gpt2', dtype: 'bfloat16', cases: ['sgd', 'expectigrad', 'auto'] },
   { shape: 'gpt2', dtype: 'float32', cases: ['sgd', 'expectigrad', 'auto'] },
   { shape: 'small', dtype: 'float32', cases: ['sgd', 'expectigrad', 'auto'] },
   { shape: 'llama', dtype: 'float32', cases: ['adamw', 'value', 'agc'], fill: true },
