@@ -1,10 +1,16 @@
+import { types } from 'node:util';
 import { native } from './binding/index.js';
+import { kind } from './check.js';
+import { usable } from './cuda/available.js';
+import { Device, type DeviceLike, parseDevice } from './device.js';
 import { invalidArgument } from './errors.js';
+import { optionsOf } from './options.js';
 import { type Handle, handleOf, type Tensor, wrap } from './tensor.js';
 
 declare module './binding/index.js' {
   interface Native {
-    makeGenerator(): Handle;
+    makeGenerator(gpu?: number): Handle;
+    generatorDevice(generator: Handle): number;
     /** The CPU's, or that of a GPU that there is. */
     defaultGenerator(gpu?: number): Handle;
     generatorSeed(generator: Handle, seed?: number | bigint): bigint;
@@ -24,6 +30,22 @@ export function checkSeed(seed: unknown): number | bigint {
   return seed as number | bigint;
 }
 
+const readGenerator = optionsOf('Generator', {
+  device: [
+    kind<DeviceLike>("a device such as 'cpu' or 'cuda:0'", (value) => parseDevice(value) !== undefined, 'ERR_DEVICE'),
+    'cpu',
+  ],
+});
+
+/** The index of the GPU that is asked for; undefined for the CPU. */
+function gpuOf(options: unknown): number | undefined {
+  const place = parseDevice(readGenerator(options).device)!;
+  if (place.type !== 'cpu' && place.type !== 'cuda') {
+    throw invalidArgument('device', 'the CPU or a GPU', place.toString(), 'ERR_DEVICE');
+  }
+  return place.type === 'cpu' ? undefined : (usable(place).index ?? native.cudaCurrentDevice());
+}
+
 /**
  * A stream of random numbers of its own (Mersenne Twister on the CPU, the same numbers as PyTorch's for the same seed).
  *
@@ -35,12 +57,23 @@ export class Generator {
   /** @internal */
   readonly handle: Handle;
 
-  /** A CPU generator with PyTorch's default seed. */
-  constructor();
+  /**
+   * A generator with PyTorch's default seed.
+   *
+   * @param options.device where its numbers are drawn; default the CPU.
+   * @throws {TorchClipError} `ERR_CUDA_UNAVAILABLE` for a GPU where there is none.
+   */
+  constructor(options?: { device?: DeviceLike });
   /** @internal */
   constructor(handle: Handle);
-  constructor(handle: Handle = native.makeGenerator()) {
-    this.handle = handle;
+  constructor(given?: { device?: DeviceLike } | Handle) {
+    this.handle = types.isExternal(given) ? (given as Handle) : native.makeGenerator(gpuOf(given));
+  }
+
+  /** Where its numbers are drawn. */
+  get device(): Device {
+    const gpu = native.generatorDevice(this.handle);
+    return gpu < 0 ? new Device('cpu', null) : new Device('cuda', gpu);
   }
 
   /** Starts the stream at `seed`, an integer of 64 bits; returns this generator. */

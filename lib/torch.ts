@@ -12,6 +12,7 @@ export {
   noGrad,
   setGradEnabled,
 } from './autograd.js';
+export * as backends from './backends/index.js';
 export * as clip from './clip/index.js';
 export { e, inf, nan, newaxis, pi } from './constants.js';
 export * from './creation/index.js';
@@ -83,7 +84,9 @@ export * from './linear/index.js';
 export * as nn from './nn/index.js';
 export * from './ops/index.js';
 export * as optim from './optim/index.js';
+export * from './precision.js';
 export { getPrintOptions, type PrintOptions, setPrintOptions } from './print/index.js';
+export * as profiler from './profiler/index.js';
 export * as random from './random.js';
 export { defaultGenerator, getRngState, initialSeed, manualSeed, seed, setRngState } from './random.js';
 export {

@@ -61,6 +61,8 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::register_random(env, exports);
     tc::register_ops(env, exports);
     tc::register_amp(env, exports);
+    tc::register_backends(env, exports);
+    tc::register_profiler(env, exports);
     tc::register_cuda(env, exports);
     tc::register_optim(env, exports);
 #ifdef TORCH_CLIP_DISTRIBUTED

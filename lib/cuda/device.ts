@@ -1,8 +1,8 @@
 // The GPUs, and what libtorch keeps on them.
 import { native } from '../binding/index.js';
+import { check, flag } from '../check.js';
 import { type DeviceLike, parseDevice } from '../device.js';
 import { invalidArgument } from '../errors.js';
-import { checkSeed } from '../generator.js';
 import { requireCuda, usable } from './available.js';
 
 declare module '../binding/index.js' {
@@ -10,13 +10,9 @@ declare module '../binding/index.js' {
     cudaCurrentDevice(): number;
     cudaSetDevice(device: number): void;
     cudaSynchronize(device: number): void;
-    cudaManualSeed(device: number, seed: number | bigint): void;
-    cudaMemoryStats(device: number): Record<string, number>;
-    cudaResetPeak(device: number): void;
-    cudaEmptyCache(): void;
     /** In a build with CUDA, and so are those below. */
     cudaProperties(device: number): Omit<DeviceProperties, 'index'>;
-    cudaMemoryInfo(device: number): [free: number, total: number];
+    cudaUtilization(device: number): [compute: number, memory: number];
     cudaSetSyncDebugMode(mode: number): void;
     cudaSyncDebugMode(): number;
   }
@@ -92,62 +88,39 @@ export function getDeviceProperties(device?: GpuLike): DeviceProperties {
   return { index, ...native.cudaProperties(index) };
 }
 
+/**
+ * Whether a GPU computes with bfloat16: from compute capability 8.0 on, and emulated before; false where there is none.
+ *
+ * @param includingEmulation whether emulation counts; default true.
+ */
+export function isBf16Supported(includingEmulation = true): boolean {
+  check('includingEmulation', includingEmulation, flag);
+  return isAvailable() && (includingEmulation || getDeviceCapability()[0] >= 8);
+}
+
+/** The architectures that libtorch's kernels were compiled for, such as `'sm_90'`; none where there is no GPU. */
+export function getArchList(): string[] {
+  if (!isAvailable()) return [];
+  return [...new Set(Array.from(native.buildConfig().matchAll(/code=((?:sm|compute)_\w+)/g), ([, arch]) => arch!))];
+}
+
+/**
+ * The share of the last second or less in which a GPU ran kernels, in percent, as NVIDIA's driver tells.
+ *
+ * @throws {TorchClipError} `ERR_CUDA_UNAVAILABLE` where there is no GPU, or its driver has no NVML.
+ */
+export function utilization(device?: GpuLike): number {
+  return native.cudaUtilization(gpuIndex(device, 'cuda.utilization()'))[0];
+}
+
+/** The share of that time in which a GPU's memory was read or written, in percent. */
+export function memoryUsage(device?: GpuLike): number {
+  return native.cudaUtilization(gpuIndex(device, 'cuda.memoryUsage()'))[1];
+}
+
 /** Waits until a GPU has done everything that it was given. */
 export function synchronize(device?: GpuLike): void {
   native.cudaSynchronize(gpuIndex(device, 'cuda.synchronize()'));
-}
-
-/**
- * Seeds the generator of the current GPU; does nothing where there is none, as in PyTorch.
- *
- * @param seed an integer of 64 bits.
- */
-export function manualSeed(seed: number | bigint): void {
-  checkSeed(seed);
-  if (isAvailable()) native.cudaManualSeed(native.cudaCurrentDevice(), seed);
-}
-
-/** {@link manualSeed} for all GPUs. */
-export function manualSeedAll(seed: number | bigint): void {
-  checkSeed(seed);
-  for (let i = 0; i < deviceCount(); i++) native.cudaManualSeed(i, seed);
-}
-
-/**
- * What the allocator of a GPU has done, under PyTorch's own names: `'allocated_bytes.all.current'`,
- * `'reserved_bytes.all.peak'`, `'num_ooms'` and so on. Empty before the first allocation, and where there is no GPU.
- */
-export function memoryStats(device?: GpuLike): Record<string, number> {
-  return isAvailable() ? native.cudaMemoryStats(gpuIndex(device, 'cuda.memoryStats()')) : {};
-}
-
-const statistic =
-  (name: string) =>
-  (device?: GpuLike): number =>
-    memoryStats(device)[name] ?? 0;
-
-/** Bytes of a GPU's memory that tensors hold. */
-export const memoryAllocated: (device?: GpuLike) => number = statistic('allocated_bytes.all.current');
-/** The most bytes that tensors held since the start or {@link resetPeakMemoryStats}. */
-export const maxMemoryAllocated: (device?: GpuLike) => number = statistic('allocated_bytes.all.peak');
-/** Bytes of a GPU's memory that libtorch holds, for tensors and for later. */
-export const memoryReserved: (device?: GpuLike) => number = statistic('reserved_bytes.all.current');
-/** The most bytes that libtorch held since the start or {@link resetPeakMemoryStats}. */
-export const maxMemoryReserved: (device?: GpuLike) => number = statistic('reserved_bytes.all.peak');
-
-/** Makes what is held now the most that was held. */
-export function resetPeakMemoryStats(device?: GpuLike): void {
-  if (isAvailable()) native.cudaResetPeak(gpuIndex(device, 'cuda.resetPeakMemoryStats()'));
-}
-
-/** Gives the memory that no tensor holds back to the driver, for other processes to use. */
-export function emptyCache(): void {
-  native.cudaEmptyCache();
-}
-
-/** Bytes of a GPU's memory that are free, and all of them, whoever holds them. */
-export function memGetInfo(device?: GpuLike): [free: number, total: number] {
-  return native.cudaMemoryInfo(gpuIndex(device, 'cuda.memGetInfo()'));
 }
 
 // In the order of libtorch's enumeration.

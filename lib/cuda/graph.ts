@@ -4,8 +4,10 @@ import { optionsOf } from '../options.js';
 import { collectGarbage } from '../runtime.js';
 import { refuseAsync, refusePromise } from '../sync.js';
 import { requireCuda } from './available.js';
-import { emptyCache, synchronize } from './device.js';
-import { Stream, stream } from './stream.js';
+import { synchronize } from './device.js';
+import { stream } from './guards.js';
+import { emptyCache } from './memory.js';
+import { Stream } from './stream.js';
 
 declare const brand: unique symbol;
 type NativeGraph = { readonly [brand]: 'graph' };

@@ -1,49 +1,55 @@
 export * as amp from '../amp/index.js';
-export {
-  device,
-  deviceOf,
-  graph,
-  init,
-  isBf16Supported,
-  isCurrentStreamCapturing,
-  isInitialized,
-  isTf32Supported,
-  memorySummary,
-} from './context.js';
+export { graph, init, isCurrentStreamCapturing, isInitialized, isTf32Supported } from './context.js';
 export {
   currentDevice,
   type DeviceProperties,
   deviceCount,
-  emptyCache,
   type GpuLike,
+  getArchList,
   getDeviceCapability,
   getDeviceName,
   getDeviceProperties,
   getSyncDebugMode,
   isAvailable,
-  manualSeed,
-  manualSeedAll,
+  isBf16Supported,
+  memoryUsage,
+  type SyncDebugMode,
+  setDevice,
+  setSyncDebugMode,
+  synchronize,
+  utilization,
+} from './device.js';
+export { type CaptureOptions, Graph } from './graph.js';
+export { type GraphedStep, type GraphStepOptions, graphStep } from './graph-step.js';
+export { type GraphableModule, type GraphedCallablesOptions, makeGraphedCallables } from './graphed-callables.js';
+export { device, deviceOf, type Guard, setStream, stream } from './guards.js';
+export {
+  emptyCache,
+  getPerProcessMemoryFraction,
+  type MemorySegment,
   maxMemoryAllocated,
   maxMemoryReserved,
   memGetInfo,
   memoryAllocated,
   memoryReserved,
+  memorySnapshot,
   memoryStats,
+  memorySummary,
+  resetAccumulatedMemoryStats,
   resetPeakMemoryStats,
-  type SyncDebugMode,
-  setDevice,
-  setSyncDebugMode,
-  synchronize,
-} from './device.js';
-export { type CaptureOptions, Graph } from './graph.js';
+  setPerProcessMemoryFraction,
+} from './memory.js';
+export * as nvtx from './nvtx.js';
 export {
   defaultGenerators,
   getRngState,
   getRngStateAll,
   initialSeed,
+  manualSeed,
+  manualSeedAll,
   seed,
   seedAll,
   setRngState,
   setRngStateAll,
 } from './random.js';
-export { currentStream, defaultStream, Event, Stream, type StreamOptions, stream } from './stream.js';
+export { currentStream, defaultStream, Event, Stream, type StreamOptions } from './stream.js';

@@ -1,9 +1,31 @@
 // The random numbers of GPUs.
 import { native } from '../binding/index.js';
 import { mustHave } from '../errors.js';
-import { Generator } from '../generator.js';
+import { checkSeed, Generator } from '../generator.js';
 import type { Tensor } from '../tensor.js';
-import { deviceCount, type GpuLike, gpuIndex, isAvailable, manualSeedAll } from './device.js';
+import { deviceCount, type GpuLike, gpuIndex, isAvailable } from './device.js';
+
+declare module '../binding/index.js' {
+  interface Native {
+    cudaManualSeed(device: number, seed: number | bigint): void;
+  }
+}
+
+/**
+ * Seeds the generator of the current GPU; does nothing where there is none, as in PyTorch.
+ *
+ * @param seed an integer of 64 bits.
+ */
+export function manualSeed(seed: number | bigint): void {
+  checkSeed(seed);
+  if (isAvailable()) native.cudaManualSeed(native.cudaCurrentDevice(), seed);
+}
+
+/** {@link manualSeed} for all GPUs. */
+export function manualSeedAll(seed: number | bigint): void {
+  checkSeed(seed);
+  for (let i = 0; i < deviceCount(); i++) native.cudaManualSeed(i, seed);
+}
 
 /** The default generators of all GPUs; empty where there is none. */
 export function defaultGenerators(): Generator[] {

@@ -2,7 +2,6 @@ import { native } from '../binding/index.js';
 import { anything, check, flag, instance, integer } from '../check.js';
 import { Device } from '../device.js';
 import { optionsOf } from '../options.js';
-import { refuseAsync, refusePromise } from '../sync.js';
 import { type Handle, Tensor } from '../tensor.js';
 import { requireCuda } from './available.js';
 import { type GpuLike, gpuIndex } from './device.js';
@@ -179,25 +178,4 @@ export function currentStream(device?: GpuLike): Stream {
 /** The stream that a GPU's work goes to unless another is chosen. */
 export function defaultStream(device?: GpuLike): Stream {
   return new Stream(made, native.cudaDefaultStream(gpuIndex(device, 'cuda.defaultStream()')));
-}
-
-/**
- * Runs `body` with a stream, and its GPU, as the current one; both are restored, also when `body` throws.
- *
- * @param body a synchronous function; an async one is refused with `ERR_ASYNC_SCOPE`.
- * @returns what `body` returns. A tensor that is used in another stream must be waited for there
- * ({@link Stream.waitStream}); one that was made outside and is dropped meanwhile, recorded ({@link Tensor.recordStream}).
- */
-export function stream<T>(stream: Stream, body: () => T): T {
-  const { native: chosen } = streamOf(stream);
-  refuseAsync('cuda.stream', body);
-  const device = native.cudaCurrentDevice();
-  const before = native.cudaExchangeStream(chosen);
-  try {
-    native.cudaSetDevice(native.cudaStreamDevice(chosen));
-    return refusePromise('cuda.stream', body());
-  } finally {
-    native.cudaExchangeStream(before);
-    native.cudaSetDevice(device);
-  }
 }

@@ -6,6 +6,7 @@ export { ChainDataset, IterableDataset, type IterableSource } from './iterable.j
 export { DataLoader } from './loader.js';
 export type { DataLoaderOptions } from './options.js';
 export type { LoaderState } from './place.js';
+export { Prefetcher, type PrefetcherOptions } from './prefetcher.js';
 export * from './readers/index.js';
 export {
   RandomSampler,

@@ -1,10 +1,12 @@
 // How the parameters and buffers of modules get another device or dtype.
 import { noGrad } from '../autograd.js';
 import { native } from '../binding/index.js';
+import { flag, kind } from '../check.js';
 import { usable } from '../cuda/available.js';
 import { type DeviceLike, parseDevice } from '../device.js';
 import { Dtype } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
+import { channelsLast, channelsLast3d, MemoryFormat } from '../layout.js';
 import { emptyLike } from '../ops/generated/functions.js';
 import { isPlainObject, optionsOf } from '../options.js';
 import { keep } from '../scope.js';
@@ -15,7 +17,28 @@ import { Parameter } from './parameter.js';
 import { type FactoryOptions, factoryTable } from './tables.js';
 import { ownBuffers, ownTensors } from './traversal.js';
 
-const readTo = optionsOf('to()', factoryTable);
+/** How {@link Module.to} converts. */
+export interface ModuleToOptions extends FactoryOptions {
+  /** The order in memory of parameters and buffers of four dimensions, or of five for `channelsLast3d`. */
+  memoryFormat?: MemoryFormat | undefined;
+  /** Whether copies from pinned memory may go on while the call returns; default false. */
+  nonBlocking?: boolean | undefined;
+}
+
+const format = kind<MemoryFormat>(
+  'torch.channelsLast, torch.channelsLast3d, torch.contiguousFormat or torch.preserveFormat',
+  (value) => value instanceof MemoryFormat,
+);
+const readTo = optionsOf('to()', {
+  ...factoryTable,
+  memoryFormat: [format, undefined],
+  nonBlocking: [flag, false],
+});
+// Of the tensors that a format of channels applies to.
+const dimensions = new Map([
+  [channelsLast, 4],
+  [channelsLast3d, 5],
+]);
 
 /** What a conversion asks of a module itself. */
 interface Convertible<M> {
@@ -29,24 +52,37 @@ interface Convertible<M> {
 export function moveTo<M extends Convertible<M>>(
   of: ModuleAccess<M>,
   module: M,
-  target: FactoryOptions | DeviceLike | Dtype | Tensor,
+  target: ModuleToOptions | DeviceLike | Dtype | Tensor,
 ): void {
-  const { device, dtype } = placeOf(target);
+  const { device, dtype, memoryFormat, nonBlocking } = placeOf(target);
   if (dtype !== undefined && !dtype.isFloatingPoint && !dtype.isComplex) {
     throw invalidArgument('dtype', 'a floating-point or complex dtype', dtype.name, 'ERR_DTYPE');
   }
   const place = device == null ? undefined : usable(parseDevice(device)!);
   if (place !== undefined && place.type !== 'meta') refuseMeta(module);
-  convert(of, module, (t) => t.to({ device, dtype: t.dtype.isFloatingPoint || t.dtype.isComplex ? dtype : undefined }));
+  const formatFor = (t: Tensor) =>
+    memoryFormat !== undefined && (dimensions.get(memoryFormat) ?? t.dim()) === t.dim() ? memoryFormat : undefined;
+  convert(of, module, (t) =>
+    t.to({
+      device,
+      dtype: t.dtype.isFloatingPoint || t.dtype.isComplex ? dtype : undefined,
+      memoryFormat: formatFor(t),
+      nonBlocking,
+    }),
+  );
 }
 
-function placeOf(target: FactoryOptions | DeviceLike | Dtype | Tensor): FactoryOptions {
+function placeOf(target: ModuleToOptions | DeviceLike | Dtype | Tensor): ModuleToOptions {
   if (target instanceof Dtype) return { dtype: target };
   const device = parseDevice(target);
   if (device) return { device: usable(device) };
-  if (target instanceof Tensor) return target;
+  if (target instanceof Tensor) return { device: target.device, dtype: target.dtype };
   if (isPlainObject(target)) return readTo(target);
-  throw invalidArgument('target', 'a device, a dtype, a Tensor or { device, dtype }', target);
+  throw invalidArgument(
+    'target',
+    'a device, a dtype, a Tensor or { device, dtype, memoryFormat, nonBlocking }',
+    target,
+  );
 }
 
 /** Before anything is moved: what is on the device meta cannot be. */

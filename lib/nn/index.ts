@@ -6,7 +6,7 @@ export * as functional from './functional/index.js';
 export * as init from './init.js';
 export * from './layers/index.js';
 export { UninitializedBuffer, UninitializedParameter } from './lazy.js';
-export { type FactoryOptions, Module, type TensorModule } from './module.js';
+export { type FactoryOptions, Module, type ModuleToOptions, type TensorModule } from './module.js';
 export { Parameter } from './parameter.js';
 export { type NamedTensors, ParameterDict, ParameterList } from './parameter-containers.js';
 export type { IncompatibleKeys, StateDict } from './state-dict.js';

@@ -5,7 +5,7 @@ import { invalidArgument, TorchClipError } from '../errors.js';
 import { tensor } from '../kinds.js';
 import { keep } from '../scope.js';
 import type { HookHandle, Tensor } from '../tensor.js';
-import { convert, emptyTo, moveTo } from './conversion.js';
+import { convert, emptyTo, type ModuleToOptions, moveTo } from './conversion.js';
 import type {
   BackwardHook,
   BackwardPreHook,
@@ -36,7 +36,6 @@ import { block } from './print.js';
 import { holdsItself, walk } from './slots.js';
 import { loadState, readState, type StateOf } from './state.js';
 import type { IncompatibleKeys, StateDict } from './state-dict.js';
-import type { FactoryOptions } from './tables.js';
 import {
   bufferAt,
   childrenOf,
@@ -52,6 +51,7 @@ import {
   submoduleAt,
 } from './traversal.js';
 
+export type { ModuleToOptions } from './conversion.js';
 export type { FactoryOptions } from './tables.js';
 
 let access: ModuleAccess<Module>;
@@ -360,13 +360,15 @@ export class Module {
   /**
    * Moves parameters, their gradients and buffers, in place: the optimizer's references stay good.
    *
-   * @param target a device, a dtype (for floating-point and complex members only), both, or a tensor that has them.
+   * @param target a device, a dtype (for floating-point and complex members only), both, or a tensor that has them; an object may also
+   * have `memoryFormat`, for members of four dimensions (five for `channelsLast3d`), and `nonBlocking`.
    *
    * @example
    * model.to('cuda');
    * model.to({ device: 'cuda:1', dtype: torch.bfloat16 });
+   * model.to({ memoryFormat: torch.channelsLast });
    */
-  to(target: FactoryOptions | DeviceLike | Dtype | Tensor): this {
+  to(target: ModuleToOptions | DeviceLike | Dtype | Tensor): this {
     moveTo(access, this, target);
     return this;
   }

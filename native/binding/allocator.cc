@@ -68,11 +68,12 @@ class CpuAllocator final : public c10::Allocator {
   explicit CpuAllocator(c10::Allocator& base) : base_(base) { base_deleter = base.raw_deleter(); }
 
   c10::DataPtr allocate(size_t bytes) override {
-    if (kPools && bytes > 0 && bytes <= small_blocks::kLargest) {
+    const bool pools = kPools && !profiles_memory.load(std::memory_order_relaxed);
+    if (pools && bytes > 0 && bytes <= small_blocks::kLargest) {
       void* block = small_blocks::allocate(bytes);
       return {block, block, small_blocks::free, c10::Device(c10::kCPU)};
     }
-    if (kPools && bytes > 0 && bytes < kHugePage) {
+    if (pools && bytes > 0 && bytes < kHugePage) {
       if (void* block = kept_blocks::allocate(bytes)) {
         return {block, block, kept_blocks::free, c10::Device(c10::kCPU)};
       }
@@ -82,7 +83,7 @@ class CpuAllocator final : public c10::Allocator {
       TORCH_CHECK_WITH(OutOfMemoryError, fits(bytes), "not enough memory: ", bytes, " bytes were asked for, and about ",
                        std::max<int64_t>(0, std::min(memory_room().left, memory_room().total - granted)), " are free");
     }
-    c10::DataPtr block = bytes >= kHugePage ? allocate_huge_pages(bytes) : c10::DataPtr{};
+    c10::DataPtr block = pools && bytes >= kHugePage ? allocate_huge_pages(bytes) : c10::DataPtr{};
     if (!block) block = base_.allocate(bytes);
     if (bytes > 0) {
       if (const size_t usable = malloc_usable_size(block.get()); usable >= kLarge) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 namespace tc {
 
 // Makes libtorch's CPU allocations go through the package's own allocator, once per process:
@@ -9,5 +11,8 @@ namespace tc {
 // - blocks below 2 MB are kept for the next tensor of their size (kept_blocks.h);
 // - blocks of at most 4 KB come from free lists (small_blocks.h).
 void install_allocator();
+
+// While libtorch's profiler counts allocations: they go to libtorch's own allocator, which tells it of them.
+inline std::atomic<bool> profiles_memory = false;
 
 }  // namespace tc

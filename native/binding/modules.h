@@ -21,6 +21,8 @@ void register_func(napi_env env, napi_value exports);
 void register_random(napi_env env, napi_value exports);
 void register_ops(napi_env env, napi_value exports);
 void register_amp(napi_env env, napi_value exports);
+void register_backends(napi_env env, napi_value exports);
+void register_profiler(napi_env env, napi_value exports);
 void register_cuda(napi_env env, napi_value exports);
 void register_optim(napi_env env, napi_value exports);
 

@@ -62,7 +62,18 @@ napi_value default_generator(napi_env env, Args& args) {
   const at::Generator& own = Env::of(env).generator;
   return wrap(env, own.defined() ? own : at::detail::getDefaultCPUGenerator());
 }
-napi_value make_generator(napi_env env, Args&) { return wrap(env, at::make_generator<at::CPUGeneratorImpl>()); }
+// makeGenerator(gpu?): of the CPU, or of the GPU with this index.
+napi_value make_generator(napi_env env, Args& args) {
+  if (is_nullish(env, args[0])) return wrap(env, at::make_generator<at::CPUGeneratorImpl>());
+  const int64_t gpu = to_int64(env, args[0], "gpu");
+  if (gpu < 0 || gpu > 127) throw Error("ERR_DEVICE", "\"gpu\" must be the index of a GPU");
+  return wrap(env, at::detail::getCUDAHooks().getNewGenerator(static_cast<c10::DeviceIndex>(gpu)));
+}
+// generatorDevice(generator): the index of its GPU, or -1.
+napi_value generator_device(napi_env env, Args& args) {
+  const c10::Device device = unwrap_generator(env, args[0]).device();
+  return js(env, int64_t{device.is_cuda() ? device.index() : -1});
+}
 
 napi_value generator_seed(napi_env env, Args& args) {
   at::Generator g = unwrap_generator(env, args[0]);
@@ -114,6 +125,7 @@ void register_random(napi_env env, napi_value exports) {
   define(env, exports, "manualSeed", guarded<manual_seed>);
   define(env, exports, "defaultGenerator", guarded<default_generator>);
   define(env, exports, "makeGenerator", guarded<make_generator>);
+  define(env, exports, "generatorDevice", guarded<generator_device>);
   define(env, exports, "generatorSeed", guarded<generator_seed>);
   define(env, exports, "generatorRandomSeed", guarded<generator_random_seed>);
   define(env, exports, "generatorState", guarded<generator_state>);

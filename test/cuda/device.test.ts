@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { native } from '../../lib/binding/index.js';
-import torch, { cuda, nn } from '../../lib/index.js';
+import torch, { cuda, data, nn } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
 import { onGpu, withoutGpu } from './support.js';
 
@@ -30,6 +30,19 @@ describe('cuda: devices', () => {
     Stream: () => new cuda.Stream(),
     Event: () => new cuda.Event({ enableTiming: true }),
     Graph: () => new cuda.Graph(),
+    setStream: () => cuda.setStream(cuda.currentStream()),
+    'device() with a body': () => cuda.device(0, () => t),
+    'device() as a guard': () => cuda.device('cuda:0'),
+    getRngState: () => cuda.getRngState(),
+    setRngState: () => cuda.setRngState(torch.getRngState()),
+    initialSeed: () => cuda.initialSeed(),
+    setPerProcessMemoryFraction: () => cuda.setPerProcessMemoryFraction(0.5),
+    getPerProcessMemoryFraction: () => cuda.getPerProcessMemoryFraction(),
+    utilization: () => cuda.utilization(),
+    memoryUsage: () => cuda.memoryUsage(0),
+    graphStep: () => cuda.graphStep(() => t),
+    makeGraphedCallables: () => cuda.makeGraphedCallables((x: torch.Tensor) => x, [t]),
+    'a Prefetcher': () => new data.Prefetcher([[t]]),
     GradScaler: () => new torch.GradScaler(),
     autocast: () => torch.autocast({ deviceType: 'cuda' }, () => t),
   };
@@ -53,6 +66,14 @@ describe('cuda: devices', () => {
     cuda.resetPeakMemoryStats();
     expect([cuda.memoryAllocated(), cuda.memoryReserved(), cuda.maxMemoryAllocated()]).deep.equal([0, 0, 0]);
     expect(cuda.memoryStats()).deep.equal({});
+    cuda.resetAccumulatedMemoryStats();
+    cuda.seed();
+    cuda.seedAll();
+    cuda.setRngStateAll([]);
+    expect([cuda.getRngStateAll(), cuda.memorySnapshot(), cuda.getArchList()]).deep.equal([[], [], []]);
+    expect([cuda.isBf16Supported(), cuda.isBf16Supported(false)]).deep.equal([false, false]);
+    expect(cuda.memorySummary()).match(/device ID 0 .*\n.*\n.*CUDA OOMs: 0 /);
+    expect(cuda.deviceOf(t, () => 5)).equal(5);
     expect(t.isPinned()).equal(false);
   });
 
@@ -73,7 +94,43 @@ describe('cuda: devices', () => {
     for (const call of calls) expect(call).throw(torch.TorchClipError);
   });
 
+  it('NVTX is there in a build with CUDA, with a GPU or without', () => {
+    const uses = [
+      () => cuda.nvtx.rangePush('a'),
+      () => cuda.nvtx.rangePop(),
+      () => cuda.nvtx.mark('b'),
+      () => cuda.nvtx.rangeEnd(cuda.nvtx.rangeStart('c')),
+      () => cuda.nvtx.range('d', () => t),
+    ];
+    for (const use of uses) {
+      if (native.cudaBuilt()) use();
+      else expect(refusalOf(use)).property('code', 'ERR_CUDA_UNAVAILABLE');
+    }
+    expect(refusalOf(() => cuda.nvtx.mark(1 as never)).message).equal('"message" must be a string, got 1');
+    expect(refusalOf(() => cuda.nvtx.rangeEnd(1 as never))).property('code', 'ERR_ARGUMENT');
+    expect(refusalOf(() => cuda.nvtx.range('e', async () => t))).property('code', 'ERR_ASYNC_SCOPE');
+  });
+
   it('bad arguments are told as such, with a GPU or without', () => {
+    const refused: [string, () => unknown][] = [
+      ['"body" of cuda.device must be a function, got number', () => cuda.device(0, 1 as never)],
+      ['"tensor" must be a Tensor, got 1', () => cuda.deviceOf(1 as never)],
+      ['"fraction" must be a number in [0, 1], got 2', () => cuda.setPerProcessMemoryFraction(2)],
+      ['"includingEmulation" must be true or false, got 1', () => cuda.isBf16Supported(1 as never)],
+      ['"step" must be a function, got 1', () => cuda.graphStep(1 as never)],
+      [
+        '"callables" must be a function or a module, got an object',
+        () => cuda.makeGraphedCallables({} as never, [t] as never),
+      ],
+      [
+        '"sampleArgs" must be an array of tensors per callable, got 5',
+        () => cuda.makeGraphedCallables(() => t, 5 as never),
+      ],
+      ['"inputs[0]" must be a Tensor, got 5', () => cuda.makeGraphedCallables(() => t, [5 as never])],
+    ];
+    for (const [message, use] of refused) expect(refusalOf(use).message).equal(message);
+    expect(refusalOf(() => cuda.graphStep(() => t, { warmup: 0 }))).property('code', 'ERR_ARGUMENT');
+    expect(refusalOf(() => cuda.memorySummary(0, { short: true } as never))).property('code', 'ERR_ARGUMENT');
     expect(refusalOf(() => cuda.synchronize('cpu')))
       .property('message')
       .match(/"device" must be the index of a GPU, or a device such as 'cuda:0', got "cpu"/);

@@ -97,6 +97,10 @@ napi_value reset_peak(napi_env env, Args& args) {
   if (c10::DeviceAllocator* const memory = allocator()) memory->resetPeakStats(to_gpu(env, args[0]).index());
   return undefined(env);
 }
+napi_value reset_accumulated(napi_env env, Args& args) {
+  if (c10::DeviceAllocator* const memory = allocator()) memory->resetAccumulatedStats(to_gpu(env, args[0]).index());
+  return undefined(env);
+}
 napi_value empty_cache(napi_env env, Args&) {
   if (c10::DeviceAllocator* const memory = allocator()) memory->emptyCache();
   return undefined(env);
@@ -111,11 +115,14 @@ void register_cuda(napi_env env, napi_value exports) {
   define(env, exports, "cudaSetDevice", guarded<cuda::set_device>);
   define(env, exports, "cudaSynchronize", guarded<cuda::synchronize>);
   define(env, exports, "cudaManualSeed", guarded<cuda::manual_seed>);
+  define(env, exports, "cudaResetAccumulated", guarded<cuda::reset_accumulated>);
   define(env, exports, "cudaMemoryStats", guarded<cuda::memory_stats>);
   define(env, exports, "cudaResetPeak", guarded<cuda::reset_peak>);
   define(env, exports, "cudaEmptyCache", guarded<cuda::empty_cache>);
   cuda::register_streams(env, exports);
   cuda::register_graphs(env, exports);
+  cuda::register_memory(env, exports);
+  cuda::register_tools(env, exports);
 }
 
 }  // namespace tc

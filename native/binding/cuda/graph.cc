@@ -176,14 +176,6 @@ napi_value properties(napi_env env, Args& args) {
   return out;
 }
 
-// Free and total bytes of a GPU.
-napi_value memory_info(napi_env env, Args& args) {
-  const c10::cuda::CUDAGuard guard(to_gpu(env, args[0]));
-  size_t free = 0, total = 0;
-  C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
-  return js(env, c10::IntArrayRef({static_cast<int64_t>(free), static_cast<int64_t>(total)}));
-}
-
 using c10::cuda::SyncDebugMode;
 
 napi_value set_sync_debug_mode(napi_env env, Args& args) {
@@ -208,7 +200,6 @@ void register_graphs(napi_env env, napi_value exports) {
   define(env, exports, "cudaGraphReplay", guarded<replay>);
   define(env, exports, "cudaGraphReset", guarded<reset>);
   define(env, exports, "cudaProperties", guarded<properties>);
-  define(env, exports, "cudaMemoryInfo", guarded<memory_info>);
   define(env, exports, "cudaSetSyncDebugMode", guarded<set_sync_debug_mode>);
   define(env, exports, "cudaSyncDebugMode", guarded<sync_debug_mode>);
 }

@@ -1,0 +1,6 @@
+import { native } from '../binding/index.js';
+
+/** Whether operators on the CPU run on OpenMP's threads. */
+export function isAvailable(): boolean {
+  return native.backendAvailable('openmp');
+}

@@ -1,0 +1,17 @@
+declare const brand: unique symbol;
+/** @internal What a session has recorded, held by libtorch. */
+export type NativeTrace = { readonly [brand]: 'trace' };
+/** @internal */
+export type NativeRegion = { readonly [brand]: 'region' };
+
+declare module '../binding/index.js' {
+  interface Native {
+    profilerStart(cpu: boolean, cuda: boolean, recordShapes: boolean, profileMemory: boolean, withFlops: boolean): void;
+    profilerStop(): NativeTrace;
+    /** Twelve numbers per event. */
+    profilerEvents(trace: NativeTrace): { names: string[]; shapes: string[]; numbers: number[] };
+    profilerSave(trace: NativeTrace, path: string): void;
+    regionBegin(name: string): NativeRegion;
+    regionEnd(region: NativeRegion): void;
+  }
+}

@@ -1,0 +1,256 @@
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { native } from '../binding/index.js';
+import { arrayOf, callable, check, flag, oneOf, text } from '../check.js';
+import { isAvailable } from '../cuda/device.js';
+import { TorchClipError } from '../errors.js';
+import { type PathLike, pathOf, replaceFile, writeAll } from '../io/file.js';
+import { optionsOf } from '../options.js';
+import { averagesOf, type EventAverages } from './averages.js';
+import { eventsOf, type ProfilerEvent } from './events.js';
+import type { NativeRegion, NativeTrace } from './native.js';
+import { ProfilerAction } from './schedule.js';
+
+/** What is recorded: operators and regions on the host, or kernels and copies on GPUs. */
+export const ProfilerActivity = { CPU: 'cpu', CUDA: 'cuda' } as const;
+/** One of {@link ProfilerActivity}. */
+export type ProfilerActivity = (typeof ProfilerActivity)[keyof typeof ProfilerActivity];
+
+/** What is recorded where nothing else is asked for: the host, and the GPUs where there are some. */
+export function supportedActivities(): Set<ProfilerActivity> {
+  return new Set(isAvailable() ? ['cpu', 'cuda'] : ['cpu']);
+}
+
+/** Options of a {@link Profile}. */
+export interface ProfileOptions {
+  /** Default {@link supportedActivities}; `'cuda'` records nothing where there is no GPU. */
+  activities?: readonly ProfilerActivity[];
+  /** Whether the shapes of arguments are kept; default false. */
+  recordShapes?: boolean;
+  /** Whether allocations are counted; default false. */
+  profileMemory?: boolean;
+  /** Whether additions and multiplications of matrix products and convolutions are counted; default false. */
+  withFlops?: boolean;
+  /** Which steps are recorded, as {@link schedule} says; default all. */
+  schedule?: (step: number) => ProfilerAction;
+  /** Called with the profile when a trace is complete. */
+  onTraceReady?: (profile: Profile) => void;
+}
+
+const records = (action: ProfilerAction) => action === 'record' || action === 'recordAndSave';
+
+const readProfile = optionsOf('profiler.Profile', {
+  activities: [arrayOf(oneOf('cpu', 'cuda')), undefined],
+  recordShapes: [flag, false],
+  profileMemory: [flag, false],
+  withFlops: [flag, false],
+  schedule: [callable<(step: number) => ProfilerAction>(), undefined],
+  onTraceReady: [callable<(profile: Profile) => void>(), undefined],
+});
+
+/**
+ * A session of libtorch's profiler (Kineto): the operators that run on this thread between {@link start} and {@link stop}, with
+ * their times, and the kernels that they start on GPUs. A process has one session at a time.
+ *
+ * It may last across an `await`; what else runs on this thread meanwhile is recorded as well.
+ *
+ * @example
+ * const profile = new torch.profiler.Profile({ recordShapes: true });
+ * profile.start();
+ * for (const [x, y] of loader) step(x, y);
+ * profile.stop();
+ * console.log(profile.keyAverages().table({ sortBy: 'selfCpuTimeTotal', rowLimit: 10 }));
+ * profile.exportChromeTrace('trace.json'); // for chrome://tracing or ui.perfetto.dev
+ * @see https://pytorch.org/docs/stable/profiler.html
+ */
+export class Profile implements Disposable {
+  readonly #options: ReturnType<typeof readProfile>;
+  #running = false;
+  /** Whether libtorch records for this profile now. */
+  #session = false;
+  #step = 0;
+  #action: ProfilerAction = 'none';
+  #region: NativeRegion | undefined;
+  #trace: NativeTrace | undefined;
+  #events: ProfilerEvent[] | undefined;
+  #json: Buffer | undefined;
+
+  constructor(options: ProfileOptions = {}) {
+    this.#options = readProfile(options);
+  }
+
+  /** @throws {TorchClipError} `ERR_STATE` where a session is running in this process. */
+  start(): void {
+    if (this.#running) throw new TorchClipError('ERR_STATE', 'the profile is running already');
+    const action = this.#actionOf(0);
+    if (records(action)) this.#begin(0);
+    this.#running = true;
+    this.#step = 0;
+    this.#action = action;
+  }
+
+  /** Ends a step of the {@link ProfileOptions.schedule}, and begins the next one. */
+  step(): void {
+    this.#refuseStopped();
+    const action = this.#actionOf(this.#step + 1);
+    const [was, is] = [records(this.#action), records(action)];
+    const ends = was && (!is || this.#action === 'recordAndSave');
+    this.#step++;
+    this.#action = action;
+    if (ends) this.#end();
+    else this.#endRegion();
+    if (!is) return;
+    if (this.#session) this.#beginRegion(this.#step);
+    else this.#begin(this.#step);
+  }
+
+  #actionOf(step: number): ProfilerAction {
+    const { schedule } = this.#options;
+    return schedule === undefined
+      ? 'record'
+      : check('schedule()', schedule(step), oneOf(...Object.values(ProfilerAction)));
+  }
+
+  #begin(step: number): void {
+    const { activities = [...supportedActivities()], recordShapes, profileMemory, withFlops } = this.#options;
+    const cuda = activities.includes('cuda') && isAvailable();
+    native.profilerStart(activities.includes('cpu'), cuda, recordShapes, profileMemory, withFlops);
+    this.#session = true;
+    this.#trace = this.#events = this.#json = undefined;
+    if (this.#options.schedule !== undefined) this.#beginRegion(step);
+  }
+
+  #beginRegion(step: number): void {
+    this.#region = native.regionBegin(`ProfilerStep#${step}`);
+  }
+
+  #endRegion(): void {
+    if (this.#region !== undefined) native.regionEnd(this.#region);
+    this.#region = undefined;
+  }
+
+  #end(): void {
+    this.#endRegion();
+    this.#session = false;
+    this.#trace = native.profilerStop();
+    this.#events = this.#json = undefined;
+    this.#options.onTraceReady?.(this);
+  }
+
+  #refuseStopped(): void {
+    if (!this.#running) throw new TorchClipError('ERR_STATE', 'the profile is not running');
+  }
+
+  /** Ends the session; the results can then be read. */
+  stop(): void {
+    this.#refuseStopped();
+    this.#running = false;
+    this.#action = 'none';
+    if (this.#session) this.#end();
+  }
+
+  /** Ends the session, if it is running: at the end of the block that has it as `using`. */
+  [Symbol.dispose](): void {
+    if (this.#running) this.stop();
+  }
+
+  /** What ran, in the order in which it began. */
+  events(): ProfilerEvent[] {
+    this.#events ??= eventsOf(this.#result());
+    return this.#events;
+  }
+
+  /**
+   * The events of each name together, in the order of their first appearance.
+   *
+   * @param options.groupByInputShape whether events with other shapes are others; default false.
+   */
+  keyAverages(options: { groupByInputShape?: boolean } = {}): EventAverages {
+    return averagesOf(this.events(), readAverages(options).groupByInputShape);
+  }
+
+  /**
+   * Writes the trace as JSON that chrome://tracing and ui.perfetto.dev open, compressed where the path ends in `.gz`.
+   *
+   * @throws {TorchClipError} `ERR_FILE` where the file cannot be written.
+   */
+  exportChromeTrace(path: PathLike): void {
+    const target = pathOf(path);
+    // libtorch writes a trace once.
+    this.#json ??= this.#written(this.#result());
+    const content = target.endsWith('.gz') ? gzipSync(this.#json) : this.#json;
+    replaceFile(target, (fd) => writeAll(fd, content));
+  }
+
+  #written(trace: NativeTrace): Buffer {
+    const folder = fs.mkdtempSync(join(tmpdir(), 'torch-clip-trace-'));
+    try {
+      const written = join(folder, 'trace.json');
+      native.profilerSave(trace, written);
+      return fs.readFileSync(written);
+    } finally {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  #result(): NativeTrace {
+    if (this.#trace !== undefined) return this.#trace;
+    throw new TorchClipError('ERR_STATE', 'the profile has no results before it was stopped');
+  }
+}
+
+const readAverages = optionsOf('keyAverages()', { groupByInputShape: [flag, false] });
+
+/**
+ * Runs `body` under a {@link Profile} and returns the profile; where `body` throws, so does this. An async function is waited for.
+ *
+ * @example
+ * const profile = torch.profiler.profile(() => model.forward(x).sum().backward());
+ * console.log(profile.keyAverages().table());
+ */
+export function profile<T>(
+  body: () => T,
+  options?: ProfileOptions,
+): T extends PromiseLike<unknown> ? Promise<Profile> : Profile;
+export function profile(body: () => unknown, options: ProfileOptions = {}): Profile | Promise<Profile> {
+  check('body', body, callable());
+  const session = new Profile(options);
+  session.start();
+  let result: unknown;
+  try {
+    result = body();
+  } catch (error) {
+    session.stop();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(() => session.stop()).then(() => session);
+  session.stop();
+  return session;
+}
+
+/**
+ * Names what `body` runs, as a region in the trace; an async function is waited for. Without a session it costs next to nothing.
+ *
+ * @returns what `body` returns.
+ *
+ * @example
+ * const loss = torch.profiler.recordFunction('forward', () => model.forward(x).sum());
+ */
+export function recordFunction<T>(name: string, body: () => T): T {
+  check('name', name, text);
+  check('body', body, callable());
+  const region = native.regionBegin(name);
+  const end = () => native.regionEnd(region);
+  let result: T;
+  try {
+    result = body();
+  } catch (error) {
+    end();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(end) as T;
+  end();
+  return result;
+}

@@ -1,0 +1,184 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { expect } from 'chai';
+import torch, { nn } from '../lib/index.js';
+import { refusalOf } from './support.js';
+
+const { profiler } = torch;
+
+const pass = () => {
+  const x = torch.ones([8, 16]);
+  const w = torch.ones([16, 4], { requiresGrad: true });
+  profiler.recordFunction('forward', () => nn.functional.relu(x.matmul(w)).sum()).backward();
+};
+
+describe('profiler', () => {
+  it('records operators, regions and the backward pass, with times that add up', () => {
+    const profile = profiler.profile(pass, { activities: ['cpu'], recordShapes: true, withFlops: true });
+    const averages = profile.keyAverages();
+    const of = (name: string) => averages.find((row) => row.name === name)!;
+    for (const name of ['aten::matmul', 'aten::mm', 'aten::relu', 'aten::sum', 'forward']) {
+      expect(of(name), name).property('count').at.least(1);
+      expect(of(name).cpuTimeTotal, name).above(0);
+    }
+    expect(averages.map(({ name }) => name).join(' ')).match(/MmBackward0/);
+    // The product's forward pass counts 2 x 8 x 16 x 4 operations, its backward pass one more of these.
+    expect(of('aten::mm').flops).equal(2 * (2 * 8 * 16 * 4));
+    const events = profile.events();
+    const region = events.find(({ isRegion }) => isRegion)!;
+    expect(region.name).equal('forward');
+    expect(region.children.map(({ name }) => name)).include.members(['aten::matmul', 'aten::relu', 'aten::sum']);
+    for (const event of events) {
+      const inner = event.children.reduce((sum, child) => sum + child.duration, 0);
+      expect(event.selfDuration).closeTo(event.duration - inner, 1e-3);
+      expect(event.start).at.least(0);
+    }
+    const product = events.find(({ name }) => name === 'aten::mm')!;
+    expect(product.shapes).equal('[8, 16], [16, 4]');
+    expect([product.device, product.deviceIndex]).deep.equal(['cpu', null]);
+    const self = averages.reduce((sum, row) => sum + row.selfCpuTimeTotal, 0);
+    const roots = events.filter((event) => !events.some(({ children }) => children.includes(event)));
+    expect(self).closeTo(
+      roots.reduce((sum, { duration }) => sum + duration, 0),
+      1e-2,
+    );
+  });
+
+  it('counts the bytes that operators allocate', () => {
+    let kept: unknown;
+    const profile = profiler.profile(
+      () => {
+        kept = profiler.recordFunction('make', () => torch.empty([1024, 1024]));
+      },
+      { profileMemory: true },
+    );
+    const row = profile.keyAverages().find(({ name }) => name === 'make')!;
+    expect(row.memory).equal(4 * 1024 * 1024);
+    expect(row.selfMemory).equal(0);
+    expect(profile.keyAverages().table()).match(/aten::empty .* 4\.00 MB/);
+    expect(kept).not.equal(undefined);
+  });
+
+  it('shows a table: sorted, limited, with shares of 100%', () => {
+    const profile = profiler.profile(pass, { recordShapes: true });
+    const table = profile.keyAverages({ groupByInputShape: true }).table({ sortBy: 'selfCpuTimeTotal', rowLimit: 2 });
+    const lines = table.trimEnd().split('\n');
+    expect(lines).length(3 + 2 + 2);
+    expect(lines[1]).match(
+      /^Name +Self CPU % +Self CPU +CPU total % +CPU total +CPU time avg +# of Calls +Input Shapes$/,
+    );
+    const share = (line: string) => Number(/ ([\d.]+)%/.exec(line)![1]);
+    expect(share(lines[3]!)).at.least(share(lines[4]!));
+    expect(lines.at(-1)).match(/^Self CPU time total: [\d.]+(us|ms|s)$/);
+    expect(refusalOf(() => profile.keyAverages().table({ sortBy: 'name' as never })).code).equal('ERR_ARGUMENT');
+    expect(refusalOf(() => profile.keyAverages().table({ rowLimit: 0 })).code).equal('ERR_ARGUMENT');
+  });
+
+  it('writes a Chrome trace, compressed or not, and leaves nothing else', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'torch-clip-test-'));
+    try {
+      const profile = profiler.profile(pass);
+      const [plain, packed] = [join(folder, 'trace.json'), join(folder, 'trace.json.gz')];
+      profile.exportChromeTrace(plain);
+      profile.exportChromeTrace(packed);
+      expect(readdirSync(folder).sort()).deep.equal(['trace.json', 'trace.json.gz']);
+      for (const text of [readFileSync(plain, 'utf8'), gunzipSync(readFileSync(packed)).toString()]) {
+        const { traceEvents } = JSON.parse(text) as { traceEvents: { ph: string; name: string; dur?: number }[] };
+        const complete = traceEvents.filter(({ ph }) => ph === 'X');
+        expect(complete.map(({ name }) => name)).include.members(['aten::mm', 'forward']);
+        expect(complete.every(({ dur }) => dur! >= 0)).equal(true);
+      }
+      const error = refusalOf(() => profile.exportChromeTrace(join(folder, 'none', 'trace.json')));
+      expect(error.code).equal('ERR_FILE');
+      expect(refusalOf(() => profile.exportChromeTrace(5 as never)).code).equal('ERR_ARGUMENT');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('lasts across an await, and ends with a using block', async () => {
+    const profile = await profiler.profile(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      await profiler.recordFunction('later', async () => torch.ones([2]).add(1));
+    });
+    expect(profile.keyAverages().map(({ name }) => name)).include.members(['later', 'aten::add']);
+    let ready: unknown;
+    const other = new profiler.Profile({
+      onTraceReady: (done) => {
+        ready = done;
+      },
+    });
+    {
+      using _ = other;
+      other.start();
+      torch.ones([2]).mul(2);
+    }
+    expect(ready).equal(other);
+    expect(other.keyAverages().map(({ name }) => name)).include('aten::mul');
+  });
+
+  it('records the steps of a schedule, a trace for each round', () => {
+    const traces: string[][] = [];
+    const profile = new profiler.Profile({
+      schedule: profiler.schedule({ wait: 1, warmup: 1, active: 2, repeat: 2, skipFirst: 1 }),
+      onTraceReady: (done) => {
+        const names = done.events().flatMap(({ name }) => (/^ProfilerStep|aten::(add|mul)$/.test(name) ? name : []));
+        // An operator may call itself with other arguments.
+        traces.push(names.filter((name, i) => name !== names[i - 1]));
+      },
+    });
+    profile.start();
+    for (let t = 0; t < 12; t++) {
+      torch.ones([1]).add(1);
+      if (t === 4) torch.ones([1]).mul(2);
+      profile.step();
+    }
+    profile.stop();
+    const step = (t: number) => [`ProfilerStep#${t}`, 'aten::add'];
+    expect(traces).deep.equal([
+      [...step(3), ...step(4), 'aten::mul'],
+      [...step(7), ...step(8)],
+    ]);
+    const actions = profiler.schedule({ wait: 1, warmup: 0, active: 1 });
+    expect([0, 1, 2, 3].map(actions)).deep.equal(['none', 'recordAndSave', 'none', 'recordAndSave']);
+    expect(refusalOf(() => profile.step()).code).equal('ERR_STATE');
+    expect(refusalOf(() => profiler.schedule({ wait: 1, warmup: 1, active: 0 })).code).equal('ERR_ARGUMENT');
+    const wrong = new profiler.Profile({ schedule: () => 'stop' as never });
+    expect(refusalOf(() => wrong.start()).message).match(/^"schedule\(\)" must be "none", "warmup"/);
+  });
+
+  it('has one session in a process, which ends where the body throws', () => {
+    const profile = new profiler.Profile();
+    expect(refusalOf(() => profile.stop()).code).equal('ERR_STATE');
+    expect(refusalOf(() => profile.events()).code).equal('ERR_STATE');
+    expect(() =>
+      profiler.profile(() => {
+        const second = new profiler.Profile();
+        expect(refusalOf(() => second.start()).message).match(/running already/);
+        throw new Error('mine');
+      }),
+    ).throw('mine');
+    profile.start();
+    profile.stop();
+    expect(profile.events()).an('array');
+  });
+
+  it('refuses what it does not know', () => {
+    expect(refusalOf(() => new profiler.Profile({ activities: ['gpu' as never] })).code).equal('ERR_ARGUMENT');
+    expect(refusalOf(() => new profiler.Profile({ withStack: true } as never)).message).match(/withStack/);
+    expect(refusalOf(() => profiler.profile(1 as never)).message).equal('"body" must be a function, got 1');
+    expect(refusalOf(() => profiler.recordFunction(1 as never, () => 0)).code).equal('ERR_ARGUMENT');
+    expect([...profiler.supportedActivities()]).deep.equal(torch.cuda.isAvailable() ? ['cpu', 'cuda'] : ['cpu']);
+  });
+
+  it('a region costs nothing that is seen without a session, and passes what its body throws', () => {
+    expect(profiler.recordFunction('outside', () => 5)).equal(5);
+    expect(() =>
+      profiler.recordFunction('outside', () => {
+        throw new Error('mine');
+      }),
+    ).throw('mine');
+  });
+});
