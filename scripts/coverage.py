@@ -19,7 +19,8 @@ CLASSES = 'Event Generator OutOfMemoryError Size Stream Tensor device dtype finf
 NAMESPACES = """
 nn.functional nn.init nn.utils nn.utils.rnn nn.utils.parametrize nn.utils.parametrizations nn.utils.prune
 nn.utils.stateless nn.attention nn.attention.bias optim optim.lr_scheduler optim.swa_utils autograd autograd.functional
-autograd.graph autograd.forward_ad func distributions distributions.constraints
+autograd.graph autograd.forward_ad backends.cpu backends.cuda backends.cudnn backends.mkl backends.mkldnn backends.openmp
+profiler cuda.nvtx func distributions distributions.constraints
 distributions.transforms utils.data utils.checkpoint fft linalg special sparse amp cuda random nested signal.windows
 distributed nn.parallel
 """.split()
@@ -48,6 +49,10 @@ def top_level(torch) -> list[str]:
 def of_module(module) -> list[str]:
     """`__all__` without the submodules in it; else what is defined in the package of the module and documented."""
     home = module.__name__
+    if type(module) is not types.ModuleType:
+        # Its switches are properties of a class of its own, which holds the module itself.
+        switches = [n for n, v in vars(type(module)).items() if type(v).__name__ == 'ContextProp']
+        return switches + [n for n, v in vars(module.m).items() if public(v) and getattr(v, '__module__', '') == home]
     listed = getattr(module, '__all__', None)
     if listed is None or home in ('torch.fft', 'torch.linalg'):
         listed = [

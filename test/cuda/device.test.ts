@@ -113,7 +113,7 @@ describe('cuda: devices', () => {
 
   it('bad arguments are told as such, with a GPU or without', () => {
     const refused: [string, () => unknown][] = [
-      ['"body" of cuda.device must be a function, got number', () => cuda.device(0, 1 as never)],
+      ['"body" of cuda.device must be a function, got 1', () => cuda.device(0, 1 as never)],
       ['"tensor" must be a Tensor, got 1', () => cuda.deviceOf(1 as never)],
       ['"fraction" must be a number in [0, 1], got 2', () => cuda.setPerProcessMemoryFraction(2)],
       ['"includingEmulation" must be true or false, got 1', () => cuda.isBf16Supported(1 as never)],
