@@ -1,7 +1,7 @@
 // `torch-clip run`: starts the ranks of a job, and ends them all when one fails.
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { availableParallelism, networkInterfaces } from 'node:os';
+import { availableParallelism, constants, networkInterfaces } from 'node:os';
 import { extname } from 'node:path';
 import type { Store, TCPStore } from '../distributed/store.js';
 import { TorchClipError } from '../errors.js';
@@ -91,7 +91,8 @@ async function meet(options: RunOptions): Promise<Nodes> {
   return { rank, count, host, store };
 }
 
-const forever = 2 ** 31;
+/** Seconds: as long as a store can wait, 24 days. */
+const forever = 2 ** 21;
 
 /** What one attempt of the job came to: undefined where all ranks of all nodes ended well. */
 async function attempted(
@@ -125,8 +126,9 @@ async function attempted(
     // The first word counts, be it of success or of failure.
     const elsewhere = store.wait([key('over')], forever);
     const here = ranks.firstFailure().then(async (failure) => {
-      if (failure !== undefined) await store.compareSet(key('over'), '', JSON.stringify(failure));
-      else if ((await store.add(key('done'), 1)) === nodes.count) await store.compareSet(key('over'), '', 'null');
+      const speaks = failure !== undefined || (await store.add(key('done'), 1)) === nodes.count;
+      if (speaks && (await store.add(key('spoken'), 1)) === 1)
+        await store.set(key('over'), JSON.stringify(failure ?? null));
       await elsewhere;
     });
     await Promise.race([elsewhere, here]);
@@ -166,7 +168,10 @@ export async function run(script: string, args: readonly string[], options: RunO
     process.removeAllListeners(signal);
     process.on(signal, () => {
       signalled ??= signal;
-      current?.signal(signal);
+      if (current === undefined) process.exit(128 + constants.signals[signal]);
+      current.signal(signal);
+      // Whatever else there is to wait for.
+      setTimeout(() => process.exit(128 + constants.signals[signal]), 2 * grace + 1000).unref();
       // A second one, or a rank that pays no attention, does not keep the launcher.
       setTimeout(() => current?.signal('SIGKILL'), grace).unref();
     });

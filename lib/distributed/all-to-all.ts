@@ -21,7 +21,7 @@ const readAllToAll = optionsOf('allToAll', collectiveOptions);
 /**
  * Gives each rank one tensor of every rank, as `torch.distributed.all_to_all`: rank `i` gets the tensors `i` of all lists.
  *
- * @param outputList one tensor per rank, which are written; their sizes may differ.
+ * @param outputList one tensor per rank, which are written; their sizes may differ where all ranks run this package.
  * @param inputList one tensor per rank.
  *
  * @example
@@ -51,17 +51,38 @@ export function allToAll<const O extends CollectiveOptions = object>(
       );
     }
   }
-  return finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputList, inputList, wait), wait);
+  // Lists of unequal sizes are beyond Gloo's function for lists, the one that ranks of Python call.
+  return group.alike
+    ? finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputList, inputList, false, wait), wait)
+    : finished(exchangedLists({ name: 'allToAll', group, timeout }, outputList, inputList, wait), wait);
 }
 
-/** As one tensor each way: Gloo has the exchange in this form. */
-function* exchanged(call: Call, outputs: readonly Tensor[], inputs: readonly Tensor[], wait: boolean): Steps<void> {
+function* exchangedLists(
+  call: Call,
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  wait: boolean,
+): Steps<void> {
+  const targets = outputs.map((t) => new Receiving(t, false));
+  yield* called({ ...call, outputs: [targets.map(({ memory }) => memory)], inputs: inputs.map(sending) }, wait);
+  for (const target of targets) target.finish();
+}
+
+/** As one tensor each way. */
+function* exchanged(
+  call: Call,
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  even: boolean,
+  wait: boolean,
+): Steps<void> {
   const flat = inputs.map((t) => sending(t).view([-1]));
   const targets = outputs.map((t) => new Receiving(t, false));
   const lengths = targets.map(({ memory }) => memory.numel());
   const input = joinedFlat(flat);
   const output = input.newEmpty([lengths.reduce((sum, n) => sum + n, 0)]);
-  const splits = [lengths, flat.map((t) => t.numel())] as const;
+  // Gloo sends equal shares in another way than given ones, and all ranks must choose the same.
+  const splits = even ? ([[], []] as const) : ([lengths, flat.map((t) => t.numel())] as const);
   yield* called({ ...call, outputs: [[output]], inputs: [input], splits }, wait);
   let start = 0;
   targets.forEach((target, i) => {
@@ -128,7 +149,8 @@ export function allToAllSingle<const O extends AllToAllSingleOptions = object>(
   }
   const outputs = sharesOf('output', output, outputSplitSizes, group);
   const inputs = sharesOf('input', input, inputSplitSizes, group);
-  return finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputs, inputs, wait), wait);
+  const even = outputSplitSizes === undefined && inputSplitSizes === undefined;
+  return finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputs, inputs, even, wait), wait);
 }
 
 function sharesOf(name: string, t: Tensor, sizes: readonly number[] | undefined, { size }: ProcessGroup): Tensor[] {

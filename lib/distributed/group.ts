@@ -163,7 +163,9 @@ export async function initProcessGroup(options?: InitOptions): Promise<ProcessGr
     const shared = store === undefined ? new PrefixStore('default_pg', met.store) : met.store;
     const named = { name: '0', ranks, rank: met.rank, backend: backend ?? joined(backends), timeout };
     const group = await makeGroup(shared, named, backends, left);
-    world = { group, store: shared, opened: met.opened, groups: new Set([group]), count: 1 };
+    // Other groups meet below the default one's prefix, as PyTorch's do.
+    const inner = new PrefixStore(`${group.name}/`, shared);
+    world = { group, store: inner, opened: met.opened, groups: new Set([group]), count: 1 };
     return group;
   } catch (error) {
     met?.opened?.close();

@@ -13,8 +13,8 @@ const value: Kind<StoreValue> = kind(
 );
 const key: Kind<string> = text;
 
-/** @internal Seconds as the addon's milliseconds. */
-export const milliseconds = (seconds: number): number => Math.min(Math.max(1, Math.ceil(seconds * 1000)), 2 ** 40);
+/** @internal Seconds as the addon's milliseconds; c10d hands them to functions that take an int. */
+export const milliseconds = (seconds: number): number => Math.min(Math.max(1, Math.ceil(seconds * 1000)), 2 ** 31 - 1);
 
 const bytesOf = (v: StoreValue): Uint8Array =>
   typeof v === 'string' ? new TextEncoder().encode(v) : new Uint8Array(v);

@@ -67,7 +67,8 @@ std::string plain(std::string_view message) {
     message.remove_prefix(end + 2);
   }
   message = message.substr(0, message.find('\n'));
-  message = message.substr(0, message.find("Exception raised from"));
+  // And what Gloo has to say to everybody.
+  message = message.substr(0, std::min(message.find("Exception raised from"), message.find("This is typically")));
   std::string text;
   for (const char c : message) {
     if (static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7f) text += c;

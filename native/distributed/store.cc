@@ -152,12 +152,26 @@ const Bytes& value_of(const Call& call, size_t i = 0) {
 }
 
 // A client waits with its connection locked: another call of the same store would wait with it. So it waits on a
-// connection of its own, unless the keys are there.
+// connection of its own, unless the keys are there. It looks again from time to time, because the server of a TCP store
+// wakes nobody when compareSet() sets a key.
 StorePtr with_keys(const Call& call) {
   if (call.store->check(call.keys)) return call.store;
+  constexpr milliseconds kSlice{500};
+  const auto end = std::chrono::steady_clock::now() + call.timeout;
   const StorePtr own = call.store->clone();
+  for (;;) {
+    const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
+    const milliseconds slice = std::clamp(left, milliseconds(1), kSlice);
+    try {
+      own->setTimeout(slice);
+      own->wait(call.keys, slice);
+      break;
+    } catch (const c10::DistError&) {
+      if (own->check(call.keys)) break;
+      if (left <= kSlice) throw;
+    }
+  }
   own->setTimeout(call.timeout);
-  own->wait(call.keys, call.timeout);
   return own;
 }
 

@@ -36,11 +36,16 @@ export function torchClip(
   env: NodeJS.ProcessEnv,
   uid?: number,
 ): { pid: number; ended: Promise<Ended> } {
-  const child = spawn(
-    process.execPath,
-    [compiled(), ...args],
-    uid === undefined ? { env } : { env, uid, gid: uid, cwd: '/' },
-  );
+  return started([compiled(), ...args], env, uid);
+}
+
+/** Runs a script of Node.js in a process of its own. */
+export function started(
+  command: string[],
+  env: NodeJS.ProcessEnv,
+  uid?: number,
+): { pid: number; ended: Promise<Ended>; stdout: NodeJS.ReadableStream } {
+  const child = spawn(process.execPath, command, uid === undefined ? { env } : { env, uid, gid: uid, cwd: '/' });
   const result: Ended = { status: null, signal: null, stdout: '', stderr: '' };
   child.stdout.on('data', (text) => {
     result.stdout += text;
@@ -51,5 +56,5 @@ export function torchClip(
   const ended = new Promise<Ended>((resolve) => {
     child.on('close', (status, signal) => resolve({ ...result, status, signal }));
   });
-  return { pid: child.pid!, ended };
+  return { pid: child.pid!, ended, stdout: child.stdout };
 }

@@ -54,6 +54,7 @@ export class Job {
     program: string,
     settings: Settings = {},
     commandOf?: (rank: number) => string[] | undefined,
+    more: NodeJS.ProcessEnv = {},
   ) {
     this.ranks = Array.from({ length: size }, (_, rank) => {
       const env = {
@@ -64,6 +65,7 @@ export class Job {
         GLOO_SOCKET_IFNAME: 'lo',
         MEET: `file://${join(this.#folder, 'store')}`,
         SETTINGS: JSON.stringify(settings),
+        ...more,
       };
       const own = commandOf?.(rank);
       if (own !== undefined) return start(own, env, false);

@@ -61,6 +61,9 @@ describe('a store', () => {
       await second.set('also', '1');
       await first.set('late', 'here');
       expect(await later).equal('here');
+      const swapped = second.getText('swapped');
+      await first.compareSet('swapped', '', 'yes');
+      expect(await swapped).equal('yes');
       expect(await first.numKeys()).least(5);
       const error = await rejectionOf(second.wait(['never'], 0.2));
       expect([error.code, error.message]).deep.equal([

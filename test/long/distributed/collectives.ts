@@ -1,0 +1,6 @@
+import { agree } from '../../distributed/agree.js';
+
+describe('the collectives', function () {
+  this.timeout(300_000);
+  for (const size of [1, 2, 3]) it(`give each of ${size} ranks what PyTorch says`, () => agree(size));
+});
