@@ -49,13 +49,18 @@ const [tensorsFile, stateFile] = ['tensors.safetensors', 'state.json'];
 /** The checkpoints of a folder, the oldest first. One that is being written has another name. */
 function checkpoints(folder: string): { step: number; path: string }[] {
   if (!existsSync(folder)) return [];
-  const all = readdirSync(folder).flatMap((name) => {
-    const [, digits, file] = pattern.exec(name) ?? [];
-    const path = join(folder, name);
-    const isWhole = digits !== undefined && (file !== undefined || existsSync(join(path, stateFile)));
-    return isWhole ? [{ step: Number(digits), path }] : [];
-  });
-  return all.sort((a, b) => a.step - b.step || a.path.localeCompare(b.path));
+  for (let tries = 0; ; tries++) {
+    const named = readdirSync(folder).flatMap((name) => {
+      const [, digits, file] = pattern.exec(name) ?? [];
+      return digits === undefined
+        ? []
+        : [{ step: Number(digits), path: join(folder, name), isFile: file !== undefined }];
+    });
+    const whole = named.filter(({ path, isFile }) => isFile || existsSync(join(path, stateFile)));
+    // Where others write and delete, all that was there may be gone by now, and newer ones be there.
+    if (whole.length === 0 && named.length > 0 && tries < 100) continue;
+    return whole.sort((a, b) => a.step - b.step || a.path.localeCompare(b.path));
+  }
 }
 
 /**
@@ -76,10 +81,8 @@ export function saveCheckpoint(folder: PathLike, object: unknown, options: Check
   const place = pathOf(folder, 'folder');
   try {
     makeFolders(place);
-    const number = step ?? (checkpoints(place).at(-1)?.step ?? -1) + 1;
-    const path = join(place, `checkpoint-${String(number).padStart(8, '0')}${format === 'pt' ? '.pt' : ''}`);
+    const path = format === 'pt' ? nameOf(place, step, '.pt') : saveFolder(object, place, step);
     if (format === 'pt') save(object, path);
-    else saveFolder(object, place, path);
     if (keepLast !== undefined) {
       const others = checkpoints(place).filter((one) => one.path !== path);
       const surplus = Math.max(0, others.length + 1 - keepLast);
@@ -91,8 +94,14 @@ export function saveCheckpoint(folder: PathLike, object: unknown, options: Check
   }
 }
 
-/** The tensors and the rest in two files of a folder, which gets its name when both are on the disk. */
-function saveFolder(object: unknown, place: string, path: string): void {
+/** The path of the checkpoint of a step, or of the one after the newest. */
+function nameOf(place: string, step: number | undefined, ending: string): string {
+  const number = step ?? (checkpoints(place).at(-1)?.step ?? -1) + 1;
+  return join(place, `checkpoint-${String(number).padStart(8, '0')}${ending}`);
+}
+
+/** The tensors and the rest in two files of a folder, which gets its name, which is returned, when both are on the disk. */
+function saveFolder(object: unknown, place: string, step: number | undefined): string {
   const { json, tensors } = toTagged(object);
   sweep(place);
   const unfinished = join(place, temporaryName());
@@ -101,16 +110,39 @@ function saveFolder(object: unknown, place: string, path: string): void {
     saveSafetensors(tensors, join(unfinished, tensorsFile));
     replaceFile(join(unfinished, stateFile), (fd) => writeAll(fd, Buffer.from(`${json}\n`)));
     syncFolder(unfinished);
-    // A folder's name can only be taken over where it is empty: an older one of this number moves away first.
-    const old = existsSync(path) ? join(place, temporaryName()) : undefined;
-    if (old !== undefined) renameSync(path, old);
-    renameSync(unfinished, path);
-    if (old !== undefined) rmSync(old, { recursive: true, force: true });
+    const path = named(unfinished, place, step);
     syncFolder(place);
+    return path;
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Gives a folder its name. Another process may have taken it meanwhile, and again while this one tries. */
+function named(unfinished: string, place: string, step: number | undefined): string {
+  for (let tries = 0; ; tries++) {
+    const path = nameOf(place, step, '');
+    try {
+      renameSync(unfinished, path);
+      return path;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (!['ENOTEMPTY', 'EEXIST'].includes(code ?? '') || tries === 100) throw error;
+    }
+    // The next free number, unless it was asked for this one: only the name of an empty folder can be taken over.
+    if (step !== undefined) moveAway(path, place);
+  }
+}
+
+function moveAway(path: string, place: string): void {
+  const old = join(place, temporaryName());
+  try {
+    renameSync(path, old);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  rmSync(old, { recursive: true, force: true });
 }
 
 /**

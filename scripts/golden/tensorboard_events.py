@@ -4,6 +4,7 @@ Needs the package (pip install tensorboard) beside the reference PyTorch.
 """
 
 import base64
+import glob
 import json
 import tempfile
 
@@ -11,6 +12,7 @@ import torch
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
 
 TIME = 1700000000.25
 
@@ -20,8 +22,6 @@ def events_of(write):
         writer = SummaryWriter(folder)
         write(writer)
         writer.close()
-        import glob
-
         (path,) = [p for p in glob.glob(f'{folder}/**/events*', recursive=True)]
         return [base64.b64encode(data).decode() for data in list(RawEventFileLoader(path).Load())[1:]]
 
@@ -29,7 +29,6 @@ def events_of(write):
 def generate(out_dir):
     torch.manual_seed(0)
     values = torch.cat([torch.randn(200), torch.tensor([0.0, 1e-20, 100.0, -3.0])])
-    gray = torch.arange(6, dtype=torch.uint8).reshape(2, 3) * 40
     cases = {
         'scalar': events_of(lambda w: w.add_scalar('train/loss', 0.125, 7, walltime=TIME)),
         'negative step': events_of(lambda w: w.add_scalar('a', -1.5, -1, walltime=TIME)),
@@ -49,5 +48,7 @@ def generate(out_dir):
         'counts': list(histogram.bucket),
     }
     del cases['histogram']
-    text = json.dumps({'time': TIME, 'events': cases, 'histogram': described, 'gray': gray.tolist()}, indent=1)
+    summaries = hparams({'lr': 0.5, 'clip': 'norm', 'warmup': 100}, {'accuracy': 0, 'loss/final': 0})
+    contents = [base64.b64encode(s.value[0].metadata.plugin_data.content).decode() for s in summaries]
+    text = json.dumps({'time': TIME, 'events': cases, 'histogram': described, 'hparams': contents}, indent=1)
     (out_dir / 'tensorboard.json').write_text(text + '\n')

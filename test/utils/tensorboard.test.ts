@@ -13,6 +13,7 @@ const { SummaryWriter, readScalars } = utils.tensorboard;
 const reference = golden<{
   time: number;
   events: Record<string, string[]>;
+  hparams: string[];
   histogram: {
     values: number[];
     min: number;
@@ -139,6 +140,28 @@ describe('utils.tensorboard', () => {
       '_hparams_/session_end_info',
       'accuracy',
     ]);
+  });
+
+  it("describes settings and results to the plugin as PyTorch's writer does", () => {
+    const settings = { lr: 0.5, clip: 'norm', warmup: 100 };
+    using writer = new SummaryWriter(folder);
+    writer.addHparams(settings, { accuracy: 0, 'loss/final': 0 }, { runName: 'same' });
+    const contents = eventsIn(join(folder, 'same'))
+      .slice(0, 3)
+      .map((event) => at(event, 5, 1, 9, 1, 2) as Buffer);
+    // The entries of a map come in any order.
+    const parts = (bytes: Buffer) => {
+      const [{ field, value }] = fieldsOf(bytes) as unknown as [{ field: number; value: Buffer }];
+      return [
+        field,
+        ...fieldsOf(value)!
+          .map((part) =>
+            [part.field, typeof part.value === 'bigint' ? `${part.value}` : part.value.toString('hex')].join(' '),
+          )
+          .sort(),
+      ];
+    };
+    expect(contents.map(parts)).to.deep.equal(reference.hparams.map((text) => parts(Buffer.from(text, 'base64'))));
   });
 
   it('reads back every scalar that it writes', () => {

@@ -61,24 +61,19 @@ export function text(tag: string, value: string): Message {
 export type Hparam = number | string | boolean;
 
 /** The three values that describe a run to the plugin of hyperparameters. */
-export function hparams(
-  settings: Readonly<Record<string, Hparam>>,
-  metrics: readonly string[],
-  now: number,
-): Message[] {
+export function hparams(settings: Readonly<Record<string, Hparam>>, metrics: readonly string[]): Message[] {
   const types = { string: 1, boolean: 2, number: 3 } as const;
-  const experiment = new Message().double(4, now);
+  const experiment = new Message();
   for (const [name, value] of Object.entries(settings)) {
-    experiment.message(5, new Message().text(1, name).integer(4, types[typeof value as keyof typeof types]));
+    experiment.message(4, new Message().text(1, name).integer(4, types[typeof value as keyof typeof types]));
   }
-  for (const tag of metrics) experiment.message(6, new Message().message(1, new Message().text(2, tag)));
+  for (const tag of metrics) experiment.message(5, new Message().message(1, new Message().text(2, tag)));
   const start = new Message();
   for (const [name, value] of Object.entries(settings)) {
     start.message(1, new Message().text(1, name).message(2, setting(value)));
   }
-  start.double(5, now);
   const succeeded = 1;
-  const end = new Message().integer(1, succeeded).double(2, now);
+  const end = new Message().integer(1, succeeded);
   const value = (tag: string, field: number, content: Message) =>
     new Message().text(1, `_hparams_/${tag}`).message(9, plugin('hparams', new Message().message(field, content)));
   return [value('experiment', 2, experiment), value('session_start_info', 3, start), value('session_end_info', 4, end)];

@@ -190,7 +190,7 @@ export class SummaryWriter {
     const now = Date.now() / 1000;
     const file = new EventFile(join(this.logDir, runName ?? String(now)), this.#suffix);
     const tags = numbers.map(([tag]) => tag);
-    for (const value of summary.hparams({ ...settings }, tags, now)) file.add(summary.event(now, 0, [value]));
+    for (const value of summary.hparams({ ...settings }, tags)) file.add(summary.event(now, 0, [value]));
     for (const [tag, number] of numbers) file.add(summary.event(now, 0, [summary.scalar(tag, number)]));
     file.close();
   }
