@@ -43,6 +43,12 @@ describe('the package', () => {
     expect(node('worker.cjs', worker)).to.equal('6 function');
   });
 
+  it('loads by require() where a process may hold no more than 64 files open', () => {
+    const script = `console.log(require(${JSON.stringify(join(root, 'dist', 'index.cjs'))}).ones([3]).sum().item())`;
+    const args = ['-c', 'ulimit -n 64; exec "$0" -e "$1"', process.execPath, script];
+    expect(execFileSync('sh', args, { encoding: 'utf8' })).to.equal('3\n');
+  });
+
   it('loads under node --test and under tsx', () => {
     const tested = `import torch from 'torch-clip'; import test from 'node:test'; import assert from 'node:assert';
       test('sum', () => assert.equal(${sum}, 6));`;

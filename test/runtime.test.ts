@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import torch, { optim } from '../lib/index.js';
 
@@ -31,4 +33,25 @@ describe('setFlushDenormal', () => {
   it('takes a boolean', () => {
     expect(() => torch.setFlushDenormal(1 as never)).throw(/"mode" must be true or false, got 1/);
   });
+});
+
+describe('collectGarbage', () => {
+  const entry = fileURLToPath(new URL('../dist/index.cjs', import.meta.url));
+
+  for (const [flags, want] of [
+    [['--expose-gc'], 'function'],
+    [[], 'undefined'],
+  ] as const) {
+    it(`leaves contexts that are made later as they would be ${flags.length > 0 ? 'with' : 'without'} --expose-gc`, () => {
+      const script = `
+        const torch = require(${JSON.stringify(entry)});
+        const { runInNewContext } = require('node:vm');
+        torch.collectGarbage();
+        torch.collectGarbage();
+        console.log(runInNewContext('typeof gc'), typeof gc);`;
+      const { stdout, stderr } = spawnSync(process.execPath, [...flags, '-e', script], { encoding: 'utf8' });
+      expect(stderr).equal('');
+      expect(stdout).equal(`${want} ${want}\n`);
+    });
+  }
 });
