@@ -1,4 +1,5 @@
 export * as checkpoint from './checkpoint.js';
+export { type MlflowOptions, MlflowRun } from './mlflow.js';
 export { type Progress, type ProgressOptions, progress, type Shown } from './progress.js';
 export * as tensorboard from './tensorboard/index.js';
 export { RunLog, type RunLogOptions } from './watch/log.js';

@@ -6,6 +6,7 @@ import { Run } from './check.js';
 import { events } from './events.js';
 import { killed } from './kills.js';
 import { loaders } from './loaders.js';
+import { mlflow } from './mlflow.js';
 import { models } from './models.js';
 import { mutated } from './mutations.js';
 import { withPython } from './objects.js';
@@ -34,6 +35,7 @@ const parts: Record<string, () => void | Promise<void>> = {
   ...(hasPython && {
     models: () => models(run),
     events: () => events(run, count('events')),
+    mlflow: () => mlflow(run),
     objects: () => withPython(run, count('objects')),
   }),
   places: () => places(run),
