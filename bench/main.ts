@@ -11,10 +11,10 @@ import type { Against } from './lib/rounds.js';
 import { shapes } from './lib/shapes.js';
 import { median } from './lib/statistics.js';
 import { scaling } from './sections/scaling.js';
-import { host, networks, operators } from './sections/small.js';
+import { host, networks, operators, ports } from './sections/small.js';
 import { stepRun } from './sections/step.js';
 
-const sections = ['step', 'operators', 'networks', 'host', 'scaling'] as const;
+const sections = ['step', 'operators', 'networks', 'ports', 'host', 'scaling'] as const;
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
@@ -128,11 +128,12 @@ if (wanted('step')) {
 }
 const small = { rounds, onRow: smallRow };
 function smallRow(row: Results['small'][number]): void {
-  console.log(`${row.title.padEnd(52)} ${us(row.seconds).padStart(9)}  ${beside(row.rivals)}`);
+  const share = row.javascript === undefined ? '' : `  ${percent(row.javascript)} in JavaScript`;
+  console.log(`${row.title.padEnd(52)} ${us(row.seconds).padStart(9)}  ${beside(row.rivals)}${share}`);
   results.small.push(row);
   keep();
 }
-for (const [section, run] of Object.entries({ operators, networks, host })) {
+for (const [section, run] of Object.entries({ operators, networks, ports, host })) {
   if (!wanted(section as 'host')) continue;
   console.log(`\n${section}`);
   await run(small);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import torch from 'torch-clip';
 import { ports } from '../examples/ports/index.js';
-import torch from '../lib/index.js';
 import { golden } from './support.js';
 
 /** Batch norms over eight values amplify rounding from step to step. */

@@ -47,7 +47,7 @@ export interface StepRow extends Raw {
 }
 
 export interface SmallRow extends Raw {
-  section: 'operators' | 'networks' | 'host';
+  section: 'operators' | 'networks' | 'ports' | 'host';
   title: string;
   rounds: number;
   threads: number;
@@ -55,6 +55,8 @@ export interface SmallRow extends Raw {
   rivals: Record<string, Against>;
   /** How far our first results are from each rival's, relative to the largest; undefined where the case has none. */
   errors: Record<string, number | undefined>;
+  /** The share of our time in JavaScript, for whole models. */
+  javascript?: number;
 }
 
 export interface ScalingRow extends Raw {

@@ -30,6 +30,11 @@ export class Sides {
     return Math.max(...differences) / Math.max(...theirs!.map(Math.abs));
   }
 
+  /** The share of our time in JavaScript. */
+  share(name: string, iterations: number): Promise<number> {
+    return this.#ours.call('share', { name, iterations });
+  }
+
   async close(): Promise<void> {
     await this.#ours.close();
     await this.#pytorch.close();

@@ -1,7 +1,12 @@
 // Our counterpart of python/small.py: operators, small networks and numbers of tensors.
 import { readFileSync } from 'node:fs';
+import { Session } from 'node:inspector/promises';
 import torch, { clip, nn, optim, type Tensor } from 'torch-clip';
 import { begin, epoch, RowReader } from '../../examples/demo/train.js';
+import { words } from '../../examples/ports/data.js';
+import { GPT, optimizerOf } from '../../examples/ports/gpt.js';
+import { Net } from '../../examples/ports/mnist.js';
+import { WordModel } from '../../examples/ports/word-lstm.js';
 import { type Calls, serve, timeCalls } from './serve.js';
 
 torch.setNumThreads(Number(process.env.BENCH_THREADS));
@@ -76,6 +81,74 @@ function demo({ images, labels }: { images: string; labels: string }): First {
   return { epoch: [...losses.slice(0, 3), ...norms.slice(0, 3)] };
 }
 
+/** Training steps of models of examples/ports, larger than in their tests. */
+function ports(): First {
+  const F = nn.functional;
+  const text = seeded(() => words(20_000, 64));
+  const rows = (at: number, count: number, length: number) =>
+    torch.stack(Array.from({ length: count }, (_, i) => text.narrow(0, at + i * length, length)));
+
+  const gpt = seeded(() => new GPT({ vocabulary: 64, block: 64, layers: 4, heads: 4, width: 128, dropout: 0 }));
+  const gptOptimizer = optimizerOf(gpt);
+  const [tokens, next] = [rows(0, 8, 64), rows(1, 8, 64)];
+  cases.gpt = () => {
+    const loss = F.crossEntropy(gpt.forward(tokens).flatten(0, 1), next.flatten());
+    loss.backward();
+    gptOptimizer.step();
+    gptOptimizer.zeroGrad();
+    return loss;
+  };
+
+  const cnn = seeded(() => new Net());
+  const cnnOptimizer = new optim.Adadelta(cnn.parameters(), { lr: 1 });
+  cnn.eval();
+  const [images, labels] = seeded(() => [torch.rand([64, 1, 28, 28]), torch.randint(0, 10, [64])]);
+  cases.cnn = () => {
+    cnnOptimizer.zeroGrad();
+    const loss = F.nllLoss(cnn.forward(images), labels);
+    loss.backward();
+    cnnOptimizer.step();
+    return loss;
+  };
+
+  const lstm = seeded(() => new WordModel(64, 200)).eval();
+  const lstmOptimizer = new optim.SGD(lstm.parameters(), { lr: 1, clip: clip.norm(0.25) });
+  const [input, target] = [rows(0, 20, 35).t().contiguous(), rows(1, 20, 35).t().reshape([-1])];
+  const begin = lstm.begin(20);
+  cases.lstm = () => {
+    lstmOptimizer.zeroGrad();
+    const loss = F.nllLoss(lstm.forward(input, begin)[0], target);
+    loss.backward();
+    lstmOptimizer.step();
+    return loss;
+  };
+  return Object.fromEntries(
+    ['gpt', 'cnn', 'lstm'].map((name) => [name, [0, 1, 2].map(() => (cases[name]!() as Tensor).item())]),
+  );
+}
+
+/** The share of a case's time in JavaScript and its collector, by V8's sampling profiler; the rest is in the addon and libtorch. */
+async function share({ name, iterations }: { name: string; iterations: number }): Promise<number> {
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.setSamplingInterval', { interval: 100 });
+  const run = cases[name]!;
+  run();
+  await session.post('Profiler.start');
+  for (let i = 0; i < iterations; i++) run();
+  const { profile } = await session.post('Profiler.stop');
+  session.disconnect();
+  let [inside, all] = [0, 0];
+  for (const { callFrame, hitCount = 0 } of profile.nodes) {
+    if (['(root)', '(idle)'].includes(callFrame.functionName)) continue;
+    all += hitCount;
+    // Functions of the addon have no source.
+    if (callFrame.url !== '' || callFrame.functionName === '(garbage collector)') inside += hitCount;
+  }
+  return inside / all;
+}
+
 let held: Tensor[] = [];
 
 /** Norm clip and AdamW over `count` tensors that share no memory. */
@@ -93,9 +166,10 @@ function tensors({ count, size, grads = true }: { count: number; size: number; g
   return {};
 }
 
-const makers = { operators, networks, demo, tensors };
+const makers = { operators, networks, demo, ports, tensors };
 
 await serve({
   make: ({ what, ...options }: { what: keyof typeof makers }) => makers[what](options as never),
   small: ({ name, ...calls }: { name: string } & Calls) => timeCalls(cases[name]!, calls),
+  share,
 });

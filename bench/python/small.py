@@ -1,5 +1,8 @@
 """Operators, small networks and counts of tensors: what the sections beside `step` compare with."""
 
+import pathlib
+import sys
+
 import torch
 from torch import nn
 
@@ -99,6 +102,50 @@ def demo(images, labels):
     return {'epoch': losses[:3] + norms[:3]}
 
 
+def ports():
+    """Training steps of models of examples/ports, larger than in their tests."""
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / 'examples/ports/python'))
+    import data
+    import gpt
+    import mnist
+    import word_lstm
+
+    F = nn.functional
+    text = data.words(20_000, 64)
+
+    def rows(at, count, length):
+        return torch.stack([text[at + i * length :][:length] for i in range(count)])
+
+    def step(optimizer, loss_of, model=None):
+        def run():
+            optimizer.zero_grad()
+            loss = loss_of()
+            loss.backward()
+            if model is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), model.max_norm)
+            optimizer.step()
+            return loss
+
+        return run
+
+    big = seeded(lambda: gpt.GPT(64, 64, 4, 4, 128, 0.0))
+    big.max_norm = 1.0
+    tokens, target = rows(0, 8, 64), rows(1, 8, 64).flatten()
+    cases['gpt'] = step(gpt.optimizer_of(big), lambda: F.cross_entropy(big(tokens).flatten(0, 1), target), big)
+
+    cnn = seeded(mnist.Net).eval()
+    images, labels = seeded(lambda: (torch.rand(64, 1, 28, 28), torch.randint(0, 10, (64,))))
+    cases['cnn'] = step(torch.optim.Adadelta(cnn.parameters(), lr=1), lambda: F.nll_loss(cnn(images), labels))
+
+    lstm = seeded(lambda: word_lstm.WordModel(64, 200)).eval()
+    lstm.max_norm = 0.25
+    state = lstm.begin(20)
+    words, wanted = rows(0, 20, 35).t().contiguous(), rows(1, 20, 35).t().reshape(-1)
+    optimizer = torch.optim.SGD(lstm.parameters(), lr=1)
+    cases['lstm'] = step(optimizer, lambda: F.nll_loss(lstm(words, state)[0], wanted), lstm)
+    return {name: [cases[name]().item() for _ in range(3)] for name in ('gpt', 'cnn', 'lstm')}
+
+
 def tensors(count, size, grads=True):
     """Norm clip and fused AdamW over `count` tensors."""
     params = [torch.randn(size, requires_grad=True) for _ in range(count)]
@@ -116,4 +163,4 @@ def tensors(count, size, grads=True):
 
 def make(what, **options):
     """What the first calls of each case come to, which the other side is held to."""
-    return {'operators': operators, 'networks': networks, 'demo': demo, 'tensors': tensors}[what](**options)
+    return {'operators': operators, 'networks': networks, 'demo': demo, 'ports': ports, 'tensors': tensors}[what](**options)

@@ -85,6 +85,19 @@ function smallTable(rows: SmallRow[]): string {
   );
 }
 
+/** Whole models, with the share of our time in JavaScript; nothing where they were not measured. */
+function portsTable(rows: SmallRow[]): string {
+  if (rows.length === 0) return '';
+  const named = [...new Set(rows.flatMap((row) => Object.keys(row.rivals)))];
+  const lines = rows.map((row) => [
+    row.title,
+    time(row.seconds),
+    row.javascript === undefined ? '' : percent(row.javascript),
+    ...named.map((name) => (row.rivals[name] === undefined ? '' : ratio(row.rivals[name]))),
+  ]);
+  return `\n\n${table(['training step of', 'ours', 'in JavaScript', ...named], lines)}`;
+}
+
 function growthTable({ scaling }: Results): string {
   return table(
     ['norm clip + AdamW over', 'ours', 'each', 'of in place', 'PyTorch, clip + fused'],
@@ -180,7 +193,7 @@ and then clip it by its norm.
 
 ${smallTable(section('operators'))}
 
-${smallTable(section('networks'))}
+${smallTable(section('networks'))}${portsTable(section('ports'))}
 
 ${smallTable(section('host'))}
 

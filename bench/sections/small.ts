@@ -21,13 +21,15 @@ interface Row {
   name: string;
   rivals: Record<string, string>;
   seconds?: number;
+  /** Say how much of our time is spent in JavaScript. */
+  profile?: boolean;
 }
 
 // How far from PyTorch's our first results may be.
 const tolerance = 1e-5;
 
 async function measured(sides: Sides, row: Row, { rounds, onRow }: SmallOptions): Promise<void> {
-  const { section, title, name, rivals, seconds } = row;
+  const { section, title, name, rivals, seconds, profile } = row;
   const errors = Object.fromEntries(Object.entries(rivals).map(([label, rival]) => [label, sides.error(name, rival)]));
   for (const error of Object.values(errors)) {
     if (error !== undefined && !(error <= tolerance))
@@ -44,6 +46,7 @@ async function measured(sides: Sides, row: Row, { rounds, onRow }: SmallOptions)
     seconds: median(timing.rounds.ours!),
     rivals: Object.fromEntries(Object.keys(rivals).map((label) => [label, against(timing, label)])),
     errors,
+    ...(profile && { javascript: await sides.share(name, 50) }),
   });
 }
 
@@ -93,6 +96,22 @@ async function epoch(sides: Sides, options: SmallOptions): Promise<void> {
   const title = "the demo's epoch: RNN 128, 80 batches of 100 digits";
   await measured(sides, { section: 'networks', title, name: 'epoch', rivals: { PyTorch: 'epoch' } }, options);
   rmSync(files, { recursive: true });
+}
+
+/** Training steps of whole models: those of examples/ports beside their twins. */
+export async function ports(options: SmallOptions): Promise<void> {
+  const sides = new Sides();
+  await sides.make('ports');
+  const list = [
+    ['character GPT, 4 x 128, batch 8 x 64', 'gpt'],
+    ['convolutional network, batch 64 x 28 x 28', 'cnn'],
+    ['word-level LSTM, 2 x 200, batch 20 x 35', 'lstm'],
+  ] as const;
+  for (const [title, name] of list) {
+    const row: Row = { section: 'ports', title, name, rivals: { PyTorch: name }, seconds: 0.2, profile: true };
+    await measured(sides, row, options);
+  }
+  await sides.close();
 }
 
 /** The overhead of a step. */

@@ -1,5 +1,5 @@
 // Actor and critic on shared layers: the critic's value is what the actor's outcome is compared with.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { CartPole } from './cart-pole.js';
 
 const F = nn.functional;

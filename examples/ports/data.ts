@@ -1,5 +1,5 @@
 // Small data for the ports, the same in both languages: from generators of their own, so that a model's numbers do not depend on them.
-import torch, { type Tensor } from '../../lib/index.js';
+import torch, { type Tensor } from 'torch-clip';
 
 /** Pictures of ten classes, which differ in brightness and in one stripe. */
 export function pictures(n: number, channels: number, size: number): { images: Tensor; labels: Tensor } {

@@ -1,5 +1,5 @@
 // A generator of pictures and a discriminator that train against each other: transposed convolutions, batch norms, two optimizers.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { pictures } from './data.js';
 
 const latent = 8;

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import torch, { clip, nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { clip, nn, optim, type Tensor } from 'torch-clip';
 import { words } from './data.js';
 
 const F = nn.functional;
@@ -118,7 +118,7 @@ export class GPT extends nn.Module {
 }
 
 /** Matrices decay, biases and gains do not. */
-function optimizerOf(model: nn.Module): optim.AdamW {
+export function optimizerOf(model: nn.Module): optim.AdamW {
   const [decayed, others] = [true, false].map((big) => model.parameters().filter((p) => p.ndim >= 2 === big));
   const groups = [
     { params: decayed!, weightDecay: 0.1 },

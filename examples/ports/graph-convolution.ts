@@ -1,5 +1,5 @@
 // Graph convolution over a sparse adjacency matrix. Kipf & Welling, "Semi-supervised classification with graph convolutional networks", 2017.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 
 const F = nn.functional;
 

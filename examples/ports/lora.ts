@@ -1,5 +1,5 @@
 // Low-rank adapters on a frozen transformer, merged in the end. Hu et al., "LoRA: low-rank adaptation of large language models", 2022.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { words } from './data.js';
 
 const F = nn.functional;

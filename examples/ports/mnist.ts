@@ -1,5 +1,5 @@
 // A convolutional network that tells digits apart, with dropout, Adadelta and a decaying rate.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { pictures } from './data.js';
 
 const F = nn.functional;

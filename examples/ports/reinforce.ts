@@ -1,5 +1,5 @@
 // REINFORCE: the policy's log-probabilities weighted by what the episode brought afterwards. Williams, 1992.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { CartPole, type State } from './cart-pole.js';
 
 export class Policy extends nn.Module {

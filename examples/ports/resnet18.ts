@@ -1,5 +1,5 @@
 // ResNet-18, with the names of torchvision's state dict. He et al., "Deep residual learning for image recognition", 2016.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { pictures } from './data.js';
 
 class BasicBlock extends nn.Module {

@@ -1,5 +1,5 @@
 // Sine waves continued by two LSTM cells, with LBFGS, whose every step computes the loss several times.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 
 export class Sequence extends nn.Module {
   first = new nn.LSTMCell(1, 12);

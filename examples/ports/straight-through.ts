@@ -1,6 +1,6 @@
 // Weights of one bit: signs in the forward pass, and a gradient that passes straight through where the weight is within [-1, 1]. Courbariaux et al.,
 // "BinaryConnect", 2015.
-import torch, { autograd, nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { autograd, nn, optim, type Tensor } from 'torch-clip';
 import { pictures } from './data.js';
 
 const F = nn.functional;

@@ -1,6 +1,6 @@
 // The layers of a style-transfer network (reflection padding, instance norms, residual blocks, enlarging by neighbours), trained by content and by
 // Gram matrices of a fixed network's features. Johnson et al., "Perceptual losses for real-time style transfer", 2016.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { pictures } from './data.js';
 
 class Conv extends nn.Module {

@@ -1,5 +1,5 @@
 // Pictures enlarged by sub-pixel convolution: channels that become pixels.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { pictures } from './data.js';
 
 export class SuperResolution extends nn.Module {

@@ -1,5 +1,5 @@
 // A variational autoencoder: the bound on the likelihood, with the reparametrised sample.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { pictures } from './data.js';
 
 const F = nn.functional;

@@ -1,19 +1,24 @@
 // A word-level language model on an LSTM: tied weights, gradients clipped to 0.25, the state carried from window to window.
-import torch, { nn, type Tensor } from '../../lib/index.js';
+import torch, { nn, type Tensor } from 'torch-clip';
 import { columns, words } from './data.js';
 
 const F = nn.functional;
-const vocabulary = 20;
 type State = [h: Tensor, c: Tensor];
 
 export class WordModel extends nn.Module {
   drop = new nn.Dropout(0.2);
-  encoder = new nn.Embedding(vocabulary, 16);
-  rnn = new nn.LSTM(16, 16, { numLayers: 2, dropout: 0.2 });
-  decoder = new nn.Linear(16, vocabulary);
+  encoder: nn.Embedding;
+  rnn: nn.LSTM;
+  decoder: nn.Linear;
 
-  constructor() {
+  constructor(
+    readonly vocabulary = 20,
+    readonly width = 16,
+  ) {
     super();
+    this.encoder = new nn.Embedding(vocabulary, width);
+    this.rnn = new nn.LSTM(width, width, { numLayers: 2, dropout: 0.2 });
+    this.decoder = new nn.Linear(width, vocabulary);
     this.decoder.weight = this.encoder.weight;
     nn.init.uniform_(this.encoder.weight, { a: -0.1, b: 0.1 });
     nn.init.zeros_(this.decoder.bias!);
@@ -21,18 +26,18 @@ export class WordModel extends nn.Module {
 
   override forward(input: Tensor, state: State): [logProbabilities: Tensor, state: State] {
     const [output, next] = this.rnn.forward(this.drop.forward(this.encoder.forward(input)), state);
-    const decoded = this.decoder.forward(this.drop.forward(output)).view(-1, vocabulary);
+    const decoded = this.decoder.forward(this.drop.forward(output)).view(-1, this.vocabulary);
     return [F.logSoftmax(decoded, 1), next];
   }
 
   begin(batch: number): State {
     const { weight } = this.encoder;
-    return [weight.newZeros([2, batch, 16]), weight.newZeros([2, batch, 16])];
+    return [weight.newZeros([2, batch, this.width]), weight.newZeros([2, batch, this.width])];
   }
 }
 
 export function train(steps: number): number[] {
-  const text = columns(words(600, vocabulary), 4);
+  const text = columns(words(600, 20), 4);
   const window = 7;
   torch.manualSeed(0);
   const model = new WordModel();

@@ -1,5 +1,5 @@
 // The same text for a Transformer: positions by sines, a causal mask, gradients clipped to 0.25 inside the optimizer's step.
-import torch, { clip, nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { clip, nn, optim, type Tensor } from 'torch-clip';
 import { columns, words } from './data.js';
 
 const F = nn.functional;

@@ -6,31 +6,33 @@ import torch
 import torch.nn.functional as F
 from torch import nn, optim
 
-VOCABULARY, BLOCK, LAYERS, HEADS, WIDTH, DROPOUT = 20, 16, 2, 2, 32, 0.1
+CONFIG = {'vocabulary': 20, 'block': 16, 'layers': 2, 'heads': 2, 'width': 32, 'dropout': 0.1}
 
 
 class Attention(nn.Module):
-    def __init__(self):
+    def __init__(self, heads, width, dropout):
         super().__init__()
-        self.qkv = nn.Linear(WIDTH, 3 * WIDTH, bias=False)
-        self.project = nn.Linear(WIDTH, WIDTH, bias=False)
-        self.dropout = nn.Dropout(DROPOUT)
+        self.heads, self.width, self.p = heads, width, dropout
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.project = nn.Linear(width, width, bias=False)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x):
         batch, time, _ = x.shape
-        q, k, v = (p.view(batch, time, HEADS, WIDTH // HEADS).transpose(1, 2) for p in self.qkv(x).split(WIDTH, 2))
-        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=DROPOUT if self.training else 0, is_causal=True)
-        return self.dropout(self.project(mixed.transpose(1, 2).reshape(batch, time, WIDTH)))
+        parts = self.qkv(x).split(self.width, 2)
+        q, k, v = (p.view(batch, time, self.heads, self.width // self.heads).transpose(1, 2) for p in parts)
+        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=self.p if self.training else 0, is_causal=True)
+        return self.dropout(self.project(mixed.transpose(1, 2).reshape(batch, time, self.width)))
 
 
 class Block(nn.Module):
-    def __init__(self):
+    def __init__(self, heads, width, dropout):
         super().__init__()
-        self.norm1 = nn.LayerNorm(WIDTH)
-        self.attention = Attention()
-        self.norm2 = nn.LayerNorm(WIDTH)
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = Attention(heads, width, dropout)
+        self.norm2 = nn.LayerNorm(width)
         self.mlp = nn.Sequential(
-            nn.Linear(WIDTH, 4 * WIDTH, bias=False), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH, bias=False), nn.Dropout(DROPOUT)
+            nn.Linear(width, 4 * width, bias=False), nn.GELU(), nn.Linear(4 * width, width, bias=False), nn.Dropout(dropout)
         )
 
     def forward(self, x):
@@ -39,19 +41,20 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    def __init__(self):
+    def __init__(self, vocabulary, block, layers, heads, width, dropout):
         super().__init__()
-        self.tokens = nn.Embedding(VOCABULARY, WIDTH)
-        self.positions = nn.Embedding(BLOCK, WIDTH)
-        self.dropout = nn.Dropout(DROPOUT)
-        self.blocks = nn.ModuleList([Block() for _ in range(LAYERS)])
-        self.norm = nn.LayerNorm(WIDTH)
-        self.head = nn.Linear(WIDTH, VOCABULARY, bias=False)
+        self.block = block
+        self.tokens = nn.Embedding(vocabulary, width)
+        self.positions = nn.Embedding(block, width)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList([Block(heads, width, dropout) for _ in range(layers)])
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocabulary, bias=False)
         self.tokens.weight = self.head.weight
         self.apply(self.initialise)
         for name, p in self.named_parameters():
             if name.endswith('project.weight'):
-                nn.init.normal_(p, std=0.02 / math.sqrt(2 * LAYERS))
+                nn.init.normal_(p, std=0.02 / math.sqrt(2 * layers))
 
     def initialise(self, module):
         if isinstance(module, (nn.Linear, nn.Embedding)):
@@ -66,7 +69,7 @@ class GPT(nn.Module):
     @torch.no_grad()
     def generate(self, tokens, count, top_k):
         for _ in range(count):
-            logits = self(tokens[:, -BLOCK:])[:, -1]
+            logits = self(tokens[:, -self.block :])[:, -1]
             least = logits.topk(top_k).values[:, -1:]
             kept = logits.masked_fill(logits < least, -math.inf)
             tokens = torch.cat([tokens, torch.multinomial(F.softmax(kept, -1), 1)], 1)
@@ -89,9 +92,9 @@ def rate_at(step, warmup=4, end=20):
 
 
 def train(steps):
-    text = data.words(1000, VOCABULARY)
+    text, block = data.words(1000, CONFIG['vocabulary']), CONFIG['block']
     torch.manual_seed(0)
-    model = GPT()
+    model = GPT(**CONFIG)
     optimizer = optimizer_of(model)
     losses = []
     for step in range(steps):
@@ -100,7 +103,7 @@ def train(steps):
             torch.save({'model': model.state_dict(), 'optimizer': optimizer.state_dict(), 'rng': torch.get_rng_state()}, file)
             file.seek(0)
             saved = torch.load(file)
-            model = GPT()
+            model = GPT(**CONFIG)
             optimizer = optimizer_of(model)
             model.load_state_dict(saved['model'])
             optimizer.load_state_dict(saved['optimizer'])
@@ -109,9 +112,9 @@ def train(steps):
             group['lr'] = rate_at(step)
         total = 0.0
         for _ in range(2):
-            starts = torch.randint(0, len(text) - BLOCK, (4,))
-            x = torch.stack([text[i : i + BLOCK] for i in starts])
-            y = torch.stack([text[i + 1 : i + 1 + BLOCK] for i in starts])
+            starts = torch.randint(0, len(text) - block, (4,))
+            x = torch.stack([text[i : i + block] for i in starts])
+            y = torch.stack([text[i + 1 : i + 1 + block] for i in starts])
             loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten()) / 2
             loss.backward()
             total += loss.item()

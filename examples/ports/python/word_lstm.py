@@ -3,31 +3,30 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-VOCABULARY = 20
-
 
 class WordModel(nn.Module):
-    def __init__(self):
+    def __init__(self, vocabulary=20, width=16):
         super().__init__()
+        self.vocabulary, self.width = vocabulary, width
         self.drop = nn.Dropout(0.2)
-        self.encoder = nn.Embedding(VOCABULARY, 16)
-        self.rnn = nn.LSTM(16, 16, 2, dropout=0.2)
-        self.decoder = nn.Linear(16, VOCABULARY)
+        self.encoder = nn.Embedding(vocabulary, width)
+        self.rnn = nn.LSTM(width, width, 2, dropout=0.2)
+        self.decoder = nn.Linear(width, vocabulary)
         self.decoder.weight = self.encoder.weight
         nn.init.uniform_(self.encoder.weight, -0.1, 0.1)
         nn.init.zeros_(self.decoder.bias)
 
     def forward(self, input, state):
         output, state = self.rnn(self.drop(self.encoder(input)), state)
-        return F.log_softmax(self.decoder(self.drop(output)).view(-1, VOCABULARY), 1), state
+        return F.log_softmax(self.decoder(self.drop(output)).view(-1, self.vocabulary), 1), state
 
     def begin(self, batch):
         weight = self.encoder.weight
-        return weight.new_zeros(2, batch, 16), weight.new_zeros(2, batch, 16)
+        return weight.new_zeros(2, batch, self.width), weight.new_zeros(2, batch, self.width)
 
 
 def train(steps):
-    text = data.columns(data.words(600, VOCABULARY), 4)
+    text = data.columns(data.words(600, 20), 4)
     window = 7
     torch.manual_seed(0)
     model = WordModel()
