@@ -5,12 +5,13 @@ import { isMainThread } from 'node:worker_threads';
 import { native } from './binding/index.js';
 import { check, flag, integer } from './check.js';
 import { Dtype, dtypeOf, float32 } from './dtype.js';
-import { invalidArgument, TorchClipError } from './errors.js';
+import { type ErrorCode, invalidArgument, TorchClipError } from './errors.js';
+import { inJavaScript } from './wording.js';
 
 declare module './binding/index.js' {
   interface Native {
     init(
-      errorClass: typeof TorchClipError,
+      makeError: (code: ErrorCode, message: string) => TorchClipError,
       collect: (type: string) => void,
       warn: (text: string) => void,
       isMainThread: boolean,
@@ -78,7 +79,14 @@ export function collectGarbage(): void {
 
 const collectFromNative = (type: string) => run(type === 'minor' ? 'minor' : 'major');
 
-native.init(TorchClipError, collectFromNative, (text) => process.emitWarning(text, 'TorchWarning'), isMainThread);
+/** What the addon calls with `new`: the error for what libtorch, or the addon itself, refuses. */
+function refused(code: ErrorCode, message: string): TorchClipError {
+  return new TorchClipError(code, inJavaScript(message));
+}
+
+const warn = (text: string) => process.emitWarning(inJavaScript(text), 'TorchWarning');
+
+native.init(refused, collectFromNative, warn, isMainThread);
 
 const { version: own } = createRequire(import.meta.url)('../package.json') as { version: string };
 
