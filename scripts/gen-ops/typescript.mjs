@@ -1,5 +1,6 @@
 // TypeScript call signatures of an op: required arguments positional, the rest in a trailing options object.
 import { camel } from './model.mjs';
+import { describeArgument } from './parameters.mjs';
 
 const reserved = new Set(['var', 'in', 'function', 'default', 'new', 'with', 'delete', 'this', 'class', 'enum']);
 
@@ -51,8 +52,8 @@ const paramName = (a, op) => {
   const name = camel(isInput ? 'input' : a.name);
   return reserved.has(name) ? `${name}_` : name;
 };
-const param = (a, optional, op) => ({ name: paramName(a, op), type: typeOf(a), optional });
-const option = (a, optional) => ({ name: camel(a.name), type: typeOf(a), optional });
+const param = (a, optional, op) => ({ name: paramName(a, op), type: typeOf(a), optional, doc: describeArgument(a) });
+const option = (a, optional) => ({ name: camel(a.name), type: typeOf(a), optional, doc: describeArgument(a) });
 
 const factoryKeys = ['dtype', 'layout', 'device', 'pin_memory'];
 /** PyTorch's factories: their Python forms take `requires_grad` too. */
@@ -63,8 +64,14 @@ const outsOf = (op) => op.args.filter((a) => a.out);
 
 function outOption(outOp, optional) {
   const n = outsOf(outOp);
-  if (n.length === 1) return { name: 'out', type: typeOf(n[0]), optional };
-  return { name: 'out', type: `[${n.map((a) => `${camel(a.name)}: ${typeOf(a)}`).join(', ')}]`, optional };
+  const doc = describeArgument({ name: 'out', type: '' });
+  if (n.length === 1) return { name: 'out', type: typeOf(n[0]), optional, doc };
+  return {
+    name: 'out',
+    doc: 'tensors to write the results to',
+    type: `[${n.map((a) => `${camel(a.name)}: ${typeOf(a)}`).join(', ')}]`,
+    optional,
+  };
 }
 
 /** Pairs each functional overload with the one that writes its results into `out`. */
@@ -90,7 +97,10 @@ function signaturesOf(op, { method, outOp, keywordOnly }) {
   const optional = args.filter((a) => !a.kwargOnly && a.hasDefault);
   const keywords = args.filter((a) => a.kwargOnly);
   const tail = keywords.map((a) => option(a, a.hasDefault));
-  if (isFactory(op)) tail.push({ name: 'requiresGrad', type: 'boolean', optional: true });
+  if (isFactory(op)) {
+    const doc = describeArgument({ name: 'requires_grad', type: 'bool', hasDefault: true, default: 'False' });
+    tail.push({ name: 'requiresGrad', type: 'boolean', optional: true, doc });
+  }
   if (outOp) tail.push(outOption(outOp, outOp !== op));
   const named = optional.map((a) => option(a, true));
   const ret = returnOf(op, method);
@@ -159,7 +169,25 @@ export function callSignatures(entry, method) {
     }
     signatures.push(...signaturesOf(op, { method, outOp: method ? undefined : pairs.get(op), keywordOnly }));
   }
-  return merge(signatures);
+  return blamed(merge(signatures));
+}
+
+/**
+ * In an order in which TypeScript, which blames the last overload that the number of arguments fits, blames the option that is wrong: sizes that
+ * are spread come first, and last, of those with the fewest positional arguments, what has the most options.
+ */
+function blamed(signatures) {
+  const rank = (s) => (s.rest ? 1000 : 0) + 100 * s.params.length - s.options.length;
+  const general = signatures.reduce((best, s) => (rank(s) < rank(best) ? s : best), signatures[0]);
+  const others = signatures.filter((s) => s !== general);
+  return [...others.filter((s) => s.rest), ...others.filter((s) => !s.rest), general];
+}
+
+/** The lines of a signature's documentation that say what its arguments mean. */
+export function argumentLines(s) {
+  const lines = s.params.filter((p) => p.doc).map((p) => `@param ${p.name} ${p.doc}`);
+  if (s.rest) lines.push(`@param ${s.rest} the sizes`);
+  return [...lines, ...s.options.filter((o) => o.doc).map((o) => `@param options.${o.name} ${o.doc}`)];
 }
 
 const indent = (n) => ' '.repeat(n);

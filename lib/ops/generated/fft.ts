@@ -9,8 +9,24 @@ import type { FactoryOptions } from '../types.js';
  * @see https://pytorch.org/docs/stable/generated/torch.fft.fft.html
  */
 export const fft: {
-  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param n how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fft.html
+   */
   (input: Tensor, n: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.n how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fft.html
+   */
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 } = define('fft_fft');
 
 /**
@@ -19,6 +35,27 @@ export const fft: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.fft2.html
  */
 export const fft2: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fft2.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[],
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fft2.html
+   */
   (
     input: Tensor,
     options?: {
@@ -27,13 +64,6 @@ export const fft2: {
       norm?: string | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[],
-    norm?: string | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('fft_fft2');
 
@@ -43,8 +73,28 @@ export const fft2: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.fftfreq.html
  */
 export const fftfreq: {
-  (n: number, options?: FactoryOptions & { d?: number; out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fftfreq.html
+   */
   (n: number, d: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fftfreq.html
+   */
+  (n: number, options?: FactoryOptions & { d?: number; out?: Tensor }): Tensor;
 } = define('fft_fftfreq');
 
 /**
@@ -53,6 +103,27 @@ export const fftfreq: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.fftn.html
  */
 export const fftn: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fftn.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[] | null,
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fftn.html
+   */
   (
     input: Tensor,
     options?: {
@@ -62,13 +133,6 @@ export const fftn: {
       out?: Tensor;
     },
   ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[] | null,
-    norm?: string | null,
-    options?: { out?: Tensor },
-  ): Tensor;
 } = define('fft_fftn');
 
 /**
@@ -76,8 +140,18 @@ export const fftn: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.fftshift.html
  */
 export const fftshift: {
-  (input: Tensor, options?: { dim?: number | readonly number[] | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fftshift.html
+   */
   (input: Tensor, dim: number | readonly number[] | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.fftshift.html
+   */
+  (input: Tensor, options?: { dim?: number | readonly number[] | null }): Tensor;
 } = define('fft_fftshift');
 
 /**
@@ -86,8 +160,24 @@ export const fftshift: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.hfft.html
  */
 export const hfft: {
-  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param n how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.hfft.html
+   */
   (input: Tensor, n: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.n how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.hfft.html
+   */
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 } = define('fft_hfft');
 
 /**
@@ -96,6 +186,27 @@ export const hfft: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.hfft2.html
  */
 export const hfft2: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.hfft2.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[],
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.hfft2.html
+   */
   (
     input: Tensor,
     options?: {
@@ -104,13 +215,6 @@ export const hfft2: {
       norm?: string | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[],
-    norm?: string | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('fft_hfft2');
 
@@ -120,6 +224,27 @@ export const hfft2: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.hfftn.html
  */
 export const hfftn: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.hfftn.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[] | null,
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.hfftn.html
+   */
   (
     input: Tensor,
     options?: {
@@ -128,13 +253,6 @@ export const hfftn: {
       norm?: string | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[] | null,
-    norm?: string | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('fft_hfftn');
 
@@ -144,8 +262,24 @@ export const hfftn: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.ifft.html
  */
 export const ifft: {
-  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param n how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ifft.html
+   */
   (input: Tensor, n: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.n how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ifft.html
+   */
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 } = define('fft_ifft');
 
 /**
@@ -154,6 +288,27 @@ export const ifft: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.ifft2.html
  */
 export const ifft2: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ifft2.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[],
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ifft2.html
+   */
   (
     input: Tensor,
     options?: {
@@ -162,13 +317,6 @@ export const ifft2: {
       norm?: string | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[],
-    norm?: string | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('fft_ifft2');
 
@@ -178,6 +326,27 @@ export const ifft2: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.ifftn.html
  */
 export const ifftn: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ifftn.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[] | null,
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ifftn.html
+   */
   (
     input: Tensor,
     options?: {
@@ -187,13 +356,6 @@ export const ifftn: {
       out?: Tensor;
     },
   ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[] | null,
-    norm?: string | null,
-    options?: { out?: Tensor },
-  ): Tensor;
 } = define('fft_ifftn');
 
 /**
@@ -201,8 +363,18 @@ export const ifftn: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.ifftshift.html
  */
 export const ifftshift: {
-  (input: Tensor, options?: { dim?: number | readonly number[] | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ifftshift.html
+   */
   (input: Tensor, dim: number | readonly number[] | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ifftshift.html
+   */
+  (input: Tensor, options?: { dim?: number | readonly number[] | null }): Tensor;
 } = define('fft_ifftshift');
 
 /**
@@ -211,8 +383,24 @@ export const ifftshift: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfft.html
  */
 export const ihfft: {
-  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param n how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfft.html
+   */
   (input: Tensor, n: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.n how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfft.html
+   */
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 } = define('fft_ihfft');
 
 /**
@@ -221,6 +409,27 @@ export const ihfft: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfft2.html
  */
 export const ihfft2: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfft2.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[],
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfft2.html
+   */
   (
     input: Tensor,
     options?: {
@@ -229,13 +438,6 @@ export const ihfft2: {
       norm?: string | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[],
-    norm?: string | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('fft_ihfft2');
 
@@ -245,6 +447,27 @@ export const ihfft2: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfftn.html
  */
 export const ihfftn: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfftn.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[] | null,
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.ihfftn.html
+   */
   (
     input: Tensor,
     options?: {
@@ -253,13 +476,6 @@ export const ihfftn: {
       norm?: string | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[] | null,
-    norm?: string | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('fft_ihfftn');
 
@@ -269,8 +485,24 @@ export const ihfftn: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.irfft.html
  */
 export const irfft: {
-  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param n how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.irfft.html
+   */
   (input: Tensor, n: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.n how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.irfft.html
+   */
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 } = define('fft_irfft');
 
 /**
@@ -279,6 +511,27 @@ export const irfft: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.irfft2.html
  */
 export const irfft2: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.irfft2.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[],
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.irfft2.html
+   */
   (
     input: Tensor,
     options?: {
@@ -287,13 +540,6 @@ export const irfft2: {
       norm?: string | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[],
-    norm?: string | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('fft_irfft2');
 
@@ -303,6 +549,27 @@ export const irfft2: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.irfftn.html
  */
 export const irfftn: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.irfftn.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[] | null,
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.irfftn.html
+   */
   (
     input: Tensor,
     options?: {
@@ -311,13 +578,6 @@ export const irfftn: {
       norm?: string | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[] | null,
-    norm?: string | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('fft_irfftn');
 
@@ -327,8 +587,24 @@ export const irfftn: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.rfft.html
  */
 export const rfft: {
-  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param n how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.rfft.html
+   */
   (input: Tensor, n: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.n how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.rfft.html
+   */
+  (input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 } = define('fft_rfft');
 
 /**
@@ -337,6 +613,27 @@ export const rfft: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.rfft2.html
  */
 export const rfft2: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.rfft2.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[],
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.rfft2.html
+   */
   (
     input: Tensor,
     options?: {
@@ -346,13 +643,6 @@ export const rfft2: {
       out?: Tensor;
     },
   ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[],
-    norm?: string | null,
-    options?: { out?: Tensor },
-  ): Tensor;
 } = define('fft_rfft2');
 
 /**
@@ -361,8 +651,28 @@ export const rfft2: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.rfftfreq.html
  */
 export const rfftfreq: {
-  (n: number, options?: FactoryOptions & { d?: number; out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.rfftfreq.html
+   */
   (n: number, d: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.rfftfreq.html
+   */
+  (n: number, options?: FactoryOptions & { d?: number; out?: Tensor }): Tensor;
 } = define('fft_rfftfreq');
 
 /**
@@ -371,6 +681,27 @@ export const rfftfreq: {
  * @see https://pytorch.org/docs/stable/generated/torch.fft.rfftn.html
  */
 export const rfftn: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.rfftn.html
+   */
+  (
+    input: Tensor,
+    s: number | readonly number[] | null,
+    dim?: number | readonly number[] | null,
+    norm?: string | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.norm how the result is scaled: "backward", "forward" or "ortho"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fft.rfftn.html
+   */
   (
     input: Tensor,
     options?: {
@@ -379,12 +710,5 @@ export const rfftn: {
       norm?: string | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    s: number | readonly number[] | null,
-    dim?: number | readonly number[] | null,
-    norm?: string | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('fft_rfftn');

@@ -5,16 +5,34 @@ import { define } from '../define.js';
 import type { FactoryOptions, Scalar } from '../types.js';
 
 /**
+ * The absolute value of each element.
+ *
  * `aten::abs(Tensor self) -> Tensor`
  * `aten::abs.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.abs(torch.tensor([-1, 2])); // [1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.abs.html
  */
 export const abs: {
+  /**
+   * The absolute value of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.abs.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('abs');
 
-/** `aten::abs_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the absolute value of each element.
+ *
+ * `aten::abs_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const abs_: {
+  /**
+   * In place: the absolute value of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('abs_');
 
@@ -24,20 +42,43 @@ export const abs_: {
  * @see https://pytorch.org/docs/stable/generated/torch.absolute.html
  */
 export const absolute: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.absolute.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('absolute');
 
 /**
+ * The arc cosine of each element, in radians.
+ *
  * `aten::acos(Tensor self) -> Tensor`
  * `aten::acos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.acos(torch.tensor([1, 0])); // [0, 1.5708]
  * @see https://pytorch.org/docs/stable/generated/torch.acos.html
  */
 export const acos: {
+  /**
+   * The arc cosine of each element, in radians.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.acos.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('acos');
 
-/** `aten::acos_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the arc cosine of each element, in radians.
+ *
+ * `aten::acos_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const acos_: {
+  /**
+   * In place: the arc cosine of each element, in radians.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('acos_');
 
@@ -47,11 +88,17 @@ export const acos_: {
  * @see https://pytorch.org/docs/stable/generated/torch.acosh.html
  */
 export const acosh: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.acosh.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('acosh');
 
 /** `aten::acosh_(Tensor(a!) self) -> Tensor(a!)` */
 export const acosh_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('acosh_');
 
@@ -61,6 +108,12 @@ export const acosh_: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html
  */
 export const adaptiveAvgPool1d: {
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html
+   */
   (input: Tensor, outputSize: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('adaptive_avg_pool1d');
 
@@ -70,6 +123,12 @@ export const adaptiveAvgPool1d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
  */
 export const adaptiveAvgPool2d: {
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
+   */
   (input: Tensor, outputSize: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('adaptive_avg_pool2d');
 
@@ -79,6 +138,12 @@ export const adaptiveAvgPool2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool3d.html
  */
 export const adaptiveAvgPool3d: {
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool3d.html
+   */
   (input: Tensor, outputSize: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('adaptive_avg_pool3d');
 
@@ -87,6 +152,11 @@ export const adaptiveAvgPool3d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
  */
 export const adaptiveMaxPool1d: {
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
+   */
   (input: Tensor, outputSize: number | readonly number[]): [Tensor, Tensor];
 } = define('adaptive_max_pool1d');
 
@@ -96,6 +166,12 @@ export const adaptiveMaxPool1d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool2d.html
  */
 export const adaptiveMaxPool2d: {
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool2d.html
+   */
   (
     input: Tensor,
     outputSize: number | readonly number[],
@@ -109,6 +185,12 @@ export const adaptiveMaxPool2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool3d.html
  */
 export const adaptiveMaxPool3d: {
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool3d.html
+   */
   (
     input: Tensor,
     outputSize: number | readonly number[],
@@ -117,13 +199,25 @@ export const adaptiveMaxPool3d: {
 } = define('adaptive_max_pool3d');
 
 /**
+ * The sum of the tensor and `alpha` times another one or a number, with broadcasting.
+ *
  * `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
  * `aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
  * `aten::add.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
  * `aten::add.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).add(torch.tensor([10, 20])); // [11, 22]
  * @see https://pytorch.org/docs/stable/generated/torch.add.html
  */
 export const add: {
+  /**
+   * The sum of the tensor and `alpha` times another one or a number, with broadcasting.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.add.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('add');
 
@@ -133,36 +227,84 @@ export const add: {
  * @see https://pytorch.org/docs/stable/generated/torch.addbmm.html
  */
 export const addbmm: {
+  /**
+   * @param input the tensor
+   * @param batch1 the first matrices
+   * @param batch2 the second matrices
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.addbmm.html
+   */
   (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('addbmm');
 
 /**
+ * The tensor plus `value` times the quotient of two others, element by element.
+ *
  * `aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
  * `aten::addcdiv.out(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.ones([2]).addcdiv(torch.tensor([1, 2]), torch.tensor([2, 4])); // [1.5, 1.5]
  * @see https://pytorch.org/docs/stable/generated/torch.addcdiv.html
  */
 export const addcdiv: {
+  /**
+   * The tensor plus `value` times the quotient of two others, element by element.
+   * @param input the tensor
+   * @param tensor1 the first factor, or the dividend
+   * @param tensor2 the second factor, or the divisor
+   * @param options.value the value; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.addcdiv.html
+   */
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar; out?: Tensor }): Tensor;
 } = define('addcdiv');
 
 /**
+ * The tensor plus `value` times the product of two others, element by element.
+ *
  * `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
  * `aten::addcmul.out(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.ones([2]).addcmul(torch.tensor([1, 2]), torch.tensor([3, 4])); // [4, 9]
  * @see https://pytorch.org/docs/stable/generated/torch.addcmul.html
  */
 export const addcmul: {
+  /**
+   * The tensor plus `value` times the product of two others, element by element.
+   * @param input the tensor
+   * @param tensor1 the first factor, or the dividend
+   * @param tensor2 the second factor, or the divisor
+   * @param options.value the value; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.addcmul.html
+   */
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar; out?: Tensor }): Tensor;
 } = define('addcmul');
 
 /**
+ * `beta * input + alpha * (mat1 mat2)` of matrices.
+ *
  * `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
  * `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
  * `aten::addmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
  * `aten::addmm.dtype_out(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.ones([1, 1]).addmm(torch.tensor([[1, 2]]), torch.tensor([[3], [4]])); // [[12]]
  * @see https://pytorch.org/docs/stable/generated/torch.addmm.html
  */
 export const addmm: {
-  (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * `beta * input + alpha * (mat1 mat2)` of matrices.
+   * @param input the tensor
+   * @param mat1 the first matrix
+   * @param mat2 the second matrix
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.addmm.html
+   */
   (
     input: Tensor,
     mat1: Tensor,
@@ -170,6 +312,17 @@ export const addmm: {
     outDtype: Dtype,
     options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor },
   ): Tensor;
+  /**
+   * `beta * input + alpha * (mat1 mat2)` of matrices.
+   * @param input the tensor
+   * @param mat1 the first matrix
+   * @param mat2 the second matrix
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.addmm.html
+   */
+  (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('addmm');
 
 /**
@@ -178,11 +331,27 @@ export const addmm: {
  * @see https://pytorch.org/docs/stable/generated/torch.addmv.html
  */
 export const addmv: {
+  /**
+   * @param input the tensor
+   * @param mat the matrix
+   * @param vec the vector
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.addmv.html
+   */
   (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('addmv');
 
 /** `aten::addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
 export const addmv_: {
+  /**
+   * @param input the tensor
+   * @param mat the matrix
+   * @param vec the vector
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   */
   (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 } = define('addmv_');
 
@@ -192,6 +361,13 @@ export const addmv_: {
  * @see https://pytorch.org/docs/stable/generated/torch.addr.html
  */
 export const addr: {
+  /**
+   * @param input the tensor
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.addr.html
+   */
   (input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('addr');
 
@@ -200,6 +376,10 @@ export const addr: {
  * @see https://pytorch.org/docs/stable/generated/torch.adjoint.html
  */
 export const adjoint: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.adjoint.html
+   */
   (input: Tensor): Tensor;
 } = define('adjoint');
 
@@ -208,11 +388,16 @@ export const adjoint: {
  * `aten::affine_grid_generator.out(Tensor theta, SymInt[] size, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const affineGridGenerator: {
+  /**
+   * @param size the shape of the result
+   * @param options.out a tensor to write the result to
+   */
   (theta: Tensor, size: readonly number[], alignCorners: boolean, options?: { out?: Tensor }): Tensor;
 } = define('affine_grid_generator');
 
 /** `aten::alias(Tensor(a) self) -> Tensor(a)` */
 export const alias: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('alias');
 
@@ -221,34 +406,110 @@ export const alias: {
  * `aten::alias_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const aliasCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('alias_copy');
 
 /**
+ * Whether all elements are other than 0, of the whole tensor or along a dimension.
+ *
  * `aten::all(Tensor self) -> Tensor`
  * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
  * `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
  * `aten::all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::all.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::all.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([true, false]).all(); // false
  * @see https://pytorch.org/docs/stable/generated/torch.all.html
  */
 export const all: {
+  /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.all.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.all.html
+   */
   (input: Tensor, dim: number, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.all.html
+   */
   (input: Tensor, dim: number, keepdim: boolean, options?: { out?: Tensor }): Tensor;
-  (input: Tensor, options: { dim: number; keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.all.html
+   */
   (input: Tensor, options?: { dim?: readonly number[] | null; keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.all.html
+   */
   (input: Tensor, dim: readonly number[] | null, keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.all.html
+   */
+  (input: Tensor, options: { dim: number; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('all');
 
 /**
+ * Whether all elements agree to within `atol + rtol * |other|`.
+ *
  * `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool`
+ * @example
+ * torch.allclose(torch.tensor([1]), torch.tensor([1.000001])); // true
  * @see https://pytorch.org/docs/stable/generated/torch.allclose.html
  */
 export const allclose: {
-  (input: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
+  /**
+   * Whether all elements agree to within `atol + rtol * |other|`.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param rtol the relative tolerance; default 1.0000000000000001e-05
+   * @param atol the absolute tolerance; default 1e-08
+   * @param equalNan whether NaN is equal to NaN; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.allclose.html
+   */
   (input: Tensor, other: Tensor, rtol: number, atol?: number, equalNan?: boolean): boolean;
+  /**
+   * Whether all elements agree to within `atol + rtol * |other|`.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.rtol the relative tolerance; default 1.0000000000000001e-05
+   * @param options.atol the absolute tolerance; default 1e-08
+   * @param options.equalNan whether NaN is equal to NaN; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.allclose.html
+   */
+  (input: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
 } = define('allclose');
 
 /**
@@ -256,40 +517,103 @@ export const allclose: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html
  */
 export const alphaDropout: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param train whether this is training
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html
+   */
   (input: Tensor, p: number, train: boolean): Tensor;
 } = define('alpha_dropout');
 
 /** `aten::alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
 export const alphaDropout_: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param train whether this is training
+   */
   (input: Tensor, p: number, train: boolean): Tensor;
 } = define('alpha_dropout_');
 
 /**
+ * The largest elements along dimensions; their gradient is shared among equal ones.
+ *
  * `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
  * `aten::amax.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 5], [3, 2]]).amax(1); // [5, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.amax.html
  */
 export const amax: {
-  (input: Tensor, options?: { dim?: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * The largest elements along dimensions; their gradient is shared among equal ones.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default []
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.amax.html
+   */
   (input: Tensor, dim: number | readonly number[], keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * The largest elements along dimensions; their gradient is shared among equal ones.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default []
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.amax.html
+   */
+  (input: Tensor, options?: { dim?: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('amax');
 
 /**
+ * The smallest elements along dimensions; their gradient is shared among equal ones.
+ *
  * `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
  * `aten::amin.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 5], [3, 2]]).amin(1); // [1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.amin.html
  */
 export const amin: {
-  (input: Tensor, options?: { dim?: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * The smallest elements along dimensions; their gradient is shared among equal ones.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default []
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.amin.html
+   */
   (input: Tensor, dim: number | readonly number[], keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * The smallest elements along dimensions; their gradient is shared among equal ones.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default []
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.amin.html
+   */
+  (input: Tensor, options?: { dim?: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('amin');
 
 /**
+ * The smallest and the largest element, of the whole tensor or along a dimension.
+ *
  * `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)`
  * `aten::aminmax.out(Tensor self, *, int? dim=None, bool keepdim=False, Tensor(a!) min, Tensor(b!) max) -> (Tensor(a!) min, Tensor(b!) max)`
+ * @example
+ * torch.tensor([3, 1, 2]).aminmax().map((t) => t.item()); // [1, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.aminmax.html
  */
 export const aminmax: {
+  /**
+   * The smallest and the largest element, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.aminmax.html
+   */
   (
     input: Tensor,
     options?: { dim?: number | null; keepdim?: boolean; out?: [min: Tensor, max: Tensor] },
@@ -302,40 +626,147 @@ export const aminmax: {
  * @see https://pytorch.org/docs/stable/generated/torch.angle.html
  */
 export const angle: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.angle.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('angle');
 
 /**
+ * Whether any element is other than 0, of the whole tensor or along a dimension.
+ *
  * `aten::any(Tensor self) -> Tensor`
  * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
  * `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
  * `aten::any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::any.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::any.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([true, false]).any(); // true
  * @see https://pytorch.org/docs/stable/generated/torch.any.html
  */
 export const any: {
+  /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.any.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.any.html
+   */
   (input: Tensor, dim: number, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.any.html
+   */
   (input: Tensor, dim: number, keepdim: boolean, options?: { out?: Tensor }): Tensor;
-  (input: Tensor, options: { dim: number; keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.any.html
+   */
   (input: Tensor, options?: { dim?: readonly number[] | null; keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.any.html
+   */
   (input: Tensor, dim: readonly number[] | null, keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.any.html
+   */
+  (input: Tensor, options: { dim: number; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('any');
 
 /**
+ * Numbers from `start` (default 0) to below `end`, a `step` apart; int64 where all are integers.
+ *
  * `aten::arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::arange.out(Scalar end, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::arange.start_out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.arange(1, 4); // [1, 2, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.arange.html
  */
 export const arange: {
-  (end: Scalar, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * Numbers from `start` (default 0) to below `end`, a `step` apart; int64 where all are integers.
+   * @param start where to begin
+   * @param end where to end
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.arange.html
+   */
   (start: Scalar, end: Scalar, options?: FactoryOptions): Tensor;
+  /**
+   * Numbers from `start` (default 0) to below `end`, a `step` apart; int64 where all are integers.
+   * @param start where to begin
+   * @param end where to end
+   * @param options.step the distance of neighbours; default 1
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arange.html
+   */
   (start: Scalar, end: Scalar, options?: FactoryOptions & { step?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * Numbers from `start` (default 0) to below `end`, a `step` apart; int64 where all are integers.
+   * @param start where to begin
+   * @param end where to end
+   * @param step the distance of neighbours; default 1
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arange.html
+   */
   (start: Scalar, end: Scalar, step: Scalar, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * Numbers from `start` (default 0) to below `end`, a `step` apart; int64 where all are integers.
+   * @param end where to end
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arange.html
+   */
+  (end: Scalar, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('arange');
 
 /**
@@ -344,11 +775,17 @@ export const arange: {
  * @see https://pytorch.org/docs/stable/generated/torch.arccos.html
  */
 export const arccos: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arccos.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arccos');
 
 /** `aten::arccos_(Tensor(a!) self) -> Tensor(a!)` */
 export const arccos_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('arccos_');
 
@@ -358,11 +795,17 @@ export const arccos_: {
  * @see https://pytorch.org/docs/stable/generated/torch.arccosh.html
  */
 export const arccosh: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arccosh.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arccosh');
 
 /** `aten::arccosh_(Tensor(a!) self) -> Tensor(a!)` */
 export const arccosh_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('arccosh_');
 
@@ -372,11 +815,17 @@ export const arccosh_: {
  * @see https://pytorch.org/docs/stable/generated/torch.arcsin.html
  */
 export const arcsin: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arcsin.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arcsin');
 
 /** `aten::arcsin_(Tensor(a!) self) -> Tensor(a!)` */
 export const arcsin_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('arcsin_');
 
@@ -386,11 +835,17 @@ export const arcsin_: {
  * @see https://pytorch.org/docs/stable/generated/torch.arcsinh.html
  */
 export const arcsinh: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arcsinh.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arcsinh');
 
 /** `aten::arcsinh_(Tensor(a!) self) -> Tensor(a!)` */
 export const arcsinh_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('arcsinh_');
 
@@ -400,6 +855,11 @@ export const arcsinh_: {
  * @see https://pytorch.org/docs/stable/generated/torch.arctan.html
  */
 export const arctan: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arctan.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arctan');
 
@@ -409,11 +869,18 @@ export const arctan: {
  * @see https://pytorch.org/docs/stable/generated/torch.arctan2.html
  */
 export const arctan2: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arctan2.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arctan2');
 
 /** `aten::arctan_(Tensor(a!) self) -> Tensor(a!)` */
 export const arctan_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('arctan_');
 
@@ -423,50 +890,125 @@ export const arctan_: {
  * @see https://pytorch.org/docs/stable/generated/torch.arctanh.html
  */
 export const arctanh: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.arctanh.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('arctanh');
 
 /** `aten::arctanh_(Tensor(a!) self) -> Tensor(a!)` */
 export const arctanh_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('arctanh_');
 
 /**
+ * Where the largest element is, in the flattened tensor or along a dimension.
+ *
  * `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
  * `aten::argmax.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 9], [8, 2]]).argmax({ dim: 1 }); // [1, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.argmax.html
  */
 export const argmax: {
-  (input: Tensor, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Where the largest element is, in the flattened tensor or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.argmax.html
+   */
   (input: Tensor, dim: number | null, keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * Where the largest element is, in the flattened tensor or along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.argmax.html
+   */
+  (input: Tensor, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('argmax');
 
 /**
+ * Where the smallest element is, in the flattened tensor or along a dimension.
+ *
  * `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
  * `aten::argmin.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 9], [8, 2]]).argmin({ dim: 1 }); // [0, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.argmin.html
  */
 export const argmin: {
-  (input: Tensor, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Where the smallest element is, in the flattened tensor or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.argmin.html
+   */
   (input: Tensor, dim: number | null, keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * Where the smallest element is, in the flattened tensor or along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.argmin.html
+   */
+  (input: Tensor, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('argmin');
 
 /**
+ * The indices that sort a dimension.
+ *
  * `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor`
  * `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor`
  * `aten::argsort.stable_out(Tensor self, *, bool stable, int dim=-1, bool descending=False, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([3, 1, 2]).argsort(); // [1, 2, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.argsort.html
  */
 export const argsort: {
+  /**
+   * The indices that sort a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.descending whether the largest come first; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.argsort.html
+   */
   (input: Tensor, options?: { dim?: number; descending?: boolean }): Tensor;
+  /**
+   * The indices that sort a dimension.
+   * @param input the tensor
+   * @param options.stable whether equal elements keep their order
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.descending whether the largest come first; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.argsort.html
+   */
   (input: Tensor, options: { stable: boolean; dim?: number; descending?: boolean; out?: Tensor }): Tensor;
 } = define('argsort');
 
 /**
+ * The indices of the elements that are not 0, a row each.
+ *
  * `aten::argwhere(Tensor self) -> Tensor`
+ * @example
+ * torch.argwhere(torch.tensor([0, 5])); // [[1]]
  * @see https://pytorch.org/docs/stable/generated/torch.argwhere.html
  */
 export const argwhere: {
+  /**
+   * The indices of the elements that are not 0, a row each.
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.argwhere.html
+   */
   (input: Tensor): Tensor;
 } = define('argwhere');
 
@@ -475,24 +1017,46 @@ export const argwhere: {
  * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
  */
 export const asStrided: {
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
+   */
+  (input: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
+   */
   (
     input: Tensor,
     size: readonly number[],
     stride: readonly number[],
     options?: { storageOffset?: number | null },
   ): Tensor;
-  (input: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
 } = define('as_strided');
 
 /** `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)` */
 export const asStrided_: {
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   */
+  (input: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   */
   (
     input: Tensor,
     size: readonly number[],
     stride: readonly number[],
     options?: { storageOffset?: number | null },
   ): Tensor;
-  (input: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
 } = define('as_strided_');
 
 /**
@@ -500,18 +1064,30 @@ export const asStrided_: {
  * `aten::as_strided_copy.out(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const asStridedCopy: {
-  (
-    input: Tensor,
-    size: readonly number[],
-    stride: readonly number[],
-    options?: { storageOffset?: number | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     size: readonly number[],
     stride: readonly number[],
     storageOffset: number | null,
     options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    size: readonly number[],
+    stride: readonly number[],
+    options?: { storageOffset?: number | null; out?: Tensor },
   ): Tensor;
 } = define('as_strided_copy');
 
@@ -520,13 +1096,13 @@ export const asStridedCopy: {
  * `aten::as_strided_scatter.out(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const asStridedScatter: {
-  (
-    input: Tensor,
-    src: Tensor,
-    size: readonly number[],
-    stride: readonly number[],
-    options?: { storageOffset?: number | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     src: Tensor,
@@ -535,19 +1111,51 @@ export const asStridedScatter: {
     storageOffset: number | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    src: Tensor,
+    size: readonly number[],
+    stride: readonly number[],
+    options?: { storageOffset?: number | null; out?: Tensor },
+  ): Tensor;
 } = define('as_strided_scatter');
 
 /**
+ * The arc sine of each element, in radians.
+ *
  * `aten::asin(Tensor self) -> Tensor`
  * `aten::asin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.asin(torch.tensor([0, 1])); // [0, 1.5708]
  * @see https://pytorch.org/docs/stable/generated/torch.asin.html
  */
 export const asin: {
+  /**
+   * The arc sine of each element, in radians.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.asin.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('asin');
 
-/** `aten::asin_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the arc sine of each element, in radians.
+ *
+ * `aten::asin_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const asin_: {
+  /**
+   * In place: the arc sine of each element, in radians.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('asin_');
 
@@ -557,34 +1165,69 @@ export const asin_: {
  * @see https://pytorch.org/docs/stable/generated/torch.asinh.html
  */
 export const asinh: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.asinh.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('asinh');
 
 /** `aten::asinh_(Tensor(a!) self) -> Tensor(a!)` */
 export const asinh_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('asinh_');
 
 /**
+ * The arc tangent of each element, in radians.
+ *
  * `aten::atan(Tensor self) -> Tensor`
  * `aten::atan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.atan(torch.tensor([0, 1])); // [0, 0.7854]
  * @see https://pytorch.org/docs/stable/generated/torch.atan.html
  */
 export const atan: {
+  /**
+   * The arc tangent of each element, in radians.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.atan.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('atan');
 
 /**
+ * The angle of each point `(other, input)`, in radians from -pi to pi.
+ *
  * `aten::atan2(Tensor self, Tensor other) -> Tensor`
  * `aten::atan2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.atan2(torch.tensor([1, 0]), torch.tensor([0, -1])); // [1.5708, 3.1416]
  * @see https://pytorch.org/docs/stable/generated/torch.atan2.html
  */
 export const atan2: {
+  /**
+   * The angle of each point `(other, input)`, in radians from -pi to pi.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.atan2.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('atan2');
 
-/** `aten::atan_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the arc tangent of each element, in radians.
+ *
+ * `aten::atan_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const atan_: {
+  /**
+   * In place: the arc tangent of each element, in radians.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('atan_');
 
@@ -594,11 +1237,17 @@ export const atan_: {
  * @see https://pytorch.org/docs/stable/generated/torch.atanh.html
  */
 export const atanh: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.atanh.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('atanh');
 
 /** `aten::atanh_(Tensor(a!) self) -> Tensor(a!)` */
 export const atanh_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('atanh_');
 
@@ -608,8 +1257,16 @@ export const atanh_: {
  * @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html
  */
 export const atleast1d: {
-  (input: Tensor): Tensor;
+  /**
+   * @param tensors an array of tensors
+   * @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html
+   */
   (tensors: readonly Tensor[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html
+   */
+  (input: Tensor): Tensor;
 } = define('atleast_1d');
 
 /**
@@ -618,8 +1275,16 @@ export const atleast1d: {
  * @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html
  */
 export const atleast2d: {
-  (input: Tensor): Tensor;
+  /**
+   * @param tensors an array of tensors
+   * @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html
+   */
   (tensors: readonly Tensor[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html
+   */
+  (input: Tensor): Tensor;
 } = define('atleast_2d');
 
 /**
@@ -628,8 +1293,16 @@ export const atleast2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html
  */
 export const atleast3d: {
-  (input: Tensor): Tensor;
+  /**
+   * @param tensors an array of tensors
+   * @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html
+   */
   (tensors: readonly Tensor[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html
+   */
+  (input: Tensor): Tensor;
 } = define('atleast_3d');
 
 /**
@@ -638,6 +1311,35 @@ export const atleast3d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
  */
 export const avgPool1d: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @param countIncludePad whether the padding counts in the mean; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    ceilMode?: boolean,
+    countIncludePad?: boolean,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @param options.countIncludePad whether the padding counts in the mean; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -649,6 +1351,29 @@ export const avgPool1d: {
       out?: Tensor;
     },
   ): Tensor;
+} = define('avg_pool1d');
+
+/**
+ * The means of windows of `[N, C, H, W]`.
+ *
+ * `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
+ * `aten::avg_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.avgPool2d(torch.ones([1, 1, 4, 4]), 2).shape; // [1, 1, 2, 2]
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
+ */
+export const avgPool2d: {
+  /**
+   * The means of windows of `[N, C, H, W]`.
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @param countIncludePad whether the padding counts in the mean; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -656,16 +1381,20 @@ export const avgPool1d: {
     padding?: number | readonly number[],
     ceilMode?: boolean,
     countIncludePad?: boolean,
+    divisorOverride?: number | null,
     options?: { out?: Tensor },
   ): Tensor;
-} = define('avg_pool1d');
-
-/**
- * `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
- * `aten::avg_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)`
- * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
- */
-export const avgPool2d: {
+  /**
+   * The means of windows of `[N, C, H, W]`.
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @param options.countIncludePad whether the padding counts in the mean; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -677,16 +1406,6 @@ export const avgPool2d: {
       divisorOverride?: number | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    ceilMode?: boolean,
-    countIncludePad?: boolean,
-    divisorOverride?: number | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('avg_pool2d');
 
@@ -696,6 +1415,36 @@ export const avgPool2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html
  */
 export const avgPool3d: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @param countIncludePad whether the padding counts in the mean; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    ceilMode?: boolean,
+    countIncludePad?: boolean,
+    divisorOverride?: number | null,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @param options.countIncludePad whether the padding counts in the mean; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -707,15 +1456,5 @@ export const avgPool3d: {
       divisorOverride?: number | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    ceilMode?: boolean,
-    countIncludePad?: boolean,
-    divisorOverride?: number | null,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('avg_pool3d');

@@ -6,14 +6,27 @@ import { define } from '../define.js';
 import type { FactoryOptions, Scalar } from '../types.js';
 
 /**
+ * `beta * input + alpha * (batch1 batch2)` of batches of matrices.
+ *
  * `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
  * `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
  * `aten::baddbmm.out(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
  * `aten::baddbmm.dtype_out(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([1, 1, 1]).baddbmm(torch.ones([1, 1, 2]), torch.ones([1, 2, 1])); // [[[2]]]
  * @see https://pytorch.org/docs/stable/generated/torch.baddbmm.html
  */
 export const baddbmm: {
-  (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * `beta * input + alpha * (batch1 batch2)` of batches of matrices.
+   * @param input the tensor
+   * @param batch1 the first matrices
+   * @param batch2 the second matrices
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.baddbmm.html
+   */
   (
     input: Tensor,
     batch1: Tensor,
@@ -21,6 +34,17 @@ export const baddbmm: {
     outDtype: Dtype,
     options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor },
   ): Tensor;
+  /**
+   * `beta * input + alpha * (batch1 batch2)` of batches of matrices.
+   * @param input the tensor
+   * @param batch1 the first matrices
+   * @param batch2 the second matrices
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.baddbmm.html
+   */
+  (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('baddbmm');
 
 /**
@@ -31,8 +55,29 @@ export const baddbmm: {
  * @see https://pytorch.org/docs/stable/generated/torch.bartlett_window.html
  */
 export const bartlettWindow: {
-  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param periodic whether the window is one period, rather than symmetric
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bartlett_window.html
+   */
   (windowLength: number, periodic: boolean, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bartlett_window.html
+   */
+  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('bartlett_window');
 
 /**
@@ -40,6 +85,17 @@ export const bartlettWindow: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
  */
 export const batchNorm: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param runningMean the running mean, updated in place
+   * @param runningVar the running variance, updated in place
+   * @param training whether this is training
+   * @param momentum the share of the new value in the running one
+   * @param eps added to a denominator, so that it is not 0
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
+   */
   (
     input: Tensor,
     weight: Tensor | null,
@@ -58,6 +114,14 @@ export const batchNorm: {
  * `aten::batch_norm_elemt.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const batchNormElemt: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param mean the mean of the distribution
+   * @param eps added to a denominator, so that it is not 0
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     weight: Tensor | null,
@@ -74,6 +138,15 @@ export const batchNormElemt: {
  * `aten::batch_norm_gather_stats.out(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
  */
 export const batchNormGatherStats: {
+  /**
+   * @param input the tensor
+   * @param mean the mean of the distribution
+   * @param runningMean the running mean, updated in place
+   * @param runningVar the running variance, updated in place
+   * @param momentum the share of the new value in the running one
+   * @param eps added to a denominator, so that it is not 0
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     mean: Tensor,
@@ -92,6 +165,15 @@ export const batchNormGatherStats: {
  * `aten::batch_norm_gather_stats_with_counts.out(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, Tensor counts, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
  */
 export const batchNormGatherStatsWithCounts: {
+  /**
+   * @param input the tensor
+   * @param mean the mean of the distribution
+   * @param runningMean the running mean, updated in place
+   * @param runningVar the running variance, updated in place
+   * @param momentum the share of the new value in the running one
+   * @param eps added to a denominator, so that it is not 0
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     mean: Tensor,
@@ -110,21 +192,45 @@ export const batchNormGatherStatsWithCounts: {
  * `aten::batch_norm_stats.out(Tensor input, float eps, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
  */
 export const batchNormStats: {
+  /**
+   * @param input the tensor
+   * @param eps added to a denominator, so that it is not 0
+   * @param options.out tensors to write the results to
+   */
   (input: Tensor, eps: number, options?: { out?: [out0: Tensor, out1: Tensor] }): [Tensor, Tensor];
 } = define('batch_norm_stats');
 
 /**
+ * Ones and zeros drawn with the probabilities that the elements are, or with `p`.
+ *
  * `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
  * `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor`
  * `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`
  * `aten::bernoulli.out(Tensor self, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bernoulli.Tensor_out(Tensor self, Tensor p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bernoulli.float_out(Tensor self, float p=0.5, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.bernoulli(torch.tensor([0, 1])); // [0, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html
  */
 export const bernoulli: {
-  (input: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * Ones and zeros drawn with the probabilities that the elements are, or with `p`.
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html
+   */
   (input: Tensor, p: Tensor | number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * Ones and zeros drawn with the probabilities that the elements are, or with `p`.
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html
+   */
+  (input: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
 } = define('bernoulli');
 
 /**
@@ -132,8 +238,18 @@ export const bernoulli: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html
  */
 export const bilinear: {
-  (input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor;
+  /**
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html
+   */
   (input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | null): Tensor;
+  /**
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html
+   */
+  (input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor;
 } = define('bilinear');
 
 /**
@@ -142,8 +258,24 @@ export const bilinear: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
  */
 export const binaryCrossEntropy: {
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param weight the weights
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
+   */
   (input: Tensor, target: Tensor, weight: Tensor | null, reduction?: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.weight the weights
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
+   */
+  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; out?: Tensor }): Tensor;
 } = define('binary_cross_entropy');
 
 /**
@@ -152,11 +284,14 @@ export const binaryCrossEntropy: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
  */
 export const binaryCrossEntropyWithLogits: {
-  (
-    input: Tensor,
-    target: Tensor,
-    options?: { weight?: Tensor | null; posWeight?: Tensor | null; reduction?: number; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param weight the weights
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
+   */
   (
     input: Tensor,
     target: Tensor,
@@ -165,16 +300,49 @@ export const binaryCrossEntropyWithLogits: {
     reduction?: number,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.weight the weights
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
+   */
+  (
+    input: Tensor,
+    target: Tensor,
+    options?: { weight?: Tensor | null; posWeight?: Tensor | null; reduction?: number; out?: Tensor },
+  ): Tensor;
 } = define('binary_cross_entropy_with_logits');
 
 /**
+ * How often each integer from 0 on occurs.
+ *
  * `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
  * `aten::bincount.out(Tensor self, Tensor? weights=None, SymInt minlength=0, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.bincount(torch.tensor([0n, 2n, 2n])); // [1, 0, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
  */
 export const bincount: {
-  (input: Tensor, options?: { weights?: Tensor | null; minlength?: number; out?: Tensor }): Tensor;
+  /**
+   * How often each integer from 0 on occurs.
+   * @param input the tensor
+   * @param weights what each element counts
+   * @param minlength the least length of the result; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
+   */
   (input: Tensor, weights: Tensor | null, minlength?: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * How often each integer from 0 on occurs.
+   * @param input the tensor
+   * @param options.weights what each element counts
+   * @param options.minlength the least length of the result; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
+   */
+  (input: Tensor, options?: { weights?: Tensor | null; minlength?: number; out?: Tensor }): Tensor;
 } = define('bincount');
 
 /**
@@ -182,22 +350,48 @@ export const bincount: {
  * `aten::binomial.out(Tensor count, Tensor prob, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const binomial: {
-  (count: Tensor, prob: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
   (count: Tensor, prob: Tensor, generator: Generator | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
+  (count: Tensor, prob: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
 } = define('binomial');
 
 /**
+ * The bits that are set in both, of integers or booleans.
+ *
  * `aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
  * `aten::bitwise_and.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bitwise_and.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bitwise_and.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([6n, 5n]).bitwiseAnd(3); // [2, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.bitwise_and.html
  */
 export const bitwiseAnd: {
-  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * The bits that are set in both, of integers or booleans.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_and.html
+   */
   (input: Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The bits that are set in both, of integers or booleans.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_and.html
+   */
+  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('bitwise_and');
 
 /**
@@ -210,31 +404,71 @@ export const bitwiseAnd: {
  * @see https://pytorch.org/docs/stable/generated/torch.bitwise_left_shift.html
  */
 export const bitwiseLeftShift: {
-  (input: Tensor | Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_left_shift.html
+   */
   (input: Tensor, other: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_left_shift.html
+   */
+  (input: Tensor | Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('bitwise_left_shift');
 
 /**
+ * Each bit inverted, of integers or booleans.
+ *
  * `aten::bitwise_not(Tensor self) -> Tensor`
  * `aten::bitwise_not.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([0n, 1n]).bitwiseNot(); // [-1, -2]
  * @see https://pytorch.org/docs/stable/generated/torch.bitwise_not.html
  */
 export const bitwiseNot: {
+  /**
+   * Each bit inverted, of integers or booleans.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_not.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('bitwise_not');
 
 /**
+ * The bits that are set in either, of integers or booleans.
+ *
  * `aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
  * `aten::bitwise_or.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bitwise_or.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bitwise_or.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([4n, 1n]).bitwiseOr(2); // [6, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.bitwise_or.html
  */
 export const bitwiseOr: {
-  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * The bits that are set in either, of integers or booleans.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_or.html
+   */
   (input: Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The bits that are set in either, of integers or booleans.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_or.html
+   */
+  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('bitwise_or');
 
 /**
@@ -247,22 +481,52 @@ export const bitwiseOr: {
  * @see https://pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html
  */
 export const bitwiseRightShift: {
-  (input: Tensor | Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html
+   */
   (input: Tensor, other: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html
+   */
+  (input: Tensor | Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('bitwise_right_shift');
 
 /**
+ * The bits that are set in one of the two, of integers or booleans.
+ *
  * `aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
  * `aten::bitwise_xor.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bitwise_xor.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bitwise_xor.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([6n, 5n]).bitwiseXor(3); // [5, 6]
  * @see https://pytorch.org/docs/stable/generated/torch.bitwise_xor.html
  */
 export const bitwiseXor: {
-  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * The bits that are set in one of the two, of integers or booleans.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_xor.html
+   */
   (input: Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The bits that are set in one of the two, of integers or booleans.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bitwise_xor.html
+   */
+  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('bitwise_xor');
 
 /**
@@ -273,8 +537,29 @@ export const bitwiseXor: {
  * @see https://pytorch.org/docs/stable/generated/torch.blackman_window.html
  */
 export const blackmanWindow: {
-  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param periodic whether the window is one period, rather than symmetric
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.blackman_window.html
+   */
   (windowLength: number, periodic: boolean, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.blackman_window.html
+   */
+  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('blackman_window');
 
 /**
@@ -283,19 +568,42 @@ export const blackmanWindow: {
  * @see https://pytorch.org/docs/stable/generated/torch.block_diag.html
  */
 export const blockDiag: {
+  /**
+   * @param tensors an array of tensors
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.block_diag.html
+   */
   (tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
 } = define('block_diag');
 
 /**
+ * The products of batches of matrices: `[b, n, m]` and `[b, m, p]`.
+ *
  * `aten::bmm(Tensor self, Tensor mat2) -> Tensor`
  * `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
  * `aten::bmm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bmm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.ones([1, 1, 2]).bmm(torch.ones([1, 2, 1])); // [[[2]]]
  * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
  */
 export const bmm: {
-  (input: Tensor, mat2: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The products of batches of matrices: `[b, n, m]` and `[b, m, p]`.
+   * @param input the tensor
+   * @param mat2 the second matrix
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
+   */
   (input: Tensor, mat2: Tensor, outDtype: Dtype, options?: { out?: Tensor }): Tensor;
+  /**
+   * The products of batches of matrices: `[b, n, m]` and `[b, m, p]`.
+   * @param input the tensor
+   * @param mat2 the second matrix
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
+   */
+  (input: Tensor, mat2: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('bmm');
 
 /**
@@ -303,25 +611,58 @@ export const bmm: {
  * @see https://pytorch.org/docs/stable/generated/torch.broadcast_tensors.html
  */
 export const broadcastTensors: {
+  /**
+   * @param tensors an array of tensors
+   * @see https://pytorch.org/docs/stable/generated/torch.broadcast_tensors.html
+   */
   (tensors: readonly Tensor[]): Tensor[];
 } = define('broadcast_tensors');
 
 /**
+ * The tensor with a shape that it broadcasts to, as a view.
+ *
  * `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)`
+ * @example
+ * torch.tensor([1, 2]).broadcastTo([2, 2]); // [[1, 2], [1, 2]]
  * @see https://pytorch.org/docs/stable/generated/torch.broadcast_to.html
  */
 export const broadcastTo: {
-  (input: Tensor, size: readonly number[]): Tensor;
+  /**
+   * The tensor with a shape that it broadcasts to, as a view.
+   * @param input the tensor
+   * @param size the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.broadcast_to.html
+   */
   (input: Tensor, ...size: number[]): Tensor;
+  /**
+   * The tensor with a shape that it broadcasts to, as a view.
+   * @param input the tensor
+   * @param size the shape of the result
+   * @see https://pytorch.org/docs/stable/generated/torch.broadcast_to.html
+   */
+  (input: Tensor, size: readonly number[]): Tensor;
 } = define('broadcast_to');
 
 /**
+ * Between which of sorted boundaries each element lies.
+ *
  * `aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor`
  * `aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor`
  * `aten::bucketize.Tensor_out(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)`
  * `aten::bucketize.Scalar_out(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.bucketize(torch.tensor([0.5, 2]), torch.tensor([1, 2, 3])); // [0, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.bucketize.html
  */
 export const bucketize: {
+  /**
+   * Between which of sorted boundaries each element lies.
+   * @param input the tensor
+   * @param boundaries ascending numbers
+   * @param options.outInt32 whether the result is int32 rather than int64; default false
+   * @param options.right whether equal elements go to the right; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.bucketize.html
+   */
   (input: Tensor | Scalar, boundaries: Tensor, options?: { outInt32?: boolean; right?: boolean; out?: Tensor }): Tensor;
 } = define('bucketize');

@@ -11,6 +11,7 @@ import type { Scalar } from '../types.js';
  * @see https://pytorch.org/docs/stable/generated/torch.can_cast.html
  */
 export const canCast: {
+  /** @see https://pytorch.org/docs/stable/generated/torch.can_cast.html */
   (from_: Dtype, to: Dtype): boolean;
 } = define('can_cast');
 
@@ -19,17 +20,39 @@ export const canCast: {
  * @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html
  */
 export const cartesianProd: {
+  /**
+   * @param tensors an array of tensors
+   * @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html
+   */
   (tensors: readonly Tensor[]): Tensor;
 } = define('cartesian_prod');
 
 /**
+ * Tensors one after the other along a dimension that is there.
+ *
  * `aten::cat(Tensor[] tensors, int dim=0) -> Tensor`
  * `aten::cat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.cat([torch.tensor([1]), torch.tensor([2, 3])]); // [1, 2, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.cat.html
  */
 export const cat: {
-  (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
+  /**
+   * Tensors one after the other along a dimension that is there.
+   * @param tensors an array of tensors
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cat.html
+   */
   (tensors: readonly Tensor[], dim: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * Tensors one after the other along a dimension that is there.
+   * @param tensors an array of tensors
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cat.html
+   */
+  (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
 } = define('cat');
 
 /**
@@ -37,8 +60,18 @@ export const cat: {
  * `aten::cauchy.out(Tensor self, float median=0., float sigma=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const cauchy: {
-  (input: Tensor, options?: { median?: number; sigma?: number; generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, median: number, sigma?: number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { median?: number; sigma?: number; generator?: Generator | null; out?: Tensor }): Tensor;
 } = define('cauchy');
 
 /**
@@ -46,29 +79,65 @@ export const cauchy: {
  * `aten::ccol_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const ccolIndicesCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('ccol_indices_copy');
 
 /**
+ * The distances of all pairs of rows of two tensors.
+ *
  * `aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor`
+ * @example
+ * torch.cdist(torch.zeros([1, 2]), torch.tensor([[3, 4]])); // [[5]]
  * @see https://pytorch.org/docs/stable/generated/torch.cdist.html
  */
 export const cdist: {
-  (x1: Tensor, x2: Tensor, options?: { p?: number; computeMode?: number | null }): Tensor;
+  /**
+   * The distances of all pairs of rows of two tensors.
+   * @param p the order of the norm, or the probability; default 2.
+   * @see https://pytorch.org/docs/stable/generated/torch.cdist.html
+   */
   (x1: Tensor, x2: Tensor, p: number, computeMode?: number | null): Tensor;
+  /**
+   * The distances of all pairs of rows of two tensors.
+   * @param options.p the order of the norm, or the probability; default 2.
+   * @see https://pytorch.org/docs/stable/generated/torch.cdist.html
+   */
+  (x1: Tensor, x2: Tensor, options?: { p?: number; computeMode?: number | null }): Tensor;
 } = define('cdist');
 
 /**
+ * Each element rounded up.
+ *
  * `aten::ceil(Tensor self) -> Tensor`
  * `aten::ceil.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.ceil(torch.tensor([0.2, -0.2])); // [1, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.ceil.html
  */
 export const ceil: {
+  /**
+   * Each element rounded up.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.ceil.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('ceil');
 
-/** `aten::ceil_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: each element rounded up.
+ *
+ * `aten::ceil_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const ceil_: {
+  /**
+   * In place: each element rounded up.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('ceil_');
 
@@ -78,14 +147,34 @@ export const ceil_: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.celu.html
  */
 export const celu: {
-  (input: Tensor, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param alpha the factor of the last operand; default 1.
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.celu.html
+   */
   (input: Tensor, alpha: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.alpha the factor of the last operand; default 1.
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.celu.html
+   */
+  (input: Tensor, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('celu');
 
 /** `aten::celu_(Tensor(a!) self, Scalar alpha=1.) -> Tensor(a!)` */
 export const celu_: {
-  (input: Tensor, options?: { alpha?: Scalar }): Tensor;
+  /**
+   * @param input the tensor
+   * @param alpha the factor of the last operand; default 1.
+   */
   (input: Tensor, alpha: Scalar): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.alpha the factor of the last operand; default 1.
+   */
+  (input: Tensor, options?: { alpha?: Scalar }): Tensor;
 } = define('celu_');
 
 /**
@@ -94,6 +183,10 @@ export const celu_: {
  * @see https://pytorch.org/docs/stable/generated/torch.chain_matmul.html
  */
 export const chainMatmul: {
+  /**
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.chain_matmul.html
+   */
   (matrices: readonly Tensor[], options?: { out?: Tensor }): Tensor;
 } = define('chain_matmul');
 
@@ -102,6 +195,11 @@ export const chainMatmul: {
  * `aten::channel_shuffle.out(Tensor self, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const channelShuffle: {
+  /**
+   * @param input the tensor
+   * @param groups into how many groups the channels are divided
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, groups: number, options?: { out?: Tensor }): Tensor;
 } = define('channel_shuffle');
 
@@ -111,8 +209,20 @@ export const channelShuffle: {
  * @see https://pytorch.org/docs/stable/generated/torch.cholesky.html
  */
 export const cholesky: {
-  (input: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param upper whether the upper triangle is meant; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky.html
+   */
   (input: Tensor, upper: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.upper whether the upper triangle is meant; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky.html
+   */
+  (input: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
 } = define('cholesky');
 
 /**
@@ -121,8 +231,20 @@ export const cholesky: {
  * @see https://pytorch.org/docs/stable/generated/torch.cholesky_inverse.html
  */
 export const choleskyInverse: {
-  (input: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param upper whether the upper triangle is meant; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_inverse.html
+   */
   (input: Tensor, upper: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.upper whether the upper triangle is meant; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_inverse.html
+   */
+  (input: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
 } = define('cholesky_inverse');
 
 /**
@@ -131,77 +253,203 @@ export const choleskyInverse: {
  * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
  */
 export const choleskySolve: {
-  (input: Tensor, input2: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param upper whether the upper triangle is meant; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
+   */
   (input: Tensor, input2: Tensor, upper: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.upper whether the upper triangle is meant; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
+   */
+  (input: Tensor, input2: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
 } = define('cholesky_solve');
 
 /**
+ * The tensor in at most `chunks` parts along a dimension, as views.
+ *
  * `aten::chunk(Tensor(a) self, int chunks, int dim=0) -> Tensor(a)[]`
+ * @example
+ * torch.arange(4).chunk(2).map((t) => t.tolist()); // [[0, 1], [2, 3]]
  * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
  */
 export const chunk: {
-  (input: Tensor, chunks: number, options?: { dim?: number }): Tensor[];
+  /**
+   * The tensor in at most `chunks` parts along a dimension, as views.
+   * @param input the tensor
+   * @param chunks into how many parts
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
+   */
   (input: Tensor, chunks: number, dim: number): Tensor[];
+  /**
+   * The tensor in at most `chunks` parts along a dimension, as views.
+   * @param input the tensor
+   * @param chunks into how many parts
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
+   */
+  (input: Tensor, chunks: number, options?: { dim?: number }): Tensor[];
 } = define('chunk');
 
 /**
+ * Each element limited to `min` and `max`, either of which may be absent or null.
+ *
  * `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
  * `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
  * `aten::clamp.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::clamp.out(Tensor self, Scalar? min=None, Scalar? max=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([-2, 0.5, 3]).clamp(-1, 1); // [-1, 0.5, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
  */
 export const clamp: {
-  (input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
+  /**
+   * Each element limited to `min` and `max`, either of which may be absent or null.
+   * @param input the tensor
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
+   */
   (input: Tensor, min: Tensor | null, max?: Tensor | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * Each element limited to `min` and `max`, either of which may be absent or null.
+   * @param input the tensor
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
+   */
   (input: Tensor, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor }): Tensor;
+  /**
+   * Each element limited to `min` and `max`, either of which may be absent or null.
+   * @param input the tensor
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
+   */
   (input: Tensor, min: Scalar | null, max?: Scalar | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * Each element limited to `min` and `max`, either of which may be absent or null.
+   * @param input the tensor
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
+   */
+  (input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
 } = define('clamp');
 
 /**
+ * In place: each element limited to `min` and `max`, either of which may be absent or null.
+ *
  * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
  * `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
  */
 export const clamp_: {
-  (input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /**
+   * In place: each element limited to `min` and `max`, either of which may be absent or null.
+   * @param input the tensor
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
+   */
   (input: Tensor, min: Tensor | null, max?: Tensor | null): Tensor;
+  /**
+   * In place: each element limited to `min` and `max`, either of which may be absent or null.
+   * @param input the tensor
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   */
   (input: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /**
+   * In place: each element limited to `min` and `max`, either of which may be absent or null.
+   * @param input the tensor
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
+   */
   (input: Tensor, min: Scalar | null, max?: Scalar | null): Tensor;
+  /**
+   * In place: each element limited to `min` and `max`, either of which may be absent or null.
+   * @param input the tensor
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   */
+  (input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
 } = define('clamp_');
 
 /**
+ * Each element limited from above.
+ *
  * `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor`
  * `aten::clamp_max(Tensor self, Scalar max) -> Tensor`
  * `aten::clamp_max.Tensor_out(Tensor self, Tensor max, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::clamp_max.out(Tensor self, Scalar max, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 5]).clampMax(2); // [1, 2]
  */
 export const clampMax: {
+  /**
+   * Each element limited from above.
+   * @param input the tensor
+   * @param max the upper limit; none where null
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, max: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('clamp_max');
 
 /**
+ * In place: each element limited from above.
+ *
  * `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)`
  * `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)`
  */
 export const clampMax_: {
+  /**
+   * In place: each element limited from above.
+   * @param input the tensor
+   * @param max the upper limit; none where null
+   */
   (input: Tensor, max: Tensor | Scalar): Tensor;
 } = define('clamp_max_');
 
 /**
+ * Each element limited from below.
+ *
  * `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor`
  * `aten::clamp_min(Tensor self, Scalar min) -> Tensor`
  * `aten::clamp_min.Tensor_out(Tensor self, Tensor min, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::clamp_min.out(Tensor self, Scalar min, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 5]).clampMin(2); // [2, 5]
  */
 export const clampMin: {
+  /**
+   * Each element limited from below.
+   * @param input the tensor
+   * @param min the lower limit; none where null
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, min: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('clamp_min');
 
 /**
+ * In place: each element limited from below.
+ *
  * `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)`
  * `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)`
  */
 export const clampMin_: {
+  /**
+   * In place: each element limited from below.
+   * @param input the tensor
+   * @param min the lower limit; none where null
+   */
   (input: Tensor, min: Tensor | Scalar): Tensor;
 } = define('clamp_min_');
 
@@ -210,18 +458,49 @@ export const clampMin_: {
  * `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
  */
 export const clip_: {
-  (input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
+   */
   (input: Tensor, min: Tensor | null, max?: Tensor | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   */
   (input: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
+   */
   (input: Tensor, min: Scalar | null, max?: Scalar | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   */
+  (input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
 } = define('clip_');
 
 /**
+ * A copy, through which gradients flow.
+ *
  * `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::clone.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).clone(); // [1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.clone.html
  */
 export const clone: {
+  /**
+   * A copy, through which gradients flow.
+   * @param input the tensor
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.clone.html
+   */
   (input: Tensor, options?: { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
 } = define('clone');
 
@@ -230,6 +509,15 @@ export const clone: {
  * `aten::col2im.out(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const col2im: {
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param dilation the distance of the elements of a window
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     outputSize: number | readonly number[],
@@ -246,6 +534,10 @@ export const col2im: {
  * `aten::col_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const colIndicesCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('col_indices_copy');
 
@@ -255,6 +547,11 @@ export const colIndicesCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.column_stack.html
  */
 export const columnStack: {
+  /**
+   * @param tensors an array of tensors
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.column_stack.html
+   */
   (tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
 } = define('column_stack');
 
@@ -263,8 +560,16 @@ export const columnStack: {
  * @see https://pytorch.org/docs/stable/generated/torch.combinations.html
  */
 export const combinations: {
-  (input: Tensor, options?: { r?: number; withReplacement?: boolean }): Tensor;
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.combinations.html
+   */
   (input: Tensor, r: number, withReplacement?: boolean): Tensor;
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.combinations.html
+   */
+  (input: Tensor, options?: { r?: number; withReplacement?: boolean }): Tensor;
 } = define('combinations');
 
 /**
@@ -273,6 +578,10 @@ export const combinations: {
  * @see https://pytorch.org/docs/stable/generated/torch.complex.html
  */
 export const complex: {
+  /**
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.complex.html
+   */
   (real: Tensor, imag: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('complex');
 
@@ -282,8 +591,20 @@ export const complex: {
  * @see https://pytorch.org/docs/stable/generated/torch.concat.html
  */
 export const concat: {
-  (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
+  /**
+   * @param tensors an array of tensors
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.concat.html
+   */
   (tensors: readonly Tensor[], dim: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param tensors an array of tensors
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.concat.html
+   */
+  (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
 } = define('concat');
 
 /**
@@ -292,15 +613,36 @@ export const concat: {
  * @see https://pytorch.org/docs/stable/generated/torch.concatenate.html
  */
 export const concatenate: {
-  (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
+  /**
+   * @param tensors an array of tensors
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.concatenate.html
+   */
   (tensors: readonly Tensor[], dim: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param tensors an array of tensors
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.concatenate.html
+   */
+  (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
 } = define('concatenate');
 
 /**
+ * The complex conjugate of each element, as a view.
+ *
  * `aten::conj(Tensor(a) self) -> Tensor(a)`
+ * @example
+ * torch.tensor({ re: 1, im: 2 }).conj().resolveConj(); // { re: 1, im: -2 }
  * @see https://pytorch.org/docs/stable/generated/torch.conj.html
  */
 export const conj: {
+  /**
+   * The complex conjugate of each element, as a view.
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.conj.html
+   */
   (input: Tensor): Tensor;
 } = define('conj');
 
@@ -310,11 +652,17 @@ export const conj: {
  * @see https://pytorch.org/docs/stable/generated/torch.conj_physical.html
  */
 export const conjPhysical: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.conj_physical.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('conj_physical');
 
 /** `aten::conj_physical_(Tensor(a!) self) -> Tensor(a!)` */
 export const conjPhysical_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('conj_physical_');
 
@@ -323,27 +671,43 @@ export const conjPhysical_: {
  * `aten::constant_pad_nd.out(Tensor self, SymInt[] pad, Scalar value=0, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const constantPadNd: {
-  (input: Tensor, pad: readonly number[], options?: { value?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param pad how much to add at both ends, from the last dimension on
+   * @param value the value; default 0
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, pad: readonly number[], value: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param pad how much to add at both ends, from the last dimension on
+   * @param options.value the value; default 0
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, pad: readonly number[], options?: { value?: Scalar; out?: Tensor }): Tensor;
 } = define('constant_pad_nd');
 
 /**
+ * A convolution of `[N, C, L]` with weights `[O, C / groups, K]`.
+ *
  * `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
  * `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+ * @example
+ * torch.conv1d(torch.ones([1, 1, 3]), torch.ones([1, 1, 2])); // [[[2, 2]]]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
  */
 export const conv1d: {
-  (
-    input: Tensor,
-    weight: Tensor,
-    options?: {
-      bias?: Tensor | null;
-      stride?: number | readonly number[];
-      padding?: number | readonly number[];
-      dilation?: number | readonly number[];
-      groups?: number;
-    },
-  ): Tensor;
+  /**
+   * A convolution of `[N, C, L]` with weights `[O, C / groups, K]`.
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param dilation the distance of the elements of a window; default [1]
+   * @param groups into how many groups the channels are divided; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -353,6 +717,17 @@ export const conv1d: {
     dilation?: number | readonly number[],
     groups?: number,
   ): Tensor;
+  /**
+   * A convolution of `[N, C, L]` with weights `[O, C / groups, K]`.
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default "valid"
+   * @param options.dilation the distance of the elements of a window; default [1]
+   * @param options.groups into how many groups the channels are divided; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -360,6 +735,28 @@ export const conv1d: {
       bias?: Tensor | null;
       stride?: number | readonly number[];
       padding?: string;
+      dilation?: number | readonly number[];
+      groups?: number;
+    },
+  ): Tensor;
+  /**
+   * A convolution of `[N, C, L]` with weights `[O, C / groups, K]`.
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param options.dilation the distance of the elements of a window; default [1]
+   * @param options.groups into how many groups the channels are divided; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    options?: {
+      bias?: Tensor | null;
+      stride?: number | readonly number[];
+      padding?: number | readonly number[];
       dilation?: number | readonly number[];
       groups?: number;
     },
@@ -367,22 +764,26 @@ export const conv1d: {
 } = define('conv1d');
 
 /**
+ * A convolution of `[N, C, H, W]` with weights `[O, C / groups, KH, KW]`.
+ *
  * `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
  * `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+ * @example
+ * torch.conv2d(torch.ones([1, 1, 3, 3]), torch.ones([1, 1, 2, 2])).shape; // [1, 1, 2, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */
 export const conv2d: {
-  (
-    input: Tensor,
-    weight: Tensor,
-    options?: {
-      bias?: Tensor | null;
-      stride?: number | readonly number[];
-      padding?: number | readonly number[];
-      dilation?: number | readonly number[];
-      groups?: number;
-    },
-  ): Tensor;
+  /**
+   * A convolution of `[N, C, H, W]` with weights `[O, C / groups, KH, KW]`.
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1]
+   * @param groups into how many groups the channels are divided; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -392,6 +793,17 @@ export const conv2d: {
     dilation?: number | readonly number[],
     groups?: number,
   ): Tensor;
+  /**
+   * A convolution of `[N, C, H, W]` with weights `[O, C / groups, KH, KW]`.
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default "valid"
+   * @param options.dilation the distance of the elements of a window; default [1, 1]
+   * @param options.groups into how many groups the channels are divided; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -399,6 +811,28 @@ export const conv2d: {
       bias?: Tensor | null;
       stride?: number | readonly number[];
       padding?: string;
+      dilation?: number | readonly number[];
+      groups?: number;
+    },
+  ): Tensor;
+  /**
+   * A convolution of `[N, C, H, W]` with weights `[O, C / groups, KH, KW]`.
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1]
+   * @param options.groups into how many groups the channels are divided; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    options?: {
+      bias?: Tensor | null;
+      stride?: number | readonly number[];
+      padding?: number | readonly number[];
       dilation?: number | readonly number[];
       groups?: number;
     },
@@ -411,17 +845,16 @@ export const conv2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html
  */
 export const conv3d: {
-  (
-    input: Tensor,
-    weight: Tensor,
-    options?: {
-      bias?: Tensor | null;
-      stride?: number | readonly number[];
-      padding?: number | readonly number[];
-      dilation?: number | readonly number[];
-      groups?: number;
-    },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param groups into how many groups the channels are divided; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -431,6 +864,16 @@ export const conv3d: {
     dilation?: number | readonly number[],
     groups?: number,
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default "valid"
+   * @param options.dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param options.groups into how many groups the channels are divided; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -442,6 +885,27 @@ export const conv3d: {
       groups?: number;
     },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param options.groups into how many groups the channels are divided; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    options?: {
+      bias?: Tensor | null;
+      stride?: number | readonly number[];
+      padding?: number | readonly number[];
+      dilation?: number | readonly number[];
+      groups?: number;
+    },
+  ): Tensor;
 } = define('conv3d');
 
 /**
@@ -449,6 +913,16 @@ export const conv3d: {
  * `aten::conv_depthwise3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const convDepthwise3d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param dilation the distance of the elements of a window
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -466,8 +940,22 @@ export const convDepthwise3d: {
  * `aten::conv_tbc.out(Tensor self, Tensor weight, Tensor bias, int pad=0, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const convTbc: {
-  (input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param pad how much to add at both ends, from the last dimension on; default 0
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, weight: Tensor, bias: Tensor, pad: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param options.pad how much to add at both ends, from the last dimension on; default 0
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number; out?: Tensor }): Tensor;
 } = define('conv_tbc');
 
 /**
@@ -475,6 +963,36 @@ export const convTbc: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
  */
 export const convTranspose1d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param groups into how many groups the channels are divided; default 1
+   * @param dilation the distance of the elements of a window; default [1]
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | null,
+    stride?: number | readonly number[],
+    padding?: number | readonly number[],
+    outputPadding?: number | readonly number[],
+    groups?: number,
+    dilation?: number | readonly number[],
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param options.groups into how many groups the channels are divided; default 1
+   * @param options.dilation the distance of the elements of a window; default [1]
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -486,16 +1004,6 @@ export const convTranspose1d: {
       groups?: number;
       dilation?: number | readonly number[];
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | null,
-    stride?: number | readonly number[],
-    padding?: number | readonly number[],
-    outputPadding?: number | readonly number[],
-    groups?: number,
-    dilation?: number | readonly number[],
   ): Tensor;
 } = define('conv_transpose1d');
 
@@ -504,6 +1012,36 @@ export const convTranspose1d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
  */
 export const convTranspose2d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param groups into how many groups the channels are divided; default 1
+   * @param dilation the distance of the elements of a window; default [1, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | null,
+    stride?: number | readonly number[],
+    padding?: number | readonly number[],
+    outputPadding?: number | readonly number[],
+    groups?: number,
+    dilation?: number | readonly number[],
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.groups into how many groups the channels are divided; default 1
+   * @param options.dilation the distance of the elements of a window; default [1, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -515,16 +1053,6 @@ export const convTranspose2d: {
       groups?: number;
       dilation?: number | readonly number[];
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | null,
-    stride?: number | readonly number[],
-    padding?: number | readonly number[],
-    outputPadding?: number | readonly number[],
-    groups?: number,
-    dilation?: number | readonly number[],
   ): Tensor;
 } = define('conv_transpose2d');
 
@@ -533,6 +1061,36 @@ export const convTranspose2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html
  */
 export const convTranspose3d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param groups into how many groups the channels are divided; default 1
+   * @param dilation the distance of the elements of a window; default [1, 1, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | null,
+    stride?: number | readonly number[],
+    padding?: number | readonly number[],
+    outputPadding?: number | readonly number[],
+    groups?: number,
+    dilation?: number | readonly number[],
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.groups into how many groups the channels are divided; default 1
+   * @param options.dilation the distance of the elements of a window; default [1, 1, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -545,16 +1103,6 @@ export const convTranspose3d: {
       dilation?: number | readonly number[];
     },
   ): Tensor;
-  (
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | null,
-    stride?: number | readonly number[],
-    padding?: number | readonly number[],
-    outputPadding?: number | readonly number[],
-    groups?: number,
-    dilation?: number | readonly number[],
-  ): Tensor;
 } = define('conv_transpose3d');
 
 /**
@@ -562,6 +1110,16 @@ export const convTranspose3d: {
  * `aten::convolution.out(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const convolution: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param dilation the distance of the elements of a window
+   * @param groups into how many groups the channels are divided
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -581,24 +1139,57 @@ export const convolution: {
  * `aten::copy_sparse_to_sparse.out(Tensor self, Tensor src, bool non_blocking=False, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const copySparseToSparse: {
-  (input: Tensor, src: Tensor, options?: { nonBlocking?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param nonBlocking whether a copy from pinned memory may go on while the call returns; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, src: Tensor, nonBlocking: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param options.nonBlocking whether a copy from pinned memory may go on while the call returns; default false
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, src: Tensor, options?: { nonBlocking?: boolean; out?: Tensor }): Tensor;
 } = define('copy_sparse_to_sparse');
 
 /** `aten::copy_sparse_to_sparse_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
 export const copySparseToSparse_: {
-  (input: Tensor, src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param nonBlocking whether a copy from pinned memory may go on while the call returns; default false
+   */
   (input: Tensor, src: Tensor, nonBlocking: boolean): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param options.nonBlocking whether a copy from pinned memory may go on while the call returns; default false
+   */
+  (input: Tensor, src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
 } = define('copy_sparse_to_sparse_');
 
 /**
+ * The size of each element with the sign of another.
+ *
  * `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::copysign.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::copysign.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).copysign(-1); // [-1, -2]
  * @see https://pytorch.org/docs/stable/generated/torch.copysign.html
  */
 export const copysign: {
+  /**
+   * The size of each element with the sign of another.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.copysign.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('copysign');
 
@@ -607,34 +1198,74 @@ export const copysign: {
  * @see https://pytorch.org/docs/stable/generated/torch.corrcoef.html
  */
 export const corrcoef: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.corrcoef.html
+   */
   (input: Tensor): Tensor;
 } = define('corrcoef');
 
 /**
+ * The cosine of each element, in radians.
+ *
  * `aten::cos(Tensor self) -> Tensor`
  * `aten::cos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.cos(torch.tensor([0])); // [1]
  * @see https://pytorch.org/docs/stable/generated/torch.cos.html
  */
 export const cos: {
+  /**
+   * The cosine of each element, in radians.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cos.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('cos');
 
-/** `aten::cos_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the cosine of each element, in radians.
+ *
+ * `aten::cos_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const cos_: {
+  /**
+   * In place: the cosine of each element, in radians.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('cos_');
 
 /**
+ * The hyperbolic cosine of each element.
+ *
  * `aten::cosh(Tensor self) -> Tensor`
  * `aten::cosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.cosh(torch.tensor([0])); // [1]
  * @see https://pytorch.org/docs/stable/generated/torch.cosh.html
  */
 export const cosh: {
+  /**
+   * The hyperbolic cosine of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cosh.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('cosh');
 
-/** `aten::cosh_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the hyperbolic cosine of each element.
+ *
+ * `aten::cosh_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const cosh_: {
+  /**
+   * In place: the hyperbolic cosine of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('cosh_');
 
@@ -643,8 +1274,20 @@ export const cosh_: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_embedding_loss.html
  */
 export const cosineEmbeddingLoss: {
-  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
+  /**
+   * @param target what the input is compared with
+   * @param margin the margin; default 0.
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_embedding_loss.html
+   */
   (input1: Tensor, input2: Tensor, target: Tensor, margin: number, reduction?: number): Tensor;
+  /**
+   * @param target what the input is compared with
+   * @param options.margin the margin; default 0.
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_embedding_loss.html
+   */
+  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
 } = define('cosine_embedding_loss');
 
 /**
@@ -652,22 +1295,63 @@ export const cosineEmbeddingLoss: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
  */
 export const cosineSimilarity: {
-  (x1: Tensor, x2: Tensor, options?: { dim?: number; eps?: number }): Tensor;
+  /**
+   * @param dim the dimension, counted from the end where negative; default 1
+   * @param eps added to a denominator, so that it is not 0; default 1e-08
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
+   */
   (x1: Tensor, x2: Tensor, dim: number, eps?: number): Tensor;
+  /**
+   * @param options.dim the dimension, counted from the end where negative; default 1
+   * @param options.eps added to a denominator, so that it is not 0; default 1e-08
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
+   */
+  (x1: Tensor, x2: Tensor, options?: { dim?: number; eps?: number }): Tensor;
 } = define('cosine_similarity');
 
 /**
+ * How many elements are other than 0.
+ *
  * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
  * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
  * `aten::count_nonzero.out(Tensor self, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::count_nonzero.dim_IntList_out(Tensor self, int[] dim, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.countNonzero(torch.tensor([0, 3, 4])); // 2
  * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
  */
 export const countNonzero: {
-  (input: Tensor, options?: { dim?: number | null; out?: Tensor }): Tensor;
-  (input: Tensor, dim: number | readonly number[] | null, options?: { out?: Tensor }): Tensor;
-  (input: Tensor, options: { dim: readonly number[]; out?: Tensor }): Tensor;
+  /**
+   * How many elements are other than 0.
+   * @param input the tensor
+   * @param dim the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
+   */
   (input: Tensor, ...dim: number[]): Tensor;
+  /**
+   * How many elements are other than 0.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
+   */
+  (input: Tensor, dim: number | readonly number[] | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * How many elements are other than 0.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
+   */
+  (input: Tensor, options: { dim: readonly number[]; out?: Tensor }): Tensor;
+  /**
+   * How many elements are other than 0.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
+   */
+  (input: Tensor, options?: { dim?: number | null; out?: Tensor }): Tensor;
 } = define('count_nonzero');
 
 /**
@@ -675,26 +1359,52 @@ export const countNonzero: {
  * @see https://pytorch.org/docs/stable/generated/torch.cov.html
  */
 export const cov: {
+  /**
+   * @param input the tensor
+   * @param options.correction what is subtracted from the number of elements before dividing by it; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.cov.html
+   */
   (input: Tensor, options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
 } = define('cov');
 
 /**
+ * The vector product of vectors of three along a dimension.
+ *
  * `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor`
  * `aten::cross.out(Tensor self, Tensor other, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.cross(torch.tensor([1, 0, 0]), torch.tensor([0, 1, 0]), { dim: 0 }); // [0, 0, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.cross.html
  */
 export const cross: {
-  (input: Tensor, other: Tensor, options?: { dim?: number | null; out?: Tensor }): Tensor;
+  /**
+   * The vector product of vectors of three along a dimension.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cross.html
+   */
   (input: Tensor, other: Tensor, dim: number | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * The vector product of vectors of three along a dimension.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cross.html
+   */
+  (input: Tensor, other: Tensor, options?: { dim?: number | null; out?: Tensor }): Tensor;
 } = define('cross');
 
 /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
 export const crossEntropyLoss: {
-  (
-    input: Tensor,
-    target: Tensor,
-    options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number; labelSmoothing?: number },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param weight the weights
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   */
   (
     input: Tensor,
     target: Tensor,
@@ -703,6 +1413,17 @@ export const crossEntropyLoss: {
     ignoreIndex?: number,
     labelSmoothing?: number,
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.weight the weights
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   */
+  (
+    input: Tensor,
+    target: Tensor,
+    options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number; labelSmoothing?: number },
+  ): Tensor;
 } = define('cross_entropy_loss');
 
 /**
@@ -710,6 +1431,10 @@ export const crossEntropyLoss: {
  * `aten::crow_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const crowIndicesCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('crow_indices_copy');
 
@@ -719,13 +1444,10 @@ export const crowIndicesCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.ctc_loss.html
  */
 export const ctcLoss: {
-  (
-    logProbs: Tensor,
-    targets: Tensor,
-    inputLengths: readonly number[],
-    targetLengths: readonly number[],
-    options?: { blank?: number; reduction?: number; zeroInfinity?: boolean },
-  ): Tensor;
+  /**
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.ctc_loss.html
+   */
   (
     logProbs: Tensor,
     targets: Tensor,
@@ -735,6 +1457,10 @@ export const ctcLoss: {
     reduction?: number,
     zeroInfinity?: boolean,
   ): Tensor;
+  /**
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.ctc_loss.html
+   */
   (
     logProbs: Tensor,
     targets: Tensor,
@@ -742,6 +1468,10 @@ export const ctcLoss: {
     targetLengths: Tensor,
     options?: { blank?: number; reduction?: number; zeroInfinity?: boolean },
   ): Tensor;
+  /**
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.ctc_loss.html
+   */
   (
     logProbs: Tensor,
     targets: Tensor,
@@ -750,20 +1480,49 @@ export const ctcLoss: {
     blank: number,
     reduction?: number,
     zeroInfinity?: boolean,
+  ): Tensor;
+  /**
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.ctc_loss.html
+   */
+  (
+    logProbs: Tensor,
+    targets: Tensor,
+    inputLengths: readonly number[],
+    targetLengths: readonly number[],
+    options?: { blank?: number; reduction?: number; zeroInfinity?: boolean },
   ): Tensor;
 } = define('ctc_loss');
 
 /**
+ * The largest elements so far along a dimension, and where they are.
+ *
  * `aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)`
  * `aten::cummax.out(Tensor self, int dim, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ * @example
+ * torch.tensor([1, 3, 2]).cummax(0)[0]; // [1, 3, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
  */
 export const cummax: {
+  /**
+   * The largest elements so far along a dimension, and where they are.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
+   */
   (
     input: Tensor,
     dim: number,
     options?: { out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The largest elements so far along a dimension, and where they are.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
+   */
   (
     input: Tensor,
     options: { dim: number; out?: [values: Tensor, indices: Tensor] },
@@ -776,11 +1535,23 @@ export const cummax: {
  * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
  */
 export const cummin: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
+   */
   (
     input: Tensor,
     dim: number,
     options?: { out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
+   */
   (
     input: Tensor,
     options: { dim: number; out?: [values: Tensor, indices: Tensor] },
@@ -788,22 +1559,62 @@ export const cummin: {
 } = define('cummin');
 
 /**
+ * The products so far along a dimension.
+ *
  * `aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
  * `aten::cumprod.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2, 3]).cumprod(0); // [1, 2, 6]
  * @see https://pytorch.org/docs/stable/generated/torch.cumprod.html
  */
 export const cumprod: {
+  /**
+   * The products so far along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cumprod.html
+   */
   (input: Tensor, dim: number, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
+  /**
+   * The products so far along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cumprod.html
+   */
   (input: Tensor, options: { dim: number; dtype?: Dtype | null; out?: Tensor }): Tensor;
 } = define('cumprod');
 
 /**
+ * The sums so far along a dimension.
+ *
  * `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
  * `aten::cumsum.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2, 3]).cumsum(0); // [1, 3, 6]
  * @see https://pytorch.org/docs/stable/generated/torch.cumsum.html
  */
 export const cumsum: {
+  /**
+   * The sums so far along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cumsum.html
+   */
   (input: Tensor, dim: number, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
+  /**
+   * The sums so far along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.cumsum.html
+   */
   (input: Tensor, options: { dim: number; dtype?: Dtype | null; out?: Tensor }): Tensor;
 } = define('cumsum');
 
@@ -813,6 +1624,14 @@ export const cumsum: {
  * @see https://pytorch.org/docs/stable/generated/torch.cumulative_trapezoid.html
  */
 export const cumulativeTrapezoid: {
+  /**
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.cumulative_trapezoid.html
+   */
   (y: Tensor, x: Tensor, options?: { dim?: number }): Tensor;
+  /**
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.cumulative_trapezoid.html
+   */
   (y: Tensor, options?: { dx?: Scalar; dim?: number }): Tensor;
 } = define('cumulative_trapezoid');

@@ -6,16 +6,34 @@ import { define } from '../define.js';
 import type { FactoryOptions, Scalar } from '../types.js';
 
 /**
+ * Degrees in radians.
+ *
  * `aten::deg2rad(Tensor self) -> Tensor`
  * `aten::deg2rad.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.deg2rad(torch.tensor([180])); // [3.1416]
  * @see https://pytorch.org/docs/stable/generated/torch.deg2rad.html
  */
 export const deg2rad: {
+  /**
+   * Degrees in radians.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.deg2rad.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('deg2rad');
 
-/** `aten::deg2rad_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: degrees in radians.
+ *
+ * `aten::deg2rad_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const deg2rad_: {
+  /**
+   * In place: degrees in radians.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('deg2rad_');
 
@@ -27,8 +45,18 @@ export const deg2rad_: {
  * @see https://pytorch.org/docs/stable/generated/torch.dequantize.html
  */
 export const dequantize: {
-  (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param tensors an array of tensors
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.dequantize.html
+   */
   (tensors: readonly Tensor[], options?: { out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.dequantize.html
+   */
+  (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('dequantize');
 
 /**
@@ -36,16 +64,38 @@ export const dequantize: {
  * @see https://pytorch.org/docs/stable/generated/torch.det.html
  */
 export const det: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.det.html
+   */
   (input: Tensor): Tensor;
 } = define('det');
 
-/** `aten::detach(Tensor(a) self) -> Tensor(a)` */
+/**
+ * The same memory outside of the graph.
+ *
+ * `aten::detach(Tensor(a) self) -> Tensor(a)`
+ * @example
+ * torch.ones([1], { requiresGrad: true }).mul(2).detach().requiresGrad; // false
+ */
 export const detach: {
+  /**
+   * The same memory outside of the graph.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('detach');
 
-/** `aten::detach_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the same memory outside of the graph.
+ *
+ * `aten::detach_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const detach_: {
+  /**
+   * In place: the same memory outside of the graph.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('detach_');
 
@@ -54,27 +104,71 @@ export const detach_: {
  * `aten::detach_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const detachCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('detach_copy');
 
 /**
+ * The diagonal of a matrix, or a matrix with that diagonal.
+ *
  * `aten::diag(Tensor self, int diagonal=0) -> Tensor`
  * `aten::diag.out(Tensor self, int diagonal=0, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.diag(torch.tensor([1, 2])); // [[1, 0], [0, 2]]
  * @see https://pytorch.org/docs/stable/generated/torch.diag.html
  */
 export const diag: {
-  (input: Tensor, options?: { diagonal?: number; out?: Tensor }): Tensor;
+  /**
+   * The diagonal of a matrix, or a matrix with that diagonal.
+   * @param input the tensor
+   * @param diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.diag.html
+   */
   (input: Tensor, diagonal: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * The diagonal of a matrix, or a matrix with that diagonal.
+   * @param input the tensor
+   * @param options.diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.diag.html
+   */
+  (input: Tensor, options?: { diagonal?: number; out?: Tensor }): Tensor;
 } = define('diag');
 
 /**
+ * Matrices whose diagonals are the rows along the last dimension.
+ *
  * `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor`
  * `aten::diag_embed.out(Tensor self, int offset=0, int dim1=-2, int dim2=-1, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).diagEmbed(); // [[1, 0], [0, 2]]
  * @see https://pytorch.org/docs/stable/generated/torch.diag_embed.html
  */
 export const diagEmbed: {
-  (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor }): Tensor;
+  /**
+   * Matrices whose diagonals are the rows along the last dimension.
+   * @param input the tensor
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param dim1 the second dimension; default -2
+   * @param dim2 the third dimension; default -1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.diag_embed.html
+   */
   (input: Tensor, offset: number, dim1?: number, dim2?: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * Matrices whose diagonals are the rows along the last dimension.
+   * @param input the tensor
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dim1 the second dimension; default -2
+   * @param options.dim2 the third dimension; default -1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.diag_embed.html
+   */
+  (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor }): Tensor;
 } = define('diag_embed');
 
 /**
@@ -82,17 +176,47 @@ export const diagEmbed: {
  * @see https://pytorch.org/docs/stable/generated/torch.diagflat.html
  */
 export const diagflat: {
-  (input: Tensor, options?: { offset?: number }): Tensor;
+  /**
+   * @param input the tensor
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.diagflat.html
+   */
   (input: Tensor, offset: number): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.diagflat.html
+   */
+  (input: Tensor, options?: { offset?: number }): Tensor;
 } = define('diagflat');
 
 /**
+ * The diagonal of two dimensions, as a view.
+ *
  * `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).diagonal(); // [1, 4]
  * @see https://pytorch.org/docs/stable/generated/torch.diagonal.html
  */
 export const diagonal: {
-  (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+  /**
+   * The diagonal of two dimensions, as a view.
+   * @param input the tensor
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param dim1 the second dimension; default 0
+   * @param dim2 the third dimension; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.diagonal.html
+   */
   (input: Tensor, offset: number, dim1?: number, dim2?: number): Tensor;
+  /**
+   * The diagonal of two dimensions, as a view.
+   * @param input the tensor
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dim1 the second dimension; default 0
+   * @param options.dim2 the third dimension; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.diagonal.html
+   */
+  (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
 } = define('diagonal');
 
 /**
@@ -100,8 +224,22 @@ export const diagonal: {
  * `aten::diagonal_copy.out(Tensor self, int offset=0, int dim1=0, int dim2=1, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const diagonalCopy: {
-  (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param dim1 the second dimension; default 0
+   * @param dim2 the third dimension; default 1
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, offset: number, dim1?: number, dim2?: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dim1 the second dimension; default 0
+   * @param options.dim2 the third dimension; default 1
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor }): Tensor;
 } = define('diagonal_copy');
 
 /**
@@ -110,20 +248,48 @@ export const diagonalCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html
  */
 export const diagonalScatter: {
-  (input: Tensor, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param dim1 the second dimension; default 0
+   * @param dim2 the third dimension; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html
+   */
   (input: Tensor, src: Tensor, offset: number, dim1?: number, dim2?: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dim1 the second dimension; default 0
+   * @param options.dim2 the third dimension; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html
+   */
+  (input: Tensor, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor }): Tensor;
 } = define('diagonal_scatter');
 
 /**
+ * The differences of neighbours along a dimension.
+ *
  * `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor`
  * `aten::diff.out(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 4, 9]).diff(); // [3, 5]
  * @see https://pytorch.org/docs/stable/generated/torch.diff.html
  */
 export const diff: {
-  (
-    input: Tensor,
-    options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * The differences of neighbours along a dimension.
+   * @param input the tensor
+   * @param n how many; default 1
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param prepend what stands before the first element
+   * @param append what stands after the last element
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.diff.html
+   */
   (
     input: Tensor,
     n: number,
@@ -131,6 +297,20 @@ export const diff: {
     prepend?: Tensor | null,
     append?: Tensor | null,
     options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * The differences of neighbours along a dimension.
+   * @param input the tensor
+   * @param options.n how many; default 1
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.prepend what stands before the first element
+   * @param options.append what stands after the last element
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.diff.html
+   */
+  (
+    input: Tensor,
+    options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor },
   ): Tensor;
 } = define('diff');
 
@@ -140,6 +320,11 @@ export const diff: {
  * @see https://pytorch.org/docs/stable/generated/torch.digamma.html
  */
 export const digamma: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.digamma.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('digamma');
 
@@ -149,11 +334,27 @@ export const digamma: {
  * @see https://pytorch.org/docs/stable/generated/torch.dist.html
  */
 export const dist: {
-  (input: Tensor, other: Tensor, options?: { p?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param p the order of the norm, or the probability; default 2
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.dist.html
+   */
   (input: Tensor, other: Tensor, p: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.p the order of the norm, or the probability; default 2
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.dist.html
+   */
+  (input: Tensor, other: Tensor, options?: { p?: Scalar; out?: Tensor }): Tensor;
 } = define('dist');
 
 /**
+ * The quotient, with broadcasting; integers divide into floating-point numbers unless `roundingMode` is `"floor"` or `"trunc"`.
+ *
  * `aten::div.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::div.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
@@ -162,10 +363,27 @@ export const dist: {
  * `aten::div.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::div.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)`
  * `aten::div.Scalar_mode_out(Tensor self, Scalar other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).div(4); // [0.25, 0.5]
  * @see https://pytorch.org/docs/stable/generated/torch.div.html
  */
 export const div: {
+  /**
+   * The quotient, with broadcasting; integers divide into floating-point numbers unless `roundingMode` is `"floor"` or `"trunc"`.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.div.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * The quotient, with broadcasting; integers divide into floating-point numbers unless `roundingMode` is `"floor"` or `"trunc"`.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.roundingMode "floor" or "trunc" to round the quotient
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.div.html
+   */
   (input: Tensor, other: Tensor | Scalar, options: { roundingMode: string | null; out?: Tensor }): Tensor;
 } = define('div');
 
@@ -179,31 +397,86 @@ export const div: {
  * @see https://pytorch.org/docs/stable/generated/torch.divide.html
  */
 export const divide: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.divide.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @see https://pytorch.org/docs/stable/generated/torch.divide.html
+   */
   (input: Tensor, other: Scalar): Tensor;
-  (input: Tensor, other: Tensor, options: { roundingMode: string | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.roundingMode "floor" or "trunc" to round the quotient
+   * @see https://pytorch.org/docs/stable/generated/torch.divide.html
+   */
   (input: Tensor, other: Scalar, options: { roundingMode: string | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.roundingMode "floor" or "trunc" to round the quotient
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.divide.html
+   */
+  (input: Tensor, other: Tensor, options: { roundingMode: string | null; out?: Tensor }): Tensor;
 } = define('divide');
 
 /**
+ * The inner product of two one-dimensional tensors.
+ *
  * `aten::dot(Tensor self, Tensor tensor) -> Tensor`
  * `aten::dot.out(Tensor self, Tensor tensor, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.dot(torch.tensor([1, 2]), torch.tensor([3, 4])); // 11
  * @see https://pytorch.org/docs/stable/generated/torch.dot.html
  */
 export const dot: {
+  /**
+   * The inner product of two one-dimensional tensors.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.dot.html
+   */
   (input: Tensor, tensor: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('dot');
 
 /**
+ * Elements set to 0 with the probability `p` and the others scaled up, while `train` is true.
+ *
  * `aten::dropout(Tensor input, float p, bool train) -> Tensor`
+ * @example
+ * torch.dropout(torch.ones([2]), 0.5, false); // [1, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
  */
 export const dropout: {
+  /**
+   * Elements set to 0 with the probability `p` and the others scaled up, while `train` is true.
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param train whether this is training
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
+   */
   (input: Tensor, p: number, train: boolean): Tensor;
 } = define('dropout');
 
-/** `aten::dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
+/**
+ * In place: elements set to 0 with the probability `p` and the others scaled up, while `train` is true.
+ *
+ * `aten::dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)`
+ */
 export const dropout_: {
+  /**
+   * In place: elements set to 0 with the probability `p` and the others scaled up, while `train` is true.
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param train whether this is training
+   */
   (input: Tensor, p: number, train: boolean): Tensor;
 } = define('dropout_');
 
@@ -213,9 +486,23 @@ export const dropout_: {
  * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
  */
 export const dsplit: {
-  (input: Tensor, sections: number): Tensor[];
-  (input: Tensor, indices: readonly number[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @param indices the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
+   */
   (input: Tensor, ...indices: number[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
+   */
+  (input: Tensor, indices: readonly number[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
+   */
+  (input: Tensor, sections: number): Tensor[];
 } = define('dsplit');
 
 /**
@@ -224,14 +511,29 @@ export const dsplit: {
  * @see https://pytorch.org/docs/stable/generated/torch.dstack.html
  */
 export const dstack: {
+  /**
+   * @param tensors an array of tensors
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.dstack.html
+   */
   (tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
 } = define('dstack');
 
 /**
+ * Sums of products as Einstein's notation says.
+ *
  * `aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor`
+ * @example
+ * torch.einsum('i,j->ij', [torch.tensor([1, 2]), torch.tensor([3, 4])]); // [[3, 4], [6, 8]]
  * @see https://pytorch.org/docs/stable/generated/torch.einsum.html
  */
 export const einsum: {
+  /**
+   * Sums of products as Einstein's notation says.
+   * @param equation the indices of each operand, and after -> those of the result
+   * @param tensors an array of tensors
+   * @see https://pytorch.org/docs/stable/generated/torch.einsum.html
+   */
   (equation: string, tensors: readonly Tensor[], options?: { path?: readonly number[] | null }): Tensor;
 } = define('einsum');
 
@@ -241,8 +543,22 @@ export const einsum: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu.html
  */
 export const elu: {
-  (input: Tensor, options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param alpha the factor of the last operand; default 1
+   * @param scale the factor of the products; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu.html
+   */
   (input: Tensor, alpha: Scalar, scale?: Scalar, inputScale?: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.scale the factor of the products; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu.html
+   */
+  (input: Tensor, options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar; out?: Tensor }): Tensor;
 } = define('elu');
 
 /**
@@ -250,21 +566,39 @@ export const elu: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu_.html
  */
 export const elu_: {
-  (input: Tensor, options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
+  /**
+   * @param input the tensor
+   * @param alpha the factor of the last operand; default 1
+   * @param scale the factor of the products; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu_.html
+   */
   (input: Tensor, alpha: Scalar, scale?: Scalar, inputScale?: Scalar): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.scale the factor of the products; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu_.html
+   */
+  (input: Tensor, options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
 } = define('elu_');
 
 /**
+ * The rows of a weight matrix that indices (int64 or int32) name.
+ *
  * `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor`
  * `aten::embedding.out(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.embedding(torch.tensor([[1, 2], [3, 4]]), torch.tensor([1n])); // [[3, 4]]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
  */
 export const embedding: {
-  (
-    weight: Tensor,
-    indices: Tensor,
-    options?: { paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean; out?: Tensor },
-  ): Tensor;
+  /**
+   * The rows of a weight matrix that indices (int64 or int32) name.
+   * @param weight the weights
+   * @param indices integers of dtype int64 or int32
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
+   */
   (
     weight: Tensor,
     indices: Tensor,
@@ -272,6 +606,18 @@ export const embedding: {
     scaleGradByFreq?: boolean,
     sparse?: boolean,
     options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * The rows of a weight matrix that indices (int64 or int32) name.
+   * @param weight the weights
+   * @param indices integers of dtype int64 or int32
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
+   */
+  (
+    weight: Tensor,
+    indices: Tensor,
+    options?: { paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean; out?: Tensor },
   ): Tensor;
 } = define('embedding');
 
@@ -281,6 +627,45 @@ export const embedding: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html
  */
 export const embeddingBag: {
+  /**
+   * @param weight the weights
+   * @param indices integers of dtype int64 or int32
+   * @param mode how the elements beyond the edge are made; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html
+   */
+  (
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scaleGradByFreq: boolean,
+    mode?: number,
+    sparse?: boolean,
+    perSampleWeights?: Tensor | null,
+    includeLastOffset?: boolean,
+  ): [Tensor, Tensor, Tensor, Tensor];
+  /**
+   * @param weight the weights
+   * @param indices integers of dtype int64 or int32
+   * @param mode how the elements beyond the edge are made
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html
+   */
+  (
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scaleGradByFreq: boolean,
+    mode: number,
+    sparse: boolean,
+    perSampleWeights: Tensor | null,
+    includeLastOffset: boolean,
+    paddingIdx: number | null,
+  ): [Tensor, Tensor, Tensor, Tensor];
+  /**
+   * @param weight the weights
+   * @param indices integers of dtype int64 or int32
+   * @param options.mode how the elements beyond the edge are made; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html
+   */
   (
     weight: Tensor,
     indices: Tensor,
@@ -293,27 +678,6 @@ export const embeddingBag: {
       includeLastOffset?: boolean;
     },
   ): [Tensor, Tensor, Tensor, Tensor];
-  (
-    weight: Tensor,
-    indices: Tensor,
-    offsets: Tensor,
-    scaleGradByFreq: boolean,
-    mode?: number,
-    sparse?: boolean,
-    perSampleWeights?: Tensor | null,
-    includeLastOffset?: boolean,
-  ): [Tensor, Tensor, Tensor, Tensor];
-  (
-    weight: Tensor,
-    indices: Tensor,
-    offsets: Tensor,
-    scaleGradByFreq: boolean,
-    mode: number,
-    sparse: boolean,
-    perSampleWeights: Tensor | null,
-    includeLastOffset: boolean,
-    paddingIdx: number | null,
-  ): [Tensor, Tensor, Tensor, Tensor];
 } = define('embedding_bag');
 
 /**
@@ -321,30 +685,76 @@ export const embeddingBag: {
  * `aten::embedding_renorm.out(Tensor self, Tensor indices, float max_norm, float norm_type, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const embeddingRenorm: {
+  /**
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, indices: Tensor, maxNorm: number, normType: number, options?: { out?: Tensor }): Tensor;
 } = define('embedding_renorm');
 
 /** `aten::embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)` */
 export const embeddingRenorm_: {
+  /**
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   */
   (input: Tensor, indices: Tensor, maxNorm: number, normType: number): Tensor;
 } = define('embedding_renorm_');
 
 /**
+ * A tensor whose memory is not initialised.
+ *
  * `aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::empty.out(SymInt[] size, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.empty([2, 3]).shape; // [2, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.empty.html
  */
 export const empty: {
-  (size: readonly number[], options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
+  /**
+   * A tensor whose memory is not initialised.
+   * @param size the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.empty.html
+   */
   (...size: number[]): Tensor;
+  /**
+   * A tensor whose memory is not initialised.
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.empty.html
+   */
+  (size: readonly number[], options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
 } = define('empty');
 
 /**
+ * A tensor like another whose memory is not initialised.
+ *
  * `aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::empty_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.emptyLike(torch.zeros([2])).shape; // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.empty_like.html
  */
 export const emptyLike: {
+  /**
+   * A tensor like another whose memory is not initialised.
+   * @param input the tensor
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.empty_like.html
+   */
   (input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
 } = define('empty_like');
 
@@ -353,6 +763,15 @@ export const emptyLike: {
  * `aten::empty_permuted.out(SymInt[] size, int[] physical_layout, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const emptyPermuted: {
+  /**
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   */
   (size: readonly number[], physicalLayout: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('empty_permuted');
 
@@ -361,6 +780,16 @@ export const emptyPermuted: {
  * `aten::empty_quantized.out(int[] size, Tensor qtensor, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const emptyQuantized: {
+  /**
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   */
   (
     size: readonly number[],
     qtensor: Tensor,
@@ -374,39 +803,89 @@ export const emptyQuantized: {
  * @see https://pytorch.org/docs/stable/generated/torch.empty_strided.html
  */
 export const emptyStrided: {
+  /**
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.empty_strided.html
+   */
   (size: readonly number[], stride: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('empty_strided');
 
 /**
+ * Whether elements are equal.
+ *
  * `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::eq.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::eq.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).eq(2); // [false, true]
  * @see https://pytorch.org/docs/stable/generated/torch.eq.html
  */
 export const eq: {
+  /**
+   * Whether elements are equal.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.eq.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('eq');
 
 /**
+ * Whether two tensors have the same shape and elements: a boolean.
+ *
  * `aten::equal(Tensor self, Tensor other) -> bool`
+ * @example
+ * torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2])); // true
  * @see https://pytorch.org/docs/stable/generated/torch.equal.html
  */
 export const equal: {
+  /**
+   * Whether two tensors have the same shape and elements: a boolean.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @see https://pytorch.org/docs/stable/generated/torch.equal.html
+   */
   (input: Tensor, other: Tensor): boolean;
 } = define('equal');
 
 /**
+ * The error function of each element.
+ *
  * `aten::erf(Tensor self) -> Tensor`
  * `aten::erf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.erf(torch.tensor([0, 1])); // [0, 0.8427]
  * @see https://pytorch.org/docs/stable/generated/torch.erf.html
  */
 export const erf: {
+  /**
+   * The error function of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.erf.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('erf');
 
-/** `aten::erf_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the error function of each element.
+ *
+ * `aten::erf_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const erf_: {
+  /**
+   * In place: the error function of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('erf_');
 
@@ -416,11 +895,17 @@ export const erf_: {
  * @see https://pytorch.org/docs/stable/generated/torch.erfc.html
  */
 export const erfc: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.erfc.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('erfc');
 
 /** `aten::erfc_(Tensor(a!) self) -> Tensor(a!)` */
 export const erfc_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('erfc_');
 
@@ -430,15 +915,30 @@ export const erfc_: {
  * @see https://pytorch.org/docs/stable/generated/torch.erfinv.html
  */
 export const erfinv: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.erfinv.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('erfinv');
 
 /**
+ * e to the power of each element.
+ *
  * `aten::exp(Tensor self) -> Tensor`
  * `aten::exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.exp(torch.tensor([0, 1])); // [1, 2.7183]
  * @see https://pytorch.org/docs/stable/generated/torch.exp.html
  */
 export const exp: {
+  /**
+   * e to the power of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.exp.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('exp');
 
@@ -448,16 +948,30 @@ export const exp: {
  * @see https://pytorch.org/docs/stable/generated/torch.exp2.html
  */
 export const exp2: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.exp2.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('exp2');
 
 /** `aten::exp2_(Tensor(a!) self) -> Tensor(a!)` */
 export const exp2_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('exp2_');
 
-/** `aten::exp_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: e to the power of each element.
+ *
+ * `aten::exp_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const exp_: {
+  /**
+   * In place: e to the power of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('exp_');
 
@@ -466,21 +980,48 @@ export const exp_: {
  * `aten::expand_copy.out(Tensor self, SymInt[] size, *, bool implicit=False, Tensor(a!) out) -> Tensor(a!)`
  */
 export const expandCopy: {
-  (input: Tensor, size: readonly number[], options?: { implicit?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the sizes
+   */
   (input: Tensor, ...size: number[]): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, size: readonly number[], options?: { implicit?: boolean; out?: Tensor }): Tensor;
 } = define('expand_copy');
 
 /**
+ * `exp(x) - 1`, exact also where x is small.
+ *
  * `aten::expm1(Tensor self) -> Tensor`
  * `aten::expm1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.expm1(torch.tensor([0])); // [0]
  * @see https://pytorch.org/docs/stable/generated/torch.expm1.html
  */
 export const expm1: {
+  /**
+   * `exp(x) - 1`, exact also where x is small.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.expm1.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('expm1');
 
-/** `aten::expm1_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: `exp(x) - 1`, exact also where x is small.
+ *
+ * `aten::expm1_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const expm1_: {
+  /**
+   * In place: `exp(x) - 1`, exact also where x is small.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('expm1_');
 
@@ -489,18 +1030,55 @@ export const expm1_: {
  * `aten::exponential.out(Tensor self, float lambd=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const exponential: {
-  (input: Tensor, options?: { lambd?: number; generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, lambd: number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { lambd?: number; generator?: Generator | null; out?: Tensor }): Tensor;
 } = define('exponential');
 
 /**
+ * The identity matrix.
+ *
  * `aten::eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::eye.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::eye.m_out(SymInt n, SymInt m, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.eye(2); // [[1, 0], [0, 1]]
  * @see https://pytorch.org/docs/stable/generated/torch.eye.html
  */
 export const eye: {
-  (n: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * The identity matrix.
+   * @param n how many
+   * @param m how many columns
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.eye.html
+   */
   (n: number, m: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * The identity matrix.
+   * @param n how many
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.eye.html
+   */
+  (n: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('eye');

@@ -10,6 +10,11 @@ import type { FactoryOptions, Scalar } from '../types.js';
  * @see https://pytorch.org/docs/stable/generated/torch.fake_quantize_per_channel_affine.html
  */
 export const fakeQuantizePerChannelAffine: {
+  /**
+   * @param input the tensor
+   * @param scale the factor of the products
+   * @see https://pytorch.org/docs/stable/generated/torch.fake_quantize_per_channel_affine.html
+   */
   (input: Tensor, scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, quantMax: number): Tensor;
 } = define('fake_quantize_per_channel_affine');
 
@@ -18,6 +23,11 @@ export const fakeQuantizePerChannelAffine: {
  * `aten::fake_quantize_per_channel_affine_cachemask.out(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
  */
 export const fakeQuantizePerChannelAffineCachemask: {
+  /**
+   * @param input the tensor
+   * @param scale the factor of the products
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     scale: Tensor,
@@ -35,8 +45,18 @@ export const fakeQuantizePerChannelAffineCachemask: {
  * @see https://pytorch.org/docs/stable/generated/torch.fake_quantize_per_tensor_affine.html
  */
 export const fakeQuantizePerTensorAffine: {
-  (input: Tensor, scale: Tensor, zeroPoint: Tensor, quantMin: number, quantMax: number): Tensor;
+  /**
+   * @param input the tensor
+   * @param scale the factor of the products
+   * @see https://pytorch.org/docs/stable/generated/torch.fake_quantize_per_tensor_affine.html
+   */
   (input: Tensor, scale: number, zeroPoint: number, quantMin: number, quantMax: number): Tensor;
+  /**
+   * @param input the tensor
+   * @param scale the factor of the products
+   * @see https://pytorch.org/docs/stable/generated/torch.fake_quantize_per_tensor_affine.html
+   */
+  (input: Tensor, scale: Tensor, zeroPoint: Tensor, quantMin: number, quantMax: number): Tensor;
 } = define('fake_quantize_per_tensor_affine');
 
 /**
@@ -44,6 +64,11 @@ export const fakeQuantizePerTensorAffine: {
  * `aten::fake_quantize_per_tensor_affine_cachemask.out(Tensor self, float scale, int zero_point, int quant_min, int quant_max, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
  */
 export const fakeQuantizePerTensorAffineCachemask: {
+  /**
+   * @param input the tensor
+   * @param scale the factor of the products
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     scale: number,
@@ -59,21 +84,42 @@ export const fakeQuantizePerTensorAffineCachemask: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.feature_alpha_dropout.html
  */
 export const featureAlphaDropout: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param train whether this is training
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.feature_alpha_dropout.html
+   */
   (input: Tensor, p: number, train: boolean): Tensor;
 } = define('feature_alpha_dropout');
 
 /** `aten::feature_alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
 export const featureAlphaDropout_: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param train whether this is training
+   */
   (input: Tensor, p: number, train: boolean): Tensor;
 } = define('feature_alpha_dropout_');
 
 /** `aten::feature_dropout(Tensor input, float p, bool train) -> Tensor` */
 export const featureDropout: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param train whether this is training
+   */
   (input: Tensor, p: number, train: boolean): Tensor;
 } = define('feature_dropout');
 
 /** `aten::feature_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
 export const featureDropout_: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param train whether this is training
+   */
   (input: Tensor, p: number, train: boolean): Tensor;
 } = define('feature_dropout_');
 
@@ -84,14 +130,28 @@ export const featureDropout_: {
  * `aten::fill.Scalar_out(Tensor self, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const fill: {
+  /**
+   * @param input the tensor
+   * @param value the value
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, value: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('fill');
 
 /**
+ * Overwrites all elements with one value.
+ *
  * `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)`
  * `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)`
+ * @example
+ * torch.zeros([2]).fill_(7); // [7, 7]
  */
 export const fill_: {
+  /**
+   * Overwrites all elements with one value.
+   * @param input the tensor
+   * @param value the value
+   */
   (input: Tensor, value: Tensor | Scalar): Tensor;
 } = define('fill_');
 
@@ -101,36 +161,78 @@ export const fill_: {
  * @see https://pytorch.org/docs/stable/generated/torch.fix.html
  */
 export const fix: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fix.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('fix');
 
 /** `aten::fix_(Tensor(a!) self) -> Tensor(a!)` */
 export const fix_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('fix_');
 
 /**
+ * The dimensions from `startDim` to `endDim` as one; by default all of them.
+ *
  * `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).flatten(); // [1, 2, 3, 4]
  * @see https://pytorch.org/docs/stable/generated/torch.flatten.html
  */
 export const flatten: {
-  (input: Tensor, options?: { startDim?: number; endDim?: number }): Tensor;
+  /**
+   * The dimensions from `startDim` to `endDim` as one; by default all of them.
+   * @param input the tensor
+   * @param startDim the first dimension that is flattened; default 0
+   * @param endDim the last dimension that is flattened; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.flatten.html
+   */
   (input: Tensor, startDim: number, endDim?: number): Tensor;
+  /**
+   * The dimensions from `startDim` to `endDim` as one; by default all of them.
+   * @param input the tensor
+   * @param options.startDim the first dimension that is flattened; default 0
+   * @param options.endDim the last dimension that is flattened; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.flatten.html
+   */
+  (input: Tensor, options?: { startDim?: number; endDim?: number }): Tensor;
 } = define('flatten');
 
 /** `aten::flatten_dense_tensors(Tensor[] tensors) -> Tensor` */
 export const flattenDenseTensors: {
+  /** @param tensors an array of tensors */
   (tensors: readonly Tensor[]): Tensor;
 } = define('flatten_dense_tensors');
 
 /**
+ * The order of the elements reversed along dimensions, as a copy.
+ *
  * `aten::flip(Tensor self, int[] dims) -> Tensor`
  * `aten::flip.out(Tensor self, int[] dims, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2, 3]).flip([0]); // [3, 2, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.flip.html
  */
 export const flip: {
-  (input: Tensor, dims: readonly number[], options?: { out?: Tensor }): Tensor;
+  /**
+   * The order of the elements reversed along dimensions, as a copy.
+   * @param input the tensor
+   * @param dims the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.flip.html
+   */
   (input: Tensor, ...dims: number[]): Tensor;
+  /**
+   * The order of the elements reversed along dimensions, as a copy.
+   * @param input the tensor
+   * @param dims the dimensions
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.flip.html
+   */
+  (input: Tensor, dims: readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('flip');
 
 /**
@@ -138,6 +240,10 @@ export const flip: {
  * @see https://pytorch.org/docs/stable/generated/torch.fliplr.html
  */
 export const fliplr: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.fliplr.html
+   */
   (input: Tensor): Tensor;
 } = define('fliplr');
 
@@ -146,6 +252,10 @@ export const fliplr: {
  * @see https://pytorch.org/docs/stable/generated/torch.flipud.html
  */
 export const flipud: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.flipud.html
+   */
   (input: Tensor): Tensor;
 } = define('flipud');
 
@@ -159,32 +269,73 @@ export const flipud: {
  * @see https://pytorch.org/docs/stable/generated/torch.float_power.html
  */
 export const floatPower: {
-  (input: Tensor | Scalar, exponent: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param exponent the exponent
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.float_power.html
+   */
   (input: Tensor, exponent: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param exponent the exponent
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.float_power.html
+   */
+  (input: Tensor | Scalar, exponent: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('float_power');
 
 /**
+ * Each element rounded down.
+ *
  * `aten::floor(Tensor self) -> Tensor`
  * `aten::floor.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.floor(torch.tensor([0.2, -0.2])); // [0, -1]
  * @see https://pytorch.org/docs/stable/generated/torch.floor.html
  */
 export const floor: {
+  /**
+   * Each element rounded down.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.floor.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('floor');
 
-/** `aten::floor_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: each element rounded down.
+ *
+ * `aten::floor_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const floor_: {
+  /**
+   * In place: each element rounded down.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('floor_');
 
 /**
+ * The quotient rounded down, with broadcasting.
+ *
  * `aten::floor_divide(Tensor self, Tensor other) -> Tensor`
  * `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::floor_divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::floor_divide.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([7, -7]).floorDivide(2); // [3, -4]
  * @see https://pytorch.org/docs/stable/generated/torch.floor_divide.html
  */
 export const floorDivide: {
+  /**
+   * The quotient rounded down, with broadcasting.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.floor_divide.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('floor_divide');
 
@@ -194,6 +345,12 @@ export const floorDivide: {
  * @see https://pytorch.org/docs/stable/generated/torch.fmax.html
  */
 export const fmax: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fmax.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('fmax');
 
@@ -203,31 +360,66 @@ export const fmax: {
  * @see https://pytorch.org/docs/stable/generated/torch.fmin.html
  */
 export const fmin: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fmin.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('fmin');
 
 /**
+ * The remainder of a division, with the sign of the dividend.
+ *
  * `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::fmod.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::fmod.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([-7, 7]).fmod(3); // [-1, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.fmod.html
  */
 export const fmod: {
+  /**
+   * The remainder of a division, with the sign of the dividend.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.fmod.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('fmod');
 
 /**
+ * What each element has behind its integer part.
+ *
  * `aten::frac(Tensor self) -> Tensor`
  * `aten::frac.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.frac(torch.tensor([1.5, -2.25])); // [0.5, -0.25]
  * @see https://pytorch.org/docs/stable/generated/torch.frac.html
  */
 export const frac: {
+  /**
+   * What each element has behind its integer part.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.frac.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('frac');
 
-/** `aten::frac_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: what each element has behind its integer part.
+ *
+ * `aten::frac_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const frac_: {
+  /**
+   * In place: what each element has behind its integer part.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('frac_');
 
@@ -237,6 +429,13 @@ export const frac_: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.fractional_max_pool2d.html
  */
 export const fractionalMaxPool2d: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.fractional_max_pool2d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -252,6 +451,13 @@ export const fractionalMaxPool2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.fractional_max_pool3d.html
  */
 export const fractionalMaxPool3d: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.fractional_max_pool3d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -267,6 +473,11 @@ export const fractionalMaxPool3d: {
  * @see https://pytorch.org/docs/stable/generated/torch.frexp.html
  */
 export const frexp: {
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.frexp.html
+   */
   (
     input: Tensor,
     options?: { out?: [mantissa: Tensor, exponent: Tensor] },
@@ -278,17 +489,51 @@ export const frexp: {
  * `aten::frobenius_norm.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const frobeniusNorm: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number | readonly number[], keepdim: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('frobenius_norm');
 
 /**
+ * A tensor like another with one value everywhere.
+ *
  * `aten::full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::full_like.out(Tensor self, Scalar fill_value, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.fullLike(torch.zeros([2]), 5); // [5, 5]
  * @see https://pytorch.org/docs/stable/generated/torch.full_like.html
  */
 export const fullLike: {
+  /**
+   * A tensor like another with one value everywhere.
+   * @param input the tensor
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.full_like.html
+   */
   (
     input: Tensor,
     fillValue: Scalar,
@@ -298,20 +543,10 @@ export const fullLike: {
 
 /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
 export const fusedMovingAvgObsFakeQuant: {
-  (
-    input: Tensor,
-    observerOn: Tensor,
-    fakeQuantOn: Tensor,
-    runningMin: Tensor,
-    runningMax: Tensor,
-    scale: Tensor,
-    zeroPoint: Tensor,
-    averagingConst: number,
-    quantMin: number,
-    quantMax: number,
-    chAxis: number,
-    options?: { perRowFakeQuant?: boolean; symmetricQuant?: boolean },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param scale the factor of the products
+   */
   (
     input: Tensor,
     observerOn: Tensor,
@@ -327,14 +562,44 @@ export const fusedMovingAvgObsFakeQuant: {
     perRowFakeQuant: boolean,
     symmetricQuant?: boolean,
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param scale the factor of the products
+   */
+  (
+    input: Tensor,
+    observerOn: Tensor,
+    fakeQuantOn: Tensor,
+    runningMin: Tensor,
+    runningMax: Tensor,
+    scale: Tensor,
+    zeroPoint: Tensor,
+    averagingConst: number,
+    quantMin: number,
+    quantMax: number,
+    chAxis: number,
+    options?: { perRowFakeQuant?: boolean; symmetricQuant?: boolean },
+  ): Tensor;
 } = define('fused_moving_avg_obs_fake_quant');
 
 /**
+ * Along a dimension, the elements that an index tensor names for each place.
+ *
  * `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor`
  * `aten::gather.out(Tensor self, int dim, Tensor index, *, bool sparse_grad=False, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).gather(1, torch.tensor([[1n], [0n]])); // [[2], [3]]
  * @see https://pytorch.org/docs/stable/generated/torch.gather.html
  */
 export const gather: {
+  /**
+   * Along a dimension, the elements that an index tensor names for each place.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.gather.html
+   */
   (input: Tensor, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor }): Tensor;
 } = define('gather');
 
@@ -344,36 +609,77 @@ export const gather: {
  * @see https://pytorch.org/docs/stable/generated/torch.gcd.html
  */
 export const gcd: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.gcd.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('gcd');
 
 /** `aten::gcd_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export const gcd_: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   */
   (input: Tensor, other: Tensor): Tensor;
 } = define('gcd_');
 
 /**
+ * Whether elements are greater or equal.
+ *
  * `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::ge.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::ge.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).ge(2); // [false, true]
  * @see https://pytorch.org/docs/stable/generated/torch.ge.html
  */
 export const ge: {
+  /**
+   * Whether elements are greater or equal.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.ge.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('ge');
 
 /**
+ * `x` times the normal distribution's share below x; `approximate: "tanh"` for the quicker form.
+ *
  * `aten::gelu(Tensor self, *, str approximate="none") -> Tensor`
  * `aten::gelu.out(Tensor self, *, str approximate="none", Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.gelu(torch.tensor([0])); // [0]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
  */
 export const gelu: {
+  /**
+   * `x` times the normal distribution's share below x; `approximate: "tanh"` for the quicker form.
+   * @param input the tensor
+   * @param options.approximate "none", or "tanh" for the quicker form; default "none"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
+   */
   (input: Tensor, options?: { approximate?: string; out?: Tensor }): Tensor;
 } = define('gelu');
 
-/** `aten::gelu_(Tensor(a!) self, *, str approximate="none") -> Tensor(a!)` */
+/**
+ * In place: `x` times the normal distribution's share below x; `approximate: "tanh"` for the quicker form.
+ *
+ * `aten::gelu_(Tensor(a!) self, *, str approximate="none") -> Tensor(a!)`
+ */
 export const gelu_: {
+  /**
+   * In place: `x` times the normal distribution's share below x; `approximate: "tanh"` for the quicker form.
+   * @param input the tensor
+   * @param options.approximate "none", or "tanh" for the quicker form; default "none"
+   */
   (input: Tensor, options?: { approximate?: string }): Tensor;
 } = define('gelu_');
 
@@ -382,6 +688,12 @@ export const gelu_: {
  * `aten::geometric.out(Tensor self, float p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const geometric: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, p: number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
 } = define('geometric');
 
@@ -391,6 +703,11 @@ export const geometric: {
  * @see https://pytorch.org/docs/stable/generated/torch.geqrf.html
  */
 export const geqrf: {
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.geqrf.html
+   */
   (
     input: Tensor,
     options?: { out?: [a: Tensor, tau: Tensor] },
@@ -403,6 +720,11 @@ export const geqrf: {
  * @see https://pytorch.org/docs/stable/generated/torch.ger.html
  */
 export const ger: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.ger.html
+   */
   (input: Tensor, vec2: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('ger');
 
@@ -412,8 +734,20 @@ export const ger: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.glu.html
  */
 export const glu: {
-  (input: Tensor, options?: { dim?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.glu.html
+   */
   (input: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.glu.html
+   */
+  (input: Tensor, options?: { dim?: number; out?: Tensor }): Tensor;
 } = define('glu');
 
 /**
@@ -427,13 +761,48 @@ export const glu: {
  * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
  */
 export const gradient: {
-  (input: Tensor, options?: { spacing?: Scalar | null; dim?: number | null; edgeOrder?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
+   */
   (input: Tensor, options: { dim: readonly number[]; edgeOrder?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
+   */
   (input: Tensor, options: { spacing: readonly Scalar[]; dim?: number | null; edgeOrder?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
+   */
   (input: Tensor, options: { spacing: readonly Tensor[]; dim?: number | null; edgeOrder?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
+   */
   (input: Tensor, options: { spacing: Scalar; dim: readonly number[]; edgeOrder?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
+   */
   (input: Tensor, options: { spacing: readonly Scalar[]; dim: readonly number[]; edgeOrder?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
+   */
   (input: Tensor, options: { spacing: readonly Tensor[]; dim: readonly number[]; edgeOrder?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
+   */
+  (input: Tensor, options?: { spacing?: Scalar | null; dim?: number | null; edgeOrder?: number }): Tensor[];
 } = define('gradient');
 
 /**
@@ -444,6 +813,12 @@ export const gradient: {
  * @see https://pytorch.org/docs/stable/generated/torch.greater.html
  */
 export const greater: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.greater.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('greater');
 
@@ -455,11 +830,18 @@ export const greater: {
  * @see https://pytorch.org/docs/stable/generated/torch.greater_equal.html
  */
 export const greaterEqual: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.greater_equal.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('greater_equal');
 
 /** `aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor` */
 export const gridSampler: {
+  /** @param input the tensor */
   (input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
 } = define('grid_sampler');
 
@@ -468,6 +850,10 @@ export const gridSampler: {
  * `aten::grid_sampler_2d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const gridSampler2d: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     grid: Tensor,
@@ -483,6 +869,10 @@ export const gridSampler2d: {
  * `aten::grid_sampler_3d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const gridSampler3d: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     grid: Tensor,
@@ -498,11 +888,14 @@ export const gridSampler3d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html
  */
 export const groupNorm: {
-  (
-    input: Tensor,
-    numGroups: number,
-    options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param numGroups into how many groups the channels are divided
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param eps added to a denominator, so that it is not 0; default 1.0000000000000001e-05
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html
+   */
   (
     input: Tensor,
     numGroups: number,
@@ -511,6 +904,19 @@ export const groupNorm: {
     eps?: number,
     cudnnEnabled?: boolean,
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param numGroups into how many groups the channels are divided
+   * @param options.weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.eps added to a denominator, so that it is not 0; default 1.0000000000000001e-05
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html
+   */
+  (
+    input: Tensor,
+    numGroups: number,
+    options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean },
+  ): Tensor;
 } = define('group_norm');
 
 /**
@@ -518,17 +924,16 @@ export const groupNorm: {
  * `aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
  */
 export const gru: {
-  (
-    data: Tensor,
-    batchSizes: Tensor,
-    hx: Tensor,
-    params: readonly Tensor[],
-    hasBiases: boolean,
-    numLayers: number,
-    dropout: number,
-    train: boolean,
-    bidirectional: boolean,
-  ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   * @param batchFirst whether the batch is the first dimension
+   */
   (
     input: Tensor,
     hx: Tensor,
@@ -540,22 +945,60 @@ export const gru: {
     bidirectional: boolean,
     batchFirst: boolean,
   ): [Tensor, Tensor];
+  /**
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   */
+  (
+    data: Tensor,
+    batchSizes: Tensor,
+    hx: Tensor,
+    params: readonly Tensor[],
+    hasBiases: boolean,
+    numLayers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
+  ): [Tensor, Tensor];
 } = define('gru');
 
 /** `aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
 export const gruCell: {
-  (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   */
   (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, bHh?: Tensor | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   */
+  (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
 } = define('gru_cell');
 
 /**
+ * Whether elements are greater.
+ *
  * `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::gt.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::gt.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).gt(1); // [false, true]
  * @see https://pytorch.org/docs/stable/generated/torch.gt.html
  */
 export const gt: {
+  /**
+   * Whether elements are greater.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.gt.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('gt');
 
@@ -571,9 +1014,44 @@ export const gt: {
  * @see https://pytorch.org/docs/stable/generated/torch.hamming_window.html
  */
 export const hammingWindow: {
-  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param periodic whether the window is one period, rather than symmetric
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.hamming_window.html
+   */
   (windowLength: number, periodic: boolean, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param periodic whether the window is one period, rather than symmetric
+   * @param alpha the factor of the last operand
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.hamming_window.html
+   */
   (windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param periodic whether the window is one period, rather than symmetric
+   * @param alpha the factor of the last operand
+   * @param beta the factor of the input
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.hamming_window.html
+   */
   (
     windowLength: number,
     periodic: boolean,
@@ -581,6 +1059,17 @@ export const hammingWindow: {
     beta: number,
     options?: FactoryOptions & { out?: Tensor },
   ): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.hamming_window.html
+   */
+  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('hamming_window');
 
 /**
@@ -591,8 +1080,29 @@ export const hammingWindow: {
  * @see https://pytorch.org/docs/stable/generated/torch.hann_window.html
  */
 export const hannWindow: {
-  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param periodic whether the window is one period, rather than symmetric
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.hann_window.html
+   */
   (windowLength: number, periodic: boolean, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.hann_window.html
+   */
+  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('hann_window');
 
 /**
@@ -601,8 +1111,18 @@ export const hannWindow: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html
  */
 export const hardshrink: {
-  (input: Tensor, options?: { lambd?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html
+   */
   (input: Tensor, lambd: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html
+   */
+  (input: Tensor, options?: { lambd?: Scalar; out?: Tensor }): Tensor;
 } = define('hardshrink');
 
 /**
@@ -611,11 +1131,17 @@ export const hardshrink: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html
  */
 export const hardsigmoid: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('hardsigmoid');
 
 /** `aten::hardsigmoid_(Tensor(a!) self) -> Tensor(a!)` */
 export const hardsigmoid_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('hardsigmoid_');
 
@@ -625,11 +1151,17 @@ export const hardsigmoid_: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
  */
 export const hardswish: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('hardswish');
 
 /** `aten::hardswish_(Tensor(a!) self) -> Tensor(a!)` */
 export const hardswish_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('hardswish_');
 
@@ -639,8 +1171,18 @@ export const hardswish_: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh.html
  */
 export const hardtanh: {
-  (input: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh.html
+   */
   (input: Tensor, minVal: Scalar, maxVal?: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh.html
+   */
+  (input: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar; out?: Tensor }): Tensor;
 } = define('hardtanh');
 
 /**
@@ -648,8 +1190,16 @@ export const hardtanh: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh_.html
  */
 export const hardtanh_: {
-  (input: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh_.html
+   */
   (input: Tensor, minVal: Scalar, maxVal?: Scalar): Tensor;
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh_.html
+   */
+  (input: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
 } = define('hardtanh_');
 
 /**
@@ -657,14 +1207,28 @@ export const hardtanh_: {
  * `aten::hash_tensor.out(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0, Tensor(a!) out) -> Tensor(a!)`
  */
 export const hashTensor: {
-  (
-    input: Tensor,
-    options?: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default []
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.mode how the elements beyond the edge are made; default 0
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     dim: number | readonly number[],
     options?: { keepdim?: boolean; mode?: number; out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default []
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.mode how the elements beyond the edge are made; default 0
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    options?: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number; out?: Tensor },
   ): Tensor;
 } = define('hash_tensor');
 
@@ -674,6 +1238,12 @@ export const hashTensor: {
  * @see https://pytorch.org/docs/stable/generated/torch.heaviside.html
  */
 export const heaviside: {
+  /**
+   * @param input the tensor
+   * @param values the values
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.heaviside.html
+   */
   (input: Tensor, values: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('heaviside');
 
@@ -682,18 +1252,54 @@ export const heaviside: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hinge_embedding_loss.html
  */
 export const hingeEmbeddingLoss: {
-  (input: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param margin the margin; default 1.
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hinge_embedding_loss.html
+   */
   (input: Tensor, target: Tensor, margin: number, reduction?: number): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.margin the margin; default 1.
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hinge_embedding_loss.html
+   */
+  (input: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
 } = define('hinge_embedding_loss');
 
 /**
+ * How many elements fall into each of `bins` equal parts of a range.
+ *
  * `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
  * `aten::histc.out(Tensor self, int bins=100, Scalar min=0, Scalar max=0, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.histc(torch.tensor([0, 1, 1, 2]), 3); // [1, 2, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.histc.html
  */
 export const histc: {
-  (input: Tensor, options?: { bins?: number; min?: Scalar; max?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * How many elements fall into each of `bins` equal parts of a range.
+   * @param input the tensor
+   * @param bins how many parts; default 100
+   * @param min the lower limit; none where null; default 0
+   * @param max the upper limit; none where null; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.histc.html
+   */
   (input: Tensor, bins: number, min?: Scalar, max?: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * How many elements fall into each of `bins` equal parts of a range.
+   * @param input the tensor
+   * @param options.bins how many parts; default 100
+   * @param options.min the lower limit; none where null; default 0
+   * @param options.max the upper limit; none where null; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.histc.html
+   */
+  (input: Tensor, options?: { bins?: number; min?: Scalar; max?: Scalar; out?: Tensor }): Tensor;
 } = define('histc');
 
 /**
@@ -704,16 +1310,13 @@ export const histc: {
  * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
  */
 export const histogram: {
-  (
-    input: Tensor,
-    options?: {
-      bins?: number;
-      range?: readonly number[] | null;
-      weight?: Tensor | null;
-      density?: boolean;
-      out?: [hist: Tensor, binEdges: Tensor];
-    },
-  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
+  /**
+   * @param input the tensor
+   * @param bins how many parts; default 100
+   * @param options.weight the weights
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+   */
   (
     input: Tensor,
     bins: number,
@@ -724,10 +1327,34 @@ export const histogram: {
       out?: [hist: Tensor, binEdges: Tensor];
     },
   ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
+  /**
+   * @param input the tensor
+   * @param bins how many parts
+   * @param options.weight the weights
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+   */
   (
     input: Tensor,
     bins: Tensor,
     options?: { weight?: Tensor | null; density?: boolean; out?: [hist: Tensor, binEdges: Tensor] },
+  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.bins how many parts; default 100
+   * @param options.weight the weights
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+   */
+  (
+    input: Tensor,
+    options?: {
+      bins?: number;
+      range?: readonly number[] | null;
+      weight?: Tensor | null;
+      density?: boolean;
+      out?: [hist: Tensor, binEdges: Tensor];
+    },
   ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
 } = define('histogram');
 
@@ -738,17 +1365,29 @@ export const histogram: {
  * @see https://pytorch.org/docs/stable/generated/torch.histogramdd.html
  */
 export const histogramdd: {
-  (
-    input: Tensor,
-    bins: number | readonly number[] | readonly Tensor[],
-    options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean },
-  ): [hist: Tensor, binEdges: Tensor[]] & { readonly hist: Tensor; readonly binEdges: Tensor[] };
+  /**
+   * @param input the tensor
+   * @param bins how many parts
+   * @param weight the weights
+   * @see https://pytorch.org/docs/stable/generated/torch.histogramdd.html
+   */
   (
     input: Tensor,
     bins: number | readonly number[] | readonly Tensor[],
     range: readonly number[] | null,
     weight?: Tensor | null,
     density?: boolean,
+  ): [hist: Tensor, binEdges: Tensor[]] & { readonly hist: Tensor; readonly binEdges: Tensor[] };
+  /**
+   * @param input the tensor
+   * @param bins how many parts
+   * @param options.weight the weights
+   * @see https://pytorch.org/docs/stable/generated/torch.histogramdd.html
+   */
+  (
+    input: Tensor,
+    bins: number | readonly number[] | readonly Tensor[],
+    options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean },
   ): [hist: Tensor, binEdges: Tensor[]] & { readonly hist: Tensor; readonly binEdges: Tensor[] };
 } = define('histogramdd');
 
@@ -758,9 +1397,23 @@ export const histogramdd: {
  * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
  */
 export const hsplit: {
-  (input: Tensor, sections: number): Tensor[];
-  (input: Tensor, indices: readonly number[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @param indices the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
+   */
   (input: Tensor, ...indices: number[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
+   */
+  (input: Tensor, indices: readonly number[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
+   */
+  (input: Tensor, sections: number): Tensor[];
 } = define('hsplit');
 
 /**
@@ -768,15 +1421,30 @@ export const hsplit: {
  * `aten::hspmm.out(Tensor mat1, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const hspmm: {
+  /**
+   * @param mat1 the first matrix
+   * @param mat2 the second matrix
+   * @param options.out a tensor to write the result to
+   */
   (mat1: Tensor, mat2: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('hspmm');
 
 /**
+ * Tensors beside each other: along the second dimension, or the only one.
+ *
  * `aten::hstack(Tensor[] tensors) -> Tensor`
  * `aten::hstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.hstack([torch.tensor([1]), torch.tensor([2])]); // [1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.hstack.html
  */
 export const hstack: {
+  /**
+   * Tensors beside each other: along the second dimension, or the only one.
+   * @param tensors an array of tensors
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.hstack.html
+   */
   (tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
 } = define('hstack');
 
@@ -786,8 +1454,24 @@ export const hstack: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.huber_loss.html
  */
 export const huberLoss: {
-  (input: Tensor, target: Tensor, options?: { reduction?: number; delta?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param delta where the squares end; default 1.
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.huber_loss.html
+   */
   (input: Tensor, target: Tensor, reduction: number, delta?: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.delta where the squares end; default 1.
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.huber_loss.html
+   */
+  (input: Tensor, target: Tensor, options?: { reduction?: number; delta?: number; out?: Tensor }): Tensor;
 } = define('huber_loss');
 
 /**
@@ -796,5 +1480,11 @@ export const huberLoss: {
  * @see https://pytorch.org/docs/stable/generated/torch.hypot.html
  */
 export const hypot: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.hypot.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('hypot');

@@ -9,11 +9,17 @@ import type { FactoryOptions, Scalar } from '../types.js';
  * @see https://pytorch.org/docs/stable/generated/torch.i0.html
  */
 export const i0: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.i0.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('i0');
 
 /** `aten::i0_(Tensor(a!) self) -> Tensor(a!)` */
 export const i0_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('i0_');
 
@@ -23,6 +29,12 @@ export const i0_: {
  * @see https://pytorch.org/docs/stable/generated/torch.igamma.html
  */
 export const igamma: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.igamma.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('igamma');
 
@@ -32,6 +44,12 @@ export const igamma: {
  * @see https://pytorch.org/docs/stable/generated/torch.igammac.html
  */
 export const igammac: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.igammac.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('igammac');
 
@@ -40,6 +58,14 @@ export const igammac: {
  * `aten::im2col.out(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const im2col: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param dilation the distance of the elements of a window
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -55,15 +81,33 @@ export const im2col: {
  * @see https://pytorch.org/docs/stable/generated/torch.imag.html
  */
 export const imag: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.imag.html
+   */
   (input: Tensor): Tensor;
 } = define('imag');
 
 /**
+ * Rows of `source` added to those that the indices name.
+ *
  * `aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor`
  * `aten::index_add.out(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([2]).indexAdd(0, torch.tensor([0n, 0n]), torch.tensor([1, 2])); // [3, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.index_add.html
  */
 export const indexAdd: {
+  /**
+   * Rows of `source` added to those that the indices name.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.index_add.html
+   */
   (input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('index_add');
 
@@ -72,6 +116,13 @@ export const indexAdd: {
  * `aten::index_copy.out(Tensor self, int dim, Tensor index, Tensor source, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const indexCopy: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('index_copy');
 
@@ -82,6 +133,13 @@ export const indexCopy: {
  * `aten::index_fill.int_Scalar_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const indexFill: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param value the value
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number, index: Tensor, value: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('index_fill');
 
@@ -91,6 +149,16 @@ export const indexFill: {
  * @see https://pytorch.org/docs/stable/generated/torch.index_reduce.html
  */
 export const indexReduce: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param reduce how elements that meet are put together
+   * @param options.includeSelf whether the elements that are there count; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.index_reduce.html
+   */
   (
     input: Tensor,
     dim: number,
@@ -102,11 +170,23 @@ export const indexReduce: {
 } = define('index_reduce');
 
 /**
+ * The entries of a dimension that the indices (int64 or int32) name, as a copy.
+ *
  * `aten::index_select(Tensor self, int dim, Tensor index) -> Tensor`
  * `aten::index_select.out(Tensor self, int dim, Tensor index, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([10, 20, 30]).indexSelect(0, torch.tensor([2n, 0n])); // [30, 10]
  * @see https://pytorch.org/docs/stable/generated/torch.index_select.html
  */
 export const indexSelect: {
+  /**
+   * The entries of a dimension that the indices (int64 or int32) name, as a copy.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.index_select.html
+   */
   (input: Tensor, dim: number, index: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('index_select');
 
@@ -115,6 +195,10 @@ export const indexSelect: {
  * `aten::indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const indicesCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('indices_copy');
 
@@ -124,6 +208,12 @@ export const indicesCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.inner.html
  */
 export const inner: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.inner.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('inner');
 
@@ -132,6 +222,16 @@ export const inner: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html
  */
 export const instanceNorm: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param runningMean the running mean, updated in place
+   * @param runningVar the running variance, updated in place
+   * @param momentum the share of the new value in the running one
+   * @param eps added to a denominator, so that it is not 0
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html
+   */
   (
     input: Tensor,
     weight: Tensor | null,
@@ -150,6 +250,10 @@ export const instanceNorm: {
  * `aten::int_repr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const intRepr: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('int_repr');
 
@@ -159,6 +263,11 @@ export const intRepr: {
  * @see https://pytorch.org/docs/stable/generated/torch.inverse.html
  */
 export const inverse: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.inverse.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('inverse');
 
@@ -167,6 +276,10 @@ export const inverse: {
  * @see https://pytorch.org/docs/stable/generated/torch.is_complex.html
  */
 export const isComplex: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.is_complex.html
+   */
   (input: Tensor): boolean;
 } = define('is_complex');
 
@@ -175,6 +288,10 @@ export const isComplex: {
  * @see https://pytorch.org/docs/stable/generated/torch.is_conj.html
  */
 export const isConj: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.is_conj.html
+   */
   (input: Tensor): boolean;
 } = define('is_conj');
 
@@ -183,16 +300,22 @@ export const isConj: {
  * @see https://pytorch.org/docs/stable/generated/torch.is_floating_point.html
  */
 export const isFloatingPoint: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.is_floating_point.html
+   */
   (input: Tensor): boolean;
 } = define('is_floating_point');
 
 /** `aten::is_inference(Tensor self) -> bool` */
 export const isInference: {
+  /** @param input the tensor */
   (input: Tensor): boolean;
 } = define('is_inference');
 
 /** `aten::is_neg(Tensor self) -> bool` */
 export const isNeg: {
+  /** @param input the tensor */
   (input: Tensor): boolean;
 } = define('is_neg');
 
@@ -201,70 +324,149 @@ export const isNeg: {
  * @see https://pytorch.org/docs/stable/generated/torch.is_nonzero.html
  */
 export const isNonzero: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.is_nonzero.html
+   */
   (input: Tensor): boolean;
 } = define('is_nonzero');
 
 /** `aten::is_same_size(Tensor self, Tensor other) -> bool` */
 export const isSameSize: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   */
   (input: Tensor, other: Tensor): boolean;
 } = define('is_same_size');
 
 /** `aten::is_signed(Tensor self) -> bool` */
 export const isSigned: {
+  /** @param input the tensor */
   (input: Tensor): boolean;
 } = define('is_signed');
 
 /**
+ * Whether elements agree to within `atol + rtol * |other|`.
+ *
  * `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor`
+ * @example
+ * torch.isclose(torch.tensor([1, 2]), torch.tensor([1.000001, 3])); // [true, false]
  * @see https://pytorch.org/docs/stable/generated/torch.isclose.html
  */
 export const isclose: {
-  (input: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
+  /**
+   * Whether elements agree to within `atol + rtol * |other|`.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param rtol the relative tolerance; default 1.0000000000000001e-05
+   * @param atol the absolute tolerance; default 1e-08
+   * @param equalNan whether NaN is equal to NaN; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.isclose.html
+   */
   (input: Tensor, other: Tensor, rtol: number, atol?: number, equalNan?: boolean): Tensor;
+  /**
+   * Whether elements agree to within `atol + rtol * |other|`.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.rtol the relative tolerance; default 1.0000000000000001e-05
+   * @param options.atol the absolute tolerance; default 1e-08
+   * @param options.equalNan whether NaN is equal to NaN; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.isclose.html
+   */
+  (input: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
 } = define('isclose');
 
 /**
+ * Whether each element is neither infinite nor NaN.
+ *
  * `aten::isfinite(Tensor self) -> Tensor`
+ * @example
+ * torch.isfinite(torch.tensor([1, Infinity, NaN])); // [true, false, false]
  * @see https://pytorch.org/docs/stable/generated/torch.isfinite.html
  */
 export const isfinite: {
+  /**
+   * Whether each element is neither infinite nor NaN.
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.isfinite.html
+   */
   (input: Tensor): Tensor;
 } = define('isfinite');
 
 /**
+ * Whether each element occurs among others.
+ *
  * `aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor`
  * `aten::isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor`
  * `aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor`
  * `aten::isin.Tensor_Tensor_out(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)`
  * `aten::isin.Scalar_Tensor_out(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)`
  * `aten::isin.Tensor_Scalar_out(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.isin(torch.tensor([1n, 2n]), torch.tensor([2n, 3n])); // [false, true]
  * @see https://pytorch.org/docs/stable/generated/torch.isin.html
  */
 export const isin: {
+  /**
+   * Whether each element occurs among others.
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.isin.html
+   */
+  (element: Scalar, testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Whether each element occurs among others.
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.isin.html
+   */
+  (elements: Tensor, testElement: Scalar, options?: { assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
+  /**
+   * Whether each element occurs among others.
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.isin.html
+   */
   (
     elements: Tensor,
     testElements: Tensor,
     options?: { assumeUnique?: boolean; invert?: boolean; out?: Tensor },
   ): Tensor;
-  (element: Scalar, testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
-  (elements: Tensor, testElement: Scalar, options?: { assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
 } = define('isin');
 
 /**
+ * Whether each element is infinite.
+ *
  * `aten::isinf(Tensor self) -> Tensor`
  * `aten::isinf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.isinf(torch.tensor([1, -Infinity])); // [false, true]
  * @see https://pytorch.org/docs/stable/generated/torch.isinf.html
  */
 export const isinf: {
+  /**
+   * Whether each element is infinite.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.isinf.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('isinf');
 
 /**
+ * Whether each element is NaN.
+ *
  * `aten::isnan(Tensor self) -> Tensor`
  * `aten::isnan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.isnan(torch.tensor([1, NaN])); // [false, true]
  * @see https://pytorch.org/docs/stable/generated/torch.isnan.html
  */
 export const isnan: {
+  /**
+   * Whether each element is NaN.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.isnan.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('isnan');
 
@@ -274,6 +476,11 @@ export const isnan: {
  * @see https://pytorch.org/docs/stable/generated/torch.isneginf.html
  */
 export const isneginf: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.isneginf.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('isneginf');
 
@@ -283,6 +490,11 @@ export const isneginf: {
  * @see https://pytorch.org/docs/stable/generated/torch.isposinf.html
  */
 export const isposinf: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.isposinf.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('isposinf');
 
@@ -291,6 +503,10 @@ export const isposinf: {
  * @see https://pytorch.org/docs/stable/generated/torch.isreal.html
  */
 export const isreal: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.isreal.html
+   */
   (input: Tensor): Tensor;
 } = define('isreal');
 
@@ -299,6 +515,30 @@ export const isreal: {
  * @see https://pytorch.org/docs/stable/generated/torch.istft.html
  */
 export const istft: {
+  /**
+   * @param input the tensor
+   * @param normalized whether the result is scaled by the root of its length; default false
+   * @param length how many entries
+   * @see https://pytorch.org/docs/stable/generated/torch.istft.html
+   */
+  (
+    input: Tensor,
+    nFft: number,
+    hopLength: number | null,
+    winLength?: number | null,
+    window?: Tensor | null,
+    center?: boolean,
+    normalized?: boolean,
+    onesided?: boolean | null,
+    length?: number | null,
+    returnComplex?: boolean,
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.normalized whether the result is scaled by the root of its length; default false
+   * @param options.length how many entries
+   * @see https://pytorch.org/docs/stable/generated/torch.istft.html
+   */
   (
     input: Tensor,
     nFft: number,
@@ -313,18 +553,6 @@ export const istft: {
       returnComplex?: boolean;
     },
   ): Tensor;
-  (
-    input: Tensor,
-    nFft: number,
-    hopLength: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    center?: boolean,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    length?: number | null,
-    returnComplex?: boolean,
-  ): Tensor;
 } = define('istft');
 
 /**
@@ -337,9 +565,42 @@ export const istft: {
  * @see https://pytorch.org/docs/stable/generated/torch.kaiser_window.html
  */
 export const kaiserWindow: {
-  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param periodic whether the window is one period, rather than symmetric
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.kaiser_window.html
+   */
   (windowLength: number, periodic: boolean, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param periodic whether the window is one period, rather than symmetric
+   * @param beta the factor of the input
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.kaiser_window.html
+   */
   (windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param windowLength how many points
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.kaiser_window.html
+   */
+  (windowLength: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('kaiser_window');
 
 /**
@@ -347,16 +608,39 @@ export const kaiserWindow: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
  */
 export const klDiv: {
-  (input: Tensor, target: Tensor, options?: { reduction?: number; logTarget?: boolean }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
+   */
   (input: Tensor, target: Tensor, reduction: number, options?: { logTarget?: boolean }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
+   */
+  (input: Tensor, target: Tensor, options?: { reduction?: number; logTarget?: boolean }): Tensor;
 } = define('kl_div');
 
 /**
+ * The Kronecker product.
+ *
  * `aten::kron(Tensor self, Tensor other) -> Tensor`
  * `aten::kron.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.kron(torch.eye(2), torch.tensor([[5]])); // [[5, 0], [0, 5]]
  * @see https://pytorch.org/docs/stable/generated/torch.kron.html
  */
 export const kron: {
+  /**
+   * The Kronecker product.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.kron.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('kron');
 
@@ -366,16 +650,32 @@ export const kron: {
  * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
  */
 export const kthvalue: {
-  (
-    input: Tensor,
-    k: number,
-    options?: { dim?: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * @param input the tensor
+   * @param k how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
+   */
   (
     input: Tensor,
     k: number,
     dim: number,
     keepdim?: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * @param input the tensor
+   * @param k how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
+   */
+  (
+    input: Tensor,
+    k: number,
+    options?: { dim?: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('kthvalue');

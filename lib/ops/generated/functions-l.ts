@@ -10,20 +10,40 @@ import type { FactoryOptions, Scalar } from '../types.js';
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
  */
 export const l1Loss: {
-  (input: Tensor, target: Tensor, options?: { reduction?: number }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
+   */
   (input: Tensor, target: Tensor, reduction: number): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
+   */
+  (input: Tensor, target: Tensor, options?: { reduction?: number }): Tensor;
 } = define('l1_loss');
 
 /**
+ * Each vector over the last dimensions of `normalizedShape` with mean 0 and variance 1, then scaled and shifted.
+ *
  * `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor`
+ * @example
+ * torch.layerNorm(torch.tensor([[1, 3]]), [2], { eps: 0 }); // [[-1, 1]]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
  */
 export const layerNorm: {
-  (
-    input: Tensor,
-    normalizedShape: readonly number[],
-    options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean },
-  ): Tensor;
+  /**
+   * Each vector over the last dimensions of `normalizedShape` with mean 0 and variance 1, then scaled and shifted.
+   * @param input the tensor
+   * @param normalizedShape the last dimensions
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param eps added to a denominator, so that it is not 0; default 1.0000000000000001e-05
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
+   */
   (
     input: Tensor,
     normalizedShape: readonly number[],
@@ -31,6 +51,20 @@ export const layerNorm: {
     bias?: Tensor | null,
     eps?: number,
     cudnnEnable?: boolean,
+  ): Tensor;
+  /**
+   * Each vector over the last dimensions of `normalizedShape` with mean 0 and variance 1, then scaled and shifted.
+   * @param input the tensor
+   * @param normalizedShape the last dimensions
+   * @param options.weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.eps added to a denominator, so that it is not 0; default 1.0000000000000001e-05
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
+   */
+  (
+    input: Tensor,
+    normalizedShape: readonly number[],
+    options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean },
   ): Tensor;
 } = define('layer_norm');
 
@@ -40,11 +74,21 @@ export const layerNorm: {
  * @see https://pytorch.org/docs/stable/generated/torch.lcm.html
  */
 export const lcm: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.lcm.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('lcm');
 
 /** `aten::lcm_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export const lcm_: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   */
   (input: Tensor, other: Tensor): Tensor;
 } = define('lcm_');
 
@@ -54,22 +98,43 @@ export const lcm_: {
  * @see https://pytorch.org/docs/stable/generated/torch.ldexp.html
  */
 export const ldexp: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.ldexp.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('ldexp');
 
 /** `aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export const ldexp_: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   */
   (input: Tensor, other: Tensor): Tensor;
 } = define('ldexp_');
 
 /**
+ * Whether elements are less or equal.
+ *
  * `aten::le.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::le.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::le.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::le.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).le(1); // [true, false]
  * @see https://pytorch.org/docs/stable/generated/torch.le.html
  */
 export const le: {
+  /**
+   * Whether elements are less or equal.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.le.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('le');
 
@@ -79,8 +144,20 @@ export const le: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
  */
 export const leakyRelu: {
-  (input: Tensor, options?: { negativeSlope?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param negativeSlope the slope below 0; default 0.01
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
+   */
   (input: Tensor, negativeSlope: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.negativeSlope the slope below 0; default 0.01
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
+   */
+  (input: Tensor, options?: { negativeSlope?: Scalar; out?: Tensor }): Tensor;
 } = define('leaky_relu');
 
 /**
@@ -88,18 +165,40 @@ export const leakyRelu: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu_.html
  */
 export const leakyRelu_: {
-  (input: Tensor, options?: { negativeSlope?: Scalar }): Tensor;
+  /**
+   * @param input the tensor
+   * @param negativeSlope the slope below 0; default 0.01
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu_.html
+   */
   (input: Tensor, negativeSlope: Scalar): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.negativeSlope the slope below 0; default 0.01
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu_.html
+   */
+  (input: Tensor, options?: { negativeSlope?: Scalar }): Tensor;
 } = define('leaky_relu_');
 
 /**
+ * Between two tensors: `start + weight * (end - start)`.
+ *
  * `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
  * `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
  * `aten::lerp.Tensor_out(Tensor self, Tensor end, Tensor weight, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::lerp.Scalar_out(Tensor self, Tensor end, Scalar weight, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([2]).lerp(torch.tensor([10, 20]), 0.5); // [5, 10]
  * @see https://pytorch.org/docs/stable/generated/torch.lerp.html
  */
 export const lerp: {
+  /**
+   * Between two tensors: `start + weight * (end - start)`.
+   * @param input the tensor
+   * @param end where to end
+   * @param weight the weights
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.lerp.html
+   */
   (input: Tensor, end: Tensor, weight: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('lerp');
 
@@ -111,6 +210,12 @@ export const lerp: {
  * @see https://pytorch.org/docs/stable/generated/torch.less.html
  */
 export const less: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.less.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('less');
 
@@ -122,6 +227,12 @@ export const less: {
  * @see https://pytorch.org/docs/stable/generated/torch.less_equal.html
  */
 export const lessEqual: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.less_equal.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('less_equal');
 
@@ -131,20 +242,47 @@ export const lessEqual: {
  * @see https://pytorch.org/docs/stable/generated/torch.lgamma.html
  */
 export const lgamma: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.lgamma.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('lgamma');
 
 /**
+ * `input weight^T + bias`, with weights `[out, in]`.
+ *
  * `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor`
  * `aten::linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.linear(torch.tensor([1, 2]), torch.tensor([[3, 4]])); // [11]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
  */
 export const linear: {
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; out?: Tensor }): Tensor;
+  /**
+   * `input weight^T + bias`, with weights `[out, in]`.
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
+   */
   (input: Tensor, weight: Tensor, bias: Tensor | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * `input weight^T + bias`, with weights `[out, in]`.
+   * @param input the tensor
+   * @param weight the weights
+   * @param options.bias added to the result; none where null
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
+   */
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; out?: Tensor }): Tensor;
 } = define('linear');
 
 /**
+ * `steps` numbers at equal distances from `start` to `end`, both included.
+ *
  * `aten::linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
@@ -153,66 +291,166 @@ export const linear: {
  * `aten::linspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::linspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::linspace.out(Scalar start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.linspace(0, 1, 3); // [0, 0.5, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.linspace.html
  */
 export const linspace: {
-  (start: Tensor | Scalar, end: Tensor, steps: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * `steps` numbers at equal distances from `start` to `end`, both included.
+   * @param start where to begin
+   * @param end where to end
+   * @param steps how many numbers
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linspace.html
+   */
   (start: Tensor | Scalar, end: Scalar, steps: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * `steps` numbers at equal distances from `start` to `end`, both included.
+   * @param start where to begin
+   * @param end where to end
+   * @param steps how many numbers
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linspace.html
+   */
+  (start: Tensor | Scalar, end: Tensor, steps: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('linspace');
 
 /**
+ * The natural logarithm of each element.
+ *
  * `aten::log(Tensor self) -> Tensor`
  * `aten::log.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.log(torch.tensor([1, Math.E])); // [0, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.log.html
  */
 export const log: {
+  /**
+   * The natural logarithm of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.log.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('log');
 
 /**
+ * The logarithm of each element to base 10.
+ *
  * `aten::log10(Tensor self) -> Tensor`
  * `aten::log10.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.log10(torch.tensor([100])); // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.log10.html
  */
 export const log10: {
+  /**
+   * The logarithm of each element to base 10.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.log10.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('log10');
 
-/** `aten::log10_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the logarithm of each element to base 10.
+ *
+ * `aten::log10_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const log10_: {
+  /**
+   * In place: the logarithm of each element to base 10.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('log10_');
 
 /**
+ * `log(1 + x)`, exact also where x is small.
+ *
  * `aten::log1p(Tensor self) -> Tensor`
  * `aten::log1p.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.log1p(torch.tensor([0])); // [0]
  * @see https://pytorch.org/docs/stable/generated/torch.log1p.html
  */
 export const log1p: {
+  /**
+   * `log(1 + x)`, exact also where x is small.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.log1p.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('log1p');
 
-/** `aten::log1p_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: `log(1 + x)`, exact also where x is small.
+ *
+ * `aten::log1p_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const log1p_: {
+  /**
+   * In place: `log(1 + x)`, exact also where x is small.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('log1p_');
 
 /**
+ * The logarithm of each element to base 2.
+ *
  * `aten::log2(Tensor self) -> Tensor`
  * `aten::log2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.log2(torch.tensor([8])); // [3]
  * @see https://pytorch.org/docs/stable/generated/torch.log2.html
  */
 export const log2: {
+  /**
+   * The logarithm of each element to base 2.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.log2.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('log2');
 
-/** `aten::log2_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the logarithm of each element to base 2.
+ *
+ * `aten::log2_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const log2_: {
+  /**
+   * In place: the logarithm of each element to base 2.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('log2_');
 
-/** `aten::log_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the natural logarithm of each element.
+ *
+ * `aten::log_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const log_: {
+  /**
+   * In place: the natural logarithm of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('log_');
 
@@ -221,8 +459,22 @@ export const log_: {
  * `aten::log_normal.out(Tensor self, float mean=1., float std=2., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const logNormal: {
-  (input: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param mean the mean of the distribution; default 1.
+   * @param std the standard deviation of the distribution; default 2.
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, mean: number, std?: number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.mean the mean of the distribution; default 1.
+   * @param options.std the standard deviation of the distribution; default 2.
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null; out?: Tensor }): Tensor;
 } = define('log_normal');
 
 /**
@@ -230,26 +482,69 @@ export const logNormal: {
  * `aten::log_sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const logSigmoid: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('log_sigmoid');
 
 /**
+ * The logarithm of the softmax along a dimension.
+ *
  * `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
  * `aten::log_softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.logSoftmax(torch.zeros([2]), 0); // [-0.6931, -0.6931]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
  */
 export const logSoftmax: {
+  /**
+   * The logarithm of the softmax along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
+   */
   (input: Tensor, dim: number, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
+  /**
+   * The logarithm of the softmax along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
+   */
   (input: Tensor, dim: number, dtype: Dtype | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * The logarithm of the softmax along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
+   */
   (input: Tensor, options: { dim: number; dtype?: Dtype | null; out?: Tensor }): Tensor;
 } = define('log_softmax');
 
 /**
+ * `log(exp(x) + exp(y))`, without overflow.
+ *
  * `aten::logaddexp(Tensor self, Tensor other) -> Tensor`
  * `aten::logaddexp.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.logaddexp(torch.tensor([0]), torch.tensor([0])); // [0.6931]
  * @see https://pytorch.org/docs/stable/generated/torch.logaddexp.html
  */
 export const logaddexp: {
+  /**
+   * `log(exp(x) + exp(y))`, without overflow.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logaddexp.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('logaddexp');
 
@@ -259,16 +554,40 @@ export const logaddexp: {
  * @see https://pytorch.org/docs/stable/generated/torch.logaddexp2.html
  */
 export const logaddexp2: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logaddexp2.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('logaddexp2');
 
 /**
+ * The logarithm of the sums of exponentials so far along a dimension.
+ *
  * `aten::logcumsumexp(Tensor self, int dim) -> Tensor`
  * `aten::logcumsumexp.out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([2]).logcumsumexp(0); // [0, 0.6931]
  * @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
  */
 export const logcumsumexp: {
+  /**
+   * The logarithm of the sums of exponentials so far along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
+   */
   (input: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * The logarithm of the sums of exponentials so far along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
+   */
   (input: Tensor, options: { dim: number; out?: Tensor }): Tensor;
 } = define('logcumsumexp');
 
@@ -277,33 +596,69 @@ export const logcumsumexp: {
  * @see https://pytorch.org/docs/stable/generated/torch.logdet.html
  */
 export const logdet: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.logdet.html
+   */
   (input: Tensor): Tensor;
 } = define('logdet');
 
 /**
+ * Whether both are other than 0.
+ *
  * `aten::logical_and(Tensor self, Tensor other) -> Tensor`
  * `aten::logical_and.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([true, false]).logicalAnd(torch.tensor([true, true])); // [true, false]
  * @see https://pytorch.org/docs/stable/generated/torch.logical_and.html
  */
 export const logicalAnd: {
+  /**
+   * Whether both are other than 0.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logical_and.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('logical_and');
 
 /**
+ * Whether each element is 0: the negation of a mask.
+ *
  * `aten::logical_not(Tensor self) -> Tensor`
  * `aten::logical_not.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([true, false]).logicalNot(); // [false, true]
  * @see https://pytorch.org/docs/stable/generated/torch.logical_not.html
  */
 export const logicalNot: {
+  /**
+   * Whether each element is 0: the negation of a mask.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logical_not.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('logical_not');
 
 /**
+ * Whether either is other than 0.
+ *
  * `aten::logical_or(Tensor self, Tensor other) -> Tensor`
  * `aten::logical_or.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([true, false]).logicalOr(torch.tensor([false, false])); // [true, false]
  * @see https://pytorch.org/docs/stable/generated/torch.logical_or.html
  */
 export const logicalOr: {
+  /**
+   * Whether either is other than 0.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logical_or.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('logical_or');
 
@@ -313,26 +668,66 @@ export const logicalOr: {
  * @see https://pytorch.org/docs/stable/generated/torch.logical_xor.html
  */
 export const logicalXor: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logical_xor.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('logical_xor');
 
 /**
+ * The inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+ *
  * `aten::logit(Tensor self, float? eps=None) -> Tensor`
  * `aten::logit.out(Tensor self, float? eps=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.logit(torch.tensor([0.5])); // [0]
  * @see https://pytorch.org/docs/stable/generated/torch.logit.html
  */
 export const logit: {
-  (input: Tensor, options?: { eps?: number | null; out?: Tensor }): Tensor;
+  /**
+   * The inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+   * @param input the tensor
+   * @param eps added to a denominator, so that it is not 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logit.html
+   */
   (input: Tensor, eps: number | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * The inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+   * @param input the tensor
+   * @param options.eps added to a denominator, so that it is not 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logit.html
+   */
+  (input: Tensor, options?: { eps?: number | null; out?: Tensor }): Tensor;
 } = define('logit');
 
-/** `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)` */
+/**
+ * In place: the inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+ *
+ * `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)`
+ */
 export const logit_: {
-  (input: Tensor, options?: { eps?: number | null }): Tensor;
+  /**
+   * In place: the inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+   * @param input the tensor
+   * @param eps added to a denominator, so that it is not 0
+   */
   (input: Tensor, eps: number | null): Tensor;
+  /**
+   * In place: the inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+   * @param input the tensor
+   * @param options.eps added to a denominator, so that it is not 0
+   */
+  (input: Tensor, options?: { eps?: number | null }): Tensor;
 } = define('logit_');
 
 /**
+ * `steps` powers of `base` (default 10), with exponents at equal distances from `start` to `end`.
+ *
  * `aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
@@ -341,15 +736,25 @@ export const logit_: {
  * `aten::logspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::logspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::logspace.out(Scalar start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.logspace(0, 2, 3); // [1, 10, 100]
  * @see https://pytorch.org/docs/stable/generated/torch.logspace.html
  */
 export const logspace: {
-  (
-    start: Tensor | Scalar,
-    end: Tensor,
-    steps: number,
-    options?: FactoryOptions & { base?: number; out?: Tensor },
-  ): Tensor;
+  /**
+   * `steps` powers of `base` (default 10), with exponents at equal distances from `start` to `end`.
+   * @param start where to begin
+   * @param end where to end
+   * @param steps how many numbers
+   * @param base the base of the powers; default 10.
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logspace.html
+   */
   (
     start: Tensor | Scalar,
     end: Tensor,
@@ -357,29 +762,105 @@ export const logspace: {
     base: number,
     options?: FactoryOptions & { out?: Tensor },
   ): Tensor;
+  /**
+   * `steps` powers of `base` (default 10), with exponents at equal distances from `start` to `end`.
+   * @param start where to begin
+   * @param end where to end
+   * @param steps how many numbers
+   * @param options.base the base of the powers; default 10.
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logspace.html
+   */
   (
     start: Tensor | Scalar,
     end: Scalar,
     steps: number,
     options?: FactoryOptions & { base?: number; out?: Tensor },
   ): Tensor;
+  /**
+   * `steps` powers of `base` (default 10), with exponents at equal distances from `start` to `end`.
+   * @param start where to begin
+   * @param end where to end
+   * @param steps how many numbers
+   * @param base the base of the powers; default 10.
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logspace.html
+   */
   (
     start: Tensor | Scalar,
     end: Scalar,
     steps: number,
     base: number,
     options?: FactoryOptions & { out?: Tensor },
+  ): Tensor;
+  /**
+   * `steps` powers of `base` (default 10), with exponents at equal distances from `start` to `end`.
+   * @param start where to begin
+   * @param end where to end
+   * @param steps how many numbers
+   * @param options.base the base of the powers; default 10.
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logspace.html
+   */
+  (
+    start: Tensor | Scalar,
+    end: Tensor,
+    steps: number,
+    options?: FactoryOptions & { base?: number; out?: Tensor },
   ): Tensor;
 } = define('logspace');
 
 /**
+ * The logarithm of the sum of exponentials along dimensions, without overflow.
+ *
  * `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
  * `aten::logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([2]).logsumexp(0); // 0.6931
  * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
  */
 export const logsumexp: {
+  /**
+   * The logarithm of the sum of exponentials along dimensions, without overflow.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
+   */
   (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * The logarithm of the sum of exponentials along dimensions, without overflow.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
+   */
   (input: Tensor, dim: number | readonly number[], keepdim: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * The logarithm of the sum of exponentials along dimensions, without overflow.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
+   */
   (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('logsumexp');
 
@@ -388,17 +869,16 @@ export const logsumexp: {
  * `aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)`
  */
 export const lstm: {
-  (
-    data: Tensor,
-    batchSizes: Tensor,
-    hx: readonly Tensor[],
-    params: readonly Tensor[],
-    hasBiases: boolean,
-    numLayers: number,
-    dropout: number,
-    train: boolean,
-    bidirectional: boolean,
-  ): [Tensor, Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   * @param batchFirst whether the batch is the first dimension
+   */
   (
     input: Tensor,
     hx: readonly Tensor[],
@@ -410,17 +890,33 @@ export const lstm: {
     bidirectional: boolean,
     batchFirst: boolean,
   ): [Tensor, Tensor, Tensor];
+  /**
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   */
+  (
+    data: Tensor,
+    batchSizes: Tensor,
+    hx: readonly Tensor[],
+    params: readonly Tensor[],
+    hasBiases: boolean,
+    numLayers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
+  ): [Tensor, Tensor, Tensor];
 } = define('lstm');
 
 /** `aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)` */
 export const lstmCell: {
-  (
-    input: Tensor,
-    hx: readonly Tensor[],
-    wIh: Tensor,
-    wHh: Tensor,
-    options?: { bIh?: Tensor | null; bHh?: Tensor | null },
-  ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   */
   (
     input: Tensor,
     hx: readonly Tensor[],
@@ -429,16 +925,38 @@ export const lstmCell: {
     bIh: Tensor | null,
     bHh?: Tensor | null,
   ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   */
+  (
+    input: Tensor,
+    hx: readonly Tensor[],
+    wIh: Tensor,
+    wHh: Tensor,
+    options?: { bIh?: Tensor | null; bHh?: Tensor | null },
+  ): [Tensor, Tensor];
 } = define('lstm_cell');
 
 /**
+ * Whether elements are less.
+ *
  * `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::lt.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::lt.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).lt(2); // [true, false]
  * @see https://pytorch.org/docs/stable/generated/torch.lt.html
  */
 export const lt: {
+  /**
+   * Whether elements are less.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.lt.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('lt');
 
@@ -448,6 +966,11 @@ export const lt: {
  * @see https://pytorch.org/docs/stable/generated/torch.lu_solve.html
  */
 export const luSolve: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.lu_solve.html
+   */
   (input: Tensor, LUData: Tensor, LUPivots: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('lu_solve');
 
@@ -457,16 +980,24 @@ export const luSolve: {
  * @see https://pytorch.org/docs/stable/generated/torch.lu_unpack.html
  */
 export const luUnpack: {
-  (
-    LUData: Tensor,
-    LUPivots: Tensor,
-    options?: { unpackData?: boolean; unpackPivots?: boolean; out?: [P: Tensor, L: Tensor, U: Tensor] },
-  ): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
+  /**
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.lu_unpack.html
+   */
   (
     LUData: Tensor,
     LUPivots: Tensor,
     unpackData: boolean,
     unpackPivots?: boolean,
     options?: { out?: [P: Tensor, L: Tensor, U: Tensor] },
+  ): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
+  /**
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.lu_unpack.html
+   */
+  (
+    LUData: Tensor,
+    LUPivots: Tensor,
+    options?: { unpackData?: boolean; unpackPivots?: boolean; out?: [P: Tensor, L: Tensor, U: Tensor] },
   ): [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
 } = define('lu_unpack');

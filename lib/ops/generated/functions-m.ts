@@ -10,17 +10,40 @@ import type { Scalar } from '../types.js';
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.margin_ranking_loss.html
  */
 export const marginRankingLoss: {
-  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
+  /**
+   * @param target what the input is compared with
+   * @param margin the margin; default 0.
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.margin_ranking_loss.html
+   */
   (input1: Tensor, input2: Tensor, target: Tensor, margin: number, reduction?: number): Tensor;
+  /**
+   * @param target what the input is compared with
+   * @param options.margin the margin; default 0.
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.margin_ranking_loss.html
+   */
+  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
 } = define('margin_ranking_loss');
 
 /**
+ * The tensor with a value where a mask is true.
+ *
  * `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
  * `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
  * `aten::masked_fill.Tensor_out(Tensor self, Tensor mask, Tensor value, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::masked_fill.Scalar_out(Tensor self, Tensor mask, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).maskedFill(torch.tensor([true, false]), 0); // [0, 2]
  */
 export const maskedFill: {
+  /**
+   * The tensor with a value where a mask is true.
+   * @param input the tensor
+   * @param mask booleans that broadcast to the shape of the tensor
+   * @param value the value
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, mask: Tensor, value: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('masked_fill');
 
@@ -29,24 +52,52 @@ export const maskedFill: {
  * `aten::masked_scatter.out(Tensor self, Tensor mask, Tensor source, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const maskedScatter: {
+  /**
+   * @param input the tensor
+   * @param mask booleans that broadcast to the shape of the tensor
+   * @param source the elements to write
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, mask: Tensor, source: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('masked_scatter');
 
 /**
+ * The elements where a mask is true, in one dimension.
+ *
  * `aten::masked_select(Tensor self, Tensor mask) -> Tensor`
  * `aten::masked_select.out(Tensor self, Tensor mask, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).maskedSelect(torch.tensor([false, true])); // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.masked_select.html
  */
 export const maskedSelect: {
+  /**
+   * The elements where a mask is true, in one dimension.
+   * @param input the tensor
+   * @param mask booleans that broadcast to the shape of the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.masked_select.html
+   */
   (input: Tensor, mask: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('masked_select');
 
 /**
+ * The matrix product; batches broadcast, and one-dimensional tensors are vectors.
+ *
  * `aten::matmul(Tensor self, Tensor other) -> Tensor`
  * `aten::matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).matmul(torch.tensor([1, 1])); // [3, 7]
  * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
  */
 export const matmul: {
+  /**
+   * The matrix product; batches broadcast, and one-dimensional tensors are vectors.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('matmul');
 
@@ -55,6 +106,10 @@ export const matmul: {
  * @see https://pytorch.org/docs/stable/generated/torch.matrix_exp.html
  */
 export const matrixExp: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.matrix_exp.html
+   */
   (input: Tensor): Tensor;
 } = define('matrix_exp');
 
@@ -64,36 +119,83 @@ export const matrixExp: {
  * @see https://pytorch.org/docs/stable/generated/torch.matrix_power.html
  */
 export const matrixPower: {
+  /**
+   * @param input the tensor
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.matrix_power.html
+   */
   (input: Tensor, n: number, options?: { out?: Tensor }): Tensor;
 } = define('matrix_power');
 
 /**
+ * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+ *
  * `aten::max(Tensor self) -> Tensor`
  * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
  * `aten::max.other(Tensor self, Tensor other) -> Tensor`
  * `aten::max.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::max.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::max.dim_max(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) max, Tensor(b!) max_values) -> (Tensor(a!) values, Tensor(b!) indices)`
+ * @example
+ * torch.tensor([[1, 5], [3, 2]]).max(1)[0]; // [5, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.max.html
  */
 export const max: {
+  /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.max.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.max.html
+   */
   (
     input: Tensor,
     dim: number,
     options?: { keepdim?: boolean; out?: [max: Tensor, maxValues: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.max.html
+   */
   (
     input: Tensor,
     dim: number,
     keepdim: boolean,
     options?: { out?: [max: Tensor, maxValues: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.max.html
+   */
+  (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.max.html
+   */
   (
     input: Tensor,
     options: { dim: number; keepdim?: boolean; out?: [max: Tensor, maxValues: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
-  (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('max');
 
 /**
@@ -101,6 +203,32 @@ export const max: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
  */
 export const maxPool1d: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param dilation the distance of the elements of a window; default [1]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    ceilMode?: boolean,
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param options.dilation the distance of the elements of a window; default [1]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -110,14 +238,6 @@ export const maxPool1d: {
       dilation?: number | readonly number[];
       ceilMode?: boolean;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
   ): Tensor;
 } = define('max_pool1d');
 
@@ -126,6 +246,32 @@ export const maxPool1d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d_with_indices.html
  */
 export const maxPool1dWithIndices: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param dilation the distance of the elements of a window; default [1]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d_with_indices.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    ceilMode?: boolean,
+  ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param options.dilation the distance of the elements of a window; default [1]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d_with_indices.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -135,22 +281,46 @@ export const maxPool1dWithIndices: {
       dilation?: number | readonly number[];
       ceilMode?: boolean;
     },
-  ): [Tensor, Tensor];
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
   ): [Tensor, Tensor];
 } = define('max_pool1d_with_indices');
 
 /**
+ * The maxima of windows of `[N, C, H, W]`.
+ *
  * `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=[0, 0], int[2] dilation=[1, 1], bool ceil_mode=False) -> Tensor`
+ * @example
+ * torch.maxPool2d(torch.ones([1, 1, 4, 4]), 2).shape; // [1, 1, 2, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
  */
 export const maxPool2d: {
+  /**
+   * The maxima of windows of `[N, C, H, W]`.
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    ceilMode?: boolean,
+  ): Tensor;
+  /**
+   * The maxima of windows of `[N, C, H, W]`.
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -160,14 +330,6 @@ export const maxPool2d: {
       dilation?: number | readonly number[];
       ceilMode?: boolean;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
   ): Tensor;
 } = define('max_pool2d');
 
@@ -177,6 +339,35 @@ export const maxPool2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d_with_indices.html
  */
 export const maxPool2dWithIndices: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d_with_indices.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    ceilMode?: boolean,
+    options?: { out?: [out: Tensor, indices: Tensor] },
+  ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d_with_indices.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -188,15 +379,6 @@ export const maxPool2dWithIndices: {
       out?: [out: Tensor, indices: Tensor];
     },
   ): [Tensor, Tensor];
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
-    options?: { out?: [out: Tensor, indices: Tensor] },
-  ): [Tensor, Tensor];
 } = define('max_pool2d_with_indices');
 
 /**
@@ -204,6 +386,32 @@ export const maxPool2dWithIndices: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html
  */
 export const maxPool3d: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    ceilMode?: boolean,
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -213,14 +421,6 @@ export const maxPool3d: {
       dilation?: number | readonly number[];
       ceilMode?: boolean;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
   ): Tensor;
 } = define('max_pool3d');
 
@@ -230,6 +430,35 @@ export const maxPool3d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d_with_indices.html
  */
 export const maxPool3dWithIndices: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d_with_indices.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    ceilMode?: boolean,
+    options?: { out?: [out: Tensor, indices: Tensor] },
+  ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d_with_indices.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -241,15 +470,6 @@ export const maxPool3dWithIndices: {
       out?: [out: Tensor, indices: Tensor];
     },
   ): [Tensor, Tensor];
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
-    options?: { out?: [out: Tensor, indices: Tensor] },
-  ): [Tensor, Tensor];
 } = define('max_pool3d_with_indices');
 
 /**
@@ -258,6 +478,13 @@ export const maxPool3dWithIndices: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool2d.html
  */
 export const maxUnpool2d: {
+  /**
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool2d.html
+   */
   (input: Tensor, indices: Tensor, outputSize: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('max_unpool2d');
 
@@ -267,6 +494,15 @@ export const maxUnpool2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool3d.html
  */
 export const maxUnpool3d: {
+  /**
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool3d.html
+   */
   (
     input: Tensor,
     indices: Tensor,
@@ -278,34 +514,83 @@ export const maxUnpool3d: {
 } = define('max_unpool3d');
 
 /**
+ * The larger of two, element by element; NaN where either is.
+ *
  * `aten::maximum(Tensor self, Tensor other) -> Tensor`
  * `aten::maximum.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2])); // [3, 5]
  * @see https://pytorch.org/docs/stable/generated/torch.maximum.html
  */
 export const maximum: {
+  /**
+   * The larger of two, element by element; NaN where either is.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.maximum.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('maximum');
 
 /**
+ * The mean of all elements, or along dimensions.
+ *
  * `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor`
  * `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
  * `aten::mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::mean.out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).mean({ dim: 0 }); // [2, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.mean.html
  */
 export const mean: {
+  /**
+   * The mean of all elements, or along dimensions.
+   * @param input the tensor
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.mean.html
+   */
   (input: Tensor, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
+  /**
+   * The mean of all elements, or along dimensions.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.mean.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     options?: { keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
+  /**
+   * The mean of all elements, or along dimensions.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.mean.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     keepdim: boolean,
     options?: { dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
+  /**
+   * The mean of all elements, or along dimensions.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.mean.html
+   */
   (
     input: Tensor,
     options: { dim: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
@@ -313,25 +598,59 @@ export const mean: {
 } = define('mean');
 
 /**
+ * The median, of two in the middle the smaller; with a dimension, along it and where they are.
+ *
  * `aten::median(Tensor self) -> Tensor`
  * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
  * `aten::median.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::median.dim_values(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ * @example
+ * torch.tensor([3, 1, 2]).median(); // 2
  * @see https://pytorch.org/docs/stable/generated/torch.median.html
  */
 export const median: {
+  /**
+   * The median, of two in the middle the smaller; with a dimension, along it and where they are.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.median.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The median, of two in the middle the smaller; with a dimension, along it and where they are.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.median.html
+   */
   (
     input: Tensor,
     dim: number,
     options?: { keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The median, of two in the middle the smaller; with a dimension, along it and where they are.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.median.html
+   */
   (
     input: Tensor,
     dim: number,
     keepdim: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The median, of two in the middle the smaller; with a dimension, along it and where they are.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.median.html
+   */
   (
     input: Tensor,
     options: { dim: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
@@ -339,50 +658,117 @@ export const median: {
 } = define('median');
 
 /**
+ * Grids of coordinates from one-dimensional tensors; say `{ indexing: "ij" }` or `"xy"`.
+ *
  * `aten::meshgrid(Tensor[] tensors) -> Tensor[]`
  * `aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]`
+ * @example
+ * torch.meshgrid([torch.arange(2), torch.arange(2)], { indexing: 'ij' })[0]; // [[0, 0], [1, 1]]
  * @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html
  */
 export const meshgrid: {
+  /**
+   * Grids of coordinates from one-dimensional tensors; say `{ indexing: "ij" }` or `"xy"`.
+   * @param tensors an array of tensors
+   * @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html
+   */
   (tensors: readonly Tensor[]): Tensor[];
+  /**
+   * Grids of coordinates from one-dimensional tensors; say `{ indexing: "ij" }` or `"xy"`.
+   * @param tensors an array of tensors
+   * @param options.indexing "ij" for rows first, "xy" for columns first
+   * @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html
+   */
   (tensors: readonly Tensor[], options: { indexing: string }): Tensor[];
 } = define('meshgrid');
 
 /**
+ * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+ *
  * `aten::min(Tensor self) -> Tensor`
  * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
  * `aten::min.other(Tensor self, Tensor other) -> Tensor`
  * `aten::min.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::min.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::min.dim_min(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) min, Tensor(b!) min_indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ * @example
+ * torch.tensor([[1, 5], [3, 2]]).min(1)[0]; // [1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.min.html
  */
 export const min: {
+  /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.min.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.min.html
+   */
   (
     input: Tensor,
     dim: number,
     options?: { keepdim?: boolean; out?: [min: Tensor, minIndices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.min.html
+   */
   (
     input: Tensor,
     dim: number,
     keepdim: boolean,
     options?: { out?: [min: Tensor, minIndices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.min.html
+   */
+  (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.min.html
+   */
   (
     input: Tensor,
     options: { dim: number; keepdim?: boolean; out?: [min: Tensor, minIndices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
-  (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('min');
 
 /**
+ * The smaller of two, element by element; NaN where either is.
+ *
  * `aten::minimum(Tensor self, Tensor other) -> Tensor`
  * `aten::minimum.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.minimum(torch.tensor([1, 5]), torch.tensor([3, 2])); // [1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.minimum.html
  */
 export const minimum: {
+  /**
+   * The smaller of two, element by element; NaN where either is.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.minimum.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('minimum');
 
@@ -392,62 +778,138 @@ export const minimum: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mish.html
  */
 export const mish: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mish.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('mish');
 
 /** `aten::mish_(Tensor(a!) self) -> Tensor(a!)` */
 export const mish_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('mish_');
 
 /**
+ * The product of two matrices.
+ *
  * `aten::mm(Tensor self, Tensor mat2) -> Tensor`
  * `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
  * `aten::mm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::mm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 2]]).mm(torch.tensor([[3], [4]])); // [[11]]
  * @see https://pytorch.org/docs/stable/generated/torch.mm.html
  */
 export const mm: {
-  (input: Tensor, mat2: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The product of two matrices.
+   * @param input the tensor
+   * @param mat2 the second matrix
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.mm.html
+   */
   (input: Tensor, mat2: Tensor, outDtype: Dtype, options?: { out?: Tensor }): Tensor;
+  /**
+   * The product of two matrices.
+   * @param input the tensor
+   * @param mat2 the second matrix
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.mm.html
+   */
+  (input: Tensor, mat2: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('mm');
 
 /**
+ * The commonest element along a dimension (default the last), and where it is.
+ *
  * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
  * `aten::mode.values(Tensor self, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ * @example
+ * torch.tensor([1, 2, 2]).mode()[0]; // 2
  * @see https://pytorch.org/docs/stable/generated/torch.mode.html
  */
 export const mode: {
-  (
-    input: Tensor,
-    options?: { dim?: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The commonest element along a dimension (default the last), and where it is.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.mode.html
+   */
   (
     input: Tensor,
     dim: number,
     keepdim?: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The commonest element along a dimension (default the last), and where it is.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.mode.html
+   */
+  (
+    input: Tensor,
+    options?: { dim?: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('mode');
 
 /**
+ * Dimensions at other places, the others in their order, as a view.
+ *
  * `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
  * `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+ * @example
+ * torch.zeros([2, 3, 4]).moveaxis(0, 2).shape; // [3, 4, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.moveaxis.html
  */
 export const moveaxis: {
-  (input: Tensor, source: number, destination: number): Tensor;
+  /**
+   * Dimensions at other places, the others in their order, as a view.
+   * @param input the tensor
+   * @param source the elements to write
+   * @see https://pytorch.org/docs/stable/generated/torch.moveaxis.html
+   */
   (input: Tensor, source: readonly number[], destination: readonly number[]): Tensor;
+  /**
+   * Dimensions at other places, the others in their order, as a view.
+   * @param input the tensor
+   * @param source the elements to write
+   * @see https://pytorch.org/docs/stable/generated/torch.moveaxis.html
+   */
+  (input: Tensor, source: number, destination: number): Tensor;
 } = define('moveaxis');
 
 /**
+ * Dimensions at other places, the others in their order, as a view.
+ *
  * `aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
  * `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+ * @example
+ * torch.zeros([2, 3, 4]).movedim(0, 2).shape; // [3, 4, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
  */
 export const movedim: {
-  (input: Tensor, source: number, destination: number): Tensor;
+  /**
+   * Dimensions at other places, the others in their order, as a view.
+   * @param input the tensor
+   * @param source the elements to write
+   * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
+   */
   (input: Tensor, source: readonly number[], destination: readonly number[]): Tensor;
+  /**
+   * Dimensions at other places, the others in their order, as a view.
+   * @param input the tensor
+   * @param source the elements to write
+   * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
+   */
+  (input: Tensor, source: number, destination: number): Tensor;
 } = define('movedim');
 
 /**
@@ -456,27 +918,62 @@ export const movedim: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
  */
 export const mseLoss: {
-  (input: Tensor, target: Tensor, options?: { reduction?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
+   */
   (input: Tensor, target: Tensor, reduction: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
+   */
+  (input: Tensor, target: Tensor, options?: { reduction?: number; out?: Tensor }): Tensor;
 } = define('mse_loss');
 
 /**
+ * The elements in ascending order along the first dimension.
+ *
  * `aten::msort(Tensor self) -> Tensor`
  * `aten::msort.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.msort(torch.tensor([3, 1])); // [1, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.msort.html
  */
 export const msort: {
+  /**
+   * The elements in ascending order along the first dimension.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.msort.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('msort');
 
 /**
+ * The product, element by element, with broadcasting.
+ *
  * `aten::mul.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::mul.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::mul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::mul.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).mul(torch.tensor([3, 4])); // [3, 8]
  * @see https://pytorch.org/docs/stable/generated/torch.mul.html
  */
 export const mul: {
+  /**
+   * The product, element by element, with broadcasting.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.mul.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('mul');
 
@@ -486,11 +983,16 @@ export const mul: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multi_margin_loss.html
  */
 export const multiMarginLoss: {
-  (
-    input: Tensor,
-    target: Tensor,
-    options?: { p?: Scalar; margin?: Scalar; weight?: Tensor | null; reduction?: number; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param p the order of the norm, or the probability; default 1
+   * @param margin the margin; default 1
+   * @param weight the weights
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multi_margin_loss.html
+   */
   (
     input: Tensor,
     target: Tensor,
@@ -500,6 +1002,21 @@ export const multiMarginLoss: {
     reduction?: number,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.p the order of the norm, or the probability; default 1
+   * @param options.margin the margin; default 1
+   * @param options.weight the weights
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multi_margin_loss.html
+   */
+  (
+    input: Tensor,
+    target: Tensor,
+    options?: { p?: Scalar; margin?: Scalar; weight?: Tensor | null; reduction?: number; out?: Tensor },
+  ): Tensor;
 } = define('multi_margin_loss');
 
 /**
@@ -508,26 +1025,62 @@ export const multiMarginLoss: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_margin_loss.html
  */
 export const multilabelMarginLoss: {
-  (input: Tensor, target: Tensor, options?: { reduction?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_margin_loss.html
+   */
   (input: Tensor, target: Tensor, reduction: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_margin_loss.html
+   */
+  (input: Tensor, target: Tensor, options?: { reduction?: number; out?: Tensor }): Tensor;
 } = define('multilabel_margin_loss');
 
 /**
+ * Indices drawn with the weights along the last dimension, without putting them back unless `replacement`.
+ *
  * `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
  * `aten::multinomial.out(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.multinomial(torch.tensor([0, 1]), 1); // [1]
  * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
  */
 export const multinomial: {
-  (
-    input: Tensor,
-    numSamples: number,
-    options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * Indices drawn with the weights along the last dimension, without putting them back unless `replacement`.
+   * @param input the tensor
+   * @param numSamples how many to draw
+   * @param replacement whether what was drawn can be drawn again; default false
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
+   */
   (
     input: Tensor,
     numSamples: number,
     replacement: boolean,
     options?: { generator?: Generator | null; out?: Tensor },
+  ): Tensor;
+  /**
+   * Indices drawn with the weights along the last dimension, without putting them back unless `replacement`.
+   * @param input the tensor
+   * @param numSamples how many to draw
+   * @param options.replacement whether what was drawn can be drawn again; default false
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
+   */
+  (
+    input: Tensor,
+    numSamples: number,
+    options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor },
   ): Tensor;
 } = define('multinomial');
 
@@ -538,16 +1091,38 @@ export const multinomial: {
  * @see https://pytorch.org/docs/stable/generated/torch.multiply.html
  */
 export const multiply: {
-  (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @see https://pytorch.org/docs/stable/generated/torch.multiply.html
+   */
   (input: Tensor, other: Scalar): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.multiply.html
+   */
+  (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('multiply');
 
 /**
+ * The product of a matrix and a vector.
+ *
  * `aten::mv(Tensor self, Tensor vec) -> Tensor`
  * `aten::mv.out(Tensor self, Tensor vec, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 2]]).mv(torch.tensor([3, 4])); // [11]
  * @see https://pytorch.org/docs/stable/generated/torch.mv.html
  */
 export const mv: {
+  /**
+   * The product of a matrix and a vector.
+   * @param input the tensor
+   * @param vec the vector
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.mv.html
+   */
   (input: Tensor, vec: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('mv');
 
@@ -557,5 +1132,11 @@ export const mv: {
  * @see https://pytorch.org/docs/stable/generated/torch.mvlgamma.html
  */
 export const mvlgamma: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.mvlgamma.html
+   */
   (input: Tensor, p: number, options?: { out?: Tensor }): Tensor;
 } = define('mvlgamma');

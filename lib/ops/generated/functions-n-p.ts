@@ -7,15 +7,24 @@ import { define } from '../define.js';
 import type { FactoryOptions, Scalar } from '../types.js';
 
 /**
+ * NaN and infinities replaced by numbers; by default 0 and the dtype's limits.
+ *
  * `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor`
  * `aten::nan_to_num.out(Tensor self, float? nan=None, float? posinf=None, float? neginf=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.nanToNum(torch.tensor([NaN, 1])); // [0, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html
  */
 export const nanToNum: {
-  (
-    input: Tensor,
-    options?: { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * NaN and infinities replaced by numbers; by default 0 and the dtype's limits.
+   * @param input the tensor
+   * @param nan what replaces NaN
+   * @param posinf what replaces infinity
+   * @param neginf what replaces minus infinity
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html
+   */
   (
     input: Tensor,
     nan: number | null,
@@ -23,29 +32,82 @@ export const nanToNum: {
     neginf?: number | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * NaN and infinities replaced by numbers; by default 0 and the dtype's limits.
+   * @param input the tensor
+   * @param options.nan what replaces NaN
+   * @param options.posinf what replaces infinity
+   * @param options.neginf what replaces minus infinity
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html
+   */
+  (
+    input: Tensor,
+    options?: { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor },
+  ): Tensor;
 } = define('nan_to_num');
 
-/** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
+/**
+ * In place: naN and infinities replaced by numbers; by default 0 and the dtype's limits.
+ *
+ * `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)`
+ */
 export const nanToNum_: {
-  (input: Tensor, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
+  /**
+   * In place: naN and infinities replaced by numbers; by default 0 and the dtype's limits.
+   * @param input the tensor
+   * @param nan what replaces NaN
+   * @param posinf what replaces infinity
+   * @param neginf what replaces minus infinity
+   */
   (input: Tensor, nan: number | null, posinf?: number | null, neginf?: number | null): Tensor;
+  /**
+   * In place: naN and infinities replaced by numbers; by default 0 and the dtype's limits.
+   * @param input the tensor
+   * @param options.nan what replaces NaN
+   * @param options.posinf what replaces infinity
+   * @param options.neginf what replaces minus infinity
+   */
+  (input: Tensor, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
 } = define('nan_to_num_');
 
 /**
+ * The mean of the elements that are not NaN.
+ *
  * `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
  * `aten::nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, NaN, 3]).nanmean(); // 2
  * @see https://pytorch.org/docs/stable/generated/torch.nanmean.html
  */
 export const nanmean: {
-  (
-    input: Tensor,
-    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * The mean of the elements that are not NaN.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nanmean.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     keepdim?: boolean,
     options?: { dtype?: Dtype | null; out?: Tensor },
+  ): Tensor;
+  /**
+   * The mean of the elements that are not NaN.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nanmean.html
+   */
+  (
+    input: Tensor,
+    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
 } = define('nanmean');
 
@@ -57,18 +119,44 @@ export const nanmean: {
  * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
  */
 export const nanmedian: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
+   */
   (
     input: Tensor,
     dim: number,
     options?: { keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
+   */
   (
     input: Tensor,
     dim: number,
     keepdim: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
+   */
   (
     input: Tensor,
     options: { dim: number; keepdim?: boolean; out?: [values: Tensor, indices: Tensor] },
@@ -83,11 +171,15 @@ export const nanmedian: {
  * @see https://pytorch.org/docs/stable/generated/torch.nanquantile.html
  */
 export const nanquantile: {
-  (
-    input: Tensor,
-    q: Tensor | number,
-    options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param q the shares, in [0, 1]
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.interpolation how to choose between two elements; default "linear"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nanquantile.html
+   */
   (
     input: Tensor,
     q: Tensor | number,
@@ -95,32 +187,80 @@ export const nanquantile: {
     keepdim?: boolean,
     options?: { interpolation?: string; out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param q the shares, in [0, 1]
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.interpolation how to choose between two elements; default "linear"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nanquantile.html
+   */
+  (
+    input: Tensor,
+    q: Tensor | number,
+    options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor },
+  ): Tensor;
 } = define('nanquantile');
 
 /**
+ * The sum of the elements that are not NaN.
+ *
  * `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
  * `aten::nansum.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, NaN, 3]).nansum(); // 4
  * @see https://pytorch.org/docs/stable/generated/torch.nansum.html
  */
 export const nansum: {
-  (
-    input: Tensor,
-    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * The sum of the elements that are not NaN.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nansum.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     keepdim?: boolean,
     options?: { dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
+  /**
+   * The sum of the elements that are not NaN.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nansum.html
+   */
+  (
+    input: Tensor,
+    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
+  ): Tensor;
 } = define('nansum');
 
 /**
+ * `length` entries of a dimension from `start` on, as a view.
+ *
  * `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)`
  * `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)`
+ * @example
+ * torch.arange(5).narrow(0, 1, 2); // [1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.narrow.html
  */
 export const narrow: {
+  /**
+   * `length` entries of a dimension from `start` on, as a view.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param start where to begin
+   * @param length how many entries
+   * @see https://pytorch.org/docs/stable/generated/torch.narrow.html
+   */
   (input: Tensor, dim: number, start: Tensor | number, length: number): Tensor;
 } = define('narrow');
 
@@ -129,11 +269,22 @@ export const narrow: {
  * `aten::narrow_copy.out(Tensor self, int dim, SymInt start, SymInt length, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const narrowCopy: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param start where to begin
+   * @param length how many entries
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number, start: number, length: number, options?: { out?: Tensor }): Tensor;
 } = define('narrow_copy');
 
 /** `aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor` */
 export const nativeChannelShuffle: {
+  /**
+   * @param input the tensor
+   * @param groups into how many groups the channels are divided
+   */
   (input: Tensor, groups: number): Tensor;
 } = define('native_channel_shuffle');
 
@@ -142,6 +293,12 @@ export const nativeChannelShuffle: {
  * `aten::native_dropout.out(Tensor input, float p, bool? train, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
  */
 export const nativeDropout: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param train whether this is training
+   * @param options.out tensors to write the results to
+   */
   (input: Tensor, p: number, train: boolean | null, options?: { out?: [out0: Tensor, out1: Tensor] }): [Tensor, Tensor];
 } = define('native_dropout');
 
@@ -150,6 +307,14 @@ export const nativeDropout: {
  * `aten::native_layer_norm.out(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
  */
 export const nativeLayerNorm: {
+  /**
+   * @param input the tensor
+   * @param normalizedShape the last dimensions
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param eps added to a denominator, so that it is not 0
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     normalizedShape: readonly number[],
@@ -167,8 +332,20 @@ export const nativeLayerNorm: {
  * `aten::native_norm.ScalarOpt_dim_dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const nativeNorm: {
-  (input: Tensor, options?: { p?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability; default 2
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, p: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1
+   * @param dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     p: Scalar | null,
@@ -177,30 +354,65 @@ export const nativeNorm: {
     dtype: Dtype | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.p the order of the norm, or the probability; default 2
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { p?: Scalar; out?: Tensor }): Tensor;
 } = define('native_norm');
 
 /**
+ * Whether elements differ.
+ *
  * `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::ne.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::ne.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).ne(2); // [true, false]
  * @see https://pytorch.org/docs/stable/generated/torch.ne.html
  */
 export const ne: {
+  /**
+   * Whether elements differ.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.ne.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('ne');
 
 /**
+ * Each element negated.
+ *
  * `aten::neg(Tensor self) -> Tensor`
  * `aten::neg.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, -2]).neg(); // [-1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.neg.html
  */
 export const neg: {
+  /**
+   * Each element negated.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.neg.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('neg');
 
-/** `aten::neg_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: each element negated.
+ *
+ * `aten::neg_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const neg_: {
+  /**
+   * In place: each element negated.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('neg_');
 
@@ -210,18 +422,34 @@ export const neg_: {
  * @see https://pytorch.org/docs/stable/generated/torch.negative.html
  */
 export const negative: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.negative.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('negative');
 
 /** `aten::negative_(Tensor(a!) self) -> Tensor(a!)` */
 export const negative_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('negative_');
 
 /** `aten::nested_to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor` */
 export const nestedToPaddedTensor: {
-  (input: Tensor, padding: number, options?: { outputSize?: readonly number[] | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param outputSize the size of the result, a number or one per dimension
+   */
   (input: Tensor, padding: number, outputSize: readonly number[] | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.outputSize the size of the result, a number or one per dimension
+   */
+  (input: Tensor, padding: number, options?: { outputSize?: readonly number[] | null }): Tensor;
 } = define('nested_to_padded_tensor');
 
 /**
@@ -229,8 +457,22 @@ export const nestedToPaddedTensor: {
  * `aten::new_empty.out(Tensor self, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const newEmpty: {
-  (input: Tensor, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the sizes
+   */
   (input: Tensor, ...size: number[]): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('new_empty');
 
 /**
@@ -238,6 +480,17 @@ export const newEmpty: {
  * `aten::new_empty_strided.out(Tensor self, SymInt[] size, SymInt[] stride, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const newEmptyStrided: {
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     size: readonly number[],
@@ -247,29 +500,84 @@ export const newEmptyStrided: {
 } = define('new_empty_strided');
 
 /**
+ * A tensor of the dtype and on the device of this one with one value everywhere.
+ *
  * `aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::new_full.out(Tensor self, SymInt[] size, Scalar fill_value, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([1]).newFull([2], 5); // [5, 5]
  */
 export const newFull: {
+  /**
+   * A tensor of the dtype and on the device of this one with one value everywhere.
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, size: readonly number[], fillValue: Scalar, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('new_full');
 
 /**
+ * A tensor of ones of the dtype and on the device of this one.
+ *
  * `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::new_ones.out(Tensor self, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([1]).newOnes([2]); // [1, 1]
  */
 export const newOnes: {
-  (input: Tensor, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * A tensor of ones of the dtype and on the device of this one.
+   * @param input the tensor
+   * @param size the sizes
+   */
   (input: Tensor, ...size: number[]): Tensor;
+  /**
+   * A tensor of ones of the dtype and on the device of this one.
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('new_ones');
 
 /**
+ * A tensor of zeros of the dtype and on the device of this one.
+ *
  * `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::new_zeros.out(Tensor self, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.ones([1]).newZeros([2]); // [0, 0]
  */
 export const newZeros: {
-  (input: Tensor, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * A tensor of zeros of the dtype and on the device of this one.
+   * @param input the tensor
+   * @param size the sizes
+   */
   (input: Tensor, ...size: number[]): Tensor;
+  /**
+   * A tensor of zeros of the dtype and on the device of this one.
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('new_zeros');
 
 /**
@@ -278,6 +586,12 @@ export const newZeros: {
  * @see https://pytorch.org/docs/stable/generated/torch.nextafter.html
  */
 export const nextafter: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nextafter.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('nextafter');
 
@@ -287,11 +601,14 @@ export const nextafter: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
  */
 export const nllLoss: {
-  (
-    input: Tensor,
-    target: Tensor,
-    options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param weight the weights
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
+   */
   (
     input: Tensor,
     target: Tensor,
@@ -299,6 +616,19 @@ export const nllLoss: {
     reduction?: number,
     ignoreIndex?: number,
     options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.weight the weights
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
+   */
+  (
+    input: Tensor,
+    target: Tensor,
+    options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number; out?: Tensor },
   ): Tensor;
 } = define('nll_loss');
 
@@ -307,11 +637,13 @@ export const nllLoss: {
  * `aten::nll_loss2d.out(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const nllLoss2d: {
-  (
-    input: Tensor,
-    target: Tensor,
-    options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param weight the weights
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     target: Tensor,
@@ -320,29 +652,64 @@ export const nllLoss2d: {
     ignoreIndex?: number,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.weight the weights
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    target: Tensor,
+    options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number; out?: Tensor },
+  ): Tensor;
 } = define('nll_loss2d');
 
 /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
 export const nllLossNd: {
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param weight the weights
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   */
+  (input: Tensor, target: Tensor, weight: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.weight the weights
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   */
   (
     input: Tensor,
     target: Tensor,
     options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number },
   ): Tensor;
-  (input: Tensor, target: Tensor, weight: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
 } = define('nll_loss_nd');
 
 /**
+ * The indices of the elements that are not 0, a row each.
+ *
  * `aten::nonzero(Tensor self) -> Tensor`
  * `aten::nonzero.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.nonzero(torch.tensor([0, 5, 6])); // [[1], [2]]
  * @see https://pytorch.org/docs/stable/generated/torch.nonzero.html
  */
 export const nonzero: {
+  /**
+   * The indices of the elements that are not 0, a row each.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nonzero.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('nonzero');
 
 /** `aten::nonzero_numpy(Tensor self) -> Tensor[]` */
 export const nonzeroNumpy: {
+  /** @param input the tensor */
   (input: Tensor): Tensor[];
 } = define('nonzero_numpy');
 
@@ -351,10 +718,17 @@ export const nonzeroNumpy: {
  * `aten::nonzero_static.out(Tensor self, *, SymInt size, int fill_value=-1, Tensor(a!) out) -> Tensor(a!)`
  */
 export const nonzeroStatic: {
+  /**
+   * @param input the tensor
+   * @param options.size the shape of the result
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options: { size: number; fillValue?: number; out?: Tensor }): Tensor;
 } = define('nonzero_static');
 
 /**
+ * The p-norm of all elements, or along dimensions; default the Euclidean one.
+ *
  * `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor`
  * `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor`
  * `aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor`
@@ -363,17 +737,43 @@ export const nonzeroStatic: {
  * `aten::norm.out(Tensor self, Scalar? p, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::norm.ScalarOpt_dtype_out(Tensor self, Scalar? p, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)`
  * `aten::norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([3, 4]).norm(); // 5
  * @see https://pytorch.org/docs/stable/generated/torch.norm.html
  */
 export const norm: {
-  (input: Tensor, options?: { p?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   * @param input the tensor
+   * @param p the order of the norm, or the probability; default 2
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
+   */
   (input: Tensor, p: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
+   */
   (
     input: Tensor,
     p: Scalar | null,
     dim: number | readonly number[],
     options?: { keepdim?: boolean; out?: Tensor },
   ): Tensor;
+  /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
+   */
   (
     input: Tensor,
     p: Scalar | null,
@@ -381,12 +781,39 @@ export const norm: {
     keepdim: boolean,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
+   */
   (
     input: Tensor,
     p: Scalar | null,
     options: { dim: number | readonly number[]; keepdim?: boolean; out?: Tensor },
   ): Tensor;
+  /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
+   */
   (input: Tensor, p: Scalar | null, options: { dtype: Dtype; out?: Tensor }): Tensor;
+  /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
+   */
   (
     input: Tensor,
     p: Scalar | null,
@@ -394,15 +821,27 @@ export const norm: {
     keepdim: boolean,
     options: { dtype: Dtype; out?: Tensor },
   ): Tensor;
+  /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   * @param input the tensor
+   * @param options.p the order of the norm, or the probability; default 2
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
+   */
+  (input: Tensor, options?: { p?: Scalar; out?: Tensor }): Tensor;
 } = define('norm');
 
 /** `aten::norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor` */
 export const normExceptDim: {
-  (v: Tensor, options?: { pow?: number; dim?: number }): Tensor;
+  /** @param dim the dimension, counted from the end where negative; default 0 */
   (v: Tensor, pow: number, dim?: number): Tensor;
+  /** @param options.dim the dimension, counted from the end where negative; default 0 */
+  (v: Tensor, options?: { pow?: number; dim?: number }): Tensor;
 } = define('norm_except_dim');
 
 /**
+ * Numbers drawn from normal distributions of a mean and a standard deviation.
+ *
  * `aten::normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor`
  * `aten::normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor`
  * `aten::normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor`
@@ -412,26 +851,96 @@ export const normExceptDim: {
  * `aten::normal.Tensor_float_out(Tensor mean, float std=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::normal.float_Tensor_out(float mean, Tensor std, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::normal.float_float_out(float mean, float std, SymInt[] size, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.normal(0, 1, [2]).shape; // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.normal.html
  */
 export const normal: {
+  /**
+   * Numbers drawn from normal distributions of a mean and a standard deviation.
+   * @param mean the mean of the distribution
+   * @param std the standard deviation of the distribution
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.normal.html
+   */
   (mean: Tensor, std: Tensor | number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * Numbers drawn from normal distributions of a mean and a standard deviation.
+   * @param mean the mean of the distribution
+   * @param options.std the standard deviation of the distribution; default 1.
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.normal.html
+   */
   (mean: Tensor, options?: { std?: number; generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * Numbers drawn from normal distributions of a mean and a standard deviation.
+   * @param mean the mean of the distribution
+   * @param std the standard deviation of the distribution
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.normal.html
+   */
   (mean: number, std: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * Numbers drawn from normal distributions of a mean and a standard deviation.
+   * @param mean the mean of the distribution
+   * @param std the standard deviation of the distribution
+   * @param size the shape of the result
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.normal.html
+   */
   (
     mean: number,
     std: number,
     size: readonly number[],
     options?: FactoryOptions & { generator?: Generator | null; out?: Tensor },
   ): Tensor;
-  (input: Tensor, options: { mean?: number; std?: number; generator?: Generator | null; out: Tensor }): Tensor;
+  /**
+   * Numbers drawn from normal distributions of a mean and a standard deviation.
+   * @param input the tensor
+   * @param mean the mean of the distribution; default 0.
+   * @param std the standard deviation of the distribution; default 1.
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.normal.html
+   */
   (input: Tensor, mean: number, std: number, options: { generator?: Generator | null; out: Tensor }): Tensor;
+  /**
+   * Numbers drawn from normal distributions of a mean and a standard deviation.
+   * @param input the tensor
+   * @param options.mean the mean of the distribution; default 0.
+   * @param options.std the standard deviation of the distribution; default 1.
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.normal.html
+   */
+  (input: Tensor, options: { mean?: number; std?: number; generator?: Generator | null; out: Tensor }): Tensor;
 } = define('normal');
 
 /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
 export const normalFunctional: {
-  (input: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param mean the mean of the distribution; default 0.
+   * @param std the standard deviation of the distribution; default 1.
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   */
   (input: Tensor, mean: number, std?: number, options?: { generator?: Generator | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.mean the mean of the distribution; default 0.
+   * @param options.std the standard deviation of the distribution; default 1.
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   */
+  (input: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
 } = define('normal_functional');
 
 /**
@@ -442,6 +951,12 @@ export const normalFunctional: {
  * @see https://pytorch.org/docs/stable/generated/torch.not_equal.html
  */
 export const notEqual: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.not_equal.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('not_equal');
 
@@ -452,10 +967,38 @@ export const notEqual: {
  * `aten::nuclear_norm.dim_out(Tensor self, int[2] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const nuclearNorm: {
+  /**
+   * @param input the tensor
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, keepdim: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number | readonly number[], keepdim: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('nuclear_norm');
 
@@ -464,34 +1007,90 @@ export const nuclearNorm: {
  * @see https://pytorch.org/docs/stable/generated/torch.numel.html
  */
 export const numel: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.numel.html
+   */
   (input: Tensor): number;
 } = define('numel');
 
 /**
+ * Vectors of zeros with a 1 at the index (int64) that each element is.
+ *
  * `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor`
+ * @example
+ * torch.oneHot(torch.tensor([1n, 0n]), 2); // [[0, 1], [1, 0]]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
  */
 export const oneHot: {
-  (input: Tensor, options?: { numClasses?: number }): Tensor;
+  /**
+   * Vectors of zeros with a 1 at the index (int64) that each element is.
+   * @param input the tensor
+   * @param numClasses how many classes; -1 for as many as occur; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
+   */
   (input: Tensor, numClasses: number): Tensor;
+  /**
+   * Vectors of zeros with a 1 at the index (int64) that each element is.
+   * @param input the tensor
+   * @param options.numClasses how many classes; -1 for as many as occur; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
+   */
+  (input: Tensor, options?: { numClasses?: number }): Tensor;
 } = define('one_hot');
 
 /**
+ * A tensor of ones.
+ *
  * `aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::ones.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.ones([2]); // [1, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.ones.html
  */
 export const ones: {
-  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * A tensor of ones.
+   * @param size the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.ones.html
+   */
   (...size: number[]): Tensor;
+  /**
+   * A tensor of ones.
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.ones.html
+   */
+  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('ones');
 
 /**
+ * A tensor of ones like another.
+ *
  * `aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::ones_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.onesLike(torch.zeros([2])); // [1, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.ones_like.html
  */
 export const onesLike: {
+  /**
+   * A tensor of ones like another.
+   * @param input the tensor
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.ones_like.html
+   */
   (input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
 } = define('ones_like');
 
@@ -501,6 +1100,11 @@ export const onesLike: {
  * @see https://pytorch.org/docs/stable/generated/torch.orgqr.html
  */
 export const orgqr: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.orgqr.html
+   */
   (input: Tensor, input2: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('orgqr');
 
@@ -510,12 +1114,12 @@ export const orgqr: {
  * @see https://pytorch.org/docs/stable/generated/torch.ormqr.html
  */
 export const ormqr: {
-  (
-    input: Tensor,
-    input2: Tensor,
-    input3: Tensor,
-    options?: { left?: boolean; transpose?: boolean; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param left whether the matrix stands on the left; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.ormqr.html
+   */
   (
     input: Tensor,
     input2: Tensor,
@@ -524,33 +1128,77 @@ export const ormqr: {
     transpose?: boolean,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.left whether the matrix stands on the left; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.ormqr.html
+   */
+  (
+    input: Tensor,
+    input2: Tensor,
+    input3: Tensor,
+    options?: { left?: boolean; transpose?: boolean; out?: Tensor },
+  ): Tensor;
 } = define('ormqr');
 
 /**
+ * The outer product of two one-dimensional tensors.
+ *
  * `aten::outer(Tensor self, Tensor vec2) -> Tensor`
  * `aten::outer.out(Tensor self, Tensor vec2, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.outer(torch.tensor([1, 2]), torch.tensor([3, 4])); // [[3, 4], [6, 8]]
  * @see https://pytorch.org/docs/stable/generated/torch.outer.html
  */
 export const outer: {
+  /**
+   * The outer product of two one-dimensional tensors.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.outer.html
+   */
   (input: Tensor, vec2: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('outer');
 
 /**
+ * Elements added around the last dimensions: `[left, right, top, bottom, ...]`.
+ *
  * `aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor`
+ * @example
+ * torch.pad(torch.ones([1]), [1, 1]); // [0, 1, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
  */
 export const pad: {
-  (input: Tensor, pad: readonly number[], options?: { mode?: string; value?: number | null }): Tensor;
+  /**
+   * Elements added around the last dimensions: `[left, right, top, bottom, ...]`.
+   * @param input the tensor
+   * @param pad how much to add at both ends, from the last dimension on
+   * @param mode how the elements beyond the edge are made; default "constant"
+   * @param value the value
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
+   */
   (input: Tensor, pad: readonly number[], mode: string, value?: number | null): Tensor;
+  /**
+   * Elements added around the last dimensions: `[left, right, top, bottom, ...]`.
+   * @param input the tensor
+   * @param pad how much to add at both ends, from the last dimension on
+   * @param options.mode how the elements beyond the edge are made; default "constant"
+   * @param options.value the value
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
+   */
+  (input: Tensor, pad: readonly number[], options?: { mode?: string; value?: number | null }): Tensor;
 } = define('pad');
 
 /** `aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor` */
 export const padSequence: {
+  /** @param batchFirst whether the batch is the first dimension; default false */
+  (sequences: readonly Tensor[], batchFirst: boolean, paddingValue?: number, paddingSide?: string): Tensor;
+  /** @param options.batchFirst whether the batch is the first dimension; default false */
   (
     sequences: readonly Tensor[],
     options?: { batchFirst?: boolean; paddingValue?: number; paddingSide?: string },
   ): Tensor;
-  (sequences: readonly Tensor[], batchFirst: boolean, paddingValue?: number, paddingSide?: string): Tensor;
 } = define('pad_sequence');
 
 /**
@@ -558,8 +1206,20 @@ export const padSequence: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pairwise_distance.html
  */
 export const pairwiseDistance: {
-  (x1: Tensor, x2: Tensor, options?: { p?: number; eps?: number; keepdim?: boolean }): Tensor;
+  /**
+   * @param p the order of the norm, or the probability; default 2.
+   * @param eps added to a denominator, so that it is not 0; default 9.9999999999999995e-07
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pairwise_distance.html
+   */
   (x1: Tensor, x2: Tensor, p: number, eps?: number, keepdim?: boolean): Tensor;
+  /**
+   * @param options.p the order of the norm, or the probability; default 2.
+   * @param options.eps added to a denominator, so that it is not 0; default 9.9999999999999995e-07
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pairwise_distance.html
+   */
+  (x1: Tensor, x2: Tensor, options?: { p?: number; eps?: number; keepdim?: boolean }): Tensor;
 } = define('pairwise_distance');
 
 /**
@@ -567,17 +1227,43 @@ export const pairwiseDistance: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pdist.html
  */
 export const pdist: {
-  (input: Tensor, options?: { p?: number }): Tensor;
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability; default 2.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pdist.html
+   */
   (input: Tensor, p: number): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.p the order of the norm, or the probability; default 2.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pdist.html
+   */
+  (input: Tensor, options?: { p?: number }): Tensor;
 } = define('pdist');
 
 /**
+ * The dimensions in another order, as a view.
+ *
  * `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)`
+ * @example
+ * torch.zeros([2, 3, 4]).permute([2, 0, 1]).shape; // [4, 2, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.permute.html
  */
 export const permute: {
-  (input: Tensor, dims: readonly number[]): Tensor;
+  /**
+   * The dimensions in another order, as a view.
+   * @param input the tensor
+   * @param dims the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.permute.html
+   */
   (input: Tensor, ...dims: number[]): Tensor;
+  /**
+   * The dimensions in another order, as a view.
+   * @param input the tensor
+   * @param dims the dimensions
+   * @see https://pytorch.org/docs/stable/generated/torch.permute.html
+   */
+  (input: Tensor, dims: readonly number[]): Tensor;
 } = define('permute');
 
 /**
@@ -585,8 +1271,17 @@ export const permute: {
  * `aten::permute_copy.out(Tensor self, int[] dims, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const permuteCopy: {
-  (input: Tensor, dims: readonly number[], options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dims the sizes
+   */
   (input: Tensor, ...dims: number[]): Tensor;
+  /**
+   * @param input the tensor
+   * @param dims the dimensions
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, dims: readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('permute_copy');
 
 /**
@@ -594,8 +1289,16 @@ export const permuteCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.pinverse.html
  */
 export const pinverse: {
-  (input: Tensor, options?: { rcond?: number }): Tensor;
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.pinverse.html
+   */
   (input: Tensor, rcond: number): Tensor;
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.pinverse.html
+   */
+  (input: Tensor, options?: { rcond?: number }): Tensor;
 } = define('pinverse');
 
 /**
@@ -604,6 +1307,11 @@ export const pinverse: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html
  */
 export const pixelShuffle: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html
+   */
   (input: Tensor, upscaleFactor: number, options?: { out?: Tensor }): Tensor;
 } = define('pixel_shuffle');
 
@@ -613,17 +1321,40 @@ export const pixelShuffle: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html
  */
 export const pixelUnshuffle: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html
+   */
   (input: Tensor, downscaleFactor: number, options?: { out?: Tensor }): Tensor;
 } = define('pixel_unshuffle');
 
 /**
+ * Counts drawn from Poisson distributions whose rates the elements are.
+ *
  * `aten::poisson(Tensor self, Generator? generator=None) -> Tensor`
  * `aten::poisson.out(Tensor self, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.poisson(torch.tensor([0, 0])); // [0, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.poisson.html
  */
 export const poisson: {
-  (input: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * Counts drawn from Poisson distributions whose rates the elements are.
+   * @param input the tensor
+   * @param generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.poisson.html
+   */
   (input: Tensor, generator: Generator | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * Counts drawn from Poisson distributions whose rates the elements are.
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.poisson.html
+   */
+  (input: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
 } = define('poisson');
 
 /**
@@ -631,6 +1362,13 @@ export const poisson: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.poisson_nll_loss.html
  */
 export const poissonNllLoss: {
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param eps added to a denominator, so that it is not 0
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.poisson_nll_loss.html
+   */
   (input: Tensor, target: Tensor, logInput: boolean, full: boolean, eps: number, reduction: number): Tensor;
 } = define('poisson_nll_loss');
 
@@ -640,6 +1378,10 @@ export const poissonNllLoss: {
  * @see https://pytorch.org/docs/stable/generated/torch.polar.html
  */
 export const polar: {
+  /**
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.polar.html
+   */
   (abs: Tensor, angle: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('polar');
 
@@ -649,6 +1391,12 @@ export const polar: {
  * @see https://pytorch.org/docs/stable/generated/torch.polygamma.html
  */
 export const polygamma: {
+  /**
+   * @param n how many
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.polygamma.html
+   */
   (n: number, input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('polygamma');
 
@@ -657,21 +1405,43 @@ export const polygamma: {
  * @see https://pytorch.org/docs/stable/generated/torch.positive.html
  */
 export const positive: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.positive.html
+   */
   (input: Tensor): Tensor;
 } = define('positive');
 
 /**
+ * Each element to a power.
+ *
  * `aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
  * `aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor`
  * `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
  * `aten::pow.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::pow.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::pow.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([2, 3]).pow(2); // [4, 9]
  * @see https://pytorch.org/docs/stable/generated/torch.pow.html
  */
 export const pow: {
-  (input: Tensor | Scalar, exponent: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * Each element to a power.
+   * @param input the tensor
+   * @param exponent the exponent
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.pow.html
+   */
   (input: Tensor, exponent: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * Each element to a power.
+   * @param input the tensor
+   * @param exponent the exponent
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.pow.html
+   */
+  (input: Tensor | Scalar, exponent: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('pow');
 
 /**
@@ -679,20 +1449,63 @@ export const pow: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html
  */
 export const prelu: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html
+   */
   (input: Tensor, weight: Tensor): Tensor;
 } = define('prelu');
 
 /**
+ * The product of all elements, or along a dimension.
+ *
  * `aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor`
  * `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
  * `aten::prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([2, 3]).prod(); // 6
  * @see https://pytorch.org/docs/stable/generated/torch.prod.html
  */
 export const prod: {
+  /**
+   * The product of all elements, or along a dimension.
+   * @param input the tensor
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.prod.html
+   */
   (input: Tensor, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
+  /**
+   * The product of all elements, or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.prod.html
+   */
   (input: Tensor, dim: number, options?: { keepdim?: boolean; dtype?: Dtype | null; out?: Tensor }): Tensor;
+  /**
+   * The product of all elements, or along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.prod.html
+   */
   (input: Tensor, dim: number, keepdim: boolean, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
+  /**
+   * The product of all elements, or along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.prod.html
+   */
   (input: Tensor, options: { dim: number; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor }): Tensor;
 } = define('prod');
 
@@ -701,6 +1514,7 @@ export const prod: {
  * @see https://pytorch.org/docs/stable/generated/torch.promote_types.html
  */
 export const promoteTypes: {
+  /** @see https://pytorch.org/docs/stable/generated/torch.promote_types.html */
   (type1: Dtype, type2: Dtype): Dtype;
 } = define('promote_types');
 
@@ -709,6 +1523,20 @@ export const promoteTypes: {
  * `aten::put.out(Tensor self, Tensor index, Tensor source, bool accumulate=False, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const put: {
-  (input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param accumulate whether to add to what is there; default false
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, index: Tensor, source: Tensor, accumulate: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param options.accumulate whether to add to what is there; default false
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean; out?: Tensor }): Tensor;
 } = define('put');

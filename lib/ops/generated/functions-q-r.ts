@@ -8,6 +8,7 @@ import type { FactoryOptions, Scalar } from '../types.js';
 
 /** `aten::q_per_channel_axis(Tensor self) -> int` */
 export const qPerChannelAxis: {
+  /** @param input the tensor */
   (input: Tensor): number;
 } = define('q_per_channel_axis');
 
@@ -16,6 +17,10 @@ export const qPerChannelAxis: {
  * `aten::q_per_channel_scales.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const qPerChannelScales: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('q_per_channel_scales');
 
@@ -24,16 +29,22 @@ export const qPerChannelScales: {
  * `aten::q_per_channel_zero_points.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const qPerChannelZeroPoints: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('q_per_channel_zero_points');
 
 /** `aten::q_scale(Tensor self) -> float` */
 export const qScale: {
+  /** @param input the tensor */
   (input: Tensor): number;
 } = define('q_scale');
 
 /** `aten::q_zero_point(Tensor self) -> int` */
 export const qZeroPoint: {
+  /** @param input the tensor */
   (input: Tensor): number;
 } = define('q_zero_point');
 
@@ -43,36 +54,70 @@ export const qZeroPoint: {
  * @see https://pytorch.org/docs/stable/generated/torch.qr.html
  */
 export const qr: {
-  (
-    input: Tensor,
-    options?: { some?: boolean; out?: [Q: Tensor, R: Tensor] },
-  ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.qr.html
+   */
   (
     input: Tensor,
     some: boolean,
     options?: { out?: [Q: Tensor, R: Tensor] },
   ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.qr.html
+   */
+  (
+    input: Tensor,
+    options?: { some?: boolean; out?: [Q: Tensor, R: Tensor] },
+  ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
 } = define('qr');
 
 /**
+ * The elements below which the shares `q` lie, along a dimension or of all.
+ *
  * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
  * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
  * `aten::quantile.out(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
  * `aten::quantile.scalar_out(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2, 3]).quantile(0.5); // 2
  * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
  */
 export const quantile: {
-  (
-    input: Tensor,
-    q: Tensor | number,
-    options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor },
-  ): Tensor;
+  /**
+   * The elements below which the shares `q` lie, along a dimension or of all.
+   * @param input the tensor
+   * @param q the shares, in [0, 1]
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.interpolation how to choose between two elements; default "linear"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
+   */
   (
     input: Tensor,
     q: Tensor | number,
     dim: number | null,
     keepdim?: boolean,
     options?: { interpolation?: string; out?: Tensor },
+  ): Tensor;
+  /**
+   * The elements below which the shares `q` lie, along a dimension or of all.
+   * @param input the tensor
+   * @param q the shares, in [0, 1]
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.interpolation how to choose between two elements; default "linear"
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
+   */
+  (
+    input: Tensor,
+    q: Tensor | number,
+    options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor },
   ): Tensor;
 } = define('quantile');
 
@@ -82,6 +127,12 @@ export const quantile: {
  * @see https://pytorch.org/docs/stable/generated/torch.quantize_per_channel.html
  */
 export const quantizePerChannel: {
+  /**
+   * @param input the tensor
+   * @param dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantize_per_channel.html
+   */
   (input: Tensor, scales: Tensor, zeroPoints: Tensor, axis: number, dtype: Dtype, options?: { out?: Tensor }): Tensor;
 } = define('quantize_per_channel');
 
@@ -95,8 +146,20 @@ export const quantizePerChannel: {
  * @see https://pytorch.org/docs/stable/generated/torch.quantize_per_tensor.html
  */
 export const quantizePerTensor: {
-  (input: Tensor, scale: Tensor, zeroPoint: Tensor, dtype: Dtype, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param scale the factor of the products
+   * @param dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantize_per_tensor.html
+   */
   (input: Tensor, scale: number, zeroPoint: number, dtype: Dtype, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param tensors an array of tensors
+   * @param dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantize_per_tensor.html
+   */
   (
     tensors: readonly Tensor[],
     scales: Tensor,
@@ -104,6 +167,14 @@ export const quantizePerTensor: {
     dtype: Dtype,
     options?: { out?: readonly Tensor[] },
   ): Tensor[];
+  /**
+   * @param input the tensor
+   * @param scale the factor of the products
+   * @param dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantize_per_tensor.html
+   */
+  (input: Tensor, scale: Tensor, zeroPoint: Tensor, dtype: Dtype, options?: { out?: Tensor }): Tensor;
 } = define('quantize_per_tensor');
 
 /**
@@ -111,6 +182,11 @@ export const quantizePerTensor: {
  * `aten::quantize_per_tensor_dynamic.out(Tensor self, ScalarType dtype, bool reduce_range, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const quantizePerTensorDynamic: {
+  /**
+   * @param input the tensor
+   * @param dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dtype: Dtype, reduceRange: boolean, options?: { out?: Tensor }): Tensor;
 } = define('quantize_per_tensor_dynamic');
 
@@ -120,6 +196,15 @@ export const quantizePerTensorDynamic: {
  * @see https://pytorch.org/docs/stable/generated/torch.quantized_batch_norm.html
  */
 export const quantizedBatchNorm: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param bias added to the result; none where null
+   * @param mean the mean of the distribution
+   * @param eps added to a denominator, so that it is not 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantized_batch_norm.html
+   */
   (
     input: Tensor,
     weight: Tensor | null,
@@ -138,17 +223,16 @@ export const quantizedBatchNorm: {
  * `aten::quantized_gru.input_legacy(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
  */
 export const quantizedGru: {
-  (
-    data: Tensor,
-    batchSizes: Tensor,
-    hx: Tensor,
-    params: readonly Tensor[],
-    hasBiases: boolean,
-    numLayers: number,
-    dropout: number,
-    train: boolean,
-    bidirectional: boolean,
-  ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   * @param batchFirst whether the batch is the first dimension
+   */
   (
     input: Tensor,
     hx: Tensor,
@@ -159,6 +243,25 @@ export const quantizedGru: {
     train: boolean,
     bidirectional: boolean,
     batchFirst: boolean,
+  ): [Tensor, Tensor];
+  /**
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   */
+  (
+    data: Tensor,
+    batchSizes: Tensor,
+    hx: Tensor,
+    params: readonly Tensor[],
+    hasBiases: boolean,
+    numLayers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
   ): [Tensor, Tensor];
 } = define('quantized_gru');
 
@@ -167,18 +270,17 @@ export const quantizedGru: {
  * `aten::quantized_lstm.input_legacy(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)`
  */
 export const quantizedLstm: {
-  (
-    data: Tensor,
-    batchSizes: Tensor,
-    hx: readonly Tensor[],
-    params: readonly Tensor[],
-    hasBiases: boolean,
-    numLayers: number,
-    dropout: number,
-    train: boolean,
-    bidirectional: boolean,
-    options?: { dtype?: Dtype | null; useDynamic?: boolean },
-  ): [Tensor, Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   * @param batchFirst whether the batch is the first dimension
+   * @param options.dtype the dtype of the result
+   */
   (
     input: Tensor,
     hx: readonly Tensor[],
@@ -189,6 +291,27 @@ export const quantizedLstm: {
     train: boolean,
     bidirectional: boolean,
     batchFirst: boolean,
+    options?: { dtype?: Dtype | null; useDynamic?: boolean },
+  ): [Tensor, Tensor, Tensor];
+  /**
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   * @param options.dtype the dtype of the result
+   */
+  (
+    data: Tensor,
+    batchSizes: Tensor,
+    hx: readonly Tensor[],
+    params: readonly Tensor[],
+    hasBiases: boolean,
+    numLayers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
     options?: { dtype?: Dtype | null; useDynamic?: boolean },
   ): [Tensor, Tensor, Tensor];
 } = define('quantized_lstm');
@@ -199,6 +322,35 @@ export const quantizedLstm: {
  * @see https://pytorch.org/docs/stable/generated/torch.quantized_max_pool1d.html
  */
 export const quantizedMaxPool1d: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param dilation the distance of the elements of a window; default [1]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantized_max_pool1d.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    ceilMode?: boolean,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0]
+   * @param options.dilation the distance of the elements of a window; default [1]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantized_max_pool1d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -209,15 +361,6 @@ export const quantizedMaxPool1d: {
       ceilMode?: boolean;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('quantized_max_pool1d');
 
@@ -227,6 +370,35 @@ export const quantizedMaxPool1d: {
  * @see https://pytorch.org/docs/stable/generated/torch.quantized_max_pool2d.html
  */
 export const quantizedMaxPool2d: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantized_max_pool2d.html
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    ceilMode?: boolean,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.quantized_max_pool2d.html
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -237,15 +409,6 @@ export const quantizedMaxPool2d: {
       ceilMode?: boolean;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('quantized_max_pool2d');
 
@@ -254,6 +417,33 @@ export const quantizedMaxPool2d: {
  * `aten::quantized_max_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=[0, 0, 0], int[3] dilation=[1, 1, 1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const quantizedMaxPool3d: {
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param stride the step of the window, a number or one per dimension; default []
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param ceilMode whether incomplete windows at the end count; default false
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    kernelSize: number | readonly number[],
+    stride: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    ceilMode?: boolean,
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.stride the step of the window, a number or one per dimension; default []
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param options.ceilMode whether incomplete windows at the end count; default false
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -264,15 +454,6 @@ export const quantizedMaxPool3d: {
       ceilMode?: boolean;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    kernelSize: number | readonly number[],
-    stride: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    ceilMode?: boolean,
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('quantized_max_pool3d');
 
@@ -282,36 +463,103 @@ export const quantizedMaxPool3d: {
  * @see https://pytorch.org/docs/stable/generated/torch.rad2deg.html
  */
 export const rad2deg: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.rad2deg.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('rad2deg');
 
 /** `aten::rad2deg_(Tensor(a!) self) -> Tensor(a!)` */
 export const rad2deg_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('rad2deg_');
 
 /**
+ * Numbers drawn evenly from [0, 1).
+ *
  * `aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::rand.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::rand.generator_out(SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.rand([2]).shape; // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.rand.html
  */
 export const rand: {
-  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * Numbers drawn evenly from [0, 1).
+   * @param size the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.rand.html
+   */
   (...size: number[]): Tensor;
+  /**
+   * Numbers drawn evenly from [0, 1).
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.rand.html
+   */
+  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * Numbers drawn evenly from [0, 1).
+   * @param size the shape of the result
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.rand.html
+   */
   (size: readonly number[], options: FactoryOptions & { generator: Generator | null; out?: Tensor }): Tensor;
 } = define('rand');
 
 /**
+ * Numbers drawn evenly from [0, 1), in the shape of another tensor.
+ *
  * `aten::rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::rand_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::rand_like.generator_out(Tensor self, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.randLike(torch.zeros([2])).shape; // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.rand_like.html
  */
 export const randLike: {
+  /**
+   * Numbers drawn evenly from [0, 1), in the shape of another tensor.
+   * @param input the tensor
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.rand_like.html
+   */
   (input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
+  /**
+   * Numbers drawn evenly from [0, 1), in the shape of another tensor.
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.rand_like.html
+   */
   (
     input: Tensor,
     options: FactoryOptions & { generator: Generator | null; memoryFormat?: MemoryFormat | null; out?: Tensor },
@@ -319,6 +567,8 @@ export const randLike: {
 } = define('rand_like');
 
 /**
+ * Integers (int64) drawn evenly from `low` (default 0) to below `high`.
+ *
  * `aten::randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
@@ -327,18 +577,72 @@ export const randLike: {
  * `aten::randint.low_out(SymInt low, SymInt high, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::randint.generator_out(SymInt high, SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
  * `aten::randint.low_generator_out(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.randint(5, 6, [2]); // [5, 5]
  * @see https://pytorch.org/docs/stable/generated/torch.randint.html
  */
 export const randint: {
+  /**
+   * Integers (int64) drawn evenly from `low` (default 0) to below `high`.
+   * @param high above the largest integer
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randint.html
+   */
   (high: number, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * Integers (int64) drawn evenly from `low` (default 0) to below `high`.
+   * @param low the least integer
+   * @param high above the largest integer
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randint.html
+   */
   (low: number, high: number, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * Integers (int64) drawn evenly from `low` (default 0) to below `high`.
+   * @param low the least integer
+   * @param high above the largest integer
+   * @param size the shape of the result
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randint.html
+   */
   (
+    low: number,
     high: number,
     size: readonly number[],
     options: FactoryOptions & { generator: Generator | null; out?: Tensor },
   ): Tensor;
+  /**
+   * Integers (int64) drawn evenly from `low` (default 0) to below `high`.
+   * @param high above the largest integer
+   * @param size the shape of the result
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randint.html
+   */
   (
-    low: number,
     high: number,
     size: readonly number[],
     options: FactoryOptions & { generator: Generator | null; out?: Tensor },
@@ -361,52 +665,165 @@ export const randint: {
  * @see https://pytorch.org/docs/stable/generated/torch.randint_like.html
  */
 export const randintLike: {
+  /**
+   * @param input the tensor
+   * @param high above the largest integer
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randint_like.html
+   */
   (
     input: Tensor,
     high: Tensor | number,
     options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param low the least integer
+   * @param high above the largest integer
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randint_like.html
+   */
   (
     input: Tensor,
     low: number,
     high: number,
     options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param low the least integer
+   * @param high above the largest integer
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randint_like.html
+   */
   (
     input: Tensor,
-    high: Tensor | number,
+    low: number,
+    high: number,
     options: FactoryOptions & { generator: Generator | null; memoryFormat?: MemoryFormat | null; out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param high above the largest integer
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randint_like.html
+   */
   (
     input: Tensor,
-    low: number,
-    high: number,
+    high: Tensor | number,
     options: FactoryOptions & { generator: Generator | null; memoryFormat?: MemoryFormat | null; out?: Tensor },
   ): Tensor;
 } = define('randint_like');
 
 /**
+ * Numbers drawn from the standard normal distribution.
+ *
  * `aten::randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::randn.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::randn.generator_out(SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.randn([2]).shape; // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.randn.html
  */
 export const randn: {
-  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * Numbers drawn from the standard normal distribution.
+   * @param size the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.randn.html
+   */
   (...size: number[]): Tensor;
+  /**
+   * Numbers drawn from the standard normal distribution.
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randn.html
+   */
+  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * Numbers drawn from the standard normal distribution.
+   * @param size the shape of the result
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randn.html
+   */
   (size: readonly number[], options: FactoryOptions & { generator: Generator | null; out?: Tensor }): Tensor;
 } = define('randn');
 
 /**
+ * Numbers drawn from the standard normal distribution, in the shape of another tensor.
+ *
  * `aten::randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::randn_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::randn_like.generator_out(Tensor self, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.randnLike(torch.zeros([2])).shape; // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.randn_like.html
  */
 export const randnLike: {
+  /**
+   * Numbers drawn from the standard normal distribution, in the shape of another tensor.
+   * @param input the tensor
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randn_like.html
+   */
   (input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
+  /**
+   * Numbers drawn from the standard normal distribution, in the shape of another tensor.
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randn_like.html
+   */
   (
     input: Tensor,
     options: FactoryOptions & { generator: Generator | null; memoryFormat?: MemoryFormat | null; out?: Tensor },
@@ -422,20 +839,62 @@ export const randnLike: {
  * `aten::random.from_out(Tensor self, int from, int? to, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const random: {
-  (input: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, to: number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, from: number, to: number | null, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
 } = define('random');
 
 /**
+ * The integers from 0 to below n in random order.
+ *
  * `aten::randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::randperm.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::randperm.generator_out(SymInt n, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.randperm(1); // [0]
  * @see https://pytorch.org/docs/stable/generated/torch.randperm.html
  */
 export const randperm: {
+  /**
+   * The integers from 0 to below n in random order.
+   * @param n how many
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randperm.html
+   */
   (n: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * The integers from 0 to below n in random order.
+   * @param n how many
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.randperm.html
+   */
   (n: number, options: FactoryOptions & { generator: Generator | null; out?: Tensor }): Tensor;
 } = define('randperm');
 
@@ -447,16 +906,60 @@ export const randperm: {
  * @see https://pytorch.org/docs/stable/generated/torch.range.html
  */
 export const range: {
+  /**
+   * @param start where to begin
+   * @param end where to end
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.range.html
+   */
   (start: Scalar, end: Scalar, options?: FactoryOptions & { out?: Tensor }): Tensor;
-  (start: Scalar, end: Scalar, options?: FactoryOptions & { step?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param start where to begin
+   * @param end where to end
+   * @param step the distance of neighbours; default 1
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.range.html
+   */
   (start: Scalar, end: Scalar, step: Scalar, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param start where to begin
+   * @param end where to end
+   * @param options.step the distance of neighbours; default 1
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.range.html
+   */
+  (start: Scalar, end: Scalar, options?: FactoryOptions & { step?: Scalar; out?: Tensor }): Tensor;
 } = define('range');
 
 /**
+ * The elements in one dimension, as a view where memory allows.
+ *
  * `aten::ravel(Tensor(a) self) -> Tensor(a)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).ravel(); // [1, 2, 3, 4]
  * @see https://pytorch.org/docs/stable/generated/torch.ravel.html
  */
 export const ravel: {
+  /**
+   * The elements in one dimension, as a view where memory allows.
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.ravel.html
+   */
   (input: Tensor): Tensor;
 } = define('ravel');
 
@@ -465,20 +968,42 @@ export const ravel: {
  * @see https://pytorch.org/docs/stable/generated/torch.real.html
  */
 export const real: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.real.html
+   */
   (input: Tensor): Tensor;
 } = define('real');
 
 /**
+ * 1 divided by each element.
+ *
  * `aten::reciprocal(Tensor self) -> Tensor`
  * `aten::reciprocal.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.reciprocal(torch.tensor([2, 4])); // [0.5, 0.25]
  * @see https://pytorch.org/docs/stable/generated/torch.reciprocal.html
  */
 export const reciprocal: {
+  /**
+   * 1 divided by each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.reciprocal.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('reciprocal');
 
-/** `aten::reciprocal_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: 1 divided by each element.
+ *
+ * `aten::reciprocal_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const reciprocal_: {
+  /**
+   * In place: 1 divided by each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('reciprocal_');
 
@@ -487,6 +1012,11 @@ export const reciprocal_: {
  * `aten::reflection_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const reflectionPad1d: {
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('reflection_pad1d');
 
@@ -495,6 +1025,11 @@ export const reflectionPad1d: {
  * `aten::reflection_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const reflectionPad2d: {
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('reflection_pad2d');
 
@@ -503,15 +1038,30 @@ export const reflectionPad2d: {
  * `aten::reflection_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const reflectionPad3d: {
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('reflection_pad3d');
 
 /**
+ * `max(x, 0)`, element by element.
+ *
  * `aten::relu(Tensor self) -> Tensor`
  * `aten::relu.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.relu(torch.tensor([-1, 2])); // [0, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
  */
 export const relu: {
+  /**
+   * `max(x, 0)`, element by element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('relu');
 
@@ -520,34 +1070,64 @@ export const relu: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html
  */
 export const relu6: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html
+   */
   (input: Tensor): Tensor;
 } = define('relu6');
 
 /** `aten::relu6_(Tensor(a!) self) -> Tensor(a!)` */
 export const relu6_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('relu6_');
 
 /**
+ * In place: `max(x, 0)`, element by element.
+ *
  * `aten::relu_(Tensor(a!) self) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu_.html
  */
 export const relu_: {
+  /**
+   * In place: `max(x, 0)`, element by element.
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu_.html
+   */
   (input: Tensor): Tensor;
 } = define('relu_');
 
 /**
+ * The remainder of a division, with the sign of the divisor, as of Python's `%`.
+ *
  * `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor`
  * `aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
  * `aten::remainder.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::remainder.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::remainder.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([-7, 7]).remainder(3); // [2, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.remainder.html
  */
 export const remainder: {
-  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * The remainder of a division, with the sign of the divisor, as of Python's `%`.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.remainder.html
+   */
   (input: Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * The remainder of a division, with the sign of the divisor, as of Python's `%`.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.remainder.html
+   */
+  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('remainder');
 
 /**
@@ -556,29 +1136,78 @@ export const remainder: {
  * @see https://pytorch.org/docs/stable/generated/torch.renorm.html
  */
 export const renorm: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.renorm.html
+   */
   (input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options?: { out?: Tensor }): Tensor;
 } = define('renorm');
 
 /**
+ * The tensor as often as `repeats` says along each dimension, as a copy.
+ *
  * `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor`
  * `aten::repeat.out(Tensor self, SymInt[] repeats, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).repeat([2]); // [1, 2, 1, 2]
  */
 export const repeat: {
-  (input: Tensor, repeats: readonly number[], options?: { out?: Tensor }): Tensor;
+  /**
+   * The tensor as often as `repeats` says along each dimension, as a copy.
+   * @param input the tensor
+   * @param repeats the sizes
+   */
   (input: Tensor, ...repeats: number[]): Tensor;
+  /**
+   * The tensor as often as `repeats` says along each dimension, as a copy.
+   * @param input the tensor
+   * @param repeats how often
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, repeats: readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('repeat');
 
 /**
+ * Each element, or each slice along a dimension, several times.
+ *
  * `aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor`
  * `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
  * `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
  * `aten::repeat_interleave.Tensor_out(Tensor repeats, *, SymInt? output_size=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2]).repeatInterleave(2); // [1, 1, 2, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
  */
 export const repeatInterleave: {
-  (repeats: Tensor, options?: { outputSize?: number | null; out?: Tensor }): Tensor;
+  /**
+   * Each element, or each slice along a dimension, several times.
+   * @param input the tensor
+   * @param repeats how often
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.outputSize the size of the result, a number or one per dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
+   */
   (input: Tensor, repeats: Tensor | number, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
+  /**
+   * Each element, or each slice along a dimension, several times.
+   * @param input the tensor
+   * @param repeats how often
+   * @param dim the dimension, counted from the end where negative
+   * @param options.outputSize the size of the result, a number or one per dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
+   */
   (input: Tensor, repeats: Tensor | number, dim: number | null, options?: { outputSize?: number | null }): Tensor;
+  /**
+   * Each element, or each slice along a dimension, several times.
+   * @param repeats how often
+   * @param options.outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
+   */
+  (repeats: Tensor, options?: { outputSize?: number | null; out?: Tensor }): Tensor;
 } = define('repeat_interleave');
 
 /**
@@ -586,6 +1215,11 @@ export const repeatInterleave: {
  * `aten::replication_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const replicationPad1d: {
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('replication_pad1d');
 
@@ -594,6 +1228,11 @@ export const replicationPad1d: {
  * `aten::replication_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const replicationPad2d: {
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('replication_pad2d');
 
@@ -602,16 +1241,37 @@ export const replicationPad2d: {
  * `aten::replication_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const replicationPad3d: {
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, padding: number | readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('replication_pad3d');
 
 /**
+ * The same elements in another shape, as a view where memory allows; one size may be -1.
+ *
  * `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)`
+ * @example
+ * torch.arange(4).reshape([2, 2]); // [[0, 1], [2, 3]]
  * @see https://pytorch.org/docs/stable/generated/torch.reshape.html
  */
 export const reshape: {
-  (input: Tensor, shape: readonly number[]): Tensor;
+  /**
+   * The same elements in another shape, as a view where memory allows; one size may be -1.
+   * @param input the tensor
+   * @param shape the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.reshape.html
+   */
   (input: Tensor, ...shape: number[]): Tensor;
+  /**
+   * The same elements in another shape, as a view where memory allows; one size may be -1.
+   * @param input the tensor
+   * @param shape the shape of the result
+   * @see https://pytorch.org/docs/stable/generated/torch.reshape.html
+   */
+  (input: Tensor, shape: readonly number[]): Tensor;
 } = define('reshape');
 
 /**
@@ -619,8 +1279,18 @@ export const reshape: {
  * `aten::resize.out(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const resize: {
-  (input: Tensor, size: readonly number[], options?: { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the sizes
+   */
   (input: Tensor, ...size: number[]): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, size: readonly number[], options?: { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
 } = define('resize');
 
 /**
@@ -628,11 +1298,20 @@ export const resize: {
  * `aten::resize_as.out(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const resizeAs: {
+  /**
+   * @param input the tensor
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
 } = define('resize_as');
 
 /** `aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
 export const resizeAs_: {
+  /**
+   * @param input the tensor
+   * @param options.memoryFormat the order of the dimensions in memory
+   */
   (input: Tensor, theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): Tensor;
 } = define('resize_as_');
 
@@ -641,11 +1320,16 @@ export const resizeAs_: {
  * `aten::resize_as_sparse.out(Tensor self, Tensor the_template, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const resizeAsSparse: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, theTemplate: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('resize_as_sparse');
 
 /** `aten::resize_as_sparse_(Tensor(a!) self, Tensor the_template) -> Tensor(a!)` */
 export const resizeAsSparse_: {
+  /** @param input the tensor */
   (input: Tensor, theTemplate: Tensor): Tensor;
 } = define('resize_as_sparse_');
 
@@ -654,6 +1338,10 @@ export const resizeAsSparse_: {
  * @see https://pytorch.org/docs/stable/generated/torch.resolve_conj.html
  */
 export const resolveConj: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.resolve_conj.html
+   */
   (input: Tensor): Tensor;
 } = define('resolve_conj');
 
@@ -662,6 +1350,10 @@ export const resolveConj: {
  * @see https://pytorch.org/docs/stable/generated/torch.resolve_neg.html
  */
 export const resolveNeg: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.resolve_neg.html
+   */
   (input: Tensor): Tensor;
 } = define('resolve_neg');
 
@@ -673,9 +1365,15 @@ export const resolveNeg: {
  * @see https://pytorch.org/docs/stable/generated/torch.result_type.html
  */
 export const resultType: {
-  (tensor: Tensor, other: Tensor | Scalar): Dtype;
+  /** @see https://pytorch.org/docs/stable/generated/torch.result_type.html */
   (scalar: Scalar, tensor: Tensor): Dtype;
+  /** @see https://pytorch.org/docs/stable/generated/torch.result_type.html */
   (scalar1: Scalar, scalar2: Scalar): Dtype;
+  /**
+   * @param other a tensor or a number that broadcasts with the first
+   * @see https://pytorch.org/docs/stable/generated/torch.result_type.html
+   */
+  (tensor: Tensor, other: Tensor | Scalar): Dtype;
 } = define('result_type');
 
 /**
@@ -683,12 +1381,26 @@ export const resultType: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html
  */
 export const rmsNorm: {
+  /**
+   * @param input the tensor
+   * @param normalizedShape the last dimensions
+   * @param weight the weights
+   * @param eps added to a denominator, so that it is not 0
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html
+   */
+  (input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, eps?: number | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param normalizedShape the last dimensions
+   * @param options.weight the weights
+   * @param options.eps added to a denominator, so that it is not 0
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html
+   */
   (
     input: Tensor,
     normalizedShape: readonly number[],
     options?: { weight?: Tensor | null; eps?: number | null },
   ): Tensor;
-  (input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, eps?: number | null): Tensor;
 } = define('rms_norm');
 
 /**
@@ -696,17 +1408,16 @@ export const rmsNorm: {
  * `aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
  */
 export const rnnRelu: {
-  (
-    data: Tensor,
-    batchSizes: Tensor,
-    hx: Tensor,
-    params: readonly Tensor[],
-    hasBiases: boolean,
-    numLayers: number,
-    dropout: number,
-    train: boolean,
-    bidirectional: boolean,
-  ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   * @param batchFirst whether the batch is the first dimension
+   */
   (
     input: Tensor,
     hx: Tensor,
@@ -718,12 +1429,39 @@ export const rnnRelu: {
     bidirectional: boolean,
     batchFirst: boolean,
   ): [Tensor, Tensor];
+  /**
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   */
+  (
+    data: Tensor,
+    batchSizes: Tensor,
+    hx: Tensor,
+    params: readonly Tensor[],
+    hasBiases: boolean,
+    numLayers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
+  ): [Tensor, Tensor];
 } = define('rnn_relu');
 
 /** `aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
 export const rnnReluCell: {
-  (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   */
   (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, bHh?: Tensor | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   */
+  (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
 } = define('rnn_relu_cell');
 
 /**
@@ -731,17 +1469,16 @@ export const rnnReluCell: {
  * `aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
  */
 export const rnnTanh: {
-  (
-    data: Tensor,
-    batchSizes: Tensor,
-    hx: Tensor,
-    params: readonly Tensor[],
-    hasBiases: boolean,
-    numLayers: number,
-    dropout: number,
-    train: boolean,
-    bidirectional: boolean,
-  ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   * @param batchFirst whether the batch is the first dimension
+   */
   (
     input: Tensor,
     hx: Tensor,
@@ -753,61 +1490,154 @@ export const rnnTanh: {
     bidirectional: boolean,
     batchFirst: boolean,
   ): [Tensor, Tensor];
+  /**
+   * @param hx the states before the first step
+   * @param params the weights and biases of all layers
+   * @param hasBiases whether there are biases
+   * @param numLayers how many layers
+   * @param train whether this is training
+   * @param bidirectional whether there is a second direction
+   */
+  (
+    data: Tensor,
+    batchSizes: Tensor,
+    hx: Tensor,
+    params: readonly Tensor[],
+    hasBiases: boolean,
+    numLayers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
+  ): [Tensor, Tensor];
 } = define('rnn_tanh');
 
 /** `aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
 export const rnnTanhCell: {
-  (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   */
   (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, bHh?: Tensor | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param hx the states before the first step
+   */
+  (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
 } = define('rnn_tanh_cell');
 
 /**
+ * The elements moved along dimensions; those that leave at one end enter at the other.
+ *
  * `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor`
  * `aten::roll.out(Tensor self, SymInt[1] shifts, int[1] dims=[], *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 2, 3]).roll(1); // [3, 1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.roll.html
  */
 export const roll: {
-  (
-    input: Tensor,
-    shifts: number | readonly number[],
-    options?: { dims?: number | readonly number[]; out?: Tensor },
-  ): Tensor;
+  /**
+   * The elements moved along dimensions; those that leave at one end enter at the other.
+   * @param input the tensor
+   * @param dims the dimensions; default []
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.roll.html
+   */
   (
     input: Tensor,
     shifts: number | readonly number[],
     dims: number | readonly number[],
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * The elements moved along dimensions; those that leave at one end enter at the other.
+   * @param input the tensor
+   * @param options.dims the dimensions; default []
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.roll.html
+   */
+  (
+    input: Tensor,
+    shifts: number | readonly number[],
+    options?: { dims?: number | readonly number[]; out?: Tensor },
+  ): Tensor;
 } = define('roll');
 
 /**
+ * The tensor turned by 90 degrees `k` times in the plane of two dimensions.
+ *
  * `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor`
  * `aten::rot90.out(Tensor self, int k=1, int[] dims=[0, 1], *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).rot90(); // [[2, 4], [1, 3]]
  * @see https://pytorch.org/docs/stable/generated/torch.rot90.html
  */
 export const rot90: {
-  (input: Tensor, options?: { k?: number; dims?: readonly number[]; out?: Tensor }): Tensor;
+  /**
+   * The tensor turned by 90 degrees `k` times in the plane of two dimensions.
+   * @param input the tensor
+   * @param k how many; default 1
+   * @param dims the dimensions; default [0, 1]
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.rot90.html
+   */
   (input: Tensor, k: number, dims?: readonly number[], options?: { out?: Tensor }): Tensor;
+  /**
+   * The tensor turned by 90 degrees `k` times in the plane of two dimensions.
+   * @param input the tensor
+   * @param options.k how many; default 1
+   * @param options.dims the dimensions; default [0, 1]
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.rot90.html
+   */
+  (input: Tensor, options?: { k?: number; dims?: readonly number[]; out?: Tensor }): Tensor;
 } = define('rot90');
 
 /**
+ * Each element rounded to an integer, or to `decimals`, halves to even ones.
+ *
  * `aten::round(Tensor self) -> Tensor`
  * `aten::round.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::round.decimals(Tensor self, *, int decimals) -> Tensor`
  * `aten::round.decimals_out(Tensor self, *, int decimals, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.round(torch.tensor([0.5, 1.5])); // [0, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.round.html
  */
 export const round: {
+  /**
+   * Each element rounded to an integer, or to `decimals`, halves to even ones.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.round.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * Each element rounded to an integer, or to `decimals`, halves to even ones.
+   * @param input the tensor
+   * @param options.decimals how many decimals to round to
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.round.html
+   */
   (input: Tensor, options: { decimals: number; out?: Tensor }): Tensor;
 } = define('round');
 
 /**
+ * In place: each element rounded to an integer, or to `decimals`, halves to even ones.
+ *
  * `aten::round_(Tensor(a!) self) -> Tensor(a!)`
  * `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)`
  */
 export const round_: {
+  /**
+   * In place: each element rounded to an integer, or to `decimals`, halves to even ones.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
+  /**
+   * In place: each element rounded to an integer, or to `decimals`, halves to even ones.
+   * @param input the tensor
+   * @param options.decimals how many decimals to round to
+   */
   (input: Tensor, options: { decimals: number }): Tensor;
 } = define('round_');
 
@@ -816,6 +1646,10 @@ export const round_: {
  * `aten::row_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const rowIndicesCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('row_indices_copy');
 
@@ -825,6 +1659,11 @@ export const rowIndicesCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.row_stack.html
  */
 export const rowStack: {
+  /**
+   * @param tensors an array of tensors
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.row_stack.html
+   */
   (tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
 } = define('row_stack');
 
@@ -833,11 +1672,27 @@ export const rowStack: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu.html
  */
 export const rrelu: {
+  /**
+   * @param input the tensor
+   * @param lower the lower limit; default 0.125
+   * @param upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param training whether this is training; default false
+   * @param generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu.html
+   */
+  (input: Tensor, lower: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.lower the lower limit; default 0.125
+   * @param options.upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param options.training whether this is training; default false
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu.html
+   */
   (
     input: Tensor,
     options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null },
   ): Tensor;
-  (input: Tensor, lower: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 } = define('rrelu');
 
 /**
@@ -845,11 +1700,27 @@ export const rrelu: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu_.html
  */
 export const rrelu_: {
+  /**
+   * @param input the tensor
+   * @param lower the lower limit; default 0.125
+   * @param upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param training whether this is training; default false
+   * @param generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu_.html
+   */
+  (input: Tensor, lower: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.lower the lower limit; default 0.125
+   * @param options.upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param options.training whether this is training; default false
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu_.html
+   */
   (
     input: Tensor,
     options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null },
   ): Tensor;
-  (input: Tensor, lower: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 } = define('rrelu_');
 
 /**
@@ -857,11 +1728,14 @@ export const rrelu_: {
  * `aten::rrelu_with_noise.out(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const rreluWithNoise: {
-  (
-    input: Tensor,
-    noise: Tensor,
-    options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param lower the lower limit; default 0.125
+   * @param upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param training whether this is training; default false
+   * @param generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     noise: Tensor,
@@ -871,15 +1745,30 @@ export const rreluWithNoise: {
     generator?: Generator | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.lower the lower limit; default 0.125
+   * @param options.upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param options.training whether this is training; default false
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    noise: Tensor,
+    options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null; out?: Tensor },
+  ): Tensor;
 } = define('rrelu_with_noise');
 
 /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
 export const rreluWithNoise_: {
-  (
-    input: Tensor,
-    noise: Tensor,
-    options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param lower the lower limit; default 0.125
+   * @param upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param training whether this is training; default false
+   * @param generator where the random numbers come from; by default the generator of the device
+   */
   (
     input: Tensor,
     noise: Tensor,
@@ -887,16 +1776,30 @@ export const rreluWithNoise_: {
     upper?: Scalar,
     training?: boolean,
     generator?: Generator | null,
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.lower the lower limit; default 0.125
+   * @param options.upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param options.training whether this is training; default false
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   */
+  (
+    input: Tensor,
+    noise: Tensor,
+    options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null },
   ): Tensor;
 } = define('rrelu_with_noise_');
 
 /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` */
 export const rreluWithNoiseFunctional: {
-  (
-    input: Tensor,
-    noise: Tensor,
-    options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null },
-  ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param lower the lower limit; default 0.125
+   * @param upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param training whether this is training; default false
+   * @param generator where the random numbers come from; by default the generator of the device
+   */
   (
     input: Tensor,
     noise: Tensor,
@@ -905,28 +1808,69 @@ export const rreluWithNoiseFunctional: {
     training?: boolean,
     generator?: Generator | null,
   ): [Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param options.lower the lower limit; default 0.125
+   * @param options.upper whether the upper triangle is meant; default 0.33333333333333331
+   * @param options.training whether this is training; default false
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   */
+  (
+    input: Tensor,
+    noise: Tensor,
+    options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null },
+  ): [Tensor, Tensor];
 } = define('rrelu_with_noise_functional');
 
 /**
+ * 1 divided by the square root of each element.
+ *
  * `aten::rsqrt(Tensor self) -> Tensor`
  * `aten::rsqrt.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.rsqrt(torch.tensor([4])); // [0.5]
  * @see https://pytorch.org/docs/stable/generated/torch.rsqrt.html
  */
 export const rsqrt: {
+  /**
+   * 1 divided by the square root of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.rsqrt.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('rsqrt');
 
-/** `aten::rsqrt_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: 1 divided by the square root of each element.
+ *
+ * `aten::rsqrt_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const rsqrt_: {
+  /**
+   * In place: 1 divided by the square root of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('rsqrt_');
 
 /**
+ * The other minus `alpha` times the tensor: `torch.rsub(x, 1)` is `1 - x`.
+ *
  * `aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
  * `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
  * `aten::rsub.Tensor_out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
  * `aten::rsub.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.rsub(torch.tensor([0.25]), 1); // [0.75]
  */
 export const rsub: {
+  /**
+   * The other minus `alpha` times the tensor: `torch.rsub(x, 1)` is `1 - x`.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('rsub');

@@ -9,14 +9,59 @@ import type { FactoryOptions, Scalar } from '../types.js';
  * `aten::scalar_tensor.out(Scalar s, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const scalarTensor: {
+  /**
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   */
   (s: Scalar, options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('scalar_tensor');
 
 /**
+ * Attention: `softmax(query key^T / sqrt(d) + mask) value`.
+ *
  * `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor`
+ * @example
+ * torch.scaledDotProductAttention(torch.ones([1, 1, 2]), torch.ones([1, 1, 2]), torch.ones([1, 1, 2])); // [[[1, 1]]]
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
  */
 export const scaledDotProductAttention: {
+  /**
+   * Attention: `softmax(query key^T / sqrt(d) + mask) value`.
+   * @param query of shape [..., L, E]
+   * @param key of shape [..., S, E]
+   * @param value the value
+   * @param attnMask booleans where attention is allowed, or numbers to add
+   * @param dropoutP the probability with which weights are dropped; default 0.
+   * @param isCausal whether each place attends only to those before it; default false
+   * @param options.scale the factor of the products
+   * @param options.enableGqa whether heads of keys and values are shared among those of queries; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
+   */
+  (
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attnMask: Tensor | null,
+    dropoutP?: number,
+    isCausal?: boolean,
+    options?: { scale?: number | null; enableGqa?: boolean },
+  ): Tensor;
+  /**
+   * Attention: `softmax(query key^T / sqrt(d) + mask) value`.
+   * @param query of shape [..., L, E]
+   * @param key of shape [..., S, E]
+   * @param value the value
+   * @param options.attnMask booleans where attention is allowed, or numbers to add
+   * @param options.dropoutP the probability with which weights are dropped; default 0.
+   * @param options.isCausal whether each place attends only to those before it; default false
+   * @param options.scale the factor of the products
+   * @param options.enableGqa whether heads of keys and values are shared among those of queries; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
+   */
   (
     query: Tensor,
     key: Tensor,
@@ -29,18 +74,11 @@ export const scaledDotProductAttention: {
       enableGqa?: boolean;
     },
   ): Tensor;
-  (
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attnMask: Tensor | null,
-    dropoutP?: number,
-    isCausal?: boolean,
-    options?: { scale?: number | null; enableGqa?: boolean },
-  ): Tensor;
 } = define('scaled_dot_product_attention');
 
 /**
+ * Along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+ *
  * `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
  * `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
  * `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
@@ -49,21 +87,74 @@ export const scaledDotProductAttention: {
  * `aten::scatter.value_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::scatter.reduce_out(Tensor self, int dim, Tensor index, Tensor src, *, str reduce, Tensor(a!) out) -> Tensor(a!)`
  * `aten::scatter.value_reduce_out(Tensor self, int dim, Tensor index, Scalar value, *, str reduce, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([3]).scatter(0, torch.tensor([2n]), 5); // [0, 0, 5]
  * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
  */
 export const scatter: {
+  /**
+   * Along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
+   */
   (input: Tensor, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * Along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param value the value
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
+   */
   (input: Tensor, dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor }): Tensor;
-  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out?: Tensor }): Tensor;
+  /**
+   * Along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param value the value
+   * @param options.reduce how elements that meet are put together
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
+   */
   (input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out?: Tensor }): Tensor;
+  /**
+   * Along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @param options.reduce how elements that meet are put together
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
+   */
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out?: Tensor }): Tensor;
 } = define('scatter');
 
 /**
+ * Along a dimension, elements of `src` added at the places that an index tensor names.
+ *
  * `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
  * `aten::scatter_add.out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([2]).scatterAdd(0, torch.tensor([1n, 1n]), torch.tensor([1, 2])); // [0, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.scatter_add.html
  */
 export const scatterAdd: {
+  /**
+   * Along a dimension, elements of `src` added at the places that an index tensor names.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter_add.html
+   */
   (input: Tensor, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('scatter_add');
 
@@ -73,6 +164,16 @@ export const scatterAdd: {
  * @see https://pytorch.org/docs/stable/generated/torch.scatter_reduce.html
  */
 export const scatterReduce: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @param reduce how elements that meet are put together
+   * @param options.includeSelf whether the elements that are there count; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter_reduce.html
+   */
   (
     input: Tensor,
     dim: number,
@@ -84,13 +185,27 @@ export const scatterReduce: {
 } = define('scatter_reduce');
 
 /**
+ * Where values would go in a sorted sequence.
+ *
  * `aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor`
  * `aten::searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor`
  * `aten::searchsorted.Tensor_out(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::searchsorted.Scalar_out(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([4])); // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.searchsorted.html
  */
 export const searchsorted: {
+  /**
+   * Where values would go in a sorted sequence.
+   * @param sortedSequence ascending numbers along the last dimension
+   * @param input the tensor
+   * @param options.outInt32 whether the result is int32 rather than int64; default false
+   * @param options.right whether equal elements go to the right; default false
+   * @param options.side "left" or "right", for equal elements
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.searchsorted.html
+   */
   (
     sortedSequence: Tensor,
     input: Tensor | Scalar,
@@ -103,6 +218,11 @@ export const searchsorted: {
  * `aten::segment_reduce.out(Tensor data, str reduce, *, Tensor? lengths=None, Tensor? indices=None, Tensor? offsets=None, int axis=0, bool unsafe=False, Scalar? initial=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const segmentReduce: {
+  /**
+   * @param reduce how elements that meet are put together
+   * @param options.indices integers of dtype int64 or int32
+   * @param options.out a tensor to write the result to
+   */
   (
     data: Tensor,
     reduce: string,
@@ -119,10 +239,21 @@ export const segmentReduce: {
 } = define('segment_reduce');
 
 /**
+ * One entry of a dimension, as a view without that dimension.
+ *
  * `aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).select(0, 1); // [3, 4]
  * @see https://pytorch.org/docs/stable/generated/torch.select.html
  */
 export const select: {
+  /**
+   * One entry of a dimension, as a view without that dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.select.html
+   */
   (input: Tensor, dim: number, index: number): Tensor;
 } = define('select');
 
@@ -131,6 +262,12 @@ export const select: {
  * `aten::select_copy.int_out(Tensor self, int dim, SymInt index, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const selectCopy: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number, index: number, options?: { out?: Tensor }): Tensor;
 } = define('select_copy');
 
@@ -140,6 +277,14 @@ export const selectCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.select_scatter.html
  */
 export const selectScatter: {
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.select_scatter.html
+   */
   (input: Tensor, src: Tensor, dim: number, index: number, options?: { out?: Tensor }): Tensor;
 } = define('select_scatter');
 
@@ -148,11 +293,16 @@ export const selectScatter: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.selu.html
  */
 export const selu: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.selu.html
+   */
   (input: Tensor): Tensor;
 } = define('selu');
 
 /** `aten::selu_(Tensor(a!) self) -> Tensor(a!)` */
 export const selu_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('selu_');
 
@@ -163,8 +313,17 @@ export const selu_: {
  * `aten::set.source_Tensor_out(Tensor self, Tensor source, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const set: {
-  (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param source the elements to write
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, source: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('set');
 
 /**
@@ -173,29 +332,62 @@ export const set: {
  * @see https://pytorch.org/docs/stable/generated/torch.sgn.html
  */
 export const sgn: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sgn.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sgn');
 
 /**
+ * `1 / (1 + exp(-x))`, element by element.
+ *
  * `aten::sigmoid(Tensor self) -> Tensor`
  * `aten::sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.sigmoid(torch.tensor([0])); // [0.5]
  * @see https://pytorch.org/docs/stable/generated/torch.sigmoid.html
  */
 export const sigmoid: {
+  /**
+   * `1 / (1 + exp(-x))`, element by element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sigmoid.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sigmoid');
 
-/** `aten::sigmoid_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: `1 / (1 + exp(-x))`, element by element.
+ *
+ * `aten::sigmoid_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const sigmoid_: {
+  /**
+   * In place: `1 / (1 + exp(-x))`, element by element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('sigmoid_');
 
 /**
+ * The sign of each element: -1, 0 or 1.
+ *
  * `aten::sign(Tensor self) -> Tensor`
  * `aten::sign.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.sign(torch.tensor([-3, 0, 2])); // [-1, 0, 1]
  * @see https://pytorch.org/docs/stable/generated/torch.sign.html
  */
 export const sign: {
+  /**
+   * The sign of each element: -1, 0 or 1.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sign.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sign');
 
@@ -205,6 +397,11 @@ export const sign: {
  * @see https://pytorch.org/docs/stable/generated/torch.signbit.html
  */
 export const signbit: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.signbit.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('signbit');
 
@@ -214,25 +411,49 @@ export const signbit: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
  */
 export const silu: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('silu');
 
 /** `aten::silu_(Tensor(a!) self) -> Tensor(a!)` */
 export const silu_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('silu_');
 
 /**
+ * The sine of each element, in radians.
+ *
  * `aten::sin(Tensor self) -> Tensor`
  * `aten::sin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.sin(torch.tensor([0])); // [0]
  * @see https://pytorch.org/docs/stable/generated/torch.sin.html
  */
 export const sin: {
+  /**
+   * The sine of each element, in radians.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sin.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sin');
 
-/** `aten::sin_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the sine of each element, in radians.
+ *
+ * `aten::sin_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const sin_: {
+  /**
+   * In place: the sine of each element, in radians.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('sin_');
 
@@ -242,32 +463,70 @@ export const sin_: {
  * @see https://pytorch.org/docs/stable/generated/torch.sinc.html
  */
 export const sinc: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sinc.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sinc');
 
 /** `aten::sinc_(Tensor(a!) self) -> Tensor(a!)` */
 export const sinc_: {
+  /** @param input the tensor */
   (input: Tensor): Tensor;
 } = define('sinc_');
 
 /**
+ * The hyperbolic sine of each element.
+ *
  * `aten::sinh(Tensor self) -> Tensor`
  * `aten::sinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.sinh(torch.tensor([0])); // [0]
  * @see https://pytorch.org/docs/stable/generated/torch.sinh.html
  */
 export const sinh: {
+  /**
+   * The hyperbolic sine of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sinh.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sinh');
 
-/** `aten::sinh_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the hyperbolic sine of each element.
+ *
+ * `aten::sinh_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const sinh_: {
+  /**
+   * In place: the hyperbolic sine of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('sinh_');
 
 /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
 export const slice: {
-  (input: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param start where to begin
+   * @param end where to end
+   * @param step the distance of neighbours; default 1
+   */
   (input: Tensor, dim: number, start?: number | null, end?: number | null, step?: number): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.start where to begin
+   * @param options.end where to end
+   * @param options.step the distance of neighbours; default 1
+   */
+  (input: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
 } = define('slice');
 
 /**
@@ -275,10 +534,14 @@ export const slice: {
  * `aten::slice_copy.Tensor_out(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const sliceCopy: {
-  (
-    input: Tensor,
-    options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param start where to begin
+   * @param end where to end
+   * @param step the distance of neighbours; default 1
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     dim: number,
@@ -287,16 +550,44 @@ export const sliceCopy: {
     step?: number,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.start where to begin
+   * @param options.end where to end
+   * @param options.step the distance of neighbours; default 1
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor },
+  ): Tensor;
 } = define('slice_copy');
 
 /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
 export const sliceInverse: {
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param start where to begin
+   * @param end where to end
+   * @param step the distance of neighbours; default 1
+   */
+  (input: Tensor, src: Tensor, dim: number, start?: number | null, end?: number | null, step?: number): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.start where to begin
+   * @param options.end where to end
+   * @param options.step the distance of neighbours; default 1
+   */
   (
     input: Tensor,
     src: Tensor,
     options?: { dim?: number; start?: number | null; end?: number | null; step?: number },
   ): Tensor;
-  (input: Tensor, src: Tensor, dim: number, start?: number | null, end?: number | null, step?: number): Tensor;
 } = define('slice_inverse');
 
 /**
@@ -305,11 +596,16 @@ export const sliceInverse: {
  * @see https://pytorch.org/docs/stable/generated/torch.slice_scatter.html
  */
 export const sliceScatter: {
-  (
-    input: Tensor,
-    src: Tensor,
-    options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param start where to begin
+   * @param end where to end
+   * @param step the distance of neighbours; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.slice_scatter.html
+   */
   (
     input: Tensor,
     src: Tensor,
@@ -318,6 +614,21 @@ export const sliceScatter: {
     end?: number | null,
     step?: number,
     options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param src the elements to write
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.start where to begin
+   * @param options.end where to end
+   * @param options.step the distance of neighbours; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.slice_scatter.html
+   */
+  (
+    input: Tensor,
+    src: Tensor,
+    options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor },
   ): Tensor;
 } = define('slice_scatter');
 
@@ -327,6 +638,11 @@ export const sliceScatter: {
  * @see https://pytorch.org/docs/stable/generated/torch.slogdet.html
  */
 export const slogdet: {
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.slogdet.html
+   */
   (
     input: Tensor,
     options?: { out?: [sign: Tensor, logabsdet: Tensor] },
@@ -338,6 +654,33 @@ export const slogdet: {
  * `aten::slow_conv3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const slowConv3d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    kernelSize: number | readonly number[],
+    bias: Tensor | null,
+    stride?: number | readonly number[],
+    padding?: number | readonly number[],
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -348,15 +691,6 @@ export const slowConv3d: {
       padding?: number | readonly number[];
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    weight: Tensor,
-    kernelSize: number | readonly number[],
-    bias: Tensor | null,
-    stride?: number | readonly number[],
-    padding?: number | readonly number[],
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('slow_conv3d');
 
@@ -365,6 +699,36 @@ export const slowConv3d: {
  * `aten::slow_conv_dilated2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const slowConvDilated2d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1]
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    kernelSize: number | readonly number[],
+    bias: Tensor | null,
+    stride?: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1]
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -376,16 +740,6 @@ export const slowConvDilated2d: {
       dilation?: number | readonly number[];
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    weight: Tensor,
-    kernelSize: number | readonly number[],
-    bias: Tensor | null,
-    stride?: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('slow_conv_dilated2d');
 
@@ -394,6 +748,36 @@ export const slowConvDilated2d: {
  * `aten::slow_conv_dilated3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const slowConvDilated3d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    kernelSize: number | readonly number[],
+    bias: Tensor | null,
+    stride?: number | readonly number[],
+    padding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -405,16 +789,6 @@ export const slowConvDilated3d: {
       dilation?: number | readonly number[];
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    weight: Tensor,
-    kernelSize: number | readonly number[],
-    bias: Tensor | null,
-    stride?: number | readonly number[],
-    padding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('slow_conv_dilated3d');
 
@@ -423,6 +797,37 @@ export const slowConvDilated3d: {
  * `aten::slow_conv_transpose2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const slowConvTranspose2d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1]
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    kernelSize: number | readonly number[],
+    bias: Tensor | null,
+    stride?: number | readonly number[],
+    padding?: number | readonly number[],
+    outputPadding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1]
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -435,17 +840,6 @@ export const slowConvTranspose2d: {
       dilation?: number | readonly number[];
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    weight: Tensor,
-    kernelSize: number | readonly number[],
-    bias: Tensor | null,
-    stride?: number | readonly number[],
-    padding?: number | readonly number[],
-    outputPadding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    options?: { out?: Tensor },
   ): Tensor;
 } = define('slow_conv_transpose2d');
 
@@ -454,6 +848,37 @@ export const slowConvTranspose2d: {
  * `aten::slow_conv_transpose3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const slowConvTranspose3d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    kernelSize: number | readonly number[],
+    bias: Tensor | null,
+    stride?: number | readonly number[],
+    padding?: number | readonly number[],
+    outputPadding?: number | readonly number[],
+    dilation?: number | readonly number[],
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0, 0]
+   * @param options.dilation the distance of the elements of a window; default [1, 1, 1]
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -467,21 +892,14 @@ export const slowConvTranspose3d: {
       out?: Tensor;
     },
   ): Tensor;
-  (
-    input: Tensor,
-    weight: Tensor,
-    kernelSize: number | readonly number[],
-    bias: Tensor | null,
-    stride?: number | readonly number[],
-    padding?: number | readonly number[],
-    outputPadding?: number | readonly number[],
-    dilation?: number | readonly number[],
-    options?: { out?: Tensor },
-  ): Tensor;
 } = define('slow_conv_transpose3d');
 
 /** `aten::smm(Tensor self, Tensor mat2) -> Tensor` */
 export const smm: {
+  /**
+   * @param input the tensor
+   * @param mat2 the second matrix
+   */
   (input: Tensor, mat2: Tensor): Tensor;
 } = define('smm');
 
@@ -491,8 +909,24 @@ export const smm: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html
  */
 export const smoothL1Loss: {
-  (input: Tensor, target: Tensor, options?: { reduction?: number; beta?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param beta the factor of the input; default 1.
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html
+   */
   (input: Tensor, target: Tensor, reduction: number, beta?: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.beta the factor of the input; default 1.
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html
+   */
+  (input: Tensor, target: Tensor, options?: { reduction?: number; beta?: number; out?: Tensor }): Tensor;
 } = define('smooth_l1_loss');
 
 /**
@@ -501,18 +935,60 @@ export const smoothL1Loss: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.soft_margin_loss.html
  */
 export const softMarginLoss: {
-  (input: Tensor, target: Tensor, options?: { reduction?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.soft_margin_loss.html
+   */
   (input: Tensor, target: Tensor, reduction: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param target what the input is compared with
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.soft_margin_loss.html
+   */
+  (input: Tensor, target: Tensor, options?: { reduction?: number; out?: Tensor }): Tensor;
 } = define('soft_margin_loss');
 
 /**
+ * `exp(x)` divided by its sum along a dimension.
+ *
  * `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
  * `aten::softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.softmax(torch.zeros([2]), 0); // [0.5, 0.5]
  * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
  */
 export const softmax: {
+  /**
+   * `exp(x)` divided by its sum along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
+   */
   (input: Tensor, dim: number, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
+  /**
+   * `exp(x)` divided by its sum along a dimension.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
+   */
   (input: Tensor, dim: number, dtype: Dtype | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * `exp(x)` divided by its sum along a dimension.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
+   */
   (input: Tensor, options: { dim: number; dtype?: Dtype | null; out?: Tensor }): Tensor;
 } = define('softmax');
 
@@ -522,8 +998,22 @@ export const softmax: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
  */
 export const softplus: {
-  (input: Tensor, options?: { beta?: Scalar; threshold?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param beta the factor of the input; default 1
+   * @param threshold the threshold; default 20
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
+   */
   (input: Tensor, beta: Scalar, threshold?: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.beta the factor of the input; default 1
+   * @param options.threshold the threshold; default 20
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
+   */
+  (input: Tensor, options?: { beta?: Scalar; threshold?: Scalar; out?: Tensor }): Tensor;
 } = define('softplus');
 
 /**
@@ -532,22 +1022,53 @@ export const softplus: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html
  */
 export const softshrink: {
-  (input: Tensor, options?: { lambd?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html
+   */
   (input: Tensor, lambd: Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html
+   */
+  (input: Tensor, options?: { lambd?: Scalar; out?: Tensor }): Tensor;
 } = define('softshrink');
 
 /**
+ * The elements in order along a dimension, and where they were.
+ *
  * `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
  * `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
  * `aten::sort.values(Tensor self, int dim=-1, bool descending=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
  * `aten::sort.values_stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ * @example
+ * torch.tensor([3, 1, 2]).sort()[0]; // [1, 2, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.sort.html
  */
 export const sort: {
+  /**
+   * The elements in order along a dimension, and where they were.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.descending whether the largest come first; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.sort.html
+   */
   (
     input: Tensor,
     options?: { dim?: number; descending?: boolean; out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The elements in order along a dimension, and where they were.
+   * @param input the tensor
+   * @param options.stable whether equal elements keep their order
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.descending whether the largest come first; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.sort.html
+   */
   (
     input: Tensor,
     options: { stable: boolean | null; dim?: number; descending?: boolean; out?: [values: Tensor, indices: Tensor] },
@@ -560,8 +1081,27 @@ export const sort: {
  * @see https://pytorch.org/docs/stable/generated/torch.sparse_bsc_tensor.html
  */
 export const sparseBscTensor: {
-  (ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+  /**
+   * @param values the values
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_bsc_tensor.html
+   */
   (ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions): Tensor;
+  /**
+   * @param values the values
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_bsc_tensor.html
+   */
+  (ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
 } = define('sparse_bsc_tensor');
 
 /**
@@ -570,8 +1110,27 @@ export const sparseBscTensor: {
  * @see https://pytorch.org/docs/stable/generated/torch.sparse_bsr_tensor.html
  */
 export const sparseBsrTensor: {
-  (crowIndices: Tensor, colIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+  /**
+   * @param values the values
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_bsr_tensor.html
+   */
   (crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions): Tensor;
+  /**
+   * @param values the values
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_bsr_tensor.html
+   */
+  (crowIndices: Tensor, colIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
 } = define('sparse_bsr_tensor');
 
 /**
@@ -579,7 +1138,15 @@ export const sparseBsrTensor: {
  * `aten::sparse_compressed_tensor.comp_plain_value_size(Tensor compressed_indices, Tensor plain_indices, Tensor values, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
  */
 export const sparseCompressedTensor: {
-  (compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+  /**
+   * @param values the values
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   */
   (
     compressedIndices: Tensor,
     plainIndices: Tensor,
@@ -587,6 +1154,15 @@ export const sparseCompressedTensor: {
     size: readonly number[],
     options?: FactoryOptions,
   ): Tensor;
+  /**
+   * @param values the values
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   */
+  (compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
 } = define('sparse_compressed_tensor');
 
 /**
@@ -597,15 +1173,50 @@ export const sparseCompressedTensor: {
  * @see https://pytorch.org/docs/stable/generated/torch.sparse_coo_tensor.html
  */
 export const sparseCooTensor: {
-  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param size the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_coo_tensor.html
+   */
   (...size: number[]): Tensor;
+  /**
+   * @param indices integers of dtype int64 or int32
+   * @param values the values
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_coo_tensor.html
+   */
   (indices: Tensor, values: Tensor, options?: FactoryOptions & { isCoalesced?: boolean | null }): Tensor;
+  /**
+   * @param indices integers of dtype int64 or int32
+   * @param values the values
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_coo_tensor.html
+   */
   (
     indices: Tensor,
     values: Tensor,
     size: readonly number[],
     options?: FactoryOptions & { isCoalesced?: boolean | null },
   ): Tensor;
+  /**
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_coo_tensor.html
+   */
+  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('sparse_coo_tensor');
 
 /**
@@ -614,8 +1225,27 @@ export const sparseCooTensor: {
  * @see https://pytorch.org/docs/stable/generated/torch.sparse_csc_tensor.html
  */
 export const sparseCscTensor: {
-  (ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+  /**
+   * @param values the values
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_csc_tensor.html
+   */
   (ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions): Tensor;
+  /**
+   * @param values the values
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_csc_tensor.html
+   */
+  (ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
 } = define('sparse_csc_tensor');
 
 /**
@@ -624,8 +1254,27 @@ export const sparseCscTensor: {
  * @see https://pytorch.org/docs/stable/generated/torch.sparse_csr_tensor.html
  */
 export const sparseCsrTensor: {
-  (crowIndices: Tensor, colIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+  /**
+   * @param values the values
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_csr_tensor.html
+   */
   (crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions): Tensor;
+  /**
+   * @param values the values
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU; default false
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.sparse_csr_tensor.html
+   */
+  (crowIndices: Tensor, colIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
 } = define('sparse_csr_tensor');
 
 /**
@@ -633,6 +1282,11 @@ export const sparseCsrTensor: {
  * `aten::sparse_mask.out(Tensor self, Tensor mask, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const sparseMask: {
+  /**
+   * @param input the tensor
+   * @param mask booleans that broadcast to the shape of the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, mask: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sparse_mask');
 
@@ -641,6 +1295,11 @@ export const sparseMask: {
  * `aten::sparse_resize.out(Tensor self, int[] size, int sparse_dim, int dense_dim, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const sparseResize: {
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, size: readonly number[], sparseDim: number, denseDim: number, options?: { out?: Tensor }): Tensor;
 } = define('sparse_resize');
 
@@ -649,6 +1308,11 @@ export const sparseResize: {
  * `aten::sparse_resize_and_clear.out(Tensor self, int[] size, int sparse_dim, int dense_dim, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const sparseResizeAndClear: {
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, size: readonly number[], sparseDim: number, denseDim: number, options?: { out?: Tensor }): Tensor;
 } = define('sparse_resize_and_clear');
 
@@ -657,17 +1321,43 @@ export const sparseResizeAndClear: {
  * `aten::sparse_sampled_addmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
  */
 export const sparseSampledAddmm: {
+  /**
+   * @param input the tensor
+   * @param mat1 the first matrix
+   * @param mat2 the second matrix
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('sparse_sampled_addmm');
 
 /**
+ * The tensor in parts of a size, or of several sizes, along a dimension, as views.
+ *
  * `aten::split.Tensor(Tensor(a) self, SymInt split_size, int dim=0) -> Tensor(a)[]`
  * `aten::split.sizes(Tensor(a) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]`
+ * @example
+ * torch.arange(5).split(2).map((t) => t.tolist()); // [[0, 1], [2, 3], [4]]
  * @see https://pytorch.org/docs/stable/generated/torch.split.html
  */
 export const split: {
-  (input: Tensor, splitSize: number | readonly number[], options?: { dim?: number }): Tensor[];
+  /**
+   * The tensor in parts of a size, or of several sizes, along a dimension, as views.
+   * @param input the tensor
+   * @param splitSize the size of a part, or the sizes of all
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.split.html
+   */
   (input: Tensor, splitSize: number | readonly number[], dim: number): Tensor[];
+  /**
+   * The tensor in parts of a size, or of several sizes, along a dimension, as views.
+   * @param input the tensor
+   * @param splitSize the size of a part, or the sizes of all
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.split.html
+   */
+  (input: Tensor, splitSize: number | readonly number[], options?: { dim?: number }): Tensor[];
 } = define('split');
 
 /**
@@ -675,14 +1365,36 @@ export const split: {
  * `aten::split_copy.Tensor_out(Tensor self, SymInt split_size, int dim=0, *, Tensor(a!)[] out) -> ()`
  */
 export const splitCopy: {
-  (input: Tensor, splitSize: number, options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSize the size of a part, or the sizes of all
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, splitSize: number, dim: number, options?: { out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSize the size of a part, or the sizes of all
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, splitSize: number, options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
 } = define('split_copy');
 
 /** `aten::split_with_sizes(Tensor(a) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
 export const splitWithSizes: {
-  (input: Tensor, splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSizes the sizes of the parts
+   * @param dim the dimension, counted from the end where negative; default 0
+   */
   (input: Tensor, splitSizes: readonly number[], dim: number): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSizes the sizes of the parts
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   */
+  (input: Tensor, splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
 } = define('split_with_sizes');
 
 /**
@@ -690,50 +1402,131 @@ export const splitWithSizes: {
  * `aten::split_with_sizes_copy.out(Tensor self, SymInt[] split_sizes, int dim=0, *, Tensor(a!)[] out) -> ()`
  */
 export const splitWithSizesCopy: {
-  (input: Tensor, splitSizes: readonly number[], options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSizes the sizes of the parts
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, splitSizes: readonly number[], dim: number, options?: { out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSizes the sizes of the parts
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, splitSizes: readonly number[], options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
 } = define('split_with_sizes_copy');
 
 /**
+ * The square root of each element.
+ *
  * `aten::sqrt(Tensor self) -> Tensor`
  * `aten::sqrt.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.sqrt(torch.tensor([4, 9])); // [2, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.sqrt.html
  */
 export const sqrt: {
+  /**
+   * The square root of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sqrt.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('sqrt');
 
-/** `aten::sqrt_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the square root of each element.
+ *
+ * `aten::sqrt_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const sqrt_: {
+  /**
+   * In place: the square root of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('sqrt_');
 
 /**
+ * The square of each element.
+ *
  * `aten::square(Tensor self) -> Tensor`
  * `aten::square.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.square(torch.tensor([2, 3])); // [4, 9]
  * @see https://pytorch.org/docs/stable/generated/torch.square.html
  */
 export const square: {
+  /**
+   * The square of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.square.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('square');
 
-/** `aten::square_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the square of each element.
+ *
+ * `aten::square_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const square_: {
+  /**
+   * In place: the square of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('square_');
 
 /**
+ * The tensor without its dimensions of size 1, or without those named, as a view.
+ *
  * `aten::squeeze(Tensor(a) self) -> Tensor(a)`
  * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
  * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
+ * @example
+ * torch.zeros([1, 2, 1]).squeeze().shape; // [2]
  * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
  */
 export const squeeze: {
-  (input: Tensor): Tensor;
-  (input: Tensor, dim: number | readonly number[]): Tensor;
-  (input: Tensor, options: { dim: number }): Tensor;
-  (input: Tensor, options: { dim: readonly number[] }): Tensor;
+  /**
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   * @param input the tensor
+   * @param dim the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+   */
   (input: Tensor, ...dim: number[]): Tensor;
+  /**
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+   */
+  (input: Tensor): Tensor;
+  /**
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+   */
+  (input: Tensor, dim: number | readonly number[]): Tensor;
+  /**
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+   */
+  (input: Tensor, options: { dim: readonly number[] }): Tensor;
+  /**
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+   */
+  (input: Tensor, options: { dim: number }): Tensor;
 } = define('squeeze');
 
 /**
@@ -745,11 +1538,34 @@ export const squeeze: {
  * `aten::squeeze_copy.dims_out(Tensor self, int[] dim, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const squeezeCopy: {
-  (input: Tensor, options?: { out?: Tensor }): Tensor;
-  (input: Tensor, dim: number | readonly number[], options?: { out?: Tensor }): Tensor;
-  (input: Tensor, options: { dim: number; out?: Tensor }): Tensor;
-  (input: Tensor, options: { dim: readonly number[]; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the sizes
+   */
   (input: Tensor, ...dim: number[]): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, dim: number | readonly number[], options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options: { dim: readonly number[]; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options: { dim: number; out?: Tensor }): Tensor;
 } = define('squeeze_copy');
 
 /**
@@ -757,69 +1573,202 @@ export const squeezeCopy: {
  * `aten::sspaddmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
  */
 export const sspaddmm: {
+  /**
+   * @param input the tensor
+   * @param mat1 the first matrix
+   * @param mat2 the second matrix
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('sspaddmm');
 
 /**
+ * Tensors of one shape along a new dimension.
+ *
  * `aten::stack(Tensor[] tensors, int dim=0) -> Tensor`
  * `aten::stack.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])]); // [[1, 2], [3, 4]]
  * @see https://pytorch.org/docs/stable/generated/torch.stack.html
  */
 export const stack: {
-  (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
+  /**
+   * Tensors of one shape along a new dimension.
+   * @param tensors an array of tensors
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.stack.html
+   */
   (tensors: readonly Tensor[], dim: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * Tensors of one shape along a new dimension.
+   * @param tensors an array of tensors
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.stack.html
+   */
+  (tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
 } = define('stack');
 
 /**
+ * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+ *
  * `aten::std(Tensor self, bool unbiased=True) -> Tensor`
  * `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
  * `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
  * `aten::std.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::std.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([1, 3]).std({ correction: 0 }); // 1
  * @see https://pytorch.org/docs/stable/generated/torch.std.html
  */
 export const std: {
+  /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.std.html
+   */
   (input: Tensor, options?: { unbiased?: boolean }): Tensor;
+  /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param unbiased whether to divide by the number of elements less 1; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.std.html
+   */
   (input: Tensor, unbiased: boolean): Tensor;
+  /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.std.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor },
   ): Tensor;
-  (
-    input: Tensor,
-    options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor },
-  ): Tensor;
+  /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.std.html
+   */
   (
     input: Tensor,
     options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean; out?: Tensor },
   ): Tensor;
+  /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.std.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     options?: { correction?: Scalar | null; keepdim?: boolean; out?: Tensor },
   ): Tensor;
+  /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.std.html
+   */
+  (
+    input: Tensor,
+    options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor },
+  ): Tensor;
 } = define('std');
 
 /**
+ * The standard deviation and the mean, of all elements or along dimensions.
+ *
  * `aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)`
  * `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)`
  * `aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)`
  * `aten::std_mean.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ * @example
+ * torch.stdMean(torch.tensor([1, 3]), { correction: 0 }).map((t) => t.item()); // [1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.std_mean.html
  */
 export const stdMean: {
+  /**
+   * The standard deviation and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.std_mean.html
+   */
   (input: Tensor, options?: { unbiased?: boolean }): [Tensor, Tensor];
+  /**
+   * The standard deviation and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param unbiased whether to divide by the number of elements less 1; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.std_mean.html
+   */
   (input: Tensor, unbiased: boolean): [Tensor, Tensor];
+  /**
+   * The standard deviation and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.std_mean.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     options?: { unbiased?: boolean; keepdim?: boolean },
   ): [Tensor, Tensor];
+  /**
+   * The standard deviation and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.std_mean.html
+   */
   (
     input: Tensor,
     options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean },
   ): [Tensor, Tensor];
+  /**
+   * The standard deviation and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.std_mean.html
+   */
+  (
+    input: Tensor,
+    dim: number | readonly number[] | null,
+    options?: { correction?: Scalar | null; keepdim?: boolean; out?: [out0: Tensor, out1: Tensor] },
+  ): [Tensor, Tensor];
+  /**
+   * The standard deviation and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.std_mean.html
+   */
   (
     input: Tensor,
     options?: {
@@ -829,11 +1778,6 @@ export const stdMean: {
       out?: [out0: Tensor, out1: Tensor];
     },
   ): [Tensor, Tensor];
-  (
-    input: Tensor,
-    dim: number | readonly number[] | null,
-    options?: { correction?: Scalar | null; keepdim?: boolean; out?: [out0: Tensor, out1: Tensor] },
-  ): [Tensor, Tensor];
 } = define('std_mean');
 
 /**
@@ -842,6 +1786,63 @@ export const stdMean: {
  * @see https://pytorch.org/docs/stable/generated/torch.stft.html
  */
 export const stft: {
+  /**
+   * @param input the tensor
+   * @param normalized whether the result is scaled by the root of its length; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
+  (
+    input: Tensor,
+    nFft: number,
+    hopLength: number | null,
+    winLength?: number | null,
+    window?: Tensor | null,
+    center?: boolean,
+    padMode?: string,
+    normalized?: boolean,
+    onesided?: boolean | null,
+    returnComplex?: boolean | null,
+    alignToWindow?: boolean | null,
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.normalized whether the result is scaled by the root of its length; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
+  (
+    input: Tensor,
+    nFft: number,
+    options?: {
+      hopLength?: number | null;
+      winLength?: number | null;
+      window?: Tensor | null;
+      normalized?: boolean;
+      onesided?: boolean | null;
+      returnComplex?: boolean | null;
+      alignToWindow?: boolean | null;
+    },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param normalized whether the result is scaled by the root of its length; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
+  (
+    input: Tensor,
+    nFft: number,
+    hopLength: number | null,
+    winLength?: number | null,
+    window?: Tensor | null,
+    normalized?: boolean,
+    onesided?: boolean | null,
+    returnComplex?: boolean | null,
+    alignToWindow?: boolean | null,
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.normalized whether the result is scaled by the root of its length; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
   (
     input: Tensor,
     nFft: number,
@@ -857,53 +1858,28 @@ export const stft: {
       alignToWindow?: boolean | null;
     },
   ): Tensor;
-  (
-    input: Tensor,
-    nFft: number,
-    hopLength: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    center?: boolean,
-    padMode?: string,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    returnComplex?: boolean | null,
-    alignToWindow?: boolean | null,
-  ): Tensor;
-  (
-    input: Tensor,
-    nFft: number,
-    options?: {
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  (
-    input: Tensor,
-    nFft: number,
-    hopLength: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    returnComplex?: boolean | null,
-    alignToWindow?: boolean | null,
-  ): Tensor;
 } = define('stft');
 
 /**
+ * The tensor minus `alpha` times another one or a number, with broadcasting.
+ *
  * `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
  * `aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
  * `aten::sub.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
  * `aten::sub.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([5, 7]).sub(2); // [3, 5]
  * @see https://pytorch.org/docs/stable/generated/torch.sub.html
  */
 export const sub: {
+  /**
+   * The tensor minus `alpha` times another one or a number, with broadcasting.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sub.html
+   */
   (input: Tensor, other: Tensor | Scalar, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('sub');
 
@@ -914,30 +1890,81 @@ export const sub: {
  * @see https://pytorch.org/docs/stable/generated/torch.subtract.html
  */
 export const subtract: {
-  (input: Tensor, other: Tensor, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.subtract.html
+   */
   (input: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.subtract.html
+   */
+  (input: Tensor, other: Tensor, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
 } = define('subtract');
 
 /**
+ * The sum of all elements, or along dimensions.
+ *
  * `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor`
  * `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
  * `aten::sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
  * `aten::sum.IntList_out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).sum({ dim: 1 }); // [3, 7]
  * @see https://pytorch.org/docs/stable/generated/torch.sum.html
  */
 export const sum: {
+  /**
+   * The sum of all elements, or along dimensions.
+   * @param input the tensor
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sum.html
+   */
   (input: Tensor, options?: { dtype?: Dtype | null; out?: Tensor }): Tensor;
+  /**
+   * The sum of all elements, or along dimensions.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sum.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     options?: { keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
+  /**
+   * The sum of all elements, or along dimensions.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sum.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     keepdim: boolean,
     options?: { dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
+  /**
+   * The sum of all elements, or along dimensions.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.sum.html
+   */
   (
     input: Tensor,
     options: { dim: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
@@ -950,23 +1977,42 @@ export const sum: {
  * @see https://pytorch.org/docs/stable/generated/torch.svd.html
  */
 export const svd: {
-  (
-    input: Tensor,
-    options?: { some?: boolean; computeUv?: boolean; out?: [U: Tensor, S: Tensor, V: Tensor] },
-  ): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.svd.html
+   */
   (
     input: Tensor,
     some: boolean,
     computeUv?: boolean,
     options?: { out?: [U: Tensor, S: Tensor, V: Tensor] },
   ): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.svd.html
+   */
+  (
+    input: Tensor,
+    options?: { some?: boolean; computeUv?: boolean; out?: [U: Tensor, S: Tensor, V: Tensor] },
+  ): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
 } = define('svd');
 
 /**
+ * Two dimensions exchanged, as a view.
+ *
  * `aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)`
+ * @example
+ * torch.zeros([2, 3]).swapaxes(0, 1).shape; // [3, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.swapaxes.html
  */
 export const swapaxes: {
+  /**
+   * Two dimensions exchanged, as a view.
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.swapaxes.html
+   */
   (input: Tensor, axis0: number, axis1: number): Tensor;
 } = define('swapaxes');
 
@@ -975,5 +2021,11 @@ export const swapaxes: {
  * @see https://pytorch.org/docs/stable/generated/torch.swapdims.html
  */
 export const swapdims: {
+  /**
+   * @param input the tensor
+   * @param dim0 the first dimension
+   * @param dim1 the second dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.swapdims.html
+   */
   (input: Tensor, dim0: number, dim1: number): Tensor;
 } = define('swapdims');

@@ -7,10 +7,19 @@ import { define } from '../define.js';
 import type { FactoryOptions, Scalar } from '../types.js';
 
 /**
+ * A matrix transposed, as a view.
+ *
  * `aten::t(Tensor(a) self) -> Tensor(a)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).t(); // [[1, 3], [2, 4]]
  * @see https://pytorch.org/docs/stable/generated/torch.t.html
  */
 export const t: {
+  /**
+   * A matrix transposed, as a view.
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.t.html
+   */
   (input: Tensor): Tensor;
 } = define('t');
 
@@ -19,53 +28,124 @@ export const t: {
  * `aten::t_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const tCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('t_copy');
 
 /**
+ * The elements at indices into the flattened tensor.
+ *
  * `aten::take(Tensor self, Tensor index) -> Tensor`
  * `aten::take.out(Tensor self, Tensor index, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).take(torch.tensor([3n])); // [4]
  * @see https://pytorch.org/docs/stable/generated/torch.take.html
  */
 export const take: {
+  /**
+   * The elements at indices into the flattened tensor.
+   * @param input the tensor
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.take.html
+   */
   (input: Tensor, index: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('take');
 
 /**
+ * The elements that an index tensor names along a dimension, with broadcasting.
+ *
  * `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor`
  * `aten::take_along_dim.out(Tensor self, Tensor indices, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensor([3, 1]).takeAlongDim(torch.tensor([1n, 0n]), { dim: 0 }); // [1, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
  */
 export const takeAlongDim: {
-  (input: Tensor, indices: Tensor, options?: { dim?: number | null; out?: Tensor }): Tensor;
+  /**
+   * The elements that an index tensor names along a dimension, with broadcasting.
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @param dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
+   */
   (input: Tensor, indices: Tensor, dim: number | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * The elements that an index tensor names along a dimension, with broadcasting.
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
+   */
+  (input: Tensor, indices: Tensor, options?: { dim?: number | null; out?: Tensor }): Tensor;
 } = define('take_along_dim');
 
 /**
+ * The tangent of each element, in radians.
+ *
  * `aten::tan(Tensor self) -> Tensor`
  * `aten::tan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tan(torch.tensor([0])); // [0]
  * @see https://pytorch.org/docs/stable/generated/torch.tan.html
  */
 export const tan: {
+  /**
+   * The tangent of each element, in radians.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.tan.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('tan');
 
-/** `aten::tan_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the tangent of each element, in radians.
+ *
+ * `aten::tan_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const tan_: {
+  /**
+   * In place: the tangent of each element, in radians.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('tan_');
 
 /**
+ * The hyperbolic tangent of each element.
+ *
  * `aten::tanh(Tensor self) -> Tensor`
  * `aten::tanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tanh(torch.tensor([0])); // [0]
  * @see https://pytorch.org/docs/stable/generated/torch.tanh.html
  */
 export const tanh: {
+  /**
+   * The hyperbolic tangent of each element.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.tanh.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('tanh');
 
-/** `aten::tanh_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: the hyperbolic tangent of each element.
+ *
+ * `aten::tanh_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const tanh_: {
+  /**
+   * In place: the hyperbolic tangent of each element.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('tanh_');
 
@@ -76,20 +156,63 @@ export const tanh_: {
  * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
  */
 export const tensorSplit: {
-  (input: Tensor, tensorIndicesOrSections: Tensor, options?: { dim?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
+   */
   (input: Tensor, tensorIndicesOrSections: Tensor, dim: number): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
+   */
   (input: Tensor, sections: number, options?: { dim?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
+   */
   (input: Tensor, sections: number, dim: number): Tensor[];
+  /**
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
+   */
   (input: Tensor, indices: readonly number[], options?: { dim?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
+   */
   (input: Tensor, indices: readonly number[], dim: number): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
+   */
+  (input: Tensor, tensorIndicesOrSections: Tensor, options?: { dim?: number }): Tensor[];
 } = define('tensor_split');
 
 /**
+ * The product of two tensors with the dimensions of `dims` contracted.
+ *
  * `aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor`
  * `aten::tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.tensordot(torch.tensor([1, 2]), torch.tensor([3, 4]), [0], [0]); // 11
  * @see https://pytorch.org/docs/stable/generated/torch.tensordot.html
  */
 export const tensordot: {
+  /**
+   * The product of two tensors with the dimensions of `dims` contracted.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.tensordot.html
+   */
   (
     input: Tensor,
     other: Tensor,
@@ -104,6 +227,33 @@ export const tensordot: {
  * `aten::thnn_conv2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const thnnConv2d: {
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param bias added to the result; none where null
+   * @param stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    weight: Tensor,
+    kernelSize: number | readonly number[],
+    bias: Tensor | null,
+    stride?: number | readonly number[],
+    padding?: number | readonly number[],
+    options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param weight the weights
+   * @param kernelSize the size of the window, a number or one per dimension
+   * @param options.bias added to the result; none where null
+   * @param options.stride the step of the window, a number or one per dimension; default [1, 1]
+   * @param options.padding zeros added at both ends, a number or one per dimension; default [0, 0]
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     weight: Tensor,
@@ -115,15 +265,6 @@ export const thnnConv2d: {
       out?: Tensor;
     },
   ): Tensor;
-  (
-    input: Tensor,
-    weight: Tensor,
-    kernelSize: number | readonly number[],
-    bias: Tensor | null,
-    stride?: number | readonly number[],
-    padding?: number | readonly number[],
-    options?: { out?: Tensor },
-  ): Tensor;
 } = define('thnn_conv2d');
 
 /**
@@ -132,6 +273,13 @@ export const thnnConv2d: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.threshold.html
  */
 export const threshold: {
+  /**
+   * @param input the tensor
+   * @param threshold the threshold
+   * @param value the value
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.threshold.html
+   */
   (input: Tensor, threshold: Scalar, value: Scalar, options?: { out?: Tensor }): Tensor;
 } = define('threshold');
 
@@ -140,16 +288,38 @@ export const threshold: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.threshold_.html
  */
 export const threshold_: {
+  /**
+   * @param input the tensor
+   * @param threshold the threshold
+   * @param value the value
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.threshold_.html
+   */
   (input: Tensor, threshold: Scalar, value: Scalar): Tensor;
 } = define('threshold_');
 
 /**
+ * The tensor repeated along each dimension.
+ *
  * `aten::tile(Tensor self, SymInt[] dims) -> Tensor`
+ * @example
+ * torch.tensor([1, 2]).tile([2]); // [1, 2, 1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.tile.html
  */
 export const tile: {
-  (input: Tensor, dims: readonly number[]): Tensor;
+  /**
+   * The tensor repeated along each dimension.
+   * @param input the tensor
+   * @param dims the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.tile.html
+   */
   (input: Tensor, ...dims: number[]): Tensor;
+  /**
+   * The tensor repeated along each dimension.
+   * @param input the tensor
+   * @param dims the dimensions
+   * @see https://pytorch.org/docs/stable/generated/torch.tile.html
+   */
+  (input: Tensor, dims: readonly number[]): Tensor;
 } = define('tile');
 
 /**
@@ -157,21 +327,42 @@ export const tile: {
  * `aten::to_padded_tensor.out(Tensor self, float padding, SymInt[]? output_size=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const toPaddedTensor: {
-  (input: Tensor, padding: number, options?: { outputSize?: readonly number[] | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, padding: number, outputSize: readonly number[] | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, padding: number, options?: { outputSize?: readonly number[] | null; out?: Tensor }): Tensor;
 } = define('to_padded_tensor');
 
 /**
+ * The `k` largest elements along a dimension (the smallest with `largest: false`), and where they are.
+ *
  * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
  * `aten::topk.values(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ * @example
+ * torch.tensor([1, 5, 3]).topk(2)[0]; // [5, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.topk.html
  */
 export const topk: {
-  (
-    input: Tensor,
-    k: number,
-    options?: { dim?: number; largest?: boolean; sorted?: boolean; out?: [values: Tensor, indices: Tensor] },
-  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The `k` largest elements along a dimension (the smallest with `largest: false`), and where they are.
+   * @param input the tensor
+   * @param k how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param largest whether the largest are wanted rather than the smallest; default true
+   * @param sorted whether the result is in order; default true
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.topk.html
+   */
   (
     input: Tensor,
     k: number,
@@ -180,22 +371,58 @@ export const topk: {
     sorted?: boolean,
     options?: { out?: [values: Tensor, indices: Tensor] },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The `k` largest elements along a dimension (the smallest with `largest: false`), and where they are.
+   * @param input the tensor
+   * @param k how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.largest whether the largest are wanted rather than the smallest; default true
+   * @param options.sorted whether the result is in order; default true
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.topk.html
+   */
+  (
+    input: Tensor,
+    k: number,
+    options?: { dim?: number; largest?: boolean; sorted?: boolean; out?: [values: Tensor, indices: Tensor] },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 } = define('topk');
 
 /**
+ * The sum of a matrix's diagonal.
+ *
  * `aten::trace(Tensor self) -> Tensor`
  * `aten::trace.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.trace(torch.eye(3)); // 3
  * @see https://pytorch.org/docs/stable/generated/torch.trace.html
  */
 export const trace: {
+  /**
+   * The sum of a matrix's diagonal.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.trace.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('trace');
 
 /**
+ * Two dimensions exchanged, as a view.
+ *
  * `aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)`
+ * @example
+ * torch.zeros([2, 3, 4]).transpose(1, 2).shape; // [2, 4, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
  */
 export const transpose: {
+  /**
+   * Two dimensions exchanged, as a view.
+   * @param input the tensor
+   * @param dim0 the first dimension
+   * @param dim1 the second dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
+   */
   (input: Tensor, dim0: number, dim1: number): Tensor;
 } = define('transpose');
 
@@ -204,6 +431,12 @@ export const transpose: {
  * `aten::transpose_copy.int_out(Tensor self, int dim0, int dim1, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const transposeCopy: {
+  /**
+   * @param input the tensor
+   * @param dim0 the first dimension
+   * @param dim1 the second dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim0: number, dim1: number, options?: { out?: Tensor }): Tensor;
 } = define('transpose_copy');
 
@@ -213,7 +446,15 @@ export const transposeCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.trapezoid.html
  */
 export const trapezoid: {
+  /**
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.trapezoid.html
+   */
   (y: Tensor, x: Tensor, options?: { dim?: number }): Tensor;
+  /**
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.trapezoid.html
+   */
   (y: Tensor, options?: { dx?: Scalar; dim?: number }): Tensor;
 } = define('trapezoid');
 
@@ -223,7 +464,15 @@ export const trapezoid: {
  * @see https://pytorch.org/docs/stable/generated/torch.trapz.html
  */
 export const trapz: {
+  /**
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.trapz.html
+   */
   (y: Tensor, x: Tensor, options?: { dim?: number }): Tensor;
+  /**
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.trapz.html
+   */
   (y: Tensor, options?: { dx?: number; dim?: number }): Tensor;
 } = define('trapz');
 
@@ -233,11 +482,12 @@ export const trapz: {
  * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
  */
 export const triangularSolve: {
-  (
-    input: Tensor,
-    A: Tensor,
-    options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: [X: Tensor, M: Tensor] },
-  ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
+  /**
+   * @param input the tensor
+   * @param upper whether the upper triangle is meant; default true
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
+   */
   (
     input: Tensor,
     A: Tensor,
@@ -246,16 +496,45 @@ export const triangularSolve: {
     unitriangular?: boolean,
     options?: { out?: [X: Tensor, M: Tensor] },
   ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.upper whether the upper triangle is meant; default true
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
+   */
+  (
+    input: Tensor,
+    A: Tensor,
+    options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: [X: Tensor, M: Tensor] },
+  ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
 } = define('triangular_solve');
 
 /**
+ * A matrix with zeros above a diagonal.
+ *
  * `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor`
  * `aten::tril.out(Tensor self, SymInt diagonal=0, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.ones([2, 2]).tril(); // [[1, 0], [1, 1]]
  * @see https://pytorch.org/docs/stable/generated/torch.tril.html
  */
 export const tril: {
-  (input: Tensor, options?: { diagonal?: number; out?: Tensor }): Tensor;
+  /**
+   * A matrix with zeros above a diagonal.
+   * @param input the tensor
+   * @param diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.tril.html
+   */
   (input: Tensor, diagonal: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * A matrix with zeros above a diagonal.
+   * @param input the tensor
+   * @param options.diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.tril.html
+   */
+  (input: Tensor, options?: { diagonal?: number; out?: Tensor }): Tensor;
 } = define('tril');
 
 /**
@@ -264,8 +543,28 @@ export const tril: {
  * @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html
  */
 export const trilIndices: {
-  (row: number, col: number, options?: FactoryOptions & { offset?: number; out?: Tensor }): Tensor;
+  /**
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html
+   */
   (row: number, col: number, offset: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html
+   */
+  (row: number, col: number, options?: FactoryOptions & { offset?: number; out?: Tensor }): Tensor;
 } = define('tril_indices');
 
 /**
@@ -273,12 +572,13 @@ export const trilIndices: {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.triplet_margin_loss.html
  */
 export const tripletMarginLoss: {
-  (
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    options?: { margin?: number; p?: number; eps?: number; swap?: boolean; reduction?: number },
-  ): Tensor;
+  /**
+   * @param margin the margin; default 1.
+   * @param p the order of the norm, or the probability; default 2.
+   * @param eps added to a denominator, so that it is not 0; default 9.9999999999999995e-07
+   * @param reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.triplet_margin_loss.html
+   */
   (
     anchor: Tensor,
     positive: Tensor,
@@ -289,16 +589,47 @@ export const tripletMarginLoss: {
     swap?: boolean,
     reduction?: number,
   ): Tensor;
+  /**
+   * @param options.margin the margin; default 1.
+   * @param options.p the order of the norm, or the probability; default 2.
+   * @param options.eps added to a denominator, so that it is not 0; default 9.9999999999999995e-07
+   * @param options.reduction 0 for none, 1 for the mean, 2 for the sum; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.triplet_margin_loss.html
+   */
+  (
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    options?: { margin?: number; p?: number; eps?: number; swap?: boolean; reduction?: number },
+  ): Tensor;
 } = define('triplet_margin_loss');
 
 /**
+ * A matrix with zeros below a diagonal.
+ *
  * `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor`
  * `aten::triu.out(Tensor self, SymInt diagonal=0, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.ones([2, 2]).triu(); // [[1, 1], [0, 1]]
  * @see https://pytorch.org/docs/stable/generated/torch.triu.html
  */
 export const triu: {
-  (input: Tensor, options?: { diagonal?: number; out?: Tensor }): Tensor;
+  /**
+   * A matrix with zeros below a diagonal.
+   * @param input the tensor
+   * @param diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.triu.html
+   */
   (input: Tensor, diagonal: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * A matrix with zeros below a diagonal.
+   * @param input the tensor
+   * @param options.diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.triu.html
+   */
+  (input: Tensor, options?: { diagonal?: number; out?: Tensor }): Tensor;
 } = define('triu');
 
 /**
@@ -307,8 +638,28 @@ export const triu: {
  * @see https://pytorch.org/docs/stable/generated/torch.triu_indices.html
  */
 export const triuIndices: {
-  (row: number, col: number, options?: FactoryOptions & { offset?: number; out?: Tensor }): Tensor;
+  /**
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.triu_indices.html
+   */
   (row: number, col: number, offset: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dtype the dtype of the result; default 4
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.triu_indices.html
+   */
+  (row: number, col: number, options?: FactoryOptions & { offset?: number; out?: Tensor }): Tensor;
 } = define('triu_indices');
 
 /**
@@ -318,31 +669,76 @@ export const triuIndices: {
  * @see https://pytorch.org/docs/stable/generated/torch.true_divide.html
  */
 export const trueDivide: {
-  (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @see https://pytorch.org/docs/stable/generated/torch.true_divide.html
+   */
   (input: Tensor, other: Scalar): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.true_divide.html
+   */
+  (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('true_divide');
 
 /**
+ * Each element without its fraction.
+ *
  * `aten::trunc(Tensor self) -> Tensor`
  * `aten::trunc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.trunc(torch.tensor([1.7, -1.7])); // [1, -1]
  * @see https://pytorch.org/docs/stable/generated/torch.trunc.html
  */
 export const trunc: {
+  /**
+   * Each element without its fraction.
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.trunc.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('trunc');
 
-/** `aten::trunc_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * In place: each element without its fraction.
+ *
+ * `aten::trunc_(Tensor(a!) self) -> Tensor(a!)`
+ */
 export const trunc_: {
+  /**
+   * In place: each element without its fraction.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('trunc_');
 
 /**
+ * The slices along a dimension (default the first), as views.
+ *
  * `aten::unbind.int(Tensor(a) self, int dim=0) -> Tensor(a)[]`
+ * @example
+ * torch.tensor([[1, 2], [3, 4]]).unbind().map((t) => t.tolist()); // [[1, 2], [3, 4]]
  * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
  */
 export const unbind: {
-  (input: Tensor, options?: { dim?: number }): Tensor[];
+  /**
+   * The slices along a dimension (default the first), as views.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
+   */
   (input: Tensor, dim: number): Tensor[];
+  /**
+   * The slices along a dimension (default the first), as views.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
+   */
+  (input: Tensor, options?: { dim?: number }): Tensor[];
 } = define('unbind');
 
 /**
@@ -350,20 +746,41 @@ export const unbind: {
  * `aten::unbind_copy.int_out(Tensor self, int dim=0, *, Tensor(a!)[] out) -> ()`
  */
 export const unbindCopy: {
-  (input: Tensor, options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number, options?: { out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
 } = define('unbind_copy');
 
 /**
+ * One dimension as several.
+ *
  * `aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)`
+ * @example
+ * torch.zeros([6]).unflatten(0, [2, 3]).shape; // [2, 3]
  * @see https://pytorch.org/docs/stable/generated/torch.unflatten.html
  */
 export const unflatten: {
+  /**
+   * One dimension as several.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.unflatten.html
+   */
   (input: Tensor, dim: number, sizes: readonly number[]): Tensor;
 } = define('unflatten');
 
 /** `aten::unflatten_dense_tensors(Tensor flat, Tensor[] tensors) -> Tensor[]` */
 export const unflattenDenseTensors: {
+  /** @param tensors an array of tensors */
   (flat: Tensor, tensors: readonly Tensor[]): Tensor[];
 } = define('unflatten_dense_tensors');
 
@@ -372,6 +789,12 @@ export const unflattenDenseTensors: {
  * `aten::unfold_copy.out(Tensor self, int dimension, int size, int step, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const unfoldCopy: {
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param step the distance of neighbours
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dimension: number, size: number, step: number, options?: { out?: Tensor }): Tensor;
 } = define('unfold_copy');
 
@@ -380,8 +803,18 @@ export const unfoldCopy: {
  * `aten::uniform.out(Tensor self, float from=0., float to=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
  */
 export const uniform: {
-  (input: Tensor, options?: { from?: number; to?: number; generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, from: number, to?: number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, options?: { from?: number; to?: number; generator?: Generator | null; out?: Tensor }): Tensor;
 } = define('uniform');
 
 /**
@@ -389,6 +822,14 @@ export const uniform: {
  * `aten::unique_dim.out(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
  */
 export const uniqueDim: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.sorted whether the result is in order; default true
+   * @param options.returnInverse whether the place of each element among the results comes along; default false
+   * @param options.returnCounts whether the numbers of occurrences come along; default false
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     dim: number,
@@ -399,6 +840,14 @@ export const uniqueDim: {
       out?: [out0: Tensor, out1: Tensor, out2: Tensor];
     },
   ): [Tensor, Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param sorted whether the result is in order; default true
+   * @param returnInverse whether the place of each element among the results comes along; default false
+   * @param returnCounts whether the numbers of occurrences come along; default false
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     dim: number,
@@ -407,6 +856,14 @@ export const uniqueDim: {
     returnCounts?: boolean,
     options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
   ): [Tensor, Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.sorted whether the result is in order; default true
+   * @param options.returnInverse whether the place of each element among the results comes along; default false
+   * @param options.returnCounts whether the numbers of occurrences come along; default false
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     options: {
@@ -424,11 +881,25 @@ export const uniqueDim: {
  * `aten::unique_dim_consecutive.out(Tensor self, int dim, bool return_inverse=False, bool return_counts=False, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
  */
 export const uniqueDimConsecutive: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.returnInverse whether the place of each element among the results comes along; default false
+   * @param options.returnCounts whether the numbers of occurrences come along; default false
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     dim: number,
     options?: { returnInverse?: boolean; returnCounts?: boolean; out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
   ): [Tensor, Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param returnInverse whether the place of each element among the results comes along; default false
+   * @param returnCounts whether the numbers of occurrences come along; default false
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     dim: number,
@@ -436,6 +907,13 @@ export const uniqueDimConsecutive: {
     returnCounts?: boolean,
     options?: { out?: [out0: Tensor, out1: Tensor, out2: Tensor] },
   ): [Tensor, Tensor, Tensor];
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.returnInverse whether the place of each element among the results comes along; default false
+   * @param options.returnCounts whether the numbers of occurrences come along; default false
+   * @param options.out tensors to write the results to
+   */
   (
     input: Tensor,
     options: {
@@ -449,8 +927,18 @@ export const uniqueDimConsecutive: {
 
 /** `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]` */
 export const unsafeChunk: {
-  (input: Tensor, chunks: number, options?: { dim?: number }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param chunks into how many parts
+   * @param dim the dimension, counted from the end where negative; default 0
+   */
   (input: Tensor, chunks: number, dim: number): Tensor[];
+  /**
+   * @param input the tensor
+   * @param chunks into how many parts
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   */
+  (input: Tensor, chunks: number, options?: { dim?: number }): Tensor[];
 } = define('unsafe_chunk');
 
 /**
@@ -458,8 +946,20 @@ export const unsafeChunk: {
  * `aten::unsafe_split.Tensor_out(Tensor self, SymInt split_size, int dim=0, *, Tensor(a!)[] out) -> ()`
  */
 export const unsafeSplit: {
-  (input: Tensor, splitSize: number, options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSize the size of a part, or the sizes of all
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, splitSize: number, dim: number, options?: { out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSize the size of a part, or the sizes of all
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, splitSize: number, options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
 } = define('unsafe_split');
 
 /**
@@ -467,16 +967,44 @@ export const unsafeSplit: {
  * `aten::unsafe_split_with_sizes.out(Tensor self, SymInt[] split_sizes, int dim=0, *, Tensor(a!)[] out) -> ()`
  */
 export const unsafeSplitWithSizes: {
-  (input: Tensor, splitSizes: readonly number[], options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSizes the sizes of the parts
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, splitSizes: readonly number[], dim: number, options?: { out?: readonly Tensor[] }): Tensor[];
+  /**
+   * @param input the tensor
+   * @param splitSizes the sizes of the parts
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, splitSizes: readonly number[], options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
 } = define('unsafe_split_with_sizes');
 
 /**
+ * A new dimension of size 1 at a place, as a view.
+ *
  * `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)`
+ * @example
+ * torch.tensor([1, 2]).unsqueeze(0); // [[1, 2]]
  * @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html
  */
 export const unsqueeze: {
+  /**
+   * A new dimension of size 1 at a place, as a view.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html
+   */
   (input: Tensor, dim: number): Tensor;
+  /**
+   * A new dimension of size 1 at a place, as a view.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html
+   */
   (input: Tensor, options: { dim: number }): Tensor;
 } = define('unsqueeze');
 
@@ -485,7 +1013,17 @@ export const unsqueeze: {
  * `aten::unsqueeze_copy.out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const unsqueezeCopy: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options: { dim: number; out?: Tensor }): Tensor;
 } = define('unsqueeze_copy');
 
@@ -495,12 +1033,11 @@ export const unsqueezeCopy: {
  * `aten::upsample_bicubic2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const upsampleBicubic2d: {
-  (
-    input: Tensor,
-    outputSize: number | readonly number[],
-    alignCorners: boolean,
-    options?: { scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     outputSize: number | readonly number[],
@@ -509,11 +1046,26 @@ export const upsampleBicubic2d: {
     scalesW?: number | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   */
   (
     input: Tensor,
     outputSize: readonly number[] | null,
     alignCorners: boolean,
     scaleFactors: readonly number[] | null,
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    outputSize: number | readonly number[],
+    alignCorners: boolean,
+    options?: { scalesH?: number | null; scalesW?: number | null; out?: Tensor },
   ): Tensor;
 } = define('upsample_bicubic2d');
 
@@ -524,12 +1076,11 @@ export const upsampleBicubic2d: {
  * `aten::upsample_bilinear2d.vec_out(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const upsampleBilinear2d: {
-  (
-    input: Tensor,
-    outputSize: number | readonly number[],
-    alignCorners: boolean,
-    options?: { scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     outputSize: number | readonly number[],
@@ -538,12 +1089,28 @@ export const upsampleBilinear2d: {
     scalesW?: number | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     outputSize: readonly number[] | null,
     alignCorners: boolean,
     scaleFactors: readonly number[] | null,
     options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    outputSize: number | readonly number[],
+    alignCorners: boolean,
+    options?: { scalesH?: number | null; scalesW?: number | null; out?: Tensor },
   ): Tensor;
 } = define('upsample_bilinear2d');
 
@@ -553,12 +1120,11 @@ export const upsampleBilinear2d: {
  * `aten::upsample_linear1d.out(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const upsampleLinear1d: {
-  (
-    input: Tensor,
-    outputSize: number | readonly number[],
-    alignCorners: boolean,
-    options?: { scales?: number | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     outputSize: number | readonly number[],
@@ -566,11 +1132,26 @@ export const upsampleLinear1d: {
     scales: number | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   */
   (
     input: Tensor,
     outputSize: readonly number[] | null,
     alignCorners: boolean,
     scaleFactors: readonly number[] | null,
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    outputSize: number | readonly number[],
+    alignCorners: boolean,
+    options?: { scales?: number | null; out?: Tensor },
   ): Tensor;
 } = define('upsample_linear1d');
 
@@ -580,9 +1161,23 @@ export const upsampleLinear1d: {
  * `aten::upsample_nearest1d.out(Tensor self, SymInt[1] output_size, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const upsampleNearest1d: {
-  (input: Tensor, outputSize: number | readonly number[], options?: { scales?: number | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, outputSize: number | readonly number[], scales: number | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   */
   (input: Tensor, outputSize: readonly number[] | null, scaleFactors: readonly number[] | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, outputSize: number | readonly number[], options?: { scales?: number | null; out?: Tensor }): Tensor;
 } = define('upsample_nearest1d');
 
 /**
@@ -592,11 +1187,11 @@ export const upsampleNearest1d: {
  * `aten::upsample_nearest2d.vec_out(Tensor input, SymInt[]? output_size, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const upsampleNearest2d: {
-  (
-    input: Tensor,
-    outputSize: number | readonly number[],
-    options?: { scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     outputSize: number | readonly number[],
@@ -604,11 +1199,26 @@ export const upsampleNearest2d: {
     scalesW?: number | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     outputSize: readonly number[] | null,
     scaleFactors: readonly number[] | null,
     options?: { out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    outputSize: number | readonly number[],
+    options?: { scalesH?: number | null; scalesW?: number | null; out?: Tensor },
   ): Tensor;
 } = define('upsample_nearest2d');
 
@@ -618,11 +1228,11 @@ export const upsampleNearest2d: {
  * `aten::upsample_nearest3d.out(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const upsampleNearest3d: {
-  (
-    input: Tensor,
-    outputSize: number | readonly number[],
-    options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     outputSize: number | readonly number[],
@@ -631,7 +1241,21 @@ export const upsampleNearest3d: {
     scalesW?: number | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   */
   (input: Tensor, outputSize: readonly number[] | null, scaleFactors: readonly number[] | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    outputSize: number | readonly number[],
+    options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null; out?: Tensor },
+  ): Tensor;
 } = define('upsample_nearest3d');
 
 /**
@@ -640,12 +1264,11 @@ export const upsampleNearest3d: {
  * `aten::upsample_trilinear3d.out(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const upsampleTrilinear3d: {
-  (
-    input: Tensor,
-    outputSize: number | readonly number[],
-    alignCorners: boolean,
-    options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
   (
     input: Tensor,
     outputSize: number | readonly number[],
@@ -655,11 +1278,26 @@ export const upsampleTrilinear3d: {
     scalesW?: number | null,
     options?: { out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   */
   (
     input: Tensor,
     outputSize: readonly number[] | null,
     alignCorners: boolean,
     scaleFactors: readonly number[] | null,
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param outputSize the size of the result, a number or one per dimension
+   * @param options.out a tensor to write the result to
+   */
+  (
+    input: Tensor,
+    outputSize: number | readonly number[],
+    alignCorners: boolean,
+    options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null; out?: Tensor },
   ): Tensor;
 } = define('upsample_trilinear3d');
 
@@ -668,6 +1306,10 @@ export const upsampleTrilinear3d: {
  * `aten::values_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const valuesCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('values_copy');
 
@@ -676,62 +1318,171 @@ export const valuesCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.vander.html
  */
 export const vander: {
-  (x: Tensor, options?: { N?: number | null; increasing?: boolean }): Tensor;
+  /** @see https://pytorch.org/docs/stable/generated/torch.vander.html */
   (x: Tensor, N: number | null, increasing?: boolean): Tensor;
+  /** @see https://pytorch.org/docs/stable/generated/torch.vander.html */
+  (x: Tensor, options?: { N?: number | null; increasing?: boolean }): Tensor;
 } = define('vander');
 
 /**
+ * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+ *
  * `aten::var(Tensor self, bool unbiased=True) -> Tensor`
  * `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
  * `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
  * `aten::var.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::var.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.var(torch.tensor([1, 3]), { correction: 0 }); // 1
  * @see https://pytorch.org/docs/stable/generated/torch.var.html
  */
 const var_: {
+  /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.var.html
+   */
   (input: Tensor, options?: { unbiased?: boolean }): Tensor;
+  /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param unbiased whether to divide by the number of elements less 1; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.var.html
+   */
   (input: Tensor, unbiased: boolean): Tensor;
+  /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.var.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor },
   ): Tensor;
-  (
-    input: Tensor,
-    options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor },
-  ): Tensor;
+  /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.var.html
+   */
   (
     input: Tensor,
     options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean; out?: Tensor },
   ): Tensor;
+  /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.var.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     options?: { correction?: Scalar | null; keepdim?: boolean; out?: Tensor },
+  ): Tensor;
+  /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.var.html
+   */
+  (
+    input: Tensor,
+    options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor },
   ): Tensor;
 } = define('var');
 
 export { var_ as var };
 
 /**
+ * The variance and the mean, of all elements or along dimensions.
+ *
  * `aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)`
  * `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)`
  * `aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)`
  * `aten::var_mean.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ * @example
+ * torch.varMean(torch.tensor([1, 3]), { correction: 0 }).map((t) => t.item()); // [1, 2]
  * @see https://pytorch.org/docs/stable/generated/torch.var_mean.html
  */
 export const varMean: {
+  /**
+   * The variance and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.var_mean.html
+   */
   (input: Tensor, options?: { unbiased?: boolean }): [Tensor, Tensor];
+  /**
+   * The variance and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param unbiased whether to divide by the number of elements less 1; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.var_mean.html
+   */
   (input: Tensor, unbiased: boolean): [Tensor, Tensor];
+  /**
+   * The variance and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.var_mean.html
+   */
   (
     input: Tensor,
     dim: number | readonly number[] | null,
     options?: { unbiased?: boolean; keepdim?: boolean },
   ): [Tensor, Tensor];
+  /**
+   * The variance and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.var_mean.html
+   */
   (
     input: Tensor,
     options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean },
   ): [Tensor, Tensor];
+  /**
+   * The variance and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.var_mean.html
+   */
+  (
+    input: Tensor,
+    dim: number | readonly number[] | null,
+    options?: { correction?: Scalar | null; keepdim?: boolean; out?: [out0: Tensor, out1: Tensor] },
+  ): [Tensor, Tensor];
+  /**
+   * The variance and the mean, of all elements or along dimensions.
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.var_mean.html
+   */
   (
     input: Tensor,
     options?: {
@@ -741,11 +1492,6 @@ export const varMean: {
       out?: [out0: Tensor, out1: Tensor];
     },
   ): [Tensor, Tensor];
-  (
-    input: Tensor,
-    dim: number | readonly number[] | null,
-    options?: { correction?: Scalar | null; keepdim?: boolean; out?: [out0: Tensor, out1: Tensor] },
-  ): [Tensor, Tensor];
 } = define('var_mean');
 
 /**
@@ -754,6 +1500,12 @@ export const varMean: {
  * @see https://pytorch.org/docs/stable/generated/torch.vdot.html
  */
 export const vdot: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.vdot.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('vdot');
 
@@ -762,6 +1514,10 @@ export const vdot: {
  * @see https://pytorch.org/docs/stable/generated/torch.view_as_complex.html
  */
 export const viewAsComplex: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.view_as_complex.html
+   */
   (input: Tensor): Tensor;
 } = define('view_as_complex');
 
@@ -770,6 +1526,10 @@ export const viewAsComplex: {
  * `aten::view_as_complex_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const viewAsComplexCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('view_as_complex_copy');
 
@@ -778,6 +1538,10 @@ export const viewAsComplexCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.view_as_real.html
  */
 export const viewAsReal: {
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.view_as_real.html
+   */
   (input: Tensor): Tensor;
 } = define('view_as_real');
 
@@ -786,6 +1550,10 @@ export const viewAsReal: {
  * `aten::view_as_real_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const viewAsRealCopy: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('view_as_real_copy');
 
@@ -796,9 +1564,23 @@ export const viewAsRealCopy: {
  * `aten::view_copy.out(Tensor self, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const viewCopy: {
-  (input: Tensor, size: readonly number[], options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the sizes
+   */
   (input: Tensor, ...size: number[]): Tensor;
+  /**
+   * @param input the tensor
+   * @param dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, dtype: Dtype, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param size the shape of the result
+   * @param options.out a tensor to write the result to
+   */
+  (input: Tensor, size: readonly number[], options?: { out?: Tensor }): Tensor;
 } = define('view_copy');
 
 /**
@@ -807,55 +1589,135 @@ export const viewCopy: {
  * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
  */
 export const vsplit: {
-  (input: Tensor, sections: number): Tensor[];
-  (input: Tensor, indices: readonly number[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @param indices the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
+   */
   (input: Tensor, ...indices: number[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @param indices integers of dtype int64 or int32
+   * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
+   */
+  (input: Tensor, indices: readonly number[]): Tensor[];
+  /**
+   * @param input the tensor
+   * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
+   */
+  (input: Tensor, sections: number): Tensor[];
 } = define('vsplit');
 
 /**
+ * Tensors below each other: along the first dimension, rows where they have only one.
+ *
  * `aten::vstack(Tensor[] tensors) -> Tensor`
  * `aten::vstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.vstack([torch.tensor([1]), torch.tensor([2])]); // [[1], [2]]
  * @see https://pytorch.org/docs/stable/generated/torch.vstack.html
  */
 export const vstack: {
+  /**
+   * Tensors below each other: along the first dimension, rows where they have only one.
+   * @param tensors an array of tensors
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.vstack.html
+   */
   (tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
 } = define('vstack');
 
 /**
+ * Elements of `self` where the condition holds, and of `other` elsewhere; with the condition alone, the indices where it holds.
+ *
  * `aten::where(Tensor condition) -> Tensor[]`
  * `aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor`
  * `aten::where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor`
  * `aten::where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor`
  * `aten::where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor`
  * `aten::where.self_out(Tensor condition, Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.where(torch.tensor([true, false]), torch.tensor([1, 1]), 0); // [1, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.where.html
  */
 export const where: {
-  (condition: Tensor): Tensor[];
+  /**
+   * Elements of `self` where the condition holds, and of `other` elsewhere; with the condition alone, the indices where it holds.
+   * @param condition booleans
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.where.html
+   */
   (condition: Tensor, input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * Elements of `self` where the condition holds, and of `other` elsewhere; with the condition alone, the indices where it holds.
+   * @param condition booleans
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @see https://pytorch.org/docs/stable/generated/torch.where.html
+   */
   (condition: Tensor, input: Tensor | Scalar, other: Scalar): Tensor;
+  /**
+   * Elements of `self` where the condition holds, and of `other` elsewhere; with the condition alone, the indices where it holds.
+   * @param condition booleans
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @see https://pytorch.org/docs/stable/generated/torch.where.html
+   */
   (condition: Tensor, input: Scalar, other: Tensor): Tensor;
+  /**
+   * Elements of `self` where the condition holds, and of `other` elsewhere; with the condition alone, the indices where it holds.
+   * @param condition booleans
+   * @see https://pytorch.org/docs/stable/generated/torch.where.html
+   */
+  (condition: Tensor): Tensor[];
 } = define('where');
 
 /**
+ * `x * log(y)`, and 0 where x is 0.
+ *
  * `aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor`
  * `aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor`
  * `aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor`
  * `aten::xlogy.OutTensor(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::xlogy.OutScalar_Other(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
  * `aten::xlogy.OutScalar_Self(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.xlogy(torch.tensor([0, 1]), torch.tensor([0, 1])); // [0, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.xlogy.html
  */
 export const xlogy: {
-  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * `x * log(y)`, and 0 where x is 0.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.xlogy.html
+   */
   (input: Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * `x * log(y)`, and 0 where x is 0.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.xlogy.html
+   */
+  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('xlogy');
 
 /**
+ * In place: `x * log(y)`, and 0 where x is 0.
+ *
  * `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
  * `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)`
  */
 export const xlogy_: {
+  /**
+   * In place: `x * log(y)`, and 0 where x is 0.
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   */
   (input: Tensor, other: Tensor | Scalar): Tensor;
 } = define('xlogy_');
 
@@ -864,29 +1726,79 @@ export const xlogy_: {
  * `aten::zero.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
  */
 export const zero: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('zero');
 
-/** `aten::zero_(Tensor(a!) self) -> Tensor(a!)` */
+/**
+ * Overwrites all elements with 0.
+ *
+ * `aten::zero_(Tensor(a!) self) -> Tensor(a!)`
+ * @example
+ * torch.ones([2]).zero_(); // [0, 0]
+ */
 export const zero_: {
+  /**
+   * Overwrites all elements with 0.
+   * @param input the tensor
+   */
   (input: Tensor): Tensor;
 } = define('zero_');
 
 /**
+ * A tensor of zeros.
+ *
  * `aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `aten::zeros.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zeros([2]); // [0, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.zeros.html
  */
 export const zeros: {
-  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+  /**
+   * A tensor of zeros.
+   * @param size the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.zeros.html
+   */
   (...size: number[]): Tensor;
+  /**
+   * A tensor of zeros.
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.zeros.html
+   */
+  (size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
 } = define('zeros');
 
 /**
+ * A tensor of zeros like another.
+ *
  * `aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  * `aten::zeros_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ * @example
+ * torch.zerosLike(torch.ones([2])); // [0, 0]
  * @see https://pytorch.org/docs/stable/generated/torch.zeros_like.html
  */
 export const zerosLike: {
+  /**
+   * A tensor of zeros like another.
+   * @param input the tensor
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.zeros_like.html
+   */
   (input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
 } = define('zeros_like');

@@ -10,6 +10,12 @@ import type { Scalar } from '../types.js';
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.cholesky.html
  */
 export const cholesky: {
+  /**
+   * @param input the tensor
+   * @param options.upper whether the upper triangle is meant; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.cholesky.html
+   */
   (input: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
 } = define('linalg_cholesky');
 
@@ -19,6 +25,12 @@ export const cholesky: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html
  */
 export const choleskyEx: {
+  /**
+   * @param input the tensor
+   * @param options.upper whether the upper triangle is meant; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html
+   */
   (
     input: Tensor,
     options?: { upper?: boolean; checkErrors?: boolean; out?: [L: Tensor, info: Tensor] },
@@ -33,8 +45,20 @@ export const choleskyEx: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.cond.html
  */
 export const cond: {
-  (input: Tensor, options?: { p?: Scalar | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.cond.html
+   */
   (input: Tensor, p: Scalar | string | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.p the order of the norm, or the probability
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.cond.html
+   */
+  (input: Tensor, options?: { p?: Scalar | null; out?: Tensor }): Tensor;
 } = define('linalg_cond');
 
 /**
@@ -43,6 +67,13 @@ export const cond: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.cross.html
  */
 export const cross: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.cross.html
+   */
   (input: Tensor, other: Tensor, options?: { dim?: number; out?: Tensor }): Tensor;
 } = define('linalg_cross');
 
@@ -52,6 +83,10 @@ export const cross: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.det.html
  */
 export const det: {
+  /**
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.det.html
+   */
   (A: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('linalg_det');
 
@@ -60,6 +95,12 @@ export const det: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.diagonal.html
  */
 export const diagonal: {
+  /**
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dim1 the second dimension; default -2
+   * @param options.dim2 the third dimension; default -1
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.diagonal.html
+   */
   (A: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
 } = define('linalg_diagonal');
 
@@ -69,6 +110,11 @@ export const diagonal: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.eig.html
  */
 export const eig: {
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.eig.html
+   */
   (
     input: Tensor,
     options?: { out?: [eigenvalues: Tensor, eigenvectors: Tensor] },
@@ -81,14 +127,24 @@ export const eig: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html
  */
 export const eigh: {
-  (
-    input: Tensor,
-    options?: { UPLO?: string; out?: [eigvals: Tensor, eigvecs: Tensor] },
-  ): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html
+   */
   (
     input: Tensor,
     UPLO: string,
     options?: { out?: [eigvals: Tensor, eigvecs: Tensor] },
+  ): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
+  /**
+   * @param input the tensor
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html
+   */
+  (
+    input: Tensor,
+    options?: { UPLO?: string; out?: [eigvals: Tensor, eigvecs: Tensor] },
   ): [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
 } = define('linalg_eigh');
 
@@ -98,6 +154,11 @@ export const eigh: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvals.html
  */
 export const eigvals: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvals.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('linalg_eigvals');
 
@@ -107,8 +168,18 @@ export const eigvals: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html
  */
 export const eigvalsh: {
-  (input: Tensor, options?: { UPLO?: string; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html
+   */
   (input: Tensor, UPLO: string, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html
+   */
+  (input: Tensor, options?: { UPLO?: string; out?: Tensor }): Tensor;
 } = define('linalg_eigvalsh');
 
 /**
@@ -117,6 +188,11 @@ export const eigvalsh: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.householder_product.html
  */
 export const householderProduct: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.householder_product.html
+   */
   (input: Tensor, tau: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('linalg_householder_product');
 
@@ -126,6 +202,10 @@ export const householderProduct: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv.html
  */
 export const inv: {
+  /**
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv.html
+   */
   (A: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('linalg_inv');
 
@@ -135,6 +215,10 @@ export const inv: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv_ex.html
  */
 export const invEx: {
+  /**
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv_ex.html
+   */
   (
     A: Tensor,
     options?: { checkErrors?: boolean; out?: [inverse: Tensor, info: Tensor] },
@@ -147,6 +231,12 @@ export const invEx: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_factor.html
  */
 export const ldlFactor: {
+  /**
+   * @param input the tensor
+   * @param options.hermitian whether the matrix is symmetric or Hermitian; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_factor.html
+   */
   (
     input: Tensor,
     options?: { hermitian?: boolean; out?: [LD: Tensor, pivots: Tensor] },
@@ -159,6 +249,12 @@ export const ldlFactor: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_factor_ex.html
  */
 export const ldlFactorEx: {
+  /**
+   * @param input the tensor
+   * @param options.hermitian whether the matrix is symmetric or Hermitian; default false
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_factor_ex.html
+   */
   (
     input: Tensor,
     options?: { hermitian?: boolean; checkErrors?: boolean; out?: [LD: Tensor, pivots: Tensor, info: Tensor] },
@@ -175,6 +271,11 @@ export const ldlFactorEx: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_solve.html
  */
 export const ldlSolve: {
+  /**
+   * @param options.hermitian whether the matrix is symmetric or Hermitian; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.ldl_solve.html
+   */
   (LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean; out?: Tensor }): Tensor;
 } = define('linalg_ldl_solve');
 
@@ -184,11 +285,17 @@ export const ldlSolve: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.lstsq.html
  */
 export const lstsq: {
+  /**
+   * @param input the tensor
+   * @param options.driver which routine of LAPACK or cuSOLVER is used
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.lstsq.html
+   */
   (
     input: Tensor,
     b: Tensor,
+    rcond: number | null,
     options?: {
-      rcond?: number | null;
       driver?: string | null;
       out?: [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
     },
@@ -198,11 +305,17 @@ export const lstsq: {
     readonly rank: Tensor;
     readonly singularValues: Tensor;
   };
+  /**
+   * @param input the tensor
+   * @param options.driver which routine of LAPACK or cuSOLVER is used
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.lstsq.html
+   */
   (
     input: Tensor,
     b: Tensor,
-    rcond: number | null,
     options?: {
+      rcond?: number | null;
       driver?: string | null;
       out?: [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
     },
@@ -220,6 +333,10 @@ export const lstsq: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu.html
  */
 export const lu: {
+  /**
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu.html
+   */
   (
     A: Tensor,
     options?: { pivot?: boolean; out?: [P: Tensor, L: Tensor, U: Tensor] },
@@ -232,6 +349,10 @@ export const lu: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html
  */
 export const luFactor: {
+  /**
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html
+   */
   (
     A: Tensor,
     options?: { pivot?: boolean; out?: [LU: Tensor, pivots: Tensor] },
@@ -244,6 +365,10 @@ export const luFactor: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor_ex.html
  */
 export const luFactorEx: {
+  /**
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor_ex.html
+   */
   (
     A: Tensor,
     options?: { pivot?: boolean; checkErrors?: boolean; out?: [LU: Tensor, pivots: Tensor, info: Tensor] },
@@ -260,6 +385,11 @@ export const luFactorEx: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_solve.html
  */
 export const luSolve: {
+  /**
+   * @param options.left whether the matrix stands on the left; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.lu_solve.html
+   */
   (LU: Tensor, pivots: Tensor, B: Tensor, options?: { left?: boolean; adjoint?: boolean; out?: Tensor }): Tensor;
 } = define('linalg_lu_solve');
 
@@ -269,6 +399,12 @@ export const luSolve: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.matmul.html
  */
 export const matmul: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matmul.html
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('linalg_matmul');
 
@@ -278,6 +414,11 @@ export const matmul: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_exp.html
  */
 export const matrixExp: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_exp.html
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('linalg_matrix_exp');
 
@@ -289,10 +430,15 @@ export const matrixExp: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_norm.html
  */
 export const matrixNorm: {
-  (
-    input: Tensor,
-    options?: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
-  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param ord the order of the norm; default "fro"
+   * @param dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_norm.html
+   */
   (
     input: Tensor,
     ord: string,
@@ -300,17 +446,48 @@ export const matrixNorm: {
     keepdim?: boolean,
     options?: { dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param ord the order of the norm
+   * @param options.dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_norm.html
+   */
   (
     input: Tensor,
     ord: Scalar,
     options?: { dim?: readonly number[]; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
+  /**
+   * @param input the tensor
+   * @param ord the order of the norm
+   * @param dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_norm.html
+   */
   (
     input: Tensor,
     ord: Scalar,
     dim: readonly number[],
     keepdim?: boolean,
     options?: { dtype?: Dtype | null; out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.ord the order of the norm; default "fro"
+   * @param options.dim the dimension, counted from the end where negative; default [-2, -1]
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_norm.html
+   */
+  (
+    input: Tensor,
+    options?: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
 } = define('linalg_matrix_norm');
 
@@ -320,6 +497,12 @@ export const matrixNorm: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_power.html
  */
 export const matrixPower: {
+  /**
+   * @param input the tensor
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_power.html
+   */
   (input: Tensor, n: number, options?: { out?: Tensor }): Tensor;
 } = define('linalg_matrix_power');
 
@@ -335,9 +518,31 @@ export const matrixPower: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html
  */
 export const matrixRank: {
-  (input: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.atol the absolute tolerance
+   * @param options.rtol the relative tolerance
+   * @param options.hermitian whether the matrix is symmetric or Hermitian; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html
+   */
   (input: Tensor, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.hermitian whether the matrix is symmetric or Hermitian; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html
+   */
   (input: Tensor, tol: Tensor | number, options?: { hermitian?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.atol the absolute tolerance
+   * @param options.rtol the relative tolerance
+   * @param options.hermitian whether the matrix is symmetric or Hermitian; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html
+   */
+  (input: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor }): Tensor;
 } = define('linalg_matrix_rank');
 
 /**
@@ -346,6 +551,11 @@ export const matrixRank: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.multi_dot.html
  */
 export const multiDot: {
+  /**
+   * @param tensors an array of tensors
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.multi_dot.html
+   */
   (tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
 } = define('linalg_multi_dot');
 
@@ -357,6 +567,61 @@ export const multiDot: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.norm.html
  */
 export const norm: {
+  /**
+   * @param input the tensor
+   * @param ord the order of the norm
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.norm.html
+   */
+  (
+    input: Tensor,
+    ord: Scalar | null,
+    dim?: number | readonly number[] | null,
+    keepdim?: boolean,
+    options?: { dtype?: Dtype | null; out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param ord the order of the norm
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.norm.html
+   */
+  (
+    input: Tensor,
+    ord: string,
+    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param ord the order of the norm
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.norm.html
+   */
+  (
+    input: Tensor,
+    ord: string,
+    dim: number | readonly number[] | null,
+    keepdim?: boolean,
+    options?: { dtype?: Dtype | null; out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.ord the order of the norm
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.norm.html
+   */
   (
     input: Tensor,
     options?: {
@@ -366,25 +631,6 @@ export const norm: {
       dtype?: Dtype | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    ord: Scalar | null,
-    dim?: number | readonly number[] | null,
-    keepdim?: boolean,
-    options?: { dtype?: Dtype | null; out?: Tensor },
-  ): Tensor;
-  (
-    input: Tensor,
-    ord: string,
-    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null; out?: Tensor },
-  ): Tensor;
-  (
-    input: Tensor,
-    ord: string,
-    dim: number | readonly number[] | null,
-    keepdim?: boolean,
-    options?: { dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
 } = define('linalg_norm');
 
@@ -400,9 +646,31 @@ export const norm: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.pinv.html
  */
 export const pinv: {
-  (input: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.atol the absolute tolerance
+   * @param options.rtol the relative tolerance
+   * @param options.hermitian whether the matrix is symmetric or Hermitian; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.pinv.html
+   */
   (input: Tensor, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.hermitian whether the matrix is symmetric or Hermitian; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.pinv.html
+   */
   (input: Tensor, rcond: Tensor | number, options?: { hermitian?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.atol the absolute tolerance
+   * @param options.rtol the relative tolerance
+   * @param options.hermitian whether the matrix is symmetric or Hermitian; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.pinv.html
+   */
+  (input: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor }): Tensor;
 } = define('linalg_pinv');
 
 /**
@@ -411,14 +679,24 @@ export const pinv: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.qr.html
  */
 export const qr: {
-  (
-    A: Tensor,
-    options?: { mode?: string; out?: [Q: Tensor, R: Tensor] },
-  ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  /**
+   * @param mode how the elements beyond the edge are made; default "reduced"
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.qr.html
+   */
   (
     A: Tensor,
     mode: string,
     options?: { out?: [Q: Tensor, R: Tensor] },
+  ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  /**
+   * @param options.mode how the elements beyond the edge are made; default "reduced"
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.qr.html
+   */
+  (
+    A: Tensor,
+    options?: { mode?: string; out?: [Q: Tensor, R: Tensor] },
   ): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
 } = define('linalg_qr');
 
@@ -428,6 +706,10 @@ export const qr: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.slogdet.html
  */
 export const slogdet: {
+  /**
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.slogdet.html
+   */
   (
     A: Tensor,
     options?: { out?: [sign: Tensor, logabsdet: Tensor] },
@@ -440,6 +722,11 @@ export const slogdet: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve.html
  */
 export const solve: {
+  /**
+   * @param options.left whether the matrix stands on the left; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve.html
+   */
   (A: Tensor, B: Tensor, options?: { left?: boolean; out?: Tensor }): Tensor;
 } = define('linalg_solve');
 
@@ -449,6 +736,11 @@ export const solve: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve_ex.html
  */
 export const solveEx: {
+  /**
+   * @param options.left whether the matrix stands on the left; default true
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve_ex.html
+   */
   (
     A: Tensor,
     B: Tensor,
@@ -462,6 +754,13 @@ export const solveEx: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve_triangular.html
  */
 export const solveTriangular: {
+  /**
+   * @param input the tensor
+   * @param options.upper whether the upper triangle is meant
+   * @param options.left whether the matrix stands on the left; default true
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve_triangular.html
+   */
   (
     input: Tensor,
     B: Tensor,
@@ -475,14 +774,26 @@ export const solveTriangular: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.svd.html
  */
 export const svd: {
-  (
-    A: Tensor,
-    options?: { fullMatrices?: boolean; driver?: string | null; out?: [U: Tensor, S: Tensor, Vh: Tensor] },
-  ): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
+  /**
+   * @param fullMatrices whether the matrices are square rather than reduced; default true
+   * @param options.driver which routine of LAPACK or cuSOLVER is used
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.svd.html
+   */
   (
     A: Tensor,
     fullMatrices: boolean,
     options?: { driver?: string | null; out?: [U: Tensor, S: Tensor, Vh: Tensor] },
+  ): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
+  /**
+   * @param options.fullMatrices whether the matrices are square rather than reduced; default true
+   * @param options.driver which routine of LAPACK or cuSOLVER is used
+   * @param options.out tensors to write the results to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.svd.html
+   */
+  (
+    A: Tensor,
+    options?: { fullMatrices?: boolean; driver?: string | null; out?: [U: Tensor, S: Tensor, Vh: Tensor] },
   ): [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
 } = define('linalg_svd');
 
@@ -492,6 +803,11 @@ export const svd: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html
  */
 export const svdvals: {
+  /**
+   * @param options.driver which routine of LAPACK or cuSOLVER is used
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html
+   */
   (A: Tensor, options?: { driver?: string | null; out?: Tensor }): Tensor;
 } = define('linalg_svdvals');
 
@@ -501,8 +817,18 @@ export const svdvals: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.tensorinv.html
  */
 export const tensorinv: {
-  (input: Tensor, options?: { ind?: number; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.tensorinv.html
+   */
   (input: Tensor, ind: number, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.tensorinv.html
+   */
+  (input: Tensor, options?: { ind?: number; out?: Tensor }): Tensor;
 } = define('linalg_tensorinv');
 
 /**
@@ -511,8 +837,22 @@ export const tensorinv: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.tensorsolve.html
  */
 export const tensorsolve: {
-  (input: Tensor, other: Tensor, options?: { dims?: readonly number[] | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param dims the dimensions
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.tensorsolve.html
+   */
   (input: Tensor, other: Tensor, dims: readonly number[] | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.dims the dimensions
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.tensorsolve.html
+   */
+  (input: Tensor, other: Tensor, options?: { dims?: readonly number[] | null; out?: Tensor }): Tensor;
 } = define('linalg_tensorsolve');
 
 /**
@@ -520,6 +860,7 @@ export const tensorsolve: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.vander.html
  */
 export const vander: {
+  /** @see https://pytorch.org/docs/stable/generated/torch.linalg.vander.html */
   (x: Tensor, options?: { N?: number | null }): Tensor;
 } = define('linalg_vander');
 
@@ -529,6 +870,11 @@ export const vander: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.vecdot.html
  */
 export const vecdot: {
+  /**
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.vecdot.html
+   */
   (x: Tensor, y: Tensor, options?: { dim?: number; out?: Tensor }): Tensor;
 } = define('linalg_vecdot');
 
@@ -538,6 +884,31 @@ export const vecdot: {
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
  */
 export const vectorNorm: {
+  /**
+   * @param input the tensor
+   * @param ord the order of the norm; default 2
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
+   */
+  (
+    input: Tensor,
+    ord: Scalar,
+    dim?: number | readonly number[] | null,
+    keepdim?: boolean,
+    options?: { dtype?: Dtype | null; out?: Tensor },
+  ): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.ord the order of the norm; default 2
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
+   */
   (
     input: Tensor,
     options?: {
@@ -547,12 +918,5 @@ export const vectorNorm: {
       dtype?: Dtype | null;
       out?: Tensor;
     },
-  ): Tensor;
-  (
-    input: Tensor,
-    ord: Scalar,
-    dim?: number | readonly number[] | null,
-    keepdim?: boolean,
-    options?: { dtype?: Dtype | null; out?: Tensor },
   ): Tensor;
 } = define('linalg_vector_norm');

@@ -5,11 +5,17 @@ import type { Scalar } from '../types.js';
 
 export interface MethodsA {
   /**
+   * The absolute value of each element.
+   *
    * `aten::abs(Tensor self) -> Tensor`
+   * @example
+   * torch.abs(torch.tensor([-1, 2])); // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.abs.html
    */
   abs(): Tensor;
   /**
+   * In place: the absolute value of each element.
+   *
    * `aten::abs_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.abs_.html
    */
@@ -25,11 +31,17 @@ export interface MethodsA {
    */
   absolute_(): this;
   /**
+   * The arc cosine of each element, in radians.
+   *
    * `aten::acos(Tensor self) -> Tensor`
+   * @example
+   * torch.acos(torch.tensor([1, 0])); // [0, 1.5708]
    * @see https://pytorch.org/docs/stable/generated/torch.acos.html
    */
   acos(): Tensor;
   /**
+   * In place: the arc cosine of each element, in radians.
+   *
    * `aten::acos_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.acos_.html
    */
@@ -45,79 +57,155 @@ export interface MethodsA {
    */
   acosh_(): this;
   /**
+   * The sum of the tensor and `alpha` times another one or a number, with broadcasting.
+   *
    * `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
    * `aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
+   * @example
+   * torch.tensor([1, 2]).add(torch.tensor([10, 20])); // [11, 22]
    * @see https://pytorch.org/docs/stable/generated/torch.add.html
    */
   add(other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
   /**
+   * In place: the sum of the tensor and `alpha` times another one or a number, with broadcasting.
+   *
    * `aten::add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
    * `aten::add_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.add_.html
    */
   add_(other: Tensor | Scalar, options?: { alpha?: Scalar }): this;
   /**
    * `aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   * @param batch1 the first matrices
+   * @param batch2 the second matrices
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.addbmm.html
    */
   addbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /**
    * `aten::addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   * @param batch1 the first matrices
+   * @param batch2 the second matrices
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.addbmm_.html
    */
   addbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
   /**
+   * The tensor plus `value` times the quotient of two others, element by element.
+   *
    * `aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
+   * @param tensor1 the first factor, or the dividend
+   * @param tensor2 the second factor, or the divisor
+   * @param options.value the value; default 1
+   * @example
+   * torch.ones([2]).addcdiv(torch.tensor([1, 2]), torch.tensor([2, 4])); // [1.5, 1.5]
    * @see https://pytorch.org/docs/stable/generated/torch.addcdiv.html
    */
   addcdiv(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
   /**
+   * In place: the tensor plus `value` times the quotient of two others, element by element.
+   *
    * `aten::addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)`
+   * @param tensor1 the first factor, or the dividend
+   * @param tensor2 the second factor, or the divisor
+   * @param options.value the value; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.addcdiv_.html
    */
   addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): this;
   /**
+   * The tensor plus `value` times the product of two others, element by element.
+   *
    * `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
+   * @param tensor1 the first factor, or the dividend
+   * @param tensor2 the second factor, or the divisor
+   * @param options.value the value; default 1
+   * @example
+   * torch.ones([2]).addcmul(torch.tensor([1, 2]), torch.tensor([3, 4])); // [4, 9]
    * @see https://pytorch.org/docs/stable/generated/torch.addcmul.html
    */
   addcmul(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
   /**
+   * In place: the tensor plus `value` times the product of two others, element by element.
+   *
    * `aten::addcmul_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)`
+   * @param tensor1 the first factor, or the dividend
+   * @param tensor2 the second factor, or the divisor
+   * @param options.value the value; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.addcmul_.html
    */
   addcmul_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): this;
   /**
-   * `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.addmm.html
-   */
-  addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
-  /**
+   * `beta * input + alpha * (mat1 mat2)` of matrices.
+   *
    * `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   * @param mat1 the first matrix
+   * @param mat2 the second matrix
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @example
+   * torch.ones([1, 1]).addmm(torch.tensor([[1, 2]]), torch.tensor([[3], [4]])); // [[12]]
    * @see https://pytorch.org/docs/stable/generated/torch.addmm.html
    */
   addmm(mat1: Tensor, mat2: Tensor, outDtype: Dtype, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /**
+   * `beta * input + alpha * (mat1 mat2)` of matrices.
+   *
+   * `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   * @param mat1 the first matrix
+   * @param mat2 the second matrix
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @example
+   * torch.ones([1, 1]).addmm(torch.tensor([[1, 2]]), torch.tensor([[3], [4]])); // [[12]]
+   * @see https://pytorch.org/docs/stable/generated/torch.addmm.html
+   */
+  addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+  /**
+   * In place: `beta * input + alpha * (mat1 mat2)` of matrices.
+   *
    * `aten::addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   * @param mat1 the first matrix
+   * @param mat2 the second matrix
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.addmm_.html
    */
   addmm_(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
   /**
    * `aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   * @param mat the matrix
+   * @param vec the vector
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.addmv.html
    */
   addmv(mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /**
    * `aten::addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   * @param mat the matrix
+   * @param vec the vector
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.addmv_.html
    */
   addmv_(mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
   /**
    * `aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.addr.html
    */
   addr(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /**
    * `aten::addr_(Tensor(a!) self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.addr_.html
    */
   addr_(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
@@ -129,67 +217,147 @@ export interface MethodsA {
   /** `aten::alias(Tensor(a) self) -> Tensor(a)` */
   alias(): Tensor;
   /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::all(Tensor self) -> Tensor`
+   * @example
+   * torch.tensor([true, false]).all(); // false
    * @see https://pytorch.org/docs/stable/generated/torch.all.html
    */
   all(): Tensor;
   /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).all(); // false
    * @see https://pytorch.org/docs/stable/generated/torch.all.html
    */
   all(dim: number, options?: { keepdim?: boolean }): Tensor;
   /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).all(); // false
    * @see https://pytorch.org/docs/stable/generated/torch.all.html
    */
   all(dim: number, keepdim: boolean): Tensor;
   /**
-   * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.all.html
-   */
-  all(options: { dim: number; keepdim?: boolean }): Tensor;
-  /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).all(); // false
    * @see https://pytorch.org/docs/stable/generated/torch.all.html
    */
   all(options?: { dim?: readonly number[] | null; keepdim?: boolean }): Tensor;
   /**
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).all(); // false
    * @see https://pytorch.org/docs/stable/generated/torch.all.html
    */
   all(dim: readonly number[] | null, keepdim?: boolean): Tensor;
   /**
-   * `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool`
-   * @see https://pytorch.org/docs/stable/generated/torch.allclose.html
+   * Whether all elements are other than 0, of the whole tensor or along a dimension.
+   *
+   * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).all(); // false
+   * @see https://pytorch.org/docs/stable/generated/torch.all.html
    */
-  allclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
+  all(options: { dim: number; keepdim?: boolean }): Tensor;
   /**
+   * Whether all elements agree to within `atol + rtol * |other|`.
+   *
    * `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param rtol the relative tolerance; default 1.0000000000000001e-05
+   * @param atol the absolute tolerance; default 1e-08
+   * @param equalNan whether NaN is equal to NaN; default false
+   * @example
+   * torch.allclose(torch.tensor([1]), torch.tensor([1.000001])); // true
    * @see https://pytorch.org/docs/stable/generated/torch.allclose.html
    */
   allclose(other: Tensor, rtol: number, atol?: number, equalNan?: boolean): boolean;
   /**
-   * `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.amax.html
+   * Whether all elements agree to within `atol + rtol * |other|`.
+   *
+   * `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.rtol the relative tolerance; default 1.0000000000000001e-05
+   * @param options.atol the absolute tolerance; default 1e-08
+   * @param options.equalNan whether NaN is equal to NaN; default false
+   * @example
+   * torch.allclose(torch.tensor([1]), torch.tensor([1.000001])); // true
+   * @see https://pytorch.org/docs/stable/generated/torch.allclose.html
    */
-  amax(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
+  allclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
   /**
+   * The largest elements along dimensions; their gradient is shared among equal ones.
+   *
    * `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative; default []
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).amax(1); // [5, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.amax.html
    */
   amax(dim: number | readonly number[], keepdim?: boolean): Tensor;
   /**
-   * `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.amin.html
+   * The largest elements along dimensions; their gradient is shared among equal ones.
+   *
+   * `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative; default []
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).amax(1); // [5, 3]
+   * @see https://pytorch.org/docs/stable/generated/torch.amax.html
    */
-  amin(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
+  amax(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
   /**
+   * The smallest elements along dimensions; their gradient is shared among equal ones.
+   *
    * `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative; default []
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).amin(1); // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.amin.html
    */
   amin(dim: number | readonly number[], keepdim?: boolean): Tensor;
   /**
+   * The smallest elements along dimensions; their gradient is shared among equal ones.
+   *
+   * `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative; default []
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).amin(1); // [1, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.amin.html
+   */
+  amin(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
+  /**
+   * The smallest and the largest element, of the whole tensor or along a dimension.
+   *
    * `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([3, 1, 2]).aminmax().map((t) => t.item()); // [1, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.aminmax.html
    */
   aminmax(options?: {
@@ -202,35 +370,69 @@ export interface MethodsA {
    */
   angle(): Tensor;
   /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::any(Tensor self) -> Tensor`
+   * @example
+   * torch.tensor([true, false]).any(); // true
    * @see https://pytorch.org/docs/stable/generated/torch.any.html
    */
   any(): Tensor;
   /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).any(); // true
    * @see https://pytorch.org/docs/stable/generated/torch.any.html
    */
   any(dim: number, options?: { keepdim?: boolean }): Tensor;
   /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).any(); // true
    * @see https://pytorch.org/docs/stable/generated/torch.any.html
    */
   any(dim: number, keepdim: boolean): Tensor;
   /**
-   * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.any.html
-   */
-  any(options: { dim: number; keepdim?: boolean }): Tensor;
-  /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).any(); // true
    * @see https://pytorch.org/docs/stable/generated/torch.any.html
    */
   any(options?: { dim?: readonly number[] | null; keepdim?: boolean }): Tensor;
   /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   *
    * `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).any(); // true
    * @see https://pytorch.org/docs/stable/generated/torch.any.html
    */
   any(dim: readonly number[] | null, keepdim?: boolean): Tensor;
+  /**
+   * Whether any element is other than 0, of the whole tensor or along a dimension.
+   *
+   * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([true, false]).any(); // true
+   * @see https://pytorch.org/docs/stable/generated/torch.any.html
+   */
+  any(options: { dim: number; keepdim?: boolean }): Tensor;
   /**
    * `aten::arccos(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.arccos.html
@@ -278,11 +480,13 @@ export interface MethodsA {
   arctan(): Tensor;
   /**
    * `aten::arctan2(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.arctan2.html
    */
   arctan2(other: Tensor): Tensor;
   /**
    * `aten::arctan2_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.arctan2_.html
    */
   arctan2_(other: Tensor): this;
@@ -302,72 +506,114 @@ export interface MethodsA {
    */
   arctanh_(): this;
   /**
+   * Where the largest element is, in the flattened tensor or along a dimension.
+   *
    * `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.argmax.html
-   */
-  argmax(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
-  /**
-   * `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 9], [8, 2]]).argmax({ dim: 1 }); // [1, 0]
    * @see https://pytorch.org/docs/stable/generated/torch.argmax.html
    */
   argmax(dim: number | null, keepdim?: boolean): Tensor;
   /**
-   * `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.argmin.html
+   * Where the largest element is, in the flattened tensor or along a dimension.
+   *
+   * `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 9], [8, 2]]).argmax({ dim: 1 }); // [1, 0]
+   * @see https://pytorch.org/docs/stable/generated/torch.argmax.html
    */
-  argmin(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
+  argmax(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
   /**
+   * Where the smallest element is, in the flattened tensor or along a dimension.
+   *
    * `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 9], [8, 2]]).argmin({ dim: 1 }); // [0, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.argmin.html
    */
   argmin(dim: number | null, keepdim?: boolean): Tensor;
   /**
+   * Where the smallest element is, in the flattened tensor or along a dimension.
+   *
+   * `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 9], [8, 2]]).argmin({ dim: 1 }); // [0, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.argmin.html
+   */
+  argmin(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
+  /**
+   * The indices that sort a dimension.
+   *
    * `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.descending whether the largest come first; default false
+   * @example
+   * torch.tensor([3, 1, 2]).argsort(); // [1, 2, 0]
    * @see https://pytorch.org/docs/stable/generated/torch.argsort.html
    */
   argsort(options?: { dim?: number; descending?: boolean }): Tensor;
   /**
+   * The indices that sort a dimension.
+   *
    * `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor`
+   * @param options.stable whether equal elements keep their order
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.descending whether the largest come first; default false
+   * @example
+   * torch.tensor([3, 1, 2]).argsort(); // [1, 2, 0]
    * @see https://pytorch.org/docs/stable/generated/torch.argsort.html
    */
   argsort(options: { stable: boolean; dim?: number; descending?: boolean }): Tensor;
   /**
+   * The indices of the elements that are not 0, a row each.
+   *
    * `aten::argwhere(Tensor self) -> Tensor`
+   * @example
+   * torch.argwhere(torch.tensor([0, 5])); // [[1]]
    * @see https://pytorch.org/docs/stable/generated/torch.argwhere.html
    */
   argwhere(): Tensor;
   /**
    * `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
-   */
-  asStrided(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
-  /**
-   * `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)`
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
    * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
    */
   asStrided(size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
   /**
-   * `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.as_strided_.html
+   * `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)`
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
    */
-  asStrided_(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): this;
+  asStrided(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
   /**
    * `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)`
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.as_strided_.html
    */
   asStrided_(size: readonly number[], stride: readonly number[], storageOffset: number | null): this;
   /**
-   * `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.as_strided_scatter.html
+   * `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)`
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.as_strided_.html
    */
-  asStridedScatter(
-    src: Tensor,
-    size: readonly number[],
-    stride: readonly number[],
-    options?: { storageOffset?: number | null },
-  ): Tensor;
+  asStrided_(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): this;
   /**
    * `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
+   * @param src the elements to write
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.as_strided_scatter.html
    */
   asStridedScatter(
@@ -377,11 +623,30 @@ export interface MethodsA {
     storageOffset: number | null,
   ): Tensor;
   /**
+   * `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
+   * @param src the elements to write
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.as_strided_scatter.html
+   */
+  asStridedScatter(
+    src: Tensor,
+    size: readonly number[],
+    stride: readonly number[],
+    options?: { storageOffset?: number | null },
+  ): Tensor;
+  /**
+   * The arc sine of each element, in radians.
+   *
    * `aten::asin(Tensor self) -> Tensor`
+   * @example
+   * torch.asin(torch.tensor([0, 1])); // [0, 1.5708]
    * @see https://pytorch.org/docs/stable/generated/torch.asin.html
    */
   asin(): Tensor;
   /**
+   * In place: the arc sine of each element, in radians.
+   *
    * `aten::asin_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.asin_.html
    */
@@ -397,21 +662,35 @@ export interface MethodsA {
    */
   asinh_(): this;
   /**
+   * The arc tangent of each element, in radians.
+   *
    * `aten::atan(Tensor self) -> Tensor`
+   * @example
+   * torch.atan(torch.tensor([0, 1])); // [0, 0.7854]
    * @see https://pytorch.org/docs/stable/generated/torch.atan.html
    */
   atan(): Tensor;
   /**
+   * The angle of each point `(other, input)`, in radians from -pi to pi.
+   *
    * `aten::atan2(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.atan2(torch.tensor([1, 0]), torch.tensor([0, -1])); // [1.5708, 3.1416]
    * @see https://pytorch.org/docs/stable/generated/torch.atan2.html
    */
   atan2(other: Tensor): Tensor;
   /**
+   * In place: the angle of each point `(other, input)`, in radians from -pi to pi.
+   *
    * `aten::atan2_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.atan2_.html
    */
   atan2_(other: Tensor): this;
   /**
+   * In place: the arc tangent of each element, in radians.
+   *
    * `aten::atan_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.atan_.html
    */

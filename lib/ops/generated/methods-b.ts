@@ -6,140 +6,247 @@ import type { Scalar } from '../types.js';
 
 export interface MethodsB {
   /**
-   * `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.baddbmm.html
-   */
-  baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
-  /**
+   * `beta * input + alpha * (batch1 batch2)` of batches of matrices.
+   *
    * `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   * @param batch1 the first matrices
+   * @param batch2 the second matrices
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @example
+   * torch.zeros([1, 1, 1]).baddbmm(torch.ones([1, 1, 2]), torch.ones([1, 2, 1])); // [[[2]]]
    * @see https://pytorch.org/docs/stable/generated/torch.baddbmm.html
    */
   baddbmm(batch1: Tensor, batch2: Tensor, outDtype: Dtype, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /**
+   * `beta * input + alpha * (batch1 batch2)` of batches of matrices.
+   *
+   * `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   * @param batch1 the first matrices
+   * @param batch2 the second matrices
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
+   * @example
+   * torch.zeros([1, 1, 1]).baddbmm(torch.ones([1, 1, 2]), torch.ones([1, 2, 1])); // [[[2]]]
+   * @see https://pytorch.org/docs/stable/generated/torch.baddbmm.html
+   */
+  baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+  /**
+   * In place: `beta * input + alpha * (batch1 batch2)` of batches of matrices.
+   *
    * `aten::baddbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   * @param batch1 the first matrices
+   * @param batch2 the second matrices
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.baddbmm_.html
    */
   baddbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
   /**
-   * `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html
-   */
-  bernoulli(options?: { generator?: Generator | null }): Tensor;
-  /**
+   * Ones and zeros drawn with the probabilities that the elements are, or with `p`.
+   *
    * `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor`
    * `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`
+   * @param p the order of the norm, or the probability
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @example
+   * torch.bernoulli(torch.tensor([0, 1])); // [0, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html
    */
   bernoulli(p: Tensor | number, options?: { generator?: Generator | null }): Tensor;
   /**
+   * Ones and zeros drawn with the probabilities that the elements are, or with `p`.
+   *
+   * `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @example
+   * torch.bernoulli(torch.tensor([0, 1])); // [0, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html
+   */
+  bernoulli(options?: { generator?: Generator | null }): Tensor;
+  /**
+   * In place: ones and zeros drawn with the probabilities that the elements are, or with `p`.
+   *
    * `aten::bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, Generator? generator=None) -> Tensor(a!)`
    * `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)`
+   * @param p the order of the norm, or the probability
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.bernoulli_.html
    */
   bernoulli_(p: Tensor | number, options?: { generator?: Generator | null }): this;
   /**
+   * In place: ones and zeros drawn with the probabilities that the elements are, or with `p`.
+   *
    * `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.p the order of the norm, or the probability; default 0.5
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.bernoulli_.html
    */
   bernoulli_(options?: { p?: number; generator?: Generator | null }): this;
   /**
+   * How often each integer from 0 on occurs.
+   *
    * `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
-   */
-  bincount(options?: { weights?: Tensor | null; minlength?: number }): Tensor;
-  /**
-   * `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
+   * @param weights what each element counts
+   * @param minlength the least length of the result; default 0
+   * @example
+   * torch.bincount(torch.tensor([0n, 2n, 2n])); // [1, 0, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
    */
   bincount(weights: Tensor | null, minlength?: number): Tensor;
   /**
+   * How often each integer from 0 on occurs.
+   *
+   * `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
+   * @param options.weights what each element counts
+   * @param options.minlength the least length of the result; default 0
+   * @example
+   * torch.bincount(torch.tensor([0n, 2n, 2n])); // [1, 0, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
+   */
+  bincount(options?: { weights?: Tensor | null; minlength?: number }): Tensor;
+  /**
+   * The bits that are set in both, of integers or booleans.
+   *
    * `aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([6n, 5n]).bitwiseAnd(3); // [2, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_and.html
    */
   bitwiseAnd(other: Tensor | Scalar): Tensor;
   /**
+   * In place: the bits that are set in both, of integers or booleans.
+   *
    * `aten::bitwise_and_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::bitwise_and_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.bitwise_and_.html
    */
   bitwiseAnd_(other: Tensor | Scalar): this;
   /**
    * `aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_left_shift.html
    */
   bitwiseLeftShift(other: Tensor | Scalar): Tensor;
   /**
    * `aten::bitwise_left_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::bitwise_left_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.bitwise_left_shift_.html
    */
   bitwiseLeftShift_(other: Tensor | Scalar): this;
   /**
+   * Each bit inverted, of integers or booleans.
+   *
    * `aten::bitwise_not(Tensor self) -> Tensor`
+   * @example
+   * torch.tensor([0n, 1n]).bitwiseNot(); // [-1, -2]
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_not.html
    */
   bitwiseNot(): Tensor;
   /**
+   * In place: each bit inverted, of integers or booleans.
+   *
    * `aten::bitwise_not_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.bitwise_not_.html
    */
   bitwiseNot_(): this;
   /**
+   * The bits that are set in either, of integers or booleans.
+   *
    * `aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([4n, 1n]).bitwiseOr(2); // [6, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_or.html
    */
   bitwiseOr(other: Tensor | Scalar): Tensor;
   /**
+   * In place: the bits that are set in either, of integers or booleans.
+   *
    * `aten::bitwise_or_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::bitwise_or_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.bitwise_or_.html
    */
   bitwiseOr_(other: Tensor | Scalar): this;
   /**
    * `aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html
    */
   bitwiseRightShift(other: Tensor | Scalar): Tensor;
   /**
    * `aten::bitwise_right_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::bitwise_right_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.bitwise_right_shift_.html
    */
   bitwiseRightShift_(other: Tensor | Scalar): this;
   /**
+   * The bits that are set in one of the two, of integers or booleans.
+   *
    * `aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([6n, 5n]).bitwiseXor(3); // [5, 6]
    * @see https://pytorch.org/docs/stable/generated/torch.bitwise_xor.html
    */
   bitwiseXor(other: Tensor | Scalar): Tensor;
   /**
+   * In place: the bits that are set in one of the two, of integers or booleans.
+   *
    * `aten::bitwise_xor_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::bitwise_xor_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.bitwise_xor_.html
    */
   bitwiseXor_(other: Tensor | Scalar): this;
   /**
-   * `aten::bmm(Tensor self, Tensor mat2) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
-   */
-  bmm(mat2: Tensor): Tensor;
-  /**
+   * The products of batches of matrices: `[b, n, m]` and `[b, m, p]`.
+   *
    * `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+   * @param mat2 the second matrix
+   * @example
+   * torch.ones([1, 1, 2]).bmm(torch.ones([1, 2, 1])); // [[[2]]]
    * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
    */
   bmm(mat2: Tensor, outDtype: Dtype): Tensor;
   /**
-   * `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.broadcast_to.html
+   * The products of batches of matrices: `[b, n, m]` and `[b, m, p]`.
+   *
+   * `aten::bmm(Tensor self, Tensor mat2) -> Tensor`
+   * @param mat2 the second matrix
+   * @example
+   * torch.ones([1, 1, 2]).bmm(torch.ones([1, 2, 1])); // [[[2]]]
+   * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
    */
-  broadcastTo(size: readonly number[]): Tensor;
+  bmm(mat2: Tensor): Tensor;
   /**
+   * The tensor with a shape that it broadcasts to, as a view.
+   *
    * `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)`
+   * @param size the sizes
+   * @example
+   * torch.tensor([1, 2]).broadcastTo([2, 2]); // [[1, 2], [1, 2]]
    * @see https://pytorch.org/docs/stable/generated/torch.broadcast_to.html
    */
   broadcastTo(...size: number[]): Tensor;
+  /**
+   * The tensor with a shape that it broadcasts to, as a view.
+   *
+   * `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)`
+   * @param size the shape of the result
+   * @example
+   * torch.tensor([1, 2]).broadcastTo([2, 2]); // [[1, 2], [1, 2]]
+   * @see https://pytorch.org/docs/stable/generated/torch.broadcast_to.html
+   */
+  broadcastTo(size: readonly number[]): Tensor;
 }

@@ -8,173 +8,277 @@ import type { Scalar } from '../types.js';
 export interface MethodsC {
   /**
    * `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.cauchy_.html
-   */
-  cauchy_(options?: { median?: number; sigma?: number; generator?: Generator | null }): this;
-  /**
-   * `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.cauchy_.html
    */
   cauchy_(median: number, sigma?: number, options?: { generator?: Generator | null }): this;
+  /**
+   * `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.cauchy_.html
+   */
+  cauchy_(options?: { median?: number; sigma?: number; generator?: Generator | null }): this;
   /** `aten::ccol_indices(Tensor(a) self) -> Tensor(a)` */
   ccolIndices(): Tensor;
   /**
+   * Each element rounded up.
+   *
    * `aten::ceil(Tensor self) -> Tensor`
+   * @example
+   * torch.ceil(torch.tensor([0.2, -0.2])); // [1, 0]
    * @see https://pytorch.org/docs/stable/generated/torch.ceil.html
    */
   ceil(): Tensor;
   /**
+   * In place: each element rounded up.
+   *
    * `aten::ceil_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.ceil_.html
    */
   ceil_(): this;
   /**
    * `aten::chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
+   * @param options.memoryFormat the order of the dimensions in memory
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.chalf.html
    */
   chalf(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
   /**
    * `aten::cholesky(Tensor self, bool upper=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.cholesky.html
-   */
-  cholesky(options?: { upper?: boolean }): Tensor;
-  /**
-   * `aten::cholesky(Tensor self, bool upper=False) -> Tensor`
+   * @param upper whether the upper triangle is meant; default false
    * @see https://pytorch.org/docs/stable/generated/torch.cholesky.html
    */
   cholesky(upper: boolean): Tensor;
   /**
-   * `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_inverse.html
+   * `aten::cholesky(Tensor self, bool upper=False) -> Tensor`
+   * @param options.upper whether the upper triangle is meant; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky.html
    */
-  choleskyInverse(options?: { upper?: boolean }): Tensor;
+  cholesky(options?: { upper?: boolean }): Tensor;
   /**
    * `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor`
+   * @param upper whether the upper triangle is meant; default false
    * @see https://pytorch.org/docs/stable/generated/torch.cholesky_inverse.html
    */
   choleskyInverse(upper: boolean): Tensor;
   /**
-   * `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
+   * `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor`
+   * @param options.upper whether the upper triangle is meant; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_inverse.html
    */
-  choleskySolve(input2: Tensor, options?: { upper?: boolean }): Tensor;
+  choleskyInverse(options?: { upper?: boolean }): Tensor;
   /**
    * `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor`
+   * @param upper whether the upper triangle is meant; default false
    * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
    */
   choleskySolve(input2: Tensor, upper: boolean): Tensor;
   /**
-   * `aten::chunk(Tensor(a) self, int chunks, int dim=0) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
+   * `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor`
+   * @param options.upper whether the upper triangle is meant; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
    */
-  chunk(chunks: number, options?: { dim?: number }): Tensor[];
+  choleskySolve(input2: Tensor, options?: { upper?: boolean }): Tensor;
   /**
+   * The tensor in at most `chunks` parts along a dimension, as views.
+   *
    * `aten::chunk(Tensor(a) self, int chunks, int dim=0) -> Tensor(a)[]`
+   * @param chunks into how many parts
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @example
+   * torch.arange(4).chunk(2).map((t) => t.tolist()); // [[0, 1], [2, 3]]
    * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
    */
   chunk(chunks: number, dim: number): Tensor[];
   /**
-   * `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
+   * The tensor in at most `chunks` parts along a dimension, as views.
+   *
+   * `aten::chunk(Tensor(a) self, int chunks, int dim=0) -> Tensor(a)[]`
+   * @param chunks into how many parts
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @example
+   * torch.arange(4).chunk(2).map((t) => t.tolist()); // [[0, 1], [2, 3]]
+   * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
    */
-  clamp(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  chunk(chunks: number, options?: { dim?: number }): Tensor[];
   /**
+   * Each element limited to `min` and `max`, either of which may be absent or null.
+   *
    * `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
+   * @example
+   * torch.tensor([-2, 0.5, 3]).clamp(-1, 1); // [-1, 0.5, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
    */
   clamp(min: Tensor | null, max?: Tensor | null): Tensor;
   /**
+   * Each element limited to `min` and `max`, either of which may be absent or null.
+   *
    * `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   * @example
+   * torch.tensor([-2, 0.5, 3]).clamp(-1, 1); // [-1, 0.5, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
    */
   clamp(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
   /**
+   * Each element limited to `min` and `max`, either of which may be absent or null.
+   *
    * `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
+   * @example
+   * torch.tensor([-2, 0.5, 3]).clamp(-1, 1); // [-1, 0.5, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
    */
   clamp(min: Scalar | null, max?: Scalar | null): Tensor;
   /**
-   * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html
+   * Each element limited to `min` and `max`, either of which may be absent or null.
+   *
+   * `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   * @example
+   * torch.tensor([-2, 0.5, 3]).clamp(-1, 1); // [-1, 0.5, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
    */
-  clamp_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
+  clamp(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
   /**
+   * In place: each element limited to `min` and `max`, either of which may be absent or null.
+   *
    * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html
    */
   clamp_(min: Tensor | null, max?: Tensor | null): this;
   /**
+   * In place: each element limited to `min` and `max`, either of which may be absent or null.
+   *
    * `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html
    */
   clamp_(options?: { min?: Scalar | null; max?: Scalar | null }): this;
   /**
+   * In place: each element limited to `min` and `max`, either of which may be absent or null.
+   *
    * `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html
    */
   clamp_(min: Scalar | null, max?: Scalar | null): this;
   /**
+   * In place: each element limited to `min` and `max`, either of which may be absent or null.
+   *
+   * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html
+   */
+  clamp_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
+  /**
+   * Each element limited from above.
+   *
    * `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor`
    * `aten::clamp_max(Tensor self, Scalar max) -> Tensor`
+   * @param max the upper limit; none where null
+   * @example
+   * torch.tensor([1, 5]).clampMax(2); // [1, 2]
    */
   clampMax(max: Tensor | Scalar): Tensor;
   /**
+   * In place: each element limited from above.
+   *
    * `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)`
    * `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)`
+   * @param max the upper limit; none where null
    */
   clampMax_(max: Tensor | Scalar): this;
   /**
+   * Each element limited from below.
+   *
    * `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor`
    * `aten::clamp_min(Tensor self, Scalar min) -> Tensor`
+   * @param min the lower limit; none where null
+   * @example
+   * torch.tensor([1, 5]).clampMin(2); // [2, 5]
    */
   clampMin(min: Tensor | Scalar): Tensor;
   /**
+   * In place: each element limited from below.
+   *
    * `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)`
    * `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)`
+   * @param min the lower limit; none where null
    */
   clampMin_(min: Tensor | Scalar): this;
   /**
    * `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.clip.html
-   */
-  clip(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
-  /**
-   * `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
    * @see https://pytorch.org/docs/stable/generated/torch.clip.html
    */
   clip(min: Tensor | null, max?: Tensor | null): Tensor;
   /**
    * `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
    * @see https://pytorch.org/docs/stable/generated/torch.clip.html
    */
   clip(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
   /**
    * `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
    * @see https://pytorch.org/docs/stable/generated/torch.clip.html
    */
   clip(min: Scalar | null, max?: Scalar | null): Tensor;
   /**
-   * `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clip_.html
+   * `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   * @see https://pytorch.org/docs/stable/generated/torch.clip.html
    */
-  clip_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
+  clip(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
   /**
    * `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clip_.html
    */
   clip_(min: Tensor | null, max?: Tensor | null): this;
   /**
    * `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clip_.html
    */
   clip_(options?: { min?: Scalar | null; max?: Scalar | null }): this;
   /**
    * `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+   * @param min the lower limit; none where null
+   * @param max the upper limit; none where null
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clip_.html
    */
   clip_(min: Scalar | null, max?: Scalar | null): this;
   /**
+   * `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   * @param options.min the lower limit; none where null
+   * @param options.max the upper limit; none where null
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.clip_.html
+   */
+  clip_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
+  /**
+   * A copy, through which gradients flow.
+   *
    * `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @example
+   * torch.tensor([1, 2]).clone(); // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.clone.html
    */
   clone(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
@@ -189,7 +293,11 @@ export interface MethodsC {
    */
   colIndices(): Tensor;
   /**
+   * The complex conjugate of each element, as a view.
+   *
    * `aten::conj(Tensor(a) self) -> Tensor(a)`
+   * @example
+   * torch.tensor({ re: 1, im: 2 }).conj().resolveConj(); // { re: 1, im: -2 }
    * @see https://pytorch.org/docs/stable/generated/torch.conj.html
    */
   conj(): Tensor;
@@ -204,29 +312,54 @@ export interface MethodsC {
    */
   conjPhysical_(): this;
   /**
+   * The tensor with its elements in the order of its dimensions in memory: itself, or a copy.
+   *
    * `aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)`
+   * @param options.memoryFormat the order of the dimensions in memory; default 0
+   * @example
+   * torch.zeros([2, 3]).t().contiguous().stride(); // [2, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.contiguous.html
    */
   contiguous(options?: { memoryFormat?: MemoryFormat }): Tensor;
   /**
+   * Overwrites the tensor with the elements of another, converted and broadcast.
+   *
    * `aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
-   */
-  copy_(src: Tensor, options?: { nonBlocking?: boolean }): this;
-  /**
-   * `aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)`
+   * @param src the elements to write
+   * @param nonBlocking whether a copy from pinned memory may go on while the call returns; default false
+   * @example
+   * torch.zeros([2]).copy_(torch.tensor([1, 2])); // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
    */
   copy_(src: Tensor, nonBlocking: boolean): this;
   /**
+   * Overwrites the tensor with the elements of another, converted and broadcast.
+   *
+   * `aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)`
+   * @param src the elements to write
+   * @param options.nonBlocking whether a copy from pinned memory may go on while the call returns; default false
+   * @example
+   * torch.zeros([2]).copy_(torch.tensor([1, 2])); // [1, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
+   */
+  copy_(src: Tensor, options?: { nonBlocking?: boolean }): this;
+  /**
+   * The size of each element with the sign of another.
+   *
    * `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1, 2]).copysign(-1); // [-1, -2]
    * @see https://pytorch.org/docs/stable/generated/torch.copysign.html
    */
   copysign(other: Tensor | Scalar): Tensor;
   /**
+   * In place: the size of each element with the sign of another.
+   *
    * `aten::copysign_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::copysign_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.copysign_.html
    */
   copysign_(other: Tensor | Scalar): this;
@@ -236,73 +369,128 @@ export interface MethodsC {
    */
   corrcoef(): Tensor;
   /**
+   * The cosine of each element, in radians.
+   *
    * `aten::cos(Tensor self) -> Tensor`
+   * @example
+   * torch.cos(torch.tensor([0])); // [1]
    * @see https://pytorch.org/docs/stable/generated/torch.cos.html
    */
   cos(): Tensor;
   /**
+   * In place: the cosine of each element, in radians.
+   *
    * `aten::cos_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.cos_.html
    */
   cos_(): this;
   /**
+   * The hyperbolic cosine of each element.
+   *
    * `aten::cosh(Tensor self) -> Tensor`
+   * @example
+   * torch.cosh(torch.tensor([0])); // [1]
    * @see https://pytorch.org/docs/stable/generated/torch.cosh.html
    */
   cosh(): Tensor;
   /**
+   * In place: the hyperbolic cosine of each element.
+   *
    * `aten::cosh_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.cosh_.html
    */
   cosh_(): this;
   /**
-   * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
-   */
-  countNonzero(options?: { dim?: number | null }): Tensor;
-  /**
-   * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
+   * How many elements are other than 0.
+   *
    * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
-   */
-  countNonzero(dim: number | readonly number[] | null): Tensor;
-  /**
-   * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
-   */
-  countNonzero(options: { dim: readonly number[] }): Tensor;
-  /**
-   * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
+   * @param dim the sizes
+   * @example
+   * torch.countNonzero(torch.tensor([0, 3, 4])); // 2
    * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
    */
   countNonzero(...dim: number[]): Tensor;
   /**
+   * How many elements are other than 0.
+   *
+   * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
+   * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @example
+   * torch.countNonzero(torch.tensor([0, 3, 4])); // 2
+   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
+   */
+  countNonzero(dim: number | readonly number[] | null): Tensor;
+  /**
+   * How many elements are other than 0.
+   *
+   * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @example
+   * torch.countNonzero(torch.tensor([0, 3, 4])); // 2
+   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
+   */
+  countNonzero(options: { dim: readonly number[] }): Tensor;
+  /**
+   * How many elements are other than 0.
+   *
+   * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @example
+   * torch.countNonzero(torch.tensor([0, 3, 4])); // 2
+   * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
+   */
+  countNonzero(options?: { dim?: number | null }): Tensor;
+  /**
    * `aten::cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor`
+   * @param options.correction what is subtracted from the number of elements before dividing by it; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.cov.html
    */
   cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
   /**
+   * The vector product of vectors of three along a dimension.
+   *
    * `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.cross.html
-   */
-  cross(other: Tensor, options?: { dim?: number | null }): Tensor;
-  /**
-   * `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param dim the dimension, counted from the end where negative
+   * @example
+   * torch.cross(torch.tensor([1, 0, 0]), torch.tensor([0, 1, 0]), { dim: 0 }); // [0, 0, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.cross.html
    */
   cross(other: Tensor, dim: number | null): Tensor;
+  /**
+   * The vector product of vectors of three along a dimension.
+   *
+   * `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.dim the dimension, counted from the end where negative
+   * @example
+   * torch.cross(torch.tensor([1, 0, 0]), torch.tensor([0, 1, 0]), { dim: 0 }); // [0, 0, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.cross.html
+   */
+  cross(other: Tensor, options?: { dim?: number | null }): Tensor;
   /**
    * `aten::crow_indices(Tensor(a) self) -> Tensor(a)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.crow_indices.html
    */
   crowIndices(): Tensor;
   /**
+   * The largest elements so far along a dimension, and where they are.
+   *
    * `aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
+   * @example
+   * torch.tensor([1, 3, 2]).cummax(0)[0]; // [1, 3, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
    */
   cummax(dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The largest elements so far along a dimension, and where they are.
+   *
    * `aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @example
+   * torch.tensor([1, 3, 2]).cummax(0)[0]; // [1, 3, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
    */
   cummax(options: {
@@ -310,53 +498,95 @@ export interface MethodsC {
   }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
    * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
    */
   cummin(dim: number): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)`
+   * @param options.dim the dimension, counted from the end where negative
    * @see https://pytorch.org/docs/stable/generated/torch.cummin.html
    */
   cummin(options: {
     dim: number;
   }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The products so far along a dimension.
+   *
    * `aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([1, 2, 3]).cumprod(0); // [1, 2, 6]
    * @see https://pytorch.org/docs/stable/generated/torch.cumprod.html
    */
   cumprod(dim: number, options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The products so far along a dimension.
+   *
    * `aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([1, 2, 3]).cumprod(0); // [1, 2, 6]
    * @see https://pytorch.org/docs/stable/generated/torch.cumprod.html
    */
   cumprod(options: { dim: number; dtype?: Dtype | null }): Tensor;
   /**
+   * In place: the products so far along a dimension.
+   *
    * `aten::cumprod_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.cumprod_.html
    */
   cumprod_(dim: number, options?: { dtype?: Dtype | null }): this;
   /**
+   * In place: the products so far along a dimension.
+   *
    * `aten::cumprod_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.cumprod_.html
    */
   cumprod_(options: { dim: number; dtype?: Dtype | null }): this;
   /**
+   * The sums so far along a dimension.
+   *
    * `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([1, 2, 3]).cumsum(0); // [1, 3, 6]
    * @see https://pytorch.org/docs/stable/generated/torch.cumsum.html
    */
   cumsum(dim: number, options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The sums so far along a dimension.
+   *
    * `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([1, 2, 3]).cumsum(0); // [1, 3, 6]
    * @see https://pytorch.org/docs/stable/generated/torch.cumsum.html
    */
   cumsum(options: { dim: number; dtype?: Dtype | null }): Tensor;
   /**
+   * In place: the sums so far along a dimension.
+   *
    * `aten::cumsum_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.cumsum_.html
    */
   cumsum_(dim: number, options?: { dtype?: Dtype | null }): this;
   /**
+   * In place: the sums so far along a dimension.
+   *
    * `aten::cumsum_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.cumsum_.html
    */
   cumsum_(options: { dim: number; dtype?: Dtype | null }): this;

@@ -5,11 +5,17 @@ import type { Scalar } from '../types.js';
 
 export interface MethodsDE {
   /**
+   * Degrees in radians.
+   *
    * `aten::deg2rad(Tensor self) -> Tensor`
+   * @example
+   * torch.deg2rad(torch.tensor([180])); // [3.1416]
    * @see https://pytorch.org/docs/stable/generated/torch.deg2rad.html
    */
   deg2rad(): Tensor;
   /**
+   * In place: degrees in radians.
+   *
    * `aten::deg2rad_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.deg2rad_.html
    */
@@ -30,75 +36,145 @@ export interface MethodsDE {
    */
   det(): Tensor;
   /**
+   * The same memory outside of the graph.
+   *
    * `aten::detach(Tensor(a) self) -> Tensor(a)`
+   * @example
+   * torch.ones([1], { requiresGrad: true }).mul(2).detach().requiresGrad; // false
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.detach.html
    */
   detach(): Tensor;
   /**
+   * In place: the same memory outside of the graph.
+   *
    * `aten::detach_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.detach_.html
    */
   detach_(): this;
   /**
+   * The diagonal of a matrix, or a matrix with that diagonal.
+   *
    * `aten::diag(Tensor self, int diagonal=0) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.diag.html
-   */
-  diag(options?: { diagonal?: number }): Tensor;
-  /**
-   * `aten::diag(Tensor self, int diagonal=0) -> Tensor`
+   * @param diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @example
+   * torch.diag(torch.tensor([1, 2])); // [[1, 0], [0, 2]]
    * @see https://pytorch.org/docs/stable/generated/torch.diag.html
    */
   diag(diagonal: number): Tensor;
   /**
-   * `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.diag_embed.html
+   * The diagonal of a matrix, or a matrix with that diagonal.
+   *
+   * `aten::diag(Tensor self, int diagonal=0) -> Tensor`
+   * @param options.diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @example
+   * torch.diag(torch.tensor([1, 2])); // [[1, 0], [0, 2]]
+   * @see https://pytorch.org/docs/stable/generated/torch.diag.html
    */
-  diagEmbed(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+  diag(options?: { diagonal?: number }): Tensor;
   /**
+   * Matrices whose diagonals are the rows along the last dimension.
+   *
    * `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor`
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param dim1 the second dimension; default -2
+   * @param dim2 the third dimension; default -1
+   * @example
+   * torch.tensor([1, 2]).diagEmbed(); // [[1, 0], [0, 2]]
    * @see https://pytorch.org/docs/stable/generated/torch.diag_embed.html
    */
   diagEmbed(offset: number, dim1?: number, dim2?: number): Tensor;
   /**
-   * `aten::diagflat(Tensor self, int offset=0) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.diagflat.html
+   * Matrices whose diagonals are the rows along the last dimension.
+   *
+   * `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor`
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dim1 the second dimension; default -2
+   * @param options.dim2 the third dimension; default -1
+   * @example
+   * torch.tensor([1, 2]).diagEmbed(); // [[1, 0], [0, 2]]
+   * @see https://pytorch.org/docs/stable/generated/torch.diag_embed.html
    */
-  diagflat(options?: { offset?: number }): Tensor;
+  diagEmbed(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
   /**
    * `aten::diagflat(Tensor self, int offset=0) -> Tensor`
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.diagflat.html
    */
   diagflat(offset: number): Tensor;
   /**
-   * `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.diagonal.html
+   * `aten::diagflat(Tensor self, int offset=0) -> Tensor`
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.diagflat.html
    */
-  diagonal(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+  diagflat(options?: { offset?: number }): Tensor;
   /**
+   * The diagonal of two dimensions, as a view.
+   *
    * `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)`
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param dim1 the second dimension; default 0
+   * @param dim2 the third dimension; default 1
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).diagonal(); // [1, 4]
    * @see https://pytorch.org/docs/stable/generated/torch.diagonal.html
    */
   diagonal(offset: number, dim1?: number, dim2?: number): Tensor;
   /**
-   * `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html
+   * The diagonal of two dimensions, as a view.
+   *
+   * `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)`
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dim1 the second dimension; default 0
+   * @param options.dim2 the third dimension; default 1
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).diagonal(); // [1, 4]
+   * @see https://pytorch.org/docs/stable/generated/torch.diagonal.html
    */
-  diagonalScatter(src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+  diagonal(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
   /**
    * `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor`
+   * @param src the elements to write
+   * @param offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param dim1 the second dimension; default 0
+   * @param dim2 the third dimension; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html
    */
   diagonalScatter(src: Tensor, offset: number, dim1?: number, dim2?: number): Tensor;
   /**
-   * `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.diff.html
+   * `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor`
+   * @param src the elements to write
+   * @param options.offset which diagonal: 0 the main one, positive above, negative below; default 0
+   * @param options.dim1 the second dimension; default 0
+   * @param options.dim2 the third dimension; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html
    */
-  diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+  diagonalScatter(src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
   /**
+   * The differences of neighbours along a dimension.
+   *
    * `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor`
+   * @param n how many; default 1
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param prepend what stands before the first element
+   * @param append what stands after the last element
+   * @example
+   * torch.tensor([1, 4, 9]).diff(); // [3, 5]
    * @see https://pytorch.org/docs/stable/generated/torch.diff.html
    */
   diff(n: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null): Tensor;
+  /**
+   * The differences of neighbours along a dimension.
+   *
+   * `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor`
+   * @param options.n how many; default 1
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.prepend what stands before the first element
+   * @param options.append what stands after the last element
+   * @example
+   * torch.tensor([1, 4, 9]).diff(); // [3, 5]
+   * @see https://pytorch.org/docs/stable/generated/torch.diff.html
+   */
+  diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
   /**
    * `aten::digamma(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.digamma.html
@@ -111,105 +187,158 @@ export interface MethodsDE {
   digamma_(): this;
   /**
    * `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.dist.html
-   */
-  dist(other: Tensor, options?: { p?: Scalar }): Tensor;
-  /**
-   * `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param p the order of the norm, or the probability; default 2
    * @see https://pytorch.org/docs/stable/generated/torch.dist.html
    */
   dist(other: Tensor, p: Scalar): Tensor;
   /**
+   * `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.p the order of the norm, or the probability; default 2
+   * @see https://pytorch.org/docs/stable/generated/torch.dist.html
+   */
+  dist(other: Tensor, options?: { p?: Scalar }): Tensor;
+  /**
+   * The quotient, with broadcasting; integers divide into floating-point numbers unless `roundingMode` is `"floor"` or `"trunc"`.
+   *
    * `aten::div.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::div.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1, 2]).div(4); // [0.25, 0.5]
    * @see https://pytorch.org/docs/stable/generated/torch.div.html
    */
   div(other: Tensor | Scalar): Tensor;
   /**
+   * The quotient, with broadcasting; integers divide into floating-point numbers unless `roundingMode` is `"floor"` or `"trunc"`.
+   *
    * `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
    * `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.roundingMode "floor" or "trunc" to round the quotient
+   * @example
+   * torch.tensor([1, 2]).div(4); // [0.25, 0.5]
    * @see https://pytorch.org/docs/stable/generated/torch.div.html
    */
   div(other: Tensor | Scalar, options: { roundingMode: string | null }): Tensor;
   /**
+   * In place: the quotient, with broadcasting; integers divide into floating-point numbers unless `roundingMode` is `"floor"` or `"trunc"`.
+   *
    * `aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::div_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.div_.html
    */
   div_(other: Tensor | Scalar): this;
   /**
+   * In place: the quotient, with broadcasting; integers divide into floating-point numbers unless `roundingMode` is `"floor"` or `"trunc"`.
+   *
    * `aten::div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)`
    * `aten::div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.roundingMode "floor" or "trunc" to round the quotient
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.div_.html
    */
   div_(other: Tensor | Scalar, options: { roundingMode: string | null }): this;
   /**
    * `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::divide.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.divide.html
    */
   divide(other: Tensor | Scalar): Tensor;
   /**
    * `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
    * `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.roundingMode "floor" or "trunc" to round the quotient
    * @see https://pytorch.org/docs/stable/generated/torch.divide.html
    */
   divide(other: Tensor | Scalar, options: { roundingMode: string | null }): Tensor;
   /**
    * `aten::divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.divide_.html
    */
   divide_(other: Tensor | Scalar): this;
   /**
    * `aten::divide_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)`
    * `aten::divide_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.roundingMode "floor" or "trunc" to round the quotient
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.divide_.html
    */
   divide_(other: Tensor | Scalar, options: { roundingMode: string | null }): this;
   /**
+   * The inner product of two one-dimensional tensors.
+   *
    * `aten::dot(Tensor self, Tensor tensor) -> Tensor`
+   * @example
+   * torch.dot(torch.tensor([1, 2]), torch.tensor([3, 4])); // 11
    * @see https://pytorch.org/docs/stable/generated/torch.dot.html
    */
   dot(tensor: Tensor): Tensor;
+  /**
+   * `aten::dsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
+   * @param indices the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
+   */
+  dsplit(...indices: number[]): Tensor[];
+  /**
+   * `aten::dsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
+   * @param indices integers of dtype int64 or int32
+   * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
+   */
+  dsplit(indices: readonly number[]): Tensor[];
   /**
    * `aten::dsplit.int(Tensor(a) self, int sections) -> Tensor(a)[]`
    * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
    */
   dsplit(sections: number): Tensor[];
   /**
-   * `aten::dsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
-   */
-  dsplit(indices: readonly number[]): Tensor[];
-  /**
-   * `aten::dsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.dsplit.html
-   */
-  dsplit(...indices: number[]): Tensor[];
-  /**
+   * Whether elements are equal.
+   *
    * `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1, 2]).eq(2); // [false, true]
    * @see https://pytorch.org/docs/stable/generated/torch.eq.html
    */
   eq(other: Tensor | Scalar): Tensor;
   /**
+   * In place: whether elements are equal.
+   *
    * `aten::eq_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::eq_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.eq_.html
    */
   eq_(other: Tensor | Scalar): this;
   /**
+   * Whether two tensors have the same shape and elements: a boolean.
+   *
    * `aten::equal(Tensor self, Tensor other) -> bool`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2])); // true
    * @see https://pytorch.org/docs/stable/generated/torch.equal.html
    */
   equal(other: Tensor): boolean;
   /**
+   * The error function of each element.
+   *
    * `aten::erf(Tensor self) -> Tensor`
+   * @example
+   * torch.erf(torch.tensor([0, 1])); // [0, 0.8427]
    * @see https://pytorch.org/docs/stable/generated/torch.erf.html
    */
   erf(): Tensor;
   /**
+   * In place: the error function of each element.
+   *
    * `aten::erf_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.erf_.html
    */
@@ -235,7 +364,11 @@ export interface MethodsDE {
    */
   erfinv_(): this;
   /**
+   * e to the power of each element.
+   *
    * `aten::exp(Tensor self) -> Tensor`
+   * @example
+   * torch.exp(torch.tensor([0, 1])); // [1, 2.7183]
    * @see https://pytorch.org/docs/stable/generated/torch.exp.html
    */
   exp(): Tensor;
@@ -247,43 +380,68 @@ export interface MethodsDE {
   /** `aten::exp2_(Tensor(a!) self) -> Tensor(a!)` */
   exp2_(): this;
   /**
+   * In place: e to the power of each element.
+   *
    * `aten::exp_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.exp_.html
    */
   exp_(): this;
   /**
+   * The tensor with dimensions of size 1 repeated, as a view; -1 leaves a size as it is.
+   *
    * `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html
-   */
-  expand(size: readonly number[], options?: { implicit?: boolean }): Tensor;
-  /**
-   * `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)`
+   * @param size the sizes
+   * @example
+   * torch.tensor([[1], [2]]).expand([-1, 2]); // [[1, 1], [2, 2]]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html
    */
   expand(...size: number[]): Tensor;
   /**
+   * The tensor with dimensions of size 1 repeated, as a view; -1 leaves a size as it is.
+   *
+   * `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)`
+   * @param size the shape of the result
+   * @example
+   * torch.tensor([[1], [2]]).expand([-1, 2]); // [[1, 1], [2, 2]]
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html
+   */
+  expand(size: readonly number[], options?: { implicit?: boolean }): Tensor;
+  /**
+   * The tensor expanded to the shape of another, as a view.
+   *
    * `aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1]).expandAs(torch.zeros([2])); // [1, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand_as.html
    */
   expandAs(other: Tensor): Tensor;
   /**
+   * `exp(x) - 1`, exact also where x is small.
+   *
    * `aten::expm1(Tensor self) -> Tensor`
+   * @example
+   * torch.expm1(torch.tensor([0])); // [0]
    * @see https://pytorch.org/docs/stable/generated/torch.expm1.html
    */
   expm1(): Tensor;
   /**
+   * In place: `exp(x) - 1`, exact also where x is small.
+   *
    * `aten::expm1_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.expm1_.html
    */
   expm1_(): this;
   /**
    * `aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.exponential_.html
-   */
-  exponential_(options?: { lambd?: number; generator?: Generator | null }): this;
-  /**
-   * `aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.exponential_.html
    */
   exponential_(lambd: number, options?: { generator?: Generator | null }): this;
+  /**
+   * `aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.exponential_.html
+   */
+  exponential_(options?: { lambd?: number; generator?: Generator | null }): this;
 }

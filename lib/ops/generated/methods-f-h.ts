@@ -5,8 +5,13 @@ import type { Scalar } from '../types.js';
 
 export interface MethodsFH {
   /**
+   * Overwrites all elements with one value.
+   *
    * `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)`
    * `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)`
+   * @param value the value
+   * @example
+   * torch.zeros([2]).fill_(7); // [7, 7]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
    */
   fill_(value: Tensor | Scalar): this;
@@ -14,12 +19,12 @@ export interface MethodsFH {
    * `aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.fill_diagonal_.html
    */
-  fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean }): this;
+  fillDiagonal_(fillValue: Scalar, wrap: boolean): this;
   /**
    * `aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.fill_diagonal_.html
    */
-  fillDiagonal_(fillValue: Scalar, wrap: boolean): this;
+  fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean }): this;
   /**
    * `aten::fix(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.fix.html
@@ -31,25 +36,47 @@ export interface MethodsFH {
    */
   fix_(): this;
   /**
+   * The dimensions from `startDim` to `endDim` as one; by default all of them.
+   *
    * `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.flatten.html
-   */
-  flatten(options?: { startDim?: number; endDim?: number }): Tensor;
-  /**
-   * `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)`
+   * @param startDim the first dimension that is flattened; default 0
+   * @param endDim the last dimension that is flattened; default -1
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).flatten(); // [1, 2, 3, 4]
    * @see https://pytorch.org/docs/stable/generated/torch.flatten.html
    */
   flatten(startDim: number, endDim?: number): Tensor;
   /**
-   * `aten::flip(Tensor self, int[] dims) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.flip.html
+   * The dimensions from `startDim` to `endDim` as one; by default all of them.
+   *
+   * `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)`
+   * @param options.startDim the first dimension that is flattened; default 0
+   * @param options.endDim the last dimension that is flattened; default -1
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).flatten(); // [1, 2, 3, 4]
+   * @see https://pytorch.org/docs/stable/generated/torch.flatten.html
    */
-  flip(dims: readonly number[]): Tensor;
+  flatten(options?: { startDim?: number; endDim?: number }): Tensor;
   /**
+   * The order of the elements reversed along dimensions, as a copy.
+   *
    * `aten::flip(Tensor self, int[] dims) -> Tensor`
+   * @param dims the sizes
+   * @example
+   * torch.tensor([1, 2, 3]).flip([0]); // [3, 2, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.flip.html
    */
   flip(...dims: number[]): Tensor;
+  /**
+   * The order of the elements reversed along dimensions, as a copy.
+   *
+   * `aten::flip(Tensor self, int[] dims) -> Tensor`
+   * @param dims the dimensions
+   * @example
+   * torch.tensor([1, 2, 3]).flip([0]); // [3, 2, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.flip.html
+   */
+  flip(dims: readonly number[]): Tensor;
   /**
    * `aten::fliplr(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.fliplr.html
@@ -63,65 +90,97 @@ export interface MethodsFH {
   /**
    * `aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
    * `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+   * @param exponent the exponent
    * @see https://pytorch.org/docs/stable/generated/torch.float_power.html
    */
   floatPower(exponent: Tensor | Scalar): Tensor;
   /**
    * `aten::float_power_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)`
    * `aten::float_power_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)`
+   * @param exponent the exponent
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.float_power_.html
    */
   floatPower_(exponent: Tensor | Scalar): this;
   /**
+   * Each element rounded down.
+   *
    * `aten::floor(Tensor self) -> Tensor`
+   * @example
+   * torch.floor(torch.tensor([0.2, -0.2])); // [0, -1]
    * @see https://pytorch.org/docs/stable/generated/torch.floor.html
    */
   floor(): Tensor;
   /**
+   * In place: each element rounded down.
+   *
    * `aten::floor_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.floor_.html
    */
   floor_(): this;
   /**
+   * The quotient rounded down, with broadcasting.
+   *
    * `aten::floor_divide(Tensor self, Tensor other) -> Tensor`
    * `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([7, -7]).floorDivide(2); // [3, -4]
    * @see https://pytorch.org/docs/stable/generated/torch.floor_divide.html
    */
   floorDivide(other: Tensor | Scalar): Tensor;
   /**
+   * In place: the quotient rounded down, with broadcasting.
+   *
    * `aten::floor_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::floor_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.floor_divide_.html
    */
   floorDivide_(other: Tensor | Scalar): this;
   /**
    * `aten::fmax(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.fmax.html
    */
   fmax(other: Tensor): Tensor;
   /**
    * `aten::fmin(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.fmin.html
    */
   fmin(other: Tensor): Tensor;
   /**
+   * The remainder of a division, with the sign of the dividend.
+   *
    * `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([-7, 7]).fmod(3); // [-1, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.fmod.html
    */
   fmod(other: Tensor | Scalar): Tensor;
   /**
+   * In place: the remainder of a division, with the sign of the dividend.
+   *
    * `aten::fmod_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::fmod_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.fmod_.html
    */
   fmod_(other: Tensor | Scalar): this;
   /**
+   * What each element has behind its integer part.
+   *
    * `aten::frac(Tensor self) -> Tensor`
+   * @example
+   * torch.frac(torch.tensor([1.5, -2.25])); // [0.5, -0.25]
    * @see https://pytorch.org/docs/stable/generated/torch.frac.html
    */
   frac(): Tensor;
   /**
+   * In place: what each element has behind its integer part.
+   *
    * `aten::frac_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.frac_.html
    */
@@ -132,34 +191,52 @@ export interface MethodsFH {
    */
   frexp(): [mantissa: Tensor, exponent: Tensor] & { readonly mantissa: Tensor; readonly exponent: Tensor };
   /**
+   * Along a dimension, the elements that an index tensor names for each place.
+   *
    * `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).gather(1, torch.tensor([[1n], [0n]])); // [[2], [3]]
    * @see https://pytorch.org/docs/stable/generated/torch.gather.html
    */
   gather(dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor;
   /**
    * `aten::gcd(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.gcd.html
    */
   gcd(other: Tensor): Tensor;
   /**
    * `aten::gcd_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.gcd_.html
    */
   gcd_(other: Tensor): this;
   /**
+   * Whether elements are greater or equal.
+   *
    * `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1, 2]).ge(2); // [false, true]
    * @see https://pytorch.org/docs/stable/generated/torch.ge.html
    */
   ge(other: Tensor | Scalar): Tensor;
   /**
+   * In place: whether elements are greater or equal.
+   *
    * `aten::ge_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::ge_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.ge_.html
    */
   ge_(other: Tensor | Scalar): this;
   /**
    * `aten::geometric_(Tensor(a!) self, float p, *, Generator? generator=None) -> Tensor(a!)`
+   * @param p the order of the norm, or the probability
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.geometric_.html
    */
   geometric_(p: number, options?: { generator?: Generator | null }): this;
@@ -181,36 +258,48 @@ export interface MethodsFH {
   /**
    * `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::greater.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.greater.html
    */
   greater(other: Tensor | Scalar): Tensor;
   /**
    * `aten::greater_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::greater_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.greater_.html
    */
   greater_(other: Tensor | Scalar): this;
   /**
    * `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::greater_equal.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.greater_equal.html
    */
   greaterEqual(other: Tensor | Scalar): Tensor;
   /**
    * `aten::greater_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::greater_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.greater_equal_.html
    */
   greaterEqual_(other: Tensor | Scalar): this;
   /**
+   * Whether elements are greater.
+   *
    * `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1, 2]).gt(1); // [false, true]
    * @see https://pytorch.org/docs/stable/generated/torch.gt.html
    */
   gt(other: Tensor | Scalar): Tensor;
   /**
+   * In place: whether elements are greater.
+   *
    * `aten::gt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::gt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.gt_.html
    */
   gt_(other: Tensor | Scalar): this;
@@ -218,35 +307,85 @@ export interface MethodsFH {
    * `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html
    */
-  hardshrink(options?: { lambd?: Scalar }): Tensor;
+  hardshrink(lambd: Scalar): Tensor;
   /**
    * `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html
    */
-  hardshrink(lambd: Scalar): Tensor;
-  /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */
-  hashTensor(options?: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number }): Tensor;
-  /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */
+  hardshrink(options?: { lambd?: Scalar }): Tensor;
+  /**
+   * `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor`
+   * @param dim the dimension, counted from the end where negative; default []
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.mode how the elements beyond the edge are made; default 0
+   */
   hashTensor(dim: number | readonly number[], options?: { keepdim?: boolean; mode?: number }): Tensor;
   /**
+   * `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative; default []
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.mode how the elements beyond the edge are made; default 0
+   */
+  hashTensor(options?: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number }): Tensor;
+  /**
    * `aten::heaviside(Tensor self, Tensor values) -> Tensor`
+   * @param values the values
    * @see https://pytorch.org/docs/stable/generated/torch.heaviside.html
    */
   heaviside(values: Tensor): Tensor;
-  /** `aten::heaviside_(Tensor(a!) self, Tensor values) -> Tensor(a!)` */
+  /**
+   * `aten::heaviside_(Tensor(a!) self, Tensor values) -> Tensor(a!)`
+   * @param values the values
+   */
   heaviside_(values: Tensor): this;
   /**
+   * How many elements fall into each of `bins` equal parts of a range.
+   *
    * `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.histc.html
-   */
-  histc(options?: { bins?: number; min?: Scalar; max?: Scalar }): Tensor;
-  /**
-   * `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
+   * @param bins how many parts; default 100
+   * @param min the lower limit; none where null; default 0
+   * @param max the upper limit; none where null; default 0
+   * @example
+   * torch.histc(torch.tensor([0, 1, 1, 2]), 3); // [1, 2, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.histc.html
    */
   histc(bins: number, min?: Scalar, max?: Scalar): Tensor;
   /**
+   * How many elements fall into each of `bins` equal parts of a range.
+   *
+   * `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
+   * @param options.bins how many parts; default 100
+   * @param options.min the lower limit; none where null; default 0
+   * @param options.max the upper limit; none where null; default 0
+   * @example
+   * torch.histc(torch.tensor([0, 1, 1, 2]), 3); // [1, 2, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.histc.html
+   */
+  histc(options?: { bins?: number; min?: Scalar; max?: Scalar }): Tensor;
+  /**
    * `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
+   * @param bins how many parts; default 100
+   * @param options.weight the weights
+   * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+   */
+  histogram(
+    bins: number,
+    options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean },
+  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
+  /**
+   * `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
+   * @param bins how many parts
+   * @param options.weight the weights
+   * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+   */
+  histogram(
+    bins: Tensor,
+    options?: { weight?: Tensor | null; density?: boolean },
+  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
+  /**
+   * `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
+   * @param options.bins how many parts; default 100
+   * @param options.weight the weights
    * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
    */
   histogram(options?: {
@@ -256,43 +395,31 @@ export interface MethodsFH {
     density?: boolean;
   }): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
   /**
-   * `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
-   * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+   * `aten::hsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
+   * @param indices the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
    */
-  histogram(
-    bins: number,
-    options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean },
-  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
+  hsplit(...indices: number[]): Tensor[];
   /**
-   * `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
-   * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+   * `aten::hsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
+   * @param indices integers of dtype int64 or int32
+   * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
    */
-  histogram(
-    bins: Tensor,
-    options?: { weight?: Tensor | null; density?: boolean },
-  ): [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
+  hsplit(indices: readonly number[]): Tensor[];
   /**
    * `aten::hsplit.int(Tensor(a) self, int sections) -> Tensor(a)[]`
    * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
    */
   hsplit(sections: number): Tensor[];
   /**
-   * `aten::hsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
-   */
-  hsplit(indices: readonly number[]): Tensor[];
-  /**
-   * `aten::hsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.hsplit.html
-   */
-  hsplit(...indices: number[]): Tensor[];
-  /**
    * `aten::hypot(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.hypot.html
    */
   hypot(other: Tensor): Tensor;
   /**
    * `aten::hypot_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.hypot_.html
    */
   hypot_(other: Tensor): this;

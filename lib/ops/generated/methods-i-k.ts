@@ -17,65 +17,113 @@ export interface MethodsIK {
   i0_(): this;
   /**
    * `aten::igamma(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.igamma.html
    */
   igamma(other: Tensor): Tensor;
   /**
    * `aten::igamma_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.igamma_.html
    */
   igamma_(other: Tensor): this;
   /**
    * `aten::igammac(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.igammac.html
    */
   igammac(other: Tensor): Tensor;
   /**
    * `aten::igammac_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.igammac_.html
    */
   igammac_(other: Tensor): this;
   /**
+   * Rows of `source` added to those that the indices name.
+   *
    * `aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param options.alpha the factor of the last operand; default 1
+   * @example
+   * torch.zeros([2]).indexAdd(0, torch.tensor([0n, 0n]), torch.tensor([1, 2])); // [3, 0]
    * @see https://pytorch.org/docs/stable/generated/torch.index_add.html
    */
   indexAdd(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor;
   /**
+   * In place: rows of `source` added to those that the indices name.
+   *
    * `aten::index_add_(Tensor(a!) self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_add_.html
    */
   indexAdd_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): this;
-  /** `aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor` */
+  /**
+   * `aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   */
   indexCopy(dim: number, index: Tensor, source: Tensor): Tensor;
   /**
    * `aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_copy_.html
    */
   indexCopy_(dim: number, index: Tensor, source: Tensor): this;
   /**
    * `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor`
    * `aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param value the value
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_fill.html
    */
   indexFill(dim: number, index: Tensor, value: Tensor | Scalar): Tensor;
   /**
    * `aten::index_fill_.int_Tensor(Tensor(a!) self, int dim, Tensor index, Tensor value) -> Tensor(a!)`
    * `aten::index_fill_.int_Scalar(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param value the value
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_fill_.html
    */
   indexFill_(dim: number, index: Tensor, value: Tensor | Scalar): this;
   /**
    * `aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param reduce how elements that meet are put together
+   * @param options.includeSelf whether the elements that are there count; default true
    * @see https://pytorch.org/docs/stable/generated/torch.index_reduce.html
    */
   indexReduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
   /**
    * `aten::index_reduce_(Tensor(a!) self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param reduce how elements that meet are put together
+   * @param options.includeSelf whether the elements that are there count; default true
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_reduce_.html
    */
   indexReduce_(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean }): this;
   /**
+   * The entries of a dimension that the indices (int64 or int32) name, as a copy.
+   *
    * `aten::index_select(Tensor self, int dim, Tensor index) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @example
+   * torch.tensor([10, 20, 30]).indexSelect(0, torch.tensor([2n, 0n])); // [30, 10]
    * @see https://pytorch.org/docs/stable/generated/torch.index_select.html
    */
   indexSelect(dim: number, index: Tensor): Tensor;
@@ -86,6 +134,7 @@ export interface MethodsIK {
   indices(): Tensor;
   /**
    * `aten::inner(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.inner.html
    */
   inner(other: Tensor): Tensor;
@@ -115,15 +164,16 @@ export interface MethodsIK {
    */
   isConj(): boolean;
   /**
+   * `aten::is_contiguous.memory_format(Tensor self, MemoryFormat memory_format) -> bool`
+   * @param memoryFormat the order of the dimensions in memory
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.is_contiguous.html
+   */
+  isContiguous(memoryFormat: MemoryFormat): boolean;
+  /**
    * `aten::is_contiguous(Tensor self) -> bool`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.is_contiguous.html
    */
   isContiguous(): boolean;
-  /**
-   * `aten::is_contiguous.memory_format(Tensor self, MemoryFormat memory_format) -> bool`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.is_contiguous.html
-   */
-  isContiguous(memoryFormat: MemoryFormat): boolean;
   /**
    * `aten::is_floating_point(Tensor self) -> bool`
    * @see https://pytorch.org/docs/stable/generated/torch.is_floating_point.html
@@ -143,15 +193,20 @@ export interface MethodsIK {
   isNonzero(): boolean;
   /**
    * `aten::is_pinned(Tensor self, Device? device=None) -> bool`
+   * @param device where the result is
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.is_pinned.html
+   */
+  isPinned(device: DeviceLike | null): boolean;
+  /**
+   * `aten::is_pinned(Tensor self, Device? device=None) -> bool`
+   * @param options.device where the result is
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.is_pinned.html
    */
   isPinned(options?: { device?: DeviceLike | null }): boolean;
   /**
-   * `aten::is_pinned(Tensor self, Device? device=None) -> bool`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.is_pinned.html
+   * `aten::is_same_size(Tensor self, Tensor other) -> bool`
+   * @param other a tensor or a number that broadcasts with the first
    */
-  isPinned(device: DeviceLike | null): boolean;
-  /** `aten::is_same_size(Tensor self, Tensor other) -> bool` */
   isSameSize(other: Tensor): boolean;
   /**
    * `aten::is_set_to(Tensor self, Tensor tensor) -> bool`
@@ -164,27 +219,55 @@ export interface MethodsIK {
    */
   isSigned(): boolean;
   /**
+   * Whether elements agree to within `atol + rtol * |other|`.
+   *
    * `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.isclose.html
-   */
-  isclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
-  /**
-   * `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param rtol the relative tolerance; default 1.0000000000000001e-05
+   * @param atol the absolute tolerance; default 1e-08
+   * @param equalNan whether NaN is equal to NaN; default false
+   * @example
+   * torch.isclose(torch.tensor([1, 2]), torch.tensor([1.000001, 3])); // [true, false]
    * @see https://pytorch.org/docs/stable/generated/torch.isclose.html
    */
   isclose(other: Tensor, rtol: number, atol?: number, equalNan?: boolean): Tensor;
   /**
+   * Whether elements agree to within `atol + rtol * |other|`.
+   *
+   * `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.rtol the relative tolerance; default 1.0000000000000001e-05
+   * @param options.atol the absolute tolerance; default 1e-08
+   * @param options.equalNan whether NaN is equal to NaN; default false
+   * @example
+   * torch.isclose(torch.tensor([1, 2]), torch.tensor([1.000001, 3])); // [true, false]
+   * @see https://pytorch.org/docs/stable/generated/torch.isclose.html
+   */
+  isclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
+  /**
+   * Whether each element is neither infinite nor NaN.
+   *
    * `aten::isfinite(Tensor self) -> Tensor`
+   * @example
+   * torch.isfinite(torch.tensor([1, Infinity, NaN])); // [true, false, false]
    * @see https://pytorch.org/docs/stable/generated/torch.isfinite.html
    */
   isfinite(): Tensor;
   /**
+   * Whether each element is infinite.
+   *
    * `aten::isinf(Tensor self) -> Tensor`
+   * @example
+   * torch.isinf(torch.tensor([1, -Infinity])); // [false, true]
    * @see https://pytorch.org/docs/stable/generated/torch.isinf.html
    */
   isinf(): Tensor;
   /**
+   * Whether each element is NaN.
+   *
    * `aten::isnan(Tensor self) -> Tensor`
+   * @example
+   * torch.isnan(torch.tensor([1, NaN])); // [false, true]
    * @see https://pytorch.org/docs/stable/generated/torch.isnan.html
    */
   isnan(): Tensor;
@@ -205,6 +288,25 @@ export interface MethodsIK {
   isreal(): Tensor;
   /**
    * `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor`
+   * @param normalized whether the result is scaled by the root of its length; default false
+   * @param length how many entries
+   * @see https://pytorch.org/docs/stable/generated/torch.istft.html
+   */
+  istft(
+    nFft: number,
+    hopLength: number | null,
+    winLength?: number | null,
+    window?: Tensor | null,
+    center?: boolean,
+    normalized?: boolean,
+    onesided?: boolean | null,
+    length?: number | null,
+    returnComplex?: boolean,
+  ): Tensor;
+  /**
+   * `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor`
+   * @param options.normalized whether the result is scaled by the root of its length; default false
+   * @param options.length how many entries
    * @see https://pytorch.org/docs/stable/generated/torch.istft.html
    */
   istft(
@@ -221,40 +323,36 @@ export interface MethodsIK {
     },
   ): Tensor;
   /**
-   * `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.istft.html
-   */
-  istft(
-    nFft: number,
-    hopLength: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    center?: boolean,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    length?: number | null,
-    returnComplex?: boolean,
-  ): Tensor;
-  /**
+   * The Kronecker product.
+   *
    * `aten::kron(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.kron(torch.eye(2), torch.tensor([[5]])); // [[5, 0], [0, 5]]
    * @see https://pytorch.org/docs/stable/generated/torch.kron.html
    */
   kron(other: Tensor): Tensor;
   /**
    * `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
-   * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
-   */
-  kthvalue(
-    k: number,
-    options?: { dim?: number; keepdim?: boolean },
-  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
-  /**
-   * `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param k how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
    * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
    */
   kthvalue(
     k: number,
     dim: number,
     keepdim?: boolean,
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param k how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
+   */
+  kthvalue(
+    k: number,
+    options?: { dim?: number; keepdim?: boolean },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 }

@@ -7,69 +7,95 @@ import type { Scalar } from '../types.js';
 export interface MethodsL {
   /**
    * `aten::lcm(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.lcm.html
    */
   lcm(other: Tensor): Tensor;
   /**
    * `aten::lcm_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.lcm_.html
    */
   lcm_(other: Tensor): this;
   /**
    * `aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.ldexp.html
    */
   ldexp(other: Tensor): Tensor;
   /**
    * `aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.ldexp_.html
    */
   ldexp_(other: Tensor): this;
   /**
+   * Whether elements are less or equal.
+   *
    * `aten::le.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::le.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1, 2]).le(1); // [true, false]
    * @see https://pytorch.org/docs/stable/generated/torch.le.html
    */
   le(other: Tensor | Scalar): Tensor;
   /**
+   * In place: whether elements are less or equal.
+   *
    * `aten::le_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::le_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.le_.html
    */
   le_(other: Tensor | Scalar): this;
   /**
+   * Between two tensors: `start + weight * (end - start)`.
+   *
    * `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
    * `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
+   * @param end where to end
+   * @param weight the weights
+   * @example
+   * torch.zeros([2]).lerp(torch.tensor([10, 20]), 0.5); // [5, 10]
    * @see https://pytorch.org/docs/stable/generated/torch.lerp.html
    */
   lerp(end: Tensor, weight: Tensor | Scalar): Tensor;
   /**
+   * In place: between two tensors: `start + weight * (end - start)`.
+   *
    * `aten::lerp_.Tensor(Tensor(a!) self, Tensor end, Tensor weight) -> Tensor(a!)`
    * `aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)`
+   * @param end where to end
+   * @param weight the weights
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.lerp_.html
    */
   lerp_(end: Tensor, weight: Tensor | Scalar): this;
   /**
    * `aten::less.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::less.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.less.html
    */
   less(other: Tensor | Scalar): Tensor;
   /**
    * `aten::less_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::less_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.less_.html
    */
   less_(other: Tensor | Scalar): this;
   /**
    * `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::less_equal.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.less_equal.html
    */
   lessEqual(other: Tensor | Scalar): Tensor;
   /**
    * `aten::less_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::less_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.less_equal_.html
    */
   lessEqual_(other: Tensor | Scalar): this;
@@ -84,87 +110,151 @@ export interface MethodsL {
    */
   lgamma_(): this;
   /**
+   * The natural logarithm of each element.
+   *
    * `aten::log(Tensor self) -> Tensor`
+   * @example
+   * torch.log(torch.tensor([1, Math.E])); // [0, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.log.html
    */
   log(): Tensor;
   /**
+   * The logarithm of each element to base 10.
+   *
    * `aten::log10(Tensor self) -> Tensor`
+   * @example
+   * torch.log10(torch.tensor([100])); // [2]
    * @see https://pytorch.org/docs/stable/generated/torch.log10.html
    */
   log10(): Tensor;
   /**
+   * In place: the logarithm of each element to base 10.
+   *
    * `aten::log10_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.log10_.html
    */
   log10_(): this;
   /**
+   * `log(1 + x)`, exact also where x is small.
+   *
    * `aten::log1p(Tensor self) -> Tensor`
+   * @example
+   * torch.log1p(torch.tensor([0])); // [0]
    * @see https://pytorch.org/docs/stable/generated/torch.log1p.html
    */
   log1p(): Tensor;
   /**
+   * In place: `log(1 + x)`, exact also where x is small.
+   *
    * `aten::log1p_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.log1p_.html
    */
   log1p_(): this;
   /**
+   * The logarithm of each element to base 2.
+   *
    * `aten::log2(Tensor self) -> Tensor`
+   * @example
+   * torch.log2(torch.tensor([8])); // [3]
    * @see https://pytorch.org/docs/stable/generated/torch.log2.html
    */
   log2(): Tensor;
   /**
+   * In place: the logarithm of each element to base 2.
+   *
    * `aten::log2_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.log2_.html
    */
   log2_(): this;
   /**
+   * In place: the natural logarithm of each element.
+   *
    * `aten::log_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.log_.html
    */
   log_(): this;
   /**
    * `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.log_normal_.html
-   */
-  logNormal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this;
-  /**
-   * `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)`
+   * @param mean the mean of the distribution; default 1.
+   * @param std the standard deviation of the distribution; default 2.
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.log_normal_.html
    */
   logNormal_(mean: number, std?: number, options?: { generator?: Generator | null }): this;
   /**
+   * `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.mean the mean of the distribution; default 1.
+   * @param options.std the standard deviation of the distribution; default 2.
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.log_normal_.html
+   */
+  logNormal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this;
+  /**
+   * The logarithm of the softmax along a dimension.
+   *
    * `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.logSoftmax(torch.zeros([2]), 0); // [-0.6931, -0.6931]
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
    */
   logSoftmax(dim: number, options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The logarithm of the softmax along a dimension.
+   *
    * `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param dtype the dtype of the result
+   * @example
+   * torch.logSoftmax(torch.zeros([2]), 0); // [-0.6931, -0.6931]
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
    */
   logSoftmax(dim: number, dtype: Dtype | null): Tensor;
   /**
+   * The logarithm of the softmax along a dimension.
+   *
    * `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.logSoftmax(torch.zeros([2]), 0); // [-0.6931, -0.6931]
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
    */
   logSoftmax(options: { dim: number; dtype?: Dtype | null }): Tensor;
   /**
+   * `log(exp(x) + exp(y))`, without overflow.
+   *
    * `aten::logaddexp(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.logaddexp(torch.tensor([0]), torch.tensor([0])); // [0.6931]
    * @see https://pytorch.org/docs/stable/generated/torch.logaddexp.html
    */
   logaddexp(other: Tensor): Tensor;
   /**
    * `aten::logaddexp2(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.logaddexp2.html
    */
   logaddexp2(other: Tensor): Tensor;
   /**
+   * The logarithm of the sums of exponentials so far along a dimension.
+   *
    * `aten::logcumsumexp(Tensor self, int dim) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @example
+   * torch.zeros([2]).logcumsumexp(0); // [0, 0.6931]
    * @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
    */
   logcumsumexp(dim: number): Tensor;
   /**
+   * The logarithm of the sums of exponentials so far along a dimension.
+   *
    * `aten::logcumsumexp(Tensor self, int dim) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @example
+   * torch.zeros([2]).logcumsumexp(0); // [0, 0.6931]
    * @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
    */
   logcumsumexp(options: { dim: number }): Tensor;
@@ -174,89 +264,155 @@ export interface MethodsL {
    */
   logdet(): Tensor;
   /**
+   * Whether both are other than 0.
+   *
    * `aten::logical_and(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([true, false]).logicalAnd(torch.tensor([true, true])); // [true, false]
    * @see https://pytorch.org/docs/stable/generated/torch.logical_and.html
    */
   logicalAnd(other: Tensor): Tensor;
   /**
+   * In place: whether both are other than 0.
+   *
    * `aten::logical_and_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.logical_and_.html
    */
   logicalAnd_(other: Tensor): this;
   /**
+   * Whether each element is 0: the negation of a mask.
+   *
    * `aten::logical_not(Tensor self) -> Tensor`
+   * @example
+   * torch.tensor([true, false]).logicalNot(); // [false, true]
    * @see https://pytorch.org/docs/stable/generated/torch.logical_not.html
    */
   logicalNot(): Tensor;
   /**
+   * In place: whether each element is 0: the negation of a mask.
+   *
    * `aten::logical_not_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.logical_not_.html
    */
   logicalNot_(): this;
   /**
+   * Whether either is other than 0.
+   *
    * `aten::logical_or(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([true, false]).logicalOr(torch.tensor([false, false])); // [true, false]
    * @see https://pytorch.org/docs/stable/generated/torch.logical_or.html
    */
   logicalOr(other: Tensor): Tensor;
   /**
+   * In place: whether either is other than 0.
+   *
    * `aten::logical_or_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.logical_or_.html
    */
   logicalOr_(other: Tensor): this;
   /**
    * `aten::logical_xor(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.logical_xor.html
    */
   logicalXor(other: Tensor): Tensor;
   /**
    * `aten::logical_xor_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.logical_xor_.html
    */
   logicalXor_(other: Tensor): this;
   /**
+   * The inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+   *
    * `aten::logit(Tensor self, float? eps=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.logit.html
-   */
-  logit(options?: { eps?: number | null }): Tensor;
-  /**
-   * `aten::logit(Tensor self, float? eps=None) -> Tensor`
+   * @param eps added to a denominator, so that it is not 0
+   * @example
+   * torch.logit(torch.tensor([0.5])); // [0]
    * @see https://pytorch.org/docs/stable/generated/torch.logit.html
    */
   logit(eps: number | null): Tensor;
   /**
-   * `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.logit_.html
+   * The inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+   *
+   * `aten::logit(Tensor self, float? eps=None) -> Tensor`
+   * @param options.eps added to a denominator, so that it is not 0
+   * @example
+   * torch.logit(torch.tensor([0.5])); // [0]
+   * @see https://pytorch.org/docs/stable/generated/torch.logit.html
    */
-  logit_(options?: { eps?: number | null }): this;
+  logit(options?: { eps?: number | null }): Tensor;
   /**
+   * In place: the inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+   *
    * `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)`
+   * @param eps added to a denominator, so that it is not 0
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.logit_.html
    */
   logit_(eps: number | null): this;
   /**
+   * In place: the inverse of the sigmoid: `log(x / (1 - x))`, of elements first limited to `[eps, 1 - eps]` where `eps` is given.
+   *
+   * `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)`
+   * @param options.eps added to a denominator, so that it is not 0
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.logit_.html
+   */
+  logit_(options?: { eps?: number | null }): this;
+  /**
+   * The logarithm of the sum of exponentials along dimensions, without overflow.
+   *
    * `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.zeros([2]).logsumexp(0); // 0.6931
    * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
    */
   logsumexp(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
   /**
+   * The logarithm of the sum of exponentials along dimensions, without overflow.
+   *
    * `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.zeros([2]).logsumexp(0); // 0.6931
    * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
    */
   logsumexp(dim: number | readonly number[], keepdim: boolean): Tensor;
   /**
+   * The logarithm of the sum of exponentials along dimensions, without overflow.
+   *
    * `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.zeros([2]).logsumexp(0); // 0.6931
    * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
    */
   logsumexp(options: { dim: number | readonly number[]; keepdim?: boolean }): Tensor;
   /**
+   * Whether elements are less.
+   *
    * `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1, 2]).lt(2); // [true, false]
    * @see https://pytorch.org/docs/stable/generated/torch.lt.html
    */
   lt(other: Tensor | Scalar): Tensor;
   /**
+   * In place: whether elements are less.
+   *
    * `aten::lt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::lt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.lt_.html
    */
   lt_(other: Tensor | Scalar): this;

@@ -6,34 +6,58 @@ import type { Scalar } from '../types.js';
 
 export interface MethodsM {
   /**
+   * The tensor with a value where a mask is true.
+   *
    * `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
    * `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
+   * @param mask booleans that broadcast to the shape of the tensor
+   * @param value the value
+   * @example
+   * torch.tensor([1, 2]).maskedFill(torch.tensor([true, false]), 0); // [0, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html
    */
   maskedFill(mask: Tensor, value: Tensor | Scalar): Tensor;
   /**
+   * In place: the tensor with a value where a mask is true.
+   *
    * `aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)`
    * `aten::masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)`
+   * @param mask booleans that broadcast to the shape of the tensor
+   * @param value the value
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.masked_fill_.html
    */
   maskedFill_(mask: Tensor, value: Tensor | Scalar): this;
   /**
    * `aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor`
+   * @param mask booleans that broadcast to the shape of the tensor
+   * @param source the elements to write
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.masked_scatter.html
    */
   maskedScatter(mask: Tensor, source: Tensor): Tensor;
   /**
    * `aten::masked_scatter_(Tensor(a!) self, Tensor mask, Tensor source) -> Tensor(a!)`
+   * @param mask booleans that broadcast to the shape of the tensor
+   * @param source the elements to write
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.masked_scatter_.html
    */
   maskedScatter_(mask: Tensor, source: Tensor): this;
   /**
+   * The elements where a mask is true, in one dimension.
+   *
    * `aten::masked_select(Tensor self, Tensor mask) -> Tensor`
+   * @param mask booleans that broadcast to the shape of the tensor
+   * @example
+   * torch.tensor([1, 2]).maskedSelect(torch.tensor([false, true])); // [2]
    * @see https://pytorch.org/docs/stable/generated/torch.masked_select.html
    */
   maskedSelect(mask: Tensor): Tensor;
   /**
+   * The matrix product; batches broadcast, and one-dimensional tensors are vectors.
+   *
    * `aten::matmul(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).matmul(torch.tensor([1, 1])); // [3, 7]
    * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
    */
   matmul(other: Tensor): Tensor;
@@ -44,16 +68,27 @@ export interface MethodsM {
   matrixExp(): Tensor;
   /**
    * `aten::matrix_power(Tensor self, int n) -> Tensor`
+   * @param n how many
    * @see https://pytorch.org/docs/stable/generated/torch.matrix_power.html
    */
   matrixPower(n: number): Tensor;
   /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   *
    * `aten::max(Tensor self) -> Tensor`
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).max(1)[0]; // [5, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.max.html
    */
   max(): Tensor;
   /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   *
    * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).max(1)[0]; // [5, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.max.html
    */
   max(
@@ -61,7 +96,13 @@ export interface MethodsM {
     options?: { keepdim?: boolean },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   *
    * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).max(1)[0]; // [5, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.max.html
    */
   max(
@@ -69,7 +110,23 @@ export interface MethodsM {
     keepdim: boolean,
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   *
+   * `aten::max.other(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).max(1)[0]; // [5, 3]
+   * @see https://pytorch.org/docs/stable/generated/torch.max.html
+   */
+  max(other: Tensor): Tensor;
+  /**
+   * The largest element; with a dimension, the largest along it and where they are; with another tensor, the larger of the two.
+   *
    * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).max(1)[0]; // [5, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.max.html
    */
   max(options: {
@@ -77,42 +134,78 @@ export interface MethodsM {
     keepdim?: boolean;
   }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
-   * `aten::max.other(Tensor self, Tensor other) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.max.html
-   */
-  max(other: Tensor): Tensor;
-  /**
+   * The larger of two, element by element; NaN where either is.
+   *
    * `aten::maximum(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2])); // [3, 5]
    * @see https://pytorch.org/docs/stable/generated/torch.maximum.html
    */
   maximum(other: Tensor): Tensor;
   /**
+   * The mean of all elements, or along dimensions.
+   *
    * `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).mean({ dim: 0 }); // [2, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.mean.html
    */
   mean(options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The mean of all elements, or along dimensions.
+   *
    * `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).mean({ dim: 0 }); // [2, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.mean.html
    */
   mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: Dtype | null }): Tensor;
   /**
+   * The mean of all elements, or along dimensions.
+   *
    * `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).mean({ dim: 0 }); // [2, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.mean.html
    */
   mean(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The mean of all elements, or along dimensions.
+   *
    * `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).mean({ dim: 0 }); // [2, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.mean.html
    */
   mean(options: { dim: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null }): Tensor;
   /**
+   * The median, of two in the middle the smaller; with a dimension, along it and where they are.
+   *
    * `aten::median(Tensor self) -> Tensor`
+   * @example
+   * torch.tensor([3, 1, 2]).median(); // 2
    * @see https://pytorch.org/docs/stable/generated/torch.median.html
    */
   median(): Tensor;
   /**
+   * The median, of two in the middle the smaller; with a dimension, along it and where they are.
+   *
    * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([3, 1, 2]).median(); // 2
    * @see https://pytorch.org/docs/stable/generated/torch.median.html
    */
   median(
@@ -120,7 +213,13 @@ export interface MethodsM {
     options?: { keepdim?: boolean },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The median, of two in the middle the smaller; with a dimension, along it and where they are.
+   *
    * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([3, 1, 2]).median(); // 2
    * @see https://pytorch.org/docs/stable/generated/torch.median.html
    */
   median(
@@ -128,7 +227,13 @@ export interface MethodsM {
     keepdim: boolean,
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The median, of two in the middle the smaller; with a dimension, along it and where they are.
+   *
    * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([3, 1, 2]).median(); // 2
    * @see https://pytorch.org/docs/stable/generated/torch.median.html
    */
   median(options: {
@@ -136,12 +241,22 @@ export interface MethodsM {
     keepdim?: boolean;
   }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   *
    * `aten::min(Tensor self) -> Tensor`
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).min(1)[0]; // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
    */
   min(): Tensor;
   /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   *
    * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).min(1)[0]; // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
    */
   min(
@@ -149,7 +264,13 @@ export interface MethodsM {
     options?: { keepdim?: boolean },
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   *
    * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).min(1)[0]; // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
    */
   min(
@@ -157,7 +278,23 @@ export interface MethodsM {
     keepdim: boolean,
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   *
+   * `aten::min.other(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).min(1)[0]; // [1, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.min.html
+   */
+  min(other: Tensor): Tensor;
+  /**
+   * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
+   *
    * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([[1, 5], [3, 2]]).min(1)[0]; // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.min.html
    */
   min(options: {
@@ -165,35 +302,43 @@ export interface MethodsM {
     keepdim?: boolean;
   }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
-   * `aten::min.other(Tensor self, Tensor other) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.min.html
-   */
-  min(other: Tensor): Tensor;
-  /**
+   * The smaller of two, element by element; NaN where either is.
+   *
    * `aten::minimum(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.minimum(torch.tensor([1, 5]), torch.tensor([3, 2])); // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.minimum.html
    */
   minimum(other: Tensor): Tensor;
   /**
-   * `aten::mm(Tensor self, Tensor mat2) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.mm.html
-   */
-  mm(mat2: Tensor): Tensor;
-  /**
+   * The product of two matrices.
+   *
    * `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+   * @param mat2 the second matrix
+   * @example
+   * torch.tensor([[1, 2]]).mm(torch.tensor([[3], [4]])); // [[11]]
    * @see https://pytorch.org/docs/stable/generated/torch.mm.html
    */
   mm(mat2: Tensor, outDtype: Dtype): Tensor;
   /**
-   * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
-   * @see https://pytorch.org/docs/stable/generated/torch.mode.html
+   * The product of two matrices.
+   *
+   * `aten::mm(Tensor self, Tensor mat2) -> Tensor`
+   * @param mat2 the second matrix
+   * @example
+   * torch.tensor([[1, 2]]).mm(torch.tensor([[3], [4]])); // [[11]]
+   * @see https://pytorch.org/docs/stable/generated/torch.mm.html
    */
-  mode(options?: {
-    dim?: number;
-    keepdim?: boolean;
-  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  mm(mat2: Tensor): Tensor;
   /**
+   * The commonest element along a dimension (default the last), and where it is.
+   *
    * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([1, 2, 2]).mode()[0]; // 2
    * @see https://pytorch.org/docs/stable/generated/torch.mode.html
    */
   mode(
@@ -201,76 +346,145 @@ export interface MethodsM {
     keepdim?: boolean,
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
-   * `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.moveaxis.html
+   * The commonest element along a dimension (default the last), and where it is.
+   *
+   * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([1, 2, 2]).mode()[0]; // 2
+   * @see https://pytorch.org/docs/stable/generated/torch.mode.html
    */
-  moveaxis(source: number, destination: number): Tensor;
+  mode(options?: {
+    dim?: number;
+    keepdim?: boolean;
+  }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * Dimensions at other places, the others in their order, as a view.
+   *
    * `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+   * @param source the elements to write
+   * @example
+   * torch.zeros([2, 3, 4]).moveaxis(0, 2).shape; // [3, 4, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.moveaxis.html
    */
   moveaxis(source: readonly number[], destination: readonly number[]): Tensor;
   /**
-   * `aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
+   * Dimensions at other places, the others in their order, as a view.
+   *
+   * `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
+   * @param source the elements to write
+   * @example
+   * torch.zeros([2, 3, 4]).moveaxis(0, 2).shape; // [3, 4, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.moveaxis.html
    */
-  movedim(source: number, destination: number): Tensor;
+  moveaxis(source: number, destination: number): Tensor;
   /**
+   * Dimensions at other places, the others in their order, as a view.
+   *
    * `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+   * @param source the elements to write
+   * @example
+   * torch.zeros([2, 3, 4]).movedim(0, 2).shape; // [3, 4, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
    */
   movedim(source: readonly number[], destination: readonly number[]): Tensor;
   /**
+   * Dimensions at other places, the others in their order, as a view.
+   *
+   * `aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
+   * @param source the elements to write
+   * @example
+   * torch.zeros([2, 3, 4]).movedim(0, 2).shape; // [3, 4, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
+   */
+  movedim(source: number, destination: number): Tensor;
+  /**
+   * The elements in ascending order along the first dimension.
+   *
    * `aten::msort(Tensor self) -> Tensor`
+   * @example
+   * torch.msort(torch.tensor([3, 1])); // [1, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.msort.html
    */
   msort(): Tensor;
   /**
+   * The product, element by element, with broadcasting.
+   *
    * `aten::mul.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::mul.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1, 2]).mul(torch.tensor([3, 4])); // [3, 8]
    * @see https://pytorch.org/docs/stable/generated/torch.mul.html
    */
   mul(other: Tensor | Scalar): Tensor;
   /**
+   * In place: the product, element by element, with broadcasting.
+   *
    * `aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::mul_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.mul_.html
    */
   mul_(other: Tensor | Scalar): this;
   /**
+   * Indices drawn with the weights along the last dimension, without putting them back unless `replacement`.
+   *
    * `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
-   */
-  multinomial(numSamples: number, options?: { replacement?: boolean; generator?: Generator | null }): Tensor;
-  /**
-   * `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
+   * @param numSamples how many to draw
+   * @param replacement whether what was drawn can be drawn again; default false
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @example
+   * torch.multinomial(torch.tensor([0, 1]), 1); // [1]
    * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
    */
   multinomial(numSamples: number, replacement: boolean, options?: { generator?: Generator | null }): Tensor;
   /**
+   * Indices drawn with the weights along the last dimension, without putting them back unless `replacement`.
+   *
+   * `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
+   * @param numSamples how many to draw
+   * @param options.replacement whether what was drawn can be drawn again; default false
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @example
+   * torch.multinomial(torch.tensor([0, 1]), 1); // [1]
+   * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
+   */
+  multinomial(numSamples: number, options?: { replacement?: boolean; generator?: Generator | null }): Tensor;
+  /**
    * `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.multiply.html
    */
   multiply(other: Tensor | Scalar): Tensor;
   /**
    * `aten::multiply_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::multiply_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.multiply_.html
    */
   multiply_(other: Tensor | Scalar): this;
   /**
+   * The product of a matrix and a vector.
+   *
    * `aten::mv(Tensor self, Tensor vec) -> Tensor`
+   * @param vec the vector
+   * @example
+   * torch.tensor([[1, 2]]).mv(torch.tensor([3, 4])); // [11]
    * @see https://pytorch.org/docs/stable/generated/torch.mv.html
    */
   mv(vec: Tensor): Tensor;
   /**
    * `aten::mvlgamma(Tensor self, int p) -> Tensor`
+   * @param p the order of the norm, or the probability
    * @see https://pytorch.org/docs/stable/generated/torch.mvlgamma.html
    */
   mvlgamma(p: number): Tensor;
   /**
    * `aten::mvlgamma_(Tensor(a!) self, int p) -> Tensor(a!)`
+   * @param p the order of the norm, or the probability
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.mvlgamma_.html
    */
   mvlgamma_(p: number): this;

@@ -7,35 +7,73 @@ import type { FactoryOptions, Scalar } from '../types.js';
 
 export interface MethodsNP {
   /**
+   * NaN and infinities replaced by numbers; by default 0 and the dtype's limits.
+   *
    * `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html
-   */
-  nanToNum(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
-  /**
-   * `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor`
+   * @param nan what replaces NaN
+   * @param posinf what replaces infinity
+   * @param neginf what replaces minus infinity
+   * @example
+   * torch.nanToNum(torch.tensor([NaN, 1])); // [0, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html
    */
   nanToNum(nan: number | null, posinf?: number | null, neginf?: number | null): Tensor;
   /**
-   * `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.nan_to_num_.html
+   * NaN and infinities replaced by numbers; by default 0 and the dtype's limits.
+   *
+   * `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor`
+   * @param options.nan what replaces NaN
+   * @param options.posinf what replaces infinity
+   * @param options.neginf what replaces minus infinity
+   * @example
+   * torch.nanToNum(torch.tensor([NaN, 1])); // [0, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html
    */
-  nanToNum_(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): this;
+  nanToNum(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
   /**
+   * In place: naN and infinities replaced by numbers; by default 0 and the dtype's limits.
+   *
    * `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)`
+   * @param nan what replaces NaN
+   * @param posinf what replaces infinity
+   * @param neginf what replaces minus infinity
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.nan_to_num_.html
    */
   nanToNum_(nan: number | null, posinf?: number | null, neginf?: number | null): this;
   /**
-   * `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.nanmean.html
+   * In place: naN and infinities replaced by numbers; by default 0 and the dtype's limits.
+   *
+   * `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)`
+   * @param options.nan what replaces NaN
+   * @param options.posinf what replaces infinity
+   * @param options.neginf what replaces minus infinity
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.nan_to_num_.html
    */
-  nanmean(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null }): Tensor;
+  nanToNum_(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): this;
   /**
+   * The mean of the elements that are not NaN.
+   *
    * `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([1, NaN, 3]).nanmean(); // 2
    * @see https://pytorch.org/docs/stable/generated/torch.nanmean.html
    */
   nanmean(dim: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null }): Tensor;
+  /**
+   * The mean of the elements that are not NaN.
+   *
+   * `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([1, NaN, 3]).nanmean(); // 2
+   * @see https://pytorch.org/docs/stable/generated/torch.nanmean.html
+   */
+  nanmean(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null }): Tensor;
   /**
    * `aten::nanmedian(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
@@ -43,6 +81,8 @@ export interface MethodsNP {
   nanmedian(): Tensor;
   /**
    * `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
    * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
    */
   nanmedian(
@@ -51,6 +91,8 @@ export interface MethodsNP {
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
    * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
    */
   nanmedian(
@@ -59,6 +101,8 @@ export interface MethodsNP {
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
    * `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
    * @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html
    */
   nanmedian(options: {
@@ -68,51 +112,99 @@ export interface MethodsNP {
   /**
    * `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    * `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.nanquantile.html
-   */
-  nanquantile(q: Tensor | number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
-  /**
-   * `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
-   * `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   * @param q the shares, in [0, 1]
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.interpolation how to choose between two elements; default "linear"
    * @see https://pytorch.org/docs/stable/generated/torch.nanquantile.html
    */
   nanquantile(q: Tensor | number, dim: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   /**
-   * `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.nansum.html
+   * `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   * `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   * @param q the shares, in [0, 1]
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.interpolation how to choose between two elements; default "linear"
+   * @see https://pytorch.org/docs/stable/generated/torch.nanquantile.html
    */
-  nansum(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null }): Tensor;
+  nanquantile(q: Tensor | number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
   /**
+   * The sum of the elements that are not NaN.
+   *
    * `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([1, NaN, 3]).nansum(); // 4
    * @see https://pytorch.org/docs/stable/generated/torch.nansum.html
    */
   nansum(dim: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The sum of the elements that are not NaN.
+   *
+   * `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([1, NaN, 3]).nansum(); // 4
+   * @see https://pytorch.org/docs/stable/generated/torch.nansum.html
+   */
+  nansum(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null }): Tensor;
+  /**
+   * `length` entries of a dimension from `start` on, as a view.
+   *
    * `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)`
    * `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)`
+   * @param dim the dimension, counted from the end where negative
+   * @param start where to begin
+   * @param length how many entries
+   * @example
+   * torch.arange(5).narrow(0, 1, 2); // [1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.narrow.html
    */
   narrow(dim: number, start: Tensor | number, length: number): Tensor;
-  /** `aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor` */
+  /**
+   * `aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param start where to begin
+   * @param length how many entries
+   */
   narrowCopy(dim: number, start: number, length: number): Tensor;
   /**
+   * Whether elements differ.
+   *
    * `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([1, 2]).ne(2); // [true, false]
    * @see https://pytorch.org/docs/stable/generated/torch.ne.html
    */
   ne(other: Tensor | Scalar): Tensor;
   /**
+   * In place: whether elements differ.
+   *
    * `aten::ne_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::ne_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.ne_.html
    */
   ne_(other: Tensor | Scalar): this;
   /**
+   * Each element negated.
+   *
    * `aten::neg(Tensor self) -> Tensor`
+   * @example
+   * torch.tensor([1, -2]).neg(); // [-1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.neg.html
    */
   neg(): Tensor;
   /**
+   * In place: each element negated.
+   *
    * `aten::neg_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.neg_.html
    */
@@ -129,56 +221,116 @@ export interface MethodsNP {
   negative_(): this;
   /**
    * `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_empty.html
-   */
-  newEmpty(size: readonly number[], options?: FactoryOptions): Tensor;
-  /**
-   * `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   * @param size the sizes
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_empty.html
    */
   newEmpty(...size: number[]): Tensor;
   /**
+   * `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_empty.html
+   */
+  newEmpty(size: readonly number[], options?: FactoryOptions): Tensor;
+  /**
    * `aten::new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_empty_strided.html
    */
   newEmptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor;
   /**
+   * A tensor of the dtype and on the device of this one with one value everywhere.
+   *
    * `aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @example
+   * torch.zeros([1]).newFull([2], 5); // [5, 5]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_full.html
    */
   newFull(size: readonly number[], fillValue: Scalar, options?: FactoryOptions): Tensor;
   /**
+   * A tensor of ones of the dtype and on the device of this one.
+   *
    * `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_ones.html
-   */
-  newOnes(size: readonly number[], options?: FactoryOptions): Tensor;
-  /**
-   * `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   * @param size the sizes
+   * @example
+   * torch.zeros([1]).newOnes([2]); // [1, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_ones.html
    */
   newOnes(...size: number[]): Tensor;
   /**
-   * `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_zeros.html
+   * A tensor of ones of the dtype and on the device of this one.
+   *
+   * `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @example
+   * torch.zeros([1]).newOnes([2]); // [1, 1]
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_ones.html
    */
-  newZeros(size: readonly number[], options?: FactoryOptions): Tensor;
+  newOnes(size: readonly number[], options?: FactoryOptions): Tensor;
   /**
+   * A tensor of zeros of the dtype and on the device of this one.
+   *
    * `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   * @param size the sizes
+   * @example
+   * torch.ones([1]).newZeros([2]); // [0, 0]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_zeros.html
    */
   newZeros(...size: number[]): Tensor;
   /**
+   * A tensor of zeros of the dtype and on the device of this one.
+   *
+   * `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   * @param size the shape of the result
+   * @param options.dtype the dtype of the result
+   * @param options.layout the layout of the result
+   * @param options.device where the result is
+   * @param options.pinMemory whether the memory is page-locked, for faster copies to a GPU
+   * @param options.requiresGrad whether autograd records what is done with the result; default false
+   * @example
+   * torch.ones([1]).newZeros([2]); // [0, 0]
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_zeros.html
+   */
+  newZeros(size: readonly number[], options?: FactoryOptions): Tensor;
+  /**
    * `aten::nextafter(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.nextafter.html
    */
   nextafter(other: Tensor): Tensor;
   /**
    * `aten::nextafter_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.nextafter_.html
    */
   nextafter_(other: Tensor): this;
   /**
+   * The indices of the elements that are not 0, a row each.
+   *
    * `aten::nonzero(Tensor self) -> Tensor`
+   * @example
+   * torch.nonzero(torch.tensor([0, 5, 6])); // [[1], [2]]
    * @see https://pytorch.org/docs/stable/generated/torch.nonzero.html
    */
   nonzero(): Tensor;
@@ -186,63 +338,121 @@ export interface MethodsNP {
   nonzeroNumpy(): Tensor[];
   /**
    * `aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor`
+   * @param options.size the shape of the result
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.nonzero_static.html
    */
   nonzeroStatic(options: { size: number; fillValue?: number }): Tensor;
   /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   *
    * `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
-   */
-  norm(options?: { p?: Scalar }): Tensor;
-  /**
-   * `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor`
+   * @param p the order of the norm, or the probability; default 2
+   * @example
+   * torch.tensor([3, 4]).norm(); // 5
    * @see https://pytorch.org/docs/stable/generated/torch.norm.html
    */
   norm(p: Scalar): Tensor;
   /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   *
    * `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor`
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([3, 4]).norm(); // 5
    * @see https://pytorch.org/docs/stable/generated/torch.norm.html
    */
   norm(p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
   /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   *
    * `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor`
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([3, 4]).norm(); // 5
    * @see https://pytorch.org/docs/stable/generated/torch.norm.html
    */
   norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean): Tensor;
   /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   *
    * `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor`
+   * @param p the order of the norm, or the probability
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([3, 4]).norm(); // 5
    * @see https://pytorch.org/docs/stable/generated/torch.norm.html
    */
   norm(p: Scalar | null, options: { dim: number | readonly number[]; keepdim?: boolean }): Tensor;
   /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   *
    * `aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor`
+   * @param p the order of the norm, or the probability
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([3, 4]).norm(); // 5
    * @see https://pytorch.org/docs/stable/generated/torch.norm.html
    */
   norm(p: Scalar | null, options: { dtype: Dtype }): Tensor;
   /**
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   *
    * `aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor`
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([3, 4]).norm(); // 5
    * @see https://pytorch.org/docs/stable/generated/torch.norm.html
    */
   norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: Dtype }): Tensor;
   /**
-   * `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.normal_.html
+   * The p-norm of all elements, or along dimensions; default the Euclidean one.
+   *
+   * `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor`
+   * @param options.p the order of the norm, or the probability; default 2
+   * @example
+   * torch.tensor([3, 4]).norm(); // 5
+   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
    */
-  normal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this;
+  norm(options?: { p?: Scalar }): Tensor;
   /**
+   * In place: numbers drawn from normal distributions of a mean and a standard deviation.
+   *
    * `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)`
+   * @param mean the mean of the distribution; default 0.
+   * @param std the standard deviation of the distribution; default 1.
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.normal_.html
    */
   normal_(mean: number, std?: number, options?: { generator?: Generator | null }): this;
   /**
+   * In place: numbers drawn from normal distributions of a mean and a standard deviation.
+   *
+   * `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.mean the mean of the distribution; default 0.
+   * @param options.std the standard deviation of the distribution; default 1.
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.normal_.html
+   */
+  normal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this;
+  /**
    * `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.not_equal.html
    */
   notEqual(other: Tensor | Scalar): Tensor;
   /**
    * `aten::not_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::not_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.not_equal_.html
    */
   notEqual_(other: Tensor | Scalar): this;
@@ -255,58 +465,78 @@ export interface MethodsNP {
   orgqr(input2: Tensor): Tensor;
   /**
    * `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.ormqr.html
-   */
-  ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean }): Tensor;
-  /**
-   * `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor`
+   * @param left whether the matrix stands on the left; default true
    * @see https://pytorch.org/docs/stable/generated/torch.ormqr.html
    */
   ormqr(input2: Tensor, input3: Tensor, left: boolean, transpose?: boolean): Tensor;
   /**
+   * `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor`
+   * @param options.left whether the matrix stands on the left; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.ormqr.html
+   */
+  ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean }): Tensor;
+  /**
+   * The outer product of two one-dimensional tensors.
+   *
    * `aten::outer(Tensor self, Tensor vec2) -> Tensor`
+   * @example
+   * torch.outer(torch.tensor([1, 2]), torch.tensor([3, 4])); // [[3, 4], [6, 8]]
    * @see https://pytorch.org/docs/stable/generated/torch.outer.html
    */
   outer(vec2: Tensor): Tensor;
   /** `aten::output_nr(Tensor self) -> int` */
   outputNr(): number;
   /**
+   * The dimensions in another order, as a view.
+   *
    * `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.permute.html
-   */
-  permute(dims: readonly number[]): Tensor;
-  /**
-   * `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)`
+   * @param dims the sizes
+   * @example
+   * torch.zeros([2, 3, 4]).permute([2, 0, 1]).shape; // [4, 2, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.permute.html
    */
   permute(...dims: number[]): Tensor;
   /**
-   * `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
+   * The dimensions in another order, as a view.
+   *
+   * `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)`
+   * @param dims the dimensions
+   * @example
+   * torch.zeros([2, 3, 4]).permute([2, 0, 1]).shape; // [4, 2, 3]
+   * @see https://pytorch.org/docs/stable/generated/torch.permute.html
    */
-  pinMemory(options?: { device?: DeviceLike | null }): Tensor;
+  permute(dims: readonly number[]): Tensor;
   /**
    * `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)`
+   * @param device where the result is
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
    */
   pinMemory(device: DeviceLike | null): Tensor;
   /**
-   * `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.pinverse.html
+   * `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)`
+   * @param options.device where the result is
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
    */
-  pinverse(options?: { rcond?: number }): Tensor;
+  pinMemory(options?: { device?: DeviceLike | null }): Tensor;
   /**
    * `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.pinverse.html
    */
   pinverse(rcond: number): Tensor;
   /**
+   * `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor`
+   * @see https://pytorch.org/docs/stable/generated/torch.pinverse.html
+   */
+  pinverse(options?: { rcond?: number }): Tensor;
+  /**
    * `aten::polygamma(int n, Tensor self) -> Tensor`
+   * @param n how many
    * @see https://pytorch.org/docs/stable/generated/torch.polygamma.html
    */
   polygamma(n: number): Tensor;
   /**
    * `aten::polygamma_(Tensor(a!) self, int n) -> Tensor(a!)`
+   * @param n how many
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.polygamma_.html
    */
   polygamma_(n: number): this;
@@ -316,54 +546,105 @@ export interface MethodsNP {
    */
   positive(): Tensor;
   /**
+   * Each element to a power.
+   *
    * `aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
    * `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+   * @param exponent the exponent
+   * @example
+   * torch.tensor([2, 3]).pow(2); // [4, 9]
    * @see https://pytorch.org/docs/stable/generated/torch.pow.html
    */
   pow(exponent: Tensor | Scalar): Tensor;
   /**
+   * In place: each element to a power.
+   *
    * `aten::pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)`
    * `aten::pow_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)`
+   * @param exponent the exponent
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.pow_.html
    */
   pow_(exponent: Tensor | Scalar): this;
   /**
    * `aten::prelu(Tensor self, Tensor weight) -> Tensor`
+   * @param weight the weights
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html
    */
   prelu(weight: Tensor): Tensor;
   /**
+   * The product of all elements, or along a dimension.
+   *
    * `aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([2, 3]).prod(); // 6
    * @see https://pytorch.org/docs/stable/generated/torch.prod.html
    */
   prod(options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The product of all elements, or along a dimension.
+   *
    * `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([2, 3]).prod(); // 6
    * @see https://pytorch.org/docs/stable/generated/torch.prod.html
    */
   prod(dim: number, options?: { keepdim?: boolean; dtype?: Dtype | null }): Tensor;
   /**
+   * The product of all elements, or along a dimension.
+   *
    * `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([2, 3]).prod(); // 6
    * @see https://pytorch.org/docs/stable/generated/torch.prod.html
    */
   prod(dim: number, keepdim: boolean, options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The product of all elements, or along a dimension.
+   *
    * `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([2, 3]).prod(); // 6
    * @see https://pytorch.org/docs/stable/generated/torch.prod.html
    */
   prod(options: { dim: number; keepdim?: boolean; dtype?: Dtype | null }): Tensor;
-  /** `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor` */
-  put(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
-  /** `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor` */
+  /**
+   * `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor`
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param accumulate whether to add to what is there; default false
+   */
   put(index: Tensor, source: Tensor, accumulate: boolean): Tensor;
   /**
-   * `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.put_.html
+   * `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor`
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param options.accumulate whether to add to what is there; default false
    */
-  put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): this;
+  put(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
   /**
    * `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)`
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param accumulate whether to add to what is there; default false
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.put_.html
    */
   put_(index: Tensor, source: Tensor, accumulate: boolean): this;
+  /**
+   * `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)`
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param source the elements to write
+   * @param options.accumulate whether to add to what is there; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.put_.html
+   */
+  put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): this;
 }

@@ -34,24 +34,40 @@ export interface MethodsQR {
    * `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)`
    * @see https://pytorch.org/docs/stable/generated/torch.qr.html
    */
-  qr(options?: { some?: boolean }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  qr(some: boolean): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
   /**
    * `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)`
    * @see https://pytorch.org/docs/stable/generated/torch.qr.html
    */
-  qr(some: boolean): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+  qr(options?: { some?: boolean }): [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
   /**
+   * The elements below which the shares `q` lie, along a dimension or of all.
+   *
    * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
-   */
-  quantile(q: Tensor | number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
-  /**
-   * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
-   * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   * @param q the shares, in [0, 1]
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.interpolation how to choose between two elements; default "linear"
+   * @example
+   * torch.tensor([1, 2, 3]).quantile(0.5); // 2
    * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
    */
   quantile(q: Tensor | number, dim: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
+  /**
+   * The elements below which the shares `q` lie, along a dimension or of all.
+   *
+   * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   * @param q the shares, in [0, 1]
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.interpolation how to choose between two elements; default "linear"
+   * @example
+   * torch.tensor([1, 2, 3]).quantile(0.5); // 2
+   * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
+   */
+  quantile(q: Tensor | number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
   /**
    * `aten::rad2deg(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.rad2deg.html
@@ -63,116 +79,186 @@ export interface MethodsQR {
    */
   rad2deg_(): this;
   /**
-   * `aten::random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.random_.html
-   */
-  random_(options?: { generator?: Generator | null }): this;
-  /**
    * `aten::random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.random_.html
    */
   random_(to: number, options?: { generator?: Generator | null }): this;
   /**
    * `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.random_.html
    */
   random_(from: number, to: number | null, options?: { generator?: Generator | null }): this;
   /**
+   * `aten::random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.random_.html
+   */
+  random_(options?: { generator?: Generator | null }): this;
+  /**
+   * The elements in one dimension, as a view where memory allows.
+   *
    * `aten::ravel(Tensor(a) self) -> Tensor(a)`
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).ravel(); // [1, 2, 3, 4]
    * @see https://pytorch.org/docs/stable/generated/torch.ravel.html
    */
   ravel(): Tensor;
   /**
+   * 1 divided by each element.
+   *
    * `aten::reciprocal(Tensor self) -> Tensor`
+   * @example
+   * torch.reciprocal(torch.tensor([2, 4])); // [0.5, 0.25]
    * @see https://pytorch.org/docs/stable/generated/torch.reciprocal.html
    */
   reciprocal(): Tensor;
   /**
+   * In place: 1 divided by each element.
+   *
    * `aten::reciprocal_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.reciprocal_.html
    */
   reciprocal_(): this;
   /**
+   * `max(x, 0)`, element by element.
+   *
    * `aten::relu(Tensor self) -> Tensor`
+   * @example
+   * torch.relu(torch.tensor([-1, 2])); // [0, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
    */
   relu(): Tensor;
   /**
+   * In place: `max(x, 0)`, element by element.
+   *
    * `aten::relu_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu_.html
    */
   relu_(): this;
   /**
+   * The remainder of a division, with the sign of the divisor, as of Python's `%`.
+   *
    * `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.tensor([-7, 7]).remainder(3); // [2, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.remainder.html
    */
   remainder(other: Tensor | Scalar): Tensor;
   /**
+   * In place: the remainder of a division, with the sign of the divisor, as of Python's `%`.
+   *
    * `aten::remainder_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::remainder_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.remainder_.html
    */
   remainder_(other: Tensor | Scalar): this;
   /**
    * `aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor`
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
    * @see https://pytorch.org/docs/stable/generated/torch.renorm.html
    */
   renorm(p: Scalar, dim: number, maxnorm: Scalar): Tensor;
   /**
    * `aten::renorm_(Tensor(a!) self, Scalar p, int dim, Scalar maxnorm) -> Tensor(a!)`
+   * @param p the order of the norm, or the probability
+   * @param dim the dimension, counted from the end where negative
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.renorm_.html
    */
   renorm_(p: Scalar, dim: number, maxnorm: Scalar): this;
   /**
+   * The tensor as often as `repeats` says along each dimension, as a copy.
+   *
    * `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.repeat.html
-   */
-  repeat(repeats: readonly number[]): Tensor;
-  /**
-   * `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor`
+   * @param repeats the sizes
+   * @example
+   * torch.tensor([1, 2]).repeat([2]); // [1, 2, 1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.repeat.html
    */
   repeat(...repeats: number[]): Tensor;
   /**
-   * `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
-   * `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
+   * The tensor as often as `repeats` says along each dimension, as a copy.
+   *
+   * `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor`
+   * @param repeats how often
+   * @example
+   * torch.tensor([1, 2]).repeat([2]); // [1, 2, 1, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.repeat.html
    */
-  repeatInterleave(repeats: Tensor | number, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
+  repeat(repeats: readonly number[]): Tensor;
   /**
+   * Each element, or each slice along a dimension, several times.
+   *
    * `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
    * `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   * @param repeats how often
+   * @param dim the dimension, counted from the end where negative
+   * @param options.outputSize the size of the result, a number or one per dimension
+   * @example
+   * torch.tensor([1, 2]).repeatInterleave(2); // [1, 1, 2, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
    */
   repeatInterleave(repeats: Tensor | number, dim: number | null, options?: { outputSize?: number | null }): Tensor;
   /**
-   * `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.reshape.html
+   * Each element, or each slice along a dimension, several times.
+   *
+   * `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   * `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   * @param repeats how often
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.outputSize the size of the result, a number or one per dimension
+   * @example
+   * torch.tensor([1, 2]).repeatInterleave(2); // [1, 1, 2, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
    */
-  reshape(shape: readonly number[]): Tensor;
+  repeatInterleave(repeats: Tensor | number, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
   /**
+   * The same elements in another shape, as a view where memory allows; one size may be -1.
+   *
    * `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)`
+   * @param shape the sizes
+   * @example
+   * torch.arange(4).reshape([2, 2]); // [[0, 1], [2, 3]]
    * @see https://pytorch.org/docs/stable/generated/torch.reshape.html
    */
   reshape(...shape: number[]): Tensor;
   /**
+   * The same elements in another shape, as a view where memory allows; one size may be -1.
+   *
+   * `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)`
+   * @param shape the shape of the result
+   * @example
+   * torch.arange(4).reshape([2, 2]); // [[0, 1], [2, 3]]
+   * @see https://pytorch.org/docs/stable/generated/torch.reshape.html
+   */
+  reshape(shape: readonly number[]): Tensor;
+  /**
    * `aten::reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.reshape_as.html
    */
   reshapeAs(other: Tensor): Tensor;
   /**
    * `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.resize_.html
-   */
-  resize_(size: readonly number[], options?: { memoryFormat?: MemoryFormat | null }): this;
-  /**
-   * `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)`
+   * @param size the sizes
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.resize_.html
    */
   resize_(...size: number[]): this;
   /**
+   * `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)`
+   * @param size the shape of the result
+   * @param options.memoryFormat the order of the dimensions in memory
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.resize_.html
+   */
+  resize_(size: readonly number[], options?: { memoryFormat?: MemoryFormat | null }): this;
+  /**
    * `aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)`
+   * @param options.memoryFormat the order of the dimensions in memory
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.resize_as_.html
    */
   resizeAs_(theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): this;
@@ -191,53 +277,95 @@ export interface MethodsQR {
   /** `aten::retains_grad(Tensor self) -> bool` */
   retainsGrad(): boolean;
   /**
+   * The elements moved along dimensions; those that leave at one end enter at the other.
+   *
    * `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.roll.html
-   */
-  roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Tensor;
-  /**
-   * `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor`
+   * @param dims the dimensions; default []
+   * @example
+   * torch.tensor([1, 2, 3]).roll(1); // [3, 1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.roll.html
    */
   roll(shifts: number | readonly number[], dims: number | readonly number[]): Tensor;
   /**
-   * `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.rot90.html
+   * The elements moved along dimensions; those that leave at one end enter at the other.
+   *
+   * `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor`
+   * @param options.dims the dimensions; default []
+   * @example
+   * torch.tensor([1, 2, 3]).roll(1); // [3, 1, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.roll.html
    */
-  rot90(options?: { k?: number; dims?: readonly number[] }): Tensor;
+  roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Tensor;
   /**
+   * The tensor turned by 90 degrees `k` times in the plane of two dimensions.
+   *
    * `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor`
+   * @param k how many; default 1
+   * @param dims the dimensions; default [0, 1]
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).rot90(); // [[2, 4], [1, 3]]
    * @see https://pytorch.org/docs/stable/generated/torch.rot90.html
    */
   rot90(k: number, dims?: readonly number[]): Tensor;
   /**
+   * The tensor turned by 90 degrees `k` times in the plane of two dimensions.
+   *
+   * `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor`
+   * @param options.k how many; default 1
+   * @param options.dims the dimensions; default [0, 1]
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).rot90(); // [[2, 4], [1, 3]]
+   * @see https://pytorch.org/docs/stable/generated/torch.rot90.html
+   */
+  rot90(options?: { k?: number; dims?: readonly number[] }): Tensor;
+  /**
+   * Each element rounded to an integer, or to `decimals`, halves to even ones.
+   *
    * `aten::round(Tensor self) -> Tensor`
+   * @example
+   * torch.round(torch.tensor([0.5, 1.5])); // [0, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.round.html
    */
   round(): Tensor;
   /**
+   * Each element rounded to an integer, or to `decimals`, halves to even ones.
+   *
    * `aten::round.decimals(Tensor self, *, int decimals) -> Tensor`
+   * @param options.decimals how many decimals to round to
+   * @example
+   * torch.round(torch.tensor([0.5, 1.5])); // [0, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.round.html
    */
   round(options: { decimals: number }): Tensor;
   /**
+   * In place: each element rounded to an integer, or to `decimals`, halves to even ones.
+   *
    * `aten::round_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.round_.html
    */
   round_(): this;
   /**
+   * In place: each element rounded to an integer, or to `decimals`, halves to even ones.
+   *
    * `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)`
+   * @param options.decimals how many decimals to round to
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.round_.html
    */
   round_(options: { decimals: number }): this;
   /** `aten::row_indices(Tensor(a) self) -> Tensor(a)` */
   rowIndices(): Tensor;
   /**
+   * 1 divided by the square root of each element.
+   *
    * `aten::rsqrt(Tensor self) -> Tensor`
+   * @example
+   * torch.rsqrt(torch.tensor([4])); // [0.5]
    * @see https://pytorch.org/docs/stable/generated/torch.rsqrt.html
    */
   rsqrt(): Tensor;
   /**
+   * In place: 1 divided by the square root of each element.
+   *
    * `aten::rsqrt_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.rsqrt_.html
    */

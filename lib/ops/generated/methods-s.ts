@@ -5,95 +5,185 @@ import type { Scalar } from '../types.js';
 
 export interface MethodsS {
   /**
+   * Along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   *
    * `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @example
+   * torch.zeros([3]).scatter(0, torch.tensor([2n]), 5); // [0, 0, 5]
    * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
    */
   scatter(dim: number, index: Tensor, src: Tensor): Tensor;
   /**
+   * Along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   *
    * `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param value the value
+   * @example
+   * torch.zeros([3]).scatter(0, torch.tensor([2n]), 5); // [0, 0, 5]
    * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
    */
   scatter(dim: number, index: Tensor, value: Scalar): Tensor;
   /**
-   * `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
-   */
-  scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor;
-  /**
+   * Along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   *
    * `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param value the value
+   * @param options.reduce how elements that meet are put together
+   * @example
+   * torch.zeros([3]).scatter(0, torch.tensor([2n]), 5); // [0, 0, 5]
    * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
    */
   scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor;
   /**
+   * Along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   *
+   * `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @param options.reduce how elements that meet are put together
+   * @example
+   * torch.zeros([3]).scatter(0, torch.tensor([2n]), 5); // [0, 0, 5]
+   * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
+   */
+  scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor;
+  /**
+   * In place: along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   *
    * `aten::scatter_.src(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html
    */
   scatter_(dim: number, index: Tensor, src: Tensor): this;
   /**
+   * In place: along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   *
    * `aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param value the value
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html
    */
   scatter_(dim: number, index: Tensor, value: Scalar): this;
   /**
-   * `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html
-   */
-  scatter_(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): this;
-  /**
+   * In place: along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   *
    * `aten::scatter_.value_reduce(Tensor(a!) self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param value the value
+   * @param options.reduce how elements that meet are put together
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html
    */
   scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): this;
   /**
+   * In place: along a dimension, elements of `src` (or one value) at the places that an index tensor names.
+   *
+   * `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @param options.reduce how elements that meet are put together
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html
+   */
+  scatter_(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): this;
+  /**
+   * Along a dimension, elements of `src` added at the places that an index tensor names.
+   *
    * `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @example
+   * torch.zeros([2]).scatterAdd(0, torch.tensor([1n, 1n]), torch.tensor([1, 2])); // [0, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.scatter_add.html
    */
   scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
   /**
+   * In place: along a dimension, elements of `src` added at the places that an index tensor names.
+   *
    * `aten::scatter_add_(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_add_.html
    */
   scatterAdd_(dim: number, index: Tensor, src: Tensor): this;
   /**
    * `aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @param reduce how elements that meet are put together
+   * @param options.includeSelf whether the elements that are there count; default true
    * @see https://pytorch.org/docs/stable/generated/torch.scatter_reduce.html
    */
   scatterReduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
   /**
    * `aten::scatter_reduce_.two(Tensor(a!) self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @param src the elements to write
+   * @param reduce how elements that meet are put together
+   * @param options.includeSelf whether the elements that are there count; default true
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_reduce_.html
    */
   scatterReduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean }): this;
   /**
+   * One entry of a dimension, as a view without that dimension.
+   *
    * `aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)`
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).select(0, 1); // [3, 4]
    * @see https://pytorch.org/docs/stable/generated/torch.select.html
    */
   select(dim: number, index: number): Tensor;
   /**
    * `aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor`
+   * @param src the elements to write
+   * @param dim the dimension, counted from the end where negative
+   * @param index integers of dtype int64: which entries of the dimension
    * @see https://pytorch.org/docs/stable/generated/torch.select_scatter.html
    */
   selectScatter(src: Tensor, dim: number, index: number): Tensor;
   /**
-   * `aten::set_(Tensor(a!) self) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.set_.html
-   */
-  set_(): this;
-  /**
    * `aten::set_.source_Tensor(Tensor(a!) self, Tensor source) -> Tensor(a!)`
+   * @param source the elements to write
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.set_.html
    */
   set_(source: Tensor): this;
   /**
    * `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)`
+   * @param source the elements to write
+   * @param size the shape of the result
+   * @param options.stride the step of the window, a number or one per dimension; default []
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.set_.html
    */
   set_(source: Tensor, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): this;
   /**
    * `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)`
+   * @param source the elements to write
+   * @param size the shape of the result
+   * @param stride the step of the window, a number or one per dimension; default []
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.set_.html
    */
   set_(source: Tensor, storageOffset: number, size: readonly number[], stride: readonly number[]): this;
+  /**
+   * `aten::set_(Tensor(a!) self) -> Tensor(a!)`
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.set_.html
+   */
+  set_(): this;
   /**
    * `aten::sgn(Tensor self) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.sgn.html
@@ -105,21 +195,33 @@ export interface MethodsS {
    */
   sgn_(): this;
   /**
+   * `1 / (1 + exp(-x))`, element by element.
+   *
    * `aten::sigmoid(Tensor self) -> Tensor`
+   * @example
+   * torch.sigmoid(torch.tensor([0])); // [0.5]
    * @see https://pytorch.org/docs/stable/generated/torch.sigmoid.html
    */
   sigmoid(): Tensor;
   /**
+   * In place: `1 / (1 + exp(-x))`, element by element.
+   *
    * `aten::sigmoid_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sigmoid_.html
    */
   sigmoid_(): this;
   /**
+   * The sign of each element: -1, 0 or 1.
+   *
    * `aten::sign(Tensor self) -> Tensor`
+   * @example
+   * torch.sign(torch.tensor([-3, 0, 2])); // [-1, 0, 1]
    * @see https://pytorch.org/docs/stable/generated/torch.sign.html
    */
   sign(): Tensor;
   /**
+   * In place: the sign of each element: -1, 0 or 1.
+   *
    * `aten::sign_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sign_.html
    */
@@ -130,11 +232,17 @@ export interface MethodsS {
    */
   signbit(): Tensor;
   /**
+   * The sine of each element, in radians.
+   *
    * `aten::sin(Tensor self) -> Tensor`
+   * @example
+   * torch.sin(torch.tensor([0])); // [0]
    * @see https://pytorch.org/docs/stable/generated/torch.sin.html
    */
   sin(): Tensor;
   /**
+   * In place: the sine of each element, in radians.
+   *
    * `aten::sin_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sin_.html
    */
@@ -150,28 +258,75 @@ export interface MethodsS {
    */
   sinc_(): this;
   /**
+   * The hyperbolic sine of each element.
+   *
    * `aten::sinh(Tensor self) -> Tensor`
+   * @example
+   * torch.sinh(torch.tensor([0])); // [0]
    * @see https://pytorch.org/docs/stable/generated/torch.sinh.html
    */
   sinh(): Tensor;
   /**
+   * In place: the hyperbolic sine of each element.
+   *
    * `aten::sinh_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sinh_.html
    */
   sinh_(): this;
-  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
-  slice(options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
-  /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
+  /**
+   * `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)`
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param start where to begin
+   * @param end where to end
+   * @param step the distance of neighbours; default 1
+   */
   slice(dim: number, start?: number | null, end?: number | null, step?: number): Tensor;
-  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
+  /**
+   * `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)`
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.start where to begin
+   * @param options.end where to end
+   * @param options.step the distance of neighbours; default 1
+   */
+  slice(options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+  /**
+   * `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)`
+   * @param src the elements to write
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param start where to begin
+   * @param end where to end
+   * @param step the distance of neighbours; default 1
+   */
+  sliceInverse(src: Tensor, dim: number, start?: number | null, end?: number | null, step?: number): Tensor;
+  /**
+   * `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)`
+   * @param src the elements to write
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.start where to begin
+   * @param options.end where to end
+   * @param options.step the distance of neighbours; default 1
+   */
   sliceInverse(
     src: Tensor,
     options?: { dim?: number; start?: number | null; end?: number | null; step?: number },
   ): Tensor;
-  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
-  sliceInverse(src: Tensor, dim: number, start?: number | null, end?: number | null, step?: number): Tensor;
   /**
    * `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
+   * @param src the elements to write
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @param start where to begin
+   * @param end where to end
+   * @param step the distance of neighbours; default 1
+   * @see https://pytorch.org/docs/stable/generated/torch.slice_scatter.html
+   */
+  sliceScatter(src: Tensor, dim: number, start?: number | null, end?: number | null, step?: number): Tensor;
+  /**
+   * `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
+   * @param src the elements to write
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @param options.start where to begin
+   * @param options.end where to end
+   * @param options.step the distance of neighbours; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.slice_scatter.html
    */
   sliceScatter(
@@ -179,37 +334,57 @@ export interface MethodsS {
     options?: { dim?: number; start?: number | null; end?: number | null; step?: number },
   ): Tensor;
   /**
-   * `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.slice_scatter.html
-   */
-  sliceScatter(src: Tensor, dim: number, start?: number | null, end?: number | null, step?: number): Tensor;
-  /**
    * `aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)`
    * @see https://pytorch.org/docs/stable/generated/torch.slogdet.html
    */
   slogdet(): [sign: Tensor, logabsdet: Tensor] & { readonly sign: Tensor; readonly logabsdet: Tensor };
   /**
    * `aten::smm(Tensor self, Tensor mat2) -> Tensor`
+   * @param mat2 the second matrix
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.smm.html
    */
   smm(mat2: Tensor): Tensor;
   /**
+   * `exp(x)` divided by its sum along a dimension.
+   *
    * `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.softmax(torch.zeros([2]), 0); // [0.5, 0.5]
    * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
    */
   softmax(dim: number, options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * `exp(x)` divided by its sum along a dimension.
+   *
    * `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param dtype the dtype of the result
+   * @example
+   * torch.softmax(torch.zeros([2]), 0); // [0.5, 0.5]
    * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
    */
   softmax(dim: number, dtype: Dtype | null): Tensor;
   /**
+   * `exp(x)` divided by its sum along a dimension.
+   *
    * `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.softmax(torch.zeros([2]), 0); // [0.5, 0.5]
    * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
    */
   softmax(options: { dim: number; dtype?: Dtype | null }): Tensor;
   /**
+   * The elements in order along a dimension, and where they were.
+   *
    * `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.descending whether the largest come first; default false
+   * @example
+   * torch.tensor([3, 1, 2]).sort()[0]; // [1, 2, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.sort.html
    */
   sort(options?: {
@@ -217,7 +392,14 @@ export interface MethodsS {
     descending?: boolean;
   }): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The elements in order along a dimension, and where they were.
+   *
    * `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+   * @param options.stable whether equal elements keep their order
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.descending whether the largest come first; default false
+   * @example
+   * torch.tensor([3, 1, 2]).sort()[0]; // [1, 2, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.sort.html
    */
   sort(options: {
@@ -232,144 +414,309 @@ export interface MethodsS {
   sparseDim(): number;
   /**
    * `aten::sparse_mask(Tensor self, Tensor mask) -> Tensor`
+   * @param mask booleans that broadcast to the shape of the tensor
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sparse_mask.html
    */
   sparseMask(mask: Tensor): Tensor;
   /**
    * `aten::sparse_resize_(Tensor(a!) self, int[] size, int sparse_dim, int dense_dim) -> Tensor(a!)`
+   * @param size the shape of the result
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sparse_resize_.html
    */
   sparseResize_(size: readonly number[], sparseDim: number, denseDim: number): this;
   /**
    * `aten::sparse_resize_and_clear_(Tensor(a!) self, int[] size, int sparse_dim, int dense_dim) -> Tensor(a!)`
+   * @param size the shape of the result
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sparse_resize_and_clear_.html
    */
   sparseResizeAndClear_(size: readonly number[], sparseDim: number, denseDim: number): this;
   /**
+   * The tensor in parts of a size, or of several sizes, along a dimension, as views.
+   *
    * `aten::split.Tensor(Tensor(a) self, SymInt split_size, int dim=0) -> Tensor(a)[]`
    * `aten::split.sizes(Tensor(a) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]`
+   * @param splitSize the size of a part, or the sizes of all
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @example
+   * torch.arange(5).split(2).map((t) => t.tolist()); // [[0, 1], [2, 3], [4]]
+   * @see https://pytorch.org/docs/stable/generated/torch.split.html
+   */
+  split(splitSize: number | readonly number[], dim: number): Tensor[];
+  /**
+   * The tensor in parts of a size, or of several sizes, along a dimension, as views.
+   *
+   * `aten::split.Tensor(Tensor(a) self, SymInt split_size, int dim=0) -> Tensor(a)[]`
+   * `aten::split.sizes(Tensor(a) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]`
+   * @param splitSize the size of a part, or the sizes of all
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @example
+   * torch.arange(5).split(2).map((t) => t.tolist()); // [[0, 1], [2, 3], [4]]
    * @see https://pytorch.org/docs/stable/generated/torch.split.html
    */
   split(splitSize: number | readonly number[], options?: { dim?: number }): Tensor[];
   /**
-   * `aten::split.Tensor(Tensor(a) self, SymInt split_size, int dim=0) -> Tensor(a)[]`
-   * `aten::split.sizes(Tensor(a) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.split.html
+   * `aten::split_with_sizes(Tensor(a) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]`
+   * @param splitSizes the sizes of the parts
+   * @param dim the dimension, counted from the end where negative; default 0
    */
-  split(splitSize: number | readonly number[], dim: number): Tensor[];
-  /** `aten::split_with_sizes(Tensor(a) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
-  splitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
-  /** `aten::split_with_sizes(Tensor(a) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
   splitWithSizes(splitSizes: readonly number[], dim: number): Tensor[];
   /**
+   * `aten::split_with_sizes(Tensor(a) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]`
+   * @param splitSizes the sizes of the parts
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   */
+  splitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
+  /**
+   * The square root of each element.
+   *
    * `aten::sqrt(Tensor self) -> Tensor`
+   * @example
+   * torch.sqrt(torch.tensor([4, 9])); // [2, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.sqrt.html
    */
   sqrt(): Tensor;
   /**
+   * In place: the square root of each element.
+   *
    * `aten::sqrt_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sqrt_.html
    */
   sqrt_(): this;
   /**
+   * The square of each element.
+   *
    * `aten::square(Tensor self) -> Tensor`
+   * @example
+   * torch.square(torch.tensor([2, 3])); // [4, 9]
    * @see https://pytorch.org/docs/stable/generated/torch.square.html
    */
   square(): Tensor;
   /**
+   * In place: the square of each element.
+   *
    * `aten::square_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.square_.html
    */
   square_(): this;
   /**
-   * `aten::squeeze(Tensor(a) self) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
-   */
-  squeeze(): Tensor;
-  /**
-   * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   *
    * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
-   */
-  squeeze(dim: number | readonly number[]): Tensor;
-  /**
-   * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
-   */
-  squeeze(options: { dim: number }): Tensor;
-  /**
-   * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
-   */
-  squeeze(options: { dim: readonly number[] }): Tensor;
-  /**
-   * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
+   * @param dim the sizes
+   * @example
+   * torch.zeros([1, 2, 1]).squeeze().shape; // [2]
    * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
    */
   squeeze(...dim: number[]): Tensor;
   /**
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   *
+   * `aten::squeeze(Tensor(a) self) -> Tensor(a)`
+   * @example
+   * torch.zeros([1, 2, 1]).squeeze().shape; // [2]
+   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+   */
+  squeeze(): Tensor;
+  /**
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   *
+   * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
+   * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
+   * @param dim the dimension, counted from the end where negative
+   * @example
+   * torch.zeros([1, 2, 1]).squeeze().shape; // [2]
+   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+   */
+  squeeze(dim: number | readonly number[]): Tensor;
+  /**
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   *
+   * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @example
+   * torch.zeros([1, 2, 1]).squeeze().shape; // [2]
+   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+   */
+  squeeze(options: { dim: readonly number[] }): Tensor;
+  /**
+   * The tensor without its dimensions of size 1, or without those named, as a view.
+   *
+   * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @example
+   * torch.zeros([1, 2, 1]).squeeze().shape; // [2]
+   * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+   */
+  squeeze(options: { dim: number }): Tensor;
+  /**
+   * In place: the tensor without its dimensions of size 1, or without those named, as a view.
+   *
+   * `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)`
+   * @param dim the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.squeeze_.html
+   */
+  squeeze_(...dim: number[]): this;
+  /**
+   * In place: the tensor without its dimensions of size 1, or without those named, as a view.
+   *
    * `aten::squeeze_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.squeeze_.html
    */
   squeeze_(): this;
   /**
+   * In place: the tensor without its dimensions of size 1, or without those named, as a view.
+   *
    * `aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)`
    * `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.squeeze_.html
    */
   squeeze_(dim: number | readonly number[]): this;
   /**
-   * `aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.squeeze_.html
-   */
-  squeeze_(options: { dim: number }): this;
-  /**
+   * In place: the tensor without its dimensions of size 1, or without those named, as a view.
+   *
    * `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)`
+   * @param options.dim the dimension, counted from the end where negative
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.squeeze_.html
    */
   squeeze_(options: { dim: readonly number[] }): this;
   /**
-   * `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)`
+   * In place: the tensor without its dimensions of size 1, or without those named, as a view.
+   *
+   * `aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)`
+   * @param options.dim the dimension, counted from the end where negative
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.squeeze_.html
    */
-  squeeze_(...dim: number[]): this;
+  squeeze_(options: { dim: number }): this;
   /**
    * `aten::sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   * @param mat1 the first matrix
+   * @param mat2 the second matrix
+   * @param options.beta the factor of the input; default 1
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sspaddmm.html
    */
   sspaddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::std(Tensor self, bool unbiased=True) -> Tensor`
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @example
+   * torch.tensor([1, 3]).std({ correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.std.html
    */
   std(options?: { unbiased?: boolean }): Tensor;
   /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::std(Tensor self, bool unbiased=True) -> Tensor`
+   * @param unbiased whether to divide by the number of elements less 1; default true
+   * @example
+   * torch.tensor([1, 3]).std({ correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.std.html
    */
   std(unbiased: boolean): Tensor;
   /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([1, 3]).std({ correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.std.html
    */
   std(dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
   /**
-   * `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.std.html
-   */
-  std(options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
-  /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([1, 3]).std({ correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.std.html
    */
   std(options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
   /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([1, 3]).std({ correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.std.html
    */
   std(dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
   /**
+   * The standard deviation of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
+   * `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.tensor([1, 3]).std({ correction: 0 }); // 1
+   * @see https://pytorch.org/docs/stable/generated/torch.std.html
+   */
+  std(options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
+  /**
    * `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
+   * @param normalized whether the result is scaled by the root of its length; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
+  stft(
+    nFft: number,
+    hopLength: number | null,
+    winLength?: number | null,
+    window?: Tensor | null,
+    center?: boolean,
+    padMode?: string,
+    normalized?: boolean,
+    onesided?: boolean | null,
+    returnComplex?: boolean | null,
+    alignToWindow?: boolean | null,
+  ): Tensor;
+  /**
+   * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
+   * @param options.normalized whether the result is scaled by the root of its length; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
+  stft(
+    nFft: number,
+    options?: {
+      hopLength?: number | null;
+      winLength?: number | null;
+      window?: Tensor | null;
+      normalized?: boolean;
+      onesided?: boolean | null;
+      returnComplex?: boolean | null;
+      alignToWindow?: boolean | null;
+    },
+  ): Tensor;
+  /**
+   * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
+   * @param normalized whether the result is scaled by the root of its length; default false
+   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
+   */
+  stft(
+    nFft: number,
+    hopLength: number | null,
+    winLength?: number | null,
+    window?: Tensor | null,
+    normalized?: boolean,
+    onesided?: boolean | null,
+    returnComplex?: boolean | null,
+    alignToWindow?: boolean | null,
+  ): Tensor;
+  /**
+   * `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
+   * @param options.normalized whether the result is scaled by the root of its length; default false
    * @see https://pytorch.org/docs/stable/generated/torch.stft.html
    */
   stft(
@@ -387,118 +734,106 @@ export interface MethodsS {
     },
   ): Tensor;
   /**
-   * `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
-   */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    center?: boolean,
-    padMode?: string,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    returnComplex?: boolean | null,
-    alignToWindow?: boolean | null,
-  ): Tensor;
-  /**
-   * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
-   */
-  stft(
-    nFft: number,
-    options?: {
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /**
-   * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.stft.html
-   */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    returnComplex?: boolean | null,
-    alignToWindow?: boolean | null,
-  ): Tensor;
-  /**
    * `aten::storage_offset(Tensor self) -> int`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.storage_offset.html
    */
   storageOffset(): number;
   /**
+   * The tensor minus `alpha` times another one or a number, with broadcasting.
+   *
    * `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
    * `aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
+   * @example
+   * torch.tensor([5, 7]).sub(2); // [3, 5]
    * @see https://pytorch.org/docs/stable/generated/torch.sub.html
    */
   sub(other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
   /**
+   * In place: the tensor minus `alpha` times another one or a number, with broadcasting.
+   *
    * `aten::sub_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
    * `aten::sub_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sub_.html
    */
   sub_(other: Tensor | Scalar, options?: { alpha?: Scalar }): this;
   /**
    * `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
    * `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.subtract.html
    */
   subtract(other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
   /**
    * `aten::subtract_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
    * `aten::subtract_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.alpha the factor of the last operand; default 1
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.subtract_.html
    */
   subtract_(other: Tensor | Scalar, options?: { alpha?: Scalar }): this;
   /**
+   * The sum of all elements, or along dimensions.
+   *
    * `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).sum({ dim: 1 }); // [3, 7]
    * @see https://pytorch.org/docs/stable/generated/torch.sum.html
    */
   sum(options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The sum of all elements, or along dimensions.
+   *
    * `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).sum({ dim: 1 }); // [3, 7]
    * @see https://pytorch.org/docs/stable/generated/torch.sum.html
    */
   sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: Dtype | null }): Tensor;
   /**
+   * The sum of all elements, or along dimensions.
+   *
    * `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).sum({ dim: 1 }); // [3, 7]
    * @see https://pytorch.org/docs/stable/generated/torch.sum.html
    */
   sum(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: Dtype | null }): Tensor;
   /**
+   * The sum of all elements, or along dimensions.
+   *
    * `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.dtype the dtype of the result
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).sum({ dim: 1 }); // [3, 7]
    * @see https://pytorch.org/docs/stable/generated/torch.sum.html
    */
   sum(options: { dim: number | readonly number[] | null; keepdim?: boolean; dtype?: Dtype | null }): Tensor;
   /**
    * `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sum_to_size.html
-   */
-  sumToSize(size: readonly number[]): Tensor;
-  /**
-   * `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor`
+   * @param size the sizes
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sum_to_size.html
    */
   sumToSize(...size: number[]): Tensor;
   /**
-   * `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)`
-   * @see https://pytorch.org/docs/stable/generated/torch.svd.html
+   * `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor`
+   * @param size the shape of the result
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sum_to_size.html
    */
-  svd(options?: {
-    some?: boolean;
-    computeUv?: boolean;
-  }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
+  sumToSize(size: readonly number[]): Tensor;
   /**
    * `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)`
    * @see https://pytorch.org/docs/stable/generated/torch.svd.html
@@ -508,17 +843,39 @@ export interface MethodsS {
     computeUv?: boolean,
   ): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
   /**
+   * `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)`
+   * @see https://pytorch.org/docs/stable/generated/torch.svd.html
+   */
+  svd(options?: {
+    some?: boolean;
+    computeUv?: boolean;
+  }): [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
+  /**
+   * Two dimensions exchanged, as a view.
+   *
    * `aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)`
+   * @example
+   * torch.zeros([2, 3]).swapaxes(0, 1).shape; // [3, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.swapaxes.html
    */
   swapaxes(axis0: number, axis1: number): Tensor;
-  /** `aten::swapaxes_(Tensor(a!) self, int axis0, int axis1) -> Tensor(a!)` */
+  /**
+   * In place: two dimensions exchanged, as a view.
+   *
+   * `aten::swapaxes_(Tensor(a!) self, int axis0, int axis1) -> Tensor(a!)`
+   */
   swapaxes_(axis0: number, axis1: number): this;
   /**
    * `aten::swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)`
+   * @param dim0 the first dimension
+   * @param dim1 the second dimension
    * @see https://pytorch.org/docs/stable/generated/torch.swapdims.html
    */
   swapdims(dim0: number, dim1: number): Tensor;
-  /** `aten::swapdims_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)` */
+  /**
+   * `aten::swapdims_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)`
+   * @param dim0 the first dimension
+   * @param dim1 the second dimension
+   */
   swapdims_(dim0: number, dim1: number): this;
 }

@@ -7,106 +7,175 @@ import type { Scalar } from '../types.js';
 
 export interface MethodsTZ {
   /**
+   * A matrix transposed, as a view.
+   *
    * `aten::t(Tensor(a) self) -> Tensor(a)`
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).t(); // [[1, 3], [2, 4]]
    * @see https://pytorch.org/docs/stable/generated/torch.t.html
    */
   t(): Tensor;
   /**
+   * In place: a matrix transposed, as a view.
+   *
    * `aten::t_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.t_.html
    */
   t_(): this;
   /**
+   * The elements at indices into the flattened tensor.
+   *
    * `aten::take(Tensor self, Tensor index) -> Tensor`
+   * @param index integers of dtype int64: which entries of the dimension
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).take(torch.tensor([3n])); // [4]
    * @see https://pytorch.org/docs/stable/generated/torch.take.html
    */
   take(index: Tensor): Tensor;
   /**
+   * The elements that an index tensor names along a dimension, with broadcasting.
+   *
    * `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
-   */
-  takeAlongDim(indices: Tensor, options?: { dim?: number | null }): Tensor;
-  /**
-   * `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor`
+   * @param indices integers of dtype int64 or int32
+   * @param dim the dimension, counted from the end where negative
+   * @example
+   * torch.tensor([3, 1]).takeAlongDim(torch.tensor([1n, 0n]), { dim: 0 }); // [1, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
    */
   takeAlongDim(indices: Tensor, dim: number | null): Tensor;
   /**
+   * The elements that an index tensor names along a dimension, with broadcasting.
+   *
+   * `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor`
+   * @param indices integers of dtype int64 or int32
+   * @param options.dim the dimension, counted from the end where negative
+   * @example
+   * torch.tensor([3, 1]).takeAlongDim(torch.tensor([1n, 0n]), { dim: 0 }); // [1, 3]
+   * @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
+   */
+  takeAlongDim(indices: Tensor, options?: { dim?: number | null }): Tensor;
+  /**
+   * The tangent of each element, in radians.
+   *
    * `aten::tan(Tensor self) -> Tensor`
+   * @example
+   * torch.tan(torch.tensor([0])); // [0]
    * @see https://pytorch.org/docs/stable/generated/torch.tan.html
    */
   tan(): Tensor;
   /**
+   * In place: the tangent of each element, in radians.
+   *
    * `aten::tan_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.tan_.html
    */
   tan_(): this;
   /**
+   * The hyperbolic tangent of each element.
+   *
    * `aten::tanh(Tensor self) -> Tensor`
+   * @example
+   * torch.tanh(torch.tensor([0])); // [0]
    * @see https://pytorch.org/docs/stable/generated/torch.tanh.html
    */
   tanh(): Tensor;
   /**
+   * In place: the hyperbolic tangent of each element.
+   *
    * `aten::tanh_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.tanh_.html
    */
   tanh_(): this;
   /**
    * `aten::tensor_split.tensor_indices_or_sections(Tensor(a) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
-   */
-  tensorSplit(tensorIndicesOrSections: Tensor, options?: { dim?: number }): Tensor[];
-  /**
-   * `aten::tensor_split.tensor_indices_or_sections(Tensor(a) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]`
+   * @param dim the dimension, counted from the end where negative; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
    */
   tensorSplit(tensorIndicesOrSections: Tensor, dim: number): Tensor[];
   /**
    * `aten::tensor_split.sections(Tensor(a) self, SymInt sections, int dim=0) -> Tensor(a)[]`
+   * @param options.dim the dimension, counted from the end where negative; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
    */
   tensorSplit(sections: number, options?: { dim?: number }): Tensor[];
   /**
    * `aten::tensor_split.sections(Tensor(a) self, SymInt sections, int dim=0) -> Tensor(a)[]`
+   * @param dim the dimension, counted from the end where negative; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
    */
   tensorSplit(sections: number, dim: number): Tensor[];
   /**
    * `aten::tensor_split.indices(Tensor(a) self, SymInt[] indices, int dim=0) -> Tensor(a)[]`
+   * @param indices integers of dtype int64 or int32
+   * @param options.dim the dimension, counted from the end where negative; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
    */
   tensorSplit(indices: readonly number[], options?: { dim?: number }): Tensor[];
   /**
    * `aten::tensor_split.indices(Tensor(a) self, SymInt[] indices, int dim=0) -> Tensor(a)[]`
+   * @param indices integers of dtype int64 or int32
+   * @param dim the dimension, counted from the end where negative; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
    */
   tensorSplit(indices: readonly number[], dim: number): Tensor[];
   /**
-   * `aten::tile(Tensor self, SymInt[] dims) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.tile.html
+   * `aten::tensor_split.tensor_indices_or_sections(Tensor(a) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]`
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
    */
-  tile(dims: readonly number[]): Tensor;
+  tensorSplit(tensorIndicesOrSections: Tensor, options?: { dim?: number }): Tensor[];
   /**
+   * The tensor repeated along each dimension.
+   *
    * `aten::tile(Tensor self, SymInt[] dims) -> Tensor`
+   * @param dims the sizes
+   * @example
+   * torch.tensor([1, 2]).tile([2]); // [1, 2, 1, 2]
    * @see https://pytorch.org/docs/stable/generated/torch.tile.html
    */
   tile(...dims: number[]): Tensor;
   /**
+   * The tensor repeated along each dimension.
+   *
+   * `aten::tile(Tensor self, SymInt[] dims) -> Tensor`
+   * @param dims the dimensions
+   * @example
+   * torch.tensor([1, 2]).tile([2]); // [1, 2, 1, 2]
+   * @see https://pytorch.org/docs/stable/generated/torch.tile.html
+   */
+  tile(dims: readonly number[]): Tensor;
+  /**
    * `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor`
+   * @param dtype the dtype of the result
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_dense.html
+   */
+  toDense(dtype: Dtype | null, options?: { maskedGrad?: boolean | null }): Tensor;
+  /**
+   * `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor`
+   * @param options.dtype the dtype of the result
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_dense.html
    */
   toDense(options?: { dtype?: Dtype | null; maskedGrad?: boolean | null }): Tensor;
   /**
-   * `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_dense.html
+   * `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor`
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param outputSize the size of the result, a number or one per dimension
    */
-  toDense(dtype: Dtype | null, options?: { maskedGrad?: boolean | null }): Tensor;
-  /** `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor` */
-  toPaddedTensor(padding: number, options?: { outputSize?: readonly number[] | null }): Tensor;
-  /** `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor` */
   toPaddedTensor(padding: number, outputSize: readonly number[] | null): Tensor;
   /**
+   * `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor`
+   * @param padding zeros added at both ends, a number or one per dimension
+   * @param options.outputSize the size of the result, a number or one per dimension
+   */
+  toPaddedTensor(padding: number, options?: { outputSize?: readonly number[] | null }): Tensor;
+  /**
+   * `aten::to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor`
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse.html
+   */
+  toSparse(sparseDim: number): Tensor;
+  /**
    * `aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor`
+   * @param options.layout the layout of the result
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse.html
    */
   toSparse(options?: {
@@ -115,60 +184,55 @@ export interface MethodsTZ {
     denseDim?: number | null;
   }): Tensor;
   /**
-   * `aten::to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse.html
+   * `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_bsc.html
    */
-  toSparse(sparseDim: number): Tensor;
+  toSparseBsc(blocksize: number | readonly number[], denseDim: number | null): Tensor;
   /**
    * `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_bsc.html
    */
   toSparseBsc(blocksize: number | readonly number[], options?: { denseDim?: number | null }): Tensor;
   /**
-   * `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_bsc.html
+   * `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_bsr.html
    */
-  toSparseBsc(blocksize: number | readonly number[], denseDim: number | null): Tensor;
+  toSparseBsr(blocksize: number | readonly number[], denseDim: number | null): Tensor;
   /**
    * `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_bsr.html
    */
   toSparseBsr(blocksize: number | readonly number[], options?: { denseDim?: number | null }): Tensor;
   /**
-   * `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_bsr.html
+   * `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor`
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_csc.html
    */
-  toSparseBsr(blocksize: number | readonly number[], denseDim: number | null): Tensor;
+  toSparseCsc(denseDim: number | null): Tensor;
   /**
    * `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_csc.html
    */
   toSparseCsc(options?: { denseDim?: number | null }): Tensor;
   /**
-   * `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_csc.html
+   * `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor`
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_csr.html
    */
-  toSparseCsc(denseDim: number | null): Tensor;
+  toSparseCsr(denseDim: number | null): Tensor;
   /**
    * `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_csr.html
    */
   toSparseCsr(options?: { denseDim?: number | null }): Tensor;
   /**
-   * `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to_sparse_csr.html
-   */
-  toSparseCsr(denseDim: number | null): Tensor;
-  /**
+   * The `k` largest elements along a dimension (the smallest with `largest: false`), and where they are.
+   *
    * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
-   * @see https://pytorch.org/docs/stable/generated/torch.topk.html
-   */
-  topk(
-    k: number,
-    options?: { dim?: number; largest?: boolean; sorted?: boolean },
-  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
-  /**
-   * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
+   * @param k how many
+   * @param dim the dimension, counted from the end where negative; default -1
+   * @param largest whether the largest are wanted rather than the smallest; default true
+   * @param sorted whether the result is in order; default true
+   * @example
+   * torch.tensor([1, 5, 3]).topk(2)[0]; // [5, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.topk.html
    */
   topk(
@@ -178,30 +242,53 @@ export interface MethodsTZ {
     sorted?: boolean,
   ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
   /**
+   * The `k` largest elements along a dimension (the smallest with `largest: false`), and where they are.
+   *
+   * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
+   * @param k how many
+   * @param options.dim the dimension, counted from the end where negative; default -1
+   * @param options.largest whether the largest are wanted rather than the smallest; default true
+   * @param options.sorted whether the result is in order; default true
+   * @example
+   * torch.tensor([1, 5, 3]).topk(2)[0]; // [5, 3]
+   * @see https://pytorch.org/docs/stable/generated/torch.topk.html
+   */
+  topk(
+    k: number,
+    options?: { dim?: number; largest?: boolean; sorted?: boolean },
+  ): [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+  /**
+   * The sum of a matrix's diagonal.
+   *
    * `aten::trace(Tensor self) -> Tensor`
+   * @example
+   * torch.trace(torch.eye(3)); // 3
    * @see https://pytorch.org/docs/stable/generated/torch.trace.html
    */
   trace(): Tensor;
   /**
+   * Two dimensions exchanged, as a view.
+   *
    * `aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)`
+   * @param dim0 the first dimension
+   * @param dim1 the second dimension
+   * @example
+   * torch.zeros([2, 3, 4]).transpose(1, 2).shape; // [2, 4, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
    */
   transpose(dim0: number, dim1: number): Tensor;
   /**
+   * In place: two dimensions exchanged, as a view.
+   *
    * `aten::transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)`
+   * @param dim0 the first dimension
+   * @param dim1 the second dimension
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.transpose_.html
    */
   transpose_(dim0: number, dim1: number): this;
   /**
    * `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)`
-   * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
-   */
-  triangularSolve(
-    A: Tensor,
-    options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean },
-  ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
-  /**
-   * `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)`
+   * @param upper whether the upper triangle is meant; default true
    * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
    */
   triangularSolve(
@@ -211,143 +298,248 @@ export interface MethodsTZ {
     unitriangular?: boolean,
   ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
   /**
-   * `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.tril.html
+   * `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)`
+   * @param options.upper whether the upper triangle is meant; default true
+   * @see https://pytorch.org/docs/stable/generated/torch.triangular_solve.html
    */
-  tril(options?: { diagonal?: number }): Tensor;
+  triangularSolve(
+    A: Tensor,
+    options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean },
+  ): [solution: Tensor, clonedCoefficient: Tensor] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor };
   /**
+   * A matrix with zeros above a diagonal.
+   *
    * `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor`
+   * @param diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @example
+   * torch.ones([2, 2]).tril(); // [[1, 0], [1, 1]]
    * @see https://pytorch.org/docs/stable/generated/torch.tril.html
    */
   tril(diagonal: number): Tensor;
   /**
-   * `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.tril_.html
+   * A matrix with zeros above a diagonal.
+   *
+   * `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor`
+   * @param options.diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @example
+   * torch.ones([2, 2]).tril(); // [[1, 0], [1, 1]]
+   * @see https://pytorch.org/docs/stable/generated/torch.tril.html
    */
-  tril_(options?: { diagonal?: number }): this;
+  tril(options?: { diagonal?: number }): Tensor;
   /**
+   * In place: a matrix with zeros above a diagonal.
+   *
    * `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
+   * @param diagonal which diagonal: 0 the main one, positive above, negative below; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.tril_.html
    */
   tril_(diagonal: number): this;
   /**
-   * `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.triu.html
+   * In place: a matrix with zeros above a diagonal.
+   *
+   * `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
+   * @param options.diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.tril_.html
    */
-  triu(options?: { diagonal?: number }): Tensor;
+  tril_(options?: { diagonal?: number }): this;
   /**
+   * A matrix with zeros below a diagonal.
+   *
    * `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor`
+   * @param diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @example
+   * torch.ones([2, 2]).triu(); // [[1, 1], [0, 1]]
    * @see https://pytorch.org/docs/stable/generated/torch.triu.html
    */
   triu(diagonal: number): Tensor;
   /**
-   * `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.triu_.html
+   * A matrix with zeros below a diagonal.
+   *
+   * `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor`
+   * @param options.diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @example
+   * torch.ones([2, 2]).triu(); // [[1, 1], [0, 1]]
+   * @see https://pytorch.org/docs/stable/generated/torch.triu.html
    */
-  triu_(options?: { diagonal?: number }): this;
+  triu(options?: { diagonal?: number }): Tensor;
   /**
+   * In place: a matrix with zeros below a diagonal.
+   *
    * `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
+   * @param diagonal which diagonal: 0 the main one, positive above, negative below; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.triu_.html
    */
   triu_(diagonal: number): this;
   /**
+   * In place: a matrix with zeros below a diagonal.
+   *
+   * `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
+   * @param options.diagonal which diagonal: 0 the main one, positive above, negative below; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.triu_.html
+   */
+  triu_(options?: { diagonal?: number }): this;
+  /**
    * `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.true_divide.html
    */
   trueDivide(other: Tensor | Scalar): Tensor;
   /**
    * `aten::true_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::true_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.true_divide_.html
    */
   trueDivide_(other: Tensor | Scalar): this;
   /**
+   * Each element without its fraction.
+   *
    * `aten::trunc(Tensor self) -> Tensor`
+   * @example
+   * torch.trunc(torch.tensor([1.7, -1.7])); // [1, -1]
    * @see https://pytorch.org/docs/stable/generated/torch.trunc.html
    */
   trunc(): Tensor;
   /**
+   * In place: each element without its fraction.
+   *
    * `aten::trunc_(Tensor(a!) self) -> Tensor(a!)`
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.trunc_.html
    */
   trunc_(): this;
   /**
    * `aten::type_as(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.type_as.html
    */
   typeAs(other: Tensor): Tensor;
   /**
+   * The slices along a dimension (default the first), as views.
+   *
    * `aten::unbind.int(Tensor(a) self, int dim=0) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
-   */
-  unbind(options?: { dim?: number }): Tensor[];
-  /**
-   * `aten::unbind.int(Tensor(a) self, int dim=0) -> Tensor(a)[]`
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).unbind().map((t) => t.tolist()); // [[1, 2], [3, 4]]
    * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
    */
   unbind(dim: number): Tensor[];
   /**
+   * The slices along a dimension (default the first), as views.
+   *
+   * `aten::unbind.int(Tensor(a) self, int dim=0) -> Tensor(a)[]`
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @example
+   * torch.tensor([[1, 2], [3, 4]]).unbind().map((t) => t.tolist()); // [[1, 2], [3, 4]]
+   * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
+   */
+  unbind(options?: { dim?: number }): Tensor[];
+  /**
+   * One dimension as several.
+   *
    * `aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)`
+   * @param dim the dimension, counted from the end where negative
+   * @example
+   * torch.zeros([6]).unflatten(0, [2, 3]).shape; // [2, 3]
    * @see https://pytorch.org/docs/stable/generated/torch.unflatten.html
    */
   unflatten(dim: number, sizes: readonly number[]): Tensor;
   /**
+   * Windows of a `size` along a dimension, a `step` apart, as a view.
+   *
    * `aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)`
+   * @param size the shape of the result
+   * @param step the distance of neighbours
+   * @example
+   * torch.arange(4).unfold(0, 2, 1); // [[0, 1], [1, 2], [2, 3]]
    * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
    */
   unfold(dimension: number, size: number, step: number): Tensor;
   /**
    * `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.uniform_.html
-   */
-  uniform_(options?: { from?: number; to?: number; generator?: Generator | null }): this;
-  /**
-   * `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.generator where the random numbers come from; by default the generator of the device
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.uniform_.html
    */
   uniform_(from: number, to?: number, options?: { generator?: Generator | null }): this;
   /**
-   * `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unsafe_chunk.html
+   * `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)`
+   * @param options.generator where the random numbers come from; by default the generator of the device
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.uniform_.html
    */
-  unsafeChunk(chunks: number, options?: { dim?: number }): Tensor[];
+  uniform_(options?: { from?: number; to?: number; generator?: Generator | null }): this;
   /**
    * `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]`
+   * @param chunks into how many parts
+   * @param dim the dimension, counted from the end where negative; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unsafe_chunk.html
    */
   unsafeChunk(chunks: number, dim: number): Tensor[];
   /**
+   * `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]`
+   * @param chunks into how many parts
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unsafe_chunk.html
+   */
+  unsafeChunk(chunks: number, options?: { dim?: number }): Tensor[];
+  /**
    * `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]`
+   * @param splitSize the size of a part, or the sizes of all
+   * @param dim the dimension, counted from the end where negative; default 0
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unsafe_split.html
+   */
+  unsafeSplit(splitSize: number, dim: number): Tensor[];
+  /**
+   * `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]`
+   * @param splitSize the size of a part, or the sizes of all
+   * @param options.dim the dimension, counted from the end where negative; default 0
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unsafe_split.html
    */
   unsafeSplit(splitSize: number, options?: { dim?: number }): Tensor[];
   /**
-   * `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unsafe_split.html
+   * `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]`
+   * @param splitSizes the sizes of the parts
+   * @param dim the dimension, counted from the end where negative; default 0
    */
-  unsafeSplit(splitSize: number, dim: number): Tensor[];
-  /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
-  unsafeSplitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
-  /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   unsafeSplitWithSizes(splitSizes: readonly number[], dim: number): Tensor[];
   /**
+   * `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]`
+   * @param splitSizes the sizes of the parts
+   * @param options.dim the dimension, counted from the end where negative; default 0
+   */
+  unsafeSplitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
+  /**
+   * A new dimension of size 1 at a place, as a view.
+   *
    * `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)`
+   * @param dim the dimension, counted from the end where negative
+   * @example
+   * torch.tensor([1, 2]).unsqueeze(0); // [[1, 2]]
    * @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html
    */
   unsqueeze(dim: number): Tensor;
   /**
+   * A new dimension of size 1 at a place, as a view.
+   *
    * `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)`
+   * @param options.dim the dimension, counted from the end where negative
+   * @example
+   * torch.tensor([1, 2]).unsqueeze(0); // [[1, 2]]
    * @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html
    */
   unsqueeze(options: { dim: number }): Tensor;
   /**
+   * In place: a new dimension of size 1 at a place, as a view.
+   *
    * `aten::unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)`
+   * @param dim the dimension, counted from the end where negative
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unsqueeze_.html
    */
   unsqueeze_(dim: number): this;
   /**
+   * In place: a new dimension of size 1 at a place, as a view.
+   *
    * `aten::unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)`
+   * @param options.dim the dimension, counted from the end where negative
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unsqueeze_.html
    */
   unsqueeze_(options: { dim: number }): this;
@@ -357,95 +549,174 @@ export interface MethodsTZ {
    */
   values(): Tensor;
   /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::var(Tensor self, bool unbiased=True) -> Tensor`
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @example
+   * torch.var(torch.tensor([1, 3]), { correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.var.html
    */
   var(options?: { unbiased?: boolean }): Tensor;
   /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::var(Tensor self, bool unbiased=True) -> Tensor`
+   * @param unbiased whether to divide by the number of elements less 1; default true
+   * @example
+   * torch.var(torch.tensor([1, 3]), { correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.var.html
    */
   var(unbiased: boolean): Tensor;
   /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.var(torch.tensor([1, 3]), { correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.var.html
    */
   var(dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
   /**
-   * `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
-   * @see https://pytorch.org/docs/stable/generated/torch.var.html
-   */
-  var(options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
-  /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.var(torch.tensor([1, 3]), { correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.var.html
    */
   var(options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
   /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
    * `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   * @param dim the dimension, counted from the end where negative
+   * @param options.correction what is subtracted from the number of elements before dividing by it
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.var(torch.tensor([1, 3]), { correction: 0 }); // 1
    * @see https://pytorch.org/docs/stable/generated/torch.var.html
    */
   var(dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
   /**
+   * The variance of all elements or along dimensions, with Bessel's correction unless `correction` says otherwise.
+   *
+   * `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.unbiased whether to divide by the number of elements less 1; default true
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @example
+   * torch.var(torch.tensor([1, 3]), { correction: 0 }); // 1
+   * @see https://pytorch.org/docs/stable/generated/torch.var.html
+   */
+  var(options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
+  /**
    * `aten::vdot(Tensor self, Tensor other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.vdot.html
    */
   vdot(other: Tensor): Tensor;
   /**
+   * The same memory in another shape; one size may be -1.
+   *
    * `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)`
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.view.html
-   */
-  view(size: readonly number[]): Tensor;
-  /**
-   * `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)`
+   * @param size the sizes
+   * @example
+   * torch.arange(4).view([2, 2]); // [[0, 1], [2, 3]]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.view.html
    */
   view(...size: number[]): Tensor;
   /**
+   * The same memory in another shape; one size may be -1.
+   *
    * `aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)`
+   * @param dtype the dtype of the result
+   * @example
+   * torch.arange(4).view([2, 2]); // [[0, 1], [2, 3]]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.view.html
    */
   view(dtype: Dtype): Tensor;
   /**
+   * The same memory in another shape; one size may be -1.
+   *
+   * `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)`
+   * @param size the shape of the result
+   * @example
+   * torch.arange(4).view([2, 2]); // [[0, 1], [2, 3]]
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.view.html
+   */
+  view(size: readonly number[]): Tensor;
+  /**
+   * The same memory in the shape of another tensor.
+   *
    * `aten::view_as(Tensor(a) self, Tensor other) -> Tensor(a)`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.arange(4).viewAs(torch.zeros([2, 2])); // [[0, 1], [2, 3]]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.view_as.html
    */
   viewAs(other: Tensor): Tensor;
+  /**
+   * `aten::vsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
+   * @param indices the sizes
+   * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
+   */
+  vsplit(...indices: number[]): Tensor[];
+  /**
+   * `aten::vsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
+   * @param indices integers of dtype int64 or int32
+   * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
+   */
+  vsplit(indices: readonly number[]): Tensor[];
   /**
    * `aten::vsplit.int(Tensor(a) self, int sections) -> Tensor(a)[]`
    * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
    */
   vsplit(sections: number): Tensor[];
   /**
-   * `aten::vsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
-   */
-  vsplit(indices: readonly number[]): Tensor[];
-  /**
-   * `aten::vsplit.array(Tensor(a) self, int[] indices) -> Tensor(a)[]`
-   * @see https://pytorch.org/docs/stable/generated/torch.vsplit.html
-   */
-  vsplit(...indices: number[]): Tensor[];
-  /**
+   * Elements of `self` where the condition holds, and of `other` elsewhere; with the condition alone, the indices where it holds.
+   *
    * `aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor`
    * `aten::where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor`
+   * @param condition booleans
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.where(torch.tensor([true, false]), torch.tensor([1, 1]), 0); // [1, 0]
    * @see https://pytorch.org/docs/stable/generated/torch.where.html
    */
   where(condition: Tensor, other: Tensor | Scalar): Tensor;
   /**
+   * `x * log(y)`, and 0 where x is 0.
+   *
    * `aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor`
    * `aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor`
+   * @param other a tensor or a number that broadcasts with the first
+   * @example
+   * torch.xlogy(torch.tensor([0, 1]), torch.tensor([0, 1])); // [0, 0]
    * @see https://pytorch.org/docs/stable/generated/torch.xlogy.html
    */
   xlogy(other: Tensor | Scalar): Tensor;
   /**
+   * In place: `x * log(y)`, and 0 where x is 0.
+   *
    * `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    * `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   * @param other a tensor or a number that broadcasts with the first
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.xlogy_.html
    */
   xlogy_(other: Tensor | Scalar): this;
   /**
+   * Overwrites all elements with 0.
+   *
    * `aten::zero_(Tensor(a!) self) -> Tensor(a!)`
+   * @example
+   * torch.ones([2]).zero_(); // [0, 0]
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.zero_.html
    */
   zero_(): this;

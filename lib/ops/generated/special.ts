@@ -10,6 +10,10 @@ import type { Scalar } from '../types.js';
  * @see https://pytorch.org/docs/stable/special.html#torch.special.airy_ai
  */
 export const airyAi: {
+  /**
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.airy_ai
+   */
   (x: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_airy_ai');
 
@@ -19,6 +23,11 @@ export const airyAi: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.bessel_j0
  */
 export const besselJ0: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.bessel_j0
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_bessel_j0');
 
@@ -28,6 +37,11 @@ export const besselJ0: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.bessel_j1
  */
 export const besselJ1: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.bessel_j1
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_bessel_j1');
 
@@ -37,6 +51,11 @@ export const besselJ1: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.bessel_y0
  */
 export const besselY0: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.bessel_y0
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_bessel_y0');
 
@@ -46,6 +65,11 @@ export const besselY0: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.bessel_y1
  */
 export const besselY1: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.bessel_y1
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_bessel_y1');
 
@@ -59,8 +83,18 @@ export const besselY1: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_t
  */
 export const chebyshevPolynomialT: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_t
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_t
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_chebyshev_polynomial_t');
 
 /**
@@ -73,8 +107,18 @@ export const chebyshevPolynomialT: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_u
  */
 export const chebyshevPolynomialU: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_u
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_u
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_chebyshev_polynomial_u');
 
 /**
@@ -87,8 +131,18 @@ export const chebyshevPolynomialU: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_v
  */
 export const chebyshevPolynomialV: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_v
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_v
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_chebyshev_polynomial_v');
 
 /**
@@ -101,8 +155,18 @@ export const chebyshevPolynomialV: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_w
  */
 export const chebyshevPolynomialW: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_w
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_w
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_chebyshev_polynomial_w');
 
 /**
@@ -111,6 +175,11 @@ export const chebyshevPolynomialW: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.digamma
  */
 export const digamma: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.digamma
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_digamma');
 
@@ -120,6 +189,11 @@ export const digamma: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.entr
  */
 export const entr: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.entr
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_entr');
 
@@ -129,6 +203,11 @@ export const entr: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.erf
  */
 export const erf: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.erf
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_erf');
 
@@ -138,6 +217,11 @@ export const erf: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.erfc
  */
 export const erfc: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.erfc
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_erfc');
 
@@ -147,6 +231,11 @@ export const erfc: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.erfcx
  */
 export const erfcx: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.erfcx
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_erfcx');
 
@@ -156,6 +245,11 @@ export const erfcx: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.erfinv
  */
 export const erfinv: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.erfinv
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_erfinv');
 
@@ -165,6 +259,11 @@ export const erfinv: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.exp2
  */
 export const exp2: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.exp2
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_exp2');
 
@@ -174,6 +273,11 @@ export const exp2: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.expit
  */
 export const expit: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.expit
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_expit');
 
@@ -183,6 +287,11 @@ export const expit: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.expm1
  */
 export const expm1: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.expm1
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_expm1');
 
@@ -192,6 +301,12 @@ export const expm1: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.gammainc
  */
 export const gammainc: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.gammainc
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_gammainc');
 
@@ -201,6 +316,12 @@ export const gammainc: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.gammaincc
  */
 export const gammaincc: {
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.gammaincc
+   */
   (input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_gammaincc');
 
@@ -210,6 +331,11 @@ export const gammaincc: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.gammaln
  */
 export const gammaln: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.gammaln
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_gammaln');
 
@@ -223,8 +349,18 @@ export const gammaln: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_h
  */
 export const hermitePolynomialH: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_h
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_h
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_hermite_polynomial_h');
 
 /**
@@ -237,8 +373,18 @@ export const hermitePolynomialH: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_he
  */
 export const hermitePolynomialHe: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_he
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_he
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_hermite_polynomial_he');
 
 /**
@@ -247,6 +393,11 @@ export const hermitePolynomialHe: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.i0
  */
 export const i0: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.i0
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_i0');
 
@@ -256,6 +407,11 @@ export const i0: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.i0e
  */
 export const i0e: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.i0e
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_i0e');
 
@@ -265,6 +421,11 @@ export const i0e: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.i1
  */
 export const i1: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.i1
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_i1');
 
@@ -274,6 +435,11 @@ export const i1: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.i1e
  */
 export const i1e: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.i1e
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_i1e');
 
@@ -287,8 +453,18 @@ export const i1e: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.laguerre_polynomial_l
  */
 export const laguerrePolynomialL: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.laguerre_polynomial_l
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.laguerre_polynomial_l
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_laguerre_polynomial_l');
 
 /**
@@ -301,8 +477,18 @@ export const laguerrePolynomialL: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.legendre_polynomial_p
  */
 export const legendrePolynomialP: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.legendre_polynomial_p
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.legendre_polynomial_p
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_legendre_polynomial_p');
 
 /**
@@ -311,6 +497,11 @@ export const legendrePolynomialP: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.log1p
  */
 export const log1p: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.log1p
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_log1p');
 
@@ -320,6 +511,11 @@ export const log1p: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.log_ndtr
  */
 export const logNdtr: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.log_ndtr
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_log_ndtr');
 
@@ -328,7 +524,19 @@ export const logNdtr: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.log_softmax
  */
 export const logSoftmax: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.log_softmax
+   */
   (input: Tensor, dim: number, options?: { dtype?: Dtype | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.log_softmax
+   */
   (input: Tensor, options: { dim: number; dtype?: Dtype | null }): Tensor;
 } = define('special_log_softmax');
 
@@ -338,8 +546,20 @@ export const logSoftmax: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.logit
  */
 export const logit: {
-  (input: Tensor, options?: { eps?: number | null; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param eps added to a denominator, so that it is not 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.logit
+   */
   (input: Tensor, eps: number | null, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.eps added to a denominator, so that it is not 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.logit
+   */
+  (input: Tensor, options?: { eps?: number | null; out?: Tensor }): Tensor;
 } = define('special_logit');
 
 /**
@@ -348,8 +568,29 @@ export const logit: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.logsumexp
  */
 export const logsumexp: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.logsumexp
+   */
   (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.logsumexp
+   */
   (input: Tensor, dim: number | readonly number[], keepdim: boolean, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.keepdim whether the dimensions that were reduced stay, with size 1; default false
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.logsumexp
+   */
   (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
 } = define('special_logsumexp');
 
@@ -359,6 +600,11 @@ export const logsumexp: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i0
  */
 export const modifiedBesselI0: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i0
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_modified_bessel_i0');
 
@@ -368,6 +614,11 @@ export const modifiedBesselI0: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i1
  */
 export const modifiedBesselI1: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i1
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_modified_bessel_i1');
 
@@ -377,6 +628,11 @@ export const modifiedBesselI1: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k0
  */
 export const modifiedBesselK0: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k0
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_modified_bessel_k0');
 
@@ -386,6 +642,11 @@ export const modifiedBesselK0: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k1
  */
 export const modifiedBesselK1: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k1
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_modified_bessel_k1');
 
@@ -395,6 +656,12 @@ export const modifiedBesselK1: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.multigammaln
  */
 export const multigammaln: {
+  /**
+   * @param input the tensor
+   * @param p the order of the norm, or the probability
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.multigammaln
+   */
   (input: Tensor, p: number, options?: { out?: Tensor }): Tensor;
 } = define('special_multigammaln');
 
@@ -404,6 +671,11 @@ export const multigammaln: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.ndtr
  */
 export const ndtr: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.ndtr
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_ndtr');
 
@@ -413,6 +685,11 @@ export const ndtr: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.ndtri
  */
 export const ndtri: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.ndtri
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_ndtri');
 
@@ -422,6 +699,12 @@ export const ndtri: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.polygamma
  */
 export const polygamma: {
+  /**
+   * @param n how many
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.polygamma
+   */
   (n: number, input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_polygamma');
 
@@ -431,6 +714,11 @@ export const polygamma: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.psi
  */
 export const psi: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.psi
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_psi');
 
@@ -440,6 +728,12 @@ export const psi: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.round
  */
 export const round: {
+  /**
+   * @param input the tensor
+   * @param options.decimals how many decimals to round to; default 0
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.round
+   */
   (input: Tensor, options?: { decimals?: number; out?: Tensor }): Tensor;
 } = define('special_round');
 
@@ -449,6 +743,10 @@ export const round: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k0
  */
 export const scaledModifiedBesselK0: {
+  /**
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k0
+   */
   (x: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_scaled_modified_bessel_k0');
 
@@ -458,6 +756,10 @@ export const scaledModifiedBesselK0: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k1
  */
 export const scaledModifiedBesselK1: {
+  /**
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k1
+   */
   (x: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_scaled_modified_bessel_k1');
 
@@ -471,8 +773,18 @@ export const scaledModifiedBesselK1: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_t
  */
 export const shiftedChebyshevPolynomialT: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_t
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_t
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_shifted_chebyshev_polynomial_t');
 
 /**
@@ -485,8 +797,18 @@ export const shiftedChebyshevPolynomialT: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_u
  */
 export const shiftedChebyshevPolynomialU: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_u
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_u
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_shifted_chebyshev_polynomial_u');
 
 /**
@@ -499,8 +821,18 @@ export const shiftedChebyshevPolynomialU: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_v
  */
 export const shiftedChebyshevPolynomialV: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_v
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_v
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_shifted_chebyshev_polynomial_v');
 
 /**
@@ -513,8 +845,18 @@ export const shiftedChebyshevPolynomialV: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_w
  */
 export const shiftedChebyshevPolynomialW: {
-  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_w
+   */
   (x: Scalar, n: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param n how many
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_w
+   */
+  (x: Tensor, n: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_shifted_chebyshev_polynomial_w');
 
 /**
@@ -523,6 +865,11 @@ export const shiftedChebyshevPolynomialW: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.sinc
  */
 export const sinc: {
+  /**
+   * @param input the tensor
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.sinc
+   */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_sinc');
 
@@ -531,8 +878,26 @@ export const sinc: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.softmax
  */
 export const softmax: {
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.softmax
+   */
   (input: Tensor, dim: number, options?: { dtype?: Dtype | null }): Tensor;
+  /**
+   * @param input the tensor
+   * @param dim the dimension, counted from the end where negative
+   * @param dtype the dtype of the result
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.softmax
+   */
   (input: Tensor, dim: number, dtype: Dtype | null): Tensor;
+  /**
+   * @param input the tensor
+   * @param options.dim the dimension, counted from the end where negative
+   * @param options.dtype the dtype of the result
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.softmax
+   */
   (input: Tensor, options: { dim: number; dtype?: Dtype | null }): Tensor;
 } = define('special_softmax');
 
@@ -542,6 +907,10 @@ export const softmax: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.spherical_bessel_j0
  */
 export const sphericalBesselJ0: {
+  /**
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.spherical_bessel_j0
+   */
   (x: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('special_spherical_bessel_j0');
 
@@ -555,8 +924,20 @@ export const sphericalBesselJ0: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.xlog1py
  */
 export const xlog1py: {
-  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.xlog1py
+   */
   (input: Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.xlog1py
+   */
+  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_xlog1py');
 
 /**
@@ -569,8 +950,20 @@ export const xlog1py: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.xlogy
  */
 export const xlogy: {
-  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.xlogy
+   */
   (input: Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.xlogy
+   */
+  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_xlogy');
 
 /**
@@ -583,6 +976,18 @@ export const xlogy: {
  * @see https://pytorch.org/docs/stable/special.html#torch.special.zeta
  */
 export const zeta: {
-  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.zeta
+   */
   (input: Scalar, other: Tensor, options?: { out?: Tensor }): Tensor;
+  /**
+   * @param input the tensor
+   * @param other a tensor or a number that broadcasts with the first
+   * @param options.out a tensor to write the result to
+   * @see https://pytorch.org/docs/stable/special.html#torch.special.zeta
+   */
+  (input: Tensor, other: Tensor | Scalar, options?: { out?: Tensor }): Tensor;
 } = define('special_zeta');
