@@ -31,7 +31,10 @@ const indices =
 const cures: readonly (readonly [pattern: RegExp, cure: string])[] = [
   [/target dtype to be Long|scalar type (?:Long|Byte) but found (?:Float|Double)/, `class ${indices}`],
   [/scalar types: Long, Int; but got/, `indices that are ${indices}`],
-  [/Expected dtype int(?:32|64)\S* (?:or int64 )?for index|tensors used as indices must be long/i, `indices that are ${indices}`],
+  [
+    /Expected dtype int(?:32|64)\S* (?:or int64 )?for index|tensors used as indices must be long/i,
+    `indices that are ${indices}`,
+  ],
   [
     /does not require grad and does not have a grad_fn/,
     'set requiresGrad: true where gradients are to flow to, and look for detach(), item() or torch.noGrad() on the way',

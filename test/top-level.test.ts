@@ -256,6 +256,7 @@ describe('tensors among JavaScript operators', () => {
       () => loose > 3,
       () => -loose,
       () => Number(x),
+      // biome-ignore lint/style/useTemplate: what is tested
       () => `${loose}` + loose,
       () => Math.sqrt(loose),
       // biome-ignore lint/suspicious/noDoubleEquals: what is tested

@@ -1,6 +1,6 @@
 // Differentially private training by hand: the gradient of each sample by vmap over grad, each clipped, and noise on their sum. Abadi et al., "Deep
 // learning with differential privacy", 2016.
-import torch, { nn, optim, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from 'torch-clip';
 import { pictures } from './data.js';
 
 const F = nn.functional;
