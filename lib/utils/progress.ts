@@ -1,4 +1,5 @@
-import { SingleBar } from 'cli-progress';
+import { createRequire } from 'node:module';
+import type { SingleBar } from 'cli-progress';
 import { integer, kind, positive, text } from '../check.js';
 import { invalidArgument } from '../errors.js';
 import { isPlain } from '../io/plain.js';
@@ -148,6 +149,8 @@ class Bar implements Display {
 
   constructor(stream: NodeJS.WriteStream, label: string, total: number, beside: () => string) {
     const format = `${label === '' ? '' : `${label.replaceAll('{', '(').replaceAll('}', ')')} `}{bar} {value}/{total}  {beside}  {duration_formatted}`;
+    // Loaded where a bar is drawn, and at once, since a loop need not wait for anything.
+    const { SingleBar } = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
     this.#bar = new SingleBar({ format, stream, hideCursor: false, barsize: 24, emptyOnZero: true });
     this.#beside = beside;
     this.#bar.start(total, 0, { beside: '' });
