@@ -56,9 +56,25 @@ bool Planner::same_layout(const Parameter& p, const at::Tensor& grad) {
   return p.value.strides() == at::IntArrayRef(p.layout) && grad.sizes() == p.value.sizes() && lies_in(grad, p.layout);
 }
 
+// Whether the same tensors of the parameter are visited as copies as when the plans were made; the copies then take the
+// present values over.
+bool Planner::follow_copies(const Parameter& p, const at::Tensor& grad) const {
+  const at::Tensor& copy = p.value_copy.defined() ? p.value_copy : p.grad_copy;
+  if (p.value.layout() != c10::kStrided || grad.layout() != c10::kStrided || p.value.device() != copy.device() ||
+      p.value.sizes() != copy.sizes() || grad.sizes() != copy.sizes() ||
+      p.value.strides() != at::IntArrayRef(p.strides) || lies_in(p.value, p.layout) == p.value_copy.defined() ||
+      lies_in(grad, p.layout) == p.grad_copy.defined()) {
+    return false;
+  }
+  if (state_.settings.write_back) require_writable(grad);
+  if (p.value_copy.defined()) p.value_copy.copy_(p.value);
+  if (p.grad_copy.defined()) p.grad_copy.copy_(grad);
+  return true;
+}
+
 // The fast path: in most steps only the gradients are new tensors.
 bool Planner::revalidate() {
-  if (!planned_ || staged_) return false;
+  if (!planned_) return false;
   const bool many = parameters_.size() > 2000;
   const auto gradients = state_.pipeline.gradients();
   const Ahead ahead;
@@ -71,12 +87,14 @@ bool Planner::revalidate() {
     if (n == members_.size() || members_[n] != k) return false;
     const size_t at = n++;
     Item& item = state_.pipeline.all.front().plan.items[at];
-    if (!is_plain(p.value) || !is_plain(grad) || p.value.scalar_type() != p.dtype || grad.scalar_type() != p.dtype ||
-        reals(p.value) != item.numel || grad.numel() != p.value.numel() || !same_layout(p, grad) ||
-        p.value.mutable_data_ptr() != item.param) {
+    if (p.value.scalar_type() != p.dtype || grad.scalar_type() != p.dtype || reals(p.value) != item.numel) return false;
+    if (staged_ && (p.value_copy.defined() || p.grad_copy.defined())) {
+      if (!follow_copies(p, grad)) return false;
+    } else if (!is_plain(p.value) || !is_plain(grad) || grad.numel() != p.value.numel() || !same_layout(p, grad)) {
       return false;
     }
-    item.grad = address(grad);
+    if (!p.value_copy.defined() && p.value.mutable_data_ptr() != item.param) return false;
+    item.grad = address(p.grad_copy.defined() ? p.grad_copy : grad);
     gradients.back().plan.items[at].out = item.grad;
     if (gradients.size() > 1) continue;
     for (StagePlan& each : state_.pipeline.updates()) each.plan.items[at].source = item.grad;
@@ -128,6 +146,7 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
 
   p.dtype = p.value.scalar_type();
   p.layout = layout_of(p.value);
+  p.strides = p.value.strides().vec();
   if (by_row_ && rows_of(p.value) > 1 && p.layout[0] * p.value.size(0) != p.value.numel()) {
     p.layout = row_major(p.value.sizes());
   }

@@ -23,6 +23,7 @@ struct Parameter {
   ParameterState state;
   c10::ScalarType dtype;
   std::vector<int64_t> layout;       // the strides of everything the kernels see
+  std::vector<int64_t> strides;      // the parameter's own
   bool contiguous;                   // whether they are the row-major ones
   at::Tensor value_copy, grad_copy;  // stand-ins for tensors that have another layout
   at::Tensor clipped, update;        // intermediate results between stages
@@ -40,7 +41,8 @@ class Planner {
   bool planned() const { return planned_; }
   // The plans no longer hold: the next step has to rebuild them.
   void forget() { planned_ = false; }
-  // Whether the plans still fit the tensors; updates the addresses of gradients on the way.
+  // Whether the plans still fit the tensors; updates the addresses of gradients, and the copies that are visited
+  // instead of tensors, on the way.
   bool revalidate();
   // Whether, in the middle of a step, the tensors are still where the plans have them.
   bool holds() { return staged_ ? untouched() : revalidate(); }
@@ -54,6 +56,7 @@ class Planner {
 
  private:
   static bool same_layout(const Parameter& parameter, const at::Tensor& grad);
+  bool follow_copies(const Parameter& parameter, const at::Tensor& grad) const;
   bool untouched() const;
   Item prepare(Parameter& parameter, Arena* arenas);
   void cut(StagePlan& into, std::vector<Item> items);

@@ -131,6 +131,23 @@ describe('cuda: a step waits for nothing', () => {
     expect(refusalOf(() => captured(new cuda.Graph(), refuse))).property('code', 'ERR_STATE');
   });
 
+  onGpu('parameters with gaps can be captured', () => {
+    const run = (asGraph: boolean) => {
+      const p = torch.linspace(-1, 1, 2000, { device: 'cuda' }).view([1000, 2]).select(1, 0).detach().requiresGrad_();
+      p.grad = torch.zeros([1000], { device: 'cuda' });
+      const optimizer = new optim.AdamW([p], { clip: clipperOf(clippers.norm!) });
+      const graph = new cuda.Graph();
+      for (let t = 0; t < 8; t++) {
+        setGradients([p], t);
+        if (asGraph && t === 2) captured(graph, () => optimizer.step());
+        if (asGraph && t >= 2) graph.replay();
+        else optimizer.step();
+      }
+      return bits(p);
+    };
+    expect(run(true)).equal(run(false));
+  });
+
   onGpu('norm clip and AdamW are at most three kernels for a dtype', () => {
     const step = (params: Tensor[]) => {
       const optimizer = new optim.AdamW(params, { clip: clipperOf(clippers.norm!) });
