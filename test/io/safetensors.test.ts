@@ -167,7 +167,15 @@ describe('io: safetensors', () => {
     expect(index.metadata).to.deep.equal({ total_size: 2000 });
     expect(index.weight_map).to.include({ a: files[0], c: files[1], e: files[2] });
     const loaded = io.loadSafetensors(at('model.safetensors.index.json'));
-    for (const [name, tensor] of Object.entries(tensors)) expect(loaded[name]!.equal(tensor), name).to.equal(true);
+    const opened = io.openSafetensors(at('model.safetensors.index.json'));
+    expect(opened.names.sort()).to.deep.equal(Object.keys(tensors).sort());
+    expect(opened.metadata.format).to.equal('pt');
+    for (const [name, tensor] of Object.entries(tensors)) {
+      expect(loaded[name]!.equal(tensor), name).to.equal(true);
+      expect(opened.get(name).equal(tensor), name).to.equal(true);
+    }
+    opened.close();
+    expect(refusalOf(() => opened.get('a')).code).to.equal('ERR_STATE');
     io.saveSafetensors(tensors, at('whole.safetensors'), { maxShardSize: 1e9 });
     expect(Object.keys(io.loadSafetensors(at('whole.safetensors')))).to.have.length(6);
   });
@@ -190,8 +198,16 @@ describe('io: safetensors', () => {
     io.saveSafetensors({ a: torch.ones([1]) }, at('shard.safetensors'));
     for (const [index, says] of cases) {
       f.write('bad.index.json', typeof index === 'string' ? index : JSON.stringify(index));
-      const error = refusalOf(() => io.loadSafetensors(at('bad.index.json')));
-      expect([error.code, says.test(error.message)], error.message).to.deep.equal(['ERR_FILE', true]);
+      for (const read of [io.loadSafetensors, io.openSafetensors]) {
+        const error = refusalOf(() => read(at('bad.index.json')));
+        expect([error.code, says.test(error.message)], error.message).to.deep.equal(['ERR_FILE', true]);
+      }
+    }
+    f.write('twice.index.json', '{"weight_map":{"a":"shard.safetensors","b":"again.safetensors"}}');
+    io.saveSafetensors({ a: torch.ones([1]), b: torch.ones([1]) }, at('again.safetensors'));
+    for (const read of [io.loadSafetensors, io.openSafetensors]) {
+      const error = refusalOf(() => read(at('twice.index.json')));
+      expect(error.message).to.match(/again\.safetensors holds "a", which an earlier file of the index holds as well$/);
     }
   });
 

@@ -34,31 +34,43 @@ export function loadSafetensors(path: PathLike, options: LoadSafetensorsOptions 
   const target = pathOf(path);
   // No prototype: a tensor may be called "__proto__".
   const tensors = Object.create(null) as Record<string, Tensor>;
-  if (!target.endsWith('.index.json')) {
-    readInto(target, device, tensors);
-    return tensors;
-  }
-  const shards = readIndex(target);
-  for (const file of new Set(shards.values())) readInto(join(dirname(target), file), device, tensors);
-  for (const [name, file] of shards) {
-    if (name in tensors) continue;
-    throw new TorchClipError(
-      'ERR_FILE',
-      `${shown(target)} names a tensor ${describe(name)} that ${file} does not hold`,
-    );
-  }
+  const { files, check } = shardsOf(target);
+  for (const file of files) readInto(file, device, tensors);
+  check((name) => name in tensors);
   return tensors;
 }
+
+/** The files of an index, or the one file itself, and a check that they hold what the index says. */
+export function shardsOf(target: string): { files: string[]; check(has: (name: string) => boolean): void } {
+  if (!target.endsWith('.index.json')) return { files: [target], check: () => {} };
+  const shards = readIndex(target);
+  return {
+    files: [...new Set(shards.values())].map((file) => join(dirname(target), file)),
+    check: (has) => {
+      for (const [name, file] of shards) {
+        if (!has(name)) {
+          throw new TorchClipError(
+            'ERR_FILE',
+            `${shown(target)} names a tensor ${describe(name)} that ${file} does not hold`,
+          );
+        }
+      }
+    },
+  };
+}
+
+/** The error for a tensor that two files of an index hold. */
+export const heldTwice = (path: string, name: string): TorchClipError =>
+  new TorchClipError(
+    'ERR_FILE',
+    `${shown(path)} holds ${describe(name)}, which an earlier file of the index holds as well`,
+  );
 
 function readInto(path: string, device: ReturnType<typeof deviceOf>, tensors: Record<string, Tensor>): void {
   readingFile(path, (file) => {
     const { entries, metadata } = readHeader(file);
     for (const [name, { position, shape, dtype }] of entries) {
-      if (name in tensors)
-        throw new TorchClipError(
-          'ERR_FILE',
-          `${shown(path)} holds ${describe(name)}, which an earlier file of the index holds as well`,
-        );
+      if (name in tensors) throw heldTwice(path, name);
       tensors[name] = moved(readTensor(file, position, shape, dtype), device);
     }
     for (const [name, first] of sharedNames(metadata, entries)) tensors[name] = tensors[first]!.detach();

@@ -8,13 +8,23 @@ import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { deviceOf, mapFile } from '../bytes.js';
 import { fileError, openFile, type PathLike, pathOf } from '../file.js';
+import { setOwn } from '../plain.js';
 import { type Entry, type Header, readHeader } from './header.js';
-import { sharedNames } from './load.js';
+import { heldTwice, shardsOf, sharedNames } from './load.js';
+
+/** An entry with the mapped file that it is in. */
+type Mapped = Entry & { file: Tensor };
+
+interface Shard {
+  path: string;
+  header: Header;
+  bytes: Tensor;
+}
 
 const readPlace = optionsOf('a SafetensorsFile', { device: [deviceKind, 'cpu'] });
 
 /**
- * A safetensors file of which only the header has been read: the tensors are parts of the mapped file, whose pages come into
+ * A safetensors file, or all files of an index, of which only the headers have been read: the tensors are parts of the mapped file, whose pages come into
  * memory when they are looked at.
  *
  * Writing to such a tensor changes memory only, never the file. A file that another program makes shorter while it is mapped
@@ -23,15 +33,29 @@ const readPlace = optionsOf('a SafetensorsFile', { device: [deviceKind, 'cpu'] }
 export class SafetensorsFile {
   /** The file's free text. */
   readonly metadata: Readonly<Record<string, string>>;
-  readonly #entries: Map<string, Entry>;
-  #bytes: Tensor | undefined;
+  readonly #entries = new Map<string, Mapped>();
+  #files: Tensor[] | undefined = [];
 
   /** @internal */
-  constructor({ metadata, entries }: Header, bytes: Tensor | undefined) {
-    this.metadata = Object.freeze(metadata);
-    this.#entries = new Map(entries);
-    for (const [name, first] of sharedNames(metadata, entries)) this.#entries.set(name, entries.get(first)!);
-    this.#bytes = bytes;
+  constructor(shards: readonly Shard[]) {
+    // No prototype, as a header's.
+    const texts = Object.create(null) as Record<string, string>;
+    for (const { header, bytes, path } of shards) {
+      const { metadata, entries } = header;
+      for (const [key, text] of Object.entries(metadata)) setOwn(texts, key, text);
+      for (const [name, entry] of entries) {
+        if (this.#entries.has(name)) throw heldTwice(path, name);
+        this.#entries.set(name, { ...entry, file: bytes });
+      }
+      for (const [name, first] of sharedNames(metadata, entries)) this.#entries.set(name, this.#entries.get(first)!);
+      this.#files!.push(bytes);
+    }
+    this.metadata = Object.freeze(texts);
+  }
+
+  /** @internal */
+  has(name: string): boolean {
+    return this.#entries.has(name);
   }
 
   /** The tensors' names, in the order of the header. */
@@ -55,11 +79,11 @@ export class SafetensorsFile {
    * @throws {TorchClipError} `ERR_INDEX` for a name that the file does not have, `ERR_STATE` after {@link close}.
    */
   get(name: string, options: { device?: DeviceLike } = {}): Tensor {
-    const { dtype, shape, position, bytes } = this.#entry(name);
+    const { dtype, shape, position, bytes, file } = this.#entry(name);
     const device = deviceOf('device', readPlace(options).device);
-    if (this.#bytes === undefined) throw new TorchClipError('ERR_STATE', 'the safetensors file is closed');
+    if (this.#files === undefined) throw new TorchClipError('ERR_STATE', 'the safetensors file is closed');
     if (bytes === 0) return empty(shape, { dtype, device });
-    const part = this.#bytes.narrow(0, position, bytes);
+    const part = file.narrow(0, position, bytes);
     // A view as wider elements must begin at a multiple of them.
     const aligned = position % dtype.itemsize === 0 ? part : part.clone();
     return aligned.view(dtype).view(shape).to({ device });
@@ -85,15 +109,15 @@ export class SafetensorsFile {
 
   /** Lets go of the file; tensors that came from it keep what they show. */
   close(): void {
-    this.#bytes?.dispose();
-    this.#bytes = undefined;
+    for (const file of this.#files ?? []) file.dispose();
+    this.#files = undefined;
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #entry(name: string): Entry {
+  #entry(name: string): Mapped {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw new TorchClipError('ERR_INDEX', `the file holds no tensor ${describe(name)}`);
     return entry;
@@ -101,9 +125,10 @@ export class SafetensorsFile {
 }
 
 /**
- * Opens a safetensors file and reads its header: names, shapes and metadata at once, tensors when they are looked at.
+ * Opens a safetensors file, or all files of an index (`model.safetensors.index.json`), and reads the headers: names, shapes and metadata
+ * at once, tensors when they are looked at.
  *
- * @throws {TorchClipError} `ERR_FILE` when the file cannot be read or is not a proper safetensors file.
+ * @throws {TorchClipError} `ERR_FILE` when a file cannot be read or is not a proper safetensors file.
  *
  * @example
  * const file = torch.io.openSafetensors('model.safetensors');
@@ -111,16 +136,21 @@ export class SafetensorsFile {
  * const first = file.slice('embedding.weight', 0, 10);
  */
 export function openSafetensors(path: PathLike): SafetensorsFile {
-  const target = pathOf(path);
+  const { files, check } = shardsOf(pathOf(path));
+  const opened = new SafetensorsFile(files.map(openShard));
+  check((name) => opened.has(name));
+  return opened;
+}
+
+function openShard(path: string): Shard {
   try {
-    const file = openFile(target);
+    const file = openFile(path);
     try {
-      const header = readHeader(file);
-      return new SafetensorsFile(header, mapFile(file));
+      return { path, header: readHeader(file), bytes: mapFile(file) };
     } finally {
       closeSync(file.fd);
     }
   } catch (error) {
-    throw fileError(target, 'read', error);
+    throw fileError(path, 'read', error);
   }
 }
