@@ -12,6 +12,7 @@ export {
   AutogradFunction as Function,
   type Derivatives,
   FunctionContext,
+  type VmapInfo,
   type WithContext,
   type WithSetup,
 } from './autograd/function.js';

@@ -2,7 +2,11 @@ import { native } from '../binding/index.js';
 import { describe, TorchClipError } from '../errors.js';
 import { refusePromise } from '../sync.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
-import { applyInside } from './layered.js';
+import { blank, FunctionContext, forget, inForward, read, take } from './context.js';
+import { applyInside, type Definition, type VmapInfo } from './layered.js';
+
+export { FunctionContext } from './context.js';
+export type { VmapInfo } from './layered.js';
 
 type Handles = (Handle | null)[];
 
@@ -31,112 +35,12 @@ type Maybe<T> = T | null | undefined;
 /** What a backward pass or a jvp returns: one tensor, or one per input or output. */
 export type Derivatives = Maybe<Tensor> | readonly Maybe<Tensor>[];
 
-// What only this module may do with a context.
-let inForward: (ctx: FunctionContext, on: boolean) => void;
-let read: (ctx: FunctionContext, saved: readonly (Tensor | null)[] | undefined) => typeof saved;
-let take: (ctx: FunctionContext) => Notes;
-let forget: (ctx: FunctionContext) => void;
-
-interface Notes {
-  saved: (Tensor | null)[];
-  forForward: (Tensor | null)[];
-  dirty: Tensor[];
-  nonDifferentiable: Tensor[];
-  materialize: boolean;
-}
-const blank = (): Notes => ({ saved: [], forForward: [], dirty: [], nonDifferentiable: [], materialize: true });
-
-/**
- * What `forward` hands on to `backward` of an {@link AutogradFunction}. Any other property can be set on it, for numbers and options;
- * tensors go through {@link saveForBackward}, as a property that is an input or output of the function keeps the graph for good.
- */
-export class FunctionContext {
-  [property: string]: unknown;
-
-  /** Whether each argument of `apply` is a tensor that requires gradients: what `backward` need not compute can be left out. */
-  needsInputGrad: readonly boolean[] = [];
-  #notes = blank();
-  #open = false;
-  #saved: readonly (Tensor | null)[] | undefined;
-
-  static {
-    inForward = (ctx, on) => {
-      ctx.#open = on;
-    };
-    read = (ctx, saved) => {
-      const before = ctx.#saved;
-      ctx.#saved = saved;
-      return before;
-    };
-    take = (ctx) => {
-      const notes = ctx.#notes;
-      ctx.#notes = { ...blank(), forForward: notes.forForward };
-      return notes;
-    };
-    forget = (ctx) => {
-      ctx.#notes = blank();
-    };
-  }
-
-  /**
-   * Keeps inputs and outputs of the function for `backward`, which reads {@link savedTensors}. One that is written in place before that
-   * is refused there.
-   */
-  saveForBackward(...tensors: (Tensor | null)[]): void {
-    this.#notes.saved = this.#list('saveForBackward', tensors, true);
-  }
-
-  /** Keeps tensors for `jvp`, which reads {@link savedTensors}. */
-  saveForForward(...tensors: (Tensor | null)[]): void {
-    this.#notes.forForward = this.#list('saveForForward', tensors, true);
-  }
-
-  /** Names the inputs that `forward` has written in place; they must be among its outputs. */
-  markDirty(...tensors: Tensor[]): void {
-    this.#notes.dirty = this.#list('markDirty', tensors) as Tensor[];
-  }
-
-  /** Names the outputs that have no gradient, such as indices. */
-  markNonDifferentiable(...tensors: Tensor[]): void {
-    this.#notes.nonDifferentiable = this.#list('markNonDifferentiable', tensors) as Tensor[];
-  }
-
-  /** Whether `backward` is given zeros, instead of null, for outputs whose gradient is not needed; default true. */
-  setMaterializeGrads(on: boolean): void {
-    this.#check('setMaterializeGrads');
-    if (typeof on !== 'boolean') throw new TorchClipError('ERR_ARGUMENT', '"on" must be true or false');
-    this.#notes.materialize = on;
-  }
-
-  /** What {@link saveForBackward} has kept; to be read in `backward`, or in `jvp` what {@link saveForForward} has kept. */
-  get savedTensors(): readonly Tensor[] {
-    if (this.#saved === undefined) {
-      throw new TorchClipError('ERR_STATE', 'ctx.savedTensors can be read in backward() and jvp() only');
-    }
-    return this.#saved as readonly Tensor[];
-  }
-
-  #check(name: string): void {
-    if (this.#open) return;
-    throw new TorchClipError('ERR_STATE', `ctx.${name}() can be called in forward() or setupContext() only`);
-  }
-
-  #list(name: string, tensors: readonly unknown[], orNull = false): (Tensor | null)[] {
-    this.#check(name);
-    return tensors.map((tensor, i) => {
-      if (isTensor(tensor) || (orNull && (tensor === null || tensor === undefined))) return tensor ?? null;
-      throw new TorchClipError(
-        'ERR_ARGUMENT',
-        `argument ${i} of ctx.${name}() must be a Tensor, got ${describe(tensor)}`,
-      );
-    });
-  }
-}
-
 interface Common<R> {
   readonly name: string;
   backward?(ctx: FunctionContext, ...gradients: never[]): Derivatives;
   jvp?(ctx: FunctionContext, ...tangents: never[]): Derivatives;
+  readonly generateVmapRule?: boolean;
+  vmap?(info: VmapInfo, inDims: readonly (number | null)[], ...inputs: never[]): unknown;
   readonly prototype: AutogradFunction;
   /** @internal Only for the type. */
   readonly result?: R;
@@ -159,6 +63,10 @@ export interface WithSetup<A extends unknown[], R> extends Common<R> {
  * Tensors among the arguments themselves take part in the graph, not those inside of arrays or objects. `forward` runs without recording.
  * A `backward` made of recorded operations can itself be differentiated. Optional: `setupContext(ctx, inputs, output)`, with which
  * `forward` takes no context; `jvp(ctx, ...tangents)` for forward mode, which is given null for an input without a tangent.
+ *
+ * Inside of transforms of `torch.func` it needs `setupContext`. `vmap` also needs `static generateVmapRule = true`, where forward and
+ * backward are made of operators, or a rule: `vmap(info, inDims, ...inputs)` is given the whole batches with the dimensions of their
+ * samples, null where there is none, and returns `[output, outDims]`.
  *
  * @throws {TorchClipError} `ERR_AUTOGRAD` from the backward pass for another number of gradients than `apply` had arguments.
  *
@@ -194,8 +102,7 @@ export abstract class AutogradFunction {
 
 function applyAnywhere(definition: Definition, inputs: readonly unknown[]): unknown {
   if (native.layers().length === 0) return record(definition, inputs);
-  const below = (lowered: readonly unknown[]) => applyAnywhere(definition, lowered);
-  return applyInside(definition, inputs, below, (forward) => record(definition, inputs, forward));
+  return applyInside(definition, inputs, applyAnywhere, (forward) => record(definition, inputs, forward));
 }
 
 /** Runs a function and puts it into the graph; `compute` stands for its `forward`. */
@@ -242,14 +149,6 @@ function record(definition: Definition, inputs: readonly unknown[], compute?: ()
   if (isTensor(result)) return wrapped[0];
   let next = 0;
   return (result as unknown[]).map((value) => (isTensor(value) ? wrapped[next++] : value));
-}
-
-interface Definition {
-  name: string;
-  forward(...args: unknown[]): unknown;
-  setupContext?(ctx: FunctionContext, inputs: unknown[], output: unknown): void;
-  backward?(ctx: FunctionContext, ...gradients: (Tensor | null)[]): unknown;
-  jvp?(ctx: FunctionContext, ...tangents: (Tensor | null)[]): unknown;
 }
 
 function runForward(

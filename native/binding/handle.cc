@@ -166,7 +166,8 @@ void dispose(napi_env env, Slot& slot) noexcept {
 
 void escape(Slot& slot) noexcept {
   dispose(Env::current()->env, slot);
-  slot.kind = Kind::Escaped;
+  // A collection may have given the slot back meanwhile.
+  if (slot.kind == Kind::Disposed) slot.kind = Kind::Escaped;
 }
 
 }  // namespace tc

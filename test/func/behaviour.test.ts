@@ -344,8 +344,112 @@ describe('what else autograd has, inside of a transform', () => {
       () => vmap((t: Tensor) => Cube.apply(t))(x),
       () => vmap(grad((t: Tensor) => Cube.apply(t)))(x),
     ]) {
-      expect(refusalOf(call).message).match(/^vmap\(\) cannot map over Cube, an autograd.Function, as/);
+      expect(refusalOf(call).message).match(
+        /^vmap\(\) cannot map over Cube, an autograd.Function, unless it has a static/,
+      );
     }
+  });
+
+  /** w t^3, by a backward pass that uses the output. */
+  class Scaled extends torch.autograd.Function {
+    static readonly generateVmapRule = true;
+    static forward(t: Tensor, w: Tensor, power: number) {
+      return t.pow(power).mul(w);
+    }
+    static setupContext(ctx: torch.autograd.FunctionContext, [t, w, power]: [Tensor, Tensor, number], y: Tensor) {
+      ctx.power = power;
+      ctx.saveForBackward(t, w, y);
+    }
+    static backward(ctx: torch.autograd.FunctionContext, g: Tensor) {
+      const [t, w, y] = ctx.savedTensors;
+      return [
+        g
+          .mul(y!)
+          .div(t!)
+          .mul(ctx.power as number),
+        g.mul(y!).div(w!),
+        null,
+      ];
+    }
+  }
+  const plain = (t: Tensor, w: Tensor) => t.pow(3).mul(w);
+  const custom = (t: Tensor, w: Tensor) => Scaled.apply(t, w, 3);
+  const w = torch.tensor(1.5, f64);
+  const batch = line([4, 3], 0.5, 2);
+  const rules: Record<string, (f: typeof plain) => unknown> = {
+    vmap: (f) => vmap(f, [0, null])(batch, w),
+    'vmap over another dimension': (f) => vmap(f, [1, null], { outDims: 1 })(batch, w),
+    'vmap over both': (f) => vmap(f, [0, 0])(batch, batch.select(1, 0)),
+    'vmap over the second': (f) => vmap(f, [null, 0])(batch, line([2], 1, 2)),
+    'vmap of vmap': (f) => vmap(vmap(f, [0, null]), [0, null])(batch, w),
+    'vmap of grad': (f) =>
+      vmap(
+        grad((t: Tensor, s: Tensor) => f(t, s).sum(), [0, 1]),
+        [0, null],
+      )(batch, w),
+    'grad of vmap': (f) => grad((t: Tensor, s: Tensor) => vmap(f, [0, null])(t, s).sin().sum(), [0, 1])(batch, w),
+    'grad of vmap over both': (f) =>
+      grad((t: Tensor, s: Tensor) => vmap(f)(t, s).sum(), [0, 1])(batch, batch.select(1, 0)),
+    'grad of grad of vmap': (f) =>
+      grad((s: Tensor) =>
+        grad((t: Tensor) => vmap(f, [0, null])(t, s).sum())(batch)
+          .square()
+          .sum(),
+      )(w),
+    'vmap of grad of grad': (f) =>
+      vmap(
+        grad((t: Tensor) =>
+          grad((u: Tensor) => f(u, w).sum())(t)
+            .square()
+            .sum(),
+        ),
+      )(batch),
+    jacrev: (f) => jacrev((t: Tensor) => f(t, w))(batch.select(0, 0)),
+    'backward of vmap': (f) => {
+      const leaves = [batch.detach().requiresGrad_(), w.detach().requiresGrad_()] as const;
+      vmap(f, [0, null])(...leaves)
+        .sin()
+        .sum()
+        .backward();
+      return leaves.map((leaf) => leaf.grad!);
+    },
+  };
+  for (const [name, run] of Object.entries(rules)) {
+    it(`a rule that is generated: ${name}`, () => {
+      const [got, want] = [run(custom), run(plain)].map((v) => (Array.isArray(v) ? v : [v]) as Tensor[]);
+      for (const [i, t] of want!.entries()) {
+        expect(got![i]!.shape).deep.equal(t.shape);
+        expect(got![i]!.detach().sub(t.detach()).abs().max().item()).below(1e-10);
+      }
+    });
+  }
+
+  it('a rule of its own is told of the batch', () => {
+    const told: unknown[] = [];
+    class Double extends torch.autograd.Function {
+      static forward(t: Tensor) {
+        return t.mul(2);
+      }
+      static setupContext() {}
+      static backward(_: torch.autograd.FunctionContext, g: Tensor) {
+        return g.mul(2);
+      }
+      static vmap(info: torch.autograd.VmapInfo, inDims: readonly (number | null)[], t: Tensor) {
+        told.push(info, inDims, t.shape);
+        return [Double.apply(t), inDims[0]];
+      }
+    }
+    class Wrong extends Double {
+      static override vmap(_: torch.autograd.VmapInfo, __: readonly (number | null)[], t: Tensor) {
+        return [t, 7];
+      }
+    }
+    expect(vmap((t: Tensor) => Double.apply(t), 1)(batch).equal(batch.t().mul(2))).equal(true);
+    expect(told).deep.equal([{ batchSize: 3, randomness: 'error' }, [1], [4, 3]]);
+    expect(vmap(grad((t: Tensor) => Double.apply(t).sum()))(batch).equal(torch.fullLike(batch, 2))).equal(true);
+    expect(refusalOf(() => vmap((t: Tensor) => Wrong.apply(t))(batch)).message).match(
+      /^Wrong.vmap\(\) must return \[output/,
+    );
   });
 
   it('backward hooks of modules run', () => {

@@ -138,6 +138,16 @@ napi_value batch_dim(napi_env env, Args& args) {
   return batch.has_value() ? js(env, *batch) : null(env);
 }
 
+// batchOf(level): [size, randomness] of the vmap of that level
+napi_value batch_of(napi_env env, Args& args) {
+  innermost_level(env, args[0], true);
+  const auto layer = ft::maybeCurrentDynamicLayer();
+  const napi_value result = make_array(env, 2);
+  set(env, result, size_t{0}, js(env, layer->batchSize().guard_int(__FILE__, __LINE__)));
+  set(env, result, size_t{1}, js(env, static_cast<int64_t>(layer->randomness())));
+  return result;
+}
+
 // track(tensor, level, differentiable): the tensor as the function of grad or jvp sees it
 napi_value track(napi_env env, Args& args) {
   const int64_t level = innermost_level(env, args[1], false);
@@ -233,6 +243,7 @@ void register_func(napi_env env, napi_value exports) {
   define(env, exports, "addBatchDim", guarded<add_batch_dim>);
   define(env, exports, "removeBatchDim", guarded<remove_batch_dim>);
   define(env, exports, "batchDim", guarded<batch_dim>);
+  define(env, exports, "batchOf", guarded<batch_of>);
   define(env, exports, "track", guarded<track>);
   define(env, exports, "untrack", guarded<untrack>);
   define(env, exports, "pullback", guarded<pullback>);

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const given = process.argv.slice(2);
-const areas = ['amp', 'autograd', 'clip', 'data', 'io', 'nn', 'ops', 'optim', 'tensor'];
+const areas = ['amp', 'autograd', 'clip', 'data', 'func', 'io', 'nn', 'ops', 'optim', 'tensor'];
 const globs = given.length > 0 ? given : ['test/*.test.ts', ...areas.map((area) => `test/${area}/**/*.test.ts`)];
 const { status } = spawnSync(
   process.execPath,
