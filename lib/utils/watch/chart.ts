@@ -146,15 +146,19 @@ export function histogramChart(
   const labels = places.map(
     (tick) => `<text x="${px(x.at(tick))}" y="${bottom + 18}" text-anchor="middle">${short(tick)}</text>`,
   );
-  const rules = marks
-    .filter(({ at }) => at >= domain[0] && at <= domain[1])
-    .map(({ at, label }, i) => {
-      const place = x.at(at);
-      const end = place > width * 0.6;
-      return `<line class="mark${i === 0 ? ' dashed' : ''}" x1="${px(place)}" x2="${px(place)}" y1="${8 + 14 * i}" y2="${bottom}"/><text class="ink" x="${px(place + (end ? -5 : 5))}" y="${12 + 14 * i}" dy="4" text-anchor="${end ? 'end' : 'start'}">${escaped(label)}</text>`;
-    });
+  const shown = marks.filter(({ at }) => at >= domain[0] && at <= domain[1]);
+  const rules = shown.map(({ at }, i) => {
+    const place = px(x.at(at));
+    return `<line class="mark${i === 0 ? ' dashed' : ''}" x1="${place}" x2="${place}" y1="${8 + 14 * i}" y2="${bottom}"/>`;
+  });
+  // The names lie over the lines, since one may cross another's.
+  const names = shown.map(({ at, label }, i) => {
+    const place = x.at(at);
+    const isLeft = place > width * 0.6;
+    return `<text class="ink" x="${px(place + (isLeft ? -5 : 5))}" y="${12 + 14 * i}" dy="4" text-anchor="${isLeft ? 'end' : 'start'}">${escaped(label)}</text>`;
+  });
   const axis = `<line class="axis" x1="${left}" x2="${width - right}" y1="${bottom}" y2="${bottom}"/>`;
-  return svg(options, bottom + 24, grid.join('') + bars.join('') + axis + labels.join('') + rules.join(''));
+  return svg(options, bottom + 24, [...grid, ...bars, axis, ...labels, ...rules, ...names].join(''));
 }
 
 /** Norms of layers over steps: a row for each layer, darker where the norm is larger. */

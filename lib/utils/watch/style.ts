@@ -39,7 +39,7 @@ input { width: 18px; height: 18px; margin: 0; accent-color: var(--run-1); }
 button { font: inherit; min-height: 32px; padding: 2px 14px; border: 1px solid var(--muted); border-radius: 6px; background: none; color: var(--ink); cursor: pointer; }
 summary { cursor: pointer; font-size: 14px; }
 svg { display: block; width: 100%; height: auto; margin-top: 8px; font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; }
-svg text { fill: var(--muted); } svg text.ink { fill: var(--ink); }
+svg text { fill: var(--muted); } svg text.ink { fill: var(--ink); paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 svg path { fill: none; stroke-linejoin: round; }
 .faint { stroke-width: 1; opacity: 0.35; } .strong { stroke-width: 2.2; } .dashed { stroke-dasharray: 5 4; stroke-width: 1.6; }
 .grid { stroke: var(--line); } .axis { stroke: var(--muted); } .mark { stroke: var(--ink); }
