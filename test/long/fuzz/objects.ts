@@ -1,7 +1,7 @@
 // Objects of the package with methods of their own, one of each kind.
 import torch from '../../../lib/index.js';
 
-const { clip, data, nn, optim } = torch;
+const { clip, data, distributions, nn, optim } = torch;
 
 const param = () => new nn.Parameter(torch.ones([2, 2]));
 const sgd = () => new optim.SGD([param()], { lr: 0.1, momentum: 0.9 });
@@ -49,5 +49,27 @@ export const objects: Record<string, () => object> = {
   loader: () => new data.DataLoader(squares, { batchSize: 2 }),
   sampler: () => new data.RandomSampler(squares),
   weighted: () => new data.WeightedRandomSampler([1, 2], 2),
+  normal: () => new distributions.Normal(torch.ones([2]), 1),
+  beta: () => new distributions.Beta(torch.ones([2]), 1, { validateArgs: false }),
+  categorical: () => new distributions.Categorical(torch.ones([2, 3])),
+  binomial: () => new distributions.Binomial(3, 0.5, { validateArgs: false }),
+  multivariateNormal: () => new distributions.MultivariateNormal(torch.ones([2]), torch.eye(2)),
+  wishart: () => new distributions.Wishart(3, torch.eye(2), { validateArgs: false }),
+  lkjCholesky: () => new distributions.LKJCholesky(3),
+  mixture: () =>
+    new distributions.MixtureSameFamily(
+      new distributions.Categorical(torch.ones([2])),
+      new distributions.Normal(torch.ones([2]), 1),
+    ),
+  logisticNormal: () => new distributions.LogisticNormal(torch.ones([2]), 1, { validateArgs: false }),
+  vonMises: () => new distributions.VonMises(0, 1, { validateArgs: false }),
+  affineTransform: () => new distributions.AffineTransform(1, torch.ones([2]), { eventDim: 1 }),
+  stickBreaking: () => new distributions.StickBreakingTransform({ cacheSize: 1 }),
+  corrCholesky: () => new distributions.CorrCholeskyTransform(),
+  catTransform: () => new distributions.CatTransform([new distributions.ExpTransform()]),
+  composeTransform: () => new distributions.ComposeTransform([new distributions.ExpTransform()]),
+  interval: () => distributions.constraints.interval(0, torch.ones([2])),
+  corrCholeskyConstraint: () => distributions.constraints.corrCholesky,
+  catConstraint: () => distributions.constraints.cat([distributions.constraints.real]),
   batchSampler: () => new data.BatchSampler(new data.SequentialSampler(squares), 2, false),
 };

@@ -107,6 +107,8 @@ const spaces: Record<string, object> = {
   autograd: torch.autograd,
   clip: torch.clip,
   data: torch.data,
+  distributions: torch.distributions,
+  'distributions.constraints': torch.distributions.constraints,
   io: torch.io,
   nn: torch.nn,
   optim: torch.optim,
