@@ -99,7 +99,7 @@ for (const to of both) {
     ({ upperBound }: constraints.LessThan) =>
       new ComposeTransform([new ExpTransform(), new AffineTransform(upperBound, -1)]),
   );
-  const between = ({ lowerBound, upperBound }: constraints.Interval): Transform => {
+  const between = ({ lowerBound, upperBound }: Pick<constraints.Interval, 'lowerBound' | 'upperBound'>): Transform => {
     if (lowerBound === 0 && upperBound === 1) return new SigmoidTransform();
     const width = isTensor(upperBound)
       ? upperBound.sub(lowerBound)

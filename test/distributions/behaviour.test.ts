@@ -255,13 +255,13 @@ describe('a transform', () => {
       override get sign() {
         return 1;
       }
-      override forward(x: Tensor) {
+      protected override compute(x: Tensor) {
         return x.pow(3);
       }
-      override inverse(y: Tensor) {
+      protected override computeInverse(y: Tensor) {
         return y.sign().mul(y.abs().pow(1 / 3));
       }
-      override logAbsDetJacobian(x: Tensor) {
+      protected override logJacobian(x: Tensor) {
         return x.pow(2).mul(3).log();
       }
     }
@@ -278,7 +278,7 @@ describe('a registry of transforms', () => {
       override get isDiscrete() {
         return true;
       }
-      check(value: Tensor) {
+      protected override inside(value: Tensor) {
         return value.remainder(2).eq(0);
       }
     }

@@ -416,3 +416,48 @@ describe('distributions refuse', () => {
     });
   }
 });
+
+describe('methods of transforms and constraints refuse what is no argument', () => {
+  const objects: Record<string, object> = {
+    exp: new D.ExpTransform(),
+    inverse: new D.ExpTransform().inv,
+    affine: new D.AffineTransform(1, t([2]), { eventDim: 1 }),
+    power: new D.PowerTransform(2),
+    composed: new D.ComposeTransform([new D.ExpTransform()]),
+    independent: new D.IndependentTransform(new D.ExpTransform(), 1),
+    reshape: new D.ReshapeTransform([2], [1, 2]),
+    cat: new D.CatTransform([new D.ExpTransform()]),
+    stack: new D.StackTransform([new D.ExpTransform()]),
+    cumulative: new D.CumulativeDistributionTransform(normal),
+    softmax: new D.SoftmaxTransform(),
+    sticks: new D.StickBreakingTransform({ cacheSize: 1 }),
+    correlations: new D.CorrCholeskyTransform(),
+    cholesky: new D.LowerCholeskyTransform(),
+    definite: new D.PositiveDefiniteTransform(),
+    ...Object.fromEntries(Object.entries(C).filter(([, value]) => value instanceof C.Constraint)),
+    interval: C.interval(0, t([1])),
+    multinomial: C.multinomial(3),
+    catConstraint: C.cat([C.real]),
+    stackConstraint: C.stack([C.real]),
+    mixture: new C.MixtureSameFamilyConstraint(C.real),
+  };
+  const methods = ['call', 'logAbsDetJacobian', 'forwardShape', 'inverseShape', 'equals', 'withCache', 'check'];
+  const hostile: unknown[][] = [[], [null], [2.5], ['x'], [{}], [[-1]], [[null], 1], [t(1), 'y'], [Symbol('s')]];
+  for (const [name, object] of Object.entries(objects)) {
+    it(name, () => {
+      for (const method of methods) {
+        const call = (object as Record<string, ((...args: unknown[]) => unknown) | undefined>)[method];
+        for (const args of call === undefined ? [] : hostile) {
+          // withCache has a default, and some transforms take any tensor.
+          if (
+            (method === 'withCache' && args.length === 0) ||
+            (args[0] instanceof torch.Tensor && method !== 'logAbsDetJacobian')
+          ) {
+            continue;
+          }
+          refusalOf(() => Reflect.apply(call!, object, args));
+        }
+      }
+    });
+  }
+});

@@ -9,13 +9,6 @@ export const constraintKind = instance<Constraint>(Constraint, 'a Constraint');
 const listKind = arrayOf(constraintKind);
 const whole = integer();
 
-/** All of the last `dims` dimensions; they are missing in a value with too few. */
-function allRightmost(result: Tensor, dims: number, least: number, value: Tensor): Tensor {
-  if (result.ndim < dims)
-    throw invalidArgument('value', `a Tensor of at least ${least} dimensions`, value.shape, 'ERR_SHAPE');
-  return dims === 0 ? result : result.flatten(-dims).all(-1);
-}
-
 /** A constraint on each of the last few dimensions, which together make one event. */
 export class IndependentConstraint extends Constraint {
   readonly baseConstraint: Constraint;
@@ -32,8 +25,9 @@ export class IndependentConstraint extends Constraint {
   override get eventDim(): number {
     return this.baseConstraint.eventDim + this.reinterpretedBatchNdims;
   }
-  check(value: Tensor): Tensor {
-    return allRightmost(this.baseConstraint.check(value), this.reinterpretedBatchNdims, this.eventDim, value);
+  protected override inside(value: Tensor): Tensor {
+    const result = this.baseConstraint.check(value);
+    return this.reinterpretedBatchNdims === 0 ? result : result.flatten(-this.reinterpretedBatchNdims).all(-1);
   }
   override toString(): string {
     return `IndependentConstraint(${this.baseConstraint}, ${this.reinterpretedBatchNdims})`;
@@ -54,13 +48,9 @@ export class MixtureSameFamilyConstraint extends Constraint {
   override get eventDim(): number {
     return this.baseConstraint.eventDim;
   }
-  check(value: Tensor): Tensor {
-    const kept = value.ndim - this.eventDim;
-    if (kept < 0) {
-      throw invalidArgument('value', `a Tensor of at least ${this.eventDim} dimensions`, value.shape, 'ERR_SHAPE');
-    }
+  protected override inside(value: Tensor): Tensor {
     const result = this.baseConstraint.check(value.unsqueeze(-1 - this.eventDim));
-    return result.flatten(kept).all(-1);
+    return result.flatten(value.ndim - this.eventDim).all(-1);
   }
   override toString(): string {
     return `MixtureSameFamilyConstraint(${this.baseConstraint})`;
@@ -103,15 +93,20 @@ export class Cat extends Constraint {
   override get eventDim(): number {
     return Math.max(...this.constraints.map((c) => c.eventDim));
   }
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     checkDim(this.dim, value);
+    const { dim } = this;
+    const length = this.lengths.reduce((sum, part) => sum + part, 0);
+    if (value.shape.at(dim)! < length) {
+      throw invalidArgument('value', `a Tensor of ${length} entries along dimension ${dim}`, value.shape, 'ERR_SHAPE');
+    }
     let start = 0;
     const checks = this.constraints.map((constraint, i) => {
-      const part = value.narrow(this.dim, start, this.lengths[i]!);
+      const part = value.narrow(dim, start, this.lengths[i]!);
       start += this.lengths[i]!;
       return constraint.check(part);
     });
-    return ops.cat(checks, this.dim);
+    return ops.cat(checks, dim);
   }
 }
 
@@ -135,7 +130,7 @@ export class Stack extends Constraint {
     const dim = Math.max(...this.constraints.map((c) => c.eventDim));
     return this.dim + dim < 0 ? dim + 1 : dim;
   }
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     checkDim(this.dim, value);
     const { dim, constraints } = this;
     if (value.shape.at(dim) !== constraints.length) {

@@ -1,6 +1,6 @@
-import { TorchClipError } from '../../errors.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
 import { shortest } from '../../print/numbers.js';
-import type { Tensor } from '../../tensor.js';
+import { isTensor, type Tensor } from '../../tensor.js';
 import type { Parameter } from '../parameters.js';
 
 /**
@@ -9,7 +9,7 @@ import type { Parameter } from '../parameters.js';
  * @example
  * class Even extends constraints.Constraint {
  *   override get isDiscrete() { return true; }
- *   check(value: Tensor) { return value.remainder(2).eq(0); }
+ *   protected override inside(value: Tensor) { return value.remainder(2).eq(0); }
  * }
  * @see https://pytorch.org/docs/stable/distributions.html#module-torch.distributions.constraints
  */
@@ -23,7 +23,15 @@ export abstract class Constraint {
     return 0;
   }
   /** Whether each event is inside: a bool tensor of the shape before the event's dimensions. */
-  abstract check(value: Tensor): Tensor;
+  check(value: Tensor): Tensor {
+    if (!isTensor(value)) throw invalidArgument('value', 'a Tensor', value);
+    if (value.ndim < this.eventDim) {
+      throw invalidArgument('value', `a Tensor of at least ${this.eventDim} dimensions`, value.shape, 'ERR_SHAPE');
+    }
+    return this.inside(value);
+  }
+  /** Computes {@link check}, for a Tensor with the dimensions of an event; what a subclass defines. */
+  protected abstract inside(value: Tensor): Tensor;
   /** Its name with its bounds, as PyTorch prints it. */
   toString(): string {
     return `${this.constructor.name}()`;
@@ -61,8 +69,11 @@ export class Dependent extends Constraint {
   override get eventDim(): number {
     return this.#told('eventDim');
   }
-  check(_value: Tensor): Tensor {
+  override check(_value: Tensor): Tensor {
     throw new TorchClipError('ERR_ARGUMENT', 'a dependent constraint has no values of its own to check');
+  }
+  protected override inside(value: Tensor): Tensor {
+    return this.check(value);
   }
 
   #told<K extends keyof DependentOptions>(name: K): NonNullable<DependentOptions[K]> {

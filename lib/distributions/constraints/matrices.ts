@@ -16,21 +16,21 @@ const holds = (valid: Tensor): boolean => valid.all().item<boolean>();
 
 /** Lower triangles. */
 export class LowerTriangular extends OfMatrices {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return isLowerTriangular(value);
   }
 }
 
 /** Lower triangles with a positive diagonal. */
 export class LowerCholesky extends OfMatrices {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return isLowerCholesky(value);
   }
 }
 
 /** Lower triangles with a positive diagonal and rows of length 1: Cholesky factors of correlation matrices. */
 export class CorrCholesky extends OfMatrices {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     const tolerance = limitsOf(value).eps * value.shape.at(-1)! * 10;
     const length = linalg.norm(value.detach(), { dim: -1 });
     return isLowerCholesky(value).logicalAnd(length.sub(1).abs().le(tolerance).all(-1));
@@ -39,7 +39,7 @@ export class CorrCholesky extends OfMatrices {
 
 /** Matrices with as many rows as columns. */
 export class Square extends OfMatrices {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     const [rows, columns] = value.shape.slice(-2);
     return full(value.shape.slice(0, -2), rows === columns, { device: value.device });
   }
@@ -47,8 +47,8 @@ export class Square extends OfMatrices {
 
 /** Matrices equal to their transposes, within 1e-6. */
 export class Symmetric extends Square {
-  override check(value: Tensor): Tensor {
-    const square = super.check(value);
+  protected override inside(value: Tensor): Tensor {
+    const square = super.inside(value);
     if (!holds(square)) return square;
     return value.isclose(value.mT, { atol: 1e-6 }).all(-2).all(-1);
   }
@@ -56,8 +56,8 @@ export class Symmetric extends Square {
 
 /** Symmetric matrices without a negative eigenvalue. */
 export class PositiveSemidefinite extends Symmetric {
-  override check(value: Tensor): Tensor {
-    const symmetric = super.check(value);
+  protected override inside(value: Tensor): Tensor {
+    const symmetric = super.inside(value);
     if (!holds(symmetric)) return symmetric;
     return linalg.eigvalsh(value).ge(0).all(-1);
   }
@@ -65,8 +65,8 @@ export class PositiveSemidefinite extends Symmetric {
 
 /** Symmetric matrices with positive eigenvalues alone. */
 export class PositiveDefinite extends Symmetric {
-  override check(value: Tensor): Tensor {
-    const symmetric = super.check(value);
+  protected override inside(value: Tensor): Tensor {
+    const symmetric = super.inside(value);
     if (!holds(symmetric)) return symmetric;
     return linalg.choleskyEx(value).info.eq(0);
   }

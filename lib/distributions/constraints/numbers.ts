@@ -7,7 +7,7 @@ export class BooleanConstraint extends Constraint {
   override get isDiscrete(): boolean {
     return true;
   }
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return value.eq(0).logicalOr(value.eq(1));
   }
   override toString(): string {
@@ -17,7 +17,7 @@ export class BooleanConstraint extends Constraint {
 
 /** Any number but NaN. */
 export class Real extends Constraint {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return value.eq(value);
   }
 }
@@ -71,7 +71,7 @@ export class IntegerInterval extends Between {
   override get isDiscrete(): boolean {
     return true;
   }
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return isWhole(value).logicalAnd(value.ge(this.lowerBound)).logicalAnd(value.le(this.upperBound));
   }
 }
@@ -81,42 +81,42 @@ export class IntegerGreaterThan extends Above {
   override get isDiscrete(): boolean {
     return true;
   }
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return isWhole(value).logicalAnd(value.ge(this.lowerBound));
   }
 }
 
 /** Numbers above a bound. */
 export class GreaterThan extends Above {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return value.gt(this.lowerBound);
   }
 }
 
 /** Numbers from a bound on. */
 export class GreaterThanEq extends Above {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return value.ge(this.lowerBound);
   }
 }
 
 /** Numbers below a bound. */
 export class LessThan extends Below {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return value.lt(this.upperBound);
   }
 }
 
 /** Numbers between two bounds, both included. */
 export class Interval extends Between {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return value.ge(this.lowerBound).logicalAnd(value.le(this.upperBound));
   }
 }
 
 /** Numbers between two bounds, of which the lower one is included. */
 export class HalfOpenInterval extends Between {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return value.ge(this.lowerBound).logicalAnd(value.lt(this.upperBound));
   }
 }

@@ -13,7 +13,7 @@ export class OneHot extends OfVectors {
   override get isDiscrete(): boolean {
     return true;
   }
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     const isBoolean = value.eq(0).logicalOr(value.eq(1));
     return isBoolean.all(-1).logicalAnd(value.sum(-1).eq(1));
   }
@@ -21,7 +21,7 @@ export class OneHot extends OfVectors {
 
 /** Vectors of numbers >= 0 that add up to 1, within 1e-6. */
 export class Simplex extends OfVectors {
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return value.ge(0).all(-1).logicalAnd(value.sum(-1).sub(1).abs().lt(1e-6));
   }
 }
@@ -37,7 +37,7 @@ export class Multinomial extends OfVectors {
   override get isDiscrete(): boolean {
     return true;
   }
-  check(value: Tensor): Tensor {
+  protected override inside(value: Tensor): Tensor {
     return value.ge(0).all(-1).logicalAnd(value.sum(-1).le(this.upperBound));
   }
 }

@@ -67,13 +67,13 @@ export class ComposeTransform extends Transform {
   protected override cached(cacheSize: 0 | 1): Transform {
     return new ComposeTransform(this.parts, { cacheSize });
   }
-  override call(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return this.parts.reduce((value, part) => part.call(value), x);
   }
-  override callInverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return this.parts.reduceRight((value, part) => part.inv.call(value), y);
   }
-  override logAbsDetJacobian(x: Tensor, y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, y: Tensor): Tensor {
     if (this.parts.length === 0) return zerosLike(x);
     const values = [x];
     for (const part of this.parts.slice(0, -1)) values.push(part.call(values.at(-1)!));
@@ -87,13 +87,13 @@ export class ComposeTransform extends Transform {
     });
     return terms.reduce((sum, term) => sum.add(term));
   }
-  override forwardShape(shape: readonly number[]): number[] {
+  protected override shapeAfter(shape: readonly number[]): number[] {
     return this.parts.reduce((at, part) => part.forwardShape(at), [...shape]);
   }
-  override inverseShape(shape: readonly number[]): number[] {
+  protected override shapeBefore(shape: readonly number[]): number[] {
     return this.parts.reduceRight((at, part) => part.inverseShape(at), [...shape]);
   }
-  override equals(other: Transform): boolean {
+  protected override isSame(other: Transform): boolean {
     return other instanceof ComposeTransform && sameTransforms(this.parts, other.parts);
   }
   override toString(): string {
@@ -151,19 +151,19 @@ export class IndependentTransform extends Transform {
   protected override cached(cacheSize: 0 | 1): Transform {
     return new IndependentTransform(this.baseTransform, this.reinterpretedBatchNdims, { cacheSize });
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return this.baseTransform.call(enough('x', x, this.domain.eventDim));
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return this.baseTransform.inv.call(enough('y', y, this.codomain.eventDim));
   }
-  override logAbsDetJacobian(x: Tensor, y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, y: Tensor): Tensor {
     return sumRightmost(this.baseTransform.logAbsDetJacobian(x, y), this.reinterpretedBatchNdims);
   }
-  override forwardShape(shape: readonly number[]): number[] {
+  protected override shapeAfter(shape: readonly number[]): number[] {
     return this.baseTransform.forwardShape(shape);
   }
-  override inverseShape(shape: readonly number[]): number[] {
+  protected override shapeBefore(shape: readonly number[]): number[] {
     return this.baseTransform.inverseShape(shape);
   }
   override toString(): string {

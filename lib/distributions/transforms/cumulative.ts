@@ -37,13 +37,13 @@ export class CumulativeDistributionTransform extends Transform {
   protected override cached(cacheSize: 0 | 1): Transform {
     return new CumulativeDistributionTransform(this.distribution, { cacheSize });
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return this.distribution.cdf(x);
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return this.distribution.icdf(y);
   }
-  override logAbsDetJacobian(x: Tensor, _y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, _y: Tensor): Tensor {
     return this.distribution.logProb(x);
   }
 }

@@ -19,7 +19,7 @@ abstract class Increasing extends Transform {
   override get sign(): number {
     return 1;
   }
-  override equals(other: Transform): boolean {
+  protected override isSame(other: Transform): boolean {
     return other.constructor === this.constructor;
   }
 }
@@ -29,13 +29,13 @@ export class ExpTransform extends Increasing {
   get codomain(): Constraint {
     return positive;
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return x.exp();
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return y.log();
   }
-  override logAbsDetJacobian(x: Tensor, _y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, _y: Tensor): Tensor {
     return x;
   }
 }
@@ -66,22 +66,22 @@ export class PowerTransform extends Transform {
   protected override cached(cacheSize: 0 | 1): Transform {
     return new PowerTransform(this.exponent, { cacheSize });
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return x.pow(this.exponent);
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return y.pow(this.exponent.reciprocal());
   }
-  override logAbsDetJacobian(x: Tensor, y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, y: Tensor): Tensor {
     return this.exponent.mul(y).div(x).abs().log();
   }
-  override forwardShape(shape: readonly number[]): number[] {
+  protected override shapeAfter(shape: readonly number[]): number[] {
     return broadcastShapes(shape, this.exponent.shape);
   }
-  override inverseShape(shape: readonly number[]): number[] {
+  protected override shapeBefore(shape: readonly number[]): number[] {
     return broadcastShapes(shape, this.exponent.shape);
   }
-  override equals(other: Transform): boolean {
+  protected override isSame(other: Transform): boolean {
     return other instanceof PowerTransform && same(this.exponent, other.exponent);
   }
 }
@@ -97,15 +97,15 @@ export class SigmoidTransform extends Increasing {
   get codomain(): Constraint {
     return unitInterval;
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return clippedSigmoid(x);
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     const { tiny, eps } = limitsOf(y);
     const inside = y.clamp(tiny, 1 - eps);
     return inside.log().sub(inside.neg().log1p());
   }
-  override logAbsDetJacobian(x: Tensor, _y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, _y: Tensor): Tensor {
     return ops.softplus(x.neg()).neg().sub(ops.softplus(x));
   }
 }
@@ -115,13 +115,13 @@ export class SoftplusTransform extends Increasing {
   get codomain(): Constraint {
     return positive;
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return ops.softplus(x);
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return y.neg().expm1().neg().log().add(y);
   }
-  override logAbsDetJacobian(x: Tensor, _y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, _y: Tensor): Tensor {
     return ops.softplus(x.neg()).neg();
   }
 }
@@ -131,13 +131,13 @@ export class TanhTransform extends Increasing {
   get codomain(): Constraint {
     return interval(-1, 1);
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return x.tanh();
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return y.atanh();
   }
-  override logAbsDetJacobian(x: Tensor, _y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, _y: Tensor): Tensor {
     return ops
       .rsub(x, Math.log(2))
       .sub(ops.softplus(x.mul(-2)))
@@ -153,13 +153,13 @@ export class AbsTransform extends Transform {
   get codomain(): Constraint {
     return positive;
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return x.abs();
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return y;
   }
-  override equals(other: Transform): boolean {
+  protected override isSame(other: Transform): boolean {
     return other instanceof AbsTransform;
   }
 }
@@ -203,26 +203,26 @@ export class AffineTransform extends Transform {
   protected override cached(cacheSize: 0 | 1): Transform {
     return new AffineTransform(this.loc, this.scale, { eventDim: this.dims, cacheSize });
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return x.mul(this.scale).add(this.loc);
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return y.sub(this.loc).div(this.scale);
   }
-  override logAbsDetJacobian(x: Tensor, _y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, _y: Tensor): Tensor {
     const { scale, dims } = this;
     const result = isTensor(scale) ? scale.abs().log() : ops.fullLike(x, Math.log(Math.abs(scale)));
     const shape = x.shape.slice(0, x.ndim - dims);
     if (dims === 0) return result.expand(shape);
     return result.flatten(-dims).sum(-1).expand(shape);
   }
-  override forwardShape(shape: readonly number[]): number[] {
+  protected override shapeAfter(shape: readonly number[]): number[] {
     return broadcastShapes(shape, shapeOf(this.loc), shapeOf(this.scale));
   }
-  override inverseShape(shape: readonly number[]): number[] {
-    return this.forwardShape(shape);
+  protected override shapeBefore(shape: readonly number[]): number[] {
+    return this.shapeAfter(shape);
   }
-  override equals(other: Transform): boolean {
+  protected override isSame(other: Transform): boolean {
     return other instanceof AffineTransform && same(this.loc, other.loc) && same(this.scale, other.scale);
   }
 }

@@ -37,19 +37,19 @@ export class ReshapeTransform extends Transform {
   protected override cached(cacheSize: 0 | 1): Transform {
     return new ReshapeTransform(this.inShape, this.outShape, { cacheSize });
   }
-  override forward(x: Tensor): Tensor {
-    return x.reshape(this.forwardShape(x.shape));
+  protected override compute(x: Tensor): Tensor {
+    return x.reshape(this.shapeAfter(x.shape));
   }
-  override inverse(y: Tensor): Tensor {
-    return y.reshape(this.inverseShape(y.shape));
+  protected override computeInverse(y: Tensor): Tensor {
+    return y.reshape(this.shapeBefore(y.shape));
   }
-  override logAbsDetJacobian(x: Tensor, _y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, _y: Tensor): Tensor {
     return x.newZeros(x.shape.slice(0, x.ndim - this.inShape.length));
   }
-  override forwardShape(shape: readonly number[]): number[] {
+  protected override shapeAfter(shape: readonly number[]): number[] {
     return exchanged(shape, this.inShape, this.outShape);
   }
-  override inverseShape(shape: readonly number[]): number[] {
+  protected override shapeBefore(shape: readonly number[]): number[] {
     return exchanged(shape, this.outShape, this.inShape);
   }
 }

@@ -83,19 +83,19 @@ export class CatTransform extends Transform {
   protected override cached(cacheSize: 0 | 1): Transform {
     return new CatTransform(this.transforms, { dim: this.dim, lengths: this.lengths, cacheSize });
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return ops.cat(
       this.partsOf('x', x).map((part, i) => this.transforms[i]!.call(part)),
       this.dim,
     );
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return ops.cat(
       this.partsOf('y', y).map((part, i) => this.transforms[i]!.inv.call(part)),
       this.dim,
     );
   }
-  override logAbsDetJacobian(x: Tensor, y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, y: Tensor): Tensor {
     const [xs, ys] = [this.partsOf('x', x), this.partsOf('y', y)];
     const { eventDim } = this;
     const terms = this.transforms.map((transform, i) =>
@@ -146,13 +146,13 @@ export class StackTransform extends Transform {
   protected override cached(cacheSize: 0 | 1): Transform {
     return new StackTransform(this.transforms, { dim: this.dim, cacheSize });
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return this.stacked(this.entriesOf('x', x).map((entry, i) => this.transforms[i]!.call(entry)));
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return this.stacked(this.entriesOf('y', y).map((entry, i) => this.transforms[i]!.inv.call(entry)));
   }
-  override logAbsDetJacobian(x: Tensor, y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, y: Tensor): Tensor {
     const [xs, ys] = [this.entriesOf('x', x), this.entriesOf('y', y)];
     return this.stacked(this.transforms.map((transform, i) => transform.logAbsDetJacobian(xs[i]!, ys[i]!)));
   }

@@ -1,9 +1,10 @@
 import { check, instance, oneOf } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
+import { tensor as tensorKind } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import type { Constraint } from '../constraints/index.js';
-import { tensorArgument } from '../parameters.js';
+import { shapeOf, tensorArgument } from '../parameters.js';
 
 /** What every transform takes. */
 export interface TransformOptions {
@@ -20,8 +21,9 @@ const readTransform = optionsOf('Transform', transformTable);
 /**
  * A differentiable function with a tractable logarithm of the determinant of its Jacobian; the base class for those of one's own.
  *
- * A subclass defines `domain`, `codomain`, {@link forward}, and where it is `bijective` {@link inverse} and
- * {@link logAbsDetJacobian}. Callers use {@link call} and {@link inv}, which keep results where `cacheSize` is 1.
+ * A subclass defines `domain`, `codomain` and `compute(x)`, and where it is `bijective` `computeInverse(y)` and `logJacobian(x, y)`;
+ * where shapes change, `shapeAfter(shape)` and `shapeBefore(shape)`; `isSame(other)` where others can be the same function. The
+ * public methods check their arguments before they call these.
  *
  * @example
  * const t = new distributions.ExpTransform();
@@ -75,39 +77,46 @@ export abstract class Transform {
   /** The result for `x`. */
   call(x: Tensor): Tensor {
     tensorArgument(x);
-    if (this.cacheSize === 0) return this.forward(x);
+    if (this.cacheSize === 0) return this.compute(x);
     if (this.kept?.x === x && !this.kept.y.isDisposed) return this.kept.y;
-    const y = this.forward(x);
+    const y = this.compute(x);
     this.kept = { x, y };
     return y;
   }
   /** @internal What {@link inv} calls. */
   callInverse(y: Tensor): Tensor {
     tensorArgument(y);
-    if (this.cacheSize === 0) return this.inverse(y);
+    if (this.cacheSize === 0) return this.computeInverse(y);
     if (this.kept?.y === y && !this.kept.x.isDisposed) return this.kept.x;
-    const x = this.inverse(y);
+    const x = this.computeInverse(y);
     this.kept = { x, y };
     return x;
   }
-  /** Computes the result; {@link call} is what calls it. */
-  forward(_x: Tensor): Tensor {
-    throw this.lacks('forward()');
-  }
-  /** Computes an argument for a result; `inv.call()` is what calls it. */
-  inverse(_y: Tensor): Tensor {
-    throw this.lacks('inverse()');
-  }
   /** The logarithm of the absolute value of the determinant of the Jacobian at `x`, whose result is `y`. */
-  logAbsDetJacobian(_x: Tensor, _y: Tensor): Tensor {
-    throw this.lacks('logAbsDetJacobian()');
+  logAbsDetJacobian(x: Tensor, y: Tensor): Tensor {
+    return this.logJacobian(check('x', x, tensorKind), check('y', y, tensorKind));
   }
   /** The shape of the result for an argument of a shape. */
   forwardShape(shape: readonly number[]): number[] {
-    return [...shape];
+    return this.shapeAfter(shapeOf('shape', shape));
   }
   /** The shape of the argument for a result of a shape. */
   inverseShape(shape: readonly number[]): number[] {
+    return this.shapeBefore(shapeOf('shape', shape));
+  }
+  protected compute(_x: Tensor): Tensor {
+    throw this.lacks('compute()');
+  }
+  protected computeInverse(_y: Tensor): Tensor {
+    throw this.lacks('inverse');
+  }
+  protected logJacobian(_x: Tensor, _y: Tensor): Tensor {
+    throw this.lacks('logAbsDetJacobian()');
+  }
+  protected shapeAfter(shape: readonly number[]): number[] {
+    return [...shape];
+  }
+  protected shapeBefore(shape: readonly number[]): number[] {
     return [...shape];
   }
   /** The same transform with another `cacheSize`. */
@@ -122,6 +131,9 @@ export abstract class Transform {
   }
   /** Whether another transform is known to be the same function. */
   equals(other: Transform): boolean {
+    return this.isSame(check('other', other, transformKind));
+  }
+  protected isSame(other: Transform): boolean {
     return this === other;
   }
   /** @internal The error for what a transform does not have. */
@@ -174,16 +186,16 @@ class InverseTransform extends Transform {
   override callInverse(y: Tensor): Tensor {
     return this.of.call(y);
   }
-  override logAbsDetJacobian(x: Tensor, y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, y: Tensor): Tensor {
     return this.of.logAbsDetJacobian(y, x).neg();
   }
-  override forwardShape(shape: readonly number[]): number[] {
+  protected override shapeAfter(shape: readonly number[]): number[] {
     return this.of.inverseShape(shape);
   }
-  override inverseShape(shape: readonly number[]): number[] {
+  protected override shapeBefore(shape: readonly number[]): number[] {
     return this.of.forwardShape(shape);
   }
-  override equals(other: Transform): boolean {
+  protected override isSame(other: Transform): boolean {
     return other instanceof InverseTransform && this.of.equals(other.of);
   }
   override toString(): string {

@@ -37,19 +37,19 @@ export class CorrCholeskyTransform extends Transform {
   override get bijective(): boolean {
     return true;
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     const { eps } = limitsOf(x);
     const r = vecToTrilMatrix(x.tanh().clamp(-1 + eps, 1 - eps), -1);
     const left = from(1, r.pow(2)).sqrt().cumprod(-1);
     const eye = ops.eye(r.shape.at(-1)!, { dtype: r.dtype, device: r.device });
     return r.add(eye).mul(shifted(left));
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     const left = shifted(from(1, y.mul(y).cumsum(-1)));
     const t = trilMatrixToVec(y, -1).div(trilMatrixToVec(left, -1).sqrt());
     return t.log1p().sub(t.neg().log1p()).div(2);
   }
-  override logAbsDetJacobian(x: Tensor, y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, y: Tensor): Tensor {
     // The squares of each row up to and without the diagonal: the last entries before it are what tanh was scaled by.
     const left = trilMatrixToVec(from(1, y.mul(y).cumsum(-1)), -2);
     const sticks = left.log().sum(-1).mul(0.5);
@@ -60,7 +60,7 @@ export class CorrCholeskyTransform extends Transform {
       .mul(-2);
     return sticks.add(tanh);
   }
-  override forwardShape(shape: readonly number[]): number[] {
+  protected override shapeAfter(shape: readonly number[]): number[] {
     const n = dims(shape, 1).at(-1)!;
     const d = Math.round((0.25 + 2 * n) ** 0.5 + 0.5);
     if ((d * (d - 1)) / 2 !== n) {
@@ -68,7 +68,7 @@ export class CorrCholeskyTransform extends Transform {
     }
     return [...shape.slice(0, -1), d, d];
   }
-  override inverseShape(shape: readonly number[]): number[] {
+  protected override shapeBefore(shape: readonly number[]): number[] {
     const [rows, columns] = dims(shape, 2).slice(-2) as [number, number];
     if (rows !== columns) throw invalidArgument('shape', 'that of square matrices', shape, 'ERR_SHAPE');
     return [...shape.slice(0, -2), (rows * (rows - 1)) / 2];
@@ -82,24 +82,24 @@ abstract class OfVectors extends Transform {
   get codomain(): Constraint {
     return simplex;
   }
-  override equals(other: Transform): boolean {
+  protected override isSame(other: Transform): boolean {
     return other.constructor === this.constructor;
   }
 }
 
 /** `y = exp(x)` divided by its sum, along the last dimension. It is not bijective: {@link StickBreakingTransform} is. */
 export class SoftmaxTransform extends OfVectors {
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     const probs = x.sub(x.max(-1, true).values).exp();
     return probs.div(probs.sum(-1, true));
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return y.log();
   }
-  override forwardShape(shape: readonly number[]): number[] {
+  protected override shapeAfter(shape: readonly number[]): number[] {
     return [...dims(shape, 1)];
   }
-  override inverseShape(shape: readonly number[]): number[] {
+  protected override shapeBefore(shape: readonly number[]): number[] {
     return [...dims(shape, 1)];
   }
 }
@@ -109,18 +109,18 @@ export class StickBreakingTransform extends OfVectors {
   override get bijective(): boolean {
     return true;
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     const z = clippedSigmoid(x.sub(offsets(x, x.shape.at(-1)!).log()));
     const left = from(1, z).cumprod(-1);
     return ops.constantPadNd(z, [0, 1], 1).mul(ops.constantPadNd(left, [1, 0], 1));
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     const count = y.shape.at(-1)! - 1;
     const cut = y.narrow(-1, 0, count);
     const left = from(1, cut.cumsum(-1)).clamp({ min: limitsOf(y).tiny });
     return cut.log().sub(left.log()).add(offsets(y, count).log());
   }
-  override logAbsDetJacobian(x: Tensor, y: Tensor): Tensor {
+  protected override logJacobian(x: Tensor, y: Tensor): Tensor {
     const count = x.shape.at(-1)!;
     const z = x.sub(offsets(x, count).log());
     return z
@@ -129,10 +129,10 @@ export class StickBreakingTransform extends OfVectors {
       .add(y.narrow(-1, 0, count).log())
       .sum(-1);
   }
-  override forwardShape(shape: readonly number[]): number[] {
+  protected override shapeAfter(shape: readonly number[]): number[] {
     return [...dims(shape, 1).slice(0, -1), shape.at(-1)! + 1];
   }
-  override inverseShape(shape: readonly number[]): number[] {
+  protected override shapeBefore(shape: readonly number[]): number[] {
     return [...dims(shape, 1).slice(0, -1), shape.at(-1)! - 1];
   }
 }
@@ -144,7 +144,7 @@ abstract class OfMatrices extends Transform {
   get domain(): Constraint {
     return matrices;
   }
-  override equals(other: Transform): boolean {
+  protected override isSame(other: Transform): boolean {
     return other.constructor === this.constructor;
   }
 }
@@ -157,10 +157,10 @@ export class LowerCholeskyTransform extends OfMatrices {
   get codomain(): Constraint {
     return lowerCholesky;
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     return toCholesky(x);
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return fromCholesky(y);
   }
 }
@@ -170,11 +170,11 @@ export class PositiveDefiniteTransform extends OfMatrices {
   get codomain(): Constraint {
     return positiveDefinite;
   }
-  override forward(x: Tensor): Tensor {
+  protected override compute(x: Tensor): Tensor {
     const tril = toCholesky(x);
     return tril.matmul(tril.mT);
   }
-  override inverse(y: Tensor): Tensor {
+  protected override computeInverse(y: Tensor): Tensor {
     return fromCholesky(linalg.cholesky(y));
   }
 }
