@@ -86,6 +86,7 @@ describe('the documentation', () => {
     distributions: 'docs/distributions.md',
     cuda: 'docs/gpu.md',
     distributed: 'docs/distributed.md',
+    'nn.parallel': 'docs/distributed.md',
     amp: 'docs/gpu.md',
     linalg: 'docs/ops.md',
     fft: 'docs/ops.md',

@@ -7,6 +7,8 @@ export * as init from './init.js';
 export * from './layers/index.js';
 export { UninitializedBuffer, UninitializedParameter } from './lazy.js';
 export { type FactoryOptions, Module, type ModuleToOptions, type TensorModule } from './module.js';
+export * as parallel from './parallel/index.js';
+export { SyncBatchNorm, type SyncBatchNormOptions } from './parallel/sync-batch-norm.js';
 export { Parameter } from './parameter.js';
 export { type NamedTensors, ParameterDict, ParameterList } from './parameter-containers.js';
 export type { IncompatibleKeys, StateDict } from './state-dict.js';

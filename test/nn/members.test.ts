@@ -20,6 +20,7 @@ describe('nn.Module: a parameter can only be replaced by a parameter', () => {
     new nn.BatchNorm1d(3),
     new nn.BatchNorm2d(3),
     new nn.BatchNorm3d(3),
+    new nn.SyncBatchNorm(3),
     new nn.InstanceNorm1d(3, { affine: true }),
     new nn.LayerNorm(3),
     new nn.RMSNorm(3),

@@ -1,5 +1,5 @@
 // What test/long/distributed/mixed.py does, call by call.
-import torch, { type Tensor } from '../../../lib/index.js';
+import torch, { nn, type Tensor } from '../../../lib/index.js';
 import { distributed as d, init, leave, send } from './_rank.js';
 
 await init();
@@ -62,6 +62,24 @@ const group = await d.newGroup([0, size - 1]);
 t = own();
 if (group !== null) await d.allReduce(t, { group });
 note(t);
+const layers = new nn.Sequential(new nn.Linear(3, 4), new nn.Tanh(), new nn.Linear(4, 2));
+layers.parameters().forEach((p, i) => {
+  p.data = torch
+    .arange(p.numel(), { dtype: torch.float32 })
+    .view(p.shape)
+    .add(i + rank)
+    .mul(0.01);
+});
+const model = new nn.parallel.DistributedDataParallel(layers);
+for (let step = 0; step < 3; step++) {
+  model.zeroGrad();
+  (model.forward(torch.full([2, 3], 0.1 * (rank + 1 + step))) as Tensor).pow(2).mean().backward();
+  torch.noGrad(() => {
+    for (const p of model.parameters()) p.sub_(p.grad!.mul(0.1));
+  });
+}
+note(...model.parameters().map((p) => p.grad!));
+note(...model.parameters().map((p) => p.detach()));
 await d.barrier();
 await send(answers);
 await leave();

@@ -66,6 +66,18 @@ t = own()
 if rank in (0, size - 1):
     dist.all_reduce(t, group=group)
 note(t)
+layers = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+for i, p in enumerate(layers.parameters()):
+    p.data.copy_((torch.arange(p.numel()).view_as(p) + i + rank) * 0.01)
+model = torch.nn.parallel.DistributedDataParallel(layers)
+for step in range(3):
+    model.zero_grad()
+    model(torch.full((2, 3), 0.1 * (rank + 1 + step))).pow(2).mean().backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= 0.1 * p.grad
+note(*(p.grad for p in model.parameters()))
+note(*(p.detach() for p in model.parameters()))
 dist.barrier()
 print(json.dumps(answers))
 dist.destroy_process_group()

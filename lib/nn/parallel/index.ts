@@ -1,0 +1,5 @@
+export {
+  type CommHook,
+  DistributedDataParallel,
+  type DistributedDataParallelOptions,
+} from './distributed-data-parallel.js';

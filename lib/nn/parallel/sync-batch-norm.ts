@@ -1,0 +1,122 @@
+import { AutogradFunction, type FunctionContext } from '../../autograd/function.js';
+import { noGrad } from '../../autograd.js';
+import { check, instance } from '../../check.js';
+import { full } from '../../creation/full.js';
+import { groupKind, groupOf } from '../../distributed/group.js';
+import { allReduce, type GroupOption, isInitialized, type ProcessGroup } from '../../distributed/index.js';
+import { bfloat16, float16, float32 } from '../../dtype.js';
+import { mustHave } from '../../errors.js';
+import { tensor } from '../../kinds.js';
+import { cat } from '../../ops/generated/functions.js';
+import { readAll } from '../../options.js';
+import type { Tensor } from '../../tensor.js';
+import { batchNorm } from '../functional/index.js';
+import { BatchNorm, type BatchNormOptions, NormBase } from '../layers/batchnorm.js';
+import { Module } from '../module.js';
+
+/** The sum of a tensor over the ranks; its gradient is the sum of theirs, as each rank's loss depends on it. */
+class SumOverRanks extends AutogradFunction {
+  static forward(x: Tensor, group: ProcessGroup): Tensor {
+    return summed(x, group);
+  }
+  static setupContext(ctx: FunctionContext, [, group]: [Tensor, ProcessGroup]): void {
+    ctx.group = group;
+  }
+  static backward(ctx: FunctionContext, grad: Tensor): [Tensor, null] {
+    return [SumOverRanks.apply(grad, ctx.group as ProcessGroup), null];
+  }
+}
+
+function summed(x: Tensor, group: ProcessGroup): Tensor {
+  const sum = x.detach().clone();
+  allReduce(sum, { group, wait: true });
+  return sum;
+}
+
+/** Options of {@link SyncBatchNorm}. */
+export interface SyncBatchNormOptions extends BatchNormOptions {
+  /** Default: the default group, as it is at each forward pass. */
+  processGroup?: ProcessGroup | null;
+}
+
+/**
+ * Batch normalisation over the batches of all ranks together, as `torch.nn.SyncBatchNorm`: for batches that are small on each rank.
+ * Unlike PyTorch's it works on the CPU, too. Training passes block while they wait for the other ranks, two times forward and two
+ * times backward. In evaluation, and without a process group, it is an ordinary batch normalisation.
+ *
+ * The input is `[n, channels, ...]`; parameters and buffers are those of `BatchNorm1d`.
+ *
+ * @example
+ * const model = new nn.parallel.DistributedDataParallel(nn.SyncBatchNorm.convertSyncBatchnorm(new Net()));
+ */
+export class SyncBatchNorm extends NormBase {
+  readonly #group: GroupOption | undefined;
+
+  constructor(numFeatures: number, options: SyncBatchNormOptions = {}) {
+    const { processGroup, ...rest } = readAll(new.target.name, options);
+    super(numFeatures, rest);
+    this.#group = processGroup === undefined ? undefined : check('processGroup', processGroup, groupKind);
+  }
+
+  override forward(input: Tensor): Tensor {
+    const { shape } = check('input', input, tensor);
+    if (shape.length < 2) throw mustHave('input', '2 dimensions or more', shape);
+    if (shape[1] !== this.numFeatures) throw mustHave('input', `${this.numFeatures} channels`, shape);
+    const { weight, bias, running_mean, running_var, eps } = this;
+    const training = this.training || running_mean === null;
+    const group = training && isInitialized() ? groupOf(this.#group) : null;
+    const counter = this.training ? this.num_batches_tracked : null;
+    const momentum = this.momentum ?? (counter ? 1 / (counter.item<number>() + 1) : 0);
+    if (!this.training || group === null || group.size === 1) {
+      const output = batchNorm(input, running_mean, running_var, { weight, bias, training, momentum, eps });
+      counter?.add_(1);
+      return output;
+    }
+    const dims = shape.map((_, i) => i).filter((i) => i !== 1);
+    const x = input.dtype === float16 || input.dtype === bfloat16 ? input.to(float32) : input;
+    const rows = full([1], input.numel() / this.numFeatures, { dtype: x.dtype, device: x.device });
+    const sums = SumOverRanks.apply(cat([x.sum(dims), rows]), group) as Tensor;
+    const count = sums.narrow(0, this.numFeatures, 1).detach();
+    const along = [1, this.numFeatures, ...shape.slice(2).map(() => 1)];
+    const mean = sums.narrow(0, 0, this.numFeatures).div(count);
+    const centred = x.sub(mean.view(along));
+    const squares = SumOverRanks.apply(centred.pow(2).sum(dims), group) as Tensor;
+    const variance = squares.div(count);
+    let output = centred.mul(variance.add(eps).rsqrt().view(along));
+    if (weight !== null) output = output.mul(weight.view(along));
+    if (bias !== null) output = output.add(bias.view(along));
+    noGrad(() => {
+      running_mean?.mul_(1 - momentum).add_(mean.detach().mul(momentum));
+      running_var?.mul_(1 - momentum).add_(squares.detach().div(count.sub(1)).mul(momentum));
+    });
+    counter?.add_(1);
+    return output.dtype === input.dtype ? output : output.to(input.dtype);
+  }
+
+  /**
+   * The module with a {@link SyncBatchNorm} in place of every batch normalisation in it, which share its parameters and buffers; the
+   * module itself where it is none.
+   *
+   * @param processGroup default the default group.
+   */
+  static convertSyncBatchnorm(module: Module, processGroup?: ProcessGroup): Module {
+    check('module', module, instance(Module, 'a Module'));
+    if (module instanceof BatchNorm) {
+      const { numFeatures, eps, momentum, affine, trackRunningStats } = module;
+      const options = { eps, momentum, affine, trackRunningStats, bias: module.bias !== null };
+      const made = new SyncBatchNorm(numFeatures, processGroup === undefined ? options : { ...options, processGroup });
+      made.registerParameter('weight', module.weight);
+      made.registerParameter('bias', module.bias);
+      made.registerBuffer('running_mean', module.running_mean);
+      made.registerBuffer('running_var', module.running_var);
+      made.registerBuffer('num_batches_tracked', module.num_batches_tracked);
+      made.training = module.training;
+      return made;
+    }
+    for (const [name, child] of module.namedChildren()) {
+      const made = SyncBatchNorm.convertSyncBatchnorm(child, processGroup);
+      if (made !== child) module.setSubmodule(name, made);
+    }
+    return module;
+  }
+}

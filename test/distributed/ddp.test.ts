@@ -1,0 +1,92 @@
+// Two ranks under DistributedDataParallel, beside one process on the whole batch.
+import { expect } from 'chai';
+import torch, { nn } from '../../lib/index.js';
+import { refusalOf } from '../support.js';
+import { sentByAll } from './processes.js';
+
+interface Trained {
+  apart: number;
+  alike: boolean;
+  norm: number;
+}
+
+describe('DistributedDataParallel', function () {
+  this.timeout(120_000);
+
+  it('takes the steps of one process on the whole batch, whatever its options', async () => {
+    for (const [answers] of (await sentByAll(2, 'ddp')) as [Record<string, unknown>][]) {
+      const bounds = {
+        float64: 1e-12,
+        float32: 1e-5,
+        views: 1e-12,
+        fixed: 1e-12,
+        unused: 1e-12,
+        bf16: 0.05,
+        fp16: 0.02,
+      };
+      for (const [name, bound] of Object.entries(bounds)) {
+        const { apart, alike, norm } = answers[name] as Trained;
+        expect(apart, name).below(bound);
+        expect(norm, name).below(bound);
+        expect(alike, name).equal(true);
+      }
+      const { apart, local } = answers.accumulated as { apart: number; local: boolean };
+      expect(apart).below(1e-12);
+      expect(local).equal(true);
+      expect([answers.branches, answers.never]).deep.equal([true, true]);
+      expect(answers.refused).deep.equal([
+        'ERR_STATE',
+        'the last backward pass gave no gradient to right.weight, right.bias: pass { findUnusedParameters: true }, or use every output in the loss',
+      ]);
+      const [normalized, sameNames] = answers.normalized as [number, boolean];
+      expect(normalized).below(1e-12);
+      expect(sameNames).equal(true);
+      expect(answers.names).deep.equal(['module.0.weight', 'module.0.bias', 'module.1.weight']);
+      expect(answers.shape).deep.equal([
+        'ERR_ARGUMENT',
+        '"module" must have the same parameters on all ranks, got as parameter 0 on rank 0 "weight", float32 [3, 2], and on rank 1 "weight", float32 [4, 2]',
+      ]);
+      expect(answers.count).deep.equal([
+        'ERR_ARGUMENT',
+        '"module" must have the same parameters on all ranks, got as parameter 1 on rank 0 "bias", float32 [3], and on rank 1 no more',
+      ]);
+    }
+  });
+
+  it('refuses what it cannot wrap', async () => {
+    const { distributed: d } = torch;
+    const { DistributedDataParallel } = nn.parallel;
+    expect(refusalOf(() => new DistributedDataParallel(new nn.Linear(1, 1))).code).equal('ERR_STATE');
+    await d.initProcessGroup({ store: new d.HashStore(), rank: 0, worldSize: 1, timeout: 20 });
+    try {
+      const rows: [() => unknown, string][] = [
+        [() => new DistributedDataParallel(1 as never), '"module" must be a Module, got 1'],
+        [
+          () => new DistributedDataParallel(new nn.ReLU()),
+          '"module" must have a parameter that requires gradients, got none',
+        ],
+        [
+          () => new DistributedDataParallel(new nn.Linear(1, 1), { bucketCapMb: 0 }),
+          '"bucketCapMb" must be a number > 0, got 0',
+        ],
+        [
+          () => new DistributedDataParallel(new nn.Linear(1, 1), { processGroup: null as never }),
+          '"processGroup" must be a ProcessGroup that this process belongs to, got null',
+        ],
+      ];
+      for (const [make, message] of rows) expect(refusalOf(make).message).equal(message);
+      const model = new DistributedDataParallel(new nn.Linear(2, 1));
+      expect(refusalOf(() => model.registerCommHook('int8' as never)).message).equal(
+        '"hook" must be "bf16" or "fp16", got "int8"',
+      );
+      expect(refusalOf(() => model.noSync(async () => 1)).code).equal('ERR_ASYNC_SCOPE');
+      model
+        .forward(torch.ones([1, 2]))
+        .sum()
+        .backward();
+      expect(model.module.weight.grad!.tolist()).deep.equal([[1, 1]]);
+    } finally {
+      await d.destroyProcessGroup();
+    }
+  });
+});
