@@ -16,8 +16,6 @@ const tsx = import.meta.resolve('tsx');
 const stuckAfter = 20_000;
 /** Runs its arguments in at most 6 GB: an op that allocates without end must be refused, and not exhaust the machine. */
 const limited = 'ulimit -d 6291456; exec "$0" "$@"';
-/** A process of its own for so many cases, so that a leak of any of them is small beside what it leaves at its end. */
-const perProcess = 20_000;
 /** After so many deaths of processes a run ends. */
 const mostDeaths = 20;
 /** How many handles and bytes the second half of a process's cases may leave behind: what caches and pending promises hold. */
@@ -125,12 +123,15 @@ export async function fuzz({
   kind = 'calls' as Kind,
   jobs = 1,
   env = {} as NodeJS.ProcessEnv,
+  perProcess = 5000,
+  report = (_done: number, _wrong: readonly string[]) => {},
 }): Promise<Result> {
   const failures: string[] = [];
   const left: Memory = { handles: 0, bytes: 0, rss: 0 };
   const run: Run = { seed, only, kind, env };
   let next = from;
   let deaths = 0;
+  let done = 0;
   const work = async () => {
     while (next < from + cases && deaths < mostDeaths) {
       let begin = next;
@@ -139,6 +140,8 @@ export async function fuzz({
       while (begin < end && deaths < mostDeaths) {
         const { failures: wrong, died, memory } = await runRange(run, begin, end);
         failures.push(...wrong);
+        done += (died ?? end) - begin;
+        report(done, wrong);
         const [half, all] = memory;
         if (half && all) {
           const [handles, bytes] = [all.handles - half.handles, all.bytes - half.bytes];
@@ -191,8 +194,8 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   } else {
     const [cases = '10000', seed = '1', only = ''] = positionals;
     const numbers = { cases: Number(cases), seed: Number(seed), from: Number(values.from), jobs: Number(values.jobs) };
-    const { failures, left } = await fuzz({ ...numbers, only, kind, env });
-    for (const line of failures) console.log(line);
+    const report = (done: number, wrong: readonly string[]) => console.log([...wrong, `${done} done`].join('\n'));
+    const { failures, left } = await fuzz({ ...numbers, only, kind, env, report });
     console.log(
       `memory: second halves left at most ${left.handles} handles and ${left.bytes} bytes, ` +
         `the largest process had ${Math.round(left.rss / 2 ** 20)} MB`,
