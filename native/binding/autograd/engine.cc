@@ -13,6 +13,7 @@
 
 #include "binding/autograd/callback.h"
 #include "binding/autograd/node.h"
+#include "binding/autograd/waiting.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/value.h"
@@ -49,6 +50,7 @@ class PackedTensor : public torch::autograd::SavedVariableHooks {
   }
 
   at::Tensor call_unpack_hook() override {
+    const Waiting waiting;
     const CallScope scope(functions_.unpack);
     return unwrap(scope.env(), scope.call({element(scope.env(), packed_->value(), 0)}));
   }
@@ -99,6 +101,14 @@ class Engine : public torch::autograd::Engine {
   // it throws a RangeError. Beyond libtorch's own limit other threads would be taken, where JavaScript cannot run.
   Engine() { max_recursion_depth_ = std::numeric_limits<int>::max(); }
   ~Engine() override { stop(); }
+
+  torch::autograd::variable_list execute(const torch::autograd::edge_list& roots,
+                                         const torch::autograd::variable_list& inputs, bool keep_graph,
+                                         bool create_graph, bool accumulate_grad,
+                                         const torch::autograd::edge_list& outputs) override {
+    refuse_waiting(roots, outputs);
+    return torch::autograd::Engine::execute(roots, inputs, keep_graph, create_graph, accumulate_grad, outputs);
+  }
 
   std::unique_ptr<torch::autograd::AnomalyMetadata> make_anomaly_metadata() override {
     return std::make_unique<ForwardStack>();

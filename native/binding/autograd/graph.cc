@@ -19,6 +19,7 @@
 #include "binding/autograd/dual_level.h"
 #include "binding/autograd/lists.h"
 #include "binding/autograd/node.h"
+#include "binding/autograd/waiting.h"
 #include "binding/boxed.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
@@ -122,6 +123,7 @@ class AccumulatedHooks : public torch::autograd::PostAccumulateGradHook {
   void operator()(const at::Tensor& leaf) override {
     drop_removed();
     const auto hooks = hooks_;
+    const Waiting waiting;
     for (const auto& hook : hooks) {
       if (*hook == nullptr) continue;
       const CallScope scope(*hook);

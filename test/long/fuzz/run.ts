@@ -13,7 +13,7 @@ import { type Kind, kinds } from './kinds.js';
 
 const child = fileURLToPath(new URL('child.ts', import.meta.url));
 const tsx = import.meta.resolve('tsx');
-const stuckAfter = 20_000;
+const stuckAfter = 120_000;
 /** Runs its arguments in at most 6 GB: an op that allocates without end must be refused, and not exhaust the machine. */
 const limited = 'ulimit -d 6291456; exec "$0" "$@"';
 /** After so many deaths of processes a run ends. */
