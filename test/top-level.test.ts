@@ -295,6 +295,11 @@ describe('tensors among JavaScript operators', () => {
     ]);
     expect([...torch.zeros([0, 3])]).to.deep.equal([]);
     expect(refusalOf(() => [...torch.tensor(1)]).message).to.contain('has no rows');
+    // Of rows without number, only those that are asked for are made.
+    const [many] = torch.zeros([2 ** 40, 0]);
+    expect(many!.shape).to.deep.equal([0]);
+    const [, second] = torch.arange(200_000);
+    expect(second!.item()).to.equal(1);
   });
 });
 

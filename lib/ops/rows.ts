@@ -17,9 +17,18 @@ declare module '../tensor.js' {
   }
 }
 
+/** Beyond so many, rows are made one after the other: a tensor of no elements can have any number of them. */
+const atOnce = 100_000;
+
+function* oneByOne(t: Tensor, rows: number): IterableIterator<Tensor> {
+  for (let i = 0; i < rows; i++) yield wrap(nativeOp('select', 'int')(t.handle, 0, i) as Handle);
+}
+
 Object.defineProperty(Tensor.prototype, Symbol.iterator, {
   value(this: Tensor): IterableIterator<Tensor> {
     if (this.ndim === 0) throw new TorchClipError('ERR_SHAPE', 'a tensor without dimensions has no rows: see item()');
+    const rows = this.size(0);
+    if (rows > atOnce) return oneByOne(this, rows);
     return (nativeOp('unbind', 'int')(this.handle, 0) as Handle[]).map(wrap)[Symbol.iterator]();
   },
   writable: true,

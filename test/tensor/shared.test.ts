@@ -1,6 +1,8 @@
 // Tensors over the memory of JavaScript.
 import { expect } from 'chai';
+import { native } from '../../lib/binding/index.js';
 import torch, { type Tensor } from '../../lib/index.js';
+import { wrap } from '../../lib/tensor.js';
 import { refusalOf } from '../support.js';
 
 describe('tensors over the memory of typed arrays', () => {
@@ -67,6 +69,16 @@ describe('tensors over the memory of typed arrays', () => {
     const message = refusalOf(() => torch.fromTypedArray(new Float32Array(resizable), { copy: false })).message;
     expect(message).to.contain('memory of a fixed size');
     expect(torch.asTensor(new Float32Array(resizable)).numel()).to.equal(2);
+  });
+
+  it('are copied on their way to another thread, whose memory outlives this one', () => {
+    const array = Float32Array.of(1, 2);
+    const t = torch.fromTypedArray(array, { copy: false });
+    const received = wrap(native.receiveTensor(native.sendTensor(t.handle, 0)));
+    expect(received.tolist()).to.deep.equal([1, 2]);
+    expect(received.dataPtr()).not.to.equal(t.dataPtr());
+    const own = torch.ones([2]);
+    expect(wrap(native.receiveTensor(native.sendTensor(own.handle, 0))).dataPtr()).to.equal(own.dataPtr());
   });
 
   it('refuse what would need a copy', () => {
