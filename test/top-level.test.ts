@@ -489,10 +489,11 @@ describe('small things', () => {
     expect(refusalOf(() => torch.setNumInteropThreads(0)).message).to.equal(
       '"n" must be an integer from 1 to 4096, got 0',
     );
-    expect(torch.isWarnAlwaysEnabled()).to.equal(false);
-    torch.setWarnAlways(true);
-    expect(torch.isWarnAlwaysEnabled()).to.equal(true);
-    torch.setWarnAlways(false);
+    const before = torch.isWarnAlwaysEnabled();
+    for (const on of [true, false, before]) {
+      torch.setWarnAlways(on);
+      expect(torch.isWarnAlwaysEnabled()).to.equal(on);
+    }
   });
 
   it('a module in place of parameters is refused with the cure', () => {

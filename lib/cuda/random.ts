@@ -1,7 +1,10 @@
 // The random numbers of GPUs.
+
 import { native } from '../binding/index.js';
+import { arrayOf, check } from '../check.js';
 import { mustHave } from '../errors.js';
 import { checkSeed, Generator } from '../generator.js';
+import { tensor } from '../kinds.js';
 import type { Tensor } from '../tensor.js';
 import { deviceCount, type GpuLike, gpuIndex, isAvailable } from './device.js';
 
@@ -56,11 +59,18 @@ export function setRngState(state: Tensor, device?: GpuLike): void {
 
 /** Continues all GPUs' default generators from the states of {@link getRngStateAll}. */
 export function setRngStateAll(states: readonly Tensor[]): void {
+  check('states', states, arrayOf(tensor));
   const generators = defaultGenerators();
   if (states.length > generators.length) {
     throw mustHave('states', `at most ${generators.length} states, one for each GPU`, states.length, 'ERR_ARGUMENT');
   }
-  for (const [i, state] of states.entries()) generators[i]!.setState(state);
+  const before = generators.map((generator) => generator.getState());
+  try {
+    for (const [i, state] of states.entries()) generators[i]!.setState(state);
+  } catch (error) {
+    for (const [i, state] of before.entries()) generators[i]!.setState(state);
+    throw error;
+  }
 }
 
 /** Seeds the generator of the current GPU from the operating system; does nothing where there is none. */

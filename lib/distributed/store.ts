@@ -1,6 +1,7 @@
 import { native } from '../binding/index.js';
 import { arrayOf, check, flag, instance, integer, type Kind, kind, positive, text } from '../check.js';
 import { optionsOf } from '../options.js';
+import { checkOwn, own } from '../own.js';
 import { local } from '../realm.js';
 import { type NativeStore, needDistributed } from './native.js';
 
@@ -164,7 +165,8 @@ export class TCPStore extends Store {
   /** The server's, which the system chose where 0 was asked for. */
   readonly port: number;
 
-  private constructor(made: NativeStore, host: string, timeout: number) {
+  private constructor(token: typeof own, made: NativeStore, host: string, timeout: number) {
+    checkOwn(token, 'TCPStore', 'torch.distributed.TCPStore.connect()');
     super(made, timeout);
     this.host = host;
     this.port = native.storePort(made);
@@ -182,7 +184,7 @@ export class TCPStore extends Store {
     const { isServer, worldSize, waitForWorkers, multiTenant, timeout } = readTcp(options);
     const wait = waitForWorkers && worldSize > 0;
     const made = native.storeTcp(host, port_, isServer, worldSize, wait, multiTenant, milliseconds(timeout));
-    return new TCPStore(await made, host, timeout);
+    return new TCPStore(own, await made, host, timeout);
   }
 }
 
@@ -198,7 +200,8 @@ const readFile = optionsOf('FileStore.open', { worldSize: [integer(-1), -1], tim
 export class FileStore extends Store {
   readonly path: string;
 
-  private constructor(made: NativeStore, path: string, timeout: number) {
+  private constructor(token: typeof own, made: NativeStore, path: string, timeout: number) {
+    checkOwn(token, 'FileStore', 'torch.distributed.FileStore.open()');
     super(made, timeout);
     this.path = path;
   }
@@ -211,7 +214,7 @@ export class FileStore extends Store {
     needDistributed();
     check('path', path, text);
     const { worldSize, timeout } = readFile(options);
-    return new FileStore(await native.storeFile(path, worldSize, milliseconds(timeout)), path, timeout);
+    return new FileStore(own, await native.storeFile(path, worldSize, milliseconds(timeout)), path, timeout);
   }
 }
 

@@ -170,7 +170,7 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Tensor
   }
 
   has(name: string): boolean {
-    return Object.hasOwn(this, name) && Reflect.get(this, name) instanceof Module;
+    return typeof name === 'string' && Object.hasOwn(this, name) && Reflect.get(this, name) instanceof Module;
   }
 
   /** The module `name`; one that it does not hold is an `ERR_ARGUMENT`. */

@@ -119,7 +119,7 @@ export class ParameterDict extends Module {
   }
 
   has(name: string): boolean {
-    return Object.hasOwn(this, name) && Reflect.get(this, name) instanceof Parameter;
+    return typeof name === 'string' && Object.hasOwn(this, name) && Reflect.get(this, name) instanceof Parameter;
   }
 
   /** The parameter `name`; one that it does not hold is an `ERR_ARGUMENT`. */

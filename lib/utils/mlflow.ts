@@ -2,6 +2,7 @@ import { check, integer, kind, oneOf, text } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { isPlain } from '../io/plain.js';
 import { optionsOf } from '../options.js';
+import { checkOwn, own } from '../own.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
 /** Where a run is written, and what it is called. */
@@ -98,11 +99,14 @@ export class MlflowRun {
   #hasEnded = false;
 
   private constructor(
+    token: typeof own,
     private readonly api: Api,
     /** The server's id of the run. */
     readonly id: string,
     readonly experimentId: string,
-  ) {}
+  ) {
+    checkOwn(token, 'MlflowRun', 'utils.MlflowRun.start()');
+  }
 
   /**
    * Begins a run.
@@ -118,7 +122,7 @@ export class MlflowRun {
       start_time: Date.now(),
       ...(runName !== undefined && { run_name: runName }),
     });
-    return new MlflowRun(api, run.info.run_id, experimentId);
+    return new MlflowRun(own, api, run.info.run_id, experimentId);
   }
 
   /** Settings of the run; a name can be written once. */

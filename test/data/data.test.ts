@@ -36,7 +36,12 @@ describe('TensorDataset', () => {
     const rows = new data.TensorDataset(y);
     for (const index of [-1, 6, 0.5, Number.NaN]) {
       refused(() => rows.get(index), 'ERR_INDEX', 'index');
-      refused(() => rows.getBatch([0, index]), 'ERR_INDEX', 'index');
+      const isWhole = Number.isInteger(index);
+      refused(
+        () => rows.getBatch([0, index]),
+        isWhole ? 'ERR_INDEX' : 'ERR_ARGUMENT',
+        isWhole ? 'index' : 'indices[1]',
+      );
     }
   });
 });

@@ -84,6 +84,7 @@ describe('torch.memoryStats', () => {
         for (const t of live.keys()) t.dispose();
         expect(torch.memoryStats().bytes).to.equal(start);
       }),
+      { numRuns: 50 },
     );
   });
 

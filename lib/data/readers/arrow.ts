@@ -1,6 +1,7 @@
 import { type PathLike, pathOf, readAll, readingFile } from '../../io/file.js';
 import { setOwn } from '../../io/plain.js';
 import { optionsOf } from '../../options.js';
+import { checkOwn, own } from '../../own.js';
 import { peer } from '../../peer.js';
 import { checkIndex, type Dataset } from '../dataset.js';
 import { checkColumns, columnNames } from './columns.js';
@@ -30,9 +31,11 @@ export class ArrowDataset<T extends object = Record<string, unknown>> implements
   readonly length: number;
 
   private constructor(
+    token: typeof own,
     private readonly table: Table,
     readonly columns: readonly string[],
   ) {
+    checkOwn(token, 'ArrowDataset', 'data.ArrowDataset.open()');
     this.length = table.numRows;
   }
 
@@ -53,7 +56,7 @@ export class ArrowDataset<T extends object = Record<string, unknown>> implements
       const table = tableFromIPC(bytes, { useBigInt: true, useDate: true });
       const names = table.names.map(String);
       checkColumns(columns, names, target);
-      return new ArrowDataset<T>(table, columns ?? names);
+      return new ArrowDataset<T>(own, table, columns ?? names);
     } catch (error) {
       throw unreadable(target, 'Arrow', error);
     }

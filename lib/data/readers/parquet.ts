@@ -3,6 +3,7 @@ import { integer } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
 import { fileError, type OpenFile, openFile, type PathLike, pathOf, readAll } from '../../io/file.js';
 import { optionsOf } from '../../options.js';
+import { checkOwn, own } from '../../own.js';
 import { peer } from '../../peer.js';
 import { checkIndex, type Dataset } from '../dataset.js';
 import { checkColumns, columnNames } from './columns.js';
@@ -45,6 +46,7 @@ export class ParquetDataset<T extends object = Row> implements Dataset<T> {
   #file: OpenFile | undefined;
 
   private constructor(
+    token: typeof own,
     file: OpenFile,
     readonly columns: readonly string[],
     private readonly library: Library,
@@ -52,6 +54,7 @@ export class ParquetDataset<T extends object = Row> implements Dataset<T> {
     private readonly compressors: Compressors | undefined,
     private readonly cachedGroups: number,
   ) {
+    checkOwn(token, 'ParquetDataset', 'data.ParquetDataset.open()');
     this.#file = file;
     let end = 0;
     for (const group of metadata.row_groups) {
@@ -80,7 +83,7 @@ export class ParquetDataset<T extends object = Row> implements Dataset<T> {
       const isPlain = codecs.every((codec) => codec === undefined || codec === 'UNCOMPRESSED' || codec === 'SNAPPY');
       const compressors = isPlain ? undefined : await otherCompressors();
       const used = columns ?? names;
-      return new ParquetDataset<T>(file, used, library, metadata, compressors, cachedGroups);
+      return new ParquetDataset<T>(own, file, used, library, metadata, compressors, cachedGroups);
     } catch (error) {
       if (file !== undefined) closeSync(file.fd);
       throw unreadable(target, 'Parquet', error);

@@ -6,6 +6,7 @@ import { int64 } from '../../dtype.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { fileError, type PathLike, pathOf, shown } from '../../io/file.js';
 import { optionsOf } from '../../options.js';
+import { checkOwn, own } from '../../own.js';
 import { peer } from '../../peer.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { checkIndex, type Dataset, indicesOf } from '../dataset.js';
@@ -29,10 +30,13 @@ const readDecode = optionsOf('decode() of a Tokenizer', { skipSpecialTokens: [fl
  */
 export class Tokenizer {
   private constructor(
+    token: typeof own,
     private readonly inner: Inner,
     /** The id that fills short rows of a batch; 0 where the tokenizer names none, since the attention mask leaves it out. */
     readonly padId: number,
-  ) {}
+  ) {
+    checkOwn(token, 'Tokenizer', 'data.Tokenizer.open()');
+  }
 
   /**
    * Reads a tokenizer. Needs the package `@huggingface/tokenizers`.
@@ -49,7 +53,7 @@ export class Tokenizer {
     const content = json(file, false)!;
     try {
       const inner = new library.Tokenizer(content, config);
-      return new Tokenizer(inner, padOf(inner, config));
+      return new Tokenizer(own, inner, padOf(inner, config));
     } catch (error) {
       const why = (error as Error).message.split('\n')[0];
       throw new TorchClipError('ERR_FILE', `${shown(file)} is not a proper tokenizer: ${why}`, { cause: error });
