@@ -51,7 +51,7 @@ export class Members<M extends object> {
   }
 
   ownValue(name: string): unknown {
-    return Object.hasOwn(this.#owner, name) ? Reflect.get(this.#owner, name) : undefined;
+    return typeof name === 'string' && Object.hasOwn(this.#owner, name) ? Reflect.get(this.#owner, name) : undefined;
   }
 
   /** Notes the place of a new name where JavaScript would give it another one. */

@@ -26,11 +26,13 @@ struct Unrecorded {
 
 // Divisions by an integer 0, probabilities, elements that do not suffice, matrices without an inverse: seen on the way.
 constexpr std::string_view kLate[] = {
-    "remainder", "fmod",        "floor_divide",     "div",       "divide",       "bernoulli",  "masked_scatter",
-    "histc",     "nanmean",     "soft_margin_loss", "gather",    "index_select", "take",       "take_along_dim",
-    "scatter",   "scatter_add", "scatter_reduce",   "index_add", "index_copy",   "index_fill", "index_reduce",
-    "index_put", "put",         "embedding_renorm", "inverse",   "cholesky",
-};
+    "binary_cross_entropy", "remainder", "fmod",        "floor_divide",     "div",       "divide",       "bernoulli",
+    "masked_scatter",       "histc",     "nanmean",     "soft_margin_loss", "gather",    "index_select", "take",
+    "take_along_dim",       "scatter",   "scatter_add", "scatter_reduce",   "index_add", "index_copy",   "index_fill",
+    "index_reduce",         "index_put", "put",         "embedding_renorm", "inverse",   "cholesky"};
+
+// An `out` of so few elements is copied whatever the operator: that costs less than it could be wrong about it.
+constexpr int64_t kFew = 4096;
 
 struct ByIndex {
   std::string_view name;
@@ -118,7 +120,9 @@ void check_indices(const Op& op, const torch::jit::Stack& stack) {
 Undo::Undo(const Op& op, const torch::jit::Stack& stack) {
   for (size_t i : op.changed) {
     if (stack[i].isTensor()) {
-      remember(stack[i].toTensor(), op.checks_late);
+      const at::Tensor& t = stack[i].toTensor();
+      const bool is_out = std::find(op.outs.begin(), op.outs.end(), i) != op.outs.end();
+      remember(t, op.checks_late || (is_out && t.defined() && t.numel() <= kFew));
     } else if (stack[i].isTensorList()) {
       for (const at::Tensor& t : stack[i].toTensorVector()) remember(t, op.checks_late);
     }
