@@ -213,6 +213,12 @@ describe('a transform', () => {
     const plain = new D.ExpTransform();
     expect(plain.inv.call(plain.call(x))).not.to.equal(x);
     expect(plain.withCache(0)).to.equal(plain);
+    const affine = new D.AffineTransform(1, t([2, 3]), { eventDim: 1 });
+    expect(affine.inv.inv).to.equal(affine);
+    const cached = affine.withCache(1);
+    expect([cached.equals(affine), cached.eventDim, cached.inv.inv === cached]).to.deep.equal([true, 1, true]);
+    expect(cached.inv.call(cached.call(x))).to.equal(x);
+    expect(affine.inv.call(affine.call(x))).not.to.equal(x);
     const composed = new D.ComposeTransform([new D.ExpTransform(), new D.AffineTransform(1, 2)]).withCache(1);
     expect(composed.inv.call(composed.call(x))).to.equal(x);
   });

@@ -34,9 +34,6 @@ export class CumulativeDistributionTransform extends Transform {
   override get sign(): number {
     return 1;
   }
-  protected override cached(cacheSize: 0 | 1): Transform {
-    return new CumulativeDistributionTransform(this.distribution, { cacheSize });
-  }
   protected override compute(x: Tensor): Tensor {
     return this.distribution.cdf(x);
   }

@@ -63,9 +63,6 @@ export class PowerTransform extends Transform {
   override get sign(): Tensor {
     return this.exponent.sign();
   }
-  protected override cached(cacheSize: 0 | 1): Transform {
-    return new PowerTransform(this.exponent, { cacheSize });
-  }
   protected override compute(x: Tensor): Tensor {
     return x.pow(this.exponent);
   }
@@ -199,9 +196,6 @@ export class AffineTransform extends Transform {
   }
   override get sign(): number | Tensor {
     return isTensor(this.scale) ? this.scale.sign() : Math.sign(this.scale);
-  }
-  protected override cached(cacheSize: 0 | 1): Transform {
-    return new AffineTransform(this.loc, this.scale, { eventDim: this.dims, cacheSize });
   }
   protected override compute(x: Tensor): Tensor {
     return x.mul(this.scale).add(this.loc);

@@ -34,9 +34,6 @@ export class ReshapeTransform extends Transform {
   override get bijective(): boolean {
     return true;
   }
-  protected override cached(cacheSize: 0 | 1): Transform {
-    return new ReshapeTransform(this.inShape, this.outShape, { cacheSize });
-  }
   protected override compute(x: Tensor): Tensor {
     return x.reshape(this.shapeAfter(x.shape));
   }

@@ -126,8 +126,8 @@ export abstract class Transform {
   }
   /** @internal */
   protected cached(cacheSize: 0 | 1): Transform {
-    const Class = this.constructor as new (options: TransformOptions) => Transform;
-    return new Class({ cacheSize });
+    const copy = Object.create(Object.getPrototypeOf(this) as object) as Transform;
+    return Object.assign(copy, this, { cacheSize, kept: undefined, inverted: undefined });
   }
   /** Whether another transform is known to be the same function. */
   equals(other: Transform): boolean {
