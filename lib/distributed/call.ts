@@ -1,6 +1,7 @@
 // How a collective's tensors reach c10d: dense, and of an element type that the backends carry.
 import { native } from '../binding/index.js';
 import { check, flag, integer, type Kind, kind, orNull, positive } from '../check.js';
+import { fromTypedArray } from '../creation/index.js';
 import * as dtypes from '../dtype.js';
 import { uint8 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
@@ -68,9 +69,44 @@ export function issue(call: Call, mode: 'wait' | 'promise' | 'work'): unknown {
   );
 }
 
-/** @internal One step of a {@link Steps}. */
+/** @internal One step of a {@link Steps}; before it another where the group checks its calls. */
 export function* called(call: Call, wait: boolean): Steps<unknown> {
+  if (call.group.checks && call.name !== 'send' && call.name !== 'recv') yield* compared(call, wait);
   return yield issue(call, wait ? 'wait' : 'promise');
+}
+
+/** What must be the same on all ranks. */
+function saidOf({ name, group, op, root, inputs = [], outputs = [] }: Call): string {
+  const reduces = /educe/.test(name) ? `, ${op}` : '';
+  const rooted = root === undefined ? '' : `, rank ${group.ranks[root]}`;
+  if (name === 'barrier') return 'barrier()';
+  const t = name === 'scatter' ? outputs[0]![0]! : inputs[0]!;
+  // Shares of an exchange may have any size.
+  const size = name.startsWith('allToAll') ? 'a tensor' : `${t.numel()} elements`;
+  return `${name}(${size} of ${t.dtype.name}${reduces}${rooted})`;
+}
+
+const saidBytes = 128;
+
+/** Exchanges what each rank is about to call, and refuses on all where it is not the same. */
+function* compared(call: Call, wait: boolean): Steps<void> {
+  const { group, timeout } = call;
+  const text = new Uint8Array(saidBytes);
+  new TextEncoder().encodeInto(saidOf(call), text);
+  const own = fromTypedArray(text);
+  const all = own.newEmpty([group.size * saidBytes]);
+  const how = wait ? 'wait' : 'promise';
+  yield issue({ name: 'allGatherIntoTensor', group, outputs: [[all]], inputs: [own], timeout }, how);
+  const bytes = all.toTypedArray<Uint8Array<ArrayBuffer>>();
+  const said = group.ranks.map((_, i) =>
+    new TextDecoder().decode(bytes.subarray(i * saidBytes, (i + 1) * saidBytes)).replace(/\0+$/, ''),
+  );
+  const other = said.findIndex((one) => one !== said[0]);
+  if (other < 0) return;
+  throw new TorchClipError(
+    'ERR_DISTRIBUTED',
+    `all ranks of a group must make the same calls in the same order, got on rank ${group.ranks[0]} ${said[0]}, and on rank ${group.ranks[other]} ${said[other]}`,
+  );
 }
 
 /** @internal The rank within the group of a rank of the default group. */

@@ -32,6 +32,10 @@ export class ProcessGroup {
   readonly timeout: number;
   /** @internal Whether every rank runs this package, so that calls may be made of several. */
   readonly alike: boolean;
+  /** @internal Whether every call begins with a comparison of the ranks' calls. */
+  get checks(): boolean {
+    return this.alike && process.env.TORCH_DISTRIBUTED_DEBUG === 'DETAIL';
+  }
   /** @internal */
   destroyed = false;
 

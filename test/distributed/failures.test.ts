@@ -4,6 +4,8 @@ import { fails } from './failures.js';
 describe('a rank that', function () {
   this.timeout(60_000);
 
+  it('calls something else makes all fail where calls are compared', () =>
+    fails({ fault: 'order', call: 'allReduce', culprit: 1, wait: false, timeout: 20 }));
   it('is killed makes the others of an allReduce fail at once', () =>
     fails({ fault: 'kill', call: 'allReduce', culprit: 2, wait: false, timeout: 20 }));
 });

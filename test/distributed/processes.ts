@@ -89,8 +89,13 @@ export class Job {
 }
 
 /** The ranks of a job that must all end well, with what each sent. */
-export async function sentByAll(size: number, program: string, settings: Settings = {}): Promise<unknown[][]> {
-  const outcomes = await new Job(size, program, settings).ended();
+export async function sentByAll(
+  size: number,
+  program: string,
+  settings: Settings = {},
+  env: NodeJS.ProcessEnv = {},
+): Promise<unknown[][]> {
+  const outcomes = await new Job(size, program, settings, undefined, env).ended();
   return outcomes.map(({ code, signal, sent, stderr }, rank) => {
     if (code !== 0) throw new Error(`rank ${rank} of ${size} ended with ${code ?? signal}: ${stderr}`);
     return sent;

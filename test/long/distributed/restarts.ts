@@ -1,0 +1,44 @@
+// Ranks that are killed again and again, and start again from the last checkpoint: the result is that of a run that nobody disturbs.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { started } from '../../cli/run.js';
+
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const [main, program] = [path('../../../dist/cli/main.js'), path('programs/resuming.ts')];
+const loader = path('../../../node_modules/tsx/dist/loader.mjs');
+const steps = 40;
+
+interface End {
+  attempt: number;
+  last: number;
+  parameters: number[];
+}
+
+describe('training with restarts', function () {
+  this.timeout(3_600_000);
+  const folder = mkdtempSync(join(tmpdir(), 'torch-clip-restarts-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const train = async (name: string, how: 'kills' | 'peace'): Promise<End> => {
+    const options = ['--nproc-per-node', '2', '--max-restarts', '200', '--grace', '2'];
+    const script = [program, join(folder, name), String(steps), how];
+    const run = started([main, 'run', ...options, '--exec', process.execPath, '--import', loader, ...script], {
+      ...process.env,
+      GLOO_SOCKET_IFNAME: 'lo',
+    });
+    const { status, stderr } = await run.ended;
+    expect(status, stderr.slice(-2000)).equal(0);
+    return JSON.parse(readFileSync(`${join(folder, name)}.json`, 'utf8')) as End;
+  };
+
+  it('ends with the same bits, however often ranks are killed', async () => {
+    const [undisturbed, killed] = [await train('peace', 'peace'), await train('kills', 'kills')];
+    expect(undisturbed.attempt).equal(0);
+    expect(killed.attempt).above(2);
+    expect(killed.parameters).deep.equal(undisturbed.parameters);
+    expect(killed.last).equal(undisturbed.last);
+  });
+});
