@@ -16,6 +16,8 @@ const left = new Set([
   'inferencePop',
   'setNumThreads',
   'setFlushDenormal',
+  'setNumInteropThreads',
+  'setWarnAlways',
   // 1.5 is read as 1, a handle that somebody owns.
   'dispose',
 ]);
