@@ -4,7 +4,7 @@ import { native } from '../binding/index.js';
 import { describe, TorchClipError } from '../errors.js';
 import { isTensor, type Tensor, wrap } from '../tensor.js';
 import type { FunctionContext } from './context.js';
-import { asSample, forAllSamples, samplesOf } from './vmap-rule.js';
+import { asSample, forAllSamples, randomnesses, samplesOf } from './vmap-rule.js';
 
 declare module '../binding/index.js' {
   interface Native {
@@ -30,7 +30,7 @@ export interface Definition {
 export interface VmapInfo {
   /** How many samples there are. */
   readonly batchSize: number;
-  readonly randomness: 'error' | 'same' | 'different';
+  readonly randomness: (typeof randomnesses)[number];
 }
 
 /**
@@ -58,7 +58,7 @@ export function applyInside(
     if (dims.every((dim) => dim === null)) return step(inputs);
     const [batchSize, randomness] = native.batchOf(level);
     if (typeof operation.vmap === 'function') {
-      const info = { batchSize, randomness: (['error', 'same', 'different'] as const)[randomness]! };
+      const info = { batchSize, randomness: randomnesses[randomness]! };
       const result = native.belowLayer(() => operation.vmap!(info, dims, ...values), recording);
       return ruled(operation.name, result, level);
     }

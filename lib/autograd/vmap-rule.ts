@@ -14,6 +14,9 @@ declare module '../binding/index.js' {
   }
 }
 
+/** What random operations do inside of `vmap`, in libtorch's order. */
+export const randomnesses = ['error', 'same', 'different'] as const;
+
 /** A value with all samples, and their dimension; null where they share it. */
 interface Samples {
   value: unknown;

@@ -1,4 +1,5 @@
 // `torch.func.vmap`: a function of one sample, for all samples at once.
+import { randomnesses } from '../autograd/vmap-rule.js';
 import { native } from '../binding/index.js';
 import { anything, check, integer, oneOf, orNull } from '../check.js';
 import { describe, TorchClipError } from '../errors.js';
@@ -16,8 +17,6 @@ import type { Like } from './types.js';
  */
 export type Dims = number | null | readonly Dims[] | { readonly [name: string]: Dims };
 
-// In libtorch's order.
-const randomnesses = ['error', 'same', 'different'] as const;
 /** What random operations do inside of {@link vmap}. */
 export type Randomness = (typeof randomnesses)[number];
 
