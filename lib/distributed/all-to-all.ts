@@ -36,7 +36,7 @@ export function allToAll<const O extends CollectiveOptions = object>(
   check('outputList', outputList, tensorsKind);
   check('inputList', inputList, tensorsKind);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   checkPerRank('outputList', outputList, group);
   checkPerRank('inputList', inputList, group);
   for (const [name, list] of [
@@ -53,8 +53,8 @@ export function allToAll<const O extends CollectiveOptions = object>(
   }
   // Lists of unequal sizes are beyond Gloo's function for lists, the one that ranks of Python call.
   return group.alike
-    ? finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputList, inputList, false, wait), wait)
-    : finished(exchangedLists({ name: 'allToAll', group, timeout }, outputList, inputList, wait), wait);
+    ? finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputList, inputList, false, wait), wait, group)
+    : finished(exchangedLists({ name: 'allToAll', group, timeout }, outputList, inputList, wait), wait, group);
 }
 
 function* exchangedLists(
@@ -140,7 +140,7 @@ export function allToAllSingle<const O extends AllToAllSingleOptions = object>(
   check('output', output, tensorKind);
   check('input', input, tensorKind);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   if (output.dtype !== input.dtype) {
     throw new TorchClipError(
       'ERR_DTYPE',
@@ -150,7 +150,7 @@ export function allToAllSingle<const O extends AllToAllSingleOptions = object>(
   const outputs = sharesOf('output', output, outputSplitSizes, group);
   const inputs = sharesOf('input', input, inputSplitSizes, group);
   const even = outputSplitSizes === undefined && inputSplitSizes === undefined;
-  return finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputs, inputs, even, wait), wait);
+  return finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputs, inputs, even, wait), wait, group);
 }
 
 function sharesOf(name: string, t: Tensor, sizes: readonly number[] | undefined, { size }: ProcessGroup): Tensor[] {

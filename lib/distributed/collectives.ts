@@ -42,9 +42,9 @@ export function broadcast<const O extends BroadcastOptions = object>(tensor: Ten
   const { group: given, wait, src, timeout } = readBroadcast(options);
   check('tensor', tensor, tensorKind);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   const root = rootIn(group, 'src', src);
-  return finished(inPlace({ name: 'broadcast', group, root, timeout }, tensor, wait), wait);
+  return finished(inPlace({ name: 'broadcast', group, root, timeout }, tensor, wait), wait, group);
 }
 
 function* inPlace(call: Call, tensor: Tensor, wait: boolean): Steps<void> {
@@ -74,10 +74,10 @@ export function allGather<const O extends CollectiveOptions = object>(
   check('tensorList', tensorList, tensorsKind);
   check('tensor', tensor, tensorKind);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   checkPerRank('tensorList', tensorList, group);
   checkAlike('tensorList', tensorList, tensor, 'tensor');
-  return finished(gathered({ name: 'allGather', group, timeout }, tensorList, [tensor], wait), wait);
+  return finished(gathered({ name: 'allGather', group, timeout }, tensorList, [tensor], wait), wait, group);
 }
 
 const readIntoTensor = optionsOf('allGatherIntoTensor', collectiveOptions);
@@ -101,9 +101,9 @@ export function allGatherIntoTensor<const O extends CollectiveOptions = object>(
   check('output', output, tensorKind);
   check('input', input, tensorKind);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   checkMultiple('output', output, input, 'input', group.size);
-  return finished(flatly({ name: 'allGatherIntoTensor', group, timeout }, output, input, wait), wait);
+  return finished(flatly({ name: 'allGatherIntoTensor', group, timeout }, output, input, wait), wait, group);
 }
 
 /** Options of {@link gather}. */
@@ -132,10 +132,10 @@ export function gather<const O extends GatherOptions = object>(
   check('tensor', tensor, tensorKind);
   check('gatherList', gatherList, tensorsOrNull);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   const root = rootIn(group, 'dst', dst);
   const outputs = listOfRoot(group, root, 'gatherList', gatherList, tensor, 'tensor');
-  return finished(gathered({ name: 'gather', group, root, timeout }, outputs, [tensor], wait), wait);
+  return finished(gathered({ name: 'gather', group, root, timeout }, outputs, [tensor], wait), wait, group);
 }
 
 /** The list that the root of a call has, and no other rank. */
@@ -185,10 +185,10 @@ export function scatter<const O extends ScatterOptions = object>(
   check('tensor', tensor, tensorKind);
   check('scatterList', scatterList, tensorsOrNull);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   const root = rootIn(group, 'src', src);
   const inputs = listOfRoot(group, root, 'scatterList', scatterList, tensor, 'tensor');
-  return finished(gathered({ name: 'scatter', group, root, timeout }, [tensor], inputs, wait), wait);
+  return finished(gathered({ name: 'scatter', group, root, timeout }, [tensor], inputs, wait), wait, group);
 }
 
 const readBarrier = optionsOf('barrier', collectiveOptions);
@@ -202,11 +202,12 @@ const readBarrier = optionsOf('barrier', collectiveOptions);
 export function barrier<const O extends CollectiveOptions = object>(options?: O): Settled<O> {
   const { group: given, wait, timeout } = readBarrier(options);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   return finished(
     (function* (): Steps<void> {
       yield* called({ name: 'barrier', group, timeout }, wait);
     })(),
     wait,
+    group,
   );
 }

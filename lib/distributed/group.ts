@@ -38,6 +38,8 @@ export class ProcessGroup {
   }
   /** @internal */
   destroyed = false;
+  /** @internal */
+  busy: Promise<unknown> | undefined = undefined;
 
   /** @internal */
   constructor(

@@ -90,6 +90,8 @@ export function allGatherObject<const O extends CollectiveOptions = object>(
       return group === null ? [] : (yield* allBytes(group, bytes, timeout, wait)).map(fromBytes);
     })(),
     wait,
+    group,
+    true,
   ) as Settled<O, Json[]>;
 }
 
@@ -115,6 +117,8 @@ export function gatherObject<const O extends CollectiveOptions & { dst?: number 
       return group !== null && root === group.rank ? all.map(fromBytes) : null;
     })(),
     wait,
+    group,
+    true,
   ) as Settled<O, Json[] | null>;
 }
 
@@ -160,6 +164,8 @@ export function broadcastObjectList<const O extends CollectiveOptions & { src?: 
       return group === null ? [] : ((yield* sharedBytes(group, root, bytes, timeout, wait)) as Json[]);
     })(),
     wait,
+    group,
+    true,
   ) as Settled<O, Json[]>;
 }
 
@@ -194,6 +200,8 @@ export function scatterObjectList<const O extends CollectiveOptions & { src?: nu
       return ((yield* sharedBytes(group, root, bytes, timeout, wait)) as Json[])[group.rank]!;
     })(),
     wait,
+    group,
+    true,
   ) as Settled<O, Json>;
 }
 

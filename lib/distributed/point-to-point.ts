@@ -46,12 +46,12 @@ export function send<const O extends SendOptions = object>(tensor: Tensor, dst: 
   const { group: given, tag, wait } = readSend(options);
   check('tensor', tensor, tensorKind);
   const group = groupOf(given);
-  if (group === null) return settle(none(undefined), wait) as Settled<O>;
+  if (group === null) return settle(none(undefined), wait, null, false) as Settled<O>;
   const root = checkPeer(group, 'dst', dst);
   const steps = (function* (): Steps<void> {
     yield* called({ name: 'send', group, inputs: [sending(tensor)], root, tag }, wait);
   })();
-  return settle(steps, wait) as Settled<O>;
+  return settle(steps, wait, null, false) as Settled<O>;
 }
 
 // biome-ignore lint/correctness/useYield: it has no step.
@@ -80,7 +80,7 @@ export function recv<const O extends RecvOptions = object>(tensor: Tensor, optio
   const { group: given, tag, wait, src } = readRecv(options);
   check('tensor', tensor, tensorKind);
   const group = groupOf(given);
-  if (group === null) return settle(none(-1), wait) as Settled<O, number>;
+  if (group === null) return settle(none(-1), wait, null, false) as Settled<O, number>;
   const root = src === undefined ? -1 : checkPeer(group, 'src', src);
   const steps = (function* (): Steps<number> {
     const target = new Receiving(tensor, false);
@@ -88,7 +88,7 @@ export function recv<const O extends RecvOptions = object>(tensor: Tensor, optio
     target.finish();
     return group.ranks[root < 0 ? from : root]!;
   })();
-  return settle(steps, wait) as Settled<O, number>;
+  return settle(steps, wait, null, false) as Settled<O, number>;
 }
 
 /**
@@ -242,11 +242,11 @@ export function monitoredBarrier<
 >(options?: O): Settled<O> {
   const { group: given, wait, timeout, waitAllRanks } = readMonitored(options);
   const group = groupOf(given);
-  if (group === null) return settle(none(undefined), wait) as Settled<O>;
+  if (group === null) return settle(none(undefined), wait, null, false) as Settled<O>;
   if (group.backend === 'nccl')
     throw new TorchClipError('ERR_ARGUMENT', 'monitoredBarrier() needs a group of Gloo, got "nccl"');
   const steps = (function* (): Steps<void> {
     yield native.monitoredBarrier(group.native, milliseconds(timeout ?? group.timeout), waitAllRanks, wait);
   })();
-  return settle(steps, wait) as Settled<O>;
+  return settle(steps, wait, group, false) as Settled<O>;
 }

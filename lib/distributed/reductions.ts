@@ -48,10 +48,10 @@ export function allReduce<const O extends AllReduceOptions = object>(tensor: Ten
   const { group: given, wait, op, timeout } = readAllReduce(options);
   check('tensor', tensor, tensorKind);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   checkReducible('tensor', tensor, op);
   checkCarried('tensor', tensor);
-  return finished(reduced({ name: 'allReduce', group, op, timeout }, tensor, wait), wait);
+  return finished(reduced({ name: 'allReduce', group, op, timeout }, tensor, wait), wait, group);
 }
 
 function* reduced(call: Call, tensor: Tensor, wait: boolean, receives = true): Steps<void> {
@@ -84,12 +84,12 @@ export function reduce<const O extends ReduceOptions = object>(tensor: Tensor, o
   const { group: given, wait, op, dst, timeout } = readReduce(options);
   check('tensor', tensor, tensorKind);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   checkReducible('tensor', tensor, op);
   checkCarried('tensor', tensor);
   const root = rootIn(group, 'dst', dst);
   const call = { name: 'reduce', group, op, root, timeout };
-  return finished(reduced(call, tensor, wait, root === group.rank), wait);
+  return finished(reduced(call, tensor, wait, root === group.rank), wait, group);
 }
 
 const readReduceScatter = optionsOf('reduceScatter', { ...collectiveOptions, op: [reduceOp, 'sum'] });
@@ -113,14 +113,14 @@ export function reduceScatter<const O extends AllReduceOptions = object>(
   check('output', output, tensorKind);
   check('inputList', inputList, tensorsKind);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   checkReducible('output', output, op);
   checkCarried('output', output);
   checkPerRank('inputList', inputList, group);
   checkAlike('inputList', inputList, output, 'output');
   const call = { name: 'reduceScatter', group, op, timeout };
-  if (ordered(group, output, op) === undefined) return finished(gathered(call, [output], inputList, wait), wait);
-  return finished(scatteredInOrder(call, output, inputList, wait), wait);
+  if (ordered(group, output, op) === undefined) return finished(gathered(call, [output], inputList, wait), wait, group);
+  return finished(scatteredInOrder(call, output, inputList, wait), wait, group);
 }
 
 function* scatteredInOrder(call: Call, output: Tensor, inputs: readonly Tensor[], wait: boolean): Steps<void> {
@@ -151,13 +151,13 @@ export function reduceScatterTensor<const O extends AllReduceOptions = object>(
   check('output', output, tensorKind);
   check('input', input, tensorKind);
   const group = groupOf(given);
-  if (group === null) return finished(nothing(), wait);
+  if (group === null) return finished(nothing(), wait, null);
   checkReducible('output', output, op);
   checkCarried('output', output);
   checkMultiple('input', input, output, 'output', group.size);
   const call = { name: 'reduceScatterTensor', group, op, timeout };
   const keyed = ordered(group, input, op);
-  if (keyed === undefined) return finished(flatly(call, output, input, wait), wait);
+  if (keyed === undefined) return finished(flatly(call, output, input, wait), wait, group);
   return finished(
     (function* (): Steps<void> {
       const flat = keyed.tensor.view([-1]);
@@ -166,5 +166,6 @@ export function reduceScatterTensor<const O extends AllReduceOptions = object>(
       keyed.restore(arrived.view(output.shape), output.detach());
     })(),
     wait,
+    group,
   );
 }

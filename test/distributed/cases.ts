@@ -368,6 +368,16 @@ const others: Case[] = [
     },
   },
   {
+    name: 'values of many calls at once, with reductions among them',
+    async run(d, { rank }) {
+      const t = zeros([1]).add(rank);
+      const calls = Array.from({ length: 8 }, (_, i) => d.allGatherObject({ i, rank, text: 'x'.repeat(i * rank) }));
+      const [lists] = await Promise.all([Promise.all(calls), d.allReduce(t)]);
+      return [lists.map((list) => list.map((one) => (one as { i: number }).i)), t.item()];
+    },
+    expected: (place) => [Array.from({ length: 8 }, (_, i) => ranksOf(place).map(() => i)), sum(ranksOf(place))],
+  },
+  {
     name: 'many at once, and the event loop goes on',
     async run(d, { rank, size }) {
       const tensors = Array.from({ length: 16 }, (_, i) => torch.full([5000], rank + i, { dtype: torch.float32 }));

@@ -228,6 +228,18 @@ describe('a process group', () => {
     ]);
   });
 
+  it('refuses to block behind a call of several steps', async () => {
+    await alone();
+    const values = d.allGatherObject(1);
+    const error = refusalOf(() => d.barrier({ wait: true }));
+    expect([error.code, error.message]).deep.equal([
+      'ERR_STATE',
+      'a call with { wait: true } cannot follow one of several steps that is under way: await that one first',
+    ]);
+    expect(await values).deep.equal([1]);
+    d.barrier({ wait: true });
+  });
+
   it('does nothing for one that is no member', async () => {
     await alone();
     const t = torch.ones([1]);
