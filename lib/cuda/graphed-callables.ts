@@ -146,6 +146,7 @@ export function makeGraphedCallables(
   const { numWarmupIters, allowUnusedInput, pool } = readGraphed(options);
   const one = !Array.isArray(callables);
   const list = (one ? [callables] : [...callables]) as (Callable | GraphableModule)[];
+  if (!Array.isArray(sampleArgs)) throw invalidArgument('sampleArgs', 'an array of tensors', sampleArgs);
   const samples = (one ? [sampleArgs] : [...(sampleArgs as unknown[])]) as (readonly Tensor[])[];
   list.forEach((each, i) => {
     if (typeof each !== 'function' && !isModule(each)) {
