@@ -115,6 +115,7 @@ export function gradgradcheck(
   check('fn', fn, synchronous());
   const differentiable = (result: Tensor | Tensor[]) =>
     outputsOf(result).filter((y) => y.dtype.isFloatingPoint && y.requiresGrad);
+  listOf('inputs', inputs, tensor);
   // Random numbers of its own, so that a check does not change what is drawn after it.
   const generator = new Generator().manualSeed(0);
   const seeds =
