@@ -100,7 +100,8 @@ const readGather = optionsOf('gatherObject', { ...collectiveOptions, dst: [rankK
 /**
  * {@link allGatherObject} for rank `dst` alone, as `torch.distributed.gather_object`.
  *
- * @param options.dst a rank of the default group; default 0.
+ * `options.dst`: a rank of the default group; default 0.
+ *
  * @returns null on the other ranks.
  */
 export function gatherObject<const O extends CollectiveOptions & { dst?: number } = object>(
@@ -142,8 +143,9 @@ const readBroadcast = optionsOf('broadcastObjectList', { ...collectiveOptions, s
 /**
  * The values of rank `src` on every rank, as `torch.distributed.broadcast_object_list`.
  *
+ * `options.src`: a rank of the default group; default 0.
+ *
  * @param objects read on rank `src` alone; the others may pass an empty array.
- * @param options.src a rank of the default group; default 0.
  * @returns the values of rank `src`.
  *
  * @example
@@ -174,8 +176,9 @@ const readScatter = optionsOf('scatterObjectList', { ...collectiveOptions, src: 
 /**
  * One of the values of rank `src` for each rank, as `torch.distributed.scatter_object_list`.
  *
+ * `options.src`: a rank of the default group; default 0.
+ *
  * @param objects one value per rank on rank `src`; read there alone.
- * @param options.src a rank of the default group; default 0.
  */
 export function scatterObjectList<const O extends CollectiveOptions & { src?: number } = object>(
   objects: readonly Json[] | null,

@@ -230,8 +230,9 @@ const readMonitored = optionsOf('monitoredBarrier', {
 /**
  * {@link barrier} over messages, which tells the ranks that did not come, as `torch.distributed.monitored_barrier`. Gloo alone has it.
  *
- * @param options.timeout seconds; default that of the group.
- * @param options.waitAllRanks whether rank 0 names all that are missing, and not the first alone; default false.
+ * `options.timeout`: seconds; default that of the group.
+ * `options.waitAllRanks`: whether rank 0 names all that are missing, and not the first alone; default false.
+ *
  * @throws {TorchClipError} `ERR_TIMEOUT` or `ERR_DISTRIBUTED` with the ranks in its message.
  *
  * @example

@@ -174,7 +174,7 @@ export class TCPStore extends Store {
 
   /**
    * @param host the server's name or address.
-   * @param port the server's port; 0 where the server is to choose a free one.
+   * @param port_ the server's port; 0 where the server is to choose a free one.
    * @throws {TorchClipError} `ERR_DISTRIBUTED` where the port is taken, `ERR_TIMEOUT` where no server answers.
    */
   static async connect(host: string, port_: number, options?: TCPStoreOptions): Promise<TCPStore> {

@@ -65,8 +65,9 @@ function nest(blocks: readonly (readonly Tensor[])[], output: Spec, inputs: read
  * The function that computes the Jacobian of `func` in reverse mode, a row at a time for all rows at once: `torch.func.jacrev`. It is
  * faster than {@link jacfwd} where there are fewer outputs than inputs.
  *
+ * `argnums`: which argument to differentiate by, or an array of several; default 0. Options take `hasAux` and `chunkSize`, too.
+ *
  * @param func a synchronous function that returns a Tensor, or arrays and objects of Tensors.
- * @param argnums which argument to differentiate by, or an array of several; default 0. Options take `hasAux` and `chunkSize`, too.
  * @returns a function of the same arguments. It returns, for each output, the derivative by the argument: a tensor of the output's shape
  * followed by the argument's, nested as the outputs and within them as the arguments are; with `hasAux`, `[jacobian, aux]`.
  *
@@ -139,8 +140,9 @@ export function jacrev(func: AnyFunction, first?: unknown, rest?: unknown): (...
  * The function that computes the Jacobian of `func` in forward mode, all columns at once: `torch.func.jacfwd`. It is faster than
  * {@link jacrev} where there are fewer inputs than outputs.
  *
+ * `argnums`: which argument to differentiate by, or an array of several; default 0. Options take `hasAux` and `randomness`, too.
+ *
  * @param func a synchronous function that returns a Tensor, or arrays and objects of Tensors.
- * @param argnums which argument to differentiate by, or an array of several; default 0. Options take `hasAux` and `randomness`, too.
  * @returns a function of the same arguments that returns what that of {@link jacrev} does.
  * @throws {TorchClipError} `ERR_AUTOGRAD` where an operation has no derivative in forward mode.
  *
@@ -211,8 +213,9 @@ export function jacfwd(func: AnyFunction, first?: unknown, rest?: unknown): (...
 /**
  * The function that computes the Hessian of `func`, forward over reverse, `jacfwd(jacrev(func))`: `torch.func.hessian`.
  *
+ * `argnums`: which argument to differentiate by, or an array of several; default 0.
+ *
  * @param func a synchronous function that returns a Tensor, or arrays and objects of Tensors.
- * @param argnums which argument to differentiate by, or an array of several; default 0.
  * @returns a function of the same arguments. For one argument of shape `[n]` and a function that returns a number it is `[n, n]`.
  * @throws {TorchClipError} `ERR_AUTOGRAD` where an operation has no derivative in forward mode; `jacrev(jacrev(func))` does without.
  *

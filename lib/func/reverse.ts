@@ -118,8 +118,9 @@ function scalarOf(name: string, output: unknown): Tensor {
  * The function that computes the gradient of `func`, which returns one number: `torch.func.grad`. Transforms nest, so that
  * `grad(grad(f))` is the second derivative and `vmap(grad(f))` gives a gradient per sample.
  *
+ * `argnums`: which argument to differentiate by, or an array of several; default 0. Options take `hasAux`, too.
+ *
  * @param func a synchronous function of tensors, or of arrays and objects of tensors, that returns a Tensor without dimensions.
- * @param argnums which argument to differentiate by, or an array of several; default 0. Options take `hasAux`, too.
  * @returns a function of the same arguments. It returns the gradient, nested as the argument is, or an array of one per argument;
  * with `hasAux`, `[gradient, aux]`. Tensors that the function uses beside its arguments count as constants.
  * @throws {TorchClipError} `ERR_SHAPE` where `func` returns more than a number, `ERR_ASYNC_SCOPE` for an async function.

@@ -86,7 +86,8 @@ export class LBFGS extends Optimizer<LBFGSGroup> {
   /**
    * Takes up to `maxIter` iterations.
    *
-   * @param closure clears the gradients, computes the loss, goes backward and returns the loss: a tensor of one element, or a number.
+   * `closure`: clears the gradients, computes the loss, goes backward and returns the loss: a tensor of one element, or a number.
+   *
    * @returns the loss before the step.
    */
   override step(): never;

@@ -137,7 +137,7 @@ export class Restarter {
   }
 
   /**
-   * Continues from a {@link stateDict}, bit for bit where the options and the parameters are those of its owner.
+   * Continues from a {@link Restarter.stateDict}, bit for bit where the options and the parameters are those of its owner.
    *
    * @throws {TorchClipError} `ERR_STATE` for a state that does not fit; nothing changes then.
    */
