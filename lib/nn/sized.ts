@@ -10,3 +10,6 @@ export function sized<T extends number | null>(
   const all = sizes(name, value, n, element);
   return typeof value === 'number' ? value : all;
 }
+
+/** More layers than anybody stacks; to make billions would take hours before the memory is out. */
+export const mostLayers = 65_536;

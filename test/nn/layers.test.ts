@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import torch, { nn, type Tensor } from '../../lib/index.js';
+import torch, { nn, type Tensor, TorchClipError } from '../../lib/index.js';
 import { refused } from './support.js';
 
 /** A call that TypeScript would refuse. */
@@ -59,6 +59,18 @@ describe('layers refuse arguments that they cannot use', () => {
     refused(() => nn.init.orthogonal_(torch.zeros([3])), 'ERR_SHAPE', 'tensor');
     refused(() => nn.init.eye_(torch.zeros([3])), 'ERR_SHAPE', 'tensor');
   });
+});
+
+describe('layers refuse more layers than can be made', () => {
+  const makes: Record<string, (count: number) => unknown> = {
+    LSTM: (numLayers) => new nn.LSTM(2, 2, { numLayers }),
+    GRU: (numLayers) => new nn.GRU(2, 2, { numLayers }),
+    'Transformer, encoder': (numEncoderLayers) => new nn.Transformer({ dModel: 4, nhead: 1, numEncoderLayers }),
+    'Transformer, decoder': (numDecoderLayers) => new nn.Transformer({ dModel: 4, nhead: 1, numDecoderLayers }),
+  };
+  for (const [name, make] of Object.entries(makes)) {
+    it(name, () => expect(() => make(2 ** 31)).throw(TorchClipError, /to 65536, got 2147483648/));
+  }
 });
 
 describe('layers refuse inputs that they cannot use', () => {

@@ -9,6 +9,7 @@ import { uniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { PackedSequence } from '../packed-sequence.js';
 import { Parameter } from '../parameter.js';
+import { mostLayers } from '../sized.js';
 import { factoryTable } from '../tables.js';
 
 /** Options of a recurrent network. */
@@ -26,7 +27,7 @@ export interface RecurrentOptions extends FactoryOptions {
 }
 
 const recurrentTable = {
-  numLayers: [integer(1), 1],
+  numLayers: [integer(1, mostLayers), 1],
   bias: [flag, true],
   batchFirst: [flag, false],
   dropout: [probability, 0],

@@ -10,6 +10,7 @@ import { ModuleList } from '../containers.js';
 import { deepcopy } from '../deepcopy.js';
 import { xavierUniform_ } from '../init.js';
 import { Module } from '../module.js';
+import { mostLayers } from '../sized.js';
 import { LayerNorm } from './norm.js';
 import {
   type DecoderLayerMasks,
@@ -103,7 +104,7 @@ export class TransformerEncoder extends Module {
   constructor(encoderLayer: EncoderLayer, numLayers: number, norm: Norm | null = null) {
     super();
     check('encoderLayer', encoderLayer, module);
-    this.numLayers = check('numLayers', numLayers, integer(0));
+    this.numLayers = check('numLayers', numLayers, integer(0, mostLayers));
     this.layers = new ModuleList(Array.from({ length: numLayers }, () => deepcopy(encoderLayer)));
     this.norm = check('norm', norm, orNull(module)) as Norm | null;
   }
@@ -135,7 +136,7 @@ export class TransformerDecoder extends Module {
   constructor(decoderLayer: DecoderLayer, numLayers: number, norm: Norm | null = null) {
     super();
     check('decoderLayer', decoderLayer, module);
-    this.numLayers = check('numLayers', numLayers, integer(0));
+    this.numLayers = check('numLayers', numLayers, integer(0, mostLayers));
     this.layers = new ModuleList(Array.from({ length: numLayers }, () => deepcopy(decoderLayer)));
     this.norm = check('norm', norm, orNull(module)) as Norm | null;
   }
@@ -185,8 +186,8 @@ export interface TransformerMasks {
 const readTransformer = optionsOf('Transformer', {
   dModel: [integer(1), 512],
   nhead: [integer(1), 8],
-  numEncoderLayers: [integer(0), 6],
-  numDecoderLayers: [integer(0), 6],
+  numEncoderLayers: [integer(0, mostLayers), 6],
+  numDecoderLayers: [integer(0, mostLayers), 6],
   customEncoder: [orNull(module), null],
   customDecoder: [orNull(module), null],
   ...transformerLayerTable,
