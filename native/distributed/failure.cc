@@ -100,7 +100,8 @@ std::exception_ptr failure_of(std::exception_ptr error, const std::string& what,
     return std::make_exception_ptr(named(e.what_without_backtrace(), what, late));
   } catch (const c10::Error& e) {
     const std::string message = e.what_without_backtrace();
-    if (has_any(message, kLate)) return std::make_exception_ptr(named(message, what, late));
+    // monitoredBarrier() puts Gloo's words into an error of libtorch's.
+    if (has_any(message, kLate) || has_any(message, kGone)) return std::make_exception_ptr(named(message, what, late));
     return error;
   } catch (const std::bad_alloc&) {
     return error;
