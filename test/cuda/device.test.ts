@@ -123,7 +123,7 @@ describe('cuda: devices', () => {
         () => cuda.makeGraphedCallables({} as never, [t] as never),
       ],
       [
-        '"sampleArgs" must be an array of tensors per callable, got 5',
+        '"sampleArgs" must be an array of tensors, got 5',
         () => cuda.makeGraphedCallables(() => t, 5 as never),
       ],
       ['"inputs[0]" must be a Tensor, got 5', () => cuda.makeGraphedCallables(() => t, [5 as never])],
