@@ -242,6 +242,9 @@ describe('what tensors say of themselves', () => {
     expect(like.newTensor([1, 2]).dtype).to.equal(torch.float64);
     expect(like.newTensor([1, 2], { dtype: torch.int8 }).dtype).to.equal(torch.int8);
     expect(torch.zeros([1], { device: 'meta' }).newTensor([1]).isMeta).to.equal(true);
+    for (const options of [null, 5, { dtpye: torch.int8 }]) {
+      expect(refusalOf(() => like.newTensor([1], options as never)).code).to.equal('ERR_ARGUMENT');
+    }
   });
 });
 

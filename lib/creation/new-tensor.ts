@@ -1,6 +1,7 @@
+import { optionsOf } from '../options.js';
 import { Tensor } from '../tensor.js';
 import { type TensorData, tensor } from './tensor.js';
-import type { TensorOptions } from './typed-array.js';
+import { type TensorOptions, tensorTable } from './typed-array.js';
 
 declare module '../tensor.js' {
   interface Tensor {
@@ -15,9 +16,12 @@ declare module '../tensor.js' {
   }
 }
 
+const readNewTensor = optionsOf('newTensor()', tensorTable);
+
 Object.defineProperty(Tensor.prototype, 'newTensor', {
-  value(this: Tensor, data: TensorData, options: TensorOptions = {}) {
-    return tensor(data, { ...options, dtype: options.dtype ?? this.dtype, device: options.device ?? this.device });
+  value(this: Tensor, data: TensorData, options?: TensorOptions) {
+    const read = readNewTensor(options);
+    return tensor(data, { ...read, dtype: read.dtype ?? this.dtype, device: read.device ?? this.device });
   },
   writable: true,
   configurable: true,
