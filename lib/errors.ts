@@ -78,7 +78,7 @@ export function describe(value: unknown): string {
 /** Whether a value can be called: a class can only be constructed. */
 export function isCallable(value: unknown): value is (...args: never[]) => unknown {
   if (typeof value !== 'function') return false;
-  // What is written as a class alone has a prototype that cannot be replaced, of what is not the language's own.
+  // Class syntax makes `prototype` read-only; among other functions only built-ins have that.
   const prototype = Object.getOwnPropertyDescriptor(value, 'prototype');
   return prototype?.writable !== false || !/^class\b/.test(Function.prototype.toString.call(value));
 }

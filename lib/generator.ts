@@ -11,7 +11,7 @@ declare module './binding/index.js' {
   interface Native {
     makeGenerator(gpu?: number): Handle;
     generatorDevice(generator: Handle): number;
-    /** The CPU's, or that of a GPU that there is. */
+    /** The CPU's, or that of an existing GPU. */
     defaultGenerator(gpu?: number): Handle;
     generatorSeed(generator: Handle, seed?: number | bigint): bigint;
     generatorRandomSeed(generator: Handle): bigint;

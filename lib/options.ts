@@ -126,7 +126,7 @@ export function unknownOption(owner: string, name: string, known: readonly strin
   return new TorchClipError('ERR_ARGUMENT', `unknown option ${describe(name)} of ${owner}${hint} ${list}`);
 }
 
-// Python's spelling is as near as can be.
+// A Python spelling counts as an exact match.
 const folded = (name: string) => name.replaceAll('_', '').toLowerCase();
 
 /** The known name that was most likely meant: one that is a third of its letters away at most. */

@@ -1,10 +1,8 @@
-// libtorch's messages name what its Python users write. Here they name what TypeScript users write, with a cure for the commonest.
+// libtorch's messages name what its Python users write. Here they name what TypeScript users write, with a fix for the most common.
+import { camelCase } from './camel-case.js';
 
 /** What is quoted is a name of libtorch's own, and so is what follows a namespace; dtypes and layouts print as in PyTorch. */
 const kept = /"[^"]*"|'[^']*'|\w+::\w+|torch\.(?:float8_\w+|sparse_\w+)/g;
-
-const camel = (name: string): string =>
-  name.replace(/(?<=[a-z0-9])_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 const words: Readonly<Record<string, string>> = { True: 'true', False: 'false', None: 'null' };
 
@@ -20,9 +18,12 @@ const phrases: readonly (readonly [pattern: RegExp, text: string])[] = [
 /** Python's `name=True` is `name: true`, `snake_case` is `snakeCase`, `None` is null. */
 function translated(text: string): string {
   return text
-    .replace(/\b([a-z]\w*)=(True|False|None)\b/g, (_, name: string, value: string) => `${camel(name)}: ${words[value]}`)
+    .replace(
+      /\b([a-z]\w*)=(True|False|None)\b/g,
+      (_, name: string, value: string) => `${camelCase(name)}: ${words[value]}`,
+    )
     .replace(/\b(?:True|False|None(?! of\b))\b/g, (word) => words[word]!)
-    .replace(/\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+_?\b/g, camel);
+    .replace(/\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+_?\b/g, camelCase);
 }
 
 const indices =

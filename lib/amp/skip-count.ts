@@ -31,7 +31,7 @@ export class SkipCount {
       throw new TorchClipError(
         'ERR_NONFINITE',
         `more than maxConsecutiveSkips = ${this.#most} steps in a row had gradients with NaN or inf and were skipped; ` +
-          'no scale can mend that, so look for what makes them',
+          'no scale can fix that, so look for what makes them',
       );
     }
   }

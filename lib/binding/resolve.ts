@@ -79,7 +79,7 @@ function fix(root: string, usable: Binary[], { variable, refused }: LibtorchErro
   const first = refused.find(({ version }) => isSupported(version));
   const build = first && `"${buildFor(first)}" for the libtorch that is there`;
   if (variable !== undefined) return `correct or unset ${variable}${build ? `, or run ${build}` : ''}`;
-  // Of the flavour that is there, if there is one: who has a CPU build does not want the gigabytes of CUDA.
+  // Of the flavour that is there, if there is one: a user with a CPU build does not want the gigabytes of CUDA.
   const flavour = first?.flavour ?? 'cpu';
   const there = usable.flatMap(({ torch, flavour: made }) =>
     torch && made ? [{ version: torch, flavour: made }] : [],

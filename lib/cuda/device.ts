@@ -40,7 +40,7 @@ export interface DeviceProperties {
   maxThreadsPerMultiProcessor: number;
 }
 
-/** @internal The index of a GPU that there is; the current one where none is named. */
+/** @internal The index of an existing GPU; the current one where none is named. */
 export function gpuIndex(device: GpuLike | null | undefined, what: string): number {
   const parsed = typeof device === 'number' ? parseDevice(`cuda:${device}`) : parseDevice(device ?? 'cuda');
   if (parsed?.type !== 'cuda') {

@@ -82,7 +82,7 @@ export class BackwardPass<M extends object> {
     let gradients = given;
     for (const hook of this.before) gradients = replaced('pre-hook', gradients, hook(this.module, gradients));
     this.gradOutput = gradients;
-    // No input wants a gradient: the hooks are called here, with none.
+    // No input requires a gradient: the hooks are called here, with none.
     if (!this.gated) this.finish(new Array<null>(this.inputs).fill(null));
     return gradients;
   }

@@ -1,9 +1,10 @@
 // The one sentence for a call that fits no overload: what the overloads that came furthest wanted next.
+
+import { camelCase } from '../camel-case.js';
 import { describe, TorchClipError } from '../errors.js';
 import { unknownOption } from '../options.js';
 import { expectedOf, no } from './convert.js';
 import type { Options, Overload } from './overload.js';
-import { camelCase } from './schema.js';
 
 interface Misfit {
   /** How many arguments fit before this one. */

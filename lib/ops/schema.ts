@@ -1,10 +1,6 @@
 // PyTorch's schema notation, parsed at the first use of an op.
+import { camelCase } from '../camel-case.js';
 import type { Arg, Return, Schema } from './types.js';
-
-/** `index_select` is `indexSelect`; a trailing underscore stays. */
-export function camelCase(name: string): string {
-  return name.replace(/(?<=[a-zA-Z0-9])_+([a-zA-Z0-9])/g, (_, c: string) => c.toUpperCase());
-}
 
 /** Splits at the commas that are in no bracket and no string. */
 function splitTop(text: string): string[] {

@@ -26,7 +26,7 @@ struct Slot {
   uint32_t use = 0;               // counts the tensors that the slot has held
   Kind kind = Kind::Free;
   bool first = false;       // the first handle to its storage, which Memory keeps out of its table
-  bool weak_hooks = false;  // hooks of the tensor are held weakly (hooks.h): to be mended before any use
+  bool weak_hooks = false;  // hooks of the tensor are held weakly (hooks.h): must be repaired before use
 };
 
 struct Env;

@@ -42,7 +42,7 @@ class StorageTable {
 // where one does, `free_listed` where the table is to be asked.
 //
 // V8 runs a full collection for about every 100 MB that it is told of, which takes as long as computing them does, and
-// longer where a GPU computes. So it is told less of memory that there is much of. And since most tensors are dropped
+// longer where a GPU computes. So large amounts are under-reported to it. And since most tensors are dropped
 // soon after they are made, the young ones are collected now and then, which takes a fraction of that time and leaves
 // few for full collections.
 class Memory {

@@ -142,10 +142,9 @@ napi_value memory_stats(napi_env env, Args&) {
 // memoryRoom(root): bytes in all and left, by the files under another root than /, for tests.
 napi_value memory_room_at(napi_env env, Args& args) {
   const Room room = memory_room(to_string(env, args[0], "root"));
-  napi_value result;
-  check(env, napi_create_object(env, &result));
-  check(env, napi_set_named_property(env, result, "total", js(env, room.total)));
-  check(env, napi_set_named_property(env, result, "left", js(env, room.left)));
+  const napi_value result = make_object(env);
+  set(env, result, "total", js(env, room.total));
+  set(env, result, "left", js(env, room.left));
   return result;
 }
 

@@ -1,4 +1,4 @@
-// Every ATen operator through the dispatcher: one converter over FunctionSchema, no code an operator.
+// Every ATen operator through the dispatcher: one converter over FunctionSchema, no per-operator code.
 #include <ATen/ScalarOps.h>
 #include <ATen/core/stack.h>
 #include <c10/core/InferenceMode.h>
@@ -143,7 +143,7 @@ c10::IValue to_ivalue(napi_env env, napi_value v, const Param& p) {
     case Arg::Unsupported:
       break;
   }
-  throw Error("ERR_ARGUMENT", "\"" + p.name + "\" has a type that JavaScript cannot give");
+  throw Error("ERR_ARGUMENT", "\"" + p.name + "\" has a type with no JavaScript equivalent");
 }
 
 napi_value to_js(napi_env env, const c10::IValue& value) {

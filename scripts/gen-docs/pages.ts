@@ -85,7 +85,12 @@ function optimizerRows(name: string): Row[] {
       name,
       member,
       group[member.name],
-      acceptedBy((value) => make({ [member.name]: value }), member.name),
+      // Some options are looked at by the clipping types that use them alone.
+      acceptedBy((value) => make({ [member.name]: value }), member.name) ||
+        acceptedBy(
+          (value) => make({ clippingType: 'linearRandAutoclip', beta: 0.5, [member.name]: value }),
+          member.name,
+        ),
     ),
   );
 }
@@ -142,7 +147,8 @@ function rowsOf(name: string): Row[] {
 const cell = (text: string) => text.replaceAll('|', '\\|');
 const code = (text: string) => (text === '' ? '' : `\`${cell(text)}\``);
 /** A default that is a value, or words about it. */
-const fallbackCell = (text: string) => (/^[a-z]+ |, /.test(text) && !/^[['{]/.test(text) ? cell(text) : code(text));
+const fallbackCell = (text: string) =>
+  text === '' ? 'none' : /^[a-z]+ |, /.test(text) && !/^[['{]/.test(text) ? cell(text) : code(text);
 
 /** One table for all the names: an option that several have is one row, with their defaults where these differ. */
 export function table(names: readonly string[]): string {

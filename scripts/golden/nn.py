@@ -211,7 +211,7 @@ def run(name: str, args: list, kwargs: dict, inputs: list, mode: str = 'train') 
     state = {k: _encode.tensor(v) for k, v in module.state_dict().items()}
     loss = name.endswith('Loss')
     leaves = [t.clone().requires_grad_(is_real(t) and not (loss and i > 0)) for i, t in enumerate(flat(inputs))]
-    # An in-place layer may not write into a leaf that wants a gradient.
+    # An in-place layer may not write into a leaf that requires a gradient.
     fed = [t * 1 if kwargs.get('inplace') else t for t in leaves]
     spare = iter(fed)
     torch.manual_seed(SEED + 1)

@@ -122,10 +122,7 @@ describe('cuda: devices', () => {
         '"callables" must be a function or a module, got an object',
         () => cuda.makeGraphedCallables({} as never, [t] as never),
       ],
-      [
-        '"sampleArgs" must be an array of tensors, got 5',
-        () => cuda.makeGraphedCallables(() => t, 5 as never),
-      ],
+      ['"sampleArgs" must be an array of tensors, got 5', () => cuda.makeGraphedCallables(() => t, 5 as never)],
       ['"inputs[0]" must be a Tensor, got 5', () => cuda.makeGraphedCallables(() => t, [5 as never])],
     ];
     for (const [message, use] of refused) expect(refusalOf(use).message).equal(message);

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
+import { camelCase } from '../../lib/camel-case.js';
 import torch from '../../lib/index.js';
 import { readOrder } from '../../lib/ops/order.js';
 import { Overload } from '../../lib/ops/overload.js';
-import { camelCase, parseSchema } from '../../lib/ops/schema.js';
+import { parseSchema } from '../../lib/ops/schema.js';
 import { reference, series } from '../../lib/setup/libtorch.js';
 
 describe('schemas', () => {

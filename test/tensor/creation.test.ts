@@ -4,44 +4,7 @@ import { refusalOf } from '../support.js';
 
 const codeOf = (body: () => unknown) => refusalOf(body).code;
 
-describe('torch.tensor', () => {
-  it('infers the dtype as PyTorch does', () => {
-    expect(torch.tensor([1, 2]).dtype).to.equal(torch.float32);
-    expect(torch.tensor([1n]).dtype).to.equal(torch.int64);
-    expect(torch.tensor([true]).dtype).to.equal(torch.bool);
-    expect(torch.tensor([true, 1n]).dtype).to.equal(torch.int64);
-    expect(torch.tensor([1n, 0.5]).dtype).to.equal(torch.float32);
-    expect(torch.tensor([0.5, { re: 0, im: 1 }]).dtype).to.equal(torch.complex64);
-    expect(torch.tensor([]).dtype).to.equal(torch.float32);
-    torch.setDefaultDtype(torch.float64);
-    try {
-      expect(torch.tensor([1]).dtype).to.equal(torch.float64);
-      expect(torch.tensor({ re: 0, im: 1 }).dtype).to.equal(torch.complex128);
-      expect(torch.zeros([1]).dtype).to.equal(torch.float64);
-    } finally {
-      torch.setDefaultDtype(torch.float32);
-    }
-  });
-
-  it('takes nesting of every depth, and rows of typed arrays', () => {
-    expect(torch.tensor(5).shape).to.deep.equal([]);
-    expect(torch.tensor([[], []]).shape).to.deep.equal([2, 0]);
-    expect(torch.tensor([[[1], [2]]]).shape).to.deep.equal([1, 2, 1]);
-    const rows = [new Float32Array([1, 2]), new Float32Array([3, 4])];
-    expect(torch.tensor(rows).tolist()).to.deep.equal([
-      [1, 2],
-      [3, 4],
-    ]);
-  });
-
-  it('copies a tensor out of its graph', () => {
-    const x = torch.ones([2], { requiresGrad: true });
-    const copy = torch.tensor(x.mul(2));
-    expect(copy.requiresGrad).to.equal(false);
-    copy.add_(1);
-    expect(x.tolist()).to.deep.equal([1, 1]);
-  });
-
+describe('the data of torch.tensor', () => {
   const cyclic: unknown[] = [];
   cyclic.push(cyclic);
   const wide: unknown[] = [1];

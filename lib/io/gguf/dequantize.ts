@@ -4,7 +4,7 @@ import * as dtypes from '../../dtype.js';
 import { cat } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
 
-/** Reads the fields of blocks, one block a row, from left to right. */
+/** Reads the fields of blocks, one block per row, from left to right. */
 class Fields {
   #at = 0;
 

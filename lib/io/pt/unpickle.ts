@@ -122,19 +122,20 @@ class Machine {
 
   append(items: unknown[]): void {
     const list = this.top();
-    if (!Array.isArray(list)) throw this.bad('its pickle appends to what is no list');
+    if (!Array.isArray(list)) throw this.bad('its pickle appends to something that is not a list');
     for (const item of items) list.push(item);
   }
 
   add(items: unknown[]): void {
     const set = this.top();
-    if (!(set instanceof PySet)) throw this.bad('its pickle adds to what is no set');
+    if (!(set instanceof PySet)) throw this.bad('its pickle adds to something that is not a set');
     for (const item of items) set.items.push(item);
   }
 
   set(items: unknown[]): void {
     const dict = this.top();
-    if (!(dict instanceof Dict) || items.length % 2 !== 0) throw this.bad('its pickle sets an item of what is no dict');
+    if (!(dict instanceof Dict) || items.length % 2 !== 0)
+      throw this.bad('its pickle sets an item of something that is not a dict');
     for (let i = 0; i < items.length; i += 2) {
       dict.keys.push(items[i]);
       dict.values.push(items[i + 1]);
@@ -156,7 +157,8 @@ class Machine {
   reduce(): void {
     const args = this.pop();
     const callee = this.pop();
-    if (!(callee instanceof Global) || !(args instanceof Tuple)) throw this.bad('its pickle calls what is no function');
+    if (!(callee instanceof Global) || !(args instanceof Tuple))
+      throw this.bad('its pickle calls something that is not a function');
     const result = called(callee, args.items);
     if (result instanceof Error) throw this.bad(result.message);
     if (result === undefined) {

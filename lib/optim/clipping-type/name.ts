@@ -1,3 +1,4 @@
+import { camelCase } from '../../camel-case.js';
 import { describe, TorchClipError } from '../../errors.js';
 
 const snakeNames = [
@@ -23,9 +24,8 @@ type Camel<S extends string> = S extends `${infer A}_${infer B}` ? `${A}${Capita
  */
 export type ClippingType = ClippingTypeName | Camel<ClippingTypeName>;
 
-const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 const byName = new Map<unknown, ClippingTypeName>(
-  snakeNames.flatMap((name) => [[name, name] as const, [camel(name), name]]),
+  snakeNames.flatMap((name) => [[name, name] as const, [camelCase(name), name]]),
 );
 
 /** The original name of a clipping type, or an `ERR_ARGUMENT`. */
@@ -34,7 +34,7 @@ export function clippingTypeName(value: unknown): ClippingTypeName {
   if (name === undefined) {
     throw new TorchClipError(
       'ERR_ARGUMENT',
-      `Invalid clipping type: ${describe(value)} ("clippingType" must be one of ${snakeNames.map(camel).join(', ')})`,
+      `Invalid clipping type: ${describe(value)} ("clippingType" must be one of ${snakeNames.map(camelCase).join(', ')})`,
     );
   }
   return name;

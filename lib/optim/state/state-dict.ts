@@ -1,3 +1,4 @@
+import { camelCase } from '../../camel-case.js';
 import { check, finite, integer } from '../../check.js';
 import type { Clipper } from '../../clip/clipper.js';
 import { full } from '../../creation/full.js';
@@ -44,7 +45,6 @@ export interface Restored<G> {
 }
 
 const snake = (name: string) => name.replace(/(?<=.)[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 export function saveState(source: {
   groups: readonly SavedGroup[];
@@ -166,7 +166,7 @@ function parseGroup<G>(saved: Record<string, unknown>, definition: Definition<G>
   const known: Record<string, unknown> = {};
   const all: Record<string, unknown> = {};
   for (const [name, given] of Object.entries(saved)) {
-    const option = camel(name);
+    const option = camelCase(name);
     // PyTorch may keep a learning rate in a tensor.
     const value = isTensor(given) && given.numel() === 1 ? given.item() : given;
     if (Object.hasOwn(definition.options, option)) known[option] = value;

@@ -38,7 +38,7 @@ class Streams {
     home_ = c10::cuda::getCurrentCUDAStream(block.device().index());
     told_.clear();
   }
-  // What the current stream is given next uses the block.
+  // Work queued next on the current stream uses the block.
   void use(const at::Tensor& block) {
     const c10::cuda::CUDAStream now = c10::cuda::getCurrentCUDAStream(block.device().index());
     if (now == home_ || std::find(told_.begin(), told_.end(), now) != told_.end()) return;

@@ -16,7 +16,7 @@ namespace tc::optim::cuda {
 struct Site {
   explicit Site(int i) : index(i), device(device_at(i)) {}
 
-  // What its current stream is given next uses the tables.
+  // Work queued next on its current stream uses the tables.
   void use() const {
     groups.use();
     gradients.use();

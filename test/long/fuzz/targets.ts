@@ -2,9 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { camelCase } from '../../../lib/camel-case.js';
 import torch, { type Tensor } from '../../../lib/index.js';
 import { schemas } from '../../../lib/ops/generated/schemas.js';
-import { camelCase, parseSchema } from '../../../lib/ops/schema.js';
+import { parseSchema } from '../../../lib/ops/schema.js';
 import type { Schema } from '../../../lib/ops/types.js';
 import { objects } from './objects.js';
 

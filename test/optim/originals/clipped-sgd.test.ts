@@ -29,7 +29,7 @@ const both = (steps: Gradients, options: ClippedSGDOptions, split = false) => ({
 const rounded = (moves: number[][]) => moves.map((move) => move.map((x) => Math.round(x * 1e4) / 1e4));
 
 describe('optim.ClippedSGD: where the original differs', () => {
-  it('takes one norm a group, not one over all', () => {
+  it('takes one norm per group, not one over all', () => {
     const { original, ours } = both([[3, 4]], { clippingType: 'norm', clippingLevel: 1 }, true);
     expect(rounded(original)).deep.equal([[1, 1]]);
     expect(rounded(ours)).deep.equal([[0.6, 0.8]]);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import torch, { type Dtype, type TensorData } from '../lib/index.js';
-import { refusalOf } from './support.js';
+import torch, { type Dtype, type TensorData } from '../../lib/index.js';
+import { refusalOf } from '../support.js';
 
 describe('torch.tensor', () => {
   it('infers the dtype from the kind of the elements', () => {
