@@ -18,16 +18,17 @@ class CudaDriver : public Driver {
   Taken step(State& state, const Request& request) override {
     const c10::cuda::CUDAGuard guard(home().device);
     // Noticed late, as the host does not wait: the steps in between have been skipped as well.
-    if (residence_.mirror.read() > state.settings.max_consecutive_skips) {
+    if (*residence_.mirror.host() > state.settings.max_consecutive_skips) {
       pull(state);
       // The next step may find better gradients.
-      residence_.mirror.write(0);
+      *residence_.mirror.host() = 0;
       return {Outcome::kTooManySkips, {}};
     }
     const bool captured = cuda::capturing(home().stream());
     if (captured) require_capturable(state, request);
     residence_.send(state, visitor_of(state).has_value());
     const Taken taken = asks_user(state, request) ? undoing(state, request) : take_step(residence_, state, request);
+    C10_CUDA_KERNEL_LAUNCH_CHECK();
     if (captured) {
       captured_ = true;
     } else {
@@ -75,7 +76,7 @@ class CudaDriver : public Driver {
 
   void push(const State& state) override {
     residence_.memory.replaced();
-    residence_.mirror.write(state.counters.consecutive);
+    *residence_.mirror.host() = state.counters.consecutive;
   }
 
  private:
@@ -89,7 +90,7 @@ class CudaDriver : public Driver {
       return take_step(residence_, state, request);
     } catch (...) {
       undo();
-      residence_.mirror.write(residence_.memory.read_control().consecutive);
+      *residence_.mirror.host() = residence_.memory.read_control().consecutive;
       throw;
     }
   }
@@ -129,7 +130,6 @@ bool capturing(c10::Device device) {
 
 std::unique_ptr<Driver> make_driver(c10::Device device) {
   const c10::cuda::CUDAGuard guard(device);
-  load_kernels_of_captures();
   return std::make_unique<CudaDriver>(index_of(device));
 }
 

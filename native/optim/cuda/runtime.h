@@ -8,17 +8,10 @@
 #include <cuda_runtime_api.h>
 
 #if !defined(__CUDACC__)
-#include <ATen/core/Tensor.h>
-#include <c10/core/Event.h>
 #include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGraphsC10Utils.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
-
-#include <algorithm>
-#include <optional>
-#include <vector>
 #endif
 
 #include "optim/pass.h"
@@ -29,37 +22,6 @@ inline constexpr bool kEmulated = false;
 
 #if !defined(__CUDACC__)
 inline c10::Device device_at(int index) { return {c10::kCUDA, c10::DeviceIndex(index)}; }
-
-// The streams that a block of the allocator's is used in. It was made for one of them: the allocator may give it away
-// when it is dropped, while others are still reading it, unless it has been told of them.
-class Streams {
- public:
-  void made(const at::Tensor& block) {
-    home_ = c10::cuda::getCurrentCUDAStream(block.device().index());
-    told_.clear();
-  }
-  // Work queued next on the current stream uses the block.
-  void use(const at::Tensor& block) {
-    const c10::cuda::CUDAStream now = c10::cuda::getCurrentCUDAStream(block.device().index());
-    if (now == home_ || std::find(told_.begin(), told_.end(), now) != told_.end()) return;
-    block.record_stream(now);
-    told_.push_back(now);
-  }
-
- private:
-  std::optional<c10::cuda::CUDAStream> home_;
-  std::vector<c10::cuda::CUDAStream> told_;
-};
-
-// A moment of a stream, for which other streams of the device can wait.
-class Moment {
- public:
-  void record(c10::Device device) { event_.record(c10::cuda::getCurrentCUDAStream(device.index()).unwrap()); }
-  void wait(c10::Device device) { event_.block(c10::cuda::getCurrentCUDAStream(device.index()).unwrap()); }
-
- private:
-  c10::Event event_{c10::kCUDA};
-};
 #endif
 inline int index_of(const Item& item) { return item.device; }
 // The number of threads in a block.
@@ -71,28 +33,14 @@ inline bool capturing(cudaStream_t stream) {
   return cudaStreamIsCapturing(stream, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone;
 }
 
-// Of the current device.
-int multiprocessors();
-
-// Throws what CUDA says of it.
-[[noreturn]] void refuse_launch(cudaError_t error);
-
 #if defined(__CUDACC__)
-// Starts a kernel on the stream. One that is refused ends the step: those behind it would go by what it has not
-// written.
+// Starts a kernel on the stream.
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t stream,
            const Arguments&... arguments) {
   // clang-format off: it takes the last brackets for a template's.
   kernel<<<unsigned(blocks), unsigned(threads), 0, stream>>>(arguments...);
   // clang-format on
-  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) refuse_launch(error);
-}
-// Loads the kernel's code, which the first launch would do, if that came in a capture.
-template <class... Parameters>
-void load(void (*kernel)(Parameters...)) {
-  cudaFuncAttributes attributes;
-  if (const cudaError_t error = cudaFuncGetAttributes(&attributes, kernel); error != cudaSuccess) refuse_launch(error);
 }
 #endif
 

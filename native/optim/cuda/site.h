@@ -5,27 +5,39 @@
 #include <deque>
 #include <vector>
 
-#include "optim/cuda/mirror.h"
 #include "optim/cuda/tables/memory.h"
 #include "optim/cuda/tables/plan.h"
 #include "optim/cuda/tables/step_values.h"
 
 namespace tc::optim::cuda {
 
+// A number that kernels write and the host reads without waiting.
+class Mirror {
+ public:
+  Mirror() {
+    C10_CUDA_CHECK(cudaHostAlloc(&memory_, sizeof(int64_t), cudaHostAllocMapped));
+    C10_CUDA_CHECK(cudaHostGetDevicePointer(&on_device_, memory_, 0));
+    *host() = 0;
+  }
+  ~Mirror() {
+    // The garbage collector may destroy this while a graph is being captured.
+    const c10::cuda::CUDAStreamCaptureModeGuard relaxed(cudaStreamCaptureModeRelaxed);
+    cudaFreeHost(memory_);
+  }
+  Mirror(const Mirror&) = delete;
+  Mirror& operator=(const Mirror&) = delete;
+
+  volatile int64_t* host() const { return static_cast<volatile int64_t*>(memory_); }
+  volatile int64_t* device() const { return static_cast<volatile int64_t*>(on_device_); }
+
+ private:
+  void *memory_ = nullptr, *on_device_ = nullptr;
+};
+
 // The tables on one device, which uses the parts that concern its own parameters.
 struct Site {
   explicit Site(int i) : index(i), device(device_at(i)) {}
 
-  // Work queued next on its current stream uses the tables.
-  void use() const {
-    groups.use();
-    gradients.use();
-    for (const PlanCopy& plan : plans) plan.use();
-    control.use();
-    counts.use();
-    scalars.use();
-    numbers.use();
-  }
   cudaStream_t stream() const { return c10::cuda::getCurrentCUDAStream(device.index()).stream(); }
 
   int index;
@@ -64,7 +76,6 @@ struct Residence {
   uint64_t generation = 0;  // of the pipeline that was sent
 
  private:
-  void use() const;
   void send_plan(const Plan& plan, PlanCopy& copy, Site& site, const std::vector<Group>& groups, bool visits);
 };
 

@@ -5,8 +5,8 @@
 #include <math.h>
 
 #include <cstdlib>
+#include <mutex>
 #include <tuple>
-#include <utility>
 
 #include "optim/cuda/emulation/block.h"
 #include "optim/pass.h"
@@ -40,9 +40,13 @@ T atomicOr(T* at, U value) {
 using cudaStream_t = std::nullptr_t;
 enum cudaError_t { cudaSuccess };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed };
-inline constexpr unsigned cudaHostAllocMapped = 0, cudaHostAllocPortable = 0;
+inline constexpr unsigned cudaHostAllocMapped = 0;
 inline cudaError_t cudaHostAlloc(void** memory, size_t size, unsigned) {
   *memory = std::malloc(size);
+  return cudaSuccess;
+}
+inline cudaError_t cudaFreeHost(void* memory) {
+  std::free(memory);
   return cudaSuccess;
 }
 inline cudaError_t cudaHostGetDevicePointer(void** address, void* memory, unsigned) {
@@ -51,6 +55,7 @@ inline cudaError_t cudaHostGetDevicePointer(void** address, void* memory, unsign
 }
 
 #define C10_CUDA_CHECK(call) (void)(call)
+#define C10_CUDA_KERNEL_LAUNCH_CHECK() (void)0
 
 namespace c10::cuda {
 struct CUDAGuard {
@@ -73,43 +78,7 @@ inline c10::Device device_at(int) { return c10::kCPU; }
 inline int index_of(const Item& item) { return item.parameter % emulation::devices; }
 inline constexpr int kThreads = TORCH_CLIP_EMULATED_THREADS;
 
-// As the CUDA build's; only tests ask what it has been told.
-class Streams {
- public:
-  Streams() = default;
-  Streams(Streams&& other) noexcept : block_(std::exchange(other.block_, 0)) {}
-  Streams& operator=(Streams&& other) noexcept {
-    emulation::forget(block_);
-    block_ = std::exchange(other.block_, 0);
-    return *this;
-  }
-  ~Streams() { emulation::forget(block_); }
-  template <class Tensor>
-  void made(const Tensor&) {
-    emulation::forget(block_);
-    block_ = emulation::remember();
-  }
-  template <class Tensor>
-  void use(const Tensor&) {
-    emulation::use(block_);
-  }
-
- private:
-  uint64_t block_ = 0;
-};
-
-struct Moment {
-  void record(c10::Device) {}
-  void wait(c10::Device) {}
-};
-
 inline bool capturing(cudaStream_t) { return emulation::capturing; }
-
-// So few that both small tests and large ones meet.
-inline int multiprocessors() { return 1; }
-
-template <class... Parameters>
-void load(void (*)(Parameters...)) {}
 
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t, const Arguments&... arguments) {

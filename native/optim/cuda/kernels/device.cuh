@@ -20,15 +20,6 @@ __device__ T* begin_of(void* const* moving, void* own, const Chunk& chunk) {
   return static_cast<T*>(moving == nullptr ? own : moving[chunk.item]) + chunk.begin;
 }
 
-// One of the 2^split parts of a chunk, each of which begins at a whole vector where the chunk does.
-__device__ inline Chunk part_of(Chunk chunk, int part, int split) {
-  const int length = int(kChunk) >> split;
-  const int begin = part * length;
-  chunk.begin += begin;
-  chunk.length = chunk.length - begin < length ? chunk.length - begin : length;
-  return chunk;
-}
-
 // The number of elements in 16 bytes.
 template <class T>
 inline constexpr int kVector = 16 / int(sizeof(T));

@@ -47,21 +47,11 @@ void decide_plain(const Verdict& verdict, bool chosen, cudaStream_t stream);
 void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, bool everything,
                     cudaStream_t stream);
 
-// Moves histories, each in memory of the device, into memory of `capacity` values each.
+// Moves histories into memory of `capacity` values each, or makes new ones from `lengths` values each, oldest first.
 void move_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
-                    cudaStream_t stream);
-
-// By how much chunks are divided, as a power of two, so that the blocks of a small model fill the GPU twice: what is
-// done element by element can be. `resident` blocks fit on a multiprocessor.
-inline int split_of(int64_t chunks, int resident) {
-  const int64_t wanted = 2 * int64_t{resident} * multiprocessors();
-  int split = 0;
-  while (split < 3 && chunks << split < wanted) ++split;
-  return split;
-}
-
-// Loads the kernels that only captures start, before there is one.
-void load_kernels_of_captures();
+                    double quantile, cudaStream_t stream);
+void make_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
+                    const double* old, const int64_t* lengths, double quantile, cudaStream_t stream);
 
 // Up to this many units, `decide` adds up the partials itself.
 inline constexpr int32_t kFewUnits = 1;

@@ -50,15 +50,12 @@ __device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& i
       });
 }
 
-// Each chunk is shared by 2^split blocks.
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    update_kernel(Pass pass, const int32_t* list, const Control* control, int split) {
+    update_kernel(Pass pass, const int32_t* list, const Control* control) {
   if (control->skip != 0) return;
   // In reverse: the gradients that the norm read last are still in the cache.
-  const unsigned at = gridDim.x - 1 - blockIdx.x;
-  const Chunk chunk = part_of(pass.chunks[list[at >> split]], int(at) & ((1 << split) - 1), split);
-  if (chunk.length <= 0) return;
+  const Chunk chunk = pass.chunks[list[gridDim.x - 1 - blockIdx.x]];
   update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
 }
 
@@ -93,9 +90,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 template <class T>
 void update_as(const Job& job, const Launch& launch) {
   for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
-    const int split = split_of(launch.count, kBlocks<T>);
-    start(update_kernel<Rule<Compute<T>>, T>, int64_t{launch.count} << split, kThreads, job.stream, job.pass,
-          launch.list, job.control, split);
+    start(update_kernel<Rule<Compute<T>>, T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control);
   });
 }
 
