@@ -135,6 +135,20 @@ export function elementsOf<T>(iterable: Iterable<T>): T[] {
 }
 
 /**
+ * A copy of an array that may hold undefined but has no holes, of which it may claim four billion.
+ *
+ * @throws {TorchClipError} `ERR_ARGUMENT` at the first hole.
+ */
+export function withoutHoles<T>(name: string, array: readonly T[]): T[] {
+  const elements: T[] = [];
+  for (let i = 0; i < array.length; i++) {
+    if (!(i in array)) throw invalidArgument(name, 'without holes in its arrays', array);
+    elements.push(array[i]!);
+  }
+  return elements;
+}
+
+/**
  * The elements of an array or another iterable, each read once and checked before the next one is read.
  *
  * @param expected the words for what is no iterable.

@@ -1,6 +1,6 @@
 // An array of four billion holes, wherever a list is expected: refused at once, since walking it would take minutes.
 import { expect } from 'chai';
-import torch, { clip, nn, optim, TorchClipError } from '../lib/index.js';
+import torch, { clip, nn, optim, type Tensor, TorchClipError } from '../lib/index.js';
 
 const holes = new Array(2 ** 32 - 1) as never;
 const claim = { length: 2 ** 32 - 1, 0: 1 } as never;
@@ -20,6 +20,20 @@ function damaged<T extends { stateDict(): unknown; loadStateDict(saved: never): 
   const saved = owner.stateDict() as never;
   damage(saved);
   return owner.loadStateDict(saved);
+}
+
+class Holes extends torch.autograd.Function {
+  static forward(_: torch.autograd.FunctionContext, __: Tensor): Tensor {
+    return holes;
+  }
+}
+class HolesBack extends torch.autograd.Function {
+  static forward(_: torch.autograd.FunctionContext, y: Tensor): Tensor {
+    return y.mul(2);
+  }
+  static backward(): Tensor {
+    return holes;
+  }
 }
 
 const calls: Record<string, () => unknown> = {
@@ -93,6 +107,30 @@ const calls: Record<string, () => unknown> = {
   estimateLipschitz: () => optim.estimateLipschitz({ params: holes, batches: [1], closure: () => x }),
   saveSafetensors: () => torch.io.saveSafetensors(holes, '/dev/null'),
   'module.loadStateDict': () => new nn.Linear(1, 1).loadStateDict(holes),
+  'func.jvp': () => torch.func.jvp((y: Tensor) => y, holes, holes),
+  'func.functionalCall': () => torch.func.functionalCall(new nn.Linear(1, 1), {}, holes),
+  'func.functionalCall, states': () => torch.func.functionalCall(new nn.Linear(1, 1), holes, [x]),
+  'func.stackModuleState': () => torch.func.stackModuleState(holes),
+  'func.grad of an argument': () => torch.func.grad((_: unknown) => x.sum())(holes),
+  vmap: () => torch.vmap((y: unknown) => y as Tensor)(holes),
+  'autograd.functional.jacobian': () => torch.autograd.functional.jacobian((y: Tensor) => y, holes),
+  'autograd.functional.jvp': () => torch.autograd.functional.jvp((y: Tensor) => y, holes, x),
+  'autograd.functional.vjp, v': () => torch.autograd.functional.vjp((y: Tensor) => y, x, holes),
+  'autograd.functional.vhp': () => torch.autograd.functional.vhp((y: Tensor) => y.sum(), x, holes),
+  checkpoint: () => torch.utils.checkpoint.checkpoint((y: Tensor) => y, holes),
+  checkpointSequential: () => torch.utils.checkpoint.checkpointSequential(holes, 2, x),
+  'Function.forward': () => Holes.apply(p),
+  'Function.backward': () => HolesBack.apply(p).sum().backward(),
+  'a forward pre-hook': () => {
+    const layer = new nn.Linear(3, 1);
+    layer.registerForwardPreHook(() => holes);
+    layer.call(x);
+  },
+  defaultConvert: () => torch.data.defaultConvert(holes),
+  StackDataset: () => new torch.data.StackDataset(holes),
+  ChainDataset: () => new torch.data.ChainDataset(holes),
+  ConcatDataset: () => new torch.data.ConcatDataset(holes),
+  'cuda.makeGraphedCallables': () => torch.cuda.makeGraphedCallables(holes, holes),
 };
 
 describe('an array of four billion holes', () => {

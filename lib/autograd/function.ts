@@ -1,4 +1,5 @@
 import { native } from '../binding/index.js';
+import { withoutHoles } from '../check.js';
 import { describe, TorchClipError } from '../errors.js';
 import { refusePromise } from '../sync.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
@@ -173,7 +174,7 @@ function runForward(
 
 function outputsOf({ name }: Definition, result: unknown): Tensor[] {
   if (isTensor(result)) return [result];
-  const tensors = Array.isArray(result) ? result.filter(isTensor) : [];
+  const tensors = Array.isArray(result) ? withoutHoles(`${name}.forward()'s result`, result).filter(isTensor) : [];
   if (tensors.length > 0) return tensors;
   throw new TorchClipError(
     'ERR_ARGUMENT',
@@ -210,7 +211,7 @@ function jvpOf(definition: Definition, ctx: FunctionContext, differentiable: rea
     const before = read(ctx, take(ctx).forForward);
     try {
       const result = jvp.call(definition, ctx, ...differentiable.map((is) => (is ? given[next++]! : null)));
-      const list = Array.isArray(result) ? result : [result];
+      const list = Array.isArray(result) ? withoutHoles(`${name}.jvp()'s result`, result) : [result];
       return derivatives(
         `${name}.jvp()`,
         'tangent',
@@ -225,7 +226,7 @@ function jvpOf(definition: Definition, ctx: FunctionContext, differentiable: rea
 
 /** The handles of those results that belong to tensors. */
 function derivatives(what: string, noun: string, result: unknown, differentiable: readonly boolean[]): Handles {
-  const list: unknown[] = Array.isArray(result) ? result : [result];
+  const list: unknown[] = Array.isArray(result) ? withoutHoles(`${what}'s result`, result) : [result];
   const rest = list.slice(differentiable.length);
   if (list.length < differentiable.length || rest.some((value) => value !== null && value !== undefined)) {
     throw new TorchClipError(

@@ -1,5 +1,5 @@
 // Derivatives of functions: `torch.autograd.functional`.
-import { check, flag, oneOf, synchronous } from '../check.js';
+import { check, elementsOf, flag, oneOf, synchronous } from '../check.js';
 import { TorchClipError } from '../errors.js';
 import { onesLike, stack, zeros, zerosLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
@@ -54,7 +54,7 @@ const readHessian = optionsOf('hessian()', {
 const readCommon = optionsOf('autograd.functional', common);
 
 function listOf(name: string, value: unknown): Tensor[] {
-  const list: unknown[] = isTensor(value) ? [value] : Array.isArray(value) ? [...value] : [];
+  const list: unknown[] = isTensor(value) ? [value] : Array.isArray(value) ? elementsOf(value) : [];
   if (list.length > 0 && list.every(isTensor)) return list;
   throw new TorchClipError('ERR_ARGUMENT', `"${name}" must be a Tensor or an array of Tensors`);
 }

@@ -1,7 +1,7 @@
 import { grad } from '../autograd/backward.js';
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
 import { enableGrad } from '../autograd/modes.js';
-import { flag, instance, integer, orNull } from '../check.js';
+import { elementsOf, flag, instance, integer, orNull } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { onesLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
@@ -145,9 +145,9 @@ export function makeGraphedCallables(
 ): unknown {
   const { numWarmupIters, allowUnusedInput, pool } = readGraphed(options);
   const one = !Array.isArray(callables);
-  const list = (one ? [callables] : [...callables]) as (Callable | GraphableModule)[];
+  const list = (one ? [callables] : elementsOf<unknown>(callables)) as (Callable | GraphableModule)[];
   if (!Array.isArray(sampleArgs)) throw invalidArgument('sampleArgs', 'an array of tensors', sampleArgs);
-  const samples = (one ? [sampleArgs] : [...(sampleArgs as unknown[])]) as (readonly Tensor[])[];
+  const samples = (one ? [sampleArgs] : elementsOf<unknown>(sampleArgs)) as (readonly Tensor[])[];
   list.forEach((each, i) => {
     if (typeof each !== 'function' && !isModule(each)) {
       throw invalidArgument(one ? 'callables' : `callables[${i}]`, 'a function or a module', each);

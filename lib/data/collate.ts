@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { withoutHoles } from '../check.js';
 import { fromTypedArray, tensor } from '../creation/index.js';
 import { isTypedArray, type TypedArray } from '../creation/typed-array.js';
 import { describe, invalidArgument, mustHave, TorchClipError } from '../errors.js';
@@ -211,7 +212,7 @@ function convertAny(value: unknown, name: string, depth: number): unknown {
     case 'buffer':
       return fromTypedArray(typed(value as Bytes));
     case 'array':
-      return Array.from(value as unknown[], (item, i) => convertAny(item, `${name}[${i}]`, depth + 1));
+      return withoutHoles(name, value as unknown[]).map((item, i) => convertAny(item, `${name}[${i}]`, depth + 1));
     case 'map':
       return new Map(
         [...(value as Map<unknown, unknown>)].map(([key, item]) => [key, convertAny(item, name, depth + 1)]),

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { elementsOf } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { isPlainObject } from '../options.js';
 import { checkDataset, checkIndex, type Dataset } from './dataset.js';
@@ -63,7 +64,9 @@ export class StackDataset<D extends readonly Dataset<unknown>[] | Readonly<Recor
       throw invalidArgument('datasets', 'an array or an object of datasets', datasets);
     }
     this.#names = isList ? undefined : Object.keys(datasets);
-    this.#datasets = isList ? [...datasets] : Object.values(datasets as Readonly<Record<string, Dataset<unknown>>>);
+    this.#datasets = isList
+      ? elementsOf(datasets as readonly Dataset<unknown>[])
+      : Object.values(datasets as Readonly<Record<string, Dataset<unknown>>>);
     const [first] = this.#datasets;
     if (first === undefined) throw invalidArgument('datasets', 'one dataset or more', datasets);
     for (const [i, dataset] of this.#datasets.entries()) {

@@ -1,3 +1,4 @@
+import { elementsOf } from '../check.js';
 import { invalidArgument } from '../errors.js';
 import { isTensor } from '../tensor.js';
 
@@ -46,7 +47,7 @@ export class ChainDataset<T> extends IterableDataset<T> {
     if (typeof (datasets as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function') {
       throw invalidArgument('datasets', 'an array of iterable datasets', datasets);
     }
-    this.datasets = [...datasets];
+    this.datasets = elementsOf(datasets);
     for (const [i, dataset] of this.datasets.entries()) {
       if (!isIterableSource(dataset)) throw invalidArgument(`datasets[${i}]`, 'an iterable dataset', dataset);
     }

@@ -1,6 +1,6 @@
 // Forward mode: `jvp` and `linearize` of `torch.func`.
 import { native } from '../binding/index.js';
-import { flag } from '../check.js';
+import { flag, withoutHoles } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { zerosLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
@@ -126,7 +126,7 @@ export function jvp(
   const read = readJvp(options);
   const checked = functionOf('jvp()', func);
   if (!Array.isArray(primals)) throw invalidArgument('primals', 'an array of the arguments', primals);
-  const given = [...(primals as readonly unknown[])];
+  const given = withoutHoles('primals', primals);
   const vectors = pairTangents('jvp()', given, tangents);
   const all = given.map((_, i) => i);
   const pushed = pushForward('jvp()', checked, given, all, vectors, read);

@@ -1,4 +1,5 @@
 // Modules as functions of their parameters: `functionalCall` and `stackModuleState` of `torch.func`.
+import { elementsOf } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { BatchNorm } from '../nn/layers/batchnorm.js';
 import { Module } from '../nn/module.js';
@@ -69,7 +70,7 @@ export function stackModuleState(
   if (typeof (models as Partial<Iterable<Module>> | null)?.[Symbol.iterator] !== 'function') {
     throw invalidArgument('models', 'an array of Modules', models);
   }
-  const list = [...models];
+  const list = elementsOf(models);
   const [first] = list;
   if (first === undefined) throw invalidArgument('models', 'at least one Module', list);
   for (const [i, model] of list.entries()) {

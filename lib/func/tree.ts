@@ -1,5 +1,6 @@
 // Nested containers of tensors, taken apart and put together: arrays and plain objects are containers, anything else is a leaf.
-import { invalidArgument, TorchClipError } from '../errors.js';
+import { withoutHoles } from '../check.js';
+import { TorchClipError } from '../errors.js';
 import { isPlainObject } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
@@ -23,13 +24,7 @@ export function flatten(name: string, value: unknown): Flat {
       throw new TorchClipError('ERR_ARGUMENT', `"${name}" must be nested ${maxDepth} deep at most; it may hold itself`);
     }
     if (Array.isArray(node)) {
-      const specs: Spec[] = [];
-      for (let i = 0; i < node.length; i++) {
-        // An array may have four billion holes.
-        if (!(i in node)) throw invalidArgument(name, 'without holes in its arrays', node);
-        specs.push(walk(node[i], depth + 1));
-      }
-      return specs;
+      return withoutHoles(name, node).map((inner) => walk(inner, depth + 1));
     }
     if (isPlainObject(node)) {
       return new Map(Object.keys(node).map((key) => [key, walk(node[key], depth + 1)]));

@@ -1,4 +1,5 @@
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
+import { withoutHoles } from '../check.js';
 import { describe, TorchClipError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import type { BackwardHook, BackwardPreHook, Gradients } from './hook-types.js';
@@ -48,7 +49,11 @@ export class BackwardPass<M extends object> {
   leave(output: unknown): unknown {
     if (!isTensor(output) && !Array.isArray(output)) return output;
     const single = isTensor(output);
-    const results = this.gate(single ? [output] : (output as unknown[]), (gradients) => this.begin(gradients), false);
+    const results = this.gate(
+      single ? [output] : withoutHoles('what forward returns', output),
+      (gradients) => this.begin(gradients),
+      false,
+    );
     return single ? results[0] : results;
   }
 

@@ -1,4 +1,4 @@
-import { check, flag, synchronous } from '../check.js';
+import { check, flag, synchronous, withoutHoles } from '../check.js';
 import { optionsOf } from '../options.js';
 import { refuseLater } from '../sync.js';
 import type { HookHandle } from '../tensor.js';
@@ -93,7 +93,8 @@ export function callWithHooks<M extends object>(
   try {
     for (const hook of hooks.forwardPre) {
       const result = refuseLater('hook', hook(module, args));
-      if (result !== undefined && result !== null) args = Array.isArray(result) ? result : [result];
+      if (result !== undefined && result !== null)
+        args = Array.isArray(result) ? withoutHoles('what a forward pre-hook returns', result) : [result];
     }
     const pass =
       hooks.backwardPre.size + hooks.backward.size > 0

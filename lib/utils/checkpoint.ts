@@ -4,7 +4,7 @@ import { AutogradFunction, type FunctionContext, savedBy } from '../autograd/fun
 import { enableGrad, isGradEnabled } from '../autograd/modes.js';
 import { refuseInTransforms, savedTensorsHooks } from '../autograd/saved-tensors.js';
 import { native } from '../binding/index.js';
-import { check, flag, integer, kind, oneOf } from '../check.js';
+import { check, elementsOf, flag, integer, kind, oneOf, withoutHoles } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { empty } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
@@ -75,7 +75,7 @@ export function checkpoint<A extends unknown[], R>(
   const { preserveRngState, determinismCheck, earlyStop } = readOptions(options);
   refuseAsync('checkpoint', fn);
   if (!Array.isArray(args)) throw invalidArgument('args', 'an array of what fn is called with', args);
-  const given = [...(args as readonly unknown[])] as A;
+  const given = withoutHoles<unknown>('args', args) as A;
   if (!isGradEnabled()) return refusePromise('checkpoint', fn(...given));
   refuseInTransforms();
   const frame = new Frame(
@@ -276,7 +276,7 @@ function stepsOf(functions: unknown): Step[] {
   if (!Array.isArray(list) || list.length === 0) {
     throw invalidArgument('functions', 'an array of modules or functions, or a module with children', functions);
   }
-  return list.map((step: unknown, i) => {
+  return elementsOf<unknown>(list).map((step, i) => {
     const fits = typeof step === 'function' || (typeof step === 'object' && step !== null && 'forward' in step);
     if (!fits)
       throw new TorchClipError('ERR_ARGUMENT', `functions[${i}] must be a module or a function, got ${describe(step)}`);

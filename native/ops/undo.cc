@@ -31,7 +31,8 @@ constexpr std::string_view kLate[] = {
     "take_along_dim",       "scatter",   "scatter_add", "scatter_reduce",   "index_add", "index_copy",   "index_fill",
     "index_reduce",         "index_put", "put",         "embedding_renorm", "inverse",   "cholesky"};
 
-// An `out` of so few elements is copied whatever the operator: that costs less than it could be wrong about it.
+// An `out` this small is copied whatever the operator: the copy is cheap, and the list above cannot name every operator
+// that throws late.
 constexpr int64_t kFew = 4096;
 
 struct ByIndex {

@@ -1,4 +1,4 @@
-import { flag } from '../../check.js';
+import { flag, withoutHoles } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
 import { isPlainObject, optionsOf } from '../../options.js';
 import { isTensor, type Tensor } from '../../tensor.js';
@@ -57,7 +57,7 @@ export function functionalCall<M extends Module>(
       before.push([owner, key, Object.getOwnPropertyDescriptor(owner, key)!]);
       Object.defineProperty(owner, key, { value, writable: true, enumerable: true, configurable: true });
     }
-    const list = (Array.isArray(args) ? args : [args]) as Parameters<M['forward']>;
+    const list = (Array.isArray(args) ? withoutHoles('args', args) : [args]) as Parameters<M['forward']>;
     return (module as { call(...a: Parameters<M['forward']>): ReturnType<M['forward']> }).call(...list);
   } finally {
     for (const [owner, key, descriptor] of before.reverse()) Object.defineProperty(owner, key, descriptor);
