@@ -12,7 +12,7 @@ import type { Complex } from './ops/types.js';
 import { optionsOf } from './options.js';
 import { local } from './realm.js';
 import { enroll } from './scope.js';
-import { refuseAsync, refusePromise } from './sync.js';
+import { refuseAsync, refuseLater, refusePromise } from './sync.js';
 
 export type { HookHandle } from './autograd/hook.js';
 export type { Handle } from './handle.js';
@@ -402,7 +402,7 @@ function leafHook<T extends Tensor>(leaf: T, hook: (leaf: T) => void): (handle: 
   const own = new WeakRef(leaf);
   return (handle) => {
     const other = wrap(handle);
-    hook(own.deref() ?? (other as T));
+    refuseLater('hook', hook(own.deref() ?? (other as T)));
   };
 }
 

@@ -60,7 +60,7 @@ export function gradcheck(
     if (x.dtype.name === 'float64' && x.isContiguous()) continue;
     throw new TorchClipError('ERR_DTYPE', `"inputs[${i}]" must be a contiguous float64 tensor, got ${x.dtype.name}`);
   }
-  const run = () => outputsOf(fn(...inputs)).filter((y) => y.dtype.isFloatingPoint);
+  const run = () => outputsOf(refuseLater('fn', fn(...inputs))).filter((y) => y.dtype.isFloatingPoint);
   const values = () => noGrad(run).map((y) => y.toTypedArray<Float64Array<ArrayBuffer>>());
 
   for (const [n, x] of checked.entries()) {
@@ -120,13 +120,15 @@ export function gradgradcheck(
   const generator = new Generator().manualSeed(0);
   const seeds =
     gradOutputs ??
-    differentiable(fn(...inputs)).map(({ shape, dtype }) => randn(shape, { dtype, generator, requiresGrad: true }));
+    differentiable(refuseLater('fn', fn(...inputs))).map(({ shape, dtype }) =>
+      randn(shape, { dtype, generator, requiresGrad: true }),
+    );
   const count = inputs.length;
   const first = (...all: Tensor[]): Tensor[] => {
     const given = all.slice(0, count);
     const wanted = given.filter((x) => x.requiresGrad);
     return enableGrad(() => {
-      const outputs = differentiable(fn(...given));
+      const outputs = differentiable(refuseLater('fn', fn(...given)));
       const options = { gradOutputs: all.slice(count), createGraph: true, allowUnused: true } as const;
       return grad(outputs, wanted, options).filter((g) => g !== null);
     });

@@ -1,6 +1,7 @@
 import { native } from '../binding/index.js';
 import { check, oneOf, synchronous } from '../check.js';
 import { optionsOf } from '../options.js';
+import { refuseLater } from '../sync.js';
 import { type Handle, handlesOf, type Tensor } from '../tensor.js';
 import type { HookHandle } from './hook.js';
 
@@ -88,7 +89,7 @@ function whenAll(sources: readonly Source[], hook: (gradients: (Tensor | null)[]
     pass.gradients[i] = gradient;
     if (--pass.missing > 0) return;
     passes.delete(task);
-    hook(pass.gradients);
+    refuseLater('hook', hook(pass.gradients));
   };
 }
 
@@ -100,6 +101,6 @@ function atFirst(hook: (gradient: Tensor) => void) {
     // Only passes that run inside one another are to be told apart.
     if (seen.size > 256) seen.clear();
     seen.add(task);
-    hook(gradient);
+    refuseLater('hook', hook(gradient));
   };
 }

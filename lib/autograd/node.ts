@@ -1,6 +1,7 @@
 import { native } from '../binding/index.js';
 import { elementsOf } from '../check.js';
 import { invalidArgument, isCallable } from '../errors.js';
+import { refuseLater } from '../sync.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { type GraphHook, type HookHandle, removable } from './hook.js';
 
@@ -84,7 +85,7 @@ function nodeHook(
 
 function calling(hook: (first: (Tensor | null)[], second: (Tensor | null)[]) => Replaced) {
   return (first: Handles, second: Handles = []): Handles | undefined => {
-    const replaced: unknown = hook(wrapAll(first), wrapAll(second));
+    const replaced: unknown = refuseLater('hook', hook(wrapAll(first), wrapAll(second)));
     if (replaced === undefined || replaced === null) return undefined;
     if (!Array.isArray(replaced)) throw invalidArgument('the result of a hook', 'an array of Tensors', replaced);
     return elementsOf(replaced as unknown[]).map((tensor, i) => {

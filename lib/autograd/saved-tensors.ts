@@ -5,7 +5,7 @@ import { invalidArgument, TorchClipError } from '../errors.js';
 import { emptyLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { keep, tensorsIn } from '../scope.js';
-import { refuseAsync, refusePromise } from '../sync.js';
+import { refuseAsync, refuseLater, refusePromise } from '../sync.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { noGrad } from './modes.js';
 
@@ -53,13 +53,13 @@ export function savedTensorsHooks<P, T>(pack: (tensor: Tensor) => P, unpack: (pa
   refuseInTransforms();
   native.pushSavedTensorsHooks(
     (handle) => {
-      const packed = pack(wrap(handle));
+      const packed = refuseLater('pack', pack(wrap(handle)));
       // It lives as long as the graph, past any scope.
       for (const tensor of tensorsIn(packed)) keep(tensor);
       return packed;
     },
     (packed) => {
-      const tensor: unknown = unpack(packed as P);
+      const tensor: unknown = refuseLater('unpack', unpack(packed as P));
       if (!isTensor(tensor)) throw invalidArgument('the result of unpack', 'a Tensor', tensor);
       return tensor.handle;
     },

@@ -1,6 +1,7 @@
 import { callable, check, finiteNonNegative, instance, integer, oneOf, positive, share } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
+import { refuseLater } from '../sync.js';
 import {
   Clipper,
   type CustomFunction,
@@ -132,6 +133,6 @@ function only(name: string, clipper: unknown) {
 export function askCustom(decide: CustomFunction, norms: Float64Array, numels: BigInt64Array): Float64Array {
   return Float64Array.from(norms, (norm, unit) => {
     const statistics: UnitStatistics = { norm, numel: Number(numels[unit]), unit };
-    return check('the coefficient of a custom clipper', decide(statistics), finiteNonNegative);
+    return check('the coefficient of a custom clipper', refuseLater('decide', decide(statistics)), finiteNonNegative);
   });
 }

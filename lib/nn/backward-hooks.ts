@@ -1,6 +1,7 @@
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
 import { withoutHoles } from '../check.js';
 import { describe, TorchClipError } from '../errors.js';
+import { refuseLater } from '../sync.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import type { BackwardHook, BackwardPreHook, Gradients } from './hook-types.js';
 
@@ -85,7 +86,8 @@ export class BackwardPass<M extends object> {
 
   private begin(given: Gradients): Gradients {
     let gradients = given;
-    for (const hook of this.before) gradients = replaced('pre-hook', gradients, hook(this.module, gradients));
+    for (const hook of this.before)
+      gradients = replaced('pre-hook', gradients, refuseLater('hook', hook(this.module, gradients)));
     this.gradOutput = gradients;
     // No input requires a gradient: the hooks are called here, with none.
     if (!this.gated) this.finish(new Array<null>(this.inputs).fill(null));
@@ -96,7 +98,8 @@ export class BackwardPass<M extends object> {
     const { gradOutput } = this;
     this.gradOutput = [];
     let gradients = given;
-    for (const hook of this.after) gradients = replaced('hook', gradients, hook(this.module, gradients, gradOutput));
+    for (const hook of this.after)
+      gradients = replaced('hook', gradients, refuseLater('hook', hook(this.module, gradients, gradOutput)));
     return gradients;
   }
 }

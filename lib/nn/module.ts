@@ -4,6 +4,7 @@ import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { tensor } from '../kinds.js';
 import { keep } from '../scope.js';
+import { refuseLater } from '../sync.js';
 import type { HookHandle, Tensor } from '../tensor.js';
 import { convert, emptyTo, type ModuleToOptions, moveTo } from './conversion.js';
 import type {
@@ -441,7 +442,7 @@ export class Module {
     walk(this, below, () => {
       throw holdsItself(this);
     });
-    fn(this);
+    refuseLater('fn', fn(this));
     return this;
   }
 

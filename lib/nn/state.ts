@@ -3,6 +3,7 @@ import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { isPlainObject } from '../options.js';
 import { keep } from '../scope.js';
 import { sameShape } from '../shape.js';
+import { refuseLater } from '../sync.js';
 import { Tensor } from '../tensor.js';
 import { copyProblem } from './copyable.js';
 import type { Hooks } from './hooks.js';
@@ -52,14 +53,14 @@ export function readState<M extends Stateful>(of: StateOf<M>, root: M, prefix: s
     of,
     root,
     (module, path) => {
-      for (const hook of of.hooks(module)?.statePre ?? []) hook(module, prefix + path);
+      for (const hook of of.hooks(module)?.statePre ?? []) refuseLater('hook', hook(module, prefix + path));
       for (const [name, tensor] of of.tensors(module))
         state[prefix + path + name] = keepVars ? tensor : tensor.detach();
-      const extra = module.getExtraState();
+      const extra = refuseLater('getExtraState', module.getExtraState());
       if (extra !== undefined) state[prefix + path + EXTRA] = extra as Tensor;
     },
     (module, path) => {
-      for (const hook of of.hooks(module)?.state ?? []) hook(module, state, prefix + path);
+      for (const hook of of.hooks(module)?.state ?? []) refuseLater('hook', hook(module, state, prefix + path));
     },
   );
   return state;
@@ -95,9 +96,9 @@ export function loadState<M extends Stateful & object>(
   let hooked = false;
   visit(of, root, (module, path) => {
     hooked ||= (of.hooks(module)?.load.size ?? 0) > 0;
-    for (const hook of of.hooks(module)?.loadPre ?? []) hook(module, state, path);
+    for (const hook of of.hooks(module)?.loadPre ?? []) refuseLater('hook', hook(module, state, path));
     for (const [name, tensor] of of.tensors(module)) targets.push({ module, name, path: path + name, tensor });
-    const extra = module.getExtraState();
+    const extra = refuseLater('getExtraState', module.getExtraState());
     if (extra !== undefined) extras.push({ module, path: path + EXTRA, before: extra });
   });
   const names = new Set([...targets, ...extras].map(({ path }) => path));
@@ -132,14 +133,14 @@ export function loadState<M extends Stateful & object>(
     write();
     for (const extra of given) {
       set.push(extra);
-      extra.module.setExtraState(state[extra.path]);
+      refuseLater('setExtraState', extra.module.setExtraState(state[extra.path]));
     }
     visit(
       of,
       root,
       () => {},
       (module) => {
-        for (const hook of of.hooks(module)?.load ?? []) hook(module, keys);
+        for (const hook of of.hooks(module)?.load ?? []) refuseLater('hook', hook(module, keys));
       },
     );
   } catch (error) {

@@ -1,5 +1,6 @@
 import { check, flag, synchronous } from '../../check.js';
 import { optionsOf } from '../../options.js';
+import { refuseLater } from '../../sync.js';
 import type { HookHandle } from '../../tensor.js';
 import type { OptimizerStateDict } from '../state/state-dict.js';
 
@@ -64,7 +65,7 @@ export class OptimizerHooks<O> {
   #pass<T>(kind: HookKind, optimizer: O, value: T): T {
     let passed = value;
     for (const hook of this.#list(kind))
-      passed = ((hook as (...args: unknown[]) => T)(optimizer, passed) ?? passed) as T;
+      passed = (refuseLater('hook', (hook as (...args: unknown[]) => T)(optimizer, passed)) ?? passed) as T;
     return passed;
   }
 
@@ -76,10 +77,12 @@ export class OptimizerHooks<O> {
     return this.#pass('stepPre', optimizer, args);
   }
   afterStep(optimizer: O, args: readonly unknown[]): void {
-    for (const hook of this.#list('stepPost')) (hook as unknown as StepPostHook<O>)(optimizer, args);
+    for (const hook of this.#list('stepPost'))
+      refuseLater('hook', (hook as unknown as StepPostHook<O>)(optimizer, args));
   }
   beforeStateDict(optimizer: O): void {
-    for (const hook of this.#list('saving')) (hook as unknown as (optimizer: O) => void)(optimizer);
+    for (const hook of this.#list('saving'))
+      refuseLater('hook', (hook as unknown as (optimizer: O) => void)(optimizer));
   }
   afterStateDict(optimizer: O, stateDict: OptimizerStateDict): OptimizerStateDict {
     return this.#pass('saved', optimizer, stateDict);
@@ -88,7 +91,8 @@ export class OptimizerHooks<O> {
     return this.#pass('loading', optimizer, stateDict);
   }
   afterLoadStateDict(optimizer: O): void {
-    for (const hook of this.#list('loaded')) (hook as unknown as (optimizer: O) => void)(optimizer);
+    for (const hook of this.#list('loaded'))
+      refuseLater('hook', (hook as unknown as (optimizer: O) => void)(optimizer));
   }
 }
 

@@ -1,4 +1,5 @@
 import { finite, finiteNonNegative, finitePositive, flag, oneOf, orNull, synchronous } from '../../check.js';
+import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { beginMomentum, setMomentum, usesBeta1 } from './momentum.js';
@@ -170,7 +171,7 @@ export class CyclicLR extends EpochScheduler {
   }
 
   private scale(x: number): number {
-    if (this.scaleFn !== null) return this.scaleFn(x);
+    if (this.scaleFn !== null) return refuseLater('scaleFn', this.scaleFn(x));
     if (this.mode === 'exp_range') return pow(this.gamma, x);
     return this.mode === 'triangular2' ? 1 / 2 ** (x - 1) : 1;
   }

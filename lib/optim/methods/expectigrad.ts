@@ -13,6 +13,7 @@ import { type Clipper, single } from '../../clip/clipper.js';
 import { value } from '../../clip/norm.js';
 import { TorchClipError } from '../../errors.js';
 import { readAll } from '../../options.js';
+import { refuseLater } from '../../sync.js';
 import type { StepRequest, StepResult } from '../base/engine-steps.js';
 import { type CommonOptions, type GroupInput, Optimizer, type Parameters } from '../base/optimizer.js';
 import { type Definition, option } from '../engine/options.js';
@@ -112,7 +113,9 @@ export class Expectigrad extends Optimizer<ExpectigradGroup> {
   protected override takeStep(request: StepRequest): StepResult {
     // All functions first: the second may throw.
     const rates = this.paramGroups.map(({ lr, lrFunction, iterations }) =>
-      lrFunction === null ? lr : check('the learning rate of a function', lrFunction(iterations), finiteNonNegative),
+      lrFunction === null
+        ? lr
+        : check('the learning rate of a function', refuseLater('lr', lrFunction(iterations)), finiteNonNegative),
     );
     this.paramGroups.forEach((group, i) => {
       group.lr = rates[i]!;

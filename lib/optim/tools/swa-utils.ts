@@ -1,4 +1,5 @@
 // Averages of weights over the course of training: `torch.optim.swa_utils`.
+
 import { noGrad } from '../../autograd.js';
 import { check, finiteNonNegative, flag, integer, numberIn, oneOf, orNull, synchronous } from '../../check.js';
 import { tensor } from '../../creation/tensor.js';
@@ -10,6 +11,7 @@ import { deepcopy } from '../../nn/deepcopy.js';
 import { BatchNorm } from '../../nn/layers/batchnorm.js';
 import { Module } from '../../nn/module.js';
 import { optionsOf } from '../../options.js';
+import { refuseLater } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { complete, groupsOf, shared, spread } from '../lr-scheduler/options.js';
@@ -156,7 +158,7 @@ const each =
   (avgFn: AvgFn): MultiAvgFn =>
   (averaged, current, n) => {
     for (const [i, mean] of averaged.entries()) {
-      const next: unknown = avgFn(mean, current[i]!, n);
+      const next: unknown = refuseLater('avgFn', avgFn(mean, current[i]!, n));
       if (!isTensor(next)) throw invalidArgument('the result of avgFn', 'a Tensor', next);
       mean.copy_(next);
     }
