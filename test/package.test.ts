@@ -43,11 +43,16 @@ describe('the package', () => {
     expect(node('worker.cjs', worker)).to.equal('6 function');
   });
 
-  it('loads by require() where a process may hold no more than 64 files open', () => {
-    const script = `console.log(require(${JSON.stringify(join(root, 'dist', 'index.cjs'))}).ones([3]).sum().item())`;
-    const args = ['-c', 'ulimit -n 64; exec "$0" -e "$1"', process.execPath, script];
-    expect(execFileSync('sh', args, { encoding: 'utf8' })).to.equal('3\n');
-  });
+  for (const [way, load] of Object.entries({
+    'require()': (path: string) => `console.log(require(${path}).ones([3]).sum().item())`,
+    'import()': (path: string) => `import(${path}).then((torch) => console.log(torch.ones([3]).sum().item()))`,
+  })) {
+    it(`loads by ${way} where a process may hold no more than 64 files open`, () => {
+      const script = load(JSON.stringify(join(root, 'dist', way === 'import()' ? 'index.js' : 'index.cjs')));
+      const args = ['-c', 'ulimit -n 64; exec "$0" -e "$1"', process.execPath, script];
+      expect(execFileSync('sh', args, { encoding: 'utf8' })).to.equal('3\n');
+    });
+  }
 
   it('loads under node --test and under tsx', () => {
     const tested = `import torch from 'torch-clip'; import test from 'node:test'; import assert from 'node:assert';

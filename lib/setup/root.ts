@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TorchClipError } from '../errors.js';
 import { objectOf } from './files.js';
@@ -8,11 +8,14 @@ import { type Libtorch, series } from './libtorch.js';
 /**
  * The package's own folder, which holds its binaries. Code that a bundler has put elsewhere cannot know it.
  *
- * @param url of this module, two folders below.
+ * @param url of this module: in lib/setup, or in dist.
  */
 export function packageRoot(url: string | undefined = import.meta.url): string {
-  const root = url?.startsWith('file:') ? join(dirname(fileURLToPath(url)), '..', '..') : undefined;
-  if (root !== undefined && objectOf(join(root, 'package.json')).name === 'torch-clip') return root;
+  const folder = url?.startsWith('file:') ? dirname(fileURLToPath(url)) : undefined;
+  if (folder !== undefined) {
+    const root = basename(folder) === 'dist' ? dirname(folder) : join(folder, '..', '..');
+    if (objectOf(join(root, 'package.json')).name === 'torch-clip') return root;
+  }
   throw new TorchClipError(
     'ERR_BUNDLED',
     `torch-clip was bundled into ${url ?? 'a CommonJS file'}, away from its native binary; keep it external: ` +

@@ -1,5 +1,4 @@
 // The part of the set-up that needs the npm packages.
-import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from '../../lib/cli/build.js';
@@ -9,6 +8,7 @@ import { buildNative } from '../../lib/setup/native.js';
 import { Progress } from '../../lib/setup/progress.js';
 import { run, SetupError, tail } from '../../lib/setup/run.js';
 import { digest, unlessStamped } from '../../lib/setup/stamp.js';
+import { buildDist } from './dist.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -51,20 +51,22 @@ async function ensureLibtorch(variant: Variant = 'cpu', offline = false): Promis
   }
 }
 
-const requireTypes = "export * from './index.js';\nexport { default } from './index.js';\n";
-
 function buildTypeScript(force: boolean): Promise<boolean> {
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const key = digest(root, ['lib', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']);
-  const done = { stamp: join(root, 'build', 'dist.stamp'), key, outputs: [join(root, 'dist', 'index.js')] };
+  const inputs = ['lib', 'scripts/lib/dist.ts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+  const done = {
+    stamp: join(root, 'build', 'dist.stamp'),
+    key: digest(root, inputs),
+    outputs: [join(root, 'dist', 'index.js')],
+  };
   return unlessStamped({ ...done, force }, async () => {
     const progress = new Progress('TypeScript build');
-    rmSync(join(root, 'dist'), { recursive: true, force: true });
-    const { status, output } = await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root });
-    // What require() gives has the types of what import gives; the compiler sees nothing of it in index.cts.
-    if (status === 0) writeFileSync(join(root, 'dist', 'index.d.cts'), requireTypes);
-    progress.end(status === 0 ? 'done' : 'failed');
-    if (status !== 0) throw new SetupError(`lib/ does not compile:\n${tail(output)}`, { fix: 'npm run typecheck' });
+    try {
+      await buildDist(root);
+    } catch (error) {
+      progress.end('failed');
+      throw error;
+    }
+    progress.end('done');
   });
 }
 

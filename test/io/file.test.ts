@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
+import { buildSync } from 'esbuild';
 import { fileError, pathOf, readingFile, replaceFile, replaceFileAsync, writeAll } from '../../lib/io/file.js';
 import { Fixture } from '../setup/fixture.js';
 import { refusalOf } from '../support.js';
@@ -207,9 +208,12 @@ describe('io: replacing a file', () => {
   it('never shares a temporary file with other threads and processes', async function () {
     this.timeout(120_000);
     const path = f.path('file');
+    const outfile = f.path('replacing.mjs');
+    const entry = fileURLToPath(new URL('../../lib/io/file.ts', import.meta.url));
+    buildSync({ entryPoints: [entry], outfile, bundle: true, format: 'esm', platform: 'node' });
     const code = `
       import { workerData } from 'node:worker_threads';
-      const { replaceFile, writeAll } = await import(${JSON.stringify(pathToFileURL(fileURLToPath(new URL('../../dist/io/file.js', import.meta.url))).href)});
+      const { replaceFile, writeAll } = await import(${JSON.stringify(pathToFileURL(outfile).href)});
       for (let i = 0; i < 60; i++) replaceFile(workerData.path, (fd) => {
         for (let part = 0; part < 4; part++) writeAll(fd, Buffer.alloc(5000, workerData.letter));
       });`;

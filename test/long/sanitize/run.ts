@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { areas } from '../areas.js';
 import { fuzz } from '../fuzz/run.js';
 import { build, root, type Sanitizer, sanitized } from './build.js';
 
@@ -15,9 +16,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const areas = ['amp', 'autograd', 'binding', 'clip', 'data', 'io', 'nn', 'ops', 'optim', 'tensor', 'utils'];
-const suites =
-  positionals.length > 0 ? [positionals] : [['test/*.test.ts'], ...areas.map((area) => [`test/${area}/**/*.test.ts`])];
+const suites = positionals.length > 0 ? [positionals] : areas.map((glob) => [glob]);
 
 const tally = { passed: 0, failed: 0 };
 
