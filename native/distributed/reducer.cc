@@ -1,4 +1,5 @@
 // DistributedDataParallel: libtorch's Reducer, which averages gradients bucket by bucket while a backward pass goes on.
+#include <ATen/ops/full.h>
 #include <torch/csrc/autograd/engine.h>
 
 #include <atomic>
@@ -6,6 +7,7 @@
 #include <torch/csrc/distributed/c10d/logger.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
+#include "binding/autograd/callback.h"
 #include "binding/handle.h"
 #include "binding/value.h"
 #include "distributed/deferred.h"
@@ -59,6 +61,31 @@ class Bf16Hook : public c10d::CppCommHookInterface<c10::intrusive_ptr<c10d::Proc
           return c10::IValue(Tensors{wide});
         },
         c10::ListType::create(c10::TensorType::get()));
+  }
+};
+
+// A function of JavaScript that is given a bucket's index, whether it is the last, and its gradients, and returns these
+// reduced. Backward passes run on its thread.
+class JavaScriptHook : public c10d::CppCommHookInterface<std::shared_ptr<Callback>> {
+ public:
+  using CppCommHookInterface::CppCommHookInterface;
+
+  c10::intrusive_ptr<c10::ivalue::Future> runHook(c10d::GradBucket& bucket) override {
+    const at::Tensor& buffer = bucket.getBuffer();
+    const CallScope scope(state_);
+    const napi_env env = scope.env();
+    const napi_value answer =
+        scope.call({js(env, int64_t(bucket.getIndex())), js(env, bucket.isLast()), wrap(env, buffer)});
+    const at::Tensor reduced = unwrap(env, answer).detach();
+    if (reduced.scalar_type() != buffer.scalar_type() || reduced.numel() != buffer.numel() ||
+        reduced.device() != buffer.device()) {
+      throw Error(
+          "ERR_SHAPE",
+          "a communication hook must return a tensor with the elements, the dtype and the device of the bucket");
+    }
+    auto future = c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get()));
+    future->markCompleted(c10::IValue(Tensors{reduced.reshape(buffer.sizes())}));
+    return future;
   }
 };
 
@@ -187,9 +214,15 @@ napi_value reducer_backward(napi_env env, Args& args) {
   return undefined(env);
 }
 
-// reducerHook(reducer, name)
+// reducerHook(reducer, hook): a name or a function
 napi_value reducer_hook(napi_env env, Args& args) {
   const auto& r = unbox<ReducerBox>(env, args[0]);
+  napi_valuetype type;
+  check(env, napi_typeof(env, args[1], &type));
+  if (type == napi_function) {
+    r.reducer->register_comm_hook(std::make_unique<JavaScriptHook>(Callback::of(env, args[1])));
+    return undefined(env);
+  }
   const std::string name = to_string(env, args[1], "hook");
   if (name == "bf16") {
     r.reducer->register_comm_hook(std::make_unique<Bf16Hook>(r.group->live()));
@@ -198,6 +231,44 @@ napi_value reducer_hook(napi_env env, Args& args) {
   } else {
     throw Error("ERR_ARGUMENT", "there is no communication hook \"" + name + "\"");
   }
+  return undefined(env);
+}
+
+// reducerActive(reducer, joined, keepsSize): how many ranks have inputs left, as a rank that has none, or takes part as
+// one that has; the means of the next backward pass are then over all ranks, or over these.
+napi_value reducer_active(napi_env env, Args& args) {
+  const auto& r = unbox<ReducerBox>(env, args[0]);
+  const bool joined = to_bool(env, args[1], "joined"), keeps_size = to_bool(env, args[2], "keepsSize");
+  const auto live = r.group->live();
+  return reporting("join() of rank " + std::to_string(r.group->rank), r.group->timeout, [&] {
+    Tensors one{at::full({1}, joined ? 0 : 1, at::kInt)};
+    const auto work = live->allreduce(one);
+    if (!joined) {
+      r.reducer->set_forward_pass_work_handle(work, keeps_size);
+      return undefined(env);
+    }
+    work->wait();
+    return js(env, int64_t(one[0].item<int>()));
+  });
+}
+
+// reducerMatch(reducer, findUnused): the collectives of a backward pass of the other ranks, with zeros.
+napi_value reducer_match(napi_env env, Args& args) {
+  const auto& r = unbox<ReducerBox>(env, args[0]);
+  const auto live = r.group->live();
+  const auto reducer = r.reducer;
+  const bool find_unused = to_bool(env, args[1], "findUnused");
+  reporting("join() of rank " + std::to_string(r.group->rank), r.group->timeout, [&] {
+    std::vector<c10::intrusive_ptr<c10::ivalue::Future>> under;
+    auto buckets = reducer->get_grad_buckets(/*return_zero_tensors=*/true);
+    for (auto& bucket : buckets) under.push_back(reducer->run_comm_hook(bucket));
+    for (const auto& future : under) future->waitAndThrow();
+    if (find_unused) {
+      Tensors used{reducer->get_local_used_map_on_device().zero_()};
+      live->allreduce(used)->wait();
+    }
+    reducer->push_rebuilt_params_for_all_indices();
+  });
   return undefined(env);
 }
 
@@ -211,6 +282,8 @@ void register_reducer(napi_env env, napi_value exports) {
   define(env, exports, "reducerDelay", guarded<reducer_delay>);
   define(env, exports, "reducerBackward", guarded<reducer_backward>);
   define(env, exports, "reducerHook", guarded<reducer_hook>);
+  define(env, exports, "reducerActive", guarded<reducer_active>);
+  define(env, exports, "reducerMatch", guarded<reducer_match>);
 }
 
 }  // namespace tc::distributed

@@ -38,6 +38,15 @@ describe('DistributedDataParallel', function () {
         'ERR_STATE',
         'the last backward pass gave no gradient to right.weight, right.bias: pass { findUnusedParameters: true }, or use every output in the loss',
       ]);
+      expect(answers.hooked).deep.equal([true, true, true]);
+      const {
+        apart: uneven,
+        steps,
+        alike: same,
+      } = answers.joined as { apart: number; steps: number[]; alike: boolean };
+      expect(uneven).below(1e-12);
+      expect(steps).deep.equal([2, 5]);
+      expect(same).equal(true);
       const [normalized, sameNames] = answers.normalized as [number, boolean];
       expect(normalized).below(1e-12);
       expect(sameNames).equal(true);
@@ -77,7 +86,7 @@ describe('DistributedDataParallel', function () {
       for (const [make, message] of rows) expect(refusalOf(make).message).equal(message);
       const model = new DistributedDataParallel(new nn.Linear(2, 1));
       expect(refusalOf(() => model.registerCommHook('int8' as never)).message).equal(
-        '"hook" must be "bf16" or "fp16", got "int8"',
+        '"hook" must be "bf16", "fp16" or a function, got "int8"',
       );
       expect(refusalOf(() => model.noSync(async () => 1)).code).equal('ERR_ASYNC_SCOPE');
       model

@@ -1,17 +1,21 @@
 import { isGradEnabled } from '../../autograd.js';
 import { native } from '../../binding/index.js';
-import { check, flag, instance, kind, oneOf, positive } from '../../check.js';
+import { callable, check, flag, instance, kind, positive } from '../../check.js';
+import { full } from '../../creation/full.js';
 import { groupOf } from '../../distributed/group.js';
-import { allGatherObject, type GroupOption, getRank, ProcessGroup } from '../../distributed/index.js';
+import { allReduce, type GroupOption, getRank, ProcessGroup } from '../../distributed/index.js';
 import type { NativeGroup } from '../../distributed/native.js';
 import { TorchClipError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
+import { tensor } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
 import { tensorsIn } from '../../scope.js';
 import { refuseAsync, refusePromise } from '../../sync.js';
+import { type Tensor, wrap } from '../../tensor.js';
 import { Embedding, EmbeddingBag } from '../layers/index.js';
 import { Module } from '../module.js';
 import type { Parameter } from '../parameter.js';
+import { checkSame, worded } from './agreement.js';
 
 declare const brand: unique symbol;
 type NativeReducer = object & { readonly [brand]: 'reducer' };
@@ -33,7 +37,12 @@ declare module '../../binding/index.js' {
     reducerForward(reducer: NativeReducer, synchronizes: boolean): void;
     reducerBackward(reducer: NativeReducer, outputs: readonly Handle[]): void;
     reducerDelay(reducer: NativeReducer, outputs: readonly Handle[]): void;
-    reducerHook(reducer: NativeReducer, hook: string): void;
+    reducerHook(
+      reducer: NativeReducer,
+      hook: string | ((index: number, isLast: boolean, buffer: Handle) => Handle),
+    ): void;
+    reducerActive(reducer: NativeReducer, joined: boolean, keepsSize: boolean): number;
+    reducerMatch(reducer: NativeReducer, findUnused: boolean): void;
   }
 }
 
@@ -67,9 +76,35 @@ const mebibyte = 2 ** 20;
 /** How much is sent at once where modules become alike; PyTorch's number, as all ranks need the same. */
 const broadcastBytes = 250 * mebibyte;
 
-/** How gradients are narrowed on their way; see {@link DistributedDataParallel.registerCommHook}. */
-export type CommHook = 'bf16' | 'fp16';
-const hookKind = oneOf('bf16', 'fp16');
+/** Gradients that are sent together. */
+export interface GradBucket {
+  /** Its place among the buckets, in the order of their reductions. */
+  readonly index: number;
+  readonly isLast: boolean;
+  /** This rank's gradients of several parameters, flat. */
+  readonly buffer: Tensor;
+}
+
+/**
+ * How gradients are averaged: narrowed on their way, or by a function that returns the mean of a bucket over the ranks, with as many
+ * elements as the bucket; see {@link DistributedDataParallel.registerCommHook}.
+ */
+export type CommHook = 'bf16' | 'fp16' | ((bucket: GradBucket) => Tensor);
+const hookKind = kind<CommHook>(
+  '"bf16", "fp16" or a function',
+  (value) => value === 'bf16' || value === 'fp16' || typeof value === 'function',
+);
+
+/** Options of {@link DistributedDataParallel.join}. */
+export interface JoinOptions {
+  /**
+   * Whether gradients are divided by the number of all ranks to the end, so that each input weighs the same; default true. False: by the
+   * number of those that still have inputs.
+   */
+  divideByInitialWorldSize?: boolean;
+}
+
+const readJoin = optionsOf('join()', { divideByInitialWorldSize: [flag, true] });
 
 /**
  * A module whose gradients are the mean over all ranks' batches, as `torch.nn.parallel.DistributedDataParallel` (Li et al. 2020).
@@ -106,6 +141,9 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
   #averages = true;
   /** Whether the next forward pass sends buffers: where the last one was averaged. */
   #sendsBuffers = true;
+  /** What {@link join} asks of forward passes, while it runs. */
+  #join: { keepsSize: boolean } | null = null;
+  #hook: ((bucket: GradBucket) => Tensor) | undefined;
   /** Whether the first backward pass of a static graph is still to come. */
   #learns: boolean;
 
@@ -155,11 +193,12 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
   override forward(...args: Parameters<M['forward']>): ReturnType<M['forward']> {
     const records = isGradEnabled();
     const averages = records && this.#averages;
+    if (this.#join !== null) native.reducerActive(this.#reducer, false, this.#join.keepsSize);
     if (records) this.#worded(() => native.reducerForward(this.#reducer, averages));
     if (this.broadcastBuffers && this.#sendsBuffers) {
-      const buffers = this.module.buffers().map((t) => t.handle);
-      if (buffers.length > 0) native.broadcastCoalesced(this.processGroup.native, buffers, broadcastBytes, 0);
+      this.#sendBuffers();
     }
+    if (this.#join !== null) this.#someAverage(averages);
     const output = this.module.call(...args) as ReturnType<M['forward']>;
     this.#sendsBuffers = averages;
     if (averages) {
@@ -194,70 +233,99 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     }
   }
 
+  /** Whether any rank's backward pass is to average; the same on all. */
+  #someAverage(own: boolean): boolean {
+    const flag = full([], Number(own));
+    allReduce(flag, { op: 'max', group: this.processGroup, wait: true });
+    return flag.item() !== 0;
+  }
+
   /**
-   * Has gradients sent in 16 bits, once and before the first backward pass: `'bf16'` keeps the range of float32, `'fp16'` more digits.
-   * The parameters and what the optimizer adds stay as they are.
+   * Runs a training loop whose ranks have different numbers of batches: those that are through take part in the others' steps with zeros
+   * until all are. In the end all have the parameters and buffers of a rank that was among the last.
+   *
+   * Every rank calls it, once per pass over the data; what else is called by all ranks together, such as a step of a sharded optimizer or
+   * a collective, has no place in it.
+   *
+   * @param body makes the forward and backward passes and the steps; it may be asynchronous.
+   * @returns what `body` returns.
+   *
+   * @example
+   * await model.join(() => {
+   *   for (const [x, y] of loader) train(x, y);
+   * });
+   */
+  async join<T>(body: () => T | Promise<T>, options?: JoinOptions): Promise<T> {
+    const { divideByInitialWorldSize: keepsSize } = readJoin(options);
+    check('body', body, callable());
+    if (this.#join !== null) throw new TorchClipError('ERR_STATE', 'join() cannot be called within join()');
+    this.#join = { keepsSize };
+    let result: T;
+    try {
+      result = await body();
+    } finally {
+      this.#join = null;
+    }
+    let last = true;
+    while (native.reducerActive(this.#reducer, true, keepsSize) > 0) {
+      last = false;
+      this.#shadow();
+    }
+    // The last of those that were through last.
+    const from = full([], last ? getRank(this.processGroup) : -1);
+    allReduce(from, { op: 'max', group: this.processGroup, wait: true });
+    const state = [...this.module.parameters(), ...this.module.buffers()].map((t) => t.handle);
+    native.broadcastCoalesced(this.processGroup.native, state, broadcastBytes, Number(from.item()));
+    return result;
+  }
+
+  /** What a rank without inputs does while the others make a step. */
+  #shadow(): void {
+    native.reducerForward(this.#reducer, false);
+    if (this.broadcastBuffers && this.#sendsBuffers) this.#sendBuffers();
+    this.#sendsBuffers = this.#someAverage(false);
+    if (this.#sendsBuffers) native.reducerMatch(this.#reducer, this.findUnusedParameters && !this.staticGraph);
+  }
+
+  #sendBuffers(): void {
+    const buffers = this.module.buffers().map((t) => t.handle);
+    if (buffers.length > 0) native.broadcastCoalesced(this.processGroup.native, buffers, broadcastBytes, 0);
+  }
+
+  /**
+   * Chooses how gradients are averaged, once and before the first backward pass. `'bf16'` and `'fp16'` send them in 16 bits: the first
+   * keeps the range of float32, the second more digits; the parameters and what the optimizer adds stay as they are. A function is
+   * called for each bucket, on every rank in the same order, within the backward pass: it calls collectives that block, and returns the
+   * mean.
+   *
+   * @example
+   * model.registerCommHook(({ buffer }) => {
+   *   const narrow = buffer.to(torch.bfloat16);
+   *   torch.distributed.allReduce(narrow, { op: 'avg', wait: true });
+   *   return narrow.to(buffer.dtype);
+   * });
    */
   registerCommHook(hook: CommHook): void {
-    this.#worded(() => native.reducerHook(this.#reducer, check('hook', hook, hookKind)));
+    const checked = check('hook', hook, hookKind);
+    if (typeof checked === 'string') {
+      this.#worded(() => native.reducerHook(this.#reducer, checked));
+      return;
+    }
+    // The reducer keeps the function; this object, which it would keep with it, keeps the hook.
+    const self = new WeakRef(this);
+    const run = (index: number, isLast: boolean, buffer: Handle): Handle =>
+      self.deref()!.#reduced(index, isLast, buffer);
+    this.#worded(() => native.reducerHook(this.#reducer, run));
+    this.#hook = checked;
   }
 
-  /** libtorch's refusals, which speak of positions and of options of Python. */
+  #reduced(index: number, isLast: boolean, buffer: Handle): Handle {
+    const result = refusePromise('a communication hook', this.#hook!({ index, isLast, buffer: wrap(buffer) }));
+    return check('the result of a communication hook', result, tensor).handle;
+  }
+
   #worded(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      throw error instanceof TorchClipError ? this.#own(error) : error;
-    }
-  }
-
-  #own(error: TorchClipError): TorchClipError {
-    const { message } = error;
-    const rank = `rank ${getRank()}`;
-    const counts = /has (\d+) params, while rank \d+ has inconsistent (\d+) params/.exec(message);
-    if (counts) {
-      return new TorchClipError(
-        'ERR_ARGUMENT',
-        `"module" must have the same parameters on all ranks, got ${counts[1]} that require gradients on ${rank} and ${counts[2]} on another`,
-        { cause: error },
-      );
-    }
-    const shape = /params\[(\d+)\] in this process with sizes (\[[^\]]*\])/.exec(message);
-    if (shape) {
-      return new TorchClipError(
-        'ERR_ARGUMENT',
-        `"module" must have the same parameters on all ranks, got "${this.#names[Number(shape[1])]}" of shape ${shape[2]} on ${rank}, which rank 0 does not have`,
-        { cause: error },
-      );
-    }
-    if (message.includes('Expected to have finished reduction')) {
-      const missing = /did not receive grad for rank \d+: ([\d ]+)/.exec(message)?.[1]?.trim().split(/\s+/) ?? [];
-      const names = missing.map((i) => this.#names[Number(i)]).join(', ');
-      return new TorchClipError(
-        'ERR_STATE',
-        `the last backward pass gave no gradient to ${names === '' ? 'some parameters' : names}: pass { findUnusedParameters: true }, or use every output in the loss`,
-        { cause: error },
-      );
-    }
-    return error;
-  }
-}
-
-/** Refuses on all ranks where one has other parameters than rank 0. */
-function checkSame(group: ProcessGroup, trained: readonly (readonly [string, Parameter])[]): void {
-  const own = trained.map(([name, p]) => [name, `${p.dtype.name} [${p.shape.join(', ')}]`] as const);
-  const all = allGatherObject(own, { group, wait: true }) as unknown as (readonly [string, string])[][];
-  const first = all[0]!;
-  for (const [rank, list] of all.entries()) {
-    const at = first.findIndex(([name, what], i) => name !== list[i]?.[0] || what !== list[i]?.[1]);
-    if (at < 0 && list.length === first.length) continue;
-    const say = (one: readonly [string, string] | undefined) =>
-      one === undefined ? 'no more' : `"${one[0]}", ${one[1]}`;
-    const i = at < 0 ? first.length : at;
-    throw new TorchClipError(
-      'ERR_ARGUMENT',
-      `"module" must have the same parameters on all ranks, got as parameter ${i} on rank ${group.ranks[0]} ${say(first[i])}, and on rank ${group.ranks[rank]} ${say(list[i])}`,
-    );
+    worded(this.#names, call);
   }
 }
 

@@ -103,6 +103,67 @@ answers.fp16 = await train(torch.float32, {}, 'fp16');
   };
 }
 
+// A hook of the user's own: asked for every bucket, with what it returns as the mean.
+{
+  const model = new DistributedDataParallel(make(torch.float64), { bucketCapMb: 0.001 });
+  const buckets: [number, boolean][] = [];
+  let fails = false;
+  model.registerCommHook(({ index, isLast, buffer }) => {
+    if (fails) throw new Error('no');
+    buckets.push([index, isLast]);
+    const sum = buffer.clone();
+    d.allReduce(sum, { wait: true });
+    return sum.div_(size / 2);
+  });
+  const plain = new DistributedDataParallel(make(torch.float64));
+  const [x, y] = data(torch.float64, 0);
+  for (let step = 0; step < 2; step++) {
+    for (const m of [model, plain]) {
+      for (const p of m.parameters()) p.grad = null;
+      loss(m.forward(mine(x)), mine(y)).backward();
+    }
+  }
+  const twice = model.parameters().every((p, i) => p.grad!.allclose(plain.parameters()[i]!.grad!.mul(2)));
+  const last = buckets.filter(([, isLast]) => isLast).length;
+  fails = true;
+  let message = '';
+  try {
+    loss(model.forward(mine(x)), mine(y)).backward();
+  } catch (error) {
+    message = (error as Error).message;
+  }
+  answers.hooked = [twice, last === 2 && buckets.length >= 2, message === 'no'];
+}
+
+// Ranks with other numbers of batches: gradients over all ranks, then over those that are left, in one process.
+{
+  const [model, alone] = [new DistributedDataParallel(make(torch.float64)), reference(torch.float64)];
+  const optimizers = [model, alone].map((m) => new optim.SGD(m.parameters(), { lr: 0.05 }));
+  const batches = (of: number) => (of === 0 ? 2 : 5);
+  let steps = 0;
+  await model.join(() => {
+    for (let step = 0; step < batches(rank); step++) {
+      const [x, y] = data(torch.float64, step);
+      optimizers[0]!.zeroGrad();
+      loss(model.forward(mine(x)), mine(y)).backward();
+      optimizers[0]!.step();
+      steps++;
+    }
+  });
+  for (let step = 0; step < 5; step++) {
+    const [x, y] = data(torch.float64, step);
+    optimizers[1]!.zeroGrad();
+    for (let of = 0; of < size; of++) {
+      if (step >= batches(of)) continue;
+      const [a, b] = [x.narrow(0, of * each, each), y.narrow(0, of * each, each)];
+      loss(alone.forward(a), b).div(size).backward();
+    }
+    optimizers[1]!.step();
+  }
+  const all = (await d.allGatherObject(steps)) as number[];
+  answers.joined = { apart: distance(model.module, alone), steps: all, alike: await alike(model) };
+}
+
 // Parameters without gradients: found each time, or refused by name.
 {
   const [x, y] = data(torch.float32, 0);
