@@ -70,6 +70,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::distributed::register_group(env, exports);
     tc::distributed::register_collectives(env, exports);
     tc::distributed::register_reducer(env, exports);
+    tc::distributed::register_peers(env, exports);
 #endif
     return exports;
   } catch (...) {

@@ -2,6 +2,8 @@ import { native } from '../binding/index.js';
 import { check, elementsOf, flag, integer, type Kind, kind, oneOf, share } from '../check.js';
 import { full } from '../creation/index.js';
 import { requireCuda } from '../cuda/available.js';
+import type { ProcessGroup } from '../distributed/group.js';
+import { allReduce } from '../distributed/reductions.js';
 import { int32 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { Optimizer } from '../optim/base/optimizer.js';
@@ -182,7 +184,11 @@ export class GradScaler {
     const inverse = inverseOf(scale);
     const parameters = optimizer.paramGroups.flatMap(({ params }) => params.map((p) => p.handle));
     const foundInf = native.ampUnscale(parameters, inverse.handle).map((handle) => keep(wrap(handle)));
-    this.#progress.set(optimizer, { stage: 'unscaled', foundInf });
+    const { sharedBy } = optimizer;
+    this.#progress.set(optimizer, {
+      stage: 'unscaled',
+      foundInf: sharedBy === null ? foundInf : [foundByAny(foundInf, sharedBy)],
+    });
   }
 
   /**
@@ -390,6 +396,13 @@ const inverseOf = (scale: Tensor) => scale.double().reciprocal().float();
 const nothingRecorded = () => new TorchClipError('ERR_STATE', 'No inf checks were recorded for this optimizer.');
 
 const isNonFinite = (error: unknown) => error instanceof TorchClipError && error.code === 'ERR_NONFINITE';
+
+/** 1 where any rank has found NaN or inf, so that all take the step or none does. */
+function foundByAny(found: readonly Tensor[], group: ProcessGroup): Tensor {
+  const any = keep(full([], Number(found.some((flag) => flag.item() !== 0))));
+  allReduce(any, { op: 'max', group, wait: true });
+  return any;
+}
 
 function checkOptimizer(optimizer: unknown): asserts optimizer is Optimizer {
   if (!(optimizer instanceof Optimizer)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);

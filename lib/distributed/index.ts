@@ -1,5 +1,6 @@
 export * from './all-to-all.js';
 export type { CollectiveOptions } from './call.js';
+export { type SharedCheckpointOptions, saveCheckpoint } from './checkpoint.js';
 export * from './collectives.js';
 export {
   type Backend,

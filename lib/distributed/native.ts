@@ -48,6 +48,8 @@ declare module '../binding/index.js' {
       limit: number,
     ): Promise<NativeGroup>;
     distributedBackends(): string[];
+    /** For tests: a group that another addon has registered with c10d. */
+    groupRegistered(name: string, timeout: number): NativeGroup;
     groupDestroy(group: NativeGroup): Promise<void>;
     collective(
       group: NativeGroup,

@@ -18,6 +18,7 @@ import {
   temporaryName,
   writeAll,
 } from './file.js';
+import { hasIndex, loadParts } from './parts.js';
 import { type LoadOptions, load } from './pt/load.js';
 import { save } from './pt/save.js';
 import { loadSafetensors } from './safetensors/load.js';
@@ -83,15 +84,19 @@ export function saveCheckpoint(folder: PathLike, object: unknown, options: Check
     makeFolders(place);
     const path = format === 'pt' ? nameOf(place, step, '.pt') : saveFolder(object, place, step);
     if (format === 'pt') save(object, path);
-    if (keepLast !== undefined) {
-      const others = checkpoints(place).filter((one) => one.path !== path);
-      const surplus = Math.max(0, others.length + 1 - keepLast);
-      for (const old of others.slice(0, surplus)) rmSync(old.path, { recursive: true, force: true });
-    }
+    prune(place, path, keepLast);
     return path;
   } catch (error) {
     throw fileError(place, 'written', error);
   }
+}
+
+/** Deletes the oldest checkpoints but a new one. */
+function prune(place: string, path: string, keepLast: number | undefined): void {
+  if (keepLast === undefined) return;
+  const others = checkpoints(place).filter((one) => one.path !== path);
+  const surplus = Math.max(0, others.length + 1 - keepLast);
+  for (const old of others.slice(0, surplus)) rmSync(old.path, { recursive: true, force: true });
 }
 
 /** The path of the checkpoint of a step, or of the one after the newest. */
@@ -103,20 +108,42 @@ function nameOf(place: string, step: number | undefined, ending: string): string
 /** The tensors and the rest in two files of a folder, which gets its name, which is returned, when both are on the disk. */
 function saveFolder(object: unknown, place: string, step: number | undefined): string {
   const { json, tensors } = toTagged(object);
+  const unfinished = beginFolder(place);
+  try {
+    saveSafetensors(tensors, join(unfinished, tensorsFile));
+    return finishFolder(unfinished, place, { json, step });
+  } catch (error) {
+    abandonFolder(unfinished);
+    throw error;
+  }
+}
+
+/** @internal Makes a folder for a checkpoint that is being written. */
+export function beginFolder(place: string): string {
+  makeFolders(place);
   sweep(place);
   const unfinished = join(place, temporaryName());
   mkdirSync(unfinished);
-  try {
-    saveSafetensors(tensors, join(unfinished, tensorsFile));
-    replaceFile(join(unfinished, stateFile), (fd) => writeAll(fd, Buffer.from(`${json}\n`)));
-    syncFolder(unfinished);
-    const path = named(unfinished, place, step);
-    syncFolder(place);
-    return path;
-  } catch (error) {
-    rmSync(unfinished, { recursive: true, force: true });
-    throw error;
-  }
+  return unfinished;
+}
+
+/** @internal Adds what is not tensors, and gives the folder its name, which is returned, when all is on the disk. */
+export function finishFolder(
+  unfinished: string,
+  place: string,
+  what: { json: string; step?: number | undefined; keepLast?: number | undefined },
+): string {
+  replaceFile(join(unfinished, stateFile), (fd) => writeAll(fd, Buffer.from(`${what.json}\n`)));
+  syncFolder(unfinished);
+  const path = named(unfinished, place, what.step);
+  syncFolder(place);
+  prune(place, path, what.keepLast);
+  return path;
+}
+
+/** @internal Deletes a folder that was begun. */
+export function abandonFolder(unfinished: string): void {
+  rmSync(unfinished, { recursive: true, force: true });
 }
 
 /** Gives a folder its name. Another process may have taken it meanwhile, and again while this one tries. */
@@ -171,7 +198,9 @@ export function loadCheckpoint<T = unknown>(path: PathLike, options: LoadOptions
   const place = pathOf(path);
   if (!lstatSync(place, { throwIfNoEntry: false })?.isDirectory()) return load<T>(place, options);
   const { mapLocation = 'cpu' } = options;
-  const tensors = loadSafetensors(join(place, tensorsFile), { device: mapLocation as 'cpu' });
+  const tensors = hasIndex(place)
+    ? loadParts(place, mapLocation as string)
+    : loadSafetensors(join(place, tensorsFile), { device: mapLocation as 'cpu' });
   const state = join(place, stateFile);
   const json = readingFile(state, (file) => readAll(file, 0, file.size).toString('utf8'));
   return fromTagged(json, tensors, (what) => {

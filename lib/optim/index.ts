@@ -56,9 +56,10 @@ export {
 export { SGD, type SGDGroup } from './methods/sgd.js';
 export { SparseAdam, type SparseAdamGroup } from './methods/sparse-adam.js';
 export { StableAdamW, type StableAdamWGroup } from './methods/stable-adamw.js';
-export type { OptimizerStateDict, StateValue } from './state/state-dict.js';
+export type { OptimizerStateDict, ShardedStateDict, StateValue } from './state/state-dict.js';
 export { type ComparedRun, type CompareOptions, compare } from './tools/compare.js';
 export { estimateLipschitz, type LipschitzOptions } from './tools/lipschitz.js';
 export { type QKClipOptions, qkClip } from './tools/qk-clip.js';
 export { Restarter, type RestarterOptions, type RestarterStateDict } from './tools/restarter.js';
+export { type ShardOptions, shard } from './tools/shard.js';
 export * as swaUtils from './tools/swa-utils.js';

@@ -1,5 +1,6 @@
 #include "distributed/group.h"
 
+#include <torch/csrc/distributed/c10d/GroupRegistry.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #ifdef USE_C10D_NCCL
@@ -142,6 +143,14 @@ napi_value group_make(napi_env env, Args& args) {
   });
 }
 
+// groupRegistered(name, timeout): a group that other code of the process has made and given a name.
+napi_value group_registered(napi_env env, Args& args) {
+  const std::string name = to_string(env, args[0], "name");
+  auto made = std::make_unique<GroupBox>();
+  made->group = make_group(c10d::resolve_process_group(name), name, milliseconds(to_int64(env, args[1], "timeout")));
+  return box(env, std::move(made));
+}
+
 // groupDestroy(group, timeout): a promise. What is under way goes on until its own time-out.
 napi_value group_destroy(napi_env env, Args& args) {
   const auto group = group_of(env, args[0]);
@@ -198,6 +207,7 @@ void register_group(napi_env env, napi_value exports) {
   // c10d writes to the standard error, C++ frames included, what its exceptions say as well.
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = c10::GLOG_FATAL;
   define(env, exports, "groupMake", guarded<group_make>);
+  define(env, exports, "groupRegistered", guarded<group_registered>);
   define(env, exports, "groupDestroy", guarded<group_destroy>);
   define(env, exports, "distributedBackends", guarded<backends>);
 }

@@ -9,5 +9,6 @@ void register_store(napi_env env, napi_value exports);
 void register_group(napi_env env, napi_value exports);
 void register_collectives(napi_env env, napi_value exports);
 void register_reducer(napi_env env, napi_value exports);
+void register_peers(napi_env env, napi_value exports);
 
 }  // namespace tc::distributed

@@ -10,7 +10,9 @@ class Arena {
  public:
   // Must be called for every tensor before the first is made. Tensors of other devices than the CPU are allocated
   // separately.
-  void reserve(const at::Tensor& like, c10::ScalarType dtype);
+  void reserve(const at::Tensor& like, c10::ScalarType dtype) { reserve(like, dtype, like.numel()); }
+  // For another number of elements.
+  void reserve(const at::Tensor& like, c10::ScalarType dtype, int64_t numel);
   at::Tensor empty(const at::Tensor& like, at::IntArrayRef strides, c10::ScalarType dtype);
 
  private:

@@ -7,7 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "optim/peers.h"
 #include "optim/pipeline.h"
+#include "optim/shares.h"
 #include "optim/stats.h"
 
 namespace tc::optim {
@@ -45,6 +47,9 @@ struct State {
   std::vector<Group> groups;
   Counters counters;
   int64_t state_bytes = 0;  // of the parameters' state tensors
+  // If the elements are shared out among processes: these, and who has which.
+  std::shared_ptr<Peers> peers;
+  Shares shares;
 
   // Whether this step must not be taken with non-finite gradients.
   bool refuses_nonfinite(const Request& request) const {
@@ -70,6 +75,8 @@ class Driver {
   virtual Stats stats(const State& state, size_t stage) const { return stats_of(state, stage); }
   // Whether a graph has captured steps of this driver, and so may replay them at any time.
   virtual bool captured() const { return false; }
+  // Whether it takes steps whose elements are shared out among processes.
+  virtual bool shares() const { return false; }
   // Sends the groups' current options to the next replay, without waiting.
   virtual void refresh(const State&) {}
 };

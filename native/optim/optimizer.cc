@@ -31,6 +31,8 @@ void Optimizer::require_idle() const {
 
 void Optimizer::add_group(const std::vector<at::Tensor>& parameters) {
   require_idle();
+  if (shared())
+    throw Error("ERR_STATE", "a sharded optimizer takes no further parameters: add them before sharding it");
   std::unordered_set<const c10::TensorImpl*> known, here;
   for (const Parameter& p : parameters_) known.insert(p.value.unsafeGetTensorImpl());
   std::vector<Parameter> added;
@@ -92,19 +94,29 @@ void Optimizer::rebuild() {
     driver_ = make_driver(device_);
     driver_->push(state_);
   }
+  if (shared() && !driver_->shares()) {
+    throw Error("ERR_DEVICE", "the parameters of a sharded optimizer must lie on the CPU, got " + device_.str());
+  }
   planner_.rebuild();
+}
+
+void Optimizer::plan(const double* groups) {
+  read(groups);
+  if (planner_.revalidate()) return;
+  if (!parameters_.empty() && capturing(parameters_.front().value.device())) {
+    throw Error("ERR_STATE",
+                "before capturing a step, take one step with the same parameters, groups and memory layouts");
+  }
+  rebuild();
 }
 
 Taken Optimizer::step(const double* groups, const Request& request) {
   require_idle();
   const at::NoGradGuard no_grad;
-  read(groups);
-  if (!planner_.revalidate()) {
-    if (!parameters_.empty() && capturing(parameters_.front().value.device())) {
-      throw Error("ERR_STATE",
-                  "before capturing a step, take one step with the same parameters, groups and memory layouts");
-    }
-    rebuild();
+  if (shared()) {
+    meet(groups, request.scaled());
+  } else {
+    plan(groups);
   }
   if (request.scaled() && planner_.members().empty()) return {Outcome::kSkipped, {}};
   const auto guarded = [this](const auto& ask) {
@@ -122,12 +134,23 @@ Taken Optimizer::step(const double* groups, const Request& request) {
   Request inner{{}, {}, request.inverse};
   inner.custom = [&](size_t stage, const Plan& plan) {
     std::vector<double> coefficients;
-    guarded([&] { coefficients = request.custom(stage, plan); });
+    const auto ask = [&] { guarded([&] { coefficients = request.custom(stage, plan); }); };
+    if (!shared()) {
+      ask();
+      return coefficients;
+    }
+    together("its custom clipper has failed", ask);
+    // Those of the first process, whatever a clipper that is no function of what it sees has said on the others.
+    Parts parts(size_t(state_.peers->size()));
+    parts[0].push_back({reinterpret_cast<char*>(coefficients.data()), int64_t(coefficients.size() * sizeof(double))});
+    state_.peers->gather(parts);
     return coefficients;
   };
   if (request.outside) inner.outside = [&] { guarded(request.outside); };
   const Taken taken = driver_->step(state_, inner);
-  if (taken.outcome == Outcome::kStepped) publish();
+  if (taken.outcome != Outcome::kStepped) return taken;
+  if (shared()) gather_parameters();
+  publish();
   return taken;
 }
 
@@ -175,11 +198,16 @@ void Optimizer::zero_grad(bool set_to_none) {
 StageState Optimizer::stage_state(size_t k) const {
   StageState state{state_.memories[k], {}};
   if (!acts_on_elements(state_.settings.stages[k].clipper) || state_.memories[k].decisions == 0) return state;
-  for (const Parameter& p : parameters_) {
-    // A copy: the plans point to the original.
+  Parts parts;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const Parameter& p = parameters_[i];
     const bool has = k < p.elements.size() && p.elements[k].defined();
-    state.elements.push_back(has ? p.elements[k].clone() : at::Tensor());
+    // A copy: the plans point to the original.
+    state.elements.push_back(!has       ? at::Tensor()
+                             : shared() ? whole_of(i, p.elements[k], parts)
+                                        : p.elements[k].clone());
   }
+  if (!parts.empty()) state_.peers->gather(parts);
   return state;
 }
 
@@ -192,10 +220,18 @@ void Optimizer::load(const std::vector<ParameterState>& states, Counters counter
   if (stages.size() != state_.settings.stages.size())
     throw Error("ERR_STATE", "the state does not have as many clippers as the optimizer");
   int64_t bytes = 0;
-  const auto copied = [&](const at::Tensor& tensor, const at::Tensor& value, Arena& arena) -> at::Tensor {
+  const auto copied = [&](const at::Tensor& tensor, const Parameter& p, Arena& arena) -> at::Tensor {
     if (!tensor.defined()) return {};
-    if (tensor.sizes() != value.sizes()) throw Error("ERR_SHAPE", "a state tensor must have its parameter's shape");
-    const at::Tensor copy = arena.empty(value, layout_of(value), state_dtype_of(value)).copy_(tensor);
+    if (tensor.sizes() != p.value.sizes()) throw Error("ERR_SHAPE", "a state tensor must have its parameter's shape");
+    const auto dtype = state_dtype_of(p.value);
+    at::Tensor copy;
+    if (p.own) {
+      const at::Tensor whole = empty_in(p.value, p.layout, dtype).copy_(tensor);
+      const at::Tensor own = flat_part(whole, p.own->begin, p.own->end);
+      copy = arena.empty(own, own.strides(), dtype).copy_(own);
+    } else {
+      copy = arena.empty(p.value, layout_of(p.value), dtype).copy_(tensor);
+    }
     bytes += int64_t(copy.nbytes());
     return copy;
   };
@@ -203,17 +239,18 @@ void Optimizer::load(const std::vector<ParameterState>& states, Counters counter
   for (size_t i = 0; i < states.size(); ++i) {
     for (int k = 0; k < kMaxSlots; ++k) {
       const at::Tensor& value = parameters_[i].value;
-      if (states[i].slot[k].defined()) arenas[k].reserve(value, state_dtype_of(value));
+      const int64_t numel = own(i).length() / (value.is_complex() ? 2 : 1);
+      if (states[i].slot[k].defined()) arenas[k].reserve(value, state_dtype_of(value), numel);
     }
   }
   std::vector<ParameterState> loaded = states;
   std::vector<StageMemory> memories;
   std::vector<std::vector<at::Tensor>> elements(states.size(), std::vector<at::Tensor>(stages.size()));
   for (size_t i = 0; i < states.size(); ++i) {
-    const at::Tensor& value = parameters_[i].value;
-    for (int k = 0; k < kMaxSlots; ++k) loaded[i].slot[k] = copied(loaded[i].slot[k], value, arenas[k]);
+    const Parameter& p = parameters_[i];
+    for (int k = 0; k < kMaxSlots; ++k) loaded[i].slot[k] = copied(loaded[i].slot[k], p, arenas[k]);
     for (size_t k = 0; k < stages.size(); ++k) {
-      if (i < stages[k].elements.size()) elements[i][k] = copied(stages[k].elements[i], value, none);
+      if (i < stages[k].elements.size()) elements[i][k] = copied(stages[k].elements[i], p, none);
     }
   }
   for (const StageState& stage : stages) memories.push_back(stage.memory);

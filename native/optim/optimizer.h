@@ -4,7 +4,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <deque>
+#include <exception>
+#include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "optim/planner.h"
@@ -33,6 +37,17 @@ class Optimizer {
   // takes no step and gets no answer.
   Taken step(const double* groups, const Request& request);
   void zero_grad(bool set_to_none);
+  // Shares the elements out among processes, which call this together with equal parameters, groups and settings, as
+  // `signature` tells of the settings; from then on step, the states and load are calls of all of them. With `average`
+  // a step is taken by the mean of the processes' gradients; otherwise these are equal.
+  void share(std::shared_ptr<Peers> peers, bool average, const std::string& signature);
+  bool shared() const { return state_.peers != nullptr; }
+  // The part of a parameter's reals that belongs to this process, all without others.
+  Range own(size_t parameter) const;
+  // The same in elements, and the strides that tell their order.
+  std::pair<Range, std::vector<int64_t>> part(size_t parameter) const;
+  // Takes this process's part in a step of the others that it cannot take: theirs fail.
+  void fail();
   // Before a graph takes steps that it has captured: they use these settings, unless those name other rules.
   void refresh(const double* groups);
 
@@ -42,9 +57,11 @@ class Optimizer {
   }
   // A parameter that has taken no step has no state: step 0.
   const ParameterState& state(size_t parameter) const { return parameters_[parameter].state; }
+  // The same of all parameters, with whole tensors where the elements are shared.
+  std::vector<ParameterState> whole_states() const;
   size_t stages() const { return state_.settings.stages.size(); }
   const Stage& stage(size_t k) const { return state_.settings.stages[k]; }
-  StageState stage_state(size_t k) const;
+  StageState stage_state(size_t k) const;  // with whole tensors
   // Copies all states, in the order of the parameters and of the stages, or throws and changes nothing.
   void load(const std::vector<ParameterState>& states, Counters counters, const std::vector<StageState>& stages);
   int64_t state_bytes() const { return state_.state_bytes; }
@@ -54,7 +71,15 @@ class Optimizer {
 
  private:
   void read(const double* groups);
+  void plan(const double* groups);
   void rebuild();
+  void meet(const double* groups, bool scaled);
+  uint64_t fingerprint(const double* groups, bool scaled) const;
+  void together(const char* what, const std::function<void()>& body) const;
+  void agree(std::vector<int32_t>& numbers, std::exception_ptr failure, uint64_t print, const char* what) const;
+  void average_gradients();
+  void gather_parameters();
+  at::Tensor whole_of(size_t parameter, const at::Tensor& own, Parts& parts) const;
   void publish();
   void require_idle() const;
   void retire();

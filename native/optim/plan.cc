@@ -4,6 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "optim/peers.h"
+#include "optim/shares.h"
+
 namespace tc::optim {
 
 void Plan::build(std::vector<Item> list, int64_t units) {
@@ -33,12 +36,37 @@ void Plan::build(std::vector<Item> list, int64_t units) {
     largest = std::max(largest, reals);
   }
   partials.resize(chunks.size());
+  first = 0;
+  last = int64_t(chunks.size());
+  peers = nullptr;
   norms.assign(size_t(units), 0);
   weight_norms.assign(size_t(units), 0);
   coefficients.assign(size_t(units), 1);
   levels.assign(size_t(units), 1);
   limits.assign(size_t(units), std::numeric_limits<double>::infinity());
   thresholds.assign(size_t(units), std::numeric_limits<double>::quiet_NaN());
+}
+
+void Plan::share(const Shares& shares, Peers& with) {
+  peers = &with;
+  starts.clear();
+  for (size_t c = 0; c < chunks.size(); ++c) {
+    const int owner = shares.owner(size_t(items[size_t(chunks[c].item)].parameter), chunks[c].begin);
+    while (int(starts.size()) <= owner) starts.push_back(int64_t(c));
+  }
+  starts.resize(size_t(with.size()) + 1, int64_t(chunks.size()));
+  first = starts[size_t(with.rank())];
+  last = starts[size_t(with.rank()) + 1];
+}
+
+void Plan::exchange(void* found, size_t each) const {
+  if (peers == nullptr) return;
+  Parts parts(starts.size() - 1);
+  for (size_t r = 0; r < parts.size(); ++r) {
+    parts[r].push_back(
+        {static_cast<char*>(found) + starts[r] * int64_t(each), (starts[r + 1] - starts[r]) * int64_t(each)});
+  }
+  peers->gather(parts);
 }
 
 }  // namespace tc::optim

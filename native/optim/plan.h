@@ -7,12 +7,19 @@
 
 namespace tc::optim {
 
+class Peers;
+class Shares;
+
 // The overhead of visiting a chunk, measured in elements.
 inline constexpr int64_t kOverhead = 64;
 
 struct Plan {
   // Cuts the items into chunks and forgets the previous ones. The items' units must not decrease.
   void build(std::vector<Item> items, int64_t units);
+  // From here on only the chunks of this process are visited.
+  void share(const Shares& shares, Peers& peers);
+  // Fills in what the other processes have found of their chunks: `each` bytes per chunk.
+  void exchange(void* found, size_t each) const;
   // Whether the unit has any elements.
   bool present(size_t u) const { return unit[u + 1] > unit[u]; }
 
@@ -22,6 +29,9 @@ struct Plan {
   std::vector<int64_t> cost;  // running totals, before each chunk and after the last, by which threads share the work
   std::vector<int64_t> unit;  // the first chunk of each unit, then the number of chunks
   std::vector<Partial> partials;
+  int64_t first = 0, last = 0;  // of the chunks, those that are visited: all, unless they are shared
+  Peers* peers = nullptr;       // null: not shared
+  std::vector<int64_t> starts;  // if shared: the first chunk of each process, then their number
   // One per unit:
   std::vector<double> norms, weight_norms, coefficients, limits, thresholds;
   std::vector<double> levels;  // the rule's factors of the clipper's level

@@ -1,10 +1,12 @@
 #include "optim/planner.h"
 
 #include <ATen/ops/copy.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/fill.h>
 #include <ATen/ops/view_as_real.h>
 #include <ATen/ops/zero.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "error.h"
@@ -94,7 +96,8 @@ bool Planner::revalidate() {
       return false;
     }
     if (!p.value_copy.defined() && p.value.mutable_data_ptr() != item.param) return false;
-    item.grad = address(p.grad_copy.defined() ? p.grad_copy : grad);
+    item.grad =
+        p.mean.defined() ? address_before(p.mean, p.own->begin) : address(p.grad_copy.defined() ? p.grad_copy : grad);
     gradients.back().plan.items[at].out = item.grad;
     if (gradients.size() > 1) continue;
     for (StagePlan& each : state_.pipeline.updates()) each.plan.items[at].source = item.grad;
@@ -115,7 +118,7 @@ bool Planner::untouched() const {
     }
     const Item& item = state_.pipeline.all.front().plan.items[n++];
     if (!p.value_copy.defined() && p.value.mutable_data_ptr() != item.param) return false;
-    if (!p.grad_copy.defined() && grad.mutable_data_ptr() != item.grad) return false;
+    if (!p.grad_copy.defined() && !p.mean.defined() && grad.mutable_data_ptr() != item.grad) return false;
   }
   return n == members_.size();
 }
@@ -145,26 +148,35 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
   }
 
   p.dtype = p.value.scalar_type();
-  p.layout = layout_of(p.value);
-  p.strides = p.value.strides().vec();
-  if (by_row_ && rows_of(p.value) > 1 && p.layout[0] * p.value.size(0) != p.value.numel()) {
-    p.layout = row_major(p.value.sizes());
+  std::vector<int64_t> layout = layout_of(p.value);
+  // Other processes have the parameter's elements in the order that it had.
+  if (p.own && layout != p.layout) {
+    throw Error("ERR_STATE", "the memory layout of a parameter of a sharded optimizer cannot change");
   }
+  p.layout = std::move(layout);
+  p.strides = p.value.strides().vec();
   p.contiguous = p.value.is_contiguous();
   p.value_copy = lies_in(p.value, p.layout) ? at::Tensor() : empty_in(p.value, p.layout, p.dtype).copy_(p.value);
   p.grad_copy = lies_in(grad, p.layout) ? at::Tensor() : empty_in(p.value, p.layout, p.dtype).copy_(grad);
-  item.param = address(p.value_copy.defined() ? p.value_copy : p.value);
-  item.grad = address(p.grad_copy.defined() ? p.grad_copy : grad);
+  item.param = address(value_of(p));
+  item.grad =
+      p.mean.defined() ? address_before(p.mean, p.own->begin) : address(p.grad_copy.defined() ? p.grad_copy : grad);
 
   const auto state_dtype = state_dtype_of(p.value);
+  // What this process updates, and how tensors of that many elements lie in memory.
+  const at::Tensor own = p.own ? flat_part(value_of(p), p.own->begin, p.own->end) : p.value;
+  const at::IntArrayRef strides = p.own ? own.strides() : at::IntArrayRef(p.layout);
+  const auto address_of = [&](const at::Tensor& tensor) {
+    return p.own ? address_before(tensor, p.own->begin) : address(tensor);
+  };
   const auto keep = [&](at::Tensor& tensor, Arena& arena) {
     if (!tensor.defined()) {
-      tensor = arena.empty(p.value, p.layout, state_dtype).zero_();
+      tensor = arena.empty(own, strides, state_dtype).zero_();
       state_.state_bytes += int64_t(tensor.nbytes());
-    } else if (tensor.sizes() != p.value.sizes()) {
+    } else if (tensor.sizes() != own.sizes()) {
       throw Error("ERR_STATE", "a parameter and its state have different shapes");
-    } else if (tensor.scalar_type() != state_dtype || tensor.strides() != at::IntArrayRef(p.layout)) {
-      tensor = empty_in(p.value, p.layout, state_dtype).copy_(tensor);
+    } else if (tensor.scalar_type() != state_dtype || tensor.strides() != strides) {
+      tensor = empty_in(own, strides, state_dtype).copy_(tensor);
     }
   };
   const RuleInfo& rule = rule_info(state_.groups[p.group].rule);
@@ -176,12 +188,12 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
     const Slot& slot = rule.slots.slot[k];
     const bool fresh = !tensor.defined();
     keep(tensor, arenas[rule.slots.index(k)]);
-    if (fresh && slot.start == Start::kParameter) tensor.copy_(p.value);
+    if (fresh && slot.start == Start::kParameter) tensor.copy_(own);
     // A complex parameter is a pair of reals, and each starts at the value.
     if (fresh && slot.start == Start::kHyper) {
       (tensor.is_complex() ? at::view_as_real(tensor) : tensor).fill_(state_.groups[p.group].hyper[slot.hyper]);
     }
-    item.state[k] = address(tensor);
+    item.state[k] = address_of(tensor);
   }
   p.elements.resize(state_.settings.stages.size());
   Arena none;
@@ -190,11 +202,11 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
   }
   const auto scratch = [&](at::Tensor& tensor, bool wanted, c10::ScalarType dtype) {
     if (!wanted) return tensor.reset();
-    tensor = empty_in(p.value, p.layout, dtype);
+    tensor = empty_in(own, strides, dtype);
   };
   scratch(p.clipped, state_.pipeline.all.front().materialise, p.dtype);
   scratch(p.update, !state_.pipeline.updates().empty(), state_dtype);
-  if (p.update.defined()) item.update = address(p.update);
+  if (p.update.defined()) item.update = address_of(p.update);
   return item;
 }
 
@@ -214,18 +226,63 @@ void Planner::cut(StagePlan& into, std::vector<Item> items) {
                         : scope == Scope::kGroup ? int64_t(state_.groups.size())
                                                  : first.back();
   into.plan.build(std::move(items), units);
+  if (state_.peers) into.plan.share(state_.shares, *state_.peers);
+}
+
+std::vector<int64_t> Planner::layout_of(const at::Tensor& value) const {
+  std::vector<int64_t> layout = optim::layout_of(value);
+  const bool apart = by_row_ && rows_of(value) > 1 && layout[0] * value.size(0) != value.numel();
+  return apart ? row_major(value.sizes()) : layout;
+}
+
+Shares::Cuts Planner::cuts() const {
+  const auto& all = state_.pipeline.all;
+  return {by_row_, std::any_of(all.begin(), all.end(), [](const StagePlan& each) {
+            return each.stage == nullptr || each.stage->scope != Scope::kRow;
+          })};
+}
+
+at::Tensor Planner::gradient_of(const Parameter& p) {
+  return p.grad_copy.defined() ? p.grad_copy : p.value.unsafeGetTensorImpl()->grad();
+}
+
+// One flat tensor per dtype for the means of all gradients, as they arrive.
+void Planner::make_means() {
+  for (Parameter& p : parameters_) p.mean.reset();
+  if (!means_) return;
+  const auto has = [](const Parameter& p) { return p.value.unsafeGetTensorImpl()->grad().defined(); };
+  const auto width = [](const Parameter& p) { return p.value.is_complex() ? 2 : 1; };
+  std::vector<c10::ScalarType> done;
+  for (const Parameter& first : parameters_) {
+    const c10::ScalarType dtype = first.value.scalar_type();
+    if (!has(first) || std::find(done.begin(), done.end(), dtype) != done.end()) continue;
+    done.push_back(dtype);
+    const auto same = [&](const Parameter& p) { return has(p) && p.value.scalar_type() == dtype; };
+    int64_t count = 0;
+    for (const Parameter& p : parameters_) count += same(p) ? p.own->length() / width(p) : 0;
+    const at::Tensor means = at::empty({count}, first.value.options());
+    int64_t at = 0;
+    for (Parameter& p : parameters_) {
+      if (!same(p)) continue;
+      p.mean = means.narrow(0, at, p.own->length() / width(p));
+      at += p.own->length() / width(p);
+    }
+  }
 }
 
 void Planner::rebuild() {
   planned_ = staged_ = false;
   members_.clear();
   ++state_.pipeline.generation;
+  make_means();
   Arena arenas[kMaxSlots];
   for (const Parameter& p : parameters_) {
     if (!p.value.unsafeGetTensorImpl()->grad().defined()) continue;
     const Slots& slots = rule_info(state_.groups[p.group].rule).slots;
     for (int k = 0; k < slots.count; ++k) {
-      if (!p.state.slot[slots.index(k)].defined()) arenas[slots.index(k)].reserve(p.value, state_dtype_of(p.value));
+      if (p.state.slot[slots.index(k)].defined()) continue;
+      const int64_t numel = p.own ? p.own->length() / (p.value.is_complex() ? 2 : 1) : p.value.numel();
+      arenas[slots.index(k)].reserve(p.value, state_dtype_of(p.value), numel);
     }
   }
   std::vector<Item> items;
@@ -241,13 +298,17 @@ void Planner::rebuild() {
   const auto state_of = [&](const StagePlan& each, size_t i) {
     Parameter& p = parameters_[members_[i]];
     const bool has = each.stage != nullptr && p.elements[each.index].defined();
-    return has ? address(p.elements[each.index]) : items[i].state[0];
+    if (!has) return items[i].state[0];
+    return p.own ? address_before(p.elements[each.index], p.own->begin) : address(p.elements[each.index]);
   };
   // Each stage reads the gradients that the previous one has stored.
   std::vector<Item> source = items;
   for (StagePlan& each : state_.pipeline.gradients()) {
     for (size_t i = 0; i < items.size(); ++i) {
-      source[i].out = each.materialise ? address(parameters_[members_[i]].clipped) : items[i].grad;
+      const Parameter& p = parameters_[members_[i]];
+      source[i].out = !each.materialise ? items[i].grad
+                      : p.own           ? address_before(p.clipped, p.own->begin)
+                                        : address(p.clipped);
       source[i].state[0] = state_of(each, i);
     }
     cut(each, source);

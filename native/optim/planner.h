@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "optim/arena.h"
@@ -28,6 +29,10 @@ struct Parameter {
   at::Tensor value_copy, grad_copy;  // stand-ins for tensors that have another layout
   at::Tensor clipped, update;        // intermediate results between stages
   std::vector<at::Tensor> elements;  // per stage, if its clipper acts on elements
+  // If the elements are shared out among processes: the reals of this one, in the order of the layout. State and
+  // intermediate results are then flat, and hold these alone.
+  std::optional<Range> own;
+  at::Tensor mean;  // if defined: the mean of the processes' gradients, likewise, which is the gradient to visit
 };
 
 class Planner {
@@ -49,6 +54,20 @@ class Planner {
   // Builds the plans, allocating missing state. Throws for tensors that cannot be visited, and leaves no plans then.
   void rebuild();
 
+  // The strides in which a parameter and its state are visited.
+  std::vector<int64_t> layout_of(const at::Tensor& value) const;
+  // Has the processes' gradients averaged before they are visited.
+  void take_means() { means_ = true; }
+  bool takes_means() const { return means_; }
+  // Where the parameter's gradient lies in this process's memory, in that layout.
+  static at::Tensor gradient_of(const Parameter& parameter);
+  // What a step visits of a parameter: the tensor or its copy.
+  static const at::Tensor& value_of(const Parameter& parameter) {
+    return parameter.value_copy.defined() ? parameter.value_copy : parameter.value;
+  }
+  // By how much a plan of shared elements has to be cut.
+  Shares::Cuts cuts() const;
+
   // The parameter of each item: those with a gradient.
   const std::vector<size_t>& members() const { return members_; }
   // Whether some parameter or gradient is visited as a copy.
@@ -59,6 +78,7 @@ class Planner {
   bool follow_copies(const Parameter& parameter, const at::Tensor& grad) const;
   bool untouched() const;
   Item prepare(Parameter& parameter, Arena* arenas);
+  void make_means();
   void cut(StagePlan& into, std::vector<Item> items);
 
   State& state_;
@@ -66,6 +86,7 @@ class Planner {
   std::vector<size_t> members_;
   bool planned_ = false;
   bool staged_ = false;
+  bool means_ = false;
   bool by_row_ = false;  // some stage's unit is a row, so that rows must lie together
 };
 

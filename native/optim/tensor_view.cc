@@ -2,6 +2,7 @@
 
 #include <ATen/MemoryOverlap.h>
 #include <ATen/OpMathType.h>
+#include <ATen/ops/as_strided.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/empty_strided.h>
 
@@ -81,6 +82,16 @@ void* address(const at::Tensor& tensor) {
   void* data = tensor.mutable_data_ptr();
   if (data == nullptr && tensor.numel() > 0) throw Error("ERR_STATE", "a tensor has lost its memory");
   return data;
+}
+
+at::Tensor flat_part(const at::Tensor& tensor, int64_t begin, int64_t end) {
+  const int64_t width = tensor.is_complex() ? 2 : 1;
+  return tensor.as_strided({(end - begin) / width}, {1}, tensor.storage_offset() + begin / width);
+}
+
+void* address_before(const at::Tensor& tensor, int64_t begin) {
+  const int64_t size = int64_t(tensor.element_size()) / (tensor.is_complex() ? 2 : 1);
+  return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(address(tensor)) - uintptr_t(begin * size));
 }
 
 }  // namespace tc::optim

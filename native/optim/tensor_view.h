@@ -36,4 +36,9 @@ at::Tensor empty_in(const at::Tensor& like, at::IntArrayRef strides, c10::Scalar
 inline int64_t reals(const at::Tensor& tensor) { return tensor.numel() * (tensor.is_complex() ? 2 : 1); }
 void* address(const at::Tensor& tensor);
 
+// The reals [begin, end) of a tensor's memory, which is dense, as a tensor of one dimension that shares it.
+at::Tensor flat_part(const at::Tensor& tensor, int64_t begin, int64_t end);
+// The address at which the first real would lie if the tensor held a parameter's reals from `begin` on.
+void* address_before(const at::Tensor& tensor, int64_t begin);
+
 }  // namespace tc::optim

@@ -13,10 +13,17 @@ void Undo::keep(const at::Tensor& tensor) {
 void Undo::keep_elements(const State& state, const std::function<c10::Device(const Item&)>& device_of) {
   for (const StagePlan& each : state.pipeline.all) {
     if (each.stage == nullptr || !acts_on_elements(each.stage->clipper)) continue;
-    for (const Item& item : each.plan.items) {
+    const Plan& plan = each.plan;
+    for (int64_t c = plan.first; c < plan.last;) {
+      const Chunk& first = plan.chunks[size_t(c)];
+      const Item& item = plan.items[size_t(first.item)];
+      // Chunks of one item follow one another in its memory.
+      int64_t length = 0;
+      for (; c < plan.last && plan.chunks[size_t(c)].item == first.item; ++c) length += plan.chunks[size_t(c)].length;
       const c10::ScalarType dtype = item.dtype == Dtype::kDouble ? c10::kDouble : c10::kFloat;
       const auto options = at::TensorOptions(device_of(item)).dtype(dtype);
-      keep(at::from_blob(item.state[0], {item.numel}, options));
+      char* const state = static_cast<char*>(item.state[0]) + first.begin * int64_t(c10::elementSize(dtype));
+      keep(at::from_blob(state, {length}, options));
     }
   }
 }

@@ -96,8 +96,10 @@ export async function sentByAll(
   env: NodeJS.ProcessEnv = {},
 ): Promise<unknown[][]> {
   const outcomes = await new Job(size, program, settings, undefined, env).ended();
-  return outcomes.map(({ code, signal, sent, stderr }, rank) => {
-    if (code !== 0) throw new Error(`rank ${rank} of ${size} ended with ${code ?? signal}: ${stderr}`);
-    return sent;
-  });
+  // The last of them is often the one whose end the others only tell of.
+  const failed = outcomes.flatMap(({ code, signal, stderr }, rank) =>
+    code === 0 ? [] : [`rank ${rank} of ${size} ended with ${code ?? signal}: ${stderr}`],
+  );
+  if (failed.length > 0) throw new Error(failed.join('\n'));
+  return outcomes.map(({ sent }) => sent);
 }

@@ -1,5 +1,7 @@
 import { native } from '../../binding/index.js';
 import type { Clipper } from '../../clip/clipper.js';
+import { TensorPart } from '../../io/parts.js';
+import type { Tensor } from '../../tensor.js';
 import {
   blankStage,
   load,
@@ -14,25 +16,45 @@ import { type OptimizerStateDict, parseState, type SavedGroup, saveState } from 
 import type { AddedGroups } from './groups.js';
 import type { ParamGroup } from './parameters.js';
 
-/** @internal A state dict of what the engine remembers, of copies or of the very tensors. */
+/** @internal A state dict of what the engine remembers: of copies, of the very tensors, or of this rank's parts. */
 export function saveEngine<G>(
   optimizer: NativeOptimizer,
   added: AddedGroups<G>,
-  { groups, clip, copies }: { groups: readonly ParamGroup<G>[]; clip: Clipper | null; copies: boolean },
+  { groups, clip, of }: { groups: readonly ParamGroup<G>[]; clip: Clipper | null; of: 'copies' | 'tensors' | 'parts' },
 ): OptimizerStateDict {
-  return saveState({
+  const states = of === 'tensors' ? liveStates(optimizer) : statesOf(optimizer, of === 'copies');
+  const dict = saveState({
     groups: groups as unknown as readonly SavedGroup[],
     rules: groups.map((group) => added.rule(group)),
-    states: copies ? statesOf(optimizer) : liveStates(optimizer),
+    states,
     begins: groups.map((group) => added.definition.begin?.(group as unknown as Required<G>)),
     clip,
     counters: native.optimCounters(optimizer),
     stages: stagesOf(optimizer),
   });
+  return of === 'parts' ? withParts(dict, native.optimParts(optimizer), states, groups) : dict;
+}
+
+/** The state dict with what is known of the flat parts. */
+function withParts<G>(
+  dict: OptimizerStateDict,
+  places: readonly { begin: number; strides: number[] }[],
+  states: readonly ParameterState[],
+  groups: readonly ParamGroup<G>[],
+): OptimizerStateDict {
+  const params = groups.flatMap((group) => group.params);
+  for (const [i, { slots }] of states.entries()) {
+    for (const [name, value] of Object.entries(dict.state[i] ?? {})) {
+      if (!slots.includes(value as Tensor)) continue;
+      const { begin, strides } = places[i]!;
+      dict.state[i]![name] = new TensorPart(value as Tensor, params[i]!.shape, strides, begin) as never;
+    }
+  }
+  return dict;
 }
 
 function liveStates(optimizer: NativeOptimizer): ParameterState[] {
-  return statesOf(optimizer).map((state, parameter) => ({
+  return statesOf(optimizer, false).map((state, parameter) => ({
     ...state,
     slots: state.slots.map((slot, k) => slot && slotOf(optimizer, parameter, k)),
   }));

@@ -47,6 +47,8 @@ export class EngineSteps<G> {
   readonly #groups: AddedGroups<G>;
   readonly #maxConsecutiveSkips: number;
   readonly #custom: ((stage: number, norms: Handle, numels: Handle) => Float64Array) | undefined;
+  /** How often the engine was asked for a step. */
+  asked = 0;
   // The rule and the options of each group, as the engine reads them.
   #settings = new Float64Array(0);
 
@@ -85,6 +87,7 @@ export class EngineSteps<G> {
     holdInGraph(owner);
     const before = exactly ? this.#skipped() : 0;
     const [optimizer, settings, custom] = [this.#native, this.#settings, this.#custom];
+    this.asked++;
     if (inverse === undefined) {
       const result = this.#resultOf(native.optimStep(optimizer, settings, custom, outside));
       return exactly && result.taken && this.#skipped() > before ? skipped : result;

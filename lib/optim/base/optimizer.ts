@@ -1,14 +1,15 @@
 import { enableGrad, noGrad } from '../../autograd.js';
 import { native } from '../../binding/index.js';
 import { callable, check, flag } from '../../check.js';
-import type { Clipper } from '../../clip/clipper.js';
+import { type Clipper, describeStage } from '../../clip/clipper.js';
 import { toNative } from '../../clip/native.js';
+import type { ProcessGroup } from '../../distributed/group.js';
 import { TorchClipError } from '../../errors.js';
 import { optionsOf, readAll } from '../../options.js';
 import type { HookHandle, Tensor } from '../../tensor.js';
-import { type NativeOptimizer, slotOf } from '../engine/native.js';
+import { type NativeOptimizer, slotOf, statesOf } from '../engine/native.js';
 import type { Definition } from '../engine/options.js';
-import { type OptimizerStateDict, withoutStates } from '../state/state-dict.js';
+import { type OptimizerStateDict, type ShardedStateDict, withoutStates } from '../state/state-dict.js';
 import { type CommonOptions, type NonFinite, refuseCommon, splitOptions } from './common.js';
 import { clearEngine, loadEngine, saveEngine } from './engine-state.js';
 import { EngineSteps, ordinary, type StepRequest, type StepResult } from './engine-steps.js';
@@ -74,6 +75,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   #hooks: OptimizerHooks<this> | undefined;
   #running = false;
   #engineRuns = false;
+  #sharedBy: ProcessGroup | null = null;
+  #savesParts = false;
   // What a stepper keeps that belongs to no parameter, before its first step.
   readonly #initial: Readonly<Record<string, unknown>>;
   /** @internal How many steps were requested, taken or not. */
@@ -154,9 +157,32 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   step<T>(closure: () => T): T;
   step<T>(closure?: () => T): T | undefined {
     if (closure !== undefined) check('closure', closure, callable());
+    return this.#sharedBy === null || this.#running
+      ? this.#withHooks(closure)
+      : this.#together(() => this.#withHooks(closure));
+  }
+
+  #withHooks<T>(closure: (() => T) | undefined): T | undefined {
     return this.#hooks === undefined || this.#running
       ? this.#step(closure)
       : this.#hooked(closure === undefined ? [] : [closure], (args) => this.#step(args[0] as (() => T) | undefined));
+  }
+
+  // A step that all ranks take: where this one fails before it asks the engine, the others' fail, too.
+  #together<T>(take: () => T): T {
+    if (this.#sharedBy?.busy !== undefined) {
+      throw new TorchClipError(
+        'ERR_STATE',
+        'step() cannot follow a collective that is under way: await that one first',
+      );
+    }
+    const { asked } = this.#steps;
+    try {
+      return take();
+    } catch (error) {
+      if (this.#steps.asked === asked) native.optimFail(this.#native);
+      throw error;
+    }
   }
 
   #step<T>(closure: (() => T) | undefined): T | undefined {
@@ -208,7 +234,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       this.beforeStep();
       return this.#take({ inverse });
     };
-    return this.#hooks === undefined ? take() : this.#hooked([], take);
+    const hooked = () => (this.#hooks === undefined ? take() : this.#hooked([], take));
+    return this.#sharedBy === null ? hooked() : this.#together(hooked);
   }
 
   #take(request: StepRequest): StepResult {
@@ -216,7 +243,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     try {
       return this.takeStep(request);
     } catch (error) {
-      if (!this.#groups.definition.sparse || !isSparseRefusal(error)) throw error;
+      if (this.#sharedBy !== null || !this.#groups.definition.sparse || !isSparseRefusal(error)) throw error;
       return this.#takeSparse(request);
     } finally {
       this.#engineRuns = false;
@@ -253,14 +280,49 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     this.#steps.refresh(this.paramGroups);
   }
 
-  /** @internal The engine's own state tensors of that name, one per parameter, null before its first step. */
+  /** @internal The group whose ranks share this optimizer's state; see `optim.shard`. */
+  get sharedBy(): ProcessGroup | null {
+    return this.#sharedBy;
+  }
+
+  /** @internal Shares the state out among the ranks of a group, which all call this. */
+  shareState(group: ProcessGroup, averageGradients: boolean): void {
+    const { definition } = this.#groups;
+    const wholeTensors = this.paramGroups.some((one) => definition.rule(one as unknown as Required<G>) === 'adopt');
+    const why =
+      this.#own !== null
+        ? 'takes its steps itself'
+        : this.#stepper !== null
+          ? 'runs the code of its authors'
+          : wholeTensors
+            ? 'works on whole tensors'
+            : this.#writeBack
+              ? 'writes clipped gradients back'
+              : undefined;
+    if (why !== undefined) {
+      throw new TorchClipError('ERR_ARGUMENT', `${definition.name} cannot be sharded, because it ${why}`);
+    }
+    this.#groups.checkAssigned(this.paramGroups);
+    const stages = this.clip?.stages.map(describeStage);
+    const signature = JSON.stringify([definition.name, stages, this.nonFinite]);
+    native.optimShare(this.#native, group.native, averageGradients, signature);
+    this.#sharedBy = group;
+  }
+
+  /**
+   * @internal The engine's own state tensors of that name, one per parameter, null before its first step; where ranks share the state,
+   * copies of whole tensors, for which all ranks have to ask.
+   */
   protected slots(name: string): (Tensor | null)[] {
+    const whole = this.#sharedBy === null ? undefined : statesOf(this.#native);
     return this.paramGroups
       .flatMap((group) => {
         const slot = this.#groups.rule(group).slots.indexOf(name);
         return group.params.map(() => slot);
       })
-      .map((slot, parameter) => slotOf(this.#native, parameter, slot));
+      .map((slot, parameter) =>
+        whole === undefined ? slotOf(this.#native, parameter, slot) : (whole[parameter]!.slots[slot] ?? null),
+      );
   }
 
   /**
@@ -304,22 +366,35 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return this.#hooks?.afterStateDict(this, dict) ?? dict;
   }
 
+  /**
+   * The state dict of a sharded optimizer with the parts of state tensors that this rank has, each an `io.TensorPart`, for
+   * `distributed.saveCheckpoint`: no rank needs room for all. Of others it is {@link stateDict}.
+   */
+  shardedStateDict(): ShardedStateDict {
+    this.#savesParts = this.#sharedBy !== null;
+    try {
+      return this.stateDict();
+    } finally {
+      this.#savesParts = false;
+    }
+  }
+
   /** @internal {@link stateDict} without its hooks. */
   protected saveDict(): OptimizerStateDict {
-    const dict = this.#save(true);
+    const dict = this.#save(this.#savesParts ? 'parts' : 'copies');
     if (this.#own !== null) this.#own.save(dict, this.#params());
     return this.#stepper === null ? dict : saveStepper(dict, this.#stepper, this.#params());
   }
 
   /** @internal A state dict of the very tensors, for {@link state}. */
   protected liveDict(): OptimizerStateDict {
-    const dict = this.#save(false);
+    const dict = this.#save('tensors');
     return this.#stepper === null ? dict : saveStepper(dict, this.#stepper, this.#params());
   }
 
-  #save(copies: boolean): OptimizerStateDict {
+  #save(of: 'copies' | 'tensors' | 'parts'): OptimizerStateDict {
     this.#groups.checkAssigned(this.paramGroups);
-    return saveEngine(this.#native, this.#groups, { groups: this.paramGroups, clip: this.clip, copies });
+    return saveEngine(this.#native, this.#groups, { groups: this.paramGroups, clip: this.clip, of });
   }
 
   /**

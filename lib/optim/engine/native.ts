@@ -1,6 +1,7 @@
 // The border to the engine: what crosses it has names, and everything else in lib/optim sees tensors, never handles.
 import { native } from '../../binding/index.js';
 import type { NativeStage } from '../../clip/native.js';
+import type { NativeGroup } from '../../distributed/native.js';
 import { type Dtype, float64, int64 } from '../../dtype.js';
 import { type EngineRule, engine } from '../../engine.js';
 import { TorchClipError } from '../../errors.js';
@@ -110,7 +111,12 @@ declare module '../../binding/index.js' {
     /** Steps that graphs have captured use these settings from their next replay on. */
     optimRefresh(optimizer: NativeOptimizer, groups: Float64Array): void;
     optimZeroGrad(optimizer: NativeOptimizer, setToNone: boolean): void;
-    optimStates(optimizer: NativeOptimizer): Raw<ParameterState>[];
+    optimStates(optimizer: NativeOptimizer, whole: boolean): Raw<ParameterState>[];
+    optimParts(optimizer: NativeOptimizer): { begin: number; end: number; strides: number[] }[];
+    /** Shares the state out among the ranks of a group, which all call this; not in a build without c10d. */
+    optimShare(optimizer: NativeOptimizer, group: NativeGroup, average: boolean, signature: string): void;
+    /** Lets the steps of the other ranks fail; see `optimShare`. */
+    optimFail(optimizer: NativeOptimizer): void;
     optimSlot(optimizer: NativeOptimizer, parameter: number, slot: number): Handle | null;
     optimStages(optimizer: NativeOptimizer): Raw<StageState>[];
     optimLoad(
@@ -157,9 +163,13 @@ function lend<T extends object>(owned: T, fields: Fields<T>): Raw<T> {
   return result as Raw<T>;
 }
 
-/** @internal Copies of every parameter's state. */
-export const statesOf = (optimizer: NativeOptimizer): ParameterState[] =>
-  native.optimStates(optimizer).map((state) => own<ParameterState>(state, ofParameter));
+/**
+ * @internal Copies of every parameter's state.
+ *
+ * @param whole where ranks share the state: whole tensors, for which all ranks have to ask, or this rank's flat parts.
+ */
+export const statesOf = (optimizer: NativeOptimizer, whole = true): ParameterState[] =>
+  native.optimStates(optimizer, whole).map((state) => own<ParameterState>(state, ofParameter));
 
 /** @internal Copies of what every stage of clipping remembers. */
 export const stagesOf = (optimizer: NativeOptimizer): StageState[] =>

@@ -5,6 +5,7 @@ import { full } from '../../creation/full.js';
 import { tensor } from '../../creation/tensor.js';
 import { float32, float64 } from '../../dtype.js';
 import { describe, invalidArgument } from '../../errors.js';
+import type { TensorPart } from '../../io/parts.js';
 import { isPlainObject } from '../../options.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
@@ -23,6 +24,11 @@ export interface OptimizerStateDict {
   clip?: ClipStateDict;
   /** With `reference: true`: the part of the original's state that belongs to no parameter. */
   reference?: Readonly<Record<string, unknown>>;
+}
+
+/** A state dict with the parts of state tensors that one rank has. */
+export interface ShardedStateDict extends Omit<OptimizerStateDict, 'state'> {
+  state: Record<number, Record<string, StateValue | TensorPart>>;
 }
 
 /** A value of a parameter's state. */

@@ -12,16 +12,33 @@ napi_value copy(napi_env env, const at::Tensor& tensor) {
   return wrap(env, tensor.defined() ? tensor.clone() : at::Tensor());
 }
 
-// optimStates(optimizer): for each parameter { step, slots, scalars }, null for a slot that does not exist.
+// optimStates(optimizer, whole): for each parameter { step, slots, scalars }, null for a slot that does not exist.
+// Where processes share the elements, either of whole tensors, which all have to ask for, or of this one's flat parts.
 napi_value states(napi_env env, Args& args) {
   Optimizer& opt = optimizer(env, args[0]);
   opt.pull();
+  std::vector<optim::ParameterState> whole;
+  if (opt.shared() && to_bool(env, args[1], "whole")) whole = opt.whole_states();
   return make_array(env, opt.parameters(), [&](size_t i) {
-    const optim::ParameterState& state = opt.state(i);
+    const optim::ParameterState& state = whole.empty() ? opt.state(i) : whole[i];
     const napi_value out = make_object(env);
     set(env, out, "step", js(env, state.step));
     set(env, out, "slots", make_array(env, optim::kMaxSlots, [&](size_t k) { return copy(env, state.slot[k]); }));
     set(env, out, "scalars", make_array(env, optim::kMaxScalars, [&](size_t k) { return js(env, state.scalar[k]); }));
+    return out;
+  });
+}
+
+// optimParts(optimizer): for each parameter { begin, end, strides }, the elements of it whose state is here, in the
+// order of memory that the strides tell.
+napi_value parts(napi_env env, Args& args) {
+  const Optimizer& opt = optimizer(env, args[0]);
+  return make_array(env, opt.parameters(), [&](size_t i) {
+    const auto [range, strides] = opt.part(i);
+    const napi_value out = make_object(env);
+    set(env, out, "begin", js(env, range.begin));
+    set(env, out, "end", js(env, range.end));
+    set(env, out, "strides", make_array(env, strides.size(), [&](size_t d) { return js(env, strides[d]); }));
     return out;
   });
 }
@@ -167,6 +184,7 @@ napi_value stats(napi_env env, Args& args) {
 void register_optim_state(napi_env env, napi_value exports) {
   define(env, exports, "optimStates", guarded<states>);
   define(env, exports, "optimSlot", guarded<slot>);
+  define(env, exports, "optimParts", guarded<parts>);
   define(env, exports, "optimStages", guarded<stages>);
   define(env, exports, "optimLoad", guarded<load>);
   define(env, exports, "optimCounters", guarded<counters>);

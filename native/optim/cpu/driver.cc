@@ -90,7 +90,7 @@ bool in_one_visit(const State& state, const Request& request) {
   constexpr int64_t kLargest = 1 << 18;
   const Pipeline& pipeline = state.pipeline;
   const StagePlan& only = pipeline.all.front();
-  if (pipeline.all.size() > 1 || only.stage == nullptr || request.outside) return false;
+  if (pipeline.all.size() > 1 || only.stage == nullptr || request.outside || state.peers) return false;
   const Stage& stage = *only.stage;
   const Clipper& clipper = stage.clipper;
   const bool gains =
@@ -219,6 +219,7 @@ class CpuDriver : public Driver {
     taken.outcome = take_step(state, request, taken.found);
     return taken;
   }
+  bool shares() const override { return true; }
 };
 
 }  // namespace

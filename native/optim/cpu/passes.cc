@@ -36,15 +36,16 @@ const Kernels& kernels() {
 // written for a chunk does not.
 template <class F>
 void for_chunks(const Plan& plan, const F& visit, bool whole_units = false) {
-  const int64_t count = plan.chunks.size();
-  const int64_t total = plan.cost.back();
+  const int64_t count = plan.last - plan.first;
+  const int64_t before = plan.cost[plan.first], total = plan.cost[plan.last] - before;
   const bool serial = total - kOverhead * count < kSerial;
   const int64_t threads = serial ? 1 : std::min<int64_t>(at::get_num_threads(), count);
-  if (threads <= 1) return visit(int64_t{0}, count);
+  if (threads <= 1) return visit(plan.first, plan.last);
   const auto cut = [&](int64_t thread) {
-    const double target = double(total) * thread / threads;
-    int64_t c = std::lower_bound(plan.cost.begin(), plan.cost.end(), target) - plan.cost.begin();
-    while (whole_units && c > 0 && c < count && plan.chunks[c].unit == plan.chunks[c - 1].unit) ++c;
+    const double target = double(before) + double(total) * thread / threads;
+    const auto begin = plan.cost.begin() + plan.first, end = plan.cost.begin() + plan.last + 1;
+    int64_t c = std::lower_bound(begin, end, target) - plan.cost.begin();
+    while (whole_units && c > plan.first && c < plan.last && plan.chunks[c].unit == plan.chunks[c - 1].unit) ++c;
     return c;
   };
   at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) { visit(cut(begin), cut(end)); });
@@ -127,6 +128,7 @@ class Reduction {
   }
   bool operator()() const {
     for_chunks(plan_, [this](int64_t first, int64_t last) { add(first, last); });
+    plan_.exchange(plan_.partials.data(), sizeof(Partial));
     return finish(0, norms_.size());
   }
 
@@ -160,6 +162,7 @@ void measure(Plan& plan, const Group* groups, const Intake& intake) {
     run(pass, first, last, [&](const Item& item) { return kernels().measure[groups[item.group].rule][item.dtype]; });
   });
 
+  plan.exchange(plan.terms.data(), kMaxMoments * sizeof(double));
   // A tree over each tensor's chunks; then, if the rule looks at everything, a sum over the tensors in order.
   for (size_t c = 0; c < plan.chunks.size();) {
     const size_t i = size_t(plan.chunks[c].item);

@@ -22,9 +22,9 @@ describe('training with restarts', function () {
   const folder = mkdtempSync(join(tmpdir(), 'torch-clip-restarts-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  const train = async (name: string, how: 'kills' | 'peace'): Promise<End> => {
+  const train = async (name: string, how: 'kills' | 'peace', who: 'first' | 'shared'): Promise<End> => {
     const options = ['--nproc-per-node', '2', '--max-restarts', '200', '--grace', '2'];
-    const script = [program, join(folder, name), String(steps), how];
+    const script = [program, join(folder, name), String(steps), how, who];
     const run = started([main, 'run', ...options, '--exec', process.execPath, '--import', loader, ...script], {
       ...process.env,
       GLOO_SOCKET_IFNAME: 'lo',
@@ -34,11 +34,17 @@ describe('training with restarts', function () {
     return JSON.parse(readFileSync(`${join(folder, name)}.json`, 'utf8')) as End;
   };
 
-  it('ends with the same bits, however often ranks are killed', async () => {
-    const [undisturbed, killed] = [await train('peace', 'peace'), await train('kills', 'kills')];
-    expect(undisturbed.attempt).equal(0);
-    expect(killed.attempt).above(2);
-    expect(killed.parameters).deep.equal(undisturbed.parameters);
-    expect(killed.last).equal(undisturbed.last);
-  });
+  for (const [who, title] of [
+    ['first', 'ends with the same bits, however often ranks are killed'],
+    ['shared', 'does so where ranks share the optimizer and the checkpoints'],
+  ] as const) {
+    it(title, async () => {
+      const undisturbed = await train(`peace, ${who}`, 'peace', who);
+      const killed = await train(`kills, ${who}`, 'kills', who);
+      expect(undisturbed.attempt).equal(0);
+      expect(killed.attempt).above(2);
+      expect(killed.parameters).deep.equal(undisturbed.parameters);
+      expect(killed.last).equal(undisturbed.last);
+    });
+  }
 });

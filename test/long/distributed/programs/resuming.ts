@@ -4,6 +4,8 @@ import torch, { clip, io, nn, optim, type Tensor } from '../../../../lib/index.j
 
 const { distributed: d } = torch;
 const [folder, steps, kills] = [process.argv[2]!, Number(process.argv[3]), process.argv[4] === 'kills'];
+// Whether all ranks write their parts of a sharded optimizer's state, instead of the first one everything.
+const shared = process.argv[5] === 'shared';
 const attempt = Number(process.env.TORCHELASTIC_RESTART_COUNT);
 
 await d.initProcessGroup({ timeout: 20 });
@@ -13,6 +15,7 @@ const model = new nn.parallel.DistributedDataParallel(
   new nn.Sequential(new nn.Linear(8, 32), new nn.Tanh(), new nn.Linear(32, 1)),
 );
 const optimizer = new optim.AdamW(model.parameters(), { lr: 0.01, clip: clip.auto({ percentile: 50 }) });
+if (shared) optim.shard(optimizer, { averageGradients: false });
 let step = 0;
 const path = io.latest(folder);
 if (path !== undefined) {
@@ -43,9 +46,12 @@ while (step < steps) {
   step++;
   await d.allReduce(loss, { op: 'avg' });
   losses.push(loss.item());
-  if (rank === 0) {
-    // Killed in the middle of a save, too.
-    if (kills && draw() < 0.05) setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1);
+  // Killed in the middle of a save, too.
+  if ((shared || rank === 0) && kills && draw() < 0.05) setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1);
+  if (shared) {
+    const state = { model: model.stateDict(), optimizer: optimizer.shardedStateDict(), step };
+    await d.saveCheckpoint(folder, state, { keepLast: 2 });
+  } else if (rank === 0) {
     io.saveCheckpoint(folder, { model: model.stateDict(), optimizer: optimizer.stateDict(), step }, { keepLast: 2 });
   }
   await d.barrier();

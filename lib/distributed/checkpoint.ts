@@ -1,0 +1,183 @@
+// Checkpoints that all ranks write together.
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { anything, check, integer, kind } from '../check.js';
+import { describe, TorchClipError } from '../errors.js';
+import { abandonFolder, beginFolder, finishFolder } from '../io/checkpoint.js';
+import { type PathLike, pathOf } from '../io/file.js';
+import { type Place, partFile, TensorPart, writeIndex } from '../io/parts.js';
+import { saveSafetensors } from '../io/safetensors/save.js';
+import { toTagged } from '../io/tagged.js';
+import { optionsOf } from '../options.js';
+import { isTensor, type Tensor } from '../tensor.js';
+import { type GroupOption, groupKind, groupOf, type ProcessGroup } from './group.js';
+import { allGatherObject, broadcastObjectList, type Json } from './objects.js';
+
+/** Options of {@link saveCheckpoint}. */
+export interface SharedCheckpointOptions {
+  /** Default: the default group. */
+  group?: GroupOption;
+  /** The number in its name; default: one more than the newest has. Rank 0's counts. */
+  step?: number;
+  /** How many to keep, this one included; default: all. Rank 0's counts. */
+  keepLast?: number;
+}
+
+const readOptions = optionsOf('distributed.saveCheckpoint()', {
+  group: [kind<GroupOption | undefined>(groupKind.expected, groupKind.accepts), undefined],
+  step: [integer(0), undefined],
+  keepLast: [integer(1), undefined],
+});
+
+/** What one rank has of a checkpoint. */
+interface Content {
+  json: string;
+  tensors: Map<string, Tensor>;
+  parts: Map<string, TensorPart>;
+}
+
+/** Takes parts of tensors out of an object: a part's own elements stand in its place. */
+function contentOf(object: unknown): Content {
+  const found = new Map<Tensor, TensorPart>();
+  const without = (value: unknown): unknown => {
+    if (value instanceof TensorPart) {
+      found.set(value.tensor, value);
+      return value.tensor;
+    }
+    if (Array.isArray(value)) return value.map(without);
+    const plain = typeof value === 'object' && value !== null && !isTensor(value);
+    if (!plain || ![Object.prototype, null].includes(Object.getPrototypeOf(value) as null)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, without(entry)]));
+  };
+  const { json, tensors } = toTagged(without(object));
+  const parts = new Map<string, TensorPart>();
+  for (const [name, tensor] of tensors) {
+    const part = found.get(tensor);
+    if (part !== undefined) parts.set(name, part);
+  }
+  return { json, tensors, parts };
+}
+
+/** The tensors that a rank writes: its parts, and of those that all ranks have as many bytes as the others. */
+function ownTensors({ tensors, parts }: Content, { rank, size }: ProcessGroup): Map<string, Tensor> {
+  const written = Array<number>(size).fill(0);
+  const own = new Map<string, Tensor>();
+  for (const [name, tensor] of [...tensors].sort(([, a], [, b]) => b.nbytes - a.nbytes)) {
+    if (parts.has(name)) {
+      if (tensor.numel() > 0) own.set(name, tensor);
+      continue;
+    }
+    const least = written.indexOf(Math.min(...written));
+    written[least]! += tensor.nbytes;
+    if (least === rank) own.set(name, tensor);
+  }
+  return own;
+}
+
+type Said = { error: string } | { hash: string; parts: Record<string, [begin: number, length: number]> };
+
+/** What all ranks say, or an error on all where one has failed. */
+async function together(group: ProcessGroup, said: Said | (() => Said)): Promise<Said[]> {
+  let failure: unknown;
+  let own: Said;
+  try {
+    own = typeof said === 'function' ? said() : said;
+  } catch (error) {
+    failure = error;
+    own = { error: error instanceof Error ? error.message : describe(error) };
+  }
+  const all = (await allGatherObject(own as Json, { group })) as unknown as Said[];
+  if (failure !== undefined) throw failure;
+  const bad = all.findIndex((one) => 'error' in one);
+  if (bad < 0) return all;
+  throw new TorchClipError(
+    'ERR_DISTRIBUTED',
+    `rank ${group.ranks[bad]} cannot write its part of the checkpoint: ${(all[bad] as { error: string }).error}`,
+  );
+}
+
+/**
+ * Writes a checkpoint together with all ranks of a group: each writes a file with its part of the tensors, and an index joins them.
+ * Parts of a sharded optimizer's state, as its `shardedStateDict()` has them, are written by their owners; of other tensors, which all
+ * ranks have alike, each rank writes some.
+ *
+ * The folder `checkpoint-00000012`, say, has its name only when all of it is on the disk: the newest checkpoint is always whole,
+ * whenever processes end. {@link io.latest} finds it and {@link io.loadCheckpoint} reads it, with any number of ranks or without a group;
+ * `io.save(io.loadCheckpoint(path), 'all.pt')` makes one file of it.
+ *
+ * @param folder on a file system that all ranks share.
+ * @param object as `io.saveCheckpoint` takes it, with the same structure on all ranks.
+ * @returns the path of the checkpoint.
+ * @throws {TorchClipError} rejects on all ranks where one fails; there is no new checkpoint then, and the old ones stay.
+ *
+ * @example
+ * const state = { model: model.stateDict(), optimizer: optimizer.shardedStateDict(), step };
+ * await torch.distributed.saveCheckpoint('runs/1', state, { step, keepLast: 2 });
+ */
+export async function saveCheckpoint(
+  folder: PathLike,
+  object: unknown,
+  options?: SharedCheckpointOptions,
+): Promise<string | null> {
+  const { group: given, step, keepLast } = readOptions(options);
+  check('object', object, anything);
+  const group = groupOf(given);
+  if (group === null) return null;
+  const place = pathOf(folder, 'folder');
+  let content: Content | undefined;
+  const all = await together(group, () => {
+    content = contentOf(object);
+    const parts = [...content.parts].map(([name, part]) => [name, [part.begin, part.tensor.numel()]] as const);
+    return { hash: createHash('sha256').update(content.json).digest('hex'), parts: Object.fromEntries(parts) as never };
+  });
+  const said = all as Exclude<Said, { error: string }>[];
+  const other = said.findIndex(({ hash }) => hash !== said[0]!.hash);
+  if (other >= 0) {
+    throw new TorchClipError(
+      'ERR_DISTRIBUTED',
+      `"object" must have the same structure and numbers on all ranks, got something else on rank ${group.ranks[other]} than on rank ${group.ranks[0]}`,
+    );
+  }
+  const isFirst = group.rank === 0;
+  const root = group.ranks[0]!;
+  let unfinished = '';
+  const done: Said = { hash: '', parts: {} };
+  try {
+    const begun = await together(group, () => {
+      if (isFirst) unfinished = beginFolder(place);
+      return { hash: unfinished, parts: {} };
+    });
+    const shared = (begun[0] as { hash: string }).hash;
+    await together(group, () => {
+      saveSafetensors(ownTensors(content!, group), join(shared, partFile(group.rank, group.size)));
+      return done;
+    });
+    let path = '';
+    await together(group, () => {
+      if (!isFirst) return done;
+      writeIndex(shared, { files: group.size, parts: placesOf(content!.parts, said) });
+      path = finishFolder(shared, place, { json: content!.json, step, keepLast });
+      unfinished = '';
+      return done;
+    });
+    return (await broadcastObjectList([path], { src: root, group }))[0] as string;
+  } catch (error) {
+    if (unfinished !== '') abandonFolder(unfinished);
+    throw error;
+  }
+}
+
+function placesOf(
+  parts: ReadonlyMap<string, TensorPart>,
+  said: readonly { parts: Record<string, [number, number]> }[],
+) {
+  const places: Record<string, Place> = {};
+  for (const [name, { shape, strides }] of parts) {
+    const list = said.flatMap(({ parts: own }, file) => {
+      const [begin, length] = own[name]!;
+      return length === 0 ? [] : [[file, begin, length] as const];
+    });
+    places[name] = { shape, strides, parts: list };
+  }
+  return places;
+}

@@ -1,0 +1,58 @@
+import { native } from '../../binding/index.js';
+import { check, flag, instance, kind } from '../../check.js';
+import { groupOf } from '../../distributed/group.js';
+import { ProcessGroup } from '../../distributed/index.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import { optionsOf } from '../../options.js';
+import { Optimizer } from '../base/optimizer.js';
+
+/** Options of {@link shard}. */
+export interface ShardOptions {
+  /** Default: the default group. */
+  group?: ProcessGroup;
+  /**
+   * Whether a step averages the gradients of the ranks first; default true. False where they are equal already, as under
+   * `DistributedDataParallel`.
+   */
+  averageGradients?: boolean;
+}
+
+const member = instance(ProcessGroup, 'a ProcessGroup that this process belongs to');
+const read = optionsOf('shard()', {
+  group: [kind<ProcessGroup | undefined>(member.expected, member.accepts), undefined],
+  averageGradients: [flag, true],
+});
+const broadcastBytes = 250 * 2 ** 20;
+
+/**
+ * Shares the state and the steps of an optimizer out among the ranks of a group (ZeRO-1): each keeps the state of a part of all elements
+ * and updates them, and gets the others from the ranks that have them. All ranks call this with equal optimizers; parameters become those
+ * of rank 0.
+ *
+ * Clipping is that of one process: a step has the bits of the unsharded one by the same mean gradients, with any number of ranks and
+ * under every clipper. What the clippers of all ranks see, decide and remember is the same, so are skipped steps.
+ *
+ * From then on `step`, `stateDict`, `loadStateDict`, `resetState` and `eval` are called by all ranks together, and block. State dicts are
+ * those of the unsharded optimizer. {@link Optimizer.state} has this rank's parts, flat. `grad` is left as it is: every rank's own.
+ *
+ * @returns the optimizer itself.
+ * @throws {TorchClipError} `ERR_ARGUMENT` for an optimizer that works on whole tensors, takes its steps itself or has `writeBack`,
+ * `ERR_DEVICE` for parameters on a GPU, `ERR_DISTRIBUTED` where the ranks' optimizers differ. A step throws on all ranks where it throws
+ * on one.
+ * @see Rajbhandari, Rasley, Ruwase & He, "ZeRO: memory optimizations toward training trillion parameter models", 2020.
+ *
+ * @example
+ * const optimizer = optim.shard(new optim.AdamW(model.parameters(), { lr: 1e-3, clip: clip.norm(1) }));
+ */
+export function shard<O extends Optimizer>(optimizer: O, options?: ShardOptions): O {
+  const { group: given, averageGradients } = read(options);
+  if (!(optimizer instanceof Optimizer)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
+  const group = check('group', groupOf(given), member);
+  if (group.busy !== undefined) {
+    throw new TorchClipError('ERR_STATE', 'shard() cannot follow a collective that is under way: await that one first');
+  }
+  optimizer.shareState(group, averageGradients);
+  const params = optimizer.paramGroups.flatMap(({ params }) => params.map((p) => p.handle));
+  native.broadcastCoalesced(group.native, params, broadcastBytes, 0);
+  return optimizer;
+}

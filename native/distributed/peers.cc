@@ -1,0 +1,206 @@
+// The ranks of a process group as the engine's peers, for optimizers whose elements they share.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <type_traits>
+
+#include "binding/optim/support.h"
+#include "distributed/failure.h"
+#include "distributed/group.h"
+#include "distributed/register.h"
+
+// The names of libtorch 2.13, which later versions call deprecated and earlier ones alone have.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+namespace tc::distributed {
+namespace {
+
+using optim::Parts;
+using optim::Span;
+using WorkPtr = c10::intrusive_ptr<c10d::Work>;
+using Tensors = std::vector<at::Tensor>;
+
+// What one collective moves through this process, so that buffers stay small.
+constexpr int64_t kBucket = int64_t{32} << 20;
+constexpr int64_t kLeast = int64_t{1} << 16;
+
+int64_t length_of(const std::vector<Span>& spans) {
+  int64_t bytes = 0;
+  for (const Span& span : spans) bytes += span.bytes;
+  return bytes;
+}
+
+// Spans as one stream of bytes, from which pieces are taken one after the other.
+class Stream {
+ public:
+  explicit Stream(const std::vector<Span>& spans) : spans_(&spans) {}
+
+  // Calls move(memory, bytes) for at most `count` bytes.
+  template <class F>
+  void take(int64_t count, const F& move) {
+    while (count > 0 && next_ < spans_->size()) {
+      const Span& span = (*spans_)[next_];
+      const int64_t part = std::min(count, span.bytes - inside_);
+      if (part > 0) move(span.data + inside_, part);
+      count -= part;
+      inside_ += part;
+      if (inside_ < span.bytes) return;
+      inside_ = 0;
+      ++next_;
+    }
+  }
+  void read(char* into, int64_t count) {
+    take(count, [&](const char* from, int64_t bytes) {
+      std::memcpy(into, from, size_t(bytes));
+      into += bytes;
+    });
+  }
+  void write(const char* from, int64_t count) {
+    take(count, [&](char* into, int64_t bytes) {
+      std::memcpy(into, from, size_t(bytes));
+      from += bytes;
+    });
+  }
+
+ private:
+  const std::vector<Span>* spans_;
+  size_t next_ = 0;
+  int64_t inside_ = 0;
+};
+
+at::Tensor bytes(int64_t count) { return at::empty({count}, at::TensorOptions().dtype(at::kByte)); }
+char* data_of(const at::Tensor& tensor) { return static_cast<char*>(tensor.mutable_data_ptr()); }
+
+class GroupPeers : public optim::Peers {
+ public:
+  explicit GroupPeers(std::shared_ptr<Group> group) : group_(std::move(group)) {}
+
+  int rank() const override { return group_->rank; }
+  int size() const override { return group_->size; }
+
+  void gather(const Parts& parts) override {
+    if (size() == 1) return;
+    const auto live = group_->live();
+    Stream own(parts[size_t(rank())]);
+    std::vector<Stream> all(parts.begin(), parts.end());
+    buckets(parts, 1, [&](int64_t length) {
+      const at::Tensor out = bytes(length), in = bytes(length * size());
+      own.read(data_of(out), length);
+      at::Tensor target = in, source = out;
+      const WorkPtr work = reported([&] { return live->_allgather_base(target, source); });
+      return Under{work, [this, &all, in, out, length] {
+                     for (int r = 0; r < size(); ++r) {
+                       if (r != rank()) all[size_t(r)].write(data_of(in) + r * length, length);
+                     }
+                   }};
+    });
+  }
+
+  void average(const Parts& parts, optim::Dtype dtype, void* mean) override {
+    const auto live = group_->live();
+    const c10::ScalarType type = dtype == optim::Dtype::kDouble  ? at::kDouble
+                                 : dtype == optim::Dtype::kFloat ? at::kFloat
+                                 : dtype == optim::Dtype::kHalf  ? at::kHalf
+                                                                 : at::kBFloat16;
+    const int64_t size_of = int64_t(c10::elementSize(type));
+    const int64_t own = length_of(parts[size_t(rank())]);
+    std::vector<Stream> all(parts.begin(), parts.end());
+    int64_t done = 0;
+    buckets(parts, size_of, [&](int64_t length) {
+      const at::Tensor out = at::zeros({length * size()}, at::TensorOptions().dtype(at::kByte));
+      const at::Tensor in = bytes(length * size());
+      for (int r = 0; r < size(); ++r) all[size_t(r)].read(data_of(out) + r * length, length);
+      at::Tensor target = in, source = out;
+      std::vector<int64_t> even;
+      const WorkPtr work = reported([&] { return live->alltoall_base(target, source, even, even); });
+      const int64_t begin = done;
+      done += length;
+      return Under{work, [this, in, out, length, begin, own, type, size_of, mean] {
+                     const int64_t count = std::min(length, own - begin) / size_of;
+                     if (count <= 0) return;
+                     // In the order of the ranks, so that a sum does not depend on whose it is.
+                     const at::Tensor from = in.view(type).view({size(), length / size_of});
+                     const auto wide = type == at::kDouble ? at::kDouble : at::kFloat;
+                     at::Tensor sum = from.select(0, 0).narrow(0, 0, count).to(wide, false, /*copy=*/true);
+                     for (int r = 1; r < size(); ++r) sum.add_(from.select(0, r).narrow(0, 0, count));
+                     sum.div_(size());
+                     at::from_blob(static_cast<char*>(mean) + begin, {count}, type).copy_(sum);
+                   }};
+    });
+  }
+
+  void largest(std::vector<int32_t>& numbers) override {
+    if (size() == 1 || numbers.empty()) return;
+    const auto live = group_->live();
+    Tensors tensors{at::from_blob(numbers.data(), {int64_t(numbers.size())}, at::kInt)};
+    c10d::AllreduceOptions options;
+    options.reduceOp = c10d::ReduceOp::MAX;
+    const WorkPtr work = reported([&] { return live->allreduce(tensors, options); });
+    reported([&] { work->wait(); });
+  }
+
+ private:
+  // A collective under way, and what is done with its result.
+  struct Under {
+    WorkPtr work;
+    std::function<void()> finish;
+  };
+
+  // Cuts what each process has into pieces of equal length, the longest's number of them, and keeps two under way.
+  template <class Issue>
+  void buckets(const Parts& parts, int64_t multiple, const Issue& issue) const {
+    int64_t longest = 0;
+    for (const auto& spans : parts) longest = std::max(longest, length_of(spans));
+    const int64_t most = std::max(kLeast, kBucket / size()) / multiple * multiple;
+    std::optional<Under> before;
+    for (int64_t at = 0; at < longest; at += most) {
+      std::optional<Under> next = issue(std::min(most, longest - at));
+      if (before) end(*before);
+      before = std::move(next);
+    }
+    if (before) end(*before);
+  }
+  void end(const Under& under) const {
+    reported([&] { under.work->wait(); });
+    under.finish();
+  }
+  template <class Body>
+  std::invoke_result_t<const Body&> reported(const Body& body) const {
+    return reporting("step() of a sharded optimizer on rank " + std::to_string(group_->rank), group_->timeout, body);
+  }
+
+  std::shared_ptr<Group> group_;
+};
+
+// optimShare(optimizer, group, average, signature)
+napi_value share(napi_env env, Args& args) {
+  const auto group = group_of(env, args[1]);
+  group->live();
+  optimizer(env, args[0])
+      .share(std::make_shared<GroupPeers>(group), to_bool(env, args[2], "average"),
+             to_string(env, args[3], "signature"));
+  return undefined(env);
+}
+
+// optimFail(optimizer): instead of a step that the other ranks take.
+napi_value fail(napi_env env, Args& args) {
+  optimizer(env, args[0]).fail();
+  return undefined(env);
+}
+
+}  // namespace
+
+void register_peers(napi_env env, napi_value exports) {
+  define(env, exports, "optimShare", guarded<share>);
+  define(env, exports, "optimFail", guarded<fail>);
+}
+
+}  // namespace tc::distributed

@@ -1,0 +1,33 @@
+// The processes among which the elements of an optimizer's parameters are shared out, as the engine sees them. Every
+// process makes the same calls in the same order; each call throws where another process has gone.
+#pragma once
+
+#include <vector>
+
+#include "optim/element.h"
+
+namespace tc::optim {
+
+struct Span {
+  char* data;
+  int64_t bytes;
+};
+// What belongs to each process, by its rank. All of it has a place in the memory of every process.
+using Parts = std::vector<std::vector<Span>>;
+
+class Peers {
+ public:
+  virtual ~Peers() = default;
+
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  // Sends what belongs to this process, and fills in what belongs to the others.
+  virtual void gather(const Parts& parts) = 0;
+  // Every process has numbers of its own in all parts: writes the mean of those in this process's part to `mean`, one
+  // span after the other.
+  virtual void average(const Parts& parts, Dtype dtype, void* mean) = 0;
+  // Replaces each number by the largest that any process has.
+  virtual void largest(std::vector<int32_t>& numbers) = 0;
+};
+
+}  // namespace tc::optim

@@ -1,0 +1,22 @@
+// Every rule under every clipper with its state shared by ranks, against the same alone, bit for bit.
+import { expect } from 'chai';
+import { sentByAll } from '../../distributed/processes.js';
+
+describe('a sharded optimizer', function () {
+  this.timeout(3_600_000);
+
+  for (const [size, dtypes] of [
+    [1, ['float32']],
+    [2, ['float32', 'bfloat16']],
+    [4, ['float32', 'float64']],
+  ] as const) {
+    it(`of ${size} ranks has the bits of one process: the whole table in ${dtypes.join(' and ')}`, async () => {
+      const sent = await sentByAll(size, 'sharded', { dtypes });
+      for (const answers of sent) {
+        const { cells, failures } = answers.at(-1) as { cells: number; failures: string[] };
+        expect(failures).deep.equal([]);
+        expect(cells).above(800);
+      }
+    });
+  }
+});
