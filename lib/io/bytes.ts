@@ -1,7 +1,7 @@
 // The bytes of tensors, to files and from files, without a copy in JavaScript's memory.
 import { native } from '../binding/index.js';
 import { type Device, type DeviceLike, parseDevice } from '../device.js';
-import type { Dtype } from '../dtype.js';
+import { type Dtype, uint8 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { empty } from '../ops/generated/functions.js';
 import { type Handle, type Tensor, wrap } from '../tensor.js';
@@ -33,6 +33,16 @@ export function writeTensor(fd: number, host: Tensor): void {
 /** A zip archive's CRC-32 of an {@link onHost} tensor's elements, continued from that of what comes before them. */
 export function crcOf(host: Tensor, before = 0): number {
   return native.fileCrc(host.handle, 0, host.nbytes, before);
+}
+
+/** The bytes of an {@link onHost} tensor, copied in pieces of a few milliseconds' copying. */
+export function* piecesOf(host: Tensor): Generator<Uint8Array<ArrayBuffer>> {
+  const size = 1 << 23;
+  if (host.nbytes === 0) return;
+  const bytes = host.view([-1]).view(uint8);
+  for (let at = 0; at < host.nbytes; at += size) {
+    yield bytes.narrow(0, at, Math.min(size, host.nbytes - at)).toTypedArray<Uint8Array<ArrayBuffer>>();
+  }
 }
 
 /** A new tensor with the elements that a file holds from `position` on. */

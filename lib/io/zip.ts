@@ -1,10 +1,10 @@
 // Zip archives as PyTorch writes them: records that are stored as they are, each from a multiple of 64 bytes on, so that they
-// can be mapped. The table at the end is believed only where it fits the file.
-import { crc32 } from 'node:zlib';
+// can be mapped; or compressed, as NumPy can. The table at the end is believed only where it fits the file.
+import { constants, crc32, deflateRawSync } from 'node:zlib';
 import { describe } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import type { Bad } from './bad.js';
-import { crcOf } from './bytes.js';
+import { crcOf, piecesOf } from './bytes.js';
 import { type OpenFile, readAll } from './file.js';
 
 /** A part of an archive: bytes as they are, or those of a contiguous tensor in the host's memory. */
@@ -16,6 +16,8 @@ export interface RecordToWrite {
   /** What comes before the data. */
   head?: Uint8Array;
   data: Uint8Array | (() => Tensor);
+  /** Whether deflate makes it smaller; default false. */
+  compressed?: boolean;
 }
 
 const alignment = 64;
@@ -36,32 +38,42 @@ function packed(...fields: (readonly [2 | 4 | 8, number])[]): Buffer {
   return buffer;
 }
 
+/** What deflate makes of a record, a piece of it at a time. */
+function deflated(first: Uint8Array, content: Part): Buffer {
+  // Each piece ends on a whole byte and is no end, so that the next one continues the stream.
+  const piece = (bytes: Uint8Array) => deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+  const made = [piece(first)];
+  for (const bytes of isTensor(content) ? piecesOf(content) : [content]) made.push(piece(bytes));
+  return Buffer.concat([...made, deflateRawSync(new Uint8Array())]);
+}
+
 /** The bytes of an archive, in order. */
 export function* archiveOf(records: Iterable<RecordToWrite>): Generator<Part> {
   const table: Buffer[] = [];
   let at = 0;
-  for (const { name, head: first = new Uint8Array(), data } of records) {
+  for (const { name, head: first = new Uint8Array(), data, compressed = false } of records) {
     const content = typeof data === 'function' ? data() : data;
-    const size = first.length + (isTensor(content) ? content.nbytes : content.length);
+    const whole = first.length + (isTensor(content) ? content.nbytes : content.length);
     const before = crc32(first);
     const crc = isTensor(content) ? crcOf(content, before) : crc32(content, before);
+    const smaller = compressed ? deflated(first, content) : undefined;
+    const size = smaller?.length ?? whole;
     const bytes = Buffer.from(name);
-    const large = size >= most;
-    const sizes = large ? packed([2, 1], [2, 16], [8, size], [8, size]) : Buffer.alloc(0);
+    const large = whole >= most || size >= most;
+    const sizes = large ? packed([2, 1], [2, 16], [8, whole], [8, size]) : Buffer.alloc(0);
     const start = at + 30 + bytes.length + sizes.length + 4;
     const padding = Buffer.alloc(4 + ((alignment - (start % alignment)) % alignment));
     padding.write('FB', 'latin1');
     padding.writeUInt16LE(padding.length - 4, 2);
-    const stored = large ? most : size;
     const common = [
       [2, 45],
       [2, utf8],
-      [2, 0],
+      [2, compressed ? 8 : 0],
       [2, 0],
       [2, date],
       [4, crc],
-      [4, stored],
-      [4, stored],
+      [4, large ? most : size],
+      [4, large ? most : whole],
       [2, bytes.length],
     ] as const;
     const head = packed([4, 0x04034b50], ...common, [2, sizes.length + padding.length]);
@@ -69,7 +81,7 @@ export function* archiveOf(records: Iterable<RecordToWrite>): Generator<Part> {
     const extra = [
       ...(large
         ? ([
-            [8, size],
+            [8, whole],
             [8, size],
           ] as const)
         : []),
@@ -91,8 +103,8 @@ export function* archiveOf(records: Iterable<RecordToWrite>): Generator<Part> {
       bytes,
       zip64,
     );
-    yield Buffer.concat([head, bytes, sizes, padding, first]);
-    yield content;
+    yield Buffer.concat([head, bytes, sizes, padding, ...(smaller ? [] : [first])]);
+    yield smaller ?? content;
     at += head.length + bytes.length + sizes.length + padding.length + size;
   }
   const count = table.length / 3;

@@ -1,2 +1,2 @@
 export { type LoadNpyOptions, loadNpy, saveNpy } from './npy.js';
-export { type LoadNpzOptions, loadNpz, saveNpz } from './npz.js';
+export { type LoadNpzOptions, loadNpz, type SaveNpzOptions, saveNpz } from './npz.js';

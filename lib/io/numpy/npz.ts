@@ -1,4 +1,6 @@
+import { constants } from 'node:buffer';
 import { crc32, inflateRawSync } from 'node:zlib';
+import { flag } from '../../check.js';
 import { fromTypedArray } from '../../creation/from-typed-array.js';
 import type { DeviceLike } from '../../device.js';
 import { uint8 } from '../../dtype.js';
@@ -70,6 +72,7 @@ function read(file: OpenFile, record: StoredRecord, bad: Bad): Tensor {
 /** A compressed record's bytes: as many as the archive says, or none at all. */
 function inflated(file: OpenFile, { position, size, unpacked }: StoredRecord, bad: Bad): Buffer {
   if (unpacked > size * expansion) throw bad(`${size} bytes cannot be ${unpacked}`);
+  if (unpacked > constants.MAX_LENGTH) throw bad(`its ${unpacked} bytes are more than this Node.js can unpack at once`);
   let content: Buffer;
   try {
     content = inflateRawSync(readAll(file, position, size), { maxOutputLength: Math.max(unpacked, 1) });
@@ -80,8 +83,16 @@ function inflated(file: OpenFile, { position, size, unpacked }: StoredRecord, ba
   return content;
 }
 
+/** Options of {@link saveNpz}. */
+export interface SaveNpzOptions {
+  /** Writes what NumPy's `savez_compressed` does: smaller where values repeat, and slower. Default false. */
+  compressed?: boolean;
+}
+
+const readSaveOptions = optionsOf('io.saveNpz()', { compressed: [flag, false] });
+
 /**
- * Writes tensors by name as NumPy's `savez` does.
+ * Writes tensors by name as NumPy's `savez` or `savez_compressed` does.
  *
  * @param tensors by name (an object or a Map), on any device, of a dtype that NumPy has.
  * @param path is replaced only when the whole file has been written.
@@ -90,7 +101,12 @@ function inflated(file: OpenFile, { position, size, unpacked }: StoredRecord, ba
  * @example
  * torch.io.saveNpz({ x: torch.randn([10, 3]), y: torch.arange(10) }, 'data.npz');
  */
-export function saveNpz(tensors: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>, path: PathLike): void {
+export function saveNpz(
+  tensors: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>,
+  path: PathLike,
+  options: SaveNpzOptions = {},
+): void {
+  const { compressed } = readSaveOptions(options);
   if (typeof tensors !== 'object' || tensors === null || !(isMap(tensors) || isPlain(tensors))) {
     throw invalidArgument('tensors', 'an object or a Map of Tensors', tensors);
   }
@@ -102,7 +118,7 @@ export function saveNpz(tensors: Readonly<Record<string, Tensor>> | ReadonlyMap<
     const what = `tensors[${describe(name)}]`;
     if (!isTensor(tensor)) throw invalidArgument(what, 'a Tensor', tensor);
     const head = headOf(describedBy(what, tensor), tensor.shape);
-    records.push({ name: `${name}${ending}`, head, data: () => onHost(tensor) });
+    records.push({ name: `${name}${ending}`, head, data: () => onHost(tensor), compressed });
   }
   replaceFile(pathOf(path), (fd) => {
     for (const part of archiveOf(records)) {

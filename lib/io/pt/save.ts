@@ -1,7 +1,6 @@
 import { write as writeLater } from 'node:fs';
-import { uint8 } from '../../dtype.js';
-import { isTensor, type Tensor } from '../../tensor.js';
-import { writeTensor } from '../bytes.js';
+import { isTensor } from '../../tensor.js';
+import { piecesOf, writeTensor } from '../bytes.js';
 import { type PathLike, pathOf, replaceFile, replaceFileAsync, writeAll } from '../file.js';
 import { archiveOf, type RecordToWrite } from '../zip.js';
 import { type Saved, saved } from './describe.js';
@@ -81,19 +80,9 @@ async function writeBehind(path: string, records: readonly RecordToWrite[]): Pro
   await replaceFileAsync(path, async (fd) => {
     for (const part of archiveOf(records)) {
       if (!isTensor(part)) await append(fd, part);
-      else for (const piece of pieces(part)) await append(fd, piece);
+      else for (const piece of piecesOf(part)) await append(fd, piece);
     }
   });
-}
-
-/** A tensor's bytes in pieces of a few milliseconds' copying. */
-function* pieces(row: Tensor): Generator<Uint8Array> {
-  const size = 1 << 23;
-  if (row.nbytes === 0) return;
-  const bytes = row.view(uint8);
-  for (let at = 0; at < row.nbytes; at += size) {
-    yield bytes.narrow(0, at, Math.min(size, row.nbytes - at)).toTypedArray<Uint8Array<ArrayBuffer>>();
-  }
 }
 
 async function append(fd: number, data: Uint8Array): Promise<void> {

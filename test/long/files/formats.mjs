@@ -27,6 +27,11 @@ export const formatsOf = (torch) => {
       save: (rows, path) => io.saveNpz(named(rows), path),
       load: (path) => Object.values(io.loadNpz(path)),
     },
+    compressed: {
+      file: 'compressed.npz',
+      save: (rows, path) => io.saveNpz(named(rows), path, { compressed: true }),
+      load: (path) => Object.values(io.loadNpz(path)),
+    },
     checkpoints: {
       folder: true,
       file: 'checkpoints',
