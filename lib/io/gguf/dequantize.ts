@@ -1,56 +1,9 @@
 // Quantized blocks as float32: what the package gguf of llama.cpp computes in NumPy, in the operations of tensors.
 import { tensor } from '../../creation/index.js';
-import * as dtypes from '../../dtype.js';
 import { cat } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
-
-/** Reads the fields of blocks, one block per row, from left to right. */
-class Fields {
-  #at = 0;
-
-  constructor(readonly blocks: Tensor) {}
-
-  get rows(): number {
-    return this.blocks.shape[0]!;
-  }
-
-  bytes(count: number): Tensor {
-    const field = this.blocks.narrow(1, this.#at, count).contiguous();
-    this.#at += count;
-    return field;
-  }
-
-  /** Small integers with a sign. */
-  signed(count: number): Tensor {
-    return this.bytes(count).view(dtypes.int8).float();
-  }
-
-  /** One number in half precision. */
-  half(): Tensor {
-    return this.bytes(2).view(dtypes.float16).float();
-  }
-}
-
-/** Bits of bytes: every `width` bytes are shifted by each of the shifts, and what the mask lets through is kept. */
-function bits(bytes: Tensor, width: number, shifts: readonly number[], mask: number): Tensor {
-  const by = tensor(Uint8Array.from(shifts)).view([1, 1, shifts.length, 1]);
-  const rows = bytes.shape[0]!;
-  return bytes.view([rows, -1, 1, width]).bitwiseRightShift(by).bitwiseAnd(mask).view([rows, -1]);
-}
-
-const nibbles = [0, 4];
-const pairs = [0, 2, 4, 6];
-const single = [0, 1, 2, 3, 4, 5, 6, 7];
-
-/** In groups of `size`, each times its scale, less its minimum where there is one. */
-function scaled(values: Tensor, size: number, scales: Tensor, minimums?: Tensor): Tensor {
-  const rows = values.shape[0]!;
-  const groups = values
-    .float()
-    .view([rows, -1, size])
-    .mul(scales.view([rows, -1, 1]));
-  return (minimums === undefined ? groups : groups.sub(minimums.view([rows, -1, 1]))).view([rows, -1]);
-}
+import { type BlockReader, bits, Fields, lookedUp, nibbles, pairs, scaled, single } from './fields.js';
+import { gridReaders } from './grid-types.js';
 
 /** The fifth bits of 32 elements. */
 const fifth = (bytes: Tensor) =>
@@ -67,17 +20,33 @@ function scalesAndMinimums(packed: Tensor): [Tensor, Tensor] {
   return [scales.float(), minimums.float()];
 }
 
-/** The values that the four bits of IQ4 stand for. */
+const table = (values: Iterable<number>) => tensor(Float32Array.from(values));
+
+/** The values that four bits stand for in IQ4. */
 const steps = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
-const ofSteps = (indices: Tensor) =>
-  tensor(Float32Array.from(steps))
-    .indexSelect(0, indices.view([-1]).int())
-    .view(indices.shape);
+/** Twice the values of four-bit floating-point numbers. */
+const doubled = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+
+/** Half the scale that a byte stands for in MXFP4, which is an exponent, and in NVFP4, which is a float8 without a sign. */
+const mxScales = Array.from({ length: 256 }, (_, byte) => 2 ** (byte - 128));
+const nvScales = Array.from({ length: 256 }, (_, byte) => {
+  const [exponent, mantissa] = [(byte >> 3) & 15, byte & 7];
+  if (byte === 0x7f) return 0;
+  return (exponent === 0 ? mantissa * 2 ** -9 : (1 + mantissa / 8) * 2 ** (exponent - 7)) / 2;
+});
+
+/** Numbers of three values, of which a byte has `powers.length`. */
+function ternary(bytes: Tensor, width: number, powers: readonly number[]): Tensor {
+  const rows = bytes.shape[0]!;
+  const by = tensor(Int32Array.from(powers)).view([1, 1, powers.length, 1]);
+  const turned = bytes.int().view([rows, -1, 1, width]).mul(by).bitwiseAnd(255);
+  return turned.mul(3).bitwiseRightShift(8).sub(1).view([rows, -1]);
+}
 
 /** Six bits for each scale: four of them in `low`, two in `high`; less 32. */
 const sixBits = (low: Tensor, high: Tensor) => low.bitwiseOr(high.bitwiseLeftShift(4)).float().sub(32);
 
-const readers: Readonly<Record<string, (fields: Fields) => Tensor>> = {
+const readers: Readonly<Record<string, BlockReader>> = {
   Q4_0: (f) => {
     const d = f.half();
     return scaled(bits(f.bytes(16), 16, nibbles, 15).float().sub(8), 32, d);
@@ -126,13 +95,36 @@ const readers: Readonly<Record<string, (fields: Fields) => Tensor>> = {
   },
   IQ4_NL: (f) => {
     const d = f.half();
-    return scaled(ofSteps(bits(f.bytes(16), 16, nibbles, 15)), 32, d);
+    return scaled(lookedUp(table(steps), bits(f.bytes(16), 16, nibbles, 15)), 32, d);
   },
   IQ4_XS: (f) => {
     const [d, high, low] = [f.half(), f.bytes(2), f.bytes(4)];
     const scales = sixBits(bits(low, 1, nibbles, 15), bits(high, 1, pairs, 3));
-    return scaled(ofSteps(bits(f.bytes(128), 16, nibbles, 15)), 32, scales.mul(d));
+    return scaled(lookedUp(table(steps), bits(f.bytes(128), 16, nibbles, 15)), 32, scales.mul(d));
   },
+  Q1_0: (f) => {
+    const d = f.half();
+    return scaled(bits(f.bytes(16), 1, single, 1).float().mul(2).sub(1), 128, d);
+  },
+  TQ1_0: (f) => {
+    const [wide, narrow, last, d] = [f.bytes(32), f.bytes(16), f.bytes(4), f.half()];
+    const powers = [1, 3, 9, 27, 81];
+    const parts = [ternary(wide, 32, powers), ternary(narrow, 16, powers), ternary(last, 4, powers.slice(0, 4))];
+    return scaled(cat(parts, 1), 256, d);
+  },
+  TQ2_0: (f) => {
+    const [values, d] = [f.bytes(64), f.half()];
+    return scaled(bits(values, 32, pairs, 3).float().sub(1), 256, d);
+  },
+  MXFP4: (f) => {
+    const d = lookedUp(table(mxScales), f.bytes(1));
+    return scaled(lookedUp(table(doubled), bits(f.bytes(16), 16, nibbles, 15)), 32, d);
+  },
+  NVFP4: (f) => {
+    const d = lookedUp(table(nvScales), f.bytes(4));
+    return scaled(lookedUp(table(doubled), bits(f.bytes(32), 8, nibbles, 15)), 16, d);
+  },
+  ...gridReaders,
 };
 
 /** The types that {@link dequantized} reads. */

@@ -62,10 +62,10 @@ export class GgufFile {
   /**
    * A tensor of the file: without a copy where it is not quantized, else as float32.
    *
-   * Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, IQ4_NL and IQ4_XS are known; for others there are the {@link blocks}.
+   * Every type that files are made of is known. Q8_1 and Q8_K, which llama.cpp has for what it computes with, are not: their {@link blocks} are.
    *
-   * @throws {TorchClipError} `ERR_INDEX` for a name that the file does not have, `ERR_DTYPE` for a type that is not known,
-   * `ERR_STATE` after {@link close}.
+   * @throws {TorchClipError} `ERR_INDEX` for a name that the file does not have, `ERR_DTYPE` for a tensor in Q8_1 or Q8_K, `ERR_STATE` after
+   * {@link close}.
    */
   get(name: string, options: { device?: DeviceLike } = {}): Tensor {
     const { type, shape } = this.#entry(name);
@@ -73,7 +73,7 @@ export class GgufFile {
     if (type.dtype === undefined && !quantized.includes(type.name)) {
       throw new TorchClipError(
         'ERR_DTYPE',
-        `the tensor ${describe(name)} is of the type ${type.name}, which is not known`,
+        `the tensor ${describe(name)} is of the type ${type.name}, which is not for files; blocks() gives its bytes`,
       );
     }
     const { dtype } = type;

@@ -49,4 +49,6 @@ export const types: ReadonlyMap<number, GgufType> = new Map([
   [34, blocks('TQ1_0', 256, 54)],
   [35, blocks('TQ2_0', 256, 66)],
   [39, blocks('MXFP4', 32, 17)],
+  [40, blocks('NVFP4', 64, 36)],
+  [41, blocks('Q1_0', 128, 18)],
 ]);
