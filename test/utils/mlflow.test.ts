@@ -1,52 +1,39 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import torch, { utils } from '../../lib/index.js';
 import { failure } from '../setup/fixture.js';
 import { refusalOf } from '../support.js';
-
-type Call = [path: string, body: Record<string, unknown>, authorization: string | undefined];
+import { type Call, deadAddress, FakeServer } from './fake-server.js';
 
 /** What an MLflow server answers; npm run test:files asks a real one. */
 describe('utils.MlflowRun', () => {
-  let server: Server;
-  let trackingUri: string;
-  let calls: Call[];
   let refuse: string | undefined;
+  let status = 400;
+  const pathOf = (call: Call) => call.path.replace('/api/2.0/mlflow/', '');
+  const server = new FakeServer((call) => {
+    const path = pathOf(call);
+    if (path === refuse) {
+      const body = { error_code: 'INVALID_PARAMETER_VALUE', message: 'no such thing\nand more' };
+      return [status, status === 400 ? body : {}];
+    }
+    if (path === 'experiments/get-by-name') {
+      if (call.query.get('experiment_name') === 'known') return [200, { experiment: { experiment_id: '7' } }];
+      return [404, { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'none' }];
+    }
+    if (path === 'experiments/create') return [200, { experiment_id: '8' }];
+    return [200, path === 'runs/create' ? { run: { info: { run_id: 'abc' } } } : {}];
+  });
+  let trackingUri: string;
+  const bodies = (path: string) => server.calls.filter((call) => pathOf(call) === path).map(({ body }) => body);
   before(async () => {
-    server = createServer(async (request, response) => {
-      let text = '';
-      for await (const part of request) text += part;
-      const url = new URL(request.url!, 'http://localhost');
-      const path = url.pathname.replace('/api/2.0/mlflow/', '');
-      calls.push([
-        path,
-        text === '' ? Object.fromEntries(url.searchParams) : JSON.parse(text),
-        request.headers.authorization,
-      ]);
-      const reply = (status: number, body: object) =>
-        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-      if (path === refuse)
-        return void reply(400, { error_code: 'INVALID_PARAMETER_VALUE', message: 'no such thing\nand more' });
-      if (path === 'experiments/get-by-name') {
-        if (url.searchParams.get('experiment_name') === 'known')
-          return void reply(200, { experiment: { experiment_id: '7' } });
-        return void reply(404, { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'none' });
-      }
-      if (path === 'experiments/create') return void reply(200, { experiment_id: '8' });
-      reply(200, path === 'runs/create' ? { run: { info: { run_id: 'abc' } } } : {});
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    trackingUri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    await server.start();
+    trackingUri = `${server.address}/`;
   });
   beforeEach(() => {
-    calls = [];
+    server.calls = [];
     refuse = undefined;
+    status = 400;
   });
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  after(() => server.stop());
 
   it('writes settings and metrics in few calls', async () => {
     const run = await utils.MlflowRun.start({ trackingUri, experiment: 'new', runName: 'one', token: 'secret' });
@@ -55,23 +42,22 @@ describe('utils.MlflowRun', () => {
     for (let step = 0; step < 2500; step++) run.logMetric('loss', step === 3 ? Number.NaN : torch.tensor(step), step);
     await run.end();
     await run.end();
-    expect(calls.map(([path]) => path)).to.deep.equal([
+    expect(server.calls.map(pathOf)).to.deep.equal([
       ...['experiments/get-by-name', 'experiments/create', 'runs/create', 'runs/log-batch'],
       ...['runs/log-batch', 'runs/log-batch', 'runs/log-batch', 'runs/update'],
     ]);
-    expect(calls.every(([, , authorization]) => authorization === 'Bearer secret')).to.equal(true);
-    expect(calls[2]![1]).to.include({ experiment_id: '8', run_name: 'one' });
-    expect(calls[3]![1].params).to.deep.equal([
+    expect(server.calls.every(({ authorization }) => authorization === 'Bearer secret')).to.equal(true);
+    expect(bodies('runs/create')[0]).to.include({ experiment_id: '8', run_name: 'one' });
+    const [params, ...batches] = bodies('runs/log-batch');
+    expect(params!.params).to.deep.equal([
       { key: 'lr', value: '0.1' },
       { key: 'clip', value: 'norm' },
       { key: 'amp', value: 'true' },
     ]);
-    const metrics = calls
-      .slice(4, 7)
-      .flatMap(([, body]) => body.metrics as { key: string; value: unknown; step: number }[]);
+    const metrics = batches.flatMap((body) => body.metrics as { key: string; value: unknown; step: number }[]);
     expect(metrics.map(({ step }) => step)).to.deep.equal(Array.from({ length: 2500 }, (_, i) => i));
     expect(metrics.slice(2, 5).map(({ value }) => value)).to.deep.equal([2, 'NaN', 4]);
-    expect(calls.at(-1)![1]).to.include({ run_id: 'abc', status: 'FINISHED' });
+    expect(server.calls.at(-1)!.body).to.include({ run_id: 'abc', status: 'FINISHED' });
     expect(refusalOf(() => run.logMetric('loss', 1)).code).to.equal('ERR_STATE');
   });
 
@@ -88,14 +74,27 @@ describe('utils.MlflowRun', () => {
     expect([error.code, error.message]).to.deep.equal(['ERR_STATE', 'the MLflow server refuses: no such thing']);
     refuse = undefined;
     await run.end('FAILED');
-    expect(calls.at(-1)![1].status).to.equal('FAILED');
-    const other = createServer();
-    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-    const away = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
-    await new Promise((resolve) => other.close(resolve));
+    expect(server.calls.at(-1)!.body.status).to.equal('FAILED');
+    const away = await deadAddress();
     expect((await failure(() => utils.MlflowRun.start({ trackingUri: away }))).message).to.match(
       /^the MLflow server cannot be reached \(\w+\)$/,
     );
+  });
+
+  it('keeps what did not arrive, and sends it with what comes later', async () => {
+    const run = await utils.MlflowRun.start({ trackingUri, experiment: 'known' });
+    const steps = () =>
+      bodies('runs/log-batch').map((body) => (body.metrics as { step: number }[]).map(({ step }) => step));
+    [refuse, status] = ['runs/log-batch', 503];
+    run.logMetric('loss', 1, 0);
+    expect((await failure(() => run.flush())).message).to.equal('the MLflow server refuses: status 503');
+    run.logMetric('loss', 2, 1);
+    expect((await failure(() => run.end())).code).to.equal('ERR_STATE');
+    expect(refusalOf(() => run.logMetric('loss', 1)).message).to.equal('the MLflow run has ended');
+    refuse = undefined;
+    await run.end();
+    expect(steps()).to.deep.equal([[0], [0, 1], [0, 1]]);
+    expect(bodies('runs/update')).to.have.length(2);
   });
 
   it('refuses bad arguments', async () => {

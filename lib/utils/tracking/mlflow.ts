@@ -1,9 +1,12 @@
-import { check, integer, kind, oneOf, text } from '../check.js';
-import { invalidArgument, TorchClipError } from '../errors.js';
-import { isPlain } from '../io/plain.js';
-import { optionsOf } from '../options.js';
-import { checkOwn, own } from '../own.js';
-import { isTensor, type Tensor } from '../tensor.js';
+import { check, integer, oneOf, text } from '../../check.js';
+import { invalidArgument, TorchClipError } from '../../errors.js';
+import { isPlain } from '../../io/plain.js';
+import { optionsOf } from '../../options.js';
+import { checkOwn, own } from '../../own.js';
+import type { Tensor } from '../../tensor.js';
+import { Outbox } from './outbox.js';
+import { type RequestError, Server } from './server.js';
+import { addressOf, metricOf, name } from './values.js';
 
 /** Where a run is written, and what it is called. */
 export interface MlflowOptions {
@@ -17,10 +20,7 @@ export interface MlflowOptions {
   token?: string;
 }
 
-const name = kind<string>('a string that is not empty', (value) => typeof value === 'string' && value !== '');
-const address = kind<string>('the http: or https: address of an MLflow server', (value) => {
-  return typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
-});
+const address = addressOf('an MLflow server');
 const readOptions = optionsOf('utils.MlflowRun.start()', {
   trackingUri: [address, undefined],
   experiment: [name, 'Default'],
@@ -38,48 +38,22 @@ interface Metric {
   step: number;
 }
 
-/** The server's REST interface. */
-class Api {
-  readonly #base: string;
-  readonly #headers: Record<string, string>;
-
-  constructor(trackingUri: string, token: string | undefined) {
-    this.#base = `${trackingUri.replace(/\/+$/, '')}/api/2.0/mlflow`;
-    const {
-      MLFLOW_TRACKING_TOKEN: bearer,
-      MLFLOW_TRACKING_USERNAME: user,
-      MLFLOW_TRACKING_PASSWORD: password,
-    } = process.env;
-    const basic = user && password ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` : undefined;
-    const authorization = (token ?? bearer) ? `Bearer ${token ?? bearer}` : basic;
-    this.#headers = { 'content-type': 'application/json', ...(authorization && { authorization }) };
-  }
-
-  async call<T>(path: string, body?: object): Promise<T> {
-    let response: Response;
-    let answer: unknown;
-    try {
-      response = await fetch(`${this.#base}/${path}`, {
-        method: body === undefined ? 'GET' : 'POST',
-        headers: this.#headers,
-        ...(body && { body: JSON.stringify(body) }),
-      });
-      answer = await response.json().catch(() => undefined);
-    } catch (error) {
-      const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-      throw new TorchClipError(
-        'ERR_STATE',
-        `the MLflow server cannot be reached (${code ?? (error as Error).message})`,
-        {
-          cause: error,
-        },
-      );
-    }
-    if (response.ok) return answer as T;
-    const { error_code: code, message } = (answer ?? {}) as { error_code?: string; message?: string };
-    const why = message?.split('\n')[0] ?? `status ${response.status}`;
-    throw Object.assign(new TorchClipError('ERR_STATE', `the MLflow server refuses: ${why}`), { reason: code });
-  }
+function serverAt(trackingUri: string, token: string | undefined): Server {
+  const {
+    MLFLOW_TRACKING_TOKEN: bearer,
+    MLFLOW_TRACKING_USERNAME: user,
+    MLFLOW_TRACKING_PASSWORD: password,
+  } = process.env;
+  const basic = user && password ? `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` : undefined;
+  return new Server({
+    name: 'MLflow',
+    address: `${trackingUri.replace(/\/+$/, '')}/api/2.0/mlflow`,
+    authorization: (token ?? bearer) ? `Bearer ${token ?? bearer}` : basic,
+    refusalIn: (answer) => {
+      const { error_code: reason, message } = (answer ?? {}) as { error_code?: string; message?: string };
+      return reason === undefined ? undefined : { reason, message };
+    },
+  });
 }
 
 /**
@@ -93,19 +67,19 @@ class Api {
  * for (const [step, loss] of losses.entries()) run.logMetric('loss', loss, step);
  */
 export class MlflowRun {
-  #metrics: Metric[] = [];
-  #sending: Promise<void> = Promise.resolve();
-  #failure: unknown;
+  readonly #metrics: Outbox<Metric>;
   #hasEnded = false;
+  #isOver = false;
 
   private constructor(
     token: typeof own,
-    private readonly api: Api,
+    private readonly server: Server,
     /** The server's id of the run. */
     readonly id: string,
     readonly experimentId: string,
   ) {
     checkOwn(token, 'MlflowRun', 'utils.MlflowRun.start()');
+    this.#metrics = new Outbox(mostMetrics, (metrics) => server.call('runs/log-batch', { run_id: id, metrics }));
   }
 
   /**
@@ -115,14 +89,15 @@ export class MlflowRun {
    */
   static async start(options: MlflowOptions = {}): Promise<MlflowRun> {
     const { trackingUri, experiment, runName, token } = readOptions(options);
-    const api = new Api(check('trackingUri', trackingUri ?? process.env.MLFLOW_TRACKING_URI, address), token);
-    const experimentId = await experimentOf(api, experiment);
-    const { run } = await api.call<{ run: { info: { run_id: string } } }>('runs/create', {
+    const uri = check('trackingUri', trackingUri ?? process.env.MLFLOW_TRACKING_URI, address);
+    const server = serverAt(uri, token);
+    const experimentId = await experimentOf(server, experiment);
+    const { run } = await server.call<{ run: { info: { run_id: string } } }>('runs/create', {
       experiment_id: experimentId,
       start_time: Date.now(),
       ...(runName !== undefined && { run_name: runName }),
     });
-    return new MlflowRun(own, api, run.info.run_id, experimentId);
+    return new MlflowRun(own, server, run.info.run_id, experimentId);
   }
 
   /** Settings of the run; a name can be written once. */
@@ -134,7 +109,7 @@ export class MlflowRun {
     });
     this.#check();
     for (let at = 0; at < list.length; at += mostParams) {
-      await this.api.call('runs/log-batch', { run_id: this.id, params: list.slice(at, at + mostParams) });
+      await this.server.call('runs/log-batch', { run_id: this.id, params: list.slice(at, at + mostParams) });
     }
   }
 
@@ -142,48 +117,31 @@ export class MlflowRun {
   logMetric(key: string, value: number | Tensor, step = 0): void {
     check('key', key, name);
     check('step', step, integer());
-    const number = isTensor(value) && value.numel() === 1 ? Number(value.detach().item()) : value;
-    if (typeof number !== 'number') throw invalidArgument('value', 'a number, or a tensor of one', value);
+    const number = metricOf('value', value);
     this.#check();
-    // JSON has no form for what is not finite; protocol buffers have these names for it.
-    const sent = Number.isFinite(number) ? number : String(number);
-    this.#metrics.push({ key, value: sent, timestamp: Date.now(), step });
-    if (this.#metrics.length >= mostMetrics) this.#send();
+    this.#metrics.push({ key, value: number, timestamp: Date.now(), step });
   }
 
   #check(): void {
     if (this.#hasEnded) throw new TorchClipError('ERR_STATE', 'the MLflow run has ended');
   }
 
-  #send(): void {
-    const metrics = this.#metrics.splice(0);
-    this.#sending = this.#sending.then(async () => {
-      try {
-        for (let at = 0; at < metrics.length; at += mostMetrics) {
-          await this.api.call('runs/log-batch', { run_id: this.id, metrics: metrics.slice(at, at + mostMetrics) });
-        }
-      } catch (error) {
-        this.#failure ??= error;
-      }
-    });
-  }
-
   /** Sends the metrics that are kept. */
-  async flush(): Promise<void> {
-    this.#send();
-    await this.#sending;
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure !== undefined) throw failure;
+  flush(): Promise<void> {
+    return this.#metrics.flush();
   }
 
-  /** Sends what is left and ends the run. */
+  /** Sends what is left and ends the run. Where the server cannot be reached, it can be called again. */
   async end(status: 'FINISHED' | 'FAILED' | 'KILLED' = 'FINISHED'): Promise<void> {
     check('status', status, oneOf('FINISHED', 'FAILED', 'KILLED'));
-    if (this.#hasEnded) return;
+    if (this.#isOver) return;
     this.#hasEnded = true;
-    await this.flush();
-    await this.api.call('runs/update', { run_id: this.id, status, end_time: Date.now() });
+    try {
+      await this.flush();
+    } finally {
+      await this.server.call('runs/update', { run_id: this.id, status, end_time: Date.now() });
+      this.#isOver = this.#metrics.isEmpty;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -191,21 +149,21 @@ export class MlflowRun {
   }
 }
 
-async function experimentOf(api: Api, experiment: string): Promise<string> {
+async function experimentOf(server: Server, experiment: string): Promise<string> {
   const found = async () => {
     const path = `experiments/get-by-name?experiment_name=${encodeURIComponent(experiment)}`;
-    return (await api.call<{ experiment: { experiment_id: string } }>(path)).experiment.experiment_id;
+    return (await server.call<{ experiment: { experiment_id: string } }>(path)).experiment.experiment_id;
   };
   try {
     return await found();
   } catch (error) {
-    if ((error as { reason?: string }).reason !== 'RESOURCE_DOES_NOT_EXIST') throw error;
+    if ((error as Partial<RequestError>).reason !== 'RESOURCE_DOES_NOT_EXIST') throw error;
   }
   try {
-    return (await api.call<{ experiment_id: string }>('experiments/create', { name: experiment })).experiment_id;
+    return (await server.call<{ experiment_id: string }>('experiments/create', { name: experiment })).experiment_id;
   } catch (error) {
     // Another process may have made it meanwhile.
-    if ((error as { reason?: string }).reason !== 'RESOURCE_ALREADY_EXISTS') throw error;
+    if ((error as Partial<RequestError>).reason !== 'RESOURCE_ALREADY_EXISTS') throw error;
     return found();
   }
 }

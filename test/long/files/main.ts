@@ -12,6 +12,7 @@ import { mutated } from './mutations.js';
 import { withPython } from './objects.js';
 import { places } from './places.js';
 import { resumed } from './resume.js';
+import { wandb } from './wandb.js';
 
 const { values } = parseArgs({
   options: {
@@ -36,6 +37,7 @@ const parts: Record<string, () => void | Promise<void>> = {
     models: () => models(run),
     events: () => events(run, count('events')),
     mlflow: () => mlflow(run),
+    wandb: () => wandb(run),
     objects: () => withPython(run, count('objects')),
   }),
   places: () => places(run),
