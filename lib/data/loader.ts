@@ -287,17 +287,20 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     const order = this.#order()[Symbol.iterator]();
     pool.epoch(this.#place.seed);
     const pending: Promise<Result>[] = [];
+    let { yielded: number } = this.#place.state();
     let worker = 0;
     for (;;) {
       while (pending.length < this.numWorkers * (prefetchFactor as number)) {
         const { done, value } = order.next();
         if (done) break;
-        pending.push(pool.ask(worker, value));
+        pending.push(pool.ask(worker, { indices: value, number: number++ }));
         worker = (worker + 1) % this.numWorkers;
       }
       if (pending.length === 0) return;
       const at = inOrder ? 0 : await pool.wait(Promise.race(pending.map((result, i) => result.then(() => i))));
       const result = await pool.wait(pending.splice(at, 1)[0]!);
+      // Also where it was there already: signals and timers have their turn.
+      await setImmediate();
       if (result !== 'end') yield this.#give(result.batch as B);
     }
   }
@@ -312,6 +315,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     const streams = Array.from({ length: this.numWorkers }, (_, worker) => ({ worker, pending: ahead(worker) }));
     for (let stream = streams.shift(); stream !== undefined; stream = streams.shift()) {
       const result = await pool.wait(stream.pending.shift()!);
+      await setImmediate();
       if (result === 'end') continue;
       stream.pending.push(pool.ask(stream.worker));
       streams.push(stream);

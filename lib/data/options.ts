@@ -21,7 +21,7 @@ export interface DataLoaderOptions<T, B> {
   batchSampler?: Iterable<readonly number[]> & { readonly length: number };
   /** Puts samples together; default {@link collate}. With workers, the dataset's module exports it. */
   collate?: (samples: T[]) => B;
-  /** Threads that make the batches; default 0, this one. The dataset is the URL of a module then. */
+  /** Threads that make the batches, 1024 at most; default 0, this one. The dataset is the URL of a module then. */
   numWorkers?: number;
   /** Batches that each worker makes ahead; default 2. */
   prefetchFactor?: number;
@@ -52,8 +52,8 @@ export const readOptions = optionsOf('DataLoader', {
   sampler: [sequence<Sampler>('indices'), undefined],
   batchSampler: [sequence<Iterable<readonly number[]> & { readonly length: number }>('arrays of indices'), undefined],
   collate: [callable<(samples: never[]) => unknown>(), undefined],
-  numWorkers: [integer(0), 0],
-  prefetchFactor: [integer(1), undefined],
+  numWorkers: [integer(0, 1024), 0],
+  prefetchFactor: [integer(1, 65536), undefined],
   persistentWorkers: [flag, false],
   workerData: [anything, undefined],
   timeout: [nonNegative, 0],

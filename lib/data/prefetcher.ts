@@ -3,9 +3,11 @@ import { usable } from '../cuda/available.js';
 import { stream } from '../cuda/guards.js';
 import { currentStream, type Event, Stream } from '../cuda/stream.js';
 import { type Device, type DeviceLike, parseDevice } from '../device.js';
+import { TorchClipError } from '../errors.js';
 import { device as deviceKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
+import type { LoaderState } from './place.js';
 import { mapTensors } from './workers/pack.js';
 
 /** Options of a {@link Prefetcher}. */
@@ -30,6 +32,18 @@ const source = kind<Iterable<unknown> | AsyncIterable<unknown>>(
 interface Coming<B> {
   batch: B;
   arrived: Event | undefined;
+  /** How far the loader was with it. */
+  state: LoaderState | undefined;
+}
+
+interface Stateful {
+  stateDict(): LoaderState;
+  loadStateDict(state: LoaderState): void;
+}
+
+function statefulOf(loader: object): Stateful | undefined {
+  const { stateDict, loadStateDict } = loader as Partial<Stateful>;
+  return typeof stateDict === 'function' && typeof loadStateDict === 'function' ? (loader as Stateful) : undefined;
 }
 
 /**
@@ -49,6 +63,7 @@ export class Prefetcher<B> implements Iterable<B>, AsyncIterable<B> {
   readonly device: Device;
   readonly prefetchFactor: number;
   #stream: Stream | undefined;
+  #state: LoaderState | undefined;
 
   constructor(loader: Iterable<B> | AsyncIterable<B>, options: PrefetcherOptions = {}) {
     this.loader = check('loader', loader, source) as typeof loader;
@@ -62,6 +77,23 @@ export class Prefetcher<B> implements Iterable<B>, AsyncIterable<B> {
     return (this.loader as unknown as { length: number }).length;
   }
 
+  /** How far the loader is, less the batches that are on their way: what its own state would count as seen. */
+  stateDict(): LoaderState {
+    const state = this.#state ?? statefulOf(this.loader)?.stateDict();
+    if (state !== undefined) return state;
+    throw new TorchClipError('ERR_STATE', 'the source of the Prefetcher has no stateDict(), as a DataLoader has');
+  }
+
+  /** Makes the next epoch go on where a {@link stateDict} was taken. */
+  loadStateDict(state: LoaderState): void {
+    const loader = statefulOf(this.loader);
+    if (loader === undefined) {
+      throw new TorchClipError('ERR_STATE', 'the source of the Prefetcher has no loadStateDict(), as a DataLoader has');
+    }
+    loader.loadStateDict(state);
+    this.#state = undefined;
+  }
+
   *[Symbol.iterator](): IterableIterator<B> {
     const coming: Coming<B>[] = [];
     for (const batch of this.loader as Iterable<B>) {
@@ -69,6 +101,7 @@ export class Prefetcher<B> implements Iterable<B>, AsyncIterable<B> {
       if (coming.length > this.prefetchFactor) yield this.#take(coming.shift()!);
     }
     for (const each of coming) yield this.#take(each);
+    this.#state = undefined;
   }
 
   async *[Symbol.asyncIterator](): AsyncIterableIterator<B> {
@@ -78,23 +111,26 @@ export class Prefetcher<B> implements Iterable<B>, AsyncIterable<B> {
       if (coming.length > this.prefetchFactor) yield this.#take(coming.shift()!);
     }
     for (const each of coming) yield this.#take(each);
+    this.#state = undefined;
   }
 
   #send(batch: B): Coming<B> {
     const { device } = this;
+    const state = statefulOf(this.loader)?.stateDict();
     const toGpu = device.type === 'cuda';
     const convert = (t: Tensor): Tensor => {
       const pinned = toGpu && t.device.type === 'cpu' && !t.isPinned() ? t.pinMemory() : t;
       return pinned.to({ device, nonBlocking: true });
     };
     const moved = () => mapTensors(batch, convert) as B;
-    if (!toGpu) return { batch: moved(), arrived: undefined };
+    if (!toGpu) return { batch: moved(), arrived: undefined, state };
     this.#stream ??= new Stream({ device });
-    return { batch: stream(this.#stream, moved), arrived: this.#stream.recordEvent() };
+    return { batch: stream(this.#stream, moved), arrived: this.#stream.recordEvent(), state };
   }
 
   /** From here on the current stream may use it. */
-  #take({ batch, arrived }: Coming<B>): B {
+  #take({ batch, arrived, state }: Coming<B>): B {
+    this.#state = state;
     if (arrived === undefined) return batch;
     const now = currentStream(this.device);
     now.waitEvent(arrived);

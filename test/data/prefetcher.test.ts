@@ -31,6 +31,39 @@ describe('Prefetcher', () => {
     expect([value!.x.item(), value!.name, asked]).deep.equal([0, 'batch 0', 3]);
   });
 
+  it('goes on where its user was, not where its loader is', () => {
+    const make = () => {
+      const loader = new data.DataLoader(new data.TensorDataset(torch.arange(20)), { batchSize: 3, shuffle: true });
+      return new data.Prefetcher(loader, { device: 'cpu', prefetchFactor: 3 });
+    };
+    for (const stopAt of [1, 3, 4, 6, 7]) {
+      const seed = () => torch.manualSeed(stopAt);
+      seed();
+      const expected = [values(make()), values(make())];
+      seed();
+      const first = make();
+      const seen: unknown[] = [];
+      for (const batch of first) {
+        seen.push((batch as Tensor[]).map((t) => t.tolist()));
+        if (seen.length === stopAt) break;
+      }
+      const [state, rng] = [first.stateDict(), torch.getRngState()];
+      expect(state.yielded).equal(stopAt);
+      torch.manualSeed(99);
+      const again = make();
+      again.loadStateDict(state);
+      torch.setRngState(rng);
+      expect([...seen, ...values(again)], `after ${stopAt}`).deep.equal(expected[0]);
+      expect(again.stateDict().yielded).equal(0);
+      expect(values(again)).deep.equal(expected[1]);
+    }
+    const plain = new data.Prefetcher([1], { device: 'cpu' });
+    expect(refusalOf(() => plain.stateDict()).message).equal(
+      'the source of the Prefetcher has no stateDict(), as a DataLoader has',
+    );
+    expect(refusalOf(() => plain.loadStateDict({} as never)).code).equal('ERR_STATE');
+  });
+
   it('refuses what is no source of batches', () => {
     expect(refusalOf(() => new data.Prefetcher(5 as never, { device: 'cpu' })).message).equal(
       '"loader" must be a DataLoader or another iterable of batches, got 5',

@@ -8,8 +8,9 @@ export interface WorkerInfo {
   /** Another number in each worker and each epoch, drawn from the loader's generator. */
   readonly seed: bigint;
   /**
-   * Seeded by {@link WorkerInfo.seed} at the start of each epoch. Use it for random samples: the default generator is shared by all threads, so that what it
-   * gives depends on which is faster.
+   * For random samples: the default generator is shared by all threads, so that what it gives depends on which is faster. This one is seeded for each
+   * batch by the epoch's seed and the batch's number, so that a batch is the same whichever worker makes it, and where an epoch goes on in its middle; for
+   * an iterable dataset by {@link WorkerInfo.seed} at the start of each epoch.
    */
   readonly generator: Generator;
   /** The worker's own copy of the dataset. */
@@ -33,4 +34,14 @@ export function getWorkerInfo(): WorkerInfo | null {
 /** Called by the worker's own script. */
 export function setWorkerInfo(next: WorkerInfo): void {
   info = next;
+}
+
+let isStarting = false;
+
+/** Whether this thread is a worker that is still importing the module of its dataset. */
+export const isStartingUp = (): boolean => isStarting;
+
+/** Called by the worker's own script, before it imports the module and afterwards. */
+export function setStarting(value: boolean): void {
+  isStarting = value;
 }

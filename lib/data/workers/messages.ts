@@ -18,8 +18,8 @@ export interface Start {
 /** To a worker. */
 export type Request =
   | { kind: 'epoch'; seed: bigint }
-  /** The samples at these indices. */
-  | { kind: 'batch'; task: number; indices: number[] }
+  /** The samples at these indices, which are so many batches into the epoch. */
+  | { kind: 'batch'; task: number; indices: number[]; number: number }
   /** The next batch of an iterable dataset. */
   | { kind: 'next'; task: number };
 

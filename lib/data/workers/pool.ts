@@ -1,7 +1,8 @@
 // The worker threads of a DataLoader: started, asked for batches, and ended.
 import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { type ErrorCode, TorchClipError } from '../../errors.js';
+import { type ErrorCode, invalidArgument, TorchClipError } from '../../errors.js';
+import { isStartingUp } from './info.js';
 import type { Failure, Reply, Request, Start } from './messages.js';
 import { dropTensors, unpack } from './pack.js';
 
@@ -16,6 +17,9 @@ interface Task {
 
 /** How a pool is started. */
 export type PoolOptions = Omit<Start, 'id' | 'group'> & { timeout: number };
+
+/** What a timer can wait at most. */
+const mostDelay = 2 ** 31 - 1;
 
 const script = new URL('./worker.js', import.meta.url);
 
@@ -38,14 +42,26 @@ export class Pool {
   #isClosed = false;
 
   constructor({ timeout, ...options }: PoolOptions) {
+    // Each of them would start workers that start workers.
+    if (isStartingUp()) {
+      throw new TorchClipError(
+        'ERR_STATE',
+        'a worker imports the program that trains with it: the module of a dataset must not import, or be, one that loops over a loader',
+      );
+    }
     this.#timeout = timeout;
-    this.#workers = Array.from({ length: options.numWorkers }, (_, id) => {
-      const workerData: Start = { ...options, id, group: this.#group };
-      // Threads do not hold up the end of the process: only what waits for a batch does.
-      const worker = new Worker(script, { workerData, execArgv });
-      worker.unref();
-      return worker;
-    });
+    this.#workers = [];
+    try {
+      for (let id = 0; id < options.numWorkers; id++) {
+        this.#workers.push(new Worker(script, { workerData: { ...options, id, group: this.#group }, execArgv }));
+      }
+    } catch (error) {
+      for (const worker of this.#workers) void worker.terminate();
+      const isData = (error as Error).name === 'DataCloneError';
+      throw isData ? invalidArgument('workerData', 'made of what structuredClone copies', options.data) : error;
+    }
+    // Threads do not hold up the end of the process: only what waits for a batch does.
+    for (const worker of this.#workers) worker.unref();
     const ready = this.#workers.map((worker, id) => this.#listen(worker, id));
     this.length = this.#held(Promise.all(ready).then(([length]) => length));
     this.length.catch(() => {});
@@ -85,14 +101,19 @@ export class Pool {
   }
 
   #settle(reply: Exclude<Reply, { kind: 'ready' }>, id: number): void {
+    if (this.#isClosed) return;
     const task = this.#tasks.get(reply.task!);
     this.#tasks.delete(reply.task!);
     if (reply.kind === 'end') task?.resolve('end');
     else if (reply.kind === 'failed') task?.reject(errorOf(reply.failure, id));
     else {
-      // Nobody may wait for it any more: it is taken over all the same, and collected.
-      const batch = unpack(reply.batch);
-      task?.resolve({ batch });
+      try {
+        // Nobody may wait for it any more: it is taken over all the same, and collected.
+        const batch = unpack(reply.batch);
+        task?.resolve({ batch });
+      } catch (error) {
+        task?.reject(error as Error);
+      }
     }
   }
 
@@ -112,7 +133,7 @@ export class Pool {
   }
 
   /** Asks a worker for a batch, or for the next one of its stream. */
-  ask(worker: number, indices?: number[]): Promise<Result> {
+  ask(worker: number, batch?: { indices: number[]; number: number }): Promise<Result> {
     const task = ++this.#lastTask;
     const result = new Promise<Result>((resolve, reject) => {
       if (this.#broken !== undefined) reject(this.#broken);
@@ -120,7 +141,7 @@ export class Pool {
     });
     result.catch(() => {}); // it may fail before anybody waits for it
     if (this.#broken === undefined)
-      this.#post(worker, indices ? { kind: 'batch', task, indices } : { kind: 'next', task });
+      this.#post(worker, batch ? { kind: 'batch', task, ...batch } : { kind: 'next', task });
     return result;
   }
 
@@ -134,7 +155,14 @@ export class Pool {
         'ERR_STATE',
         `the workers of the data loader gave nothing within ${this.#timeout} s`,
       );
-      timer = setTimeout(() => reject(error), this.#timeout * 1000);
+      timer = setTimeout(
+        () => {
+          // What is late now would be late for the next epoch, too.
+          this.#fail(error);
+          reject(error);
+        },
+        Math.min(this.#timeout * 1000, mostDelay),
+      );
     });
     try {
       return await Promise.race([promise, late]);

@@ -1,14 +1,14 @@
 // Runs in a worker thread of a DataLoader: it has a copy of the dataset, and makes the batches that it is asked for.
 import { parentPort, workerData } from 'node:worker_threads';
-import { invalidArgument } from '../../errors.js';
+import { describe, invalidArgument } from '../../errors.js';
 import { Generator } from '../../generator.js';
 import '../../torch.js';
 import { collate, defaultConvert } from '../collate.js';
 import { checkDataset, type Dataset, gathered } from '../dataset.js';
 import { isIterableSource, samplesOf } from '../iterable.js';
-import { setWorkerInfo } from './info.js';
+import { setStarting, setWorkerInfo } from './info.js';
 import type { Failure, Reply, Request, Start } from './messages.js';
-import { pack } from './pack.js';
+import { notSendable, pack, takeBack } from './pack.js';
 
 const { module, data, id, numWorkers, group, batched, batchSize, dropLast } = workerData as Start;
 const port = parentPort!;
@@ -24,20 +24,43 @@ interface DatasetModule {
 }
 
 function failureOf(error: unknown): Failure {
-  const { name, message, code, stack } = (error ?? {}) as Partial<Error> & { code?: unknown };
-  const text = typeof message === 'string' ? message : String(error);
-  return {
-    name: typeof name === 'string' ? name : 'Error',
-    message: text,
-    code: typeof code === 'string' ? code : undefined,
-    stack,
-  };
+  try {
+    const { name, message, code, stack } = (error ?? {}) as Partial<Error> & { code?: unknown };
+    return {
+      name: typeof name === 'string' ? name : 'Error',
+      message: typeof message === 'string' ? message : String(error),
+      code: typeof code === 'string' ? code : undefined,
+      stack: typeof stack === 'string' ? stack : undefined,
+    };
+  } catch {
+    // Anything can be thrown, also what cannot be looked at.
+    return { name: 'Error', message: describe(error), code: undefined, stack: undefined };
+  }
+}
+
+function sendBatch(task: number, batch: unknown): void {
+  const packed = pack(batch, group);
+  try {
+    reply({ kind: 'batch', task, batch: packed });
+  } catch (error) {
+    takeBack(packed);
+    throw notSendable((error as Error).message.replace(/\.$/, ''));
+  }
+}
+
+/** Another seed for each batch: SplitMix64 (Steele, Lea and Flood, 2014), since a generator looks at the low half of its seed only. */
+function mixed(seed: bigint, number: number): bigint {
+  let x = BigInt.asUintN(64, seed + BigInt(number + 1) * 0x9e3779b97f4a7c15n);
+  x = BigInt.asUintN(64, (x ^ (x >> 30n)) * 0xbf58476d1ce4e5b9n);
+  x = BigInt.asUintN(64, (x ^ (x >> 27n)) * 0x94d049bb133111ebn);
+  return (x ^ (x >> 31n)) >> 1n;
 }
 
 /** Everything that makes batches, once the module is there. */
 class Maker {
   #stream: AsyncIterator<unknown> | Iterator<unknown> | undefined;
   readonly #generator = new Generator();
+  #seed = 0n;
 
   private constructor(
     readonly dataset: unknown,
@@ -46,7 +69,9 @@ class Maker {
   ) {}
 
   static async make(): Promise<Maker> {
+    setStarting(true);
     const { default: made, collate: own, workerInit } = (await import(module)) as DatasetModule;
+    setStarting(false);
     const dataset = typeof made === 'function' ? await (made as (data: unknown) => unknown)(data) : made;
     if (!isIterableSource(dataset)) checkDataset(`the default export of ${module}`, dataset);
     for (const [name, value] of Object.entries({ collate: own, workerInit })) {
@@ -70,12 +95,14 @@ class Maker {
   async epoch(seed: bigint): Promise<void> {
     await this.#stream?.return?.();
     this.#stream = undefined;
+    this.#seed = seed;
     const own = BigInt.asUintN(63, seed + BigInt(id));
     this.#generator.manualSeed(own);
     this.#tell(own);
   }
 
-  async batch(indices: number[]): Promise<unknown> {
+  async batch(indices: number[], number: number): Promise<unknown> {
+    this.#generator.manualSeed(mixed(this.#seed, number));
     const dataset = this.dataset as Dataset<unknown>;
     if (!batched) return defaultConvert(await dataset.get(indices[0]!));
     const ready = this.isPlain ? await dataset.getBatch?.(indices) : undefined;
@@ -102,9 +129,10 @@ class Maker {
 
   async answer(request: Request): Promise<void> {
     if (request.kind === 'epoch') return this.epoch(request.seed);
-    const made = request.kind === 'batch' ? { batch: await this.batch(request.indices) } : await this.next();
+    const made =
+      request.kind === 'batch' ? { batch: await this.batch(request.indices, request.number) } : await this.next();
     if (made === undefined) reply({ kind: 'end', task: request.task });
-    else reply({ kind: 'batch', task: request.task, batch: pack(made.batch, group) });
+    else sendBatch(request.task, made.batch);
   }
 }
 

@@ -1,5 +1,5 @@
 // The dataset of the loader's and the resumed runs: `size` items, each of which takes some computing.
-import torch from '../../../dist/index.js';
+import torch, { data } from '../../../dist/index.js';
 
 /** A number that takes `rounds` of mixing. */
 export function mixed(index, rounds) {
@@ -8,11 +8,13 @@ export function mixed(index, rounds) {
   return (x >>> 0) / 2 ** 32;
 }
 
-export default ({ size, rounds = 0, throwsAt = -1 }) => ({
+export default ({ size, rounds = 0, throwsAt = -1, noisy = false }) => ({
   length: size,
   get: (index) => {
     if (index === throwsAt) throw new RangeError(`no item ${index}`);
     const value = mixed(index, rounds);
-    return { index: BigInt(index), value, x: torch.full([8], value) };
+    const x = torch.full([8], value);
+    const { generator } = data.getWorkerInfo() ?? {};
+    return { index: BigInt(index), value, x: noisy ? x.add(torch.randn([8], { generator }).mul(0.1)) : x };
   },
 });

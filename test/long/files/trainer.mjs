@@ -1,6 +1,7 @@
 // A run with everything that draws numbers or remembers: trainer.mjs FOLDER STEPS [KILLED AT]
-// It goes on from the newest checkpoint of its folder, appends each loss to losses.txt, and kills itself where it is told to.
-import { appendFileSync } from 'node:fs';
+// It goes on from the newest checkpoint of its folder, which it writes every third step, appends each loss to losses.txt, and kills
+// itself where it is told to.
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import torch, { amp, clip, data, io, nn, optim } from '../../../dist/index.js';
 
@@ -21,7 +22,7 @@ const loader = new data.DataLoader(new URL('./dataset.mjs', import.meta.url), {
   batchSize: 8,
   shuffle: true,
   numWorkers: 2,
-  workerData: { size: 100, rounds: 10 },
+  workerData: { size: 100, rounds: 10, noisy: true },
 });
 const parts = { model, optimizer, scheduler, scaler, loader };
 
@@ -33,6 +34,17 @@ if (newest !== undefined) {
   torch.setRngState(saved.rng);
   step = saved.step;
 }
+
+// What came after the checkpoint comes again.
+const losses = join(folder, 'losses.txt');
+const lines = existsSync(losses) ? readFileSync(losses, 'utf8').split('\n') : [];
+writeFileSync(
+  losses,
+  lines
+    .slice(0, step)
+    .map((line) => `${line}\n`)
+    .join(''),
+);
 
 const bits = new DataView(new ArrayBuffer(8));
 while (step < Number(steps)) {
@@ -48,9 +60,11 @@ while (step < Number(steps)) {
     scheduler.step();
     step++;
     bits.setFloat64(0, loss.item());
-    appendFileSync(join(folder, 'losses.txt'), `${step} ${bits.getBigUint64(0).toString(16)}\n`);
-    const state = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.stateDict()]));
-    io.saveCheckpoint(folder, { ...state, rng: torch.getRngState(), step }, { step, keepLast: 2 });
+    appendFileSync(losses, `${step} ${bits.getBigUint64(0).toString(16)}\n`);
+    if (step % 3 === 0 || step === Number(steps)) {
+      const state = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.stateDict()]));
+      io.saveCheckpoint(folder, { ...state, rng: torch.getRngState(), step }, { step, keepLast: 2 });
+    }
     if (step === Number(killedAt)) process.kill(process.pid, 'SIGKILL');
     if (step === Number(steps)) break;
   }
