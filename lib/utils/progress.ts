@@ -17,6 +17,8 @@ export interface ProgressOptions {
   label?: string;
   /** How many rounds there will be; default: the iterable's `length` or `size`. */
   total?: number;
+  /** How many of them are done, where a loop goes on in their middle: `loader.stateDict().yielded`. Default 0. */
+  initial?: number;
   /** Its norm before clipping and its clip rate stand beside the bar. */
   optimizer?: { readonly clipStats: { readonly norm: Tensor; readonly clipped: Tensor } | null };
   /** Seconds between two lines where the output is no terminal; default 10. */
@@ -28,6 +30,7 @@ export interface ProgressOptions {
 const readOptions = optionsOf('utils.progress()', {
   label: [text, ''],
   total: [integer(0), undefined],
+  initial: [integer(0), 0],
   optimizer: [
     kind<NonNullable<ProgressOptions['optimizer']>>(
       'an Optimizer',
@@ -49,17 +52,25 @@ const readOptions = optionsOf('utils.progress()', {
 export class Progress<T> {
   readonly #source: Iterable<T> | AsyncIterable<T>;
   readonly #options: ReturnType<typeof readOptions>;
-  readonly #total: number;
   #values: Record<string, string> = {};
   #losses: number[] = [];
 
   /** @internal */
   constructor(source: Iterable<T> | AsyncIterable<T>, options: ReturnType<typeof readOptions>) {
-    const { length, size } = source as { length?: unknown; size?: unknown };
-    const known = [options.total, length, size].find((n) => Number.isSafeInteger(n) && (n as number) >= 0);
     this.#source = source;
     this.#options = options;
-    this.#total = (known as number | undefined) ?? 0;
+  }
+
+  /** How many rounds there will be, as far as that is known by now: a loader's dataset may be loaded with its first batch. */
+  #total(): number {
+    const { total } = this.#options;
+    if (total !== undefined) return total;
+    try {
+      const { length, size } = this.#source as { length?: unknown; size?: unknown };
+      return ([length, size].find((n) => Number.isSafeInteger(n) && (n as number) >= 0) as number | undefined) ?? 0;
+    } catch {
+      return 0;
+    }
   }
 
   /**
@@ -113,12 +124,10 @@ export class Progress<T> {
   }
 
   #display(): Display {
-    const { stream = process.stderr, label, interval } = this.#options;
-    const beside = () => this.#beside();
+    const { stream = process.stderr, label, initial, interval } = this.#options;
+    const shown = { label, initial, total: () => this.#total(), beside: () => this.#beside() };
     const output = stream as NodeJS.WriteStream;
-    return output.isTTY
-      ? new Bar(output, label, this.#total, beside)
-      : new Lines(output, label, this.#total, interval, beside);
+    return output.isTTY ? new Bar(output, shown) : new Lines(output, shown, interval);
   }
 
   #beside(): string {
@@ -141,22 +150,33 @@ interface Display {
   end(isWhole: boolean): void;
 }
 
+/** What a {@link Display} shows. */
+interface Content {
+  label: string;
+  initial: number;
+  /** 0 where it is not known yet. */
+  total(): number;
+  beside(): string;
+}
+
 /** A bar on a terminal. The cursor stays visible: an interrupt ends the process at once, and nothing could bring it back. */
 class Bar implements Display {
   readonly #bar: SingleBar;
-  readonly #beside: () => string;
+  readonly #content: Content;
   #last = 0;
 
-  constructor(stream: NodeJS.WriteStream, label: string, total: number, beside: () => string) {
-    const format = `${label === '' ? '' : `${label.replaceAll('{', '(').replaceAll('}', ')')} `}{bar} {value}/{total}  {beside}  {duration_formatted}`;
+  constructor(stream: NodeJS.WriteStream, content: Content) {
+    const label = content.label === '' ? '' : `${content.label.replaceAll('{', '(').replaceAll('}', ')')} `;
+    const format = `${label}{bar} {value}/{total}  {beside}  {duration_formatted}`;
     // Loaded where a bar is drawn, and at once, since a loop need not wait for anything.
     const { SingleBar } = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
     this.#bar = new SingleBar({ format, stream, hideCursor: false, barsize: 24, emptyOnZero: true });
-    this.#beside = beside;
-    this.#bar.start(total, 0, { beside: '' });
+    this.#content = content;
+    this.#bar.start(content.total(), content.initial, { beside: '' });
   }
 
   advance(): void {
+    if (this.#bar.getTotal() === 0) this.#bar.setTotal(this.#content.total());
     const now = performance.now();
     // What stands beside the bar may have to be fetched from a GPU.
     if (now - this.#last < 100) {
@@ -164,12 +184,12 @@ class Bar implements Display {
       return;
     }
     this.#last = now;
-    this.#bar.increment(1, { beside: this.#beside() });
+    this.#bar.increment(1, { beside: this.#content.beside() });
   }
 
   end(): void {
     if (!this.#bar.isActive) return;
-    this.#bar.update({ beside: this.#beside() });
+    this.#bar.update({ beside: this.#content.beside() });
     this.#bar.stop();
   }
 }
@@ -177,17 +197,17 @@ class Bar implements Display {
 /** A line now and then, where the output is a file or a pipe. */
 class Lines implements Display {
   readonly #started = performance.now();
-  #count = 0;
+  #count: number;
   #last = this.#started;
   #isOver = false;
 
   constructor(
     readonly stream: NodeJS.WriteStream,
-    readonly label: string,
-    readonly total: number,
+    readonly content: Content,
     readonly interval: number,
-    readonly beside: () => string,
-  ) {}
+  ) {
+    this.#count = content.initial;
+  }
 
   advance(): void {
     this.#count++;
@@ -204,9 +224,10 @@ class Lines implements Display {
   }
 
   #line(now: number, more = ''): void {
-    const count = this.total > 0 ? `${this.#count}/${this.total}` : String(this.#count);
+    const { label, total, beside } = this.content;
+    const count = total() > 0 ? `${this.#count}/${total()}` : String(this.#count);
     const seconds = `${((now - this.#started) / 1000).toFixed(1)} s`;
-    const parts = [this.label, count, this.beside(), seconds, more].filter((part) => part !== '');
+    const parts = [label, count, beside(), seconds, more].filter((part) => part !== '');
     this.stream.write(`${parts.join('  ')}\n`);
   }
 }

@@ -30,6 +30,37 @@ describe('utils.progress', () => {
     expect(written[0]).to.match(/^epoch 1 {2}4\/4 {2}loss 0\.234 {2}lr 0\.5 {2}phase train {2}\d+\.\d s\n$/);
   });
 
+  it('goes on in the middle of a loop', () => {
+    const { stream: s, written } = stream();
+    const source = loader();
+    for (const _ of source) break;
+    const again = loader();
+    again.loadStateDict(source.stateDict());
+    for (const _ of utils.progress(again, { initial: again.stateDict().yielded, stream: s }));
+    expect(written[0]).to.match(/^4\/4 {2}/);
+  });
+
+  for (const isTTY of [false, true]) {
+    it(`learns with the first batch how many there will be (${isTTY ? 'terminal' : 'pipe'})`, () => {
+      const { stream: s, written } = stream(isTTY);
+      let begun = false;
+      const source = {
+        get length() {
+          if (!begun) throw new Error('not loaded');
+          return 3;
+        },
+        *[Symbol.iterator]() {
+          begun = true;
+          yield* [1, 2, 3];
+        },
+      };
+      let sum = 0;
+      for (const x of utils.progress(source, { stream: s })) sum += x;
+      expect(sum).to.equal(6);
+      expect(written.join('')).to.include('3/3');
+    });
+  }
+
   it('writes a line per interval', () => {
     const { stream: s, written } = stream();
     let sum = 0;

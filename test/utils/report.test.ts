@@ -112,6 +112,21 @@ describe('utils.report', () => {
     expect(html.length).to.be.below(300_000);
   });
 
+  it('shows a run that goes on after an interruption as one', () => {
+    const where = join(folder, 'resumed');
+    const write = (firstStep: number | undefined, losses: readonly number[]) => {
+      using log = new utils.RunLog(where, { ...(firstStep !== undefined && { firstStep }) });
+      for (const loss of losses) log.step(loss);
+    };
+    write(undefined, [1, 2, 3, 4, 5]);
+    write(4, [14, 15, 16]);
+    expect(utils.tensorboard.readScalars(where).loss).to.deep.include({
+      steps: [1, 2, 3, 4, 5, 6],
+      values: [1, 2, 3, 14, 15, 16],
+    });
+    expect(refusalOf(() => new utils.RunLog(where, { firstStep: -1 })).code).to.equal('ERR_ARGUMENT');
+  });
+
   it('reads what a RunLog has written', () => {
     torch.manualSeed(0);
     const model = new nn.Linear(4, 1);

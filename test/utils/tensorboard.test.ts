@@ -85,6 +85,20 @@ describe('utils.tensorboard', () => {
     });
   }
 
+  it('replaces what an interrupted process wrote of the steps from which a run goes on', () => {
+    const of = (purgeStep: number | undefined, values: Record<number, number>) => {
+      using writer = new SummaryWriter(folder, { ...(purgeStep !== undefined && { purgeStep }) });
+      for (const [at, value] of Object.entries(values)) writer.addScalar('loss', value, Number(at));
+      writer.addScalars('both', { a: Object.values(values)[0]! }, purgeStep ?? 9);
+    };
+    of(undefined, { 1: 10, 2: 20, 3: 30, 4: 40 });
+    of(3, { 3: 31, 4: 41, 5: 51 });
+    of(5, { 5: 52 });
+    expect(readScalars(folder).loss).to.deep.include({ steps: [1, 2, 3, 4, 5], values: [10, 20, 31, 41, 52] });
+    expect(readScalars(join(folder, 'both_a')).both).to.deep.include({ steps: [3, 5], values: [31, 52] });
+    expect(refusalOf(() => new SummaryWriter(folder, { purgeStep: 0.5 })).code).to.equal('ERR_ARGUMENT');
+  });
+
   it("counts a histogram's values in TensorBoard's buckets", () => {
     const { values, ...wanted } = reference.histogram;
     const [event] = written((w) => w.addHistogram('weights', torch.tensor(values), 2, options));

@@ -85,7 +85,7 @@ describe('npx torch-clip watch', () => {
 
   it('sends the content anew when a run has grown, and only then', () =>
     served(async (server, address) => {
-      const messages: string[] = [];
+      const messages: { content: string; choice: string }[] = [];
       let heard = () => {};
       const next = () => new Promise<void>((resolve) => (heard = resolve));
       let wait = next();
@@ -110,7 +110,8 @@ describe('npx torch-clip watch', () => {
       server.look();
       await wait;
       expect(messages).to.have.length(2);
-      expect(messages[1]).to.include('0.125').and.include('<td>80</td>');
+      expect(messages[1]!.content).to.include('0.125').and.include('<td>80</td>');
+      expect(messages[1]!.choice).to.equal(messages[0]!.choice);
       stream.destroy();
     }));
 
@@ -196,6 +197,27 @@ describe('npx torch-clip watch', () => {
         await page.locator('td', { hasText: '0.0625' }).first().waitFor();
         expect(await page.locator('details').first().getAttribute('open')).to.equal('');
         expect(await page.evaluate('document.activeElement.tagName')).to.equal('SUMMARY');
+        await page.close();
+      }));
+
+    it('lets a run that begins later be chosen, and leaves what is chosen', () =>
+      served(async (server, address) => {
+        const page = await browser.newPage();
+        await page.goto(address);
+        await page.locator('#state', { hasText: 'Live' }).waitFor();
+        await page.locator('input').first().uncheck();
+        await page.locator('button').focus();
+        const three = new utils.RunLog(join(folder, 'third'));
+        grow(three, 1, 20, () => 0.5);
+        three.close();
+        server.look();
+        await page.locator('label', { hasText: 'third' }).waitFor();
+        const checked = await page
+          .locator('input')
+          .evaluateAll((boxes) => boxes.map((box) => (box as { checked?: boolean }).checked));
+        expect(checked).to.deep.equal([false, true, true]);
+        expect(await page.evaluate('document.activeElement.tagName')).to.equal('BUTTON');
+        expect(await faultsOf(page)).to.deep.equal([]);
         await page.close();
       }));
 

@@ -61,6 +61,7 @@ export class ScalarReader {
     for (const field of fieldsOf(record) ?? []) {
       if (field.wire === 0 && field.field === 2) step = Number(BigInt.asIntN(64, field.value));
       else if (field.wire === 1 && field.field === 1) wallTime = field.value.readDoubleLE();
+      else if (field.wire === 2 && field.field === 7) grew = this.#restart(field.value, step) || grew;
       else if (field.wire === 2 && field.field === 5) {
         for (const value of fieldsOf(field.value) ?? []) {
           if (value.wire === 2 && value.field === 1) grew = this.#add(value.value, step, wallTime) || grew;
@@ -68,6 +69,21 @@ export class ScalarReader {
       }
     }
     return grew;
+  }
+
+  /** A run that goes on from a step has none of the later values yet. */
+  #restart(bytes: Buffer, step: number): boolean {
+    const isStart = (fieldsOf(bytes) ?? []).some(({ field, value }) => field === 1 && value === 1n);
+    if (!isStart) return false;
+    for (const [tag, { steps, values, wallTimes }] of this.scalars) {
+      const isKept = (_: number, i: number) => steps[i]! < step;
+      this.scalars.set(tag, {
+        steps: steps.filter(isKept),
+        values: values.filter(isKept),
+        wallTimes: wallTimes.filter(isKept),
+      });
+    }
+    return true;
   }
 
   #add(bytes: Buffer, step: number, wallTime: number): boolean {

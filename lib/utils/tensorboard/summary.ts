@@ -11,6 +11,12 @@ export function event(wallTime: number, step: number, values: readonly Message[]
 /** What a file begins with. */
 export const opening = (wallTime: number): Message => new Message().double(1, wallTime).text(3, 'brain.Event:2');
 
+/** Says that a run goes on from a step: what was written of it and of later ones counts no more. */
+export const restart = (wallTime: number, step: number): Message => {
+  const start = 1;
+  return new Message().double(1, wallTime).integer(2, step).message(7, new Message().integer(1, start));
+};
+
 function plugin(name: string, content?: Message): Message {
   const data = new Message().text(1, name);
   return new Message().message(1, content === undefined ? data : data.message(2, content));

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { check, finite, integer, kind, oneOf, text as textKind } from '../../check.js';
@@ -21,7 +21,18 @@ export interface EventOptions {
   wallTime?: number;
 }
 
-const readWriter = optionsOf('utils.tensorboard.SummaryWriter', { filenameSuffix: [textKind, ''] });
+/** Options of a {@link SummaryWriter}. */
+export interface SummaryWriterOptions {
+  /** What the files' names end with. */
+  filenameSuffix?: string;
+  /** The step from which a run goes on: what an interrupted process wrote of it and of later ones is shown no more. */
+  purgeStep?: number;
+}
+
+const readWriter = optionsOf('utils.tensorboard.SummaryWriter', {
+  filenameSuffix: [textKind, ''],
+  purgeStep: [integer(), undefined],
+});
 const eventTable = { wallTime: [finite, undefined] } as const;
 const readEvent = optionsOf('addScalar() of a SummaryWriter', eventTable);
 const readScalars = optionsOf('addScalars() of a SummaryWriter', eventTable);
@@ -37,22 +48,30 @@ const tagKind = kind<string>('a string that is not empty', (value) => typeof val
 
 let opened = 0;
 
+/** The second after those in the names of a folder's event files: they are read in the order of their names. */
+function afterAll(folder: string): number {
+  const seconds = readdirSync(folder).map((name) => Number(/tfevents\.(\d{1,12})\./.exec(name)?.[1] ?? 0));
+  return seconds.reduce((most, second) => Math.max(most, second + 1), 0);
+}
+
 /** One file of events. */
 class EventFile {
   #fd: number | undefined;
   readonly path: string;
 
-  constructor(folder: string, suffix: string) {
+  constructor(folder: string, { filenameSuffix: suffix, purgeStep }: ReturnType<typeof readWriter>) {
     const now = Date.now() / 1000;
-    const name = `events.out.tfevents.${Math.floor(now)}.${hostname()}.${process.pid}.${opened++}${suffix}`;
-    this.path = join(folder, name);
+    const own = `${hostname()}.${process.pid}.${opened++}${suffix}`;
+    this.path = folder;
     try {
       mkdirSync(folder, { recursive: true });
+      this.path = join(folder, `events.out.tfevents.${Math.max(Math.floor(now), afterAll(folder))}.${own}`);
       this.#fd = openSync(this.path, 'wx');
     } catch (error) {
       throw fileError(this.path, 'written', error);
     }
     this.add(summary.opening(now));
+    if (purgeStep !== undefined) this.add(summary.restart(now, purgeStep));
   }
 
   /** Appends an event; what was written stays there when the process is killed. */
@@ -83,21 +102,19 @@ class EventFile {
  */
 export class SummaryWriter {
   readonly logDir: string;
-  readonly #suffix: string;
+  readonly #options: ReturnType<typeof readWriter>;
   readonly #file: EventFile;
   /** The files of {@link addScalars}, by folder: each curve is a run of its own. */
   readonly #others = new Map<string, EventFile>();
 
   /**
    * @param logDir the run's folder; default: `runs/` with the date and the machine's name, as PyTorch has it.
-   * @param options.filenameSuffix what the file's name ends with.
    * @throws {TorchClipError} `ERR_FILE` where the folder cannot be written to.
    */
-  constructor(logDir?: PathLike | null, options: { filenameSuffix?: string } = {}) {
-    const { filenameSuffix } = readWriter(options);
-    this.#suffix = filenameSuffix;
+  constructor(logDir?: PathLike | null, options: SummaryWriterOptions = {}) {
+    this.#options = readWriter(options);
     this.logDir = logDir == null ? join('runs', defaultName()) : pathOf(logDir, 'logDir');
-    this.#file = new EventFile(this.logDir, filenameSuffix);
+    this.#file = new EventFile(this.logDir, this.#options);
   }
 
   /** A number, such as the loss, at a step. */
@@ -128,7 +145,7 @@ export class SummaryWriter {
       const folder = join(this.logDir, `${flat(mainTag)}_${flat(tag)}`);
       let file = this.#others.get(folder);
       if (file === undefined) {
-        file = new EventFile(folder, this.#suffix);
+        file = new EventFile(folder, this.#options);
         this.#others.set(folder, file);
       }
       file.add(summary.event(wallTime ?? Date.now() / 1000, globalStep, [summary.scalar(mainTag, number)]));
@@ -188,7 +205,7 @@ export class SummaryWriter {
     }
     const numbers = Object.entries(metrics).map(([tag, value]) => [tag, numberOf(`metrics.${tag}`, value)] as const);
     const now = Date.now() / 1000;
-    const file = new EventFile(join(this.logDir, runName ?? String(now)), this.#suffix);
+    const file = new EventFile(join(this.logDir, runName ?? String(now)), this.#options);
     const tags = numbers.map(([tag]) => tag);
     for (const value of summary.hparams({ ...settings }, tags)) file.add(summary.event(now, 0, [value]));
     for (const [tag, number] of numbers) file.add(summary.event(now, 0, [summary.scalar(tag, number)]));

@@ -30,6 +30,11 @@ export interface RunLogOptions {
   model?: Named;
   /** Every how many steps that is; default 10, as each norm is a pass over a gradient. */
   layersEvery?: number;
+  /**
+   * The number of the first step; default 1. A run that goes on after an interruption says here where: what it wrote of that step and of later
+   * ones before is replaced.
+   */
+  firstStep?: number;
 }
 
 const readOptions = optionsOf('utils.RunLog', {
@@ -42,6 +47,7 @@ const readOptions = optionsOf('utils.RunLog', {
     undefined,
   ],
   layersEvery: [integer(1), 10],
+  firstStep: [integer(0), undefined],
 });
 
 /**
@@ -68,18 +74,19 @@ export class RunLog {
   #steps = 0;
 
   constructor(folder: PathLike, options: RunLogOptions = {}) {
-    const { optimizer, model, layersEvery } = readOptions(options);
+    const { optimizer, model, layersEvery, firstStep } = readOptions(options);
     this.#optimizer = optimizer;
     this.#model = model;
     this.#layersEvery = layersEvery;
-    this.writer = new SummaryWriter(folder);
+    if (firstStep !== undefined) this.#steps = firstStep - 1;
+    this.writer = new SummaryWriter(folder, firstStep === undefined ? {} : { purgeStep: firstStep });
   }
 
   /**
    * Writes a step: call it after the optimizer's `step()` and before the gradients are cleared.
    *
    * @param loss a number, or a tensor of one.
-   * @param step its number; default: one more than the last, from 1 on.
+   * @param step its number; default: one more than the last, from `firstStep` on.
    */
   step(loss: number | Tensor, step?: number): void {
     const value = isTensor(loss) && loss.numel() === 1 ? Number(loss.detach().item()) : loss;

@@ -12,9 +12,11 @@ export interface ServeOptions {
   interval: number;
 }
 
-// The content is replaced as a whole; what the reader opened and where the keyboard is stay.
+// The content is replaced as a whole; what the reader opened and chose, and where the keyboard is, stay.
 const script = `<script>
 const content = document.getElementById('content');
+const choice = document.getElementById('choice');
+let boxes = null;
 const state = document.getElementById('state');
 const events = new EventSource('events' + location.search);
 events.onopen = () => { state.textContent = 'Live'; };
@@ -23,10 +25,26 @@ events.onmessage = ({ data }) => {
   const open = [...content.querySelectorAll('details')].map((d) => d.open);
   const stops = 'summary, .scroll';
   const at = [...content.querySelectorAll(stops)].indexOf(document.activeElement);
-  content.innerHTML = JSON.parse(data);
+  const news = JSON.parse(data);
+  content.innerHTML = news.content;
   content.querySelectorAll('details').forEach((d, i) => { d.open = open[i] ?? false; });
   if (at >= 0) content.querySelectorAll(stops)[at]?.focus({ preventScroll: true });
+  if (news.choice !== boxes) choose(news.choice);
 };
+function choose(html) {
+  // The first time it is what the page came with, unless a run has come meanwhile.
+  boxes = html;
+  const inputs = () => [...choice.querySelectorAll('input')];
+  const chosen = new Map(inputs().map((input) => [input.value, input.checked]));
+  const focused = document.activeElement;
+  const [inside, value] = [choice.contains(focused), focused?.value];
+  choice.innerHTML = html;
+  for (const input of inputs()) {
+    input.checked = chosen.get(input.value) ?? input.checked;
+    if (inside && input.value === value) input.focus({ preventScroll: true });
+  }
+  if (inside && focused.tagName === 'BUTTON') choice.querySelector('button')?.focus({ preventScroll: true });
+}
 </script>
 `;
 
@@ -115,21 +133,24 @@ export class WatchServer {
   }
 
   #send(response: ServerResponse, names: readonly string[]): void {
-    response.write(`data: ${JSON.stringify(this.#content(names))}\n\n`);
+    const news = { content: this.#content(names), choice: this.#choice(names) };
+    response.write(`data: ${JSON.stringify(news)}\n\n`);
   }
 
-  #page(names: readonly string[]): string {
-    const { runs, root } = this.#folder;
+  /** The boxes of the runs, where there are several to compare. */
+  #choice(names: readonly string[]): string {
+    const { runs } = this.#folder;
+    if (runs.length < 2) return '';
     const boxes = runs.map(({ name }) => {
       const isChosen = names.length === 0 || names.includes(name);
       return `<label><input type="checkbox" name="run" value="${escaped(name)}"${isChosen ? ' checked' : ''}>${escaped(name)}</label>`;
     });
-    const choice =
-      runs.length < 2
-        ? ''
-        : `<form method="get" action="./"><fieldset><legend>Runs</legend>${boxes.join('')}</fieldset><button>Compare</button></form>\n`;
-    const bar = `<p class="note" id="state" role="status">Connecting</p>\n${choice}`;
-    return page(root, this.#content(names), script)
+    return `<form method="get" action="./"><fieldset><legend>Runs</legend>${boxes.join('')}</fieldset><button>Compare</button></form>`;
+  }
+
+  #page(names: readonly string[]): string {
+    const bar = `<p class="note" id="state" role="status">Connecting</p>\n<div id="choice">${this.#choice(names)}</div>\n`;
+    return page(this.#folder.root, this.#content(names), script)
       .replace('<main id="content">', () => `<main>\n${bar}<div id="content">`)
       .replace('\n</main>', '\n</div></main>');
   }

@@ -34,6 +34,14 @@ export async function events(run: Run, steps: number): Promise<void> {
   }
   writer.addImage('picture', image, 3);
   writer.addHparams({ lr: 0.1, clip: 'norm', nesterov: true }, { accuracy: 0.75 }, { runName: 'hparams' });
+  const interrupted = run.path('events', 'interrupted');
+  for (const [purgeStep, first] of [
+    [undefined, 0],
+    [50, 50],
+  ] as const) {
+    using part = new utils.tensorboard.SummaryWriter(interrupted, purgeStep === undefined ? {} : { purgeStep });
+    for (let at = first; at < 100; at++) part.addScalar('loss', at + first, at);
+  }
   const { stdout, stderr } = spawnSync(run.python, ['-W', 'ignore', here('events.py'), folder], {
     encoding: 'utf8',
     maxBuffer: 1e9,
@@ -89,6 +97,11 @@ export async function events(run: Run, steps: number): Promise<void> {
     'the result',
     found.hparams?.scalars.accuracy?.map(([, value]) => value),
     [0.75],
+  );
+  same(
+    'a run that was interrupted',
+    found.interrupted?.scalars.loss?.map(([at, value]) => [at, value]),
+    Array.from({ length: 100 }, (_, at) => [at, at < 50 ? at : at + 50]),
   );
   const [step, width, height, png] = root.images.picture![0]!;
   same('the picture', [step, width, height], [3, 7, 5]);
