@@ -2,7 +2,7 @@
 //   TORCH_CLIP_TEST_TARBALL=torch-clip.tgz  a package that is there, instead of one that is made here
 //   TORCH_CLIP_TEST_FOR=2.13-cpu,2.12-cpu   the libtorchs to build prebuilt binaries for; else 2.13-cpu and what else the cache holds
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -17,6 +17,7 @@ import {
 } from '../../../lib/setup/libtorch.js';
 import { programsOf } from '../../docs/pages.js';
 import { Fixture } from '../../setup/fixture.js';
+import { golden } from '../../support.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const npm = process.env.npm_execpath ?? execFileSync('which', ['npm'], { encoding: 'utf8' }).trim();
@@ -132,6 +133,72 @@ describe('the packed package', function () {
         });
       }
     }
+  });
+
+  describe('with the packages that some functions need', () => {
+    const results = () => {
+      const env = { ...bare(process.execPath), TORCH_CLIP_LIBTORCH: libtorchOf(tags[0]!).root };
+      const { stdout, stderr } = node(process.execPath, ['peers.mjs', f.path('files')], env);
+      expect(stderr).to.equal('');
+      return JSON.parse(stdout) as Record<string, unknown>;
+    };
+    /** The version that a range begins with. */
+    const oldest = (range: string) => range.replace('>=', '');
+    const install = (names: readonly string[]) => {
+      const env = { ...process.env, PATH: bare(process.execPath).PATH };
+      execFileSync(process.execPath, [npm, 'install', '--ignore-scripts', ...names], { cwd: app, env, stdio: 'pipe' });
+    };
+    const given = {
+      'hyparquet parquet': 10,
+      'hyparquet-compressors parquet': true,
+      '@uwdata/flechette arrow': 10,
+      'csv-parse csv': '1',
+      'tar-stream tar': 'one',
+      'sharp image': [3, 2, 3],
+      '@huggingface/tokenizers tokens': true,
+      '@huggingface/gguf gguf': true,
+    };
+
+    before(() => {
+      const base64 = (text: string) => Buffer.from(text, 'base64');
+      const tables = golden<{
+        parquet: Record<string, string>;
+        arrow: Record<string, string>;
+        tokens: { tokenizer: object };
+      }>('tables');
+      f.write('files/plain.parquet', base64(tables.parquet.SNAPPY!));
+      f.write('files/gzip.parquet', base64(tables.parquet.GZIP!));
+      f.write('files/rows.arrow', base64(tables.arrow.file!));
+      f.write('files/rows.csv', 'a,b\n1,2\n');
+      f.write('files/one.txt', 'text');
+      execFileSync('tar', ['-cf', 'rows.tar', 'one.txt'], { cwd: f.path('files') });
+      f.write('files/tokenizer.json', JSON.stringify(tables.tokens.tokenizer));
+      f.write('files/model.gguf', base64(golden<{ file: string }>('gguf').file));
+      f.write('empty folder/peers.mjs', readFileSync(new URL('./peers.mjs', import.meta.url)));
+    });
+
+    it('names each that is missing in one sentence', () => {
+      for (const [what, said] of Object.entries(results())) {
+        const name = what.startsWith('hyparquet') ? 'hyparquet' : what.split(' ')[0]!;
+        expect(said, what).to.match(/^ERR_PACKAGE_NOT_FOUND: [^\n]+ which is not installed: npm install \S+$/);
+        expect(said, what).to.include(`npm install ${name}`);
+      }
+    });
+
+    it('reads files with the oldest versions that it accepts, and with the newest', () => {
+      const { peerDependencies } = JSON.parse(
+        readFileSync(join(app, 'node_modules/torch-clip/package.json'), 'utf8'),
+      ) as { peerDependencies: Record<string, string> };
+      install(['hyparquet']);
+      expect(results()['hyparquet-compressors parquet']).to.match(/ needs the package hyparquet-compressors, /);
+      for (const version of [oldest, () => 'latest']) {
+        install(Object.entries(peerDependencies).map(([name, range]) => `${name}@${version(range)}`));
+        const { '@huggingface/hub hub': hub, ...others } = results();
+        expect(others).to.deep.equal(given);
+        // Nothing is in the cache, and no hub was asked.
+        expect(hub).to.match(/^ERR_FILE: /);
+      }
+    });
   });
 
   it('says by its doctor that it works', () => {
