@@ -189,6 +189,18 @@ const boundedWindow: Guard = (argument) => {
   if (wrong !== undefined) throw invalidArgument('kernelSize', `at most ${maxWindow}`, wrong);
 };
 
+const windows = ['kernelSize', 'stride', 'padding', 'dilation', 'outputPadding', 'outputSize'];
+const largestInt32 = 2 ** 31 - 1;
+
+/** They are narrowed to 32 bits before they are looked at. */
+const narrowWindow: Guard = (argument) => {
+  for (const key of windows) {
+    const given = argument(key);
+    const wrong = (Array.isArray(given) ? given : [given]).find((n) => n > largestInt32 || n < -largestInt32);
+    if (wrong !== undefined) throw invalidArgument(key, `at most ${largestInt32}`, wrong);
+  }
+};
+
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
   ...['hermite_polynomial_h', 'hermite_polynomial_he', 'laguerre_polynomial_l', 'legendre_polynomial_p'],
@@ -198,7 +210,7 @@ const rounding = ['Tensor_mode', 'Scalar_mode', 'out_mode', 'Scalar_mode_out'];
 const divisions = ['div', 'div_', 'divide', 'divide_'].flatMap((name) => rounding.map((mode) => `${name}.${mode}`));
 
 /** By the ops' names in libtorch, or by name and overload. */
-export const guards: Readonly<Record<string, Guard>> = {
+const guards: Readonly<Record<string, Guard>> = {
   ...Object.fromEntries(polynomials.map((name) => [`special_${name}`, boundedDegree])),
   cat: nonEmpty,
   concat: nonEmpty,
@@ -228,3 +240,14 @@ export const guards: Readonly<Record<string, Guard>> = {
   'view_copy.dtype': notQuantized,
   'view_copy.dtype_out': notQuantized,
 };
+
+/** What looks at the arguments of an overload of an op before the call. */
+export function guardOf(name: string, overload: string, keys: readonly string[]): Guard | undefined {
+  const own = guards[`${name}.${overload}`] ?? guards[name];
+  if (!['kernelSize', 'padding', 'outputSize'].some((key) => keys.includes(key))) return own;
+  if (own === undefined) return narrowWindow;
+  return (argument) => {
+    own(argument);
+    narrowWindow(argument);
+  };
+}

@@ -5,7 +5,7 @@ import { TorchClipError } from '../errors.js';
 import { dtypeToName } from '../runtime.js';
 import { type Handle, wrap } from '../tensor.js';
 import { converterOf, no, resultConverter } from './convert.js';
-import { type Guard, guards } from './guards.js';
+import { type Guard, guardOf } from './guards.js';
 import { argumentOrder } from './order.js';
 import type { Arg, Schema } from './types.js';
 
@@ -98,7 +98,11 @@ export class Overload {
     this.spreads = last?.list === true && last.size === undefined && /int$/i.test(last.base);
     this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
     this.required = this.params.filter((p) => !p.hasDefault).map((p) => p.slot);
-    this.guard = guards[`${schema.name}.${schema.overload}`] ?? guards[schema.name];
+    this.guard = guardOf(
+      schema.name,
+      schema.overload,
+      this.params.map(({ key }) => key),
+    );
     this.results = schema.returns.map(resultConverter);
     const [result, ...more] = schema.returns;
     this.makesTensor = result?.base === 'Tensor' && !result.list && result.written === undefined && more.length === 0;

@@ -269,6 +269,29 @@ describe('calls that fit no overload', () => {
     );
   });
 
+  it('refuses windows that libtorch would narrow to 32 bits', () => {
+    const x = torch.ones([1, 4, 9]) as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const image = torch.ones([1, 1, 4, 4]) as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const { functional } = torch.nn;
+    for (const n of [2 ** 31, 2 ** 32, 2 ** 32 + 1, -(2 ** 31), 2 ** 53]) {
+      const calls: [string, () => unknown][] = [
+        ['padding', () => functional.fold(x as never, [4, 4], 2, { padding: n })],
+        ['dilation', () => functional.fold(x as never, [4, 4], 2, { dilation: n })],
+        ['padding', () => functional.unfold(image as never, 2, { padding: [0, n] })],
+        ['stride', () => functional.unfold(image as never, 2, { stride: n })],
+        ['padding', () => functional.conv2d(image as never, torch.ones([1, 1, 2, 2]), { padding: n })],
+        ['dilation', () => functional.conv2d(image as never, torch.ones([1, 1, 2, 2]), { dilation: n })],
+        ['padding', () => functional.avgPool2d(image as never, 2, { padding: n })],
+        ['kernelSize', () => functional.maxPool2d(image as never, n)],
+      ];
+      for (const [key, call] of calls) {
+        const error = refusalOf(call);
+        expect(error.code, `${key} ${n}: ${error.message}`).to.equal('ERR_ARGUMENT');
+      }
+    }
+    expect(functional.fold(x as never, [4, 4], 2).shape).to.deep.equal([1, 1, 4, 4]);
+  });
+
   it('changes nothing when it refuses', () => {
     expect(a.tolist()).to.deep.equal([1, 2]);
   });
