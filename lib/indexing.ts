@@ -1,4 +1,5 @@
 import { flag } from './check.js';
+import { full } from './creation/full.js';
 import { flatten, shapeOf, tensor } from './creation/tensor.js';
 import { bool } from './dtype.js';
 import { invalidArgument, TorchClipError } from './errors.js';
@@ -201,7 +202,7 @@ function valueFor(target: Tensor, value: Tensor | Scalar): Tensor {
   if (!['number', 'bigint', 'boolean'].includes(typeof value) && !(typeof value === 'object' && value !== null)) {
     throw invalidArgument('value', 'a Tensor or a number', value);
   }
-  return tensor(value, { dtype: target.dtype, device: target.device });
+  return full([], value, { dtype: target.dtype, device: target.device });
 }
 
 const readIndexPut = optionsOf('indexPut()', { accumulate: [flag, false] });

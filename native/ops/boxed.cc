@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -187,6 +188,16 @@ void separate_outs(torch::jit::Stack& stack, const Op& op) {
   }
 }
 
+// By their names without a trailing underscore.
+constexpr std::string_view kFills[] = {"aten::fill",       "aten::full",          "aten::full_like",
+                                       "aten::new_full",   "aten::scalar_tensor", "aten::masked_fill",
+                                       "aten::index_fill", "aten::fill_diagonal", "aten::constant_pad_nd"};
+
+bool is_filling(std::string_view name) {
+  if (name.ends_with('_')) name.remove_suffix(1);
+  return std::find(std::begin(kFills), std::end(kFills), name) != std::end(kFills);
+}
+
 // Whether an operator that writes in place may have written a weight: what has a graph behind it, as the activations of
 // an in-place relu, is none.
 bool may_be_weight(const torch::jit::Stack& results) {
@@ -235,6 +246,32 @@ void check_shared(const Op& op, const torch::jit::Stack& stack) {
   }
 }
 
+// The dtype of the elements that a number is put into, if the operator says so.
+std::optional<c10::ScalarType> filled_dtype(const Op& op, const torch::jit::Stack& stack) {
+  for (size_t i = 0; i < op.params.size(); ++i) {
+    if (op.params[i].kind == Arg::Dtype && stack[i].isInt()) return static_cast<c10::ScalarType>(stack[i].toInt());
+  }
+  for (size_t i = 0; i < op.params.size(); ++i) {
+    if (op.params[i].kind == Arg::Tensor && stack[i].isTensor()) return stack[i].toTensor().scalar_type();
+  }
+  return std::nullopt;
+}
+
+// libtorch compares a double with the largest integer as a double, which is rounded up to a power of two, so that this
+// power would wrap.
+void check_filling(const Op& op, const torch::jit::Stack& stack) {
+  for (size_t i = 0; i < op.params.size(); ++i) {
+    if (op.params[i].kind != Arg::Scalar || !stack[i].isDouble()) continue;
+    const double value = stack[i].toDouble();
+    if (value != 0x1p63 && value != 0x1p64) continue;
+    const auto dtype = filled_dtype(op, stack);
+    const bool is_signed = value == 0x1p63;
+    if (dtype != (is_signed ? c10::ScalarType::Long : c10::ScalarType::UInt64)) continue;
+    throw Error("ERR_ARGUMENT",
+                std::string("the number must fit torch.") + (is_signed ? "int64, got 2^63" : "uint64, got 2^64"));
+  }
+}
+
 // By a tensor of one element: the kernels for a number know only one of the compressed layouts.
 void scale_sparse(const Op& op, torch::jit::Stack& stack) {
   at::Tensor self = stack[0].toTensor();
@@ -253,7 +290,9 @@ void call_whole(const Op& op, torch::jit::Stack& stack) {
   if (!may_be_half_done(op, stack)) return op.handle.callBoxed(stack);
   Undo undo(op, stack);
   try {
+    Apart apart(op, stack);
     op.handle.callBoxed(stack);
+    apart.deliver();
     undo.check_extents();
   } catch (...) {
     undo.restore();
@@ -285,6 +324,7 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
       }
     }
 
+    if (op.fills) check_filling(op, stack);
     if (!op.outs.empty()) separate_outs(stack, op);
     {
       std::optional<DefaultGenerator> generator;
@@ -362,9 +402,10 @@ Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
   checks_late = !changed.empty() && (outs.size() > 1 || tc::checks_late(name));
   multiplies = (name == "aten::mul" || name == "aten::mul_" || name == "aten::multiply" || name == "aten::multiply_") &&
                schema.overload_name() == "Scalar";
+  fills = is_filling(name);
   for (const auto& r : schema.returns()) written.push_back(r.alias_info() != nullptr && r.alias_info()->isWrite());
   random = handle.hasTag(at::Tag::nondeterministic_seeded);
-  const napi_callback fast = random ? nullptr : unboxed(*this);
+  const napi_callback fast = random || fills ? nullptr : unboxed(*this);
   callback = fast != nullptr ? fast : boxed(params.size());
 }
 

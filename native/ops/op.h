@@ -55,6 +55,7 @@ struct Op {
   bool writes_by_index;         // a wrong index must be found before
   bool checks_late;             // it may throw when it has written already
   bool multiplies;              // it is mul or mul_ by a number
+  bool fills;                   // it puts a number into elements of another dtype
   napi_callback callback;       // the native function of the operator
 };
 

@@ -1,10 +1,14 @@
 #include "ops/undo.h"
 
+#include <ATen/MemoryOverlap.h>
 #include <ATen/SparseCsrTensorUtils.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/native/SparseTensorUtils.h>
+#include <ATen/ops/alias.h>
 #include <ATen/ops/aminmax.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_strided.h>
 #include <c10/core/ScalarType.h>
 #include <c10/core/WrapDimMinimal.h>
 
@@ -25,15 +29,58 @@ struct Unrecorded {
 };
 
 // Divisions by an integer 0, probabilities, elements that do not suffice, matrices without an inverse: seen on the way.
-constexpr std::string_view kLate[] = {
-    "binary_cross_entropy", "remainder", "fmod",        "floor_divide",     "div",       "divide",       "bernoulli",
-    "masked_scatter",       "histc",     "nanmean",     "soft_margin_loss", "gather",    "index_select", "take",
-    "take_along_dim",       "scatter",   "scatter_add", "scatter_reduce",   "index_add", "index_copy",   "index_fill",
-    "index_reduce",         "index_put", "put",         "embedding_renorm", "inverse",   "cholesky"};
+constexpr std::string_view kLate[] = {"binary_cross_entropy",
+                                      "remainder",
+                                      "fmod",
+                                      "floor_divide",
+                                      "div",
+                                      "divide",
+                                      "bernoulli",
+                                      "masked_scatter",
+                                      "histc",
+                                      "nanmean",
+                                      "soft_margin_loss",
+                                      "gather",
+                                      "index_select",
+                                      "take",
+                                      "take_along_dim",
+                                      "scatter",
+                                      "scatter_add",
+                                      "scatter_reduce",
+                                      "index_add",
+                                      "index_copy",
+                                      "index_fill",
+                                      "index_reduce",
+                                      "index_put",
+                                      "put",
+                                      "embedding_renorm",
+                                      "inverse",
+                                      "cholesky",
+                                      "cholesky_inverse",
+                                      "cholesky_solve",
+                                      "lu_solve",
+                                      "orgqr",
+                                      "ormqr",
+                                      "index",
+                                      "embedding",
+                                      "nll_loss",
+                                      "nll_loss2d",
+                                      "multi_margin_loss",
+                                      "multilabel_margin_loss",
+                                      "max_unpool2d",
+                                      "max_unpool3d",
+                                      "repeat_interleave",
+                                      "multinomial",
+                                      "poisson",
+                                      "binomial",
+                                      "quantile",
+                                      "nanquantile",
+                                      "ctc_loss"};
 
-// An `out` this small is copied whatever the operator: the copy is cheap, and the list above cannot name every operator
-// that throws late.
+// An `out` this small is copied whatever the operator, with so much of the memory behind it: the copy is cheap, and the
+// list above cannot name every operator that throws late.
 constexpr int64_t kFew = 4096;
+constexpr int64_t kFewBytes = 8 * kFew;
 
 struct ByIndex {
   std::string_view name;
@@ -69,6 +116,30 @@ void check_range(const at::Tensor& indices, int64_t size, const ByIndex& rule) {
                                       : "from " + std::to_string(first) + " to " + std::to_string(size - 1);
   throw Error("ERR_INDEX", std::string("\"") + rule.argument + "\" must be " + range + ", got " +
                                std::to_string(least < first ? least : most));
+}
+
+// Each element once, where dimensions of stride 0 have each several times.
+at::Tensor without_repeats(const at::Tensor& t) {
+  at::Tensor once = at::alias(t);
+  for (int64_t d = 0; d < t.dim(); ++d) {
+    if (t.stride(d) == 0 && t.size(d) > 1) once = once.narrow(d, 0, 1);
+  }
+  return once;
+}
+
+// At most so many bytes of a tensor's storage, from its first element on.
+at::Tensor memory_from(const at::Tensor& t, int64_t most) {
+  const int64_t start = t.storage_offset() * static_cast<int64_t>(t.element_size());
+  const int64_t rest = static_cast<int64_t>(t.storage().nbytes()) - start;
+  at::Tensor bytes = at::empty({0}, at::TensorOptions(c10::kByte).device(t.device()));
+  return rest <= 0 ? bytes : bytes.set_(t.storage(), start, {std::min(rest, most)}, {1});
+}
+
+// Whether an out is written by Apart. A draw of random numbers depends on how its tensor lies in memory.
+bool writes_apart(const Op& op, const at::Tensor& out) {
+  return op.checks_late && !op.random && out.defined() && innermost(out).is_same(out) &&
+         out.layout() == c10::kStrided && !out.is_quantized() && !out.is_conj() && !out.is_neg() && !out.is_meta() &&
+         !out.requires_grad() && out.has_storage() && out.storage().nbytes() > 0;
 }
 
 const c10::IValue* argument(const Op& op, const torch::jit::Stack& stack, std::string_view name) {
@@ -119,39 +190,48 @@ void check_indices(const Op& op, const torch::jit::Stack& stack) {
 }
 
 Undo::Undo(const Op& op, const torch::jit::Stack& stack) {
+  const Keep late = op.checks_late ? Keep::kElements : Keep::kNothing;
   for (size_t i : op.changed) {
     if (stack[i].isTensor()) {
       const at::Tensor& t = stack[i].toTensor();
       const bool is_out = std::find(op.outs.begin(), op.outs.end(), i) != op.outs.end();
-      remember(t, op.checks_late || (is_out && t.defined() && t.numel() <= kFew));
+      remember(t, is_out && writes_apart(op, t)                ? Keep::kNothing
+                  : is_out && t.defined() && t.numel() <= kFew ? Keep::kFew
+                                                               : late);
     } else if (stack[i].isTensorList()) {
-      for (const at::Tensor& t : stack[i].toTensorVector()) remember(t, op.checks_late);
+      for (const at::Tensor& t : stack[i].toTensorVector()) remember(t, late);
     }
   }
 }
 
-void Undo::remember(const at::Tensor& written, bool elements) {
+void Undo::remember(const at::Tensor& written, Keep keep) {
   const at::Tensor& t = innermost(written);
   if (!t.defined()) return;
   // What a sparse tensor consists of is written like any other tensor.
   if (t.layout() == c10::kSparse) {
     const auto* sparse = at::sparse::get_sparse_impl(t);
-    remember(sparse->indices(), true);
-    remember(sparse->values(), true);
+    remember(sparse->indices(), Keep::kElements);
+    remember(sparse->values(), Keep::kElements);
   } else if (at::sparse_csr::is_sparse_compressed(t)) {
     const auto* sparse = at::sparse_csr::get_sparse_csr_impl(t);
-    remember(sparse->compressed_indices(), true);
-    remember(sparse->plain_indices(), true);
-    remember(sparse->values(), true);
+    remember(sparse->compressed_indices(), Keep::kElements);
+    remember(sparse->plain_indices(), Keep::kElements);
+    remember(sparse->values(), Keep::kElements);
   }
   const auto no_version = c10::VariableVersion(c10::VariableVersion::DISABLED);
   Before before{t,
                 t.unsafeGetTensorImpl()->shallow_copy_and_detach(no_version, true),
                 t.has_storage() ? t.storage().nbytes() : 0,
                 {}};
-  if (elements && t.layout() == c10::kStrided && t.has_storage() && !t.is_meta()) {
+  if (keep != Keep::kNothing && t.layout() == c10::kStrided && t.has_storage() && !t.is_meta()) {
     const Unrecorded unrecorded;
-    before.elements = t.clone();
+    const auto save = [&](const at::Tensor& place) { before.kept.emplace_back(place, place.clone()); };
+    save(without_repeats(t));
+    // With more elements, it would reach into what follows.
+    if (keep == Keep::kFew) {
+      const at::Tensor following = memory_from(t, kFewBytes);
+      if (following.numel() > 0) save(following);
+    }
   }
   before_.push_back(std::move(before));
 }
@@ -164,9 +244,9 @@ void Undo::restore() noexcept {
       // Memory that was moved to a larger place stays there, with its elements.
       if (t.has_storage() && t.storage().nbytes() > before.bytes) t.storage().set_nbytes(before.bytes);
       const Unrecorded unrecorded;
-      if (before.elements.defined()) t.copy_(before.elements);
+      for (const auto& [place, elements] : before.kept) place.copy_(elements);
     } catch (...) {
-      // A tensor whose elements overlap, which no operator writes to.
+      // A place that cannot be written to has not been.
     }
   }
 }
@@ -177,6 +257,31 @@ void Undo::check_extents() const {
     throw Error("ERR_SHAPE",
                 "the sizes, strides and offset must describe elements within the storage, which is smaller");
   }
+}
+
+Apart::Apart(const Op& op, torch::jit::Stack& stack) {
+  for (size_t o : op.outs) {
+    if (!stack[o].isTensor()) continue;
+    const at::Tensor out = stack[o].toTensor();
+    if (!writes_apart(op, out)) continue;
+    const at::Tensor own = out.is_non_overlapping_and_dense()
+                               ? at::empty_strided(out.sizes(), out.strides(), out.options())
+                               : at::empty(out.sizes(), out.options());
+    stack[o] = own;
+    pairs_.push_back({out, own});
+  }
+}
+
+void Apart::deliver() {
+  for (const auto& [out, own] : pairs_) {
+    if (own.sizes() == out.sizes()) at::assert_no_internal_overlap(out);
+  }
+  for (const auto& [out, own] : pairs_) {
+    if (own.sizes() == out.sizes()) continue;
+    out.resize_(own.sizes());
+    if (own.is_non_overlapping_and_dense()) out.as_strided_(own.sizes(), own.strides(), out.storage_offset());
+  }
+  for (const auto& [out, own] : pairs_) out.copy_(own);
 }
 
 bool within_storage(const at::Tensor& t) {

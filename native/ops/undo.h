@@ -6,6 +6,7 @@
 #include <ATen/core/stack.h>
 #include <c10/core/TensorImpl.h>
 
+#include <utility>
 #include <vector>
 
 #include "ops/op.h"
@@ -26,10 +27,28 @@ class Undo {
     at::Tensor tensor;
     c10::intrusive_ptr<c10::TensorImpl> copy;  // shares the storage, whose size it does not hold
     size_t bytes;
-    at::Tensor elements;  // undefined where they are not kept
+    // Places in memory with copies of what is there.
+    std::vector<std::pair<at::Tensor, at::Tensor>> kept;
   };
-  void remember(const at::Tensor& written, bool elements);
+  enum class Keep : uint8_t { kNothing, kElements, kFew };
+  void remember(const at::Tensor& written, Keep keep);
   std::vector<Before> before_;
+};
+
+// Tensors of their own for the outs of an operator that checks late: an out that shares memory with others, which it
+// would overwrite when it is given more elements, is written once the operator has returned.
+class Apart {
+ public:
+  // Puts the new tensors in the places of the outs.
+  Apart(const Op& op, torch::jit::Stack& stack);
+  // Gives the outs their shapes and elements. Where it throws, no element has been written.
+  void deliver();
+
+ private:
+  struct Pair {
+    at::Tensor out, own;
+  };
+  std::vector<Pair> pairs_;
 };
 
 // Whether every element lies within the storage.
