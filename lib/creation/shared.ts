@@ -5,6 +5,7 @@ import { check, flag, integer, kind } from '../check.js';
 import type { Dtype } from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { dtype as dtypeKind } from '../kinds.js';
+import { bytesOf, type Memory, present } from '../memory.js';
 import { optionsOf } from '../options.js';
 import { type Handle, type Tensor, wrap } from '../tensor.js';
 import { checkGrad, checkShape, dtypeOfArray, isTypedArray, type ReadOptions, type TypedArray } from './typed-array.js';
@@ -61,6 +62,7 @@ function borrow(view: ArrayBufferView, shape: readonly number[], dtype: Dtype): 
 /** A tensor over the memory of a typed array; see `copy: false` of `fromTypedArray`. */
 export function sharing(data: TypedArray, options: ReadOptions): Tensor {
   if (!isTypedArray(data)) throw invalidArgument('data', 'a typed array', data);
+  present('data', data);
   const own = dtypeOfArray(data);
   const dtype = options.dtype ?? own;
   if (!fits(data, dtype)) {
@@ -96,9 +98,7 @@ const readFromBuffer = optionsOf('frombuffer()', {
   requiresGrad: [flag, false],
 });
 
-type Bytes = ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
-
-const bytesKind = kind<Bytes>(
+const bytesKind = kind<Memory>(
   'an ArrayBuffer, a SharedArrayBuffer, a Buffer or a typed array',
   (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer,
 );
@@ -114,25 +114,24 @@ const bytesKind = kind<Bytes>(
  * const weights = torch.frombuffer(readFileSync('weights.bin'), { dtype: torch.bfloat16 });
  * @see https://pytorch.org/docs/stable/generated/torch.frombuffer.html
  */
-export function frombuffer(buffer: Bytes, options: FromBufferOptions): Tensor {
+export function frombuffer(buffer: Memory, options: FromBufferOptions): Tensor {
   const { dtype, count, offset, requiresGrad } = readFromBuffer(options);
-  check('buffer', buffer, bytesKind);
+  const bytes = bytesOf('buffer', check('buffer', buffer, bytesKind));
   const size = dtype.itemsize;
   if (size === 0 || dtype.name.startsWith('q')) {
     throw invalidArgument('dtype', 'a dtype of plain numbers', dtype, 'ERR_DTYPE');
   }
-  const room = buffer.byteLength - offset;
+  const room = bytes.byteLength - offset;
   if (count === 0 || room <= 0 || Math.max(count, 1) * size > room || (count < 0 && room % size !== 0)) {
     const wanted = count < 0 ? `whole elements of ${size} bytes` : `${count} elements of ${size} bytes`;
     throw new TorchClipError(
       'ERR_ARGUMENT',
-      `"buffer" must hold ${wanted} from byte ${offset} on, got ${describe(buffer)} of ${buffer.byteLength} bytes`,
+      `"buffer" must hold ${wanted} from byte ${offset} on, got ${describe(buffer)} of ${bytes.byteLength} bytes`,
     );
   }
   checkGrad({ requiresGrad }, dtype);
   const n = count < 0 ? room / size : count;
-  const [memory, start] = ArrayBuffer.isView(buffer) ? [buffer.buffer, buffer.byteOffset] : [buffer, 0];
-  const view = new Uint8Array(memory, start + offset, n * size);
+  const view = new Uint8Array(bytes.buffer, bytes.byteOffset + offset, n * size);
   if (view.byteOffset % size !== 0) {
     throw new TorchClipError(
       'ERR_ARGUMENT',

@@ -3,6 +3,7 @@ import { deviceToName } from '../default-device.js';
 import type { Dtype } from '../dtype.js';
 import * as dtypes from '../dtype.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { present } from '../memory.js';
 import { isComplexNumber } from '../ops/convert.js';
 import type { Complex } from '../ops/types.js';
 import { optionsOf } from '../options.js';
@@ -34,6 +35,7 @@ export function shapeOf(data: unknown): number[] {
         `"data" must be nested at most ${maxDims} deep, got a deeper or cyclic array`,
       );
     }
+    if (isTypedArray(at)) present('data', at);
     shape.push(at.length);
     at = at[0];
   }
@@ -66,6 +68,7 @@ export function flatten(data: unknown, shape: readonly number[]): { leaves: Leaf
       return;
     }
     if (!isRow(value) || value.length !== shape[dim]) throw ragged(dim, `an array of ${shape[dim]}`, value);
+    if (value.length === 0 && isTypedArray(value)) present('data', value);
     for (let i = 0; i < value.length; i++) visit(value[i], dim + 1);
   };
   visit(data, 0);

@@ -6,6 +6,7 @@ import type { Dtype } from '../dtype.js';
 import * as dtypes from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { device as deviceKind, dtype as dtypeKind } from '../kinds.js';
+import { present } from '../memory.js';
 import type { Table, Values } from '../options.js';
 import { type Handle, type Tensor, wrap } from '../tensor.js';
 
@@ -101,6 +102,7 @@ export function checkShape(shape: readonly number[], length: number): void {
 /** A tensor with a copy of a typed array's elements. */
 export function copyOf(data: TypedArray, options: ReadOptions): Tensor {
   if (!isTypedArray(data)) throw invalidArgument('data', 'a typed array', data);
+  present('data', data);
   const shape = options.shape ?? [data.length];
   checkShape(shape, data.length);
   const dtype = options.dtype ?? dtypeOfArray(data);

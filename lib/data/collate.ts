@@ -3,14 +3,13 @@ import { withoutHoles } from '../check.js';
 import { fromTypedArray, tensor } from '../creation/index.js';
 import { isTypedArray, type TypedArray } from '../creation/typed-array.js';
 import { describe, invalidArgument, mustHave, TorchClipError } from '../errors.js';
+import { bytesOf, type Memory, present } from '../memory.js';
 import { stack } from '../ops/generated/functions.js';
 import { isPlainObject } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
-type Bytes = ArrayBufferView | ArrayBufferLike;
-
 /** What {@link collate} makes of samples of type `T`. */
-export type Collated<T> = T extends Tensor | number | bigint | boolean | Bytes
+export type Collated<T> = T extends Tensor | number | bigint | boolean | Memory
   ? Tensor
   : T extends string
     ? string[]
@@ -23,7 +22,7 @@ export type Collated<T> = T extends Tensor | number | bigint | boolean | Bytes
 /** What {@link defaultConvert} makes of a sample of type `T`. */
 export type Converted<T> = T extends Tensor
   ? T
-  : T extends number | bigint | boolean | Bytes
+  : T extends number | bigint | boolean | Memory
     ? Tensor
     : T extends ReadonlyMap<infer K, infer V>
       ? Map<K, Converted<V>>
@@ -106,7 +105,7 @@ function collateAny(samples: readonly unknown[], name: string, depth: number): u
     case 'string':
       return samples;
     case 'buffer':
-      return rowsOf(samples as Bytes[], name);
+      return rowsOf(samples as Memory[], name);
     case 'array':
       return columns(samples as unknown[][], name, depth);
     case 'map':
@@ -119,15 +118,12 @@ function collateAny(samples: readonly unknown[], name: string, depth: number): u
 const article = (kind: Kind) => `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`;
 
 /** Views of bytes as the typed arrays that have an element type. */
-function typed(value: Bytes): TypedArray {
-  if (isTypedArray(value)) return value;
-  return ArrayBuffer.isView(value)
-    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    : new Uint8Array(value as ArrayBuffer);
+function typed(name: string, value: Memory): TypedArray {
+  return isTypedArray(value) ? present(name, value) : bytesOf(name, value);
 }
 
-function rowsOf(samples: readonly Bytes[], name: string): Tensor {
-  const rows = samples.map((sample) => fromTypedArray(typed(sample)));
+function rowsOf(samples: readonly Memory[], name: string): Tensor {
+  const rows = samples.map((sample, i) => fromTypedArray(typed(`${name}[${i}]`, sample)));
   const [first] = rows as [Tensor];
   for (const [i, row] of rows.entries()) {
     if (row.numel() !== first.numel()) throw lengths(`${name}[${i}]`, `${first.numel()} elements`, row.numel());
@@ -210,7 +206,7 @@ function convertAny(value: unknown, name: string, depth: number): unknown {
     case 'number':
       return tensor(value as number);
     case 'buffer':
-      return fromTypedArray(typed(value as Bytes));
+      return fromTypedArray(typed(name, value as Memory));
     case 'array':
       return withoutHoles(name, value as unknown[]).map((item, i) => convertAny(item, `${name}[${i}]`, depth + 1));
     case 'map':

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { tensor } from '../creation/index.js';
 import { isTypedArray } from '../creation/typed-array.js';
 import { describe, invalidArgument, mustHave, TorchClipError } from '../errors.js';
+import { present } from '../memory.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import type { Collated } from './collate.js';
 
@@ -87,6 +88,7 @@ export function indicesOf(name: string, indices: unknown): readonly number[] {
   }
   const isRow = Array.isArray(indices) || isTypedArray(indices);
   if (!isRow) throw invalidArgument(name, 'an array or a tensor of integers', indices);
+  if (isTypedArray(indices)) present(name, indices);
   const list: number[] = [];
   for (let i = 0; i < indices.length; i++) {
     const index = typeof indices[i] === 'bigint' ? Number(indices[i]) : (indices[i] as number);

@@ -5,6 +5,7 @@ import { float64, int64 } from '../dtype.js';
 import { invalidArgument, mustHave, TorchClipError } from '../errors.js';
 import { Generator } from '../generator.js';
 import { generator } from '../kinds.js';
+import { present } from '../memory.js';
 import { empty, emptyLike, minimum, multinomial, randint, randperm, searchsorted } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
@@ -160,6 +161,7 @@ function weightsOf(weights: unknown): Tensor {
   if (!isTensor(weights) && !Array.isArray(weights) && !isTypedArray(weights)) {
     throw invalidArgument('weights', 'an array, a typed array or a tensor of numbers', weights);
   }
+  if (isTypedArray(weights)) present('weights', weights);
   const row = tensor(weights as number[], { dtype: float64, device: 'cpu' });
   if (row.dim() !== 1 || row.numel() === 0) {
     throw mustHave('weights', 'one dimension and at least one element', row.shape);

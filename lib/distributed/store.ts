@@ -1,5 +1,6 @@
 import { native } from '../binding/index.js';
 import { arrayOf, check, flag, instance, integer, type Kind, kind, positive, text } from '../check.js';
+import { present } from '../memory.js';
 import { optionsOf } from '../options.js';
 import { checkOwn, own } from '../own.js';
 import { local } from '../realm.js';
@@ -18,7 +19,7 @@ const key: Kind<string> = text;
 export const milliseconds = (seconds: number): number => Math.min(Math.max(1, Math.ceil(seconds * 1000)), 2 ** 31 - 1);
 
 const bytesOf = (v: StoreValue): Uint8Array =>
-  typeof v === 'string' ? new TextEncoder().encode(v) : new Uint8Array(v);
+  typeof v === 'string' ? new TextEncoder().encode(v) : new Uint8Array(present('data', v));
 
 /** The default of every store, as PyTorch's: 5 minutes. */
 const defaultTimeout = 300;

@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { Device, parseDevice } from '../device.js';
 import { Dtype } from '../dtype.js';
 import { describe, TorchClipError } from '../errors.js';
+import { present } from '../memory.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { entriesOf, isMap, isPlain, setOwn } from './plain.js';
 import { dtypeNames } from './pt/model.js';
@@ -42,7 +43,7 @@ export function toTagged(object: unknown): { json: string; tensors: Map<string, 
     }
     if (value instanceof Dtype) return { $dtype: value.name };
     if (value instanceof Device) return { $device: String(value) };
-    if (types.isUint8Array(value)) return { $bytes: Buffer.from(value).toString('base64') };
+    if (types.isUint8Array(value)) return { $bytes: Buffer.from(present(place, value)).toString('base64') };
     if (Array.isArray(value)) {
       // A hole may stand for four billion.
       if (value.length > 0 && !(value.length - 1 in value && 0 in value)) throw refuse('an array without holes');

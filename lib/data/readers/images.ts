@@ -5,6 +5,7 @@ import { integer, oneOf } from '../../check.js';
 import { fromTypedArray } from '../../creation/from-typed-array.js';
 import { TorchClipError } from '../../errors.js';
 import { fileError, type PathLike, pathOf, shown } from '../../io/file.js';
+import { present } from '../../memory.js';
 import { optionsOf } from '../../options.js';
 import { peer } from '../../peer.js';
 import type { Tensor } from '../../tensor.js';
@@ -51,7 +52,7 @@ export async function decodeImage(source: PathLike | Uint8Array, options: ImageO
 
 async function decoded(source: unknown, { width, height, fit, mode }: Read, needed: string): Promise<Tensor> {
   const isBytes = utilTypes.isUint8Array(source);
-  const input = isBytes ? source : pathOf(source, 'source');
+  const input = isBytes ? present('source', source) : pathOf(source, 'source');
   const { default: sharp } = await peer('sharp', needed, () => import('sharp'));
   try {
     let image = sharp(input);

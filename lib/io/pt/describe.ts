@@ -5,6 +5,7 @@ import { isTypedArray } from '../../creation/typed-array.js';
 import { Device } from '../../device.js';
 import { Dtype } from '../../dtype.js';
 import { describe, TorchClipError } from '../../errors.js';
+import { bytesOf, type Memory, present } from '../../memory.js';
 import { Parameter } from '../../nn/parameter.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { entriesOf, isMap, isPlain } from '../plain.js';
@@ -62,9 +63,11 @@ class Reader {
 
   #container(value: object, place: string, depth: number): unknown {
     if (isTensor(value)) return this.#tensor(value, place);
-    const bytes = bytesOf(value);
-    if (bytes !== undefined) return bytes;
-    if (isTypedArray(value)) return this.#tensor(fromTypedArray(value), place);
+    if (isMemory(value)) {
+      const isRow = isTypedArray(value) && !types.isUint8Array(value);
+      const at = shortened(place);
+      return isRow ? this.#tensor(fromTypedArray(present(at, value)), place) : bytesOf(at, value).slice();
+    }
     if (Array.isArray(value)) return this.#array(value, place, depth);
     if (types.isSet(value)) {
       const items = [...value].map((item, i) => this.#key(item, `${place}.item(${i})`, depth));
@@ -125,25 +128,24 @@ class Reader {
   }
 }
 
+const shortened = (place: string): string =>
+  place.length > 120 ? `${place.slice(0, 60)}...${place.slice(-50)}` : place;
+
 function refusal(
   place: string,
   expected: string,
   got: unknown,
   code: 'ERR_ARGUMENT' | 'ERR_DTYPE' = 'ERR_ARGUMENT',
 ): TorchClipError {
-  const shortened = place.length > 120 ? `${place.slice(0, 60)}...${place.slice(-50)}` : place;
   return new TorchClipError(
     code,
-    `"${shortened}" must be ${expected}, got ${typeof got === 'string' ? got : describe(got)}`,
+    `"${shortened(place)}" must be ${expected}, got ${typeof got === 'string' ? got : describe(got)}`,
   );
 }
 
-/** The bytes of what holds nothing but bytes. */
-function bytesOf(value: object): Uint8Array | undefined {
-  if (types.isUint8Array(value)) return Uint8Array.from(value);
-  if (types.isDataView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
-  return types.isAnyArrayBuffer(value) ? new Uint8Array(value).slice() : undefined;
-}
+/** Typed arrays of numbers become tensors, and what holds nothing but bytes stays bytes. */
+const isMemory = (value: object): value is Memory =>
+  isTypedArray(value) || types.isDataView(value) || types.isAnyArrayBuffer(value);
 
 /** A dict whose keys are integers where all of them look like such. */
 function numbered(dict: Dict): Dict {

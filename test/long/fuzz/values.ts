@@ -63,6 +63,14 @@ function cyclic(): unknown[] {
   return array;
 }
 
+/** Something over memory that another thread has taken. */
+function transferred<T>(make: (buffer: ArrayBuffer) => T): T {
+  const buffer = new ArrayBuffer(8);
+  const made = make(buffer);
+  structuredClone(buffer, { transfer: [buffer] });
+  return made;
+}
+
 const hostile: ((r: Random, theme: Theme) => unknown)[] = [
   () => null,
   () => undefined,
@@ -124,6 +132,9 @@ const hostile: ((r: Random, theme: Theme) => unknown)[] = [
   () => new Float32Array([1, 2, 3]),
   () => new BigInt64Array(2),
   () => new ArrayBuffer(8),
+  () => transferred((buffer) => new Float32Array(buffer)),
+  () => transferred((buffer) => new DataView(buffer)),
+  () => transferred((buffer) => buffer),
   () => new DataView(new ArrayBuffer(8)),
   () => Buffer.from('ab'),
   () => Object.create(torch.Tensor.prototype) as unknown,
