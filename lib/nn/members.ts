@@ -1,6 +1,6 @@
 // The own members of one module: the order of their names, and the slots of its parameters and buffers.
-import { invalidArgument } from '../errors.js';
-import { Tensor } from '../tensor.js';
+import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import type { Tensor } from '../tensor.js';
 import { Buffer } from './buffer.js';
 import { Parameter } from './parameter.js';
 import { accessorOf, isIndex, type Slot, type SlotOf } from './slots.js';
@@ -18,6 +18,8 @@ export class Members<M extends object> {
   #slots: Map<string, Slot> | undefined;
   /** The own names in the order in which they were given, where that is not JavaScript's. */
   #order: string[] | undefined;
+  /** The names that are numbers and whose place is known. */
+  #numbered: Set<string> | undefined;
   readonly #owner: M;
   readonly #access: ModuleAccess<M>;
 
@@ -45,6 +47,7 @@ export class Members<M extends object> {
       if (!isNew || Object.isFrozen(this.#owner)) continue;
       this.hold(name, value instanceof Buffer ? { value, persistent: value.persistent } : { value });
     }
+    if (entries.length > 0 && isIndex(entries[0]![0])) this.#placeAssigned(entries.map(([name]) => name));
     if (this.#order === undefined) return entries;
     const place = new Map(this.#order.map((name, i) => [name, i]));
     return entries.sort(([a], [b]) => (place.get(a) ?? Infinity) - (place.get(b) ?? Infinity) || 0);
@@ -54,15 +57,46 @@ export class Members<M extends object> {
     return typeof name === 'string' && Object.hasOwn(this.#owner, name) ? Reflect.get(this.#owner, name) : undefined;
   }
 
+  #isMember(name: string): boolean {
+    if (this.#slots?.has(name)) return true;
+    const value: unknown = Reflect.get(this.#owner, name);
+    return this.#access.isModule(value) || value instanceof Parameter || value instanceof Buffer;
+  }
+
+  /** Places a number that was assigned as a property: it is the last name, and of two that are new nobody can say which was first. */
+  #placeAssigned(names: readonly string[]): void {
+    // Numbers come first.
+    if (names.length === 0 || !isIndex(names[0]!)) return;
+    const isPlaced = (name: string) => this.#numbered?.has(name) || this.#order?.includes(name);
+    const assigned = names.find((name) => isIndex(name) && !isPlaced(name) && this.#isMember(name));
+    if (assigned === undefined) return;
+    const members = names.filter((other) => other !== assigned && this.#isMember(other));
+    const other = members.find((name) => !isPlaced(name));
+    if (other !== undefined) {
+      const two = [assigned, other].map(describe).join(' and ');
+      throw new TorchClipError(
+        'ERR_STATE',
+        `${this.#owner.constructor.name} holds ${two}, and JavaScript does not keep the order in which names that are numbers are assigned: use registerParameter(), registerBuffer() or registerModule()`,
+      );
+    }
+    const known = (this.#order ?? []).filter((name) => members.includes(name));
+    this.#order = [...known, ...members.filter((name) => !known.includes(name)), assigned];
+    this.#number(assigned);
+  }
+
+  #number(name: string): void {
+    this.#numbered ??= new Set();
+    this.#numbered.add(name);
+  }
+
   /** Notes the place of a new name where JavaScript would give it another one. */
   place(name: string): void {
     const owner = this.#owner;
     if (Object.hasOwn(owner, name)) return;
     const names = Object.keys(owner);
-    const isMember = (other: string) => {
-      const value: unknown = Reflect.get(owner, other);
-      return this.#access.isModule(value) || value instanceof Tensor;
-    };
+    this.#placeAssigned(names);
+    if (isIndex(name)) this.#number(name);
+    const isMember = (other: string) => this.#isMember(other);
     // A list counts up, and holds nothing else that has an order.
     const counts = !isIndex(name) || names.every((other) => (isIndex(other) ? +other < +name : !isMember(other)));
     if (counts && this.#order === undefined) return;
@@ -83,6 +117,7 @@ export class Members<M extends object> {
   /** Takes the order of names from the members of another module. */
   takeOrder(from: Members<M>): void {
     this.#order = from.#order;
+    this.#numbered = from.#numbered && new Set(from.#numbered);
   }
 
   /** Takes the parameters and buffers of another module, as `copyOf` copies them. */

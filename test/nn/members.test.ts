@@ -142,6 +142,71 @@ describe('nn.Module: names are in the order in which they were given', () => {
     expect(module.parameters({ recurse: false })).deep.equal(['10', 'w', '2'].map((name) => Reflect.get(module, name)));
   });
 
+  const assign = (module: nn.Module, name: string, value: unknown) => Reflect.set(module, name, value);
+  const lost = 'JavaScript does not keep the order in which names that are numbers are assigned';
+
+  it('numbers that were assigned as properties are refused where their order is lost, also beside registered ones', () => {
+    const p = () => new nn.Parameter(torch.ones([1]));
+    const makes: ((module: nn.Module) => void)[] = [
+      (module) => ['10', '2'].map((name) => assign(module, name, p())),
+      (module) => ['2', '10'].map((name) => assign(module, name, new nn.Identity())),
+      (module) => ['w', '0'].map((name) => assign(module, name, p())),
+      (module) => ['0', 'w'].map((name) => assign(module, name, new nn.Identity())),
+      (module) => {
+        assign(module, '5', p());
+        module.registerParameter('7', p());
+        assign(module, '3', p());
+        assign(module, '1', new nn.Identity());
+      },
+    ];
+    for (const make of makes) {
+      const module = new nn.Module();
+      make(module);
+      for (const read of [
+        () => module.parameters(),
+        () => module.stateDict(),
+        () => module.modules(),
+        () => module.registerParameter('99', p()),
+        () => new nn.Sequential(module).parameters(),
+        () => nn.deepcopy(module).parameters(),
+      ]) {
+        expect(read).throw(TorchClipError, lost).property('code', 'ERR_STATE');
+      }
+    }
+  });
+
+  it('numbers that were assigned one by one between reads keep the order in which they came', () => {
+    const name = fc.integer({ min: 0, max: 30 }).map(String);
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.tuple(name, fc.boolean()), { selector: ([n]) => n, maxLength: 8 }), (names) => {
+        const module = new nn.Module();
+        for (const [key, registered] of names) {
+          const value = new nn.Parameter(torch.ones([1]));
+          if (registered) module.registerParameter(key, value);
+          else assign(module, key, value);
+          module.parameters();
+        }
+        const want = names.map(([key]) => key);
+        expect(module.namedParameters().map(([key]) => key)).deep.equal(want);
+        expect(Object.keys(module.stateDict())).have.members(want);
+        expect(
+          nn
+            .deepcopy(module)
+            .namedParameters()
+            .map(([key]) => key),
+        ).deep.equal(want);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('a registered module or parameter is replaced by assignment', () => {
+    const list = new nn.Sequential(new nn.Linear(1, 1), new nn.ReLU());
+    const relu = new nn.GELU();
+    list[1] = relu;
+    expect(list.children()).deep.equal([list[0], relu]);
+  });
+
   it('any names, as they were registered', () => {
     const name = fc.oneof(
       fc.integer({ min: 0, max: 30 }).map(String),
