@@ -30,6 +30,9 @@ const epsilons = new Map<Dtype, number>([
   [bfloat16, 2 ** -7],
 ]);
 
+// The largest number of fp32: a mean of squares that outgrows it stays there, and the update's own clipping limits what follows.
+const largest = (2 - 2 ** -23) * 2 ** 127;
+
 // In fp64, where the sum neither overflows nor loses its small terms.
 const rms = (t: Tensor) => t.norm(2, { dtype: float64 }).div(Math.sqrt(t.numel()));
 
@@ -69,23 +72,27 @@ const scheme: Scheme<AdafactorGroup> = {
     if (value.numel() === 0) return { value, slots };
     const eps1 = eps[0] ?? epsilons.get(dtype)!;
     const fresh = step ** beta2Decay;
-    const square = gradient.square();
-    let variance: Tensor;
+    const { dtype: own } = value;
+    // In fp64, which holds the squares of all that fp32 holds; of the means, fp32 then holds the roots.
+    const wide = gradient.to({ dtype: float64 });
+    const meanSquare = (dim: number) => wide.norm(2, [dim], true).square().div(wide.shape.at(dim)!);
+    const moved = (mean: Tensor, square: Tensor) => mean.to({ dtype: float64 }).lerp(square, fresh);
+    const root = (variance: Tensor) => variance.sqrt().to({ dtype: own });
+    const stored = (mean: Tensor) => mean.clampMax(own === float64 ? Number.MAX_VALUE : largest).to({ dtype: own });
+    let deviation: Tensor;
     let next: Record<string, Tensor>;
     if (gradient.dim() > 1) {
-      const row = slots.row_var!.lerp(square.mean(-1, { keepdim: true }), fresh);
-      const column = slots.col_var!.lerp(square.mean(-2, { keepdim: true }), fresh);
-      // Divided first: the product of two small variances may be too small for the dtype.
-      variance = row.div(row.mean(-2, { keepdim: true }).clampMin(aboveZero(eps1, value.dtype))).matmul(column);
-      next = { row_var: row, col_var: column };
+      const row = moved(slots.row_var!, meanSquare(-1));
+      const column = moved(slots.col_var!, meanSquare(-2));
+      const share = row.div(row.mean(-2, { keepdim: true }).clampMin(aboveZero(eps1, float64)));
+      deviation = root(share).mul(root(column));
+      next = { row_var: stored(row), col_var: stored(column) };
     } else {
-      variance = slots.variance!.lerp(square, fresh);
-      next = { variance };
+      const variance = moved(slots.variance!, wide.square());
+      deviation = root(variance);
+      next = { variance: stored(variance) };
     }
-    const update = variance
-      .clampMin(aboveZero(eps1 * eps1, value.dtype))
-      .rsqrt()
-      .mul(gradient);
+    const update = gradient.div(deviation.clampMin(aboveZero(eps1, own)));
     const scale = rms(value)
       .clampMin(eps[1])
       .mul(Math.min(lr, 1 / Math.sqrt(step)));

@@ -1,5 +1,6 @@
 import { enableGrad, noGrad } from '../../autograd.js';
 import { flag, positive } from '../../check.js';
+import { float16 } from '../../dtype.js';
 import { aboveZero } from '../../epsilon.js';
 import { invalidArgument, isCallable, TorchClipError } from '../../errors.js';
 import { sparseCoo } from '../../layout.js';
@@ -53,7 +54,8 @@ export class SparseAdam extends Optimizer<SparseAdamGroup> {
   override step<T>(closure?: () => T): T | undefined {
     if (closure !== undefined && !isCallable(closure)) throw invalidArgument('closure', 'a function', closure);
     const loss = closure && enableGrad(closure);
-    for (const { params } of this.paramGroups) {
+    const groups = this.acceptedGroups;
+    for (const { params } of groups) {
       for (const { grad } of params) {
         if (grad === null || grad.layout === sparseCoo) continue;
         throw new TorchClipError(
@@ -63,7 +65,7 @@ export class SparseAdam extends Optimizer<SparseAdamGroup> {
       }
     }
     noGrad(() => {
-      for (const group of this.paramGroups) {
+      for (const group of groups) {
         for (const param of group.params) if (param.grad !== null) this.#update(param, param.grad, group);
       }
     });
@@ -84,14 +86,23 @@ export class SparseAdam extends Optimizer<SparseAdamGroup> {
     const [indices, values] = [grad.indices(), grad.values()];
     if (values.numel() === 0) return;
     const sparse = (of: Tensor) => sparseCooTensor(indices, of, grad.shape);
-    const move = (mean: Tensor, toward: Tensor, weight: number): Tensor => {
+    const move = (mean: Tensor, changeOf: (old: Tensor) => Tensor): Tensor => {
       const old = mean.sparseMask(grad).values();
-      const change = toward.sub(old).mul(weight);
+      const change = changeOf(old);
       mean.add_(sparse(change));
       return change.add(old);
     };
-    const mean = move(state.exp_avg as Tensor, values, 1 - beta1);
-    const square = move(state.exp_avg_sq as Tensor, values.pow(2), 1 - beta2);
+    const mean = move(state.exp_avg as Tensor, (old) => values.sub(old).mul(1 - beta1));
+    // As in the engine, a square need not be finite where its part in the mean is, and a mean that has overflowed stays infinite.
+    const down = values.dtype === float16 ? 1 : 2 ** -14;
+    const square = move(state.exp_avg_sq as Tensor, (old) =>
+      values
+        .mul(values.mul(down))
+        .sub(old.mul(down))
+        .mul(1 - beta2)
+        .div(down)
+        .maskedFill(old.isinf(), 0),
+    );
     const rate = (rateOf(lr) * Math.sqrt(1 - beta2 ** step)) / (1 - beta1 ** step);
     param.add_(sparse(mean.div(square.sqrt().add(aboveZero(eps, square.dtype))).mul(-rate)));
   }

@@ -33,9 +33,10 @@ struct RmspropRule {
     if constexpr (kCentered) {
       T& mean = state[1 + kMomentum];
       mean += weight * (g - mean);
-      // Rounding may leave a variance of 0 below 0.
-      square -= mean * mean;
-      square = square < 0 ? T(0) : square;
+      // Rounding may leave a variance of 0 below 0. One that has overflowed stays infinite, where mean * mean may be
+      // so, too.
+      const T variance = square - mean * mean;
+      square = !finite(square) ? square : variance < 0 ? T(0) : variance;
     }
     T direction = g / (std::sqrt(square) + eps);
     if constexpr (kMomentum) direction = state[1] = momentum * state[1] + direction;

@@ -186,6 +186,77 @@ describe('numbers at the ends of the range', () => {
     }
   });
 
+  describe('gradients of any size that float32 holds', () => {
+    const sizes = [1.7e19, 1.9e19, 1e25, 4e37, 1.5e38, 1e-30, 1e-38, 1e-45];
+    // Whose sums of gradients are themselves too large then.
+    const adding = ['SGD', 'SGDScheduleFree'];
+    // In an element of its own: all of one sign, of both, only once, and after ordinary ones.
+    const signs = [
+      [1, 1, 1, 1, 1, 1],
+      [1, -1, 1, -1, 1, -1],
+      [1, 0, 0, 0, 0, 0],
+      [0, 0, 0, 1, 0, 0],
+    ];
+    const own: Record<string, (params: Tensor[], options: object) => optim.Optimizer> = {
+      ...Object.fromEntries(
+        Object.entries(optimizers).map(([name, Optimizer]) => [
+          name,
+          (params: Tensor[], options: object) => new Optimizer(params, options as Record<string, unknown>),
+        ]),
+      ),
+      SparseAdam: (params) => new optim.SparseAdam(params) as unknown as optim.Optimizer,
+    };
+    const variants: Record<string, object[]> = {
+      Adam: [{ amsgrad: true }],
+      RMSprop: [{ centered: true }, { momentum: 0.9 }, { centered: true, momentum: 0.9 }],
+      SGD: [{ momentum: 0.9 }],
+      ACClip: [{ alpha: 2 }],
+      Adafactor: [{ eps: [1e-30, 1e-3] }],
+    };
+    for (const [name, make] of Object.entries(own)) {
+      for (const options of [{}, ...(variants[name] ?? [])]) {
+        it(`${name} ${JSON.stringify(options)}: every element stays a finite number, and those without a gradient where they are`, () => {
+          for (const size of sizes) {
+            if (size > 1e38 && adding.includes(name)) continue;
+            // Muon takes matrices alone.
+            for (const shape of name === 'Muon'
+              ? [[signs.length + 1, 2]]
+              : [[signs.length + 1, 2], [signs.length + 1]]) {
+              const p = torch.ones(shape, { requiresGrad: true });
+              const optimizer = make([p], { clip: null, ...options });
+              for (let t = 0; t < 6; t++) {
+                const column = [...signs.map((of) => of[t]! * size), 0];
+                const grad = torch.tensor(shape.length === 1 ? column : column.map((x) => [x, x / 2]));
+                p.grad = name === 'SparseAdam' ? grad.toSparse() : grad;
+                optimizer.step();
+                const where = `${size}, step ${t}: ${JSON.stringify(p.tolist())}`;
+                expect(p.isfinite().all().item<boolean>(), where).equal(true);
+              }
+            }
+          }
+        });
+      }
+    }
+
+    it('Adafactor moves by large gradients as in float64, and by all rows alike', () => {
+      for (const shape of [[3], [3, 4]]) {
+        for (const size of [1, 1.7e19, 1e25, 3e38]) {
+          const ends = [torch.float64, torch.float32].map((dtype) => {
+            const p = torch.ones(shape, { dtype, requiresGrad: true });
+            const optimizer = new optim.Adafactor([p], { lr: 0.1 });
+            p.grad = torch.full(shape, size, { dtype });
+            optimizer.step();
+            return flat([[p]]);
+          });
+          for (const [i, want] of ends[0]!.entries()) {
+            expect(want).below(0.95);
+            expect(ends[1]![i], `${shape}, ${size}`).closeTo(want, 1e-6);
+          }
+        }
+      }
+    });
+  });
+
   describe('coefficients below the smallest normal number', () => {
     for (const [name, make] of Object.entries({
       norm: (level: number) => clip.norm(level),
