@@ -182,7 +182,7 @@ export class GradScaler {
     }
     if (stage === 'stepped') throw new TorchClipError('ERR_STATE', 'unscale_() is being called after step().');
     const inverse = inverseOf(scale);
-    const parameters = optimizer.paramGroups.flatMap(({ params }) => params.map((p) => p.handle));
+    const parameters = optimizer.addedGroups.flatMap(({ params }) => params.map((p) => p.handle));
     const foundInf = native.ampUnscale(parameters, inverse.handle).map((handle) => keep(wrap(handle)));
     const { sharedBy } = optimizer;
     this.#progress.set(optimizer, {

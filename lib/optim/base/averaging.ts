@@ -73,7 +73,7 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Opti
    * come from the same moment.
    */
   protected override loadDict(stateDict: OptimizerStateDict): void {
-    const own = ownStates(stateDict, this.paramGroups);
+    const own = ownStates(stateDict, this.addedGroups);
     const points = this.paramGroups
       .flatMap(({ params }) => params)
       .flatMap((param, i) => {

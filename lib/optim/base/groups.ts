@@ -1,9 +1,11 @@
 import { native } from '../../binding/index.js';
-import { TorchClipError } from '../../errors.js';
-import { readAll } from '../../options.js';
-import type { Tensor } from '../../tensor.js';
+import type { Kind } from '../../check.js';
+import { describe, TorchClipError } from '../../errors.js';
+import { type Option, readAll } from '../../options.js';
+import { isTensor, type Tensor } from '../../tensor.js';
 import { type NativeOptimizer, type Rule, ruleOf } from '../engine/native.js';
 import { AssignedOptions, complete, type Definition } from '../engine/options.js';
+import { isRecord } from '../engine/saved.js';
 import { type GroupInput, type ParamGroup, parametersOf } from './parameters.js';
 
 /**
@@ -56,10 +58,20 @@ export class AddedGroups<G> {
     return ruleOf(this.definition.rule(group as unknown as Required<G>));
   }
 
+  /** What an option must be; undefined where there is none of that name, or anything may be assigned to it. */
+  optionKind(name: string): Kind | undefined {
+    if (this.#assigned === null) return undefined;
+    const options: Readonly<Record<string, Option | undefined>> = this.definition.options;
+    return options[name]?.[0];
+  }
+
   /** The groups are those that were added. */
   check(groups: readonly ParamGroup<G>[]): void {
-    const same = groups.length === this.#known.length && this.#known.every((list, i) => groups[i]!.params === list);
-    if (same) return;
+    // Nothing keeps a user from putting anything there.
+    const given: unknown = groups;
+    const isKnown = (list: readonly Tensor[], i: number) =>
+      (groups[i] as ParamGroup<G> | null | undefined)?.params === list;
+    if (Array.isArray(given) && given.length === this.#known.length && this.#known.every(isKnown)) return;
     throw new TorchClipError(
       'ERR_STATE',
       'paramGroups must hold the groups that were added, in their order: to stop training a group, set its lr to 0 or make another optimizer',
@@ -78,12 +90,19 @@ export class AddedGroups<G> {
 
 /** @internal The options of each group, as PyTorch prints an optimizer. */
 export function groupsText<G extends object>(name: string, paramGroups: readonly ParamGroup<G>[]): string {
-  const groups = paramGroups.map((group, i) => {
+  const listed: unknown = paramGroups;
+  const groups = (Array.isArray(listed) ? listed : []).map((group: unknown, i) => {
+    if (!isRecord(group)) return `Parameter Group ${i}\n    ${describe(group)}\n`;
     const options = Object.entries(group).filter(([name]) => name !== 'params' && name !== 'paramNames');
     const lines = options
-      .sort()
-      .map(([name, value]) => `    ${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : value}\n`);
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => `    ${name}: ${optionText(value)}\n`);
     return `Parameter Group ${i}\n${lines.join('')}`;
   });
   return `${name} (\n${groups.join('\n')})`;
+}
+
+function optionText(value: unknown): string {
+  if (Array.isArray(value) && value.length <= 8) return `[${value.map(optionText).join(', ')}]`;
+  return isTensor(value) || typeof value === 'string' ? String(value) : describe(value);
 }

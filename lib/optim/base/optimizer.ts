@@ -1,6 +1,6 @@
 import { enableGrad, noGrad } from '../../autograd.js';
 import { native } from '../../binding/index.js';
-import { callable, check, flag } from '../../check.js';
+import { callable, check, flag, type Kind } from '../../check.js';
 import { type Clipper, describeStage } from '../../clip/clipper.js';
 import { toNative } from '../../clip/native.js';
 import type { ProcessGroup } from '../../distributed/group.js';
@@ -135,6 +135,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    * @param group `params`, and the options that differ from the constructor's.
    */
   addParamGroup(group: GroupInput<G>): void {
+    this.#groups.check(this.paramGroups);
     this.paramGroups.push(this.#groups.add(this.#native, group));
     this.#steps.fit(this.paramGroups.length);
   }
@@ -280,6 +281,23 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     this.#steps.refresh(this.paramGroups);
   }
 
+  /** @internal {@link paramGroups}, where they are the groups that were added; what their options hold has not been looked at. */
+  get addedGroups(): readonly ParamGroup<G>[] {
+    this.#groups.check(this.paramGroups);
+    return this.paramGroups;
+  }
+
+  /** @internal {@link addedGroups} with options that the constructor would accept. */
+  get acceptedGroups(): readonly ParamGroup<G>[] {
+    this.#groups.checkAssigned(this.paramGroups);
+    return this.paramGroups;
+  }
+
+  /** @internal What an option of a group must be; undefined where it has none of that name, or anything may be assigned to it. */
+  optionKind(name: string): Kind | undefined {
+    return this.#groups.optionKind(name);
+  }
+
   /** @internal The group whose ranks share this optimizer's state; see `optim.shard`. */
   get sharedBy(): ProcessGroup | null {
     return this.#sharedBy;
@@ -288,7 +306,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   /** @internal Shares the state out among the ranks of a group, which all call this. */
   shareState(group: ProcessGroup, averageGradients: boolean): void {
     const { definition } = this.#groups;
-    const wholeTensors = this.paramGroups.some((one) => definition.rule(one as unknown as Required<G>) === 'adopt');
+    const wholeTensors = this.acceptedGroups.some((one) => definition.rule(one as unknown as Required<G>) === 'adopt');
     const why =
       this.#own !== null
         ? 'takes its steps itself'
@@ -302,7 +320,6 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     if (why !== undefined) {
       throw new TorchClipError('ERR_ARGUMENT', `${definition.name} cannot be sharded, because it ${why}`);
     }
-    this.#groups.checkAssigned(this.paramGroups);
     const stages = this.clip?.stages.map(describeStage);
     const signature = JSON.stringify([definition.name, stages, this.nonFinite]);
     native.optimShare(this.#native, group.native, averageGradients, signature);
@@ -315,7 +332,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    */
   protected slots(name: string): (Tensor | null)[] {
     const whole = this.#sharedBy === null ? undefined : statesOf(this.#native);
-    return this.paramGroups
+    return this.addedGroups
       .flatMap((group) => {
         const slot = this.#groups.rule(group).slots.indexOf(name);
         return group.params.map(() => slot);

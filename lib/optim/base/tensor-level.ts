@@ -139,7 +139,7 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
   }
 
   protected override loadDict(stateDict: OptimizerStateDict): void {
-    const own = ownStates(stateDict, this.paramGroups);
+    const own = ownStates(stateDict, this.addedGroups);
     const states = this.paramGroups
       .flatMap(({ params }) => params)
       .flatMap((param, i) => {

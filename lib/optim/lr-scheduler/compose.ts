@@ -55,7 +55,7 @@ abstract class Composite extends LRScheduler {
 
   /** @internal */
   override parseState(stateDict: LRSchedulerStateDict): () => void {
-    const groups = this.optimizer.paramGroups.length;
+    const groups = this.optimizer.addedGroups.length;
     const more = ['_schedulers', '_step_count'];
     const takes = [parse(this, this.fields, stateDict, groups, more)];
     const saved = stateDict._schedulers;
@@ -145,7 +145,7 @@ export class SequentialLR extends Composite {
   }
 
   #move(step: (scheduler: LRScheduler) => void): void {
-    const epoch = this.lastEpoch + 1;
+    const epoch = check('lastEpoch', this.lastEpoch, integer(0)) + 1;
     allOrNothing(this.optimizer, this.parts(), () => {
       if (this._milestones.includes(epoch)) this.#at(epoch).restart();
       else step(this.#at(epoch));

@@ -9,7 +9,7 @@ import { EpochScheduler, lastEpoch, type Point } from './scheduler.js';
 export interface CosineAnnealingLROptions {
   /** The epochs from the highest rate to the lowest. */
   TMax: number;
-  /** The lowest rate; default 0. */
+  /** The lowest rate, >= 0; default 0. */
   etaMin?: number;
   /** The last epoch of the run that is resumed; default -1, a new run. */
   lastEpoch?: number;
@@ -28,12 +28,18 @@ export class CosineAnnealingLR extends EpochScheduler {
   declare etaMin: number;
 
   constructor(optimizer: Optimizer, options: CosineAnnealingLROptions) {
-    const table = { TMax: [integer(1)], etaMin: [finite, 0], lastEpoch } as const;
-    const fields = { TMax: integer(1), etaMin: finite };
+    const table = { TMax: [integer(1)], etaMin: [finiteNonNegative, 0], lastEpoch } as const;
+    const fields = { TMax: integer(1), etaMin: finiteNonNegative };
     super(optimizer, fields, complete('CosineAnnealingLR', optimizer, table, options));
   }
 
-  protected override next({ lr, baseLr, epoch, initial }: Point): number {
+  protected override next(point: Point): number {
+    const rate = this.recurrence(point);
+    // Beside a lowest rate that is far above the highest one, rounding takes away more than there is.
+    return rate < -1e-12 ? Math.max(0, this.closedForm(point)) : rate;
+  }
+
+  private recurrence({ lr, baseLr, epoch, initial }: Point): number {
     const { TMax, etaMin } = this;
     if (initial) return lr;
     if ((epoch - 1 - TMax) % (2 * TMax) === 0) return lr + ((baseLr - etaMin) * (1 - cos(Math.PI / TMax))) / 2;
@@ -52,7 +58,7 @@ export interface CosineAnnealingWarmRestartsOptions {
   T0: number;
   /** How many times as long each round is as the one before, an integer; default 1. */
   TMult?: number;
-  /** The lowest rate; default 0. */
+  /** The lowest rate, >= 0; default 0. */
   etaMin?: number;
   /** The last epoch of the run that is resumed; default -1, a new run. */
   lastEpoch?: number;
@@ -81,13 +87,13 @@ export class CosineAnnealingWarmRestarts extends EpochScheduler {
   declare TCur: number;
 
   constructor(optimizer: Optimizer, options: CosineAnnealingWarmRestartsOptions) {
-    const table = { T0: [integer(1)], TMult: [integer(1), 1], etaMin: [finite, 0], lastEpoch } as const;
+    const table = { T0: [integer(1)], TMult: [integer(1), 1], etaMin: [finiteNonNegative, 0], lastEpoch } as const;
     const values = complete('CosineAnnealingWarmRestarts', optimizer, table, options);
     const fields = {
       T0: integer(1),
       TI: positive,
       TMult: integer(1),
-      etaMin: finite,
+      etaMin: finiteNonNegative,
       TCur: finite,
     };
     super(optimizer, fields, { ...values, TI: values.T0, TCur: values.lastEpoch } as { lastEpoch: number });
@@ -100,6 +106,7 @@ export class CosineAnnealingWarmRestarts extends EpochScheduler {
   }
 
   private take(epoch: number | undefined): void {
+    this.checkFields();
     const at = epoch ?? (this.lastEpoch < 0 ? 0 : undefined);
     const TCur = this.TCur + 1;
     if (at !== undefined) this.move(at, ...this.round(at));

@@ -1,17 +1,28 @@
-import { finite, finiteNonNegative, finitePositive, flag, oneOf, orNull, synchronous } from '../../check.js';
+import {
+  arrayOf,
+  check,
+  finite,
+  finiteNonNegative,
+  finitePositive,
+  flag,
+  oneOf,
+  orNull,
+  probability,
+  synchronous,
+} from '../../check.js';
 import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
-import { beginMomentum, setMomentum, usesBeta1 } from './momentum.js';
+import { beginMomentum, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
 import { complete, type Group, groupsOf, perGroup, shared, spread } from './options.js';
 import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 import type { LRSchedulerStateDict } from './state.js';
 
 /** Options of {@link CyclicLR}. */
 export interface CyclicLROptions {
-  /** The lowest learning rate, or an array with one for each parameter group. */
+  /** The lowest learning rate, >= 0, or an array with one for each parameter group. */
   baseLr: number | readonly number[];
-  /** The highest learning rate, or an array with one for each parameter group. */
+  /** The highest learning rate, >= 0, or an array with one for each parameter group. */
   maxLr: number | readonly number[];
   /** The steps of a rise; default 2000. */
   stepSizeUp?: number;
@@ -19,7 +30,7 @@ export interface CyclicLROptions {
   stepSizeDown?: number | null;
   /** Whether all cycles have the same height, each has half the height of the one before, or the height shrinks by `gamma` per step; default 'triangular'. */
   mode?: 'triangular' | 'triangular2' | 'exp_range';
-  /** The factor per step in the mode 'exp_range'; default 1. */
+  /** The factor per step in the mode 'exp_range', in [0, 1]; default 1. */
   gamma?: number;
   /** The height of a cycle as a function of its number, counted from 1, or of the step; it replaces `mode`. */
   scaleFn?: ((x: number) => number) | null;
@@ -64,8 +75,8 @@ export class CyclicLR extends EpochScheduler {
 
   constructor(optimizer: Optimizer, options: CyclicLROptions) {
     const table = {
-      baseLr: [shared(finite)],
-      maxLr: [shared(finite)],
+      baseLr: [shared(finiteNonNegative)],
+      maxLr: [shared(finiteNonNegative)],
       stepSizeUp: [finitePositive, 2000],
       stepSizeDown: [orNull(finiteNonNegative), null],
       mode: [modes, 'triangular'],
@@ -73,26 +84,30 @@ export class CyclicLR extends EpochScheduler {
       scaleFn: [orNull(synchronous<(x: number) => number>()), null],
       scaleMode: [scaleModes, 'cycle'],
       cycleMomentum: [flag, true],
-      baseMomentum: [shared(finite), 0.8],
-      maxMomentum: [shared(finite), 0.9],
+      baseMomentum: [shared(finiteNonNegative), 0.8],
+      maxMomentum: [shared(finiteNonNegative), 0.9],
       lastEpoch,
     } as const;
     const o = complete('CyclicLR', optimizer, table, options);
+    // A height that grows takes momentum below 0.
+    const gamma = o.mode === 'exp_range' && o.scaleFn === null ? probability : finite;
+    check('gamma', o.gamma, gamma);
     const useBeta1 = o.cycleMomentum && usesBeta1(groupsOf(optimizer));
+    if (o.cycleMomentum) checkMomenta(optimizer, o);
     const totalSize = o.stepSizeUp + (o.stepSizeDown ?? o.stepSizeUp);
     const ownScale = o.mode === 'exp_range' ? 'iterations' : 'cycle';
     const fields = {
-      maxLrs: perGroup(finite),
+      maxLrs: perGroup(finiteNonNegative),
       totalSize: finitePositive,
       stepRatio: finitePositive,
       mode: modes,
-      gamma: finite,
+      gamma,
       scaleMode: scaleModes,
       cycleMomentum: oneOf(o.cycleMomentum),
       ...(o.cycleMomentum && {
         useBeta1: oneOf(useBeta1),
-        baseMomentums: perGroup(finite),
-        maxMomentums: perGroup(finite),
+        baseMomentums: perGroup(finiteNonNegative),
+        maxMomentums: perGroup(finiteNonNegative),
       }),
     };
     const values = {
@@ -127,7 +142,7 @@ export class CyclicLR extends EpochScheduler {
   }
 
   protected override adopt(groups: readonly Group[]): void {
-    const known = this.maxLrs.length;
+    const known = check('maxLrs', this.maxLrs, arrayOf(finiteNonNegative)).length;
     if (known === groups.length) return;
     super.adopt(groups);
     const { baseLr, maxLr, baseMomentum, maxMomentum } = this.bounds;

@@ -1,12 +1,12 @@
-import { finite, finiteNonNegative, integer } from '../../check.js';
+import { finiteNonNegative, integer } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { complete } from './options.js';
-import { EpochScheduler, lastEpoch, type Point } from './scheduler.js';
+import { EpochScheduler, grown, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link ExponentialLR}. */
 export interface ExponentialLROptions {
-  /** What the rate is multiplied by. */
+  /** What the rate is multiplied by, >= 0. */
   gamma: number;
   /** The last epoch of the run that is resumed; default -1, a new run. */
   lastEpoch?: number;
@@ -22,16 +22,16 @@ export class ExponentialLR extends EpochScheduler {
   declare gamma: number;
 
   constructor(optimizer: Optimizer, options: ExponentialLROptions) {
-    const table = { gamma: [finite], lastEpoch } as const;
-    super(optimizer, { gamma: finite }, complete('ExponentialLR', optimizer, table, options));
+    const table = { gamma: [finiteNonNegative], lastEpoch } as const;
+    super(optimizer, { gamma: finiteNonNegative }, complete('ExponentialLR', optimizer, table, options));
   }
 
   protected override next({ lr, initial }: Point): number {
-    return initial ? lr : lr * this.gamma;
+    return initial ? lr : grown(lr, this.gamma);
   }
 
   protected override closedForm({ baseLr, epoch }: Point): number {
-    return baseLr * pow(this.gamma, epoch);
+    return grown(baseLr, pow(this.gamma, epoch));
   }
 }
 

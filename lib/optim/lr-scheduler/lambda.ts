@@ -1,4 +1,4 @@
-import { synchronous } from '../../check.js';
+import { arrayOf, check, synchronous } from '../../check.js';
 import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { complete, type Group, shared } from './options.js';
@@ -29,11 +29,13 @@ abstract class FunctionScheduler extends EpochScheduler {
 
   protected override adopt(groups: readonly Group[]): void {
     super.adopt(groups);
+    check('lrLambdas', this.lrLambdas, arrayOf(synchronous()));
     if (this.lrLambdas.length !== groups.length) this.lrLambdas = forGroups(this, 'lrLambda', this.lrLambda, groups);
   }
 
   override stateDict(): LRSchedulerStateDict {
-    return { ...super.stateDict(), lr_lambdas: this.lrLambdas.map(() => null) };
+    const lambdas = check('lrLambdas', this.lrLambdas, arrayOf(synchronous()));
+    return { ...super.stateDict(), lr_lambdas: lambdas.map(() => null) };
   }
 
   protected factor({ group, epoch }: Point): number {

@@ -1,6 +1,7 @@
-import { finite } from '../../check.js';
+import { arrayOf, check, decayRate, finite, finiteNonNegative } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
-import type { Group } from './options.js';
+import type { Optimizer } from '../base/optimizer.js';
+import { type Group, groupsOf } from './options.js';
 
 /** Whether the optimizer's momentum is `betas[0]`, as Adam's. */
 export function usesBeta1(groups: readonly Group[]): boolean {
@@ -14,6 +15,18 @@ export function usesBeta1(groups: readonly Group[]): boolean {
   return beta1;
 }
 
+/** The bounds of a cycle of momentum are momenta that the optimizer takes. */
+export function checkMomenta(
+  optimizer: Optimizer,
+  bounds: Readonly<Record<'baseMomentum' | 'maxMomentum', number | readonly number[]>>,
+): void {
+  const own = usesBeta1(groupsOf(optimizer)) ? decayRate : optimizer.optionKind('momentum');
+  const kind = own ?? finiteNonNegative;
+  for (const name of ['baseMomentum', 'maxMomentum'] as const) {
+    for (const bound of [bounds[name]].flat()) check(name, bound, kind);
+  }
+}
+
 /** Starts a cycle of momentum in groups, whose bounds PyTorch too keeps there. */
 export function beginMomentum(groups: readonly Group[], bases: readonly number[], maxima: readonly number[]): void {
   groups.forEach((group, i) => {
@@ -23,7 +36,9 @@ export function beginMomentum(groups: readonly Group[], bases: readonly number[]
   });
 }
 
+const betas = arrayOf(finite);
+
 export function setMomentum(group: Group, momentum: number): void {
-  if (group.betas !== undefined) group.betas = [momentum, ...group.betas.slice(1)];
+  if (group.betas !== undefined) group.betas = [momentum, ...check('betas', group.betas, betas).slice(1)];
   else group.momentum = momentum;
 }

@@ -1,15 +1,27 @@
-import { arrayOf, finite, flag, integer, kind, oneOf, orNull, probability } from '../../check.js';
+import {
+  arrayOf,
+  check,
+  finite,
+  finiteNonNegative,
+  finitePositive,
+  flag,
+  integer,
+  kind,
+  oneOf,
+  orNull,
+  probability,
+} from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { isPlainObject } from '../../options.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { cos } from './exact.js';
-import { beginMomentum, setMomentum, usesBeta1 } from './momentum.js';
+import { beginMomentum, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
 import { complete, type Group, groupsOf, shared } from './options.js';
 import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link OneCycleLR}; `totalSteps`, or `epochs` and `stepsPerEpoch`, must be given. */
 export interface OneCycleLROptions {
-  /** The highest learning rate, or an array with one for each parameter group. */
+  /** The highest learning rate, >= 0, or an array with one for each parameter group. */
   maxLr: number | readonly number[];
   /** The steps of the whole cycle; default `epochs * stepsPerEpoch`. */
   totalSteps?: number | null;
@@ -25,9 +37,9 @@ export interface OneCycleLROptions {
   baseMomentum?: number | readonly number[];
   /** The highest momentum, or an array with one for each parameter group; default 0.95. */
   maxMomentum?: number | readonly number[];
-  /** The first rate is `maxLr / divFactor`; default 25. */
+  /** The first rate is `maxLr / divFactor`, with a factor > 0; default 25. */
   divFactor?: number;
-  /** The last rate is the first one divided by this; default 1e4. */
+  /** The last rate is the first one divided by this, > 0; default 1e4. */
   finalDivFactor?: number;
   /** Whether the rate falls to the first one and then, in a third phase, to the last; default false. */
   threePhase?: boolean;
@@ -69,7 +81,6 @@ const phaseList = kind<readonly Phase[]>(
   (value) => Array.isArray(value) && value.length > 0 && arrayOf(phaseKind).accepts(value),
 );
 
-const divisor = kind<number>('a finite number other than 0', (x) => finite.accepts(x) && x !== 0);
 const strategy = oneOf('cos', 'linear');
 
 /**
@@ -94,17 +105,17 @@ export class OneCycleLR extends EpochScheduler {
 
   constructor(optimizer: Optimizer, options: OneCycleLROptions) {
     const table = {
-      maxLr: [shared(finite)],
+      maxLr: [shared(finiteNonNegative)],
       totalSteps: [orNull(integer(1)), null],
       epochs: [orNull(integer(1)), null],
       stepsPerEpoch: [orNull(integer(1)), null],
       pctStart: [probability, 0.3],
       annealStrategy: [strategy, 'cos'],
       cycleMomentum: [flag, true],
-      baseMomentum: [shared(finite), 0.85],
-      maxMomentum: [shared(finite), 0.95],
-      divFactor: [divisor, 25],
-      finalDivFactor: [divisor, 1e4],
+      baseMomentum: [shared(finiteNonNegative), 0.85],
+      maxMomentum: [shared(finiteNonNegative), 0.95],
+      divFactor: [finitePositive, 25],
+      finalDivFactor: [finitePositive, 1e4],
       threePhase: [flag, false],
       lastEpoch,
     } as const;
@@ -115,8 +126,16 @@ export class OneCycleLR extends EpochScheduler {
     }
     const end = o.pctStart * totalSteps - 1;
     if (end === 0) throw invalidArgument('pctStart', 'such that the rise has more than one step', o.pctStart);
+    for (const highest of [o.maxLr].flat()) {
+      const first = highest / o.divFactor;
+      if (!finite.accepts(first)) throw invalidArgument('divFactor', 'such that the first rate is finite', o.divFactor);
+      if (!finite.accepts(first / o.finalDivFactor)) {
+        throw invalidArgument('finalDivFactor', 'such that the last rate is finite', o.finalDivFactor);
+      }
+    }
     if (o.lastEpoch >= totalSteps) throw invalidArgument('lastEpoch', 'below the total number of steps', o.lastEpoch);
     const useBeta1 = o.cycleMomentum && usesBeta1(groupsOf(optimizer));
+    if (o.cycleMomentum) checkMomenta(optimizer, o);
     const up = phase(end, 'initial_lr', 'max_lr', 'max_momentum', 'base_momentum');
     const down = o.threePhase
       ? [
@@ -192,8 +211,9 @@ export class OneCycleLR extends EpochScheduler {
   }
 
   private anneal(group: Group, from: keyof Group, to: keyof Group, part: number): number {
-    const [start, end] = [group[from] as number, group[to] as number];
-    if (this._annealFuncType === 'linear') return (end - start) * part + start;
+    const [start, end] = [check(from, group[from], finite), check(to, group[to], finite)];
+    // The step after the last one would lead beyond the end, below 0.
+    if (this._annealFuncType === 'linear') return (end - start) * Math.min(1, part) + start;
     return end + ((start - end) / 2) * (cos(Math.PI * part) + 1);
   }
 }

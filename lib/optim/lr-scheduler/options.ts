@@ -47,7 +47,7 @@ export const spread = <T>(value: T | readonly T[], groups: readonly unknown[]): 
 /** The optimizer's groups, checked. */
 export function groupsOf(optimizer: Optimizer): Group[] {
   if (!(optimizer instanceof Optimizer)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
-  const groups = optimizer.paramGroups as unknown as Group[];
+  const groups = optimizer.addedGroups as unknown as Group[];
   groups.forEach(({ lr }, i) => {
     check(`paramGroups[${i}].lr`, lr, finite);
   });

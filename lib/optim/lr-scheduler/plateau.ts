@@ -1,10 +1,10 @@
-import { check, finite, integer, kind, oneOf, orNull } from '../../check.js';
+import { arrayOf, check, finite, finiteNonNegative, integer, kind, oneOf, orNull } from '../../check.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { complete, groupsOf, perGroup, shared, spread } from './options.js';
 import { allOrNothing } from './restore.js';
 import { forGroups } from './scheduler.js';
-import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
+import { checkFields, type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
 
 /** Options of {@link ReduceLROnPlateau}. */
 export interface ReduceLROnPlateauOptions {
@@ -20,7 +20,7 @@ export interface ReduceLROnPlateauOptions {
   thresholdMode?: 'rel' | 'abs';
   /** How many epochs after a reduction never count as bad; default 0. */
   cooldown?: number;
-  /** The lowest rate, or an array with one for each parameter group; default 0. */
+  /** The lowest rate, >= 0, or an array with one for each parameter group; default 0. */
   minLr?: number | readonly number[];
   /** Changes of the rate of at most this much are skipped; default 1e-8. */
   eps?: number;
@@ -35,8 +35,8 @@ const saved = kind<number | null>('a number or null', (x) => x === null || typeo
 
 const fields: Fields = {
   factor: belowOne,
-  defaultMinLr: orNull(finite),
-  minLrs: perGroup(finite),
+  defaultMinLr: orNull(finiteNonNegative),
+  minLrs: perGroup(finiteNonNegative),
   patience: integer(0),
   cooldown: integer(0),
   eps: finite,
@@ -90,7 +90,7 @@ export class ReduceLROnPlateau {
       threshold: [finite, 1e-4],
       thresholdMode: [thresholdModes, 'rel'],
       cooldown: [integer(0), 0],
-      minLr: [shared(finite), 0],
+      minLr: [shared(finiteNonNegative), 0],
       eps: [finite, 1e-8],
     } as const;
     const o = complete('ReduceLROnPlateau', optimizer, table, options);
@@ -119,9 +119,11 @@ export class ReduceLROnPlateau {
     const current = check('metric', isTensor(metric) ? Number(metric.item()) : metric, metricKind);
     const groups = groupsOf(this.optimizer);
     allOrNothing(this.optimizer, [this], () => {
+      check('minLrs', this.minLrs, arrayOf(finiteNonNegative));
       if (groups.length !== this.minLrs.length) {
         this.minLrs = forGroups(this, 'minLr', this.defaultMinLr ?? this.minLrs, groups);
       }
+      checkFields(this, fields, groups.length);
       this.lastEpoch++;
       if (this.#isBetter(current)) {
         this.best = current;
@@ -166,7 +168,7 @@ export class ReduceLROnPlateau {
    * @throws {TorchClipError} `ERR_STATE` when it does not fit; nothing changes then.
    */
   loadStateDict(stateDict: LRSchedulerStateDict): void {
-    parse(this, fields, stateDict, this.optimizer.paramGroups.length)();
+    parse(this, fields, stateDict, this.optimizer.addedGroups.length)();
     this.best ??= this.#worst;
   }
 

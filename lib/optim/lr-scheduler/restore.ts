@@ -5,7 +5,7 @@ import type { Optimizer } from '../base/optimizer.js';
  * fails may be a function of the user's, or a rate that is no number, after other groups or schedulers have moved.
  */
 export function allOrNothing<T>(optimizer: Optimizer, objects: readonly object[], body: () => T): T {
-  const before = [...optimizer.paramGroups, ...objects].map((object) => [object, { ...object }] as const);
+  const before = [...optimizer.addedGroups, ...objects].map((object) => [object, { ...object }] as const);
   try {
     return body();
   } catch (error) {

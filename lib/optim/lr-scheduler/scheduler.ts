@@ -1,10 +1,10 @@
-import { check, finite, integer } from '../../check.js';
+import { arrayOf, check, finite, integer, kind } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { type Group, groupsOf, perGroup } from './options.js';
 import { warnOrder, watch } from './order.js';
 import { allOrNothing } from './restore.js';
-import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
+import { checkFields, type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
 
 /**
  * The base of the schedulers whose `step()` needs no argument: it sets `lr` in the optimizer's groups, once when it is made
@@ -66,6 +66,13 @@ export interface Point {
   initial: boolean;
 }
 
+// NaN too: a schedule that has a closed form goes on from there.
+const anyNumber = kind<number>('a number', (x) => typeof x === 'number');
+
+/** A rate times a factor >= 0. One that grows without end stays at the largest number, and 0 stays 0. */
+export const grown = (rate: number, factor: number): number =>
+  rate === 0 ? 0 : Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, rate * factor));
+
 /** The option `lastEpoch` of every schedule. */
 export const lastEpoch = [integer(-1), -1] as const;
 
@@ -85,6 +92,7 @@ export abstract class EpochScheduler extends LRScheduler {
   /** The epoch that the last step began. */
   lastEpoch: number;
   protected _stepCount = 0;
+  readonly #own: Fields;
   readonly #fields: Fields;
 
   /**
@@ -107,6 +115,7 @@ export abstract class EpochScheduler extends LRScheduler {
         throw invalidArgument(`paramGroups[${i}].initialLr`, 'set when lastEpoch >= 0', undefined);
       }
     });
+    this.#own = own;
     this.#fields = { ...own, ...fields };
     this.baseLrs = [];
     // Subclasses declare their fields without initialisers, which would run after this.
@@ -129,6 +138,13 @@ export abstract class EpochScheduler extends LRScheduler {
     });
   }
 
+  /** The fields that can be assigned hold what a state dict could. */
+  protected checkFields(): void {
+    check('lastEpoch', this.lastEpoch, integer());
+    check('baseLrs', this.baseLrs, arrayOf(finite));
+    checkFields(this, this.#own, this.baseLrs.length);
+  }
+
   override stateDict(): LRSchedulerStateDict {
     try {
       allOrNothing(this.optimizer, [this], () => this.adopt(groupsOf(this.optimizer)));
@@ -145,7 +161,7 @@ export abstract class EpochScheduler extends LRScheduler {
 
   /** @internal */
   override parseState(stateDict: LRSchedulerStateDict): () => void {
-    return parse(this, this.#fields, stateDict, this.optimizer.paramGroups.length);
+    return parse(this, this.#fields, stateDict, this.optimizer.addedGroups.length);
   }
 
   /** @internal */
@@ -178,12 +194,17 @@ export abstract class EpochScheduler extends LRScheduler {
   /** Takes in the groups that were added since the last step: the rate that they have is the one they start from. */
   protected adopt(groups: readonly Group[]): void {
     const added = groups.slice(this.baseLrs.length);
-    for (const group of added) group.initialLr ??= group.lr;
+    for (const [i, group] of added.entries()) {
+      const first = group.initialLr ?? group.lr;
+      group.initialLr = check(`paramGroups[${this.baseLrs.length + i}].initialLr`, first, finite);
+    }
     // Another array, since this may be taken back.
     if (added.length > 0) this.baseLrs = [...this.baseLrs, ...added.map(({ initialLr }) => initialLr!)];
   }
 
   protected update(epoch: number | undefined, initial: boolean): void {
+    check('lastEpoch', this.lastEpoch, integer());
+    check('baseLrs', this.baseLrs, arrayOf(finite));
     const at = epoch ?? this.lastEpoch + 1;
     const jump = epoch !== undefined && this.closedForm !== undefined;
     this.set(at, initial, (point) => {
@@ -193,18 +214,14 @@ export abstract class EpochScheduler extends LRScheduler {
     });
   }
 
-  /** Sets what `rate` computes for each group; nothing, when one of them is no number. */
+  /** Sets what `rate` computes for each group; nothing, when one of them is not a finite number. */
   protected set(epoch: number, initial: boolean, rate: (point: Point) => number): void {
-    const groups = this.optimizer.paramGroups as unknown as Group[];
-    if (groups.length < this.baseLrs.length) {
-      throw new TorchClipError(
-        'ERR_STATE',
-        `${this.constructor.name} was made for ${this.baseLrs.length} parameter groups, the optimizer has ${groups.length}`,
-      );
-    }
+    const groups = this.optimizer.addedGroups as unknown as Group[];
     this.adopt(groups);
+    this.checkFields();
     const rates = groups.map((group, i) => {
-      const lr = rate({ group, lr: group.lr, baseLr: this.baseLrs[i]!, epoch, initial });
+      const present = check(`paramGroups[${i}].lr`, group.lr, anyNumber);
+      const lr = rate({ group, lr: present, baseLr: this.baseLrs[i]!, epoch, initial });
       if (!finite.accepts(lr)) {
         throw new TorchClipError(
           'ERR_STATE',

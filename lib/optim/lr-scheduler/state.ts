@@ -1,4 +1,4 @@
-import { refusal } from '../../check.js';
+import { check, refusal } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { isPlainObject } from '../../options.js';
 import { type AnyKind, kindFor } from './options.js';
@@ -24,7 +24,23 @@ const ignored = [
 
 export function save(source: object, fields: Fields): LRSchedulerStateDict {
   const values = source as Record<string, unknown>;
-  return Object.fromEntries(Object.keys(fields).map((name) => [pythonName(name), structuredClone(values[name])]));
+  return Object.fromEntries(Object.keys(fields).map((name) => [pythonName(name), copyOf(name, values[name])]));
+}
+
+function copyOf(name: string, value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    throw invalidArgument(name, 'plain data', value);
+  }
+}
+
+/** Checks the fields that can be assigned; those of a step in progress are the scheduler's own. */
+export function checkFields(source: object, fields: Fields, groups: number): void {
+  const values = source as Record<string, unknown>;
+  for (const [name, field] of Object.entries(fields)) {
+    if (!name.startsWith('_')) check(name, values[name], kindFor(field, groups));
+  }
 }
 
 /** Checks a state dict and returns what takes it over. */

@@ -1,15 +1,15 @@
-import { arrayOf, finite, integer, type Kind, kind } from '../../check.js';
+import { arrayOf, finiteNonNegative, integer, type Kind, kind } from '../../check.js';
 import { isPlainObject } from '../../options.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { complete } from './options.js';
-import { EpochScheduler, lastEpoch, type Point } from './scheduler.js';
+import { EpochScheduler, grown, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link StepLR}. */
 export interface StepLROptions {
   /** Epochs between two decays. */
   stepSize: number;
-  /** What the rate is multiplied by; default 0.1. */
+  /** What the rate is multiplied by, >= 0; default 0.1. */
   gamma?: number;
   /** The last epoch of the run that is resumed; default -1, a new run. */
   lastEpoch?: number;
@@ -30,17 +30,17 @@ export class StepLR extends EpochScheduler {
   declare gamma: number;
 
   constructor(optimizer: Optimizer, options: StepLROptions) {
-    const table = { stepSize: [integer(1)], gamma: [finite, 0.1], lastEpoch } as const;
-    const fields = { stepSize: integer(1), gamma: finite };
+    const table = { stepSize: [integer(1)], gamma: [finiteNonNegative, 0.1], lastEpoch } as const;
+    const fields = { stepSize: integer(1), gamma: finiteNonNegative };
     super(optimizer, fields, complete('StepLR', optimizer, table, options));
   }
 
   protected override next({ lr, epoch }: Point): number {
-    return epoch === 0 || epoch % this.stepSize !== 0 ? lr : lr * this.gamma;
+    return epoch === 0 || epoch % this.stepSize !== 0 ? lr : grown(lr, this.gamma);
   }
 
   protected override closedForm({ baseLr, epoch }: Point): number {
-    return baseLr * pow(this.gamma, Math.floor(epoch / this.stepSize));
+    return grown(baseLr, pow(this.gamma, Math.floor(epoch / this.stepSize)));
   }
 }
 
@@ -48,7 +48,7 @@ export class StepLR extends EpochScheduler {
 export interface MultiStepLROptions {
   /** The epochs at which the rate decays; one that is named twice counts twice. */
   milestones: readonly number[];
-  /** What the rate is multiplied by; default 0.1. */
+  /** What the rate is multiplied by, >= 0; default 0.1. */
   gamma?: number;
   /** The last epoch of the run that is resumed; default -1, a new run. */
   lastEpoch?: number;
@@ -71,26 +71,23 @@ export class MultiStepLR extends EpochScheduler {
   declare gamma: number;
 
   constructor(optimizer: Optimizer, options: MultiStepLROptions) {
-    const table = { milestones: [arrayOf(integer(0))], gamma: [finite, 0.1], lastEpoch } as const;
+    const table = { milestones: [arrayOf(integer(0))], gamma: [finiteNonNegative, 0.1], lastEpoch } as const;
     const values = complete('MultiStepLR', optimizer, table, options);
     const milestones: Record<number, number> = {};
     for (const epoch of values.milestones) milestones[epoch] = (milestones[epoch] ?? 0) + 1;
-    super(optimizer, { milestones: counts, gamma: finite }, { ...values, milestones } as { lastEpoch: number });
+    super(optimizer, { milestones: counts, gamma: finiteNonNegative }, { ...values, milestones } as {
+      lastEpoch: number;
+    });
   }
 
   protected override next({ lr, epoch }: Point): number {
     const count = this.milestones[epoch];
-    return count === undefined ? lr : lr * pow(this.gamma, count);
+    return count === undefined ? lr : grown(lr, pow(this.gamma, count));
   }
 
   protected override closedForm({ baseLr, epoch }: Point): number {
     const passed = Object.entries(this.milestones).filter(([milestone]) => +milestone <= epoch);
-    return (
-      baseLr *
-      pow(
-        this.gamma,
-        passed.reduce((sum, [, count]) => sum + count, 0),
-      )
-    );
+    const count = passed.reduce((sum, [, count]) => sum + count, 0);
+    return grown(baseLr, pow(this.gamma, count));
   }
 }

@@ -112,7 +112,7 @@ export class Expectigrad extends Optimizer<ExpectigradGroup> {
 
   protected override takeStep(request: StepRequest): StepResult {
     // All functions first: the second may throw.
-    const rates = this.paramGroups.map(({ lr, lrFunction, iterations }) =>
+    const rates = this.acceptedGroups.map(({ lr, lrFunction, iterations }) =>
       lrFunction === null
         ? lr
         : check('the learning rate of a function', refuseLater('lr', lrFunction(iterations)), finiteNonNegative),
@@ -136,7 +136,7 @@ export class Expectigrad extends Optimizer<ExpectigradGroup> {
 
   /** @internal Groups whose learning rate is a function keep it. */
   protected override loadDict(stateDict: OptimizerStateDict): void {
-    const functions = this.paramGroups.map(({ lrFunction }) => lrFunction);
+    const functions = this.addedGroups.map(({ lrFunction }) => lrFunction);
     super.loadDict(stateDict);
     functions.forEach((lrFunction, i) => {
       if (lrFunction) this.paramGroups[i]!.lrFunction = lrFunction;

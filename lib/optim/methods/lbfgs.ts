@@ -98,7 +98,7 @@ export class LBFGS extends Optimizer<LBFGSGroup> {
   }
 
   #iterate<T>(closure: () => T): T {
-    const [group] = this.paramGroups as [ParamGroup<LBFGSGroup>];
+    const [group] = this.acceptedGroups as readonly [ParamGroup<LBFGSGroup>];
     const params = group.params;
     const { maxIter, toleranceGrad, toleranceChange, historySize, lineSearchFn } = group;
     const lr = Number(isTensor(group.lr) ? (group.lr as Tensor).item() : group.lr);

@@ -101,7 +101,7 @@ export class SGDScheduleFree extends AveragingOptimizer<SGDScheduleFreeGroup> {
 
   protected results(): (Tensor | null)[] {
     const z = this.slots('z');
-    const momenta = this.paramGroups.flatMap(({ params, momentum }) =>
+    const momenta = this.acceptedGroups.flatMap(({ params, momentum }) =>
       params.map((param) => [param, momentum] as const),
     );
     return momenta.map(([param, momentum], i) => average(param, z[i]!, momentum));
@@ -127,7 +127,7 @@ export class AdamWScheduleFree extends AveragingOptimizer<AdamWScheduleFreeGroup
 
   protected results(): (Tensor | null)[] {
     const z = this.slots('z');
-    const rates = this.paramGroups.flatMap((group) => group.params.map((param) => [param, group.betas[0]] as const));
+    const rates = this.acceptedGroups.flatMap((group) => group.params.map((param) => [param, group.betas[0]] as const));
     return rates.map(([param, beta], i) => average(param, z[i]!, beta));
   }
 }

@@ -92,7 +92,7 @@ export class Restarter {
   }
 
   #params(): Tensor[] {
-    return this.optimizer.paramGroups.flatMap(({ params }) => params);
+    return this.optimizer.addedGroups.flatMap(({ params }) => params);
   }
 
   /**

@@ -1,7 +1,7 @@
 // Averages of weights over the course of training: `torch.optim.swa_utils`.
 
 import { noGrad } from '../../autograd.js';
-import { check, finiteNonNegative, flag, integer, numberIn, oneOf, orNull, synchronous } from '../../check.js';
+import { check, finite, finiteNonNegative, flag, integer, numberIn, oneOf, orNull, synchronous } from '../../check.js';
 import { tensor } from '../../creation/tensor.js';
 import type { DeviceLike } from '../../device.js';
 import { int64 } from '../../dtype.js';
@@ -272,7 +272,7 @@ export class SWALR extends EpochScheduler {
   }
 
   protected override next({ group, lr }: Point): number {
-    const target = group.swaLr ?? lr;
+    const target = check('swaLr', group.swaLr ?? lr, finite);
     const step = this.annealEpochs === 0 ? Math.max(1, this._stepCount) : this._stepCount;
     const before = shareOf(this, step - 1);
     const start = before === 1 ? target : (lr - before * target) / (1 - before);

@@ -14,13 +14,13 @@ describe('optim.lrScheduler: arguments', () => {
       { stepSize: 3, step_size: 3 },
       'unknown option "step_size" of StepLR; did you mean "stepSize"? It takes stepSize, gamma, lastEpoch',
     ],
-    ['StepLR', { stepSize: 3, gamma: NaN }, '"gamma" must be a finite number, got NaN'],
+    ['StepLR', { stepSize: 3, gamma: NaN }, '"gamma" must be a finite number >= 0, got NaN'],
     ['StepLR', { stepSize: 3, lastEpoch: -2 }, '"lastEpoch" must be an integer >= -1, got -2'],
     ['MultiStepLR', { milestones: 3 }, '"milestones" must be an array, each element an integer >= 0, got 3'],
     ['ConstantLR', { factor: 1.1 }, '"factor" must be a number in [0, 1], got 1.1'],
     ['LinearLR', { startFactor: 0 }, '"startFactor" must be a number in (0, 1], got 0'],
     ['LinearLR', { endFactor: -0.1 }, '"endFactor" must be a number in [0, 1], got -0.1'],
-    ['ExponentialLR', {}, '"gamma" must be a finite number, got undefined'],
+    ['ExponentialLR', {}, '"gamma" must be a finite number >= 0, got undefined'],
     ['PolynomialLR', { totalIters: 0 }, '"totalIters" must be an integer >= 1, got 0'],
     ['CosineAnnealingLR', { TMax: 0 }, '"TMax" must be an integer >= 1, got 0'],
     ['CosineAnnealingWarmRestarts', { T0: 0 }, '"T0" must be an integer >= 1, got 0'],
@@ -30,7 +30,11 @@ describe('optim.lrScheduler: arguments', () => {
     ['OneCycleLR', { maxLr: 1, totalSteps: 9, pctStart: 2 }, '"pctStart" must be a number in [0, 1], got 2'],
     ['OneCycleLR', { maxLr: 1, totalSteps: 8, pctStart: 0.125 }, '"pctStart" must be such that the rise has more'],
     ['OneCycleLR', { maxLr: 1, totalSteps: 8, annealStrategy: 'x' }, '"annealStrategy" must be "cos" or "linear"'],
-    ['OneCycleLR', { maxLr: [1], totalSteps: 8 }, '"maxLr" must be a finite number, or an array with one for each'],
+    [
+      'OneCycleLR',
+      { maxLr: [1], totalSteps: 8 },
+      '"maxLr" must be a finite number >= 0, or an array with one for each',
+    ],
     ['CyclicLR', { baseLr: 1, maxLr: 2, mode: 'x' }, '"mode" must be "triangular", "triangular2" or "exp_range"'],
     ['CyclicLR', { baseLr: 1, maxLr: 2, stepSizeUp: 0 }, '"stepSizeUp" must be a finite number > 0, got 0'],
     [
@@ -47,7 +51,7 @@ describe('optim.lrScheduler: arguments', () => {
     ['ReduceLROnPlateau', { factor: 1 }, '"factor" must be a number below 1, got 1'],
     ['ReduceLROnPlateau', { mode: 'best' }, '"mode" must be "min" or "max", got "best"'],
     ['ReduceLROnPlateau', { thresholdMode: 'x' }, '"thresholdMode" must be "rel" or "abs", got "x"'],
-    ['ReduceLROnPlateau', { minLr: [1] }, '"minLr" must be a finite number, or an array with one for each'],
+    ['ReduceLROnPlateau', { minLr: [1] }, '"minLr" must be a finite number >= 0, or an array with one for each'],
     ['StepLR', { stepSize: 3 }, '"optimizer" must be an Optimizer, got an object', {}],
   ];
   for (const [scheduler, options, message, other] of refused) {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { optim, TorchClipError } from '../../../lib/index.js';
+import torch, { optim, TorchClipError } from '../../../lib/index.js';
 import { makeOptimizer, table } from './support.js';
 
 const lr = optim.lrScheduler;
@@ -125,6 +125,116 @@ describe('optim.lrScheduler: options at the edge of what makes sense', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('optim.lrScheduler: whatever options are accepted, the run goes on', () => {
+  // A number that an option may be, at the ends of what numbers are.
+  const any = fc.oneof(
+    { weight: 6, arbitrary: fc.double({ min: 0, max: 0.99, noNaN: true }) },
+    fc.constantFrom(0, -0, 1, -1, 0.5, 1.5, 1e300, -1e300, 1e-300, 5e-324, 1.7e308, 0.999, 1 - 2 ** -53, 1 + 2 ** -52),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+  );
+  const count = fc.constantFrom(0, 1, 2, 3, 30, 50, 60, 1e15);
+  const { constantFrom, record } = fc;
+  const flag = fc.boolean();
+  const options: Record<string, fc.Arbitrary<object>> = {
+    StepLR: record({ stepSize: count, gamma: any }),
+    MultiStepLR: record({ milestones: fc.array(count, { maxLength: 5 }), gamma: any }),
+    ExponentialLR: record({ gamma: any }),
+    ConstantLR: record({ factor: any, totalIters: count }),
+    LinearLR: record({ startFactor: any, endFactor: any, totalIters: count }),
+    PolynomialLR: record({ totalIters: count, power: any }),
+    CosineAnnealingLR: record({ TMax: count, etaMin: any }),
+    CosineAnnealingWarmRestarts: record({ T0: count, TMult: count, etaMin: any }),
+    CyclicLR: record({
+      baseLr: any,
+      maxLr: any,
+      stepSizeUp: any,
+      stepSizeDown: any,
+      mode: constantFrom('triangular', 'triangular2', 'exp_range'),
+      gamma: any,
+      cycleMomentum: flag,
+      baseMomentum: any,
+      maxMomentum: any,
+    }),
+    OneCycleLR: record({
+      maxLr: any,
+      totalSteps: constantFrom(60, 61, 100, 1e9),
+      pctStart: any,
+      annealStrategy: constantFrom('cos', 'linear'),
+      divFactor: any,
+      finalDivFactor: any,
+      threePhase: flag,
+      cycleMomentum: flag,
+      baseMomentum: any,
+      maxMomentum: any,
+    }),
+    SWALR: record({ swaLr: any, annealEpochs: count, annealStrategy: constantFrom('cos', 'linear') }),
+  };
+  const optimizers = [
+    () => makeOptimizer({ momentum: 0.9 }),
+    () => makeOptimizer({ optimizer: 'Adam' }),
+    () => new optim.NormalizedSGD([torch.zeros([1], { requiresGrad: true })]) as unknown as optim.Optimizer,
+  ];
+  const named = { ...lr, SWALR: optim.swaUtils.SWALR } as unknown as Record<
+    string,
+    new (
+      optimizer: optim.Optimizer,
+      options: object,
+    ) => Made
+  >;
+  for (const [name, given] of Object.entries(options)) {
+    it(`${name}: sixty steps give rates and momenta that the optimizer takes, saves and loads`, () => {
+      let accepted = 0;
+      fc.assert(
+        fc.property(given, constantFrom(...optimizers), (o, makeOne) => {
+          const optimizer = makeOne();
+          let scheduler: Made;
+          try {
+            scheduler = new named[name]!(optimizer, o);
+          } catch (error) {
+            expect(error).instanceOf(TorchClipError);
+            return;
+          }
+          accepted++;
+          for (let t = 0; t < 60; t++) {
+            optimizer.step();
+            scheduler.step();
+            for (const rate of scheduler.getLastLr()) expect(rate).satisfy(Number.isFinite).at.least(-1e-12);
+          }
+          makeOne().loadStateDict(optimizer.stateDict());
+          scheduler.loadStateDict(scheduler.stateDict());
+        }),
+        { numRuns: 150 },
+      );
+      expect(accepted).above(5);
+    });
+  }
+
+  it('a rate that grows without end stays at the largest number, and one of 0 stays 0', () => {
+    for (const make of [
+      (o: optim.Optimizer) => new lr.ExponentialLR(o, { gamma: 1e300 }),
+      (o: optim.Optimizer) => new lr.StepLR(o, { stepSize: 1, gamma: 1e300 }),
+      (o: optim.Optimizer) => new lr.MultiStepLR(o, { milestones: [1, 2, 2, 3], gamma: 1e300 }),
+    ]) {
+      const optimizer = makeOptimizer();
+      optimizer.paramGroups[1]!.lr = 0;
+      const scheduler = make(optimizer);
+      for (let t = 0; t < 5; t++) scheduler.step();
+      expect(scheduler.getLastLr()).deep.equal([Number.MAX_VALUE, 0]);
+      scheduler.step(7);
+      expect(scheduler.getLastLr()).deep.equal([Number.MAX_VALUE, 0]);
+    }
+  });
+
+  it('OneCycleLR, linear: the step after the last one stays where the cycle ends', () => {
+    const optimizer = makeOptimizer({ momentum: 0.9 });
+    const scheduler = new lr.OneCycleLR(optimizer, { maxLr: 1, totalSteps: 10, annealStrategy: 'linear' });
+    for (let t = 0; t < 9; t++) scheduler.step();
+    const end = scheduler.getLastLr();
+    scheduler.step();
+    expect(scheduler.getLastLr()).deep.equal(end);
   });
 });
 

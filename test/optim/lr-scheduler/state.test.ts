@@ -44,7 +44,7 @@ describe('optim.lrScheduler: state', () => {
   const sequential = table.cases.SequentialLR!;
   const refused: [string, Spec, (state: Record<string, unknown>) => unknown, string][] = [
     ['nothing', step, () => null, '"stateDict" must be a plain object, got null'],
-    ['a missing field', step, ({ gamma: _, ...rest }) => rest, '"gamma" must be a finite number, got undefined'],
+    ['a missing field', step, ({ gamma: _, ...rest }) => rest, '"gamma" must be a finite number >= 0, got undefined'],
     ['a wrong value', step, (s) => ({ ...s, step_size: 0 }), '"step_size" must be an integer >= 1, got 0'],
     [
       'other groups',
