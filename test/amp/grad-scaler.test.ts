@@ -260,7 +260,7 @@ describe('GradScaler', () => {
       scaler.scale(torch.ones([], { device }));
       const optimizer = new torch.optim.SGD([good], { lr: 1 });
       // The optimizer itself would refuse some of these.
-      Object.defineProperty(optimizer, 'paramGroups', { value: [{ params: [good, other] }] });
+      Object.defineProperty(optimizer, 'addedGroups', { value: [{ params: [good, other] }] });
       expect(refusalOf(() => scaler.unscale_(optimizer)).message).match(message);
       expect(good.grad.tolist()).deep.equal([1, 1]);
     });

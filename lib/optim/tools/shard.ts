@@ -52,7 +52,7 @@ export function shard<O extends Optimizer>(optimizer: O, options?: ShardOptions)
     throw new TorchClipError('ERR_STATE', 'shard() cannot follow a collective that is under way: await that one first');
   }
   optimizer.shareState(group, averageGradients);
-  const params = optimizer.paramGroups.flatMap(({ params }) => params.map((p) => p.handle));
+  const params = optimizer.addedGroups.flatMap(({ params }) => params.map((p) => p.handle));
   native.broadcastCoalesced(group.native, params, broadcastBytes, 0);
   return optimizer;
 }
