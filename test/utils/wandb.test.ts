@@ -10,6 +10,9 @@ interface Files {
   'wandb-summary.json'?: { offset: number; content: string[] };
 }
 
+/** A row, in which numbers that are not finite have names that JSON does not have. */
+const parsed = (line: string) => JSON.parse(line.replace(/:(NaN|-?Infinity)(?=[,}])/g, ':"$1"')) as Row;
+
 /** What a W&B server answers, of which there is none to ask: npm run test:files compares with its own client. */
 describe('utils.WandbRun', () => {
   let refusal: [status: number, body: unknown] | undefined;
@@ -35,7 +38,7 @@ describe('utils.WandbRun', () => {
     const lines: Row[] = [];
     for (const { files } of streamed()) {
       const { offset = 0, content = [] } = files['wandb-history.jsonl'] ?? {};
-      for (const [i, line] of content.entries()) lines[offset + i] = JSON.parse(line);
+      for (const [i, line] of content.entries()) lines[offset + i] = parsed(line);
     }
     return lines.map(({ _runtime, _timestamp, ...row }) => {
       expect([typeof _runtime, typeof _timestamp]).to.deep.equal(['number', 'number']);
@@ -78,19 +81,24 @@ describe('utils.WandbRun', () => {
     Object.assign(expected[2499]!, { accuracy: 0.5, worst: '-Infinity' });
     expect(history()).to.deep.equal([...expected, { loss: 7, _step: 3000 }]);
     expect(streamed()).to.have.length(4);
-    const summary = JSON.parse(streamed()[2]!.files['wandb-summary.json']!.content[0]!) as Row;
+    const summary = parsed(streamed()[2]!.files['wandb-summary.json']!.content[0]!);
     expect(summary).to.include({ loss: 7, accuracy: 0.5, worst: '-Infinity', _step: 3000 });
     expect(refusalOf(() => run.log({ loss: 1 })).message).to.equal('the W&B run has ended');
   });
 
   it('goes on with a run', async () => {
-    there = { historyLineCount: 12, summaryMetrics: '{"_step":40,"best":0.9}' };
+    there = { historyLineCount: 12, summaryMetrics: '{"_step":40,"best":0.9,"worst":-Infinity,"odd \\"NaN":NaN}' };
     const run = await init({ id: 'abc' });
     expect(refusalOf(() => run.log({ loss: 1 }, 40)).message).to.equal('"step" must be an integer >= 41, got 40');
     run.log({ loss: 1 });
     await run.finish();
     expect(history().slice(12)).to.deep.equal([{ loss: 1, _step: 41 }]);
-    expect(JSON.parse(streamed()[0]!.files['wandb-summary.json']!.content[0]!)).to.include({ best: 0.9, loss: 1 });
+    expect(parsed(streamed()[0]!.files['wandb-summary.json']!.content[0]!)).to.include({
+      best: 0.9,
+      worst: '-Infinity',
+      'odd "NaN': null,
+      loss: 1,
+    });
   });
 
   it('sends by itself, and lets the server know that the run is alive', async () => {

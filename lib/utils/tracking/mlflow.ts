@@ -6,7 +6,7 @@ import { checkOwn, own } from '../../own.js';
 import type { Tensor } from '../../tensor.js';
 import { Outbox } from './outbox.js';
 import { type RequestError, Server } from './server.js';
-import { addressOf, metricOf, name } from './values.js';
+import { addressOf, name, numberOf } from './values.js';
 
 /** Where a run is written, and what it is called. */
 export interface MlflowOptions {
@@ -117,9 +117,11 @@ export class MlflowRun {
   logMetric(key: string, value: number | Tensor, step = 0): void {
     check('key', key, name);
     check('step', step, integer());
-    const number = metricOf('value', value);
+    const number = numberOf('value', value);
     this.#check();
-    this.#metrics.push({ key, value: number, timestamp: Date.now(), step });
+    // JSON has no form for what is not finite; protocol buffers have these names for it.
+    const sent = Number.isFinite(number) ? number : String(number);
+    this.#metrics.push({ key, value: sent, timestamp: Date.now(), step });
   }
 
   #check(): void {

@@ -10,10 +10,9 @@ export const addressOf = (server: string) =>
     return typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
   });
 
-/** A number as JSON can hold it. */
-export function metricOf(what: string, value: unknown): number | string {
+/** A number, or that of a tensor of one. */
+export function numberOf(what: string, value: unknown): number {
   const number = isTensor(value) && value.numel() === 1 ? Number(value.detach().item()) : value;
   if (typeof number !== 'number') throw invalidArgument(what, 'a number, or a tensor of one', value);
-  // JSON has no form for what is not finite; the servers have these names for it.
-  return Number.isFinite(number) ? number : String(number);
+  return number;
 }

@@ -7,7 +7,7 @@ import { checkOwn, own } from '../../own.js';
 import type { Tensor } from '../../tensor.js';
 import { Outbox } from './outbox.js';
 import { Server } from './server.js';
-import { addressOf, metricOf, name } from './values.js';
+import { addressOf, name, numberOf } from './values.js';
 
 /** Where a run is written, and what it is called. */
 export interface WandbOptions {
@@ -78,7 +78,23 @@ interface Bucket {
   project: { name: string; entity: { name: string } };
 }
 
-type Row = Record<string, number | string>;
+type Row = Record<string, unknown>;
+
+/** JSON as W&B's clients write it, with names for numbers that are not finite. */
+function lineOf(row: Row): string {
+  const fields = Object.entries(row).map(([key, value]) => {
+    const isOdd = typeof value === 'number' && !Number.isFinite(value);
+    return `${JSON.stringify(key)}:${isOdd ? value : JSON.stringify(value)}`;
+  });
+  return `{${fields.join(',')}}`;
+}
+
+function rowOf(line: string): Row {
+  const numbers: Record<string, string> = { NaN: 'null', Infinity: '1e999', '-Infinity': '-1e999' };
+  // Not within strings.
+  const text = line.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (part) => numbers[part] ?? part);
+  return JSON.parse(text) as Row;
+}
 
 function serverAt(baseUrl: string, apiKey: string): Server {
   return new Server({
@@ -145,7 +161,7 @@ export class WandbRun {
     this.url = `${baseUrl.replace(/\/+$/, '').replace('//api.wandb.ai', '//wandb.ai')}/${entity}/${project}/runs/${id}`;
     this.#stream = `files/${entity}/${project}/${id}/file_stream`;
     this.#lines = bucket.historyLineCount ?? 0;
-    this.#summary = JSON.parse(bucket.summaryMetrics ?? '{}') as Row;
+    this.#summary = rowOf(bucket.summaryMetrics ?? '{}');
     this.#nextStep = Number(this.#summary._step ?? -1) + 1;
     this.#rows = new Outbox(mostRows, (rows) => this.#send(rows));
     this.#timer = setInterval(() => this.#beat(), Math.min(interval * 1000, mostDelay)).unref();
@@ -190,7 +206,7 @@ export class WandbRun {
     if (!isPlain(metrics)) throw invalidArgument('metrics', 'an object of numbers', metrics);
     const values = Object.entries(metrics).map(([key, value]) => {
       if (reserved.includes(key)) throw invalidArgument('metrics', `named otherwise than ${reserved.join(', ')}`, key);
-      return [key, metricOf(`metrics[${describe(key)}]`, value)] as const;
+      return [key, numberOf(`metrics[${describe(key)}]`, value)] as const;
     });
     const last = this.#row?._step as number | undefined;
     const at = check('step', step ?? this.#nextStep, integer(last ?? this.#nextStep));
@@ -237,8 +253,8 @@ export class WandbRun {
     await this.server.call(this.#stream, {
       files: {
         // A line that comes again is the same line: the server goes by its number.
-        'wandb-history.jsonl': { offset: this.#lines, content: rows.map((row) => JSON.stringify(row)) },
-        'wandb-summary.json': { offset: 0, content: [JSON.stringify(summary)] },
+        'wandb-history.jsonl': { offset: this.#lines, content: rows.map(lineOf) },
+        'wandb-summary.json': { offset: 0, content: [lineOf(summary)] },
       },
     });
     this.#lines += rows.length;

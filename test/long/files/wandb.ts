@@ -39,6 +39,9 @@ function answer({ path, body }: Call): [number, unknown] {
   }
 }
 
+/** A row, in which numbers that are not finite have names that JSON does not have. */
+const parsed = (line: string) => JSON.parse(line.replace(/:(NaN|-?Infinity)(?=[,}])/g, ':"$1"')) as Row;
+
 /** What a server has of a run. */
 function kept(calls: readonly Call[], id: string): Row {
   const history: Row[] = [];
@@ -47,8 +50,8 @@ function kept(calls: readonly Call[], id: string): Row {
   for (const { body } of calls.filter(({ path }) => path === `/files/me/digits/${id}/file_stream`)) {
     const { files = {}, complete, exitcode } = body as { files?: Files; complete?: boolean; exitcode?: number };
     const { 'wandb-history.jsonl': rows, 'wandb-summary.json': last } = files;
-    for (const [i, line] of rows?.content.entries() ?? []) history[rows!.offset + i] = JSON.parse(line) as Row;
-    if (last !== undefined) summary = JSON.parse(last.content.at(-1)!) as Row;
+    for (const [i, line] of rows?.content.entries() ?? []) history[rows!.offset + i] = parsed(line);
+    if (last !== undefined) summary = parsed(last.content.at(-1)!);
     if (complete !== undefined) end = { complete, exitcode };
   }
   const begun = calls.find(({ body }) => (body.variables as Row | undefined)?.name === id)?.body.variables as Row;
@@ -76,13 +79,16 @@ export async function wandb(run: Run): Promise<void> {
     const rows = Array.from({ length: 1500 }, (_, i) => ({ loss: odd[i - 5] ?? 1 / (i + 1), accuracy: i / 1500 }));
     const folder = run.path('wandb');
     mkdirSync(folder);
-    const client = spawn(run.python, ['-W', 'ignore', here('wandb.py'), folder, server.address], {
+    const client = spawn(run.python, ['-W', 'ignore', here('wandb_run.py'), folder, server.address], {
       stdio: ['pipe', 'ignore', 'inherit'],
     });
     const sent = rows.map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, String(value)])));
     client.stdin!.end(JSON.stringify(sent));
     const code = await new Promise((resolve) => client.once('exit', resolve));
-    if (code !== 0) run.fail(`W&B's client ended with ${code}`);
+    if (code !== 0) {
+      run.fail(`W&B's client ended with ${code}`);
+      return;
+    }
     const ours = await utils.WandbRun.init({
       ...{ baseUrl: server.address, apiKey: 'k'.repeat(40), project: 'digits', entity: 'me', name: 'one', id: 'ours' },
       ...{ config: { lr: 0.1, clip: { kind: 'norm' } }, tags: ['a'], group: 'g', notes: 'n' },

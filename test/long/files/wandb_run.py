@@ -1,4 +1,4 @@
-"""A run that W&B's own client writes to a server: wandb.py FOLDER SERVER, with the values of each step as JSON on its input."""
+"""A run that W&B's own client writes to a server: wandb_run.py FOLDER SERVER, with the values of each step as JSON on its input."""
 
 import json
 import sys
