@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import torch, { clip, nn, optim, utils } from '../../lib/index.js';
+import { shortened } from '../../lib/utils/watch/chart.js';
 import { scale } from '../../lib/utils/watch/scale.js';
 import { logBins, quantile, rollingMean, tailShare } from '../../lib/utils/watch/statistics.js';
 import { refusalOf } from '../support.js';
@@ -74,7 +75,7 @@ describe('utils.report', () => {
           { name: 'a', loss: losses, clipped },
           { name: 'b', loss: [1, Infinity] },
         ],
-        /^a has the lowest .* against the loss of b stopped being finite; it clipped 10% of its steps\.$/,
+        /^a has the lowest loss at the end, \S+; it clipped 10% of its steps; the loss of b stopped being finite\.$/,
       ],
       [
         [
@@ -201,6 +202,16 @@ describe('utils.report', () => {
 });
 
 describe("the report's numbers", () => {
+  it('name layers by what tells them apart', () => {
+    const names = ['model.h.0.attn.weight', 'model.h.0.attn.bias', 'model.h.11.mlp.weight'];
+    expect(shortened(names, 30)).to.deep.equal(names);
+    expect(shortened(names, 14)).to.deep.equal(['0.attn.weight', '0.attn.bias', '11.mlp.weight']);
+    expect(shortened(names, 10)).to.deep.equal(['0....eight', '0.....bias', '11...eight']);
+    expect(shortened(['a.b.weight', 'a.weight'], 8)).to.deep.equal(['b.weight', 'weight']);
+    expect(shortened(['a.b', 'a'], 2)).to.have.length(2);
+    expect(shortened(['encoder.weight'], 8)).to.deep.equal(['weight']);
+  });
+
   it('are counted, averaged and cut', () => {
     expect(quantile([4, 1, 3, 2], 0.5)).to.equal(2.5);
     expect(rollingMean([1, Number.NaN, 3, 5], 2)).to.deep.equal([1, 1, 3, 4]);

@@ -161,6 +161,20 @@ export function histogramChart(
   return svg(options, bottom + 24, [...grid, ...bars, axis, ...labels, ...rules, ...names].join(''));
 }
 
+/** Names in so many letters: without what all begin with, and with both ends of what is still too long. */
+export function shortened(names: readonly string[], letters: number): string[] {
+  if (names.every((name) => name.length <= letters)) return [...names];
+  let shared = names[0]!.lastIndexOf('.') + 1;
+  while (!names.every((name) => name.startsWith(names[0]!.slice(0, shared)))) {
+    shared = names[0]!.lastIndexOf('.', shared - 2) + 1;
+  }
+  const head = Math.floor(0.4 * (letters - 3));
+  return names.map((name) => {
+    const own = name.slice(shared);
+    return own.length <= letters ? own : `${own.slice(0, head)}...${own.slice(head + 3 - letters)}`;
+  });
+}
+
 /** Norms of layers over steps: a row for each layer, darker where the norm is larger. */
 export function heatMap(
   layers: readonly { name: string; cells: readonly number[] }[],
@@ -176,17 +190,18 @@ export function heatMap(
   if (domain === undefined) return '<p class="note">Nothing to draw yet.</p>';
   const shade = scale(domain, 0.06, 1, true);
   const bottom = layers.length * row;
-  const letters = Math.floor(names / 6.6);
-  const rows = layers.map(({ name, cells }, y) => {
+  const shown = shortened(
+    layers.map(({ name }) => name),
+    Math.floor(names / 6.6),
+  );
+  const rows = layers.map(({ cells }, y) => {
     const size = (width - names - right) / cells.length;
     const boxes = cells.map((value, i) => {
       const at = `x="${px(names + i * size)}" y="${y * row + 1}" width="${px(size + 0.3)}" height="${row - 2}"`;
       if (!isUsable(value)) return `<rect class="broken" ${at}/>`;
       return value <= 0 ? '' : `<rect class="heat" ${at} fill-opacity="${shade.at(value).toFixed(2)}"/>`;
     });
-    // The end of a name tells layers apart.
-    const shown = name.length > letters ? `...${name.slice(3 - letters)}` : name;
-    return `<text class="ink" x="${names - 8}" y="${y * row + row / 2}" dy="4" text-anchor="end">${escaped(shown)}</text>${boxes.join('')}`;
+    return `<text class="ink" x="${names - 8}" y="${y * row + row / 2}" dy="4" text-anchor="end">${escaped(shown[y]!)}</text>${boxes.join('')}`;
   });
   const ends = `<text x="${names}" y="${bottom + 16}">step ${short(steps[0])}</text><text x="${width - right}" y="${bottom + 16}" text-anchor="end">step ${short(steps[1])}</text>`;
   return svg(options, bottom + 24, rows.join('') + ends);

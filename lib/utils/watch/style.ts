@@ -28,14 +28,14 @@ table { border-collapse: collapse; width: 100%; margin: 16px 0 8px; font-variant
 th, td { padding: 7px 0 7px 14px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; font-weight: 400; }
 thead th { color: var(--muted); font-size: 13px; white-space: normal; vertical-align: bottom; }
 th:first-child { padding-left: 0; text-align: left; }
-tbody th { font-weight: 600; }
+tbody th { font-weight: 600; white-space: normal; overflow-wrap: anywhere; min-width: 130px; }
 .key { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 8px; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 20px; list-style: none; margin: 0 0 4px; padding: 0; font-size: 14px; }
 .legend li { overflow-wrap: anywhere; }
 form { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: center; margin: 0 0 16px; font-size: 14px; }
 fieldset { border: 1px solid var(--line); border-radius: 6px; display: flex; flex-wrap: wrap; gap: 4px 18px; padding: 6px 12px; margin: 0; min-width: 0; }
 label { display: inline-flex; align-items: center; gap: 6px; min-height: 24px; overflow-wrap: anywhere; }
-input { width: 18px; height: 18px; margin: 0; accent-color: var(--run-1); }
+input { flex: none; width: 18px; height: 18px; margin: 0; accent-color: var(--run-1); }
 button { font: inherit; min-height: 32px; padding: 2px 14px; border: 1px solid var(--muted); border-radius: 6px; background: none; color: var(--ink); cursor: pointer; }
 summary { cursor: pointer; font-size: 14px; }
 svg { display: block; width: 100%; height: auto; margin-top: 8px; font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; }

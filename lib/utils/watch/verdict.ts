@@ -58,12 +58,11 @@ export function verdict(runs: readonly Run[]): string {
   if (low === Infinity)
     return `Every run ends with a loss that is not finite: ${runs.map(({ name }) => name).join(', ')}.`;
   const rate = clipRate(best);
-  const how = rate === undefined ? '' : `; it clipped ${percent(rate)} of its steps`;
-  const against =
-    high === Infinity
-      ? `the loss of ${broken.map(({ name }) => name).join(' and ')} stopped being finite`
-      : `${short(high)} for ${worst.name}`;
-  return `${best.name} has the lowest loss at the end, ${short(low)}, against ${against}${how}.`;
+  const words = [`${best.name} has the lowest loss at the end, ${short(low)}`];
+  if (high !== Infinity) words[0] += `, against ${short(high)} for ${worst.name}`;
+  if (rate !== undefined) words.push(`it clipped ${percent(rate)} of its steps`);
+  if (high === Infinity) words.push(`the loss of ${broken.map(({ name }) => name).join(' and ')} stopped being finite`);
+  return `${words.join('; ')}.`;
 }
 
 /** The columns of {@link rowOf}. */
