@@ -20,12 +20,12 @@ struct ParameterState {
 
 struct Parameter {
   at::Tensor value;
-  int32_t group;
+  int32_t group = 0;
   ParameterState state;
-  c10::ScalarType dtype;
+  c10::ScalarType dtype = c10::ScalarType::Float;
   std::vector<int64_t> layout;       // the strides of everything the kernels see
   std::vector<int64_t> strides;      // the parameter's own
-  bool contiguous;                   // whether they are the row-major ones
+  bool contiguous = false;           // whether they are the row-major ones
   at::Tensor value_copy, grad_copy;  // stand-ins for tensors that have another layout
   at::Tensor clipped, update;        // intermediate results between stages
   std::vector<at::Tensor> elements;  // per stage, if its clipper acts on elements
