@@ -119,8 +119,9 @@ class Watchdog {
         continue;
       }
       const auto first = entries_.begin();
-      if (Clock::now() < first->first.first) {
-        changed_.wait_until(lock, first->first.first);
+      // A copy: the wait looks at it again when the entry may have gone.
+      if (const auto when = first->first.first; Clock::now() < when) {
+        changed_.wait_until(lock, when);
         continue;
       }
       Entry entry = std::move(first->second);

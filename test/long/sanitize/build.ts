@@ -17,7 +17,8 @@ const suppressions = fileURLToPath(new URL('tsan.supp', import.meta.url));
 
 const flags: Record<Sanitizer, string> = {
   // Functions of other types are what C libraries call callbacks through; alignment is libtorch's affair.
-  address: '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=vptr,alignment -D_GLIBCXX_ASSERTIONS',
+  address:
+    '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=vptr,alignment -D_GLIBCXX_ASSERTIONS',
   thread: '-fsanitize=thread',
 };
 const libraries: Record<Sanitizer, string[]> = {
