@@ -279,6 +279,103 @@ const cases: Record<string, Case> = {
       };
     },
   },
+  'ModuleDict.update, a name': {
+    faults: { 'with a dot': () => 'a.b', 'of a method': () => 'forward' },
+    make(at, fault) {
+      const dict = new nn.ModuleDict<Record<string, nn.TensorModule>>({ p0: new nn.Linear(2, 2) });
+      const keys = withFault((i) => names[i]!, at, fault);
+      return {
+        state: () => dict.entries().map(([name, module]) => [name, module.parameters()]),
+        call: () => dict.update(keys.map((key) => [key, new nn.Linear(2, 2)] as const)),
+      };
+    },
+  },
+  'ParameterList.extend, an element': {
+    faults: { 'no tensor': () => 1, 'integers that cannot train': () => torch.ones([2], { dtype: torch.int64 }) },
+    make(at, fault) {
+      const list = new nn.ParameterList([good(7)]);
+      const values = withFault(good, at, fault as () => Tensor);
+      return { state: () => [...list], call: () => list.extend(values) };
+    },
+  },
+  'registerParametrization, its functions': {
+    faults: {
+      'forward of another shape': () => 'sum',
+      'forward of another dtype': () => 'double',
+      'forward throws': () => 'boom',
+    },
+    make(_, fault) {
+      const name = fault() as string;
+      const layer = new nn.Linear(2, 2);
+      class Wrong extends nn.Module {
+        override forward(x: Tensor): Tensor {
+          return name === 'sum' ? x.sum() : name === 'double' ? x.double() : raise();
+        }
+        rightInverse(x: Tensor): Tensor {
+          return x.mul(2);
+        }
+      }
+      const { weight } = layer;
+      return {
+        state: () => [layer.stateDict(), weight, weight === layer.weight, String(layer)],
+        call: () => nn.utils.parametrize.registerParametrization(layer, 'weight', new Wrong()),
+      };
+    },
+  },
+  ...Object.fromEntries(
+    (['avgFn', 'multiAvgFn'] as const).map((option): [string, Case] => [
+      `AveragedModel.updateParameters, ${option}`,
+      {
+        faults: { 'an exception': () => 'boom' },
+        make(at) {
+          const model = moduleOf([]);
+          places.forEach((i) => {
+            // Each dtype is averaged in a call of its own.
+            const dtype = [torch.float32, torch.float64, torch.bfloat16][i]!;
+            model.registerParameter(names[i]!, new nn.Parameter(good(i).to({ dtype })));
+          });
+          let call = 0;
+          const next = () => call++ === at && raise();
+          const averaged = new optim.swaUtils.AveragedModel(
+            model,
+            option === 'avgFn'
+              ? {
+                  avgFn: (mean, current) => {
+                    next();
+                    return mean.add(current);
+                  },
+                }
+              : {
+                  multiAvgFn: (means) => {
+                    for (const mean of means) mean.add_(5);
+                    next();
+                  },
+                },
+          );
+          averaged.updateParameters(model);
+          return { state: () => averaged.stateDict(), call: () => averaged.updateParameters(model) };
+        },
+      },
+    ]),
+  ),
+  'swaUtils.updateBn, a batch': {
+    faults: { 'no tensor': () => 1, 'of another shape': () => torch.ones([5]), 'an exception': () => 'boom' },
+    make(at, fault) {
+      const model = new nn.Sequential(new nn.BatchNorm1d(2), new nn.BatchNorm1d(2, { momentum: 0.3 }));
+      model.forward(torch.randn([4, 2]));
+      model.eval();
+      function* batches() {
+        for (const batch of withFault(good, at, fault as () => Tensor)) {
+          if ((batch as unknown) === 'boom') raise();
+          yield batch;
+        }
+      }
+      return {
+        state: () => [model.stateDict(), model.training, String(model)],
+        call: () => optim.swaUtils.updateBn(batches(), model),
+      };
+    },
+  },
   'nn.utils.clipGradNorm_, a gradient that is NaN': {
     faults: { NaN: () => torch.full([2, 2], NaN) },
     make(at, fault) {

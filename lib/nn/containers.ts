@@ -185,11 +185,18 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Tensor
     return this;
   }
 
-  /** Sets or replaces several. */
+  /** Sets or replaces several; none of them, when one is refused. */
   update(modules: Partial<T> | Iterable<readonly [name: keyof T & string, module: T[keyof T]]>): this {
     const entries = namedModules(modules);
     for (const [name, module] of entries) check(`modules.${name}`, module, moduleKind);
-    for (const [name, module] of entries) this.registerModule(name, module as Module);
+    const before = new Map(this.entries());
+    try {
+      for (const [name, module] of entries) this.registerModule(name, module as Module);
+    } catch (error) {
+      for (const name of this.keys()) if (!before.has(name)) this.delete(name);
+      for (const [name, module] of before) this.registerModule(name, module);
+      throw error;
+    }
     return this;
   }
 

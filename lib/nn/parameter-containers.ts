@@ -56,7 +56,8 @@ export class ParameterList extends Module {
 
   /** Adds parameters at the end. */
   extend(values: Iterable<Tensor>): this {
-    for (const value of listOf('values', values, tensor)) this.append(value);
+    // All of them first: one that cannot be a parameter is refused before others are there.
+    for (const parameter of listOf('values', values, tensor).map(asParameter)) this.append(parameter);
     return this;
   }
 

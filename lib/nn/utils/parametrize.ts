@@ -102,8 +102,10 @@ export class ParametrizationList extends ModuleList<Parametrization> {
       originals.forEach((original, i) => {
         if (list[i]!.dtype !== original.dtype) throw differs('rightInverse', list[i]!, original, 'dtype');
       });
-      originals.forEach((original, i) => {
-        setData(original, list[i]!);
+      orAsBefore(originals, () => {
+        originals.forEach((original, i) => {
+          setData(original, list[i]!);
+        });
       });
     });
   }
@@ -157,6 +159,19 @@ function differs(
 
 function setData(tensor: Tensor, data: Tensor): void {
   nativeOp('set_data')(tensor.handle, data.detach().handle);
+}
+
+/** Runs what gives tensors other memory; when it throws, they have that which they had. */
+function orAsBefore<T>(tensors: readonly Tensor[], body: () => T): T {
+  const before = tensors.map((tensor) => tensor.detach());
+  try {
+    return body();
+  } catch (error) {
+    tensors.forEach((tensor, i) => {
+      setData(tensor, before[i]!);
+    });
+    throw error;
+  }
 }
 
 function hold(module: Module, name: string, tensor: Tensor): void {
@@ -246,7 +261,7 @@ export function registerParametrization<M extends Module>(
     throw invalidArgument('tensorName', `the name of a parameter or buffer of ${module.constructor.name}`, tensorName);
   }
   parametrization.train(module.training);
-  const list = new ParametrizationList([parametrization], original, unsafe);
+  const list = orAsBefore([original], () => new ParametrizationList([parametrization], original, unsafe));
   list.train(module.training);
   Reflect.deleteProperty(module, tensorName);
   if (!isParametrized(module)) specialise(module);

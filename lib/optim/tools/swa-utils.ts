@@ -25,38 +25,47 @@ export type MultiAvgFn = (averaged: readonly Tensor[], current: readonly Tensor[
 const decayKind = numberIn('[0, 1]');
 const isContinuous = ({ dtype }: Tensor) => dtype.isFloatingPoint || dtype.isComplex;
 
+/** The functions that cannot fail in the middle. */
+const own = new WeakSet<AvgFn | MultiAvgFn>();
+const known = <F extends AvgFn | MultiAvgFn>(fn: F): F => {
+  own.add(fn);
+  return fn;
+};
+
 /** An exponential average, as one function per tensor: decay · average + (1 - decay) · model. Default 0.999. */
 export function getEmaAvgFn(decay = 0.999): AvgFn {
   check('decay', decay, decayKind);
-  return (averaged, current) => noGrad(() => averaged.mul(decay).add(current.mul(1 - decay)));
+  return known<AvgFn>((averaged, current) => noGrad(() => averaged.mul(decay).add(current.mul(1 - decay))));
 }
 
 /** An exponential average, in place; default 0.999. */
 export function getEmaMultiAvgFn(decay = 0.999): MultiAvgFn {
   check('decay', decay, decayKind);
-  return (averaged, current) =>
+  return known<MultiAvgFn>((averaged, current) =>
     noGrad(() => {
       for (const [i, mean] of averaged.entries()) {
         if (isContinuous(mean)) mean.lerp_(current[i]!, 1 - decay);
         else mean.copy_(mean.mul(decay).add(current[i]!.mul(1 - decay)));
       }
-    });
+    }),
+  );
 }
 
 /** The mean of all models, as one function per tensor. */
 export function getSwaAvgFn(): AvgFn {
-  return (averaged, current, n) => noGrad(() => averaged.add(current.sub(averaged).div(n + 1)));
+  return known<AvgFn>((averaged, current, n) => noGrad(() => averaged.add(current.sub(averaged).div(n + 1))));
 }
 
 /** The mean of all models, in place. */
 export function getSwaMultiAvgFn(): MultiAvgFn {
-  return (averaged, current, n) =>
+  return known<MultiAvgFn>((averaged, current, n) =>
     noGrad(() => {
       for (const [i, mean] of averaged.entries()) {
         if (isContinuous(mean)) mean.lerp_(current[i]!, 1 / (n + 1));
         else mean.copy_(mean.add(current[i]!.sub(mean).div(n + 1)));
       }
-    });
+    }),
+  );
 }
 
 /** Options of {@link AveragedModel}. */
@@ -103,6 +112,8 @@ export class AveragedModel<M extends Module = Module> extends Module {
   readonly useBuffers: boolean;
   // Not #private: a deep copy takes it along.
   private readonly average: MultiAvgFn;
+  // Whether it is a function of the user's, which may throw in the middle.
+  private readonly mayThrow: boolean;
 
   constructor(model: M, options?: AveragedModelOptions) {
     super();
@@ -116,6 +127,8 @@ export class AveragedModel<M extends Module = Module> extends Module {
     this.registerBuffer('n_averaged', tensor(0n, { dtype: int64, ...(device !== null && { device }) }));
     this.useBuffers = useBuffers;
     this.average = multiAvgFn ?? each(avgFn ?? getSwaAvgFn());
+    const given = multiAvgFn ?? avgFn;
+    this.mayThrow = given !== null && !own.has(given);
   }
 
   override forward(...args: Parameters<M['forward']>): ReturnType<M['forward']> {
@@ -125,7 +138,8 @@ export class AveragedModel<M extends Module = Module> extends Module {
   /**
    * Takes the parameters of `model`, of the class of the one that this was made of, into the averages; the first time it copies them.
    *
-   * @throws {TorchClipError} `ERR_SHAPE` where its tensors are others than those of the averages; nothing changes then.
+   * @throws {TorchClipError} `ERR_SHAPE` where its tensors are others than those of the averages; nothing changes then, nor when a function
+   * that averages throws.
    */
   updateParameters(model: Module): void {
     if (!(model instanceof Module)) throw invalidArgument('model', 'a Module', model);
@@ -138,14 +152,18 @@ export class AveragedModel<M extends Module = Module> extends Module {
       const averaged = own.map((t) => t.detach());
       const n = Number(this.n_averaged.item());
       const count = this.useBuffers ? own.length : this.module.parameters().length;
-      if (n > 0) {
-        for (const places of groupsBy(averaged.slice(0, count))) {
+      const before = this.mayThrow && n > 0 ? averaged.slice(0, count).map((t) => t.clone()) : [];
+      try {
+        for (const places of n > 0 ? groupsBy(averaged.slice(0, count)) : []) {
           this.average(
             places.map((i) => averaged[i]!),
             places.map((i) => current[i]!),
             n,
           );
         }
+      } catch (error) {
+        for (const [i, values] of before.entries()) averaged[i]!.copy_(values);
+        throw error;
       }
       // The first model, and buffers that are no averages.
       for (let i = n > 0 ? count : 0; i < own.length; i++) averaged[i]!.copy_(current[i]!);
@@ -180,6 +198,7 @@ function groupsBy(tensors: readonly Tensor[]): number[][] {
  *
  * @param loader batches: tensors, or arrays whose first element is the input.
  * @param options.device where batches are moved to; default where they are.
+ * @throws what the loader or the model throws; the statistics are as they were then.
  *
  * @example
  * optim.swaUtils.updateBn(loader, averaged);
@@ -202,6 +221,7 @@ export function updateBn(
   const setMomentum = (layer: BatchNorm, momentum: number | null) => {
     (layer as { momentum: number | null }).momentum = momentum;
   };
+  const statistics = layers.flatMap((layer) => layer.buffers().map((buffer) => [buffer, buffer.clone()] as const));
   try {
     for (const layer of layers) {
       layer.resetRunningStats();
@@ -216,6 +236,11 @@ export function updateBn(
         (model as Module & { call(x: Tensor): unknown }).call(device === null ? input : input.to({ device }));
       }
     });
+  } catch (error) {
+    noGrad(() => {
+      for (const [buffer, values] of statistics) buffer.copy_(values);
+    });
+    throw error;
   } finally {
     for (const [i, layer] of layers.entries()) setMomentum(layer, momenta[i]!);
     for (const [module, training] of modes) module.training = training;
