@@ -42,6 +42,8 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   readonly #place: Place;
   #sampler: Sampler | undefined;
   #pool: Pool | undefined;
+  /** Whether the dataset of a module is iterable, once it is there. */
+  #isStream = false;
   #module: Promise<{ dataset: Dataset<T> | IterableSource<T>; collate: ((samples: T[]) => B) | undefined }> | undefined;
 
   constructor(source: Dataset<T> | readonly T[] | IterableSource<T> | URL, options: DataLoaderOptions<T, B> = {}) {
@@ -75,10 +77,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   /** The order of the indices; for a dataset in a module, once an epoch has begun. */
   get sampler(): Sampler {
     if (this.#sampler !== undefined) return this.#sampler;
-    throw new TorchClipError(
-      'ERR_STATE',
-      'the loader has no sampler: its dataset is iterable, or a module that was not loaded yet',
-    );
+    throw this.#unknown('sampler');
   }
 
   #chooseSampler(length: number): void {
@@ -89,16 +88,19 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
       : new SequentialSampler(source);
   }
 
-  /** Batches per epoch. An iterable dataset has no length, and a module's dataset none before the first epoch. */
+  #unknown(what: string): TorchClipError {
+    const isYet = isUrl(this.dataset) && !this.#isStream;
+    const why = isYet
+      ? ' yet: its dataset is a module, which "await loader.open()" loads'
+      : ': its dataset is iterable';
+    return new TorchClipError('ERR_STATE', `the loader has no ${what}${why}`);
+  }
+
+  /** Batches per epoch. An iterable dataset has no length, and a module's dataset none before {@link open} or the first epoch. */
   get length(): number {
     const { batchSampler } = this.#options;
     const source = batchSampler ?? this.#sampler;
-    if (source === undefined) {
-      throw new TorchClipError(
-        'ERR_STATE',
-        'the loader has no length: its dataset has none, or is a module that was not loaded yet',
-      );
-    }
+    if (source === undefined) throw this.#unknown('length');
     const name = batchSampler ? 'batchSampler.length' : 'sampler.length';
     const length: unknown = source.length;
     if (typeof length !== 'number' || !(length >= 0)) throw invalidArgument(name, 'a number >= 0', length);
@@ -169,6 +171,27 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
    */
   loadStateDict(state: LoaderState): void {
     this.#place.resume(readState(state));
+  }
+
+  /**
+   * Loads the dataset's module, and starts the workers of the next epoch where there are some: {@link length} and {@link sampler} are known from
+   * here on.
+   *
+   * @throws what the module throws.
+   *
+   * @example
+   * const loader = await new data.DataLoader(new URL('./images.js', import.meta.url), { batchSize: 64, numWorkers: 4 }).open();
+   * const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, { maxLr: 0.1, totalSteps: epochs * loader.length });
+   */
+  async open(): Promise<this> {
+    if (this.numWorkers === 0) {
+      const { dataset } = await this.#here();
+      this.#isStream = isIterableSource(dataset);
+      return this;
+    }
+    this.#pool ??= this.#start();
+    await this.#lengthOf(this.#pool);
+    return this;
   }
 
   /** Ends the workers, where they are kept from one epoch to the next. A process that has nothing else to do ends without it. */
@@ -248,15 +271,11 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
 
   async *#parallel(): AsyncIterableIterator<B> {
     const { persistentWorkers } = this.#options;
-    const pool = this.#pool ?? this.#open();
-    if (persistentWorkers) this.#pool = pool;
+    const pool = this.#pool ?? this.#start();
+    this.#pool = persistentWorkers ? pool : undefined;
     try {
-      const length = await pool.wait(pool.length);
-      if (length === undefined) yield* this.#streamed(pool);
-      else {
-        this.#chooseSampler(length);
-        yield* this.#ordered(pool);
-      }
+      const length = await this.#lengthOf(pool);
+      yield* length === undefined ? this.#streamed(pool) : this.#ordered(pool);
       this.#place.end();
     } finally {
       if (!persistentWorkers || pool.isBroken) {
@@ -266,7 +285,21 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     }
   }
 
-  #open(): Pool {
+  /** The length of the dataset that the workers have, once they have it; undefined for an iterable one. */
+  async #lengthOf(pool: Pool): Promise<number | undefined> {
+    try {
+      const length = await pool.wait(pool.length);
+      this.#isStream = length === undefined;
+      if (length !== undefined) this.#chooseSampler(length);
+      return length;
+    } catch (error) {
+      if (this.#pool === pool) this.#pool = undefined;
+      await pool.close();
+      throw error;
+    }
+  }
+
+  #start(): Pool {
     const { workerData, timeout, dropLast } = this.#options;
     const { href } = this.dataset as URL;
     const batched = !this.#isUnbatched;
