@@ -1,5 +1,5 @@
 // Checkpoints of a run in a folder: a file or a folder for each, the newest of which are kept.
-import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { integer, oneOf } from '../check.js';
 import { TorchClipError } from '../errors.js';
@@ -7,6 +7,7 @@ import { optionsOf } from '../options.js';
 import { makeFolders } from '../setup/files.js';
 import {
   fileError,
+  isFolder,
   type PathLike,
   pathOf,
   readAll,
@@ -49,7 +50,7 @@ const [tensorsFile, stateFile] = ['tensors.safetensors', 'state.json'];
 
 /** The checkpoints of a folder, the oldest first. One that is being written has another name. */
 function checkpoints(folder: string): { step: number; path: string }[] {
-  if (!existsSync(folder)) return [];
+  if (!isFolder(folder)) return [];
   for (let tries = 0; ; tries++) {
     const named = readdirSync(folder).flatMap((name) => {
       const [, digits, file] = pattern.exec(name) ?? [];
@@ -196,7 +197,7 @@ export function latest(folder: PathLike): string | undefined {
  */
 export function loadCheckpoint<T = unknown>(path: PathLike, options: LoadOptions = {}): T {
   const place = pathOf(path);
-  if (!lstatSync(place, { throwIfNoEntry: false })?.isDirectory()) return load<T>(place, options);
+  if (!isFolder(place)) return load<T>(place, options);
   const { mapLocation = 'cpu' } = options;
   const tensors = hasIndex(place)
     ? loadParts(place, mapLocation as string)

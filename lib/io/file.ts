@@ -16,6 +16,7 @@ export function pathOf(path: unknown, name = 'path'): string {
   const isUrl = Object.prototype.toString.call(path) === '[object URL]';
   if (isUrl && (path as URL).protocol === 'file:') return fileURLToPath((path as URL).href);
   if (typeof path !== 'string' || path === '') throw invalidArgument(name, 'a path or a file: URL', path);
+  if (path.includes('\0')) throw invalidArgument(name, 'a path without null bytes', path);
   return path;
 }
 
@@ -54,6 +55,15 @@ export function fileError(path: string, done: 'read' | 'written', error: unknown
   if (typeof code !== 'string') return error;
   const why = reasons[code] ?? `the system says ${code}`;
   return new TorchClipError('ERR_FILE', `${shown(path)} cannot be ${done}: ${why}`, { cause: error });
+}
+
+/** Whether a folder is there. */
+export function isFolder(path: string): boolean {
+  try {
+    return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch (error) {
+    throw fileError(path, 'read', error);
+  }
 }
 
 /** Throws for what a native function of files returned: 0, an errno, or -1 where the file ended. */

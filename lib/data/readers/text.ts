@@ -1,10 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { check, flag, integer, kind, listOf, text as textKind } from '../../check.js';
 import { full, tensor } from '../../creation/index.js';
 import { int64 } from '../../dtype.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
-import { fileError, type PathLike, pathOf, shown } from '../../io/file.js';
+import { fileError, isFolder, type PathLike, pathOf, shown } from '../../io/file.js';
 import { optionsOf } from '../../options.js';
 import { checkOwn, own } from '../../own.js';
 import { peer } from '../../peer.js';
@@ -47,9 +47,9 @@ export class Tokenizer {
   static async open(path: PathLike): Promise<Tokenizer> {
     const target = pathOf(path);
     const library = await peer('@huggingface/tokenizers', 'data.Tokenizer', () => import('@huggingface/tokenizers'));
-    const isFolder = statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    const file = isFolder ? join(target, 'tokenizer.json') : target;
-    const config = isFolder ? (json(join(target, 'tokenizer_config.json'), true) ?? {}) : {};
+    const inFolder = isFolder(target);
+    const file = inFolder ? join(target, 'tokenizer.json') : target;
+    const config = inFolder ? (json(join(target, 'tokenizer_config.json'), true) ?? {}) : {};
     const content = json(file, false)!;
     try {
       const inner = new library.Tokenizer(content, config);
