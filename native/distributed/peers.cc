@@ -76,7 +76,10 @@ class Stream {
   int64_t inside_ = 0;
 };
 
-at::Tensor bytes(int64_t count) { return at::empty({count}, at::TensorOptions().dtype(at::kByte)); }
+const auto kBytes = at::TensorOptions().dtype(at::kByte);
+at::Tensor bytes(int64_t count) { return at::empty({count}, kBytes); }
+// Of which a piece that is shorter than the longest leaves the rest 0.
+at::Tensor blank(int64_t count) { return at::zeros({count}, kBytes); }
 char* data_of(const at::Tensor& tensor) { return static_cast<char*>(tensor.mutable_data_ptr()); }
 
 class GroupPeers : public optim::Peers {
@@ -92,7 +95,7 @@ class GroupPeers : public optim::Peers {
     Stream own(parts[size_t(rank())]);
     std::vector<Stream> all(parts.begin(), parts.end());
     buckets(parts, 1, [&](int64_t length) {
-      const at::Tensor out = bytes(length), in = bytes(length * size());
+      const at::Tensor out = blank(length), in = bytes(length * size());
       own.read(data_of(out), length);
       at::Tensor target = in, source = out;
       const WorkPtr work = reported([&] { return live->_allgather_base(target, source); });
@@ -115,8 +118,7 @@ class GroupPeers : public optim::Peers {
     std::vector<Stream> all(parts.begin(), parts.end());
     int64_t done = 0;
     buckets(parts, size_of, [&](int64_t length) {
-      const at::Tensor out = at::zeros({length * size()}, at::TensorOptions().dtype(at::kByte));
-      const at::Tensor in = bytes(length * size());
+      const at::Tensor out = blank(length * size()), in = bytes(length * size());
       for (int r = 0; r < size(); ++r) all[size_t(r)].read(data_of(out) + r * length, length);
       at::Tensor target = in, source = out;
       std::vector<int64_t> even;

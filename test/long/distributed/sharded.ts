@@ -6,16 +6,16 @@ describe('a sharded optimizer', function () {
   this.timeout(3_600_000);
 
   for (const [size, dtypes] of [
-    [1, ['float32']],
-    [2, ['float32', 'bfloat16']],
-    [4, ['float32', 'float64']],
+    [1, ['float64']],
+    [2, ['bfloat16']],
+    [4, ['float32']],
   ] as const) {
     it(`of ${size} ranks has the bits of one process: the whole table in ${dtypes.join(' and ')}`, async () => {
       const sent = await sentByAll(size, 'sharded', { dtypes });
       for (const answers of sent) {
         const { cells, failures } = answers.at(-1) as { cells: number; failures: string[] };
         expect(failures).deep.equal([]);
-        expect(cells).above(800);
+        expect(cells).least(800);
       }
     });
   }
