@@ -1,0 +1,26 @@
+// The traffic of a step for up to 4,096 ranks, counted, against the formulas of the algorithms.
+import { expect } from 'chai';
+import { measureCosts } from './cost/build.js';
+
+describe('the traffic of a step', function () {
+  this.timeout(1_200_000);
+
+  it('is that of the formulas, from 8 to 4,096 ranks', () => {
+    for (const { ranks: n, ddp, sharded, parameters, chunks, tensors } of measureCosts(4e6, [8, 64, 512, 4096])) {
+      const near = (got: number, want: number, what: string) =>
+        expect(got / want, `${what}, ${n} ranks`).closeTo(1, 0.02);
+      const bytes = 4 * parameters;
+      // Around a ring every rank sends each byte once to be added and once to be told, less its own part.
+      near(ddp.allReduce![2], (2 * (n - 1) * bytes) / n, 'gradients');
+      // One question: five numbers and one per tensor.
+      near(sharded.allReduce![2], (2 * (n - 1) * 4 * (tensors + 5)) / n, 'the question');
+      // Pieces have the length of the longest part, which is at most a chunk longer than the mean.
+      const longest = (got: number, want: number, what: string) => {
+        expect(got, what).least(want * 0.98);
+        expect(got, what).most(want + (n - 1) * 65536 * 1.02);
+      };
+      longest(sharded.allToAll![2], ((n - 1) * bytes) / n, `gradients of ${n} ranks`);
+      longest(sharded.allGather![2], ((n - 1) * (bytes + 16 * chunks)) / n, `parameters of ${n} ranks`);
+    }
+  });
+});

@@ -1,0 +1,77 @@
+// What a step costs one of many ranks: the real Reducer and the real sharded step over a backend that counts. Prints JSON.
+//   node --import tsx test/long/distributed/cost/measure.ts <backend.node> <parameters> <ranks>...
+import { createRequire } from 'node:module';
+import { native } from '../../../../lib/binding/index.js';
+import { ProcessGroup } from '../../../../lib/distributed/group.js';
+import torch, { clip, nn, optim, type Tensor } from '../../../../lib/index.js';
+
+/** Calls, messages, bytes that this rank sends, and seconds around a ring and through a tree. */
+export type Cost = [calls: number, messages: number, bytes: number, ring: number, tree: number];
+export type Costs = Record<string, Cost>;
+export interface Measured {
+  ranks: number;
+  /** Of a step of DistributedDataParallel and of one of a sharded optimizer. */
+  ddp: Costs;
+  sharded: Costs;
+  parameters: number;
+  chunks: number;
+  tensors: number;
+}
+
+interface Counting {
+  make(name: string, rank: number, size: number, latency: number, bandwidth: number): void;
+  take(name: string): Costs;
+}
+
+const [, , path, count, ...sizes] = process.argv;
+if (path === undefined) throw new Error('the path of the backend is missing');
+const backend = createRequire(import.meta.url)(path) as Counting;
+/** Seconds per message, and bytes per second. */
+const [latency, bandwidth] = [5e-6, 25e9];
+
+const measured: Measured[] = sizes.map(Number).map((size) => {
+  const name = `cost ${size}`;
+  backend.make(name, 0, size, latency, bandwidth);
+  const ranks = Array.from({ length: size }, (_, rank) => rank);
+  const group = new ProcessGroup(native.groupRegistered(name, 1_800_000), {
+    name,
+    ranks,
+    rank: 0,
+    backend: 'cost',
+    timeout: 1800,
+    alike: false,
+  });
+  const width = Math.round(Math.sqrt(Number(count) / 4));
+  const make = () => new nn.Sequential(...Array.from({ length: 4 }, () => new nn.Linear(width, width)));
+  const x = torch.ones([1, width]);
+
+  const model = new nn.parallel.DistributedDataParallel(make(), { processGroup: group });
+  const step = (body: () => void): Costs => {
+    body();
+    // The second one, after which buckets stay as they are.
+    body();
+    backend.take(name);
+    body();
+    return backend.take(name);
+  };
+  const ddp = step(() => (model.forward(x) as Tensor).sum().backward());
+
+  const plain = make();
+  const params = plain.parameters();
+  const optimizer = optim.shard(new optim.AdamW(params, { clip: clip.norm(1) }), { group });
+  const sharded = step(() => {
+    optimizer.zeroGrad();
+    plain.forward(x).sum().backward();
+    optimizer.step();
+  });
+  if (optimizer.clipStats.skipped.item() !== 0) throw new Error('steps were skipped');
+  return {
+    ranks: size,
+    ddp,
+    sharded,
+    parameters: params.reduce((sum, p) => sum + p.numel(), 0),
+    chunks: params.reduce((sum, p) => sum + Math.ceil(p.numel() / 16384), 0),
+    tensors: params.length,
+  };
+});
+console.log(JSON.stringify(measured));
