@@ -151,7 +151,7 @@ export function withoutHoles<T>(name: string, array: readonly T[]): T[] {
 /**
  * The elements of an array or another iterable, each read once and checked before the next one is read.
  *
- * @param expected the words for what is no iterable.
+ * @param expected the words for what is not an iterable.
  */
 export function listOf<T>(
   name: string,

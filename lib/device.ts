@@ -5,7 +5,7 @@ export type DeviceLike = Device | 'cpu' | 'cuda' | 'meta' | `cuda:${number}`;
 export class Device {
   /** `'cpu'`, `'cuda'` or `'meta'`. */
   readonly type: string;
-  /** Which of the GPUs, from 0; null where there is only one place of the type, or none was named. */
+  /** Which of the GPUs, from 0; null where there is only one device of the type, or none was named. */
   readonly index: number | null;
 
   /** @internal */

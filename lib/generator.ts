@@ -39,11 +39,11 @@ const readGenerator = optionsOf('Generator', {
 
 /** The index of the GPU that is asked for; undefined for the CPU. */
 function gpuOf(options: unknown): number | undefined {
-  const place = parseDevice(readGenerator(options).device)!;
-  if (place.type !== 'cpu' && place.type !== 'cuda') {
-    throw invalidArgument('device', 'the CPU or a GPU', place.toString(), 'ERR_DEVICE');
+  const device = parseDevice(readGenerator(options).device)!;
+  if (device.type !== 'cpu' && device.type !== 'cuda') {
+    throw invalidArgument('device', 'the CPU or a GPU', device.toString(), 'ERR_DEVICE');
   }
-  return place.type === 'cpu' ? undefined : (usable(place).index ?? native.cudaCurrentDevice());
+  return device.type === 'cpu' ? undefined : (usable(device).index ?? native.cudaCurrentDevice());
 }
 
 /**

@@ -18,8 +18,8 @@ export type Values<T extends Table> = {
 /** Reads an options object into plain values; `owner` replaces the name in errors, for subclasses. */
 export type Reader<T extends Table> = (given: unknown, owner?: string) => Values<T>;
 
-/** @internal Every reader that was made, with its owner and names. */
-export const readers: { owner: string; names: readonly string[]; read: (given: unknown) => unknown }[] = [];
+/** @internal Every reader that {@link optionsOf} made, with its owner and table. */
+export const readers: { owner: string; table: Table; read: (given: unknown) => unknown }[] = [];
 
 /**
  * The reader of the options of `owner`, named in errors as users write it: `Linear`, `clip.norm()`.
@@ -33,11 +33,18 @@ export const readers: { owner: string; names: readonly string[]; read: (given: u
  * const { bias } = readOptions(options);
  */
 export function optionsOf<const T extends Table>(owner: string, table: T): Reader<T> {
+  const read = readerOf(owner, table);
+  readers.push({ owner, table, read });
+  return read;
+}
+
+/** @internal {@link optionsOf} for a table that is made for one call, as it depends on other arguments. */
+export function readerOf<const T extends Table>(owner: string, table: T): Reader<T> {
   const entries = Object.entries<Option>(table);
   const names = Object.keys(table);
   const needsSome = entries.some(([, option]) => option.length === 1);
   const defaults = Object.freeze(Object.fromEntries(entries.map(([name, [, fallback]]) => [name, fallback])));
-  const read: Reader<T> = (given, user = owner) => {
+  return (given, user = owner) => {
     if (given === undefined && !needsSome) return defaults as Values<T>;
     const values = readOnce(user, given, names);
     for (const [name, [kind, fallback]] of entries) {
@@ -46,8 +53,6 @@ export function optionsOf<const T extends Table>(owner: string, table: T): Reade
     }
     return values as Values<T>;
   };
-  readers.push({ owner, names, read });
-  return read;
 }
 
 /**
@@ -85,7 +90,7 @@ function checkPlain(owner: string, given: unknown, what: string): asserts given 
 
 /**
  * Options of which the first may also stand alone: `new Dropout(0.1)` is `new Dropout({ p: 0.1 })`. The result goes to a
- * {@link Reader}, which refuses what is no options object.
+ * {@link Reader}, which refuses what is not an options object.
  */
 export function leading(name: string, first: unknown, rest?: unknown): unknown {
   if (first === undefined) return rest;
@@ -131,7 +136,7 @@ const folded = (name: string) => name.replaceAll('_', '').toLowerCase();
 
 /** The known name that was most likely meant: one that is a third of its letters away at most. */
 function nearest(name: string, known: readonly string[]): string | undefined {
-  // A longer one is no misspelling, and the distance takes quadratic time.
+  // A longer one is not a misspelling, and the distance takes quadratic time.
   if (name.length > 64) return undefined;
   let best: string | undefined;
   let least = Infinity;

@@ -5,5 +5,5 @@ export const own: unique symbol = Symbol('own');
 
 /** Refuses `new` from outside for a class that a function makes. */
 export function checkOwn(token: unknown, name: string, maker: string): void {
-  if (token !== own) throw new TorchClipError('ERR_ARGUMENT', `a ${name} is made by ${maker}, not by new`);
+  if (token !== own) throw new TorchClipError('ERR_ARGUMENT', `a ${name} is created by ${maker}, not with new`);
 }

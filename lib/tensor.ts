@@ -228,7 +228,7 @@ export class Tensor {
     if (grad !== null && !isTensor(grad)) throw invalidArgument('grad', 'a Tensor or null', grad);
     native.setGrad(this.handle, grad === null ? null : grad.handle);
   }
-  /** Makes `backward` fill `grad` of this tensor although it is no leaf. */
+  /** Makes `backward` fill `grad` of this tensor although it is not a leaf. */
   retainGrad(): void {
     native.retainGrad(this.handle);
   }
@@ -251,7 +251,7 @@ export class Tensor {
   }
 
   /**
-   * Calls `hook` with this tensor's gradient whenever one is computed; a returned tensor takes its place.
+   * Calls `hook` with this tensor's gradient whenever one is computed; a returned tensor replaces it.
    *
    * A hook belongs to the tensor as it is now: after an operation in place it still sees the gradient of the value before.
    * It is released with the graph, at the latest when nothing refers to it. One that refers to its own tensor is released
@@ -275,7 +275,7 @@ export class Tensor {
   /**
    * Calls `hook` with this leaf after a backward pass has added to its `grad`, so that an optimizer can step at once and free it.
    *
-   * @throws {TorchClipError} `ERR_AUTOGRAD` for a tensor that is no leaf or does not require gradients.
+   * @throws {TorchClipError} `ERR_AUTOGRAD` for a tensor that is not a leaf or does not require gradients.
    *
    * @example
    * for (const [p, optimizer] of optimizers) {
@@ -332,7 +332,7 @@ export class Tensor {
   toJSON(): never {
     throw new TorchClipError(
       'ERR_ARGUMENT',
-      'a tensor has no form in JSON: write it with torch.save(), or its values with tolist()',
+      'a tensor cannot be written as JSON: save it with torch.save(), or write its values with tolist()',
     );
   }
 

@@ -3,7 +3,7 @@ import './tensor-methods.js';
 
 export * as amp from './amp/index.js';
 export { autocast, GradScaler, getAutocastDtype, isAutocastEnabled } from './amp/index.js';
-export * as autograd from './autograd.js';
+export * as autograd from './autograd/index.js';
 export {
   enableGrad,
   inferenceMode,
@@ -11,7 +11,7 @@ export {
   isInferenceModeEnabled,
   noGrad,
   setGradEnabled,
-} from './autograd.js';
+} from './autograd/index.js';
 export * as backends from './backends/index.js';
 export * as clip from './clip/index.js';
 export { e, inf, nan, newaxis, pi } from './constants.js';

@@ -127,7 +127,7 @@ describe('a function that is given', () => {
       expect(unhandled).deep.equal([]);
     });
 
-    it(`${name}: a promise that it returns is no result, and is let go`, async () => {
+    it(`${name}: a promise that it returns is not a result, and is let go`, async () => {
       const unhandled = await unhandledOf(() => {
         refusalOf(() => give((() => Promise.reject(new Error('nobody waits for this'))) as Given));
       });

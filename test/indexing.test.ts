@@ -111,7 +111,7 @@ describe('indexing', () => {
     ]);
   });
 
-  it('refuses what is no index, and writes nothing then', () => {
+  it('refuses what is not an index, and writes nothing then', () => {
     const t = source([3, 4]);
     const bad: [unknown[], RegExp][] = [
       [[3], /from -3 to 2, got 3/],

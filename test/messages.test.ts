@@ -51,7 +51,7 @@ describe('messages of libtorch', () => {
     expect(refusalOf(calls['writing to a leaf']!).message).to.contain('torch.noGrad(() => ...)');
   });
 
-  it('keep what is no Python', () => {
+  it('keep what is not Python', () => {
     for (const text of [
       'mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)',
       '"addmm_impl_cpu_" not implemented for \'Half\'',

@@ -1,6 +1,6 @@
-// How the sources of lib/ hang together: what imports what, and which of the addon's functions they use.
+// How the sources hang together: where files lie, what imports what, and which of the addon's functions lib/ uses.
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
@@ -63,6 +63,27 @@ const distributionFloors = [
   ['constraints'],
   ['parameters.ts'],
 ];
+
+describe('the files', () => {
+  const files = ['lib', 'native', 'test', 'scripts', 'bench', 'examples'].flatMap((folder) =>
+    filesOf(folder, '').filter((file) => /\.(ts|cts|mjs|cjs|py|cc|h|cu|cuh|inl)$/.test(file)),
+  );
+
+  it('of one idea lie in its folder, and none beside it under its name', () => {
+    const folders = new Set(files.map((file) => dirname(file)));
+    const beside = files.filter((file) => folders.has(file.replace(/\.\w+$/, '')));
+    expect(files).length.above(800);
+    expect(beside).deep.equal([]);
+  });
+
+  it('are named for what they hold', () => {
+    const vague = /^(native|options|common|helpers?|util|misc|base|place|home)\.\w+$/;
+    // What reads every options object, and what every clipper extends.
+    const known = ['lib/options.ts', 'native/optim/clip/base.h'];
+    const sources = files.filter((file) => /^(lib|native)\//.test(file));
+    expect(sources.filter((file) => vague.test(basename(file)) && !known.includes(file))).deep.equal([]);
+  });
+});
 
 describe('the imports of lib/', () => {
   it('name files that are there', () => {

@@ -89,7 +89,7 @@ describe('torch.signal.windows', () => {
       expectClose(window, out, name, dtype === 'float64' ? 1e-15 : 3e-7);
     });
   }
-  it('can require gradients, and refuse what is no length or dtype', () => {
+  it('can require gradients, and refuse what is not a length or dtype', () => {
     expect(torch.signal.windows.hann(4, { requiresGrad: true }).isLeaf).to.equal(true);
     expect(refusalOf(() => torch.signal.windows.hann(-1)).message).to.equal('"m" must be an integer >= 0, got -1');
     expect(refusalOf(() => torch.signal.windows.hann(3, { dtype: torch.float16 })).code).to.equal('ERR_DTYPE');

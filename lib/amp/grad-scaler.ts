@@ -61,7 +61,7 @@ export interface GradScalerState {
 export type Outputs = Tensor | readonly Outputs[];
 
 interface Progress {
-  stage: 'unscaled' | 'stepped';
+  status: 'unscaled' | 'stepped';
   /** One per device. */
   foundInf: Tensor[];
 }
@@ -173,20 +173,20 @@ export class GradScaler {
     checkOptimizer(optimizer);
     if (!this.#enabled) return;
     const [scale] = this.#started('unscale_');
-    const stage = this.#progress.get(optimizer)?.stage;
-    if (stage === 'unscaled') {
+    const status = this.#progress.get(optimizer)?.status;
+    if (status === 'unscaled') {
       throw new TorchClipError(
         'ERR_STATE',
         'unscale_() has already been called on this optimizer since the last update().',
       );
     }
-    if (stage === 'stepped') throw new TorchClipError('ERR_STATE', 'unscale_() is being called after step().');
+    if (status === 'stepped') throw new TorchClipError('ERR_STATE', 'unscale_() is being called after step().');
     const inverse = inverseOf(scale);
     const parameters = optimizer.addedGroups.flatMap(({ params }) => params.map((p) => p.handle));
     const foundInf = native.ampUnscale(parameters, inverse.handle).map((handle) => keep(wrap(handle)));
     const { sharedBy } = optimizer;
     this.#progress.set(optimizer, {
-      stage: 'unscaled',
+      status: 'unscaled',
       foundInf: sharedBy === null ? foundInf : [foundByAny(foundInf, sharedBy)],
     });
   }
@@ -211,7 +211,7 @@ export class GradScaler {
       return new ScaledStep([]);
     }
     const [scale] = this.#started('step');
-    if (this.#progress.get(optimizer)?.stage === 'stepped') {
+    if (this.#progress.get(optimizer)?.status === 'stepped') {
       throw new TorchClipError('ERR_STATE', 'step() has already been called since the last update().');
     }
     if (!this.#progress.has(optimizer)) {
@@ -219,7 +219,7 @@ export class GradScaler {
         const { found, refusal } = optimizer.stepScaled(inverseOf(scale));
         if (found === null) throw refusal ?? nothingRecorded();
         const foundInf = [keep(found)];
-        this.#progress.set(optimizer, { stage: 'stepped', foundInf });
+        this.#progress.set(optimizer, { status: 'stepped', foundInf });
         if (refusal !== undefined) throw refusal;
         return new ScaledStep(foundInf);
       }
@@ -236,11 +236,11 @@ export class GradScaler {
       try {
         optimizer.step();
       } catch (error) {
-        if (isNonFinite(error)) progress.stage = 'stepped';
+        if (isNonFinite(error)) progress.status = 'stepped';
         throw error;
       }
     }
-    progress.stage = 'stepped';
+    progress.status = 'stepped';
     return new ScaledStep(foundInf);
   }
 

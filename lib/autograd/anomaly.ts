@@ -82,10 +82,10 @@ function captureStack(): string {
 }
 
 const frames = (stack: string) => stack.split('\n').filter((line) => /^\s*at /.test(line));
-const place = (frame: string) => /\(?((?:file:|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)\)?$/.exec(frame)?.[1];
+const location = (frame: string) => /\(?((?:file:|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)\)?$/.exec(frame)?.[1];
 
 /** The folder of this package's code, as stacks show it; undefined where a bundler has put all code into one file. */
-const here = place(frames(captureStack())[0] ?? '')?.replace(/autograd[/\\]anomaly\.[a-z]+:\d+:\d+$/, '');
+const here = location(frames(captureStack())[0] ?? '')?.replace(/autograd[/\\]anomaly\.[a-z]+:\d+:\d+$/, '');
 
 /**
  * @internal Runs a backward pass; an error of it names the line that called the operation it goes back to, while anomalies are
@@ -101,7 +101,7 @@ export function runBackward<T>(pass: () => T): T {
     const calls = frames(stack).filter((frame) => here === undefined || !frame.includes(here));
     const [first] = calls;
     if (first === undefined) throw error;
-    const message = `${error.message.replace(/\.$/, '')}; ${operation} goes back to the call at ${place(first) ?? first.trim()}`;
+    const message = `${error.message.replace(/\.$/, '')}; ${operation} goes back to the call at ${location(first) ?? first.trim()}`;
     const told = new TorchClipError(error.code, message, { cause: error });
     told.stack = `${told.stack}\n  forward pass:\n${calls.join('\n')}`;
     throw told;

@@ -4,7 +4,7 @@ import { describe, TorchClipError } from '../errors.js';
 import { refusePromise } from '../sync.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { blank, FunctionContext, forget, inForward, read, take } from './context.js';
-import { applyInside, type Definition, type VmapInfo } from './layered.js';
+import { applyInside, type FunctionClass, type VmapInfo } from './layered.js';
 
 export { FunctionContext } from './context.js';
 export type { VmapInfo } from './layered.js';
@@ -93,21 +93,21 @@ export abstract class AutogradFunction {
   static apply<A extends unknown[], R>(this: WithContext<A, R>, ...inputs: A): R;
   static apply(this: Common<unknown>, ...inputs: unknown[]): unknown {
     // biome-ignore lint/complexity/noThisInStatic: the subclass that apply is called on
-    const definition = this as unknown as Definition;
-    if (typeof definition.forward !== 'function') {
-      throw new TorchClipError('ERR_ARGUMENT', `${definition.name} needs a static forward()`);
+    const functionClass = this as unknown as FunctionClass;
+    if (typeof functionClass.forward !== 'function') {
+      throw new TorchClipError('ERR_ARGUMENT', `${functionClass.name} needs a static forward()`);
     }
-    return applyAnywhere(definition, inputs);
+    return applyAnywhere(functionClass, inputs);
   }
 }
 
-function applyAnywhere(definition: Definition, inputs: readonly unknown[]): unknown {
-  if (native.layers().length === 0) return record(definition, inputs);
-  return applyInside(definition, inputs, applyAnywhere, (forward) => record(definition, inputs, forward));
+function applyAnywhere(functionClass: FunctionClass, inputs: readonly unknown[]): unknown {
+  if (native.layers().length === 0) return record(functionClass, inputs);
+  return applyInside(functionClass, inputs, applyAnywhere, (forward) => record(functionClass, inputs, forward));
 }
 
 /** Runs a function and puts it into the graph; `compute` stands for its `forward`. */
-function record(definition: Definition, inputs: readonly unknown[], compute?: () => unknown): unknown {
+function record(functionClass: FunctionClass, inputs: readonly unknown[], compute?: () => unknown): unknown {
   const ctx = new FunctionContext();
   ctx.needsInputGrad = inputs.map((input) => isTensor(input) && input.requiresGrad);
   const tensors = inputs.filter(isTensor);
@@ -116,8 +116,8 @@ function record(definition: Definition, inputs: readonly unknown[], compute?: ()
   // Held until the call returns: a handle alone keeps no tensor.
   let notes = blank();
   const forward = () => {
-    result = runForward(definition, ctx, inputs, compute);
-    outputs = outputsOf(definition, result);
+    result = runForward(functionClass, ctx, inputs, compute);
+    outputs = outputsOf(functionClass, result);
     notes = take(ctx);
     const handle = (tensor: Tensor) => tensor.handle;
     const { saved, dirty, nonDifferentiable, materialize } = notes;
@@ -133,11 +133,11 @@ function record(definition: Definition, inputs: readonly unknown[], compute?: ()
   let handles: Handles;
   try {
     handles = native.applyFunction(
-      definition.name,
+      functionClass.name,
       tensors.map((tensor) => tensor.handle),
       forward,
-      backwardOf(definition, ctx, differentiable),
-      jvpOf(definition, ctx, differentiable),
+      backwardOf(functionClass, ctx, differentiable),
+      jvpOf(functionClass, ctx, differentiable),
     );
   } finally {
     // The graph holds the context, which must not hold tensors of the graph.
@@ -153,26 +153,26 @@ function record(definition: Definition, inputs: readonly unknown[], compute?: ()
 }
 
 function runForward(
-  definition: Definition,
+  functionClass: FunctionClass,
   ctx: FunctionContext,
   inputs: readonly unknown[],
   compute?: () => unknown,
 ): unknown {
   inForward(ctx, true);
   try {
-    if (definition.setupContext === undefined) {
-      return refusePromise(`${definition.name}.forward`, definition.forward(ctx, ...inputs));
+    if (functionClass.setupContext === undefined) {
+      return refusePromise(`${functionClass.name}.forward`, functionClass.forward(ctx, ...inputs));
     }
-    const run = compute ?? (() => definition.forward(...inputs));
-    const result = refusePromise(`${definition.name}.forward`, run());
-    definition.setupContext(ctx, [...inputs], result);
+    const run = compute ?? (() => functionClass.forward(...inputs));
+    const result = refusePromise(`${functionClass.name}.forward`, run());
+    functionClass.setupContext(ctx, [...inputs], result);
     return result;
   } finally {
     inForward(ctx, false);
   }
 }
 
-function outputsOf({ name }: Definition, result: unknown): Tensor[] {
+function outputsOf({ name }: FunctionClass, result: unknown): Tensor[] {
   if (isTensor(result)) return [result];
   const tensors = Array.isArray(result) ? withoutHoles(`${name}.forward()'s result`, result).filter(isTensor) : [];
   if (tensors.length > 0) return tensors;
@@ -186,15 +186,15 @@ const handleOrNull = (tensor: Tensor | null) => (tensor === null ? null : tensor
 const wrapAll = (handles: Handles) => handles.map((handle) => (handle === null ? null : wrap(handle)));
 
 /** Apart from `apply`, whose variables would otherwise live as long as the graph. */
-function backwardOf(definition: Definition, ctx: FunctionContext, differentiable: readonly boolean[]) {
+function backwardOf(functionClass: FunctionClass, ctx: FunctionContext, differentiable: readonly boolean[]) {
   return (gradients: Handles, saved: Handles): Handles => {
-    const { name } = definition;
-    if (typeof definition.backward !== 'function') {
+    const { name } = functionClass;
+    if (typeof functionClass.backward !== 'function') {
       throw new TorchClipError('ERR_AUTOGRAD', `${name} needs a static backward() to be differentiated`);
     }
     const before = read(ctx, wrapAll(saved));
     try {
-      const result = refusePromise(`${name}.backward`, definition.backward(ctx, ...wrapAll(gradients)));
+      const result = refusePromise(`${name}.backward`, functionClass.backward(ctx, ...wrapAll(gradients)));
       return derivatives(`${name}.backward()`, 'gradient', result, differentiable);
     } finally {
       read(ctx, before);
@@ -202,15 +202,15 @@ function backwardOf(definition: Definition, ctx: FunctionContext, differentiable
   };
 }
 
-function jvpOf(definition: Definition, ctx: FunctionContext, differentiable: readonly boolean[]) {
-  if (typeof definition.jvp !== 'function') return undefined;
-  const { name, jvp } = definition;
+function jvpOf(functionClass: FunctionClass, ctx: FunctionContext, differentiable: readonly boolean[]) {
+  if (typeof functionClass.jvp !== 'function') return undefined;
+  const { name, jvp } = functionClass;
   return (tangents: Handles): Handles => {
     const given = wrapAll(tangents);
     let next = 0;
     const before = read(ctx, take(ctx).forForward);
     try {
-      const result = jvp.call(definition, ctx, ...differentiable.map((is) => (is ? given[next++]! : null)));
+      const result = jvp.call(functionClass, ctx, ...differentiable.map((is) => (is ? given[next++]! : null)));
       const list = Array.isArray(result) ? withoutHoles(`${name}.jvp()'s result`, result) : [result];
       return derivatives(
         `${name}.jvp()`,
@@ -238,7 +238,7 @@ function derivatives(what: string, noun: string, result: unknown, differentiable
   for (const [i, is] of differentiable.entries()) {
     const value = list[i] ?? null;
     if (value !== null && !(is && isTensor(value))) {
-      const expected = is ? 'a Tensor or null' : 'null, as the argument is no Tensor';
+      const expected = is ? 'a Tensor or null' : 'null, as the argument is not a Tensor';
       throw new TorchClipError('ERR_AUTOGRAD', `${noun} ${i} of ${what} must be ${expected}, got ${describe(value)}`);
     }
     if (is) handles.push(handleOrNull(value as Tensor | null));

@@ -139,7 +139,10 @@ export function jacobian(func: Func, inputs: Tensor | Many, options?: JacobianOp
   const { createGraph, strict, strategy } = readJacobian(options);
   check('strategy', strategy, strategies);
   if (strategy === 'forward-mode' && (createGraph || strict)) {
-    throw new TorchClipError('ERR_ARGUMENT', '"strategy" forward-mode cannot be combined with createGraph or strict');
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      'the "strategy" "forward-mode" cannot be combined with "createGraph" or "strict"',
+    );
   }
   const given = listOf('inputs', inputs);
   const { rows, single } = enableGrad(() =>
@@ -383,7 +386,7 @@ export function hvp<I extends Tensor | Many>(
 /** Recorded in any case; a result that is to be differentiated needs recording outside as well. */
 function enableGradWhere<T>(createGraph: boolean, body: () => T): T {
   if (createGraph && !isGradEnabled()) {
-    throw new TorchClipError('ERR_AUTOGRAD', '"createGraph" cannot be true where recording is off');
+    throw new TorchClipError('ERR_AUTOGRAD', '"createGraph" cannot be true while gradients are not recorded');
   }
   return enableGrad(body);
 }

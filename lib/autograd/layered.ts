@@ -16,7 +16,7 @@ declare module '../binding/index.js' {
 }
 
 /** An `autograd.Function`, without its types. */
-export interface Definition {
+export interface FunctionClass {
   name: string;
   forward(...args: unknown[]): unknown;
   setupContext?(ctx: FunctionContext, inputs: unknown[], output: unknown): void;
@@ -40,9 +40,9 @@ export interface VmapInfo {
  * @param record puts a node between arguments and what `forward` makes of them.
  */
 export function applyInside(
-  operation: Definition,
+  operation: FunctionClass,
   inputs: readonly unknown[],
-  below: (operation: Definition, inputs: readonly unknown[]) => unknown,
+  below: (operation: FunctionClass, inputs: readonly unknown[]) => unknown,
   record: (forward: () => unknown) => unknown,
 ): unknown {
   const kinds = native.layers();

@@ -95,8 +95,8 @@ export function forAllSamples(single: Single, dims: readonly (number | null)[], 
       contexts.set(ctx, { own, savedDims: saved.map(({ dim }) => dim) });
       ctx.saveForBackward(...saved.map(({ value }) => value as Tensor | null));
       const whole = (tensor: Tensor): Tensor => {
-        const place = outs.indexOf(tensor);
-        return (place >= 0 ? outputs[place] : (inputs[ins.indexOf(tensor)] ?? tensor)) as Tensor;
+        const index = outs.indexOf(tensor);
+        return (index >= 0 ? outputs[index] : (inputs[ins.indexOf(tensor)] ?? tensor)) as Tensor;
       };
       ctx.markNonDifferentiable(...notes.nonDifferentiable.map(whole));
       ctx.markDirty(...notes.dirty.map(whole));

@@ -37,7 +37,7 @@ function library<const Names extends string>(name: string, names: readonly Names
       put(before);
     }
   };
-  // The accessors go along.
+  // The accessors are copied as well.
   const out = Object.defineProperties({} as Values & Library<Values>, Object.getOwnPropertyDescriptors(own));
   return Object.preventExtensions(Object.assign(out, { isAvailable: () => native.backendAvailable(name), flags }));
 }

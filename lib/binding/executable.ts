@@ -28,7 +28,7 @@ export function problemOf(path: string): string | undefined {
 
 function problemOfHead(head: Buffer, size: number): string | undefined {
   const target = targetOf(head);
-  if (target === undefined) return 'is no shared library';
+  if (target === undefined) return 'is not a shared library';
   const here = `${process.platform}-${process.arch}`;
   if (target.platform !== platformFormat() || (target.arch ?? process.arch) !== process.arch) {
     return `was made for ${target.platform}-${target.arch ?? '?'}, and this is ${here}`;

@@ -86,7 +86,7 @@ const guard = 'TORCH_CLIP_TRIAL';
 /**
  * Ends a process that was started for a trial but runs the application: a single executable, say, which takes no script.
  *
- * It would try the binary in turn, and so on; and nobody wants the application twice.
+ * It would try the binary in turn, and so on without end; and the application must not run twice.
  */
 export function endIfTrial(env: NodeJS.ProcessEnv = process.env): void {
   if (!env[guard] || Number(env[guard]) !== process.ppid) return;

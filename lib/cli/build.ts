@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { tryInChild } from '../binding/check.js';
 import { resolveInstallation } from '../binding/resolve.js';
+import { buildNative } from '../setup/build-native.js';
+import { SetupError } from '../setup/child-process.js';
 import { cacheRoots, findLibtorch, type Libtorch, LibtorchError } from '../setup/libtorch.js';
-import { buildNative } from '../setup/native.js';
 import { commands } from '../setup/root.js';
-import { SetupError } from '../setup/run.js';
 
 /** Compiles the native binary for the libtorch that is there, and tries it. With `folder` it goes there, not where it is loaded from. */
 export async function build(
@@ -14,7 +14,7 @@ export async function build(
 ): Promise<void> {
   const libtorch = find(root, variant, torch);
   const built = await buildNative(root, libtorch, { force, folder });
-  // The libtorch and the binary of this build, not those that other places would give.
+  // The libtorch and the binary of this build, not others that a search would find.
   const binary = folder === undefined ? '' : join(root, folder, 'Release', 'torch_clip.node');
   const env = { ...process.env, TORCH_CLIP_LIBTORCH: libtorch.root, TORCH_CLIP_BINARY: binary };
   const resolution = resolveInstallation(root, env);

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, type Entry, entries } from '../setup/cache.js';
+import { SetupError } from '../setup/child-process.js';
 import { inspect, isSupported } from '../setup/libtorch.js';
 import { size } from '../setup/pip.js';
 import { megabytes } from '../setup/progress.js';
-import { SetupError } from '../setup/run.js';
 
 /** Prints what a cache holds, with sizes. */
 export async function listCache({ json, cache }: { json?: boolean; cache?: string }): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { findBinaries } from '../binding/binaries.js';
 import { problemOf } from '../binding/executable.js';
 import { cacheFolder, discard } from '../setup/cache.js';
+import { SetupError } from '../setup/child-process.js';
 import { fetchLibtorch } from '../setup/fetch.js';
 import {
   cacheRoots,
@@ -16,7 +17,6 @@ import {
   type Variant,
 } from '../setup/libtorch.js';
 import { buildFor } from '../setup/root.js';
-import { SetupError } from '../setup/run.js';
 import { isPath, sourceOf } from '../setup/source.js';
 
 /** What `install` was asked for. */
@@ -35,8 +35,8 @@ export async function install(root: string, asked: Variant | undefined, options:
     ? await sourceOf(from, { variant: asked, version: options.torch })
     : { variant: asked, version: named };
   const cache = cacheFolder(options.cache);
-  const home = join(cache, `libtorch-${version}-${variant === 'cpu' ? 'cpu' : 'cu13'}`);
-  const there = inspect(home);
+  const target = join(cache, `libtorch-${version}-${variant === 'cpu' ? 'cpu' : 'cu13'}`);
+  const there = inspect(target);
   const damage = there && damageOf(there);
   // A source on disk that was named takes the place of what is there, unless it is that.
   const same = isPath(from) && there !== undefined && isSame(from, there);
@@ -45,7 +45,7 @@ export async function install(root: string, asked: Variant | undefined, options:
   const replace = isPath(from) && !same;
   if (there && damage && !replace) {
     console.log(`${damage}: fetching it again`);
-    discard(home, cache);
+    discard(target, cache);
   }
   const whole = there && !damage && !replace;
   const libtorch = whole ? there : await fetchLibtorch({ ...options, variant, version, cache, replace });

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { Argument, Command, Option } from 'commander';
 import { TorchClipError } from '../errors.js';
+import { SetupError } from '../setup/child-process.js';
 import { cacheRoot, reference, referenceCuda } from '../setup/libtorch.js';
 import { packageRoot, versionOf } from '../setup/root.js';
-import { SetupError } from '../setup/run.js';
 import { build } from './build.js';
 import { listCache, removeFromCache } from './cache.js';
 import { doctor } from './doctor.js';

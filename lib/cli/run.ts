@@ -55,7 +55,7 @@ async function isOwn(host: string): Promise<boolean> {
   return found.some(({ address }) => own.has(address));
 }
 
-/** How the launchers of several nodes agree; on one node there is nobody to ask. */
+/** How the launchers of several nodes agree; on one node there is no other launcher to ask. */
 interface Nodes {
   readonly rank: number;
   readonly count: number;
@@ -85,7 +85,7 @@ async function meet(options: RunOptions): Promise<Nodes> {
   if (rank >= count) {
     throw new TorchClipError(
       'ERR_STATE',
-      `the job has its ${count} nodes already; "--rdzv-endpoint" belongs to another one`,
+      `the job has its ${count} nodes already; "--rdzv-endpoint" belongs to another job`,
     );
   }
   return { rank, count, host, store };
@@ -123,7 +123,7 @@ async function attempted(
       if (failure !== undefined) await ranks.end(grace);
       return failure;
     }
-    // The first word counts, be it of success or of failure.
+    // The first result counts, whether success or failure.
     const elsewhere = store.wait([key('over')], forever);
     const here = ranks.firstFailure().then(async (failure) => {
       const speaks = failure !== undefined || (await store.add(key('done'), 1)) === nodes.count;
@@ -137,7 +137,7 @@ async function attempted(
     await here;
     return over ?? undefined;
   } catch (error) {
-    // Another launcher is gone: nobody would end these.
+    // Another launcher is gone, and nothing else would end these.
     await ranks?.end(grace);
     throw error;
   } finally {

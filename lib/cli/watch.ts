@@ -17,7 +17,7 @@ export async function watch(folder: string, { port, interval }: { port: string; 
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why = code === 'EADDRINUSE' ? 'it is in use: choose another with --port' : `the system says ${code}`;
-    throw new TorchClipError('ERR_STATE', `the port ${number} cannot be listened to: ${why}`, { cause: error });
+    throw new TorchClipError('ERR_STATE', `cannot listen on port ${number}: ${why}`, { cause: error });
   }
   console.log(`${address} shows the runs in ${folder} while they go on. Ctrl-C ends it.`);
 }

@@ -11,7 +11,7 @@ import {
   type UnitStatistics,
   whereTable,
 } from './clipper.js';
-import { clipperOf } from './native.js';
+import { clipperOf } from './native-stage.js';
 
 /** Options of {@link stochastic}. */
 export interface StochasticOptions {
@@ -55,7 +55,7 @@ export function stochastic(clipper: Clipper, options: StochasticOptions): Clippe
 /**
  * Applies several clippers in order: each sees what the previous one left. Those with the placement `'update'` come last.
  *
- * @param clippers at least one.
+ * @param clippers at least one; those with the placement `'update'` last.
  *
  * @example
  * new optim.AdamW(model.parameters(), { clip: clip.chain(clip.value(1), clip.norm(1)) });
@@ -109,6 +109,7 @@ const readTap = optionsOf('clip.tap()', { window: [integer(1), 1000] });
 /**
  * Keeps the last norms that `clipper` saw, one per step that was taken (the 2-norm of all units' norms), as `optimizer.clipStats.history`.
  *
+ * @param clipper any but a chain.
  * @param options.window how many: an integer >= 1; default 1000.
  *
  * @example

@@ -26,16 +26,16 @@ export interface AsarrayOptions extends AsTensorOptions {
   requiresGrad?: boolean;
 }
 
-const places = { dtype: [orNull(dtypeKind), null], device: [orNull(deviceKind), null] } as const;
-const readAsTensor = optionsOf('asTensor()', places);
-const readAsarray = optionsOf('asarray()', { ...places, copy: [orNull(flag), null], requiresGrad: [flag, false] });
+const targetTable = { dtype: [orNull(dtypeKind), null], device: [orNull(deviceKind), null] } as const;
+const readAsTensor = optionsOf('asTensor()', targetTable);
+const readAsarray = optionsOf('asarray()', { ...targetTable, copy: [orNull(flag), null], requiresGrad: [flag, false] });
 
-type Place = { readonly dtype: Dtype | null; readonly device: DeviceLike | null };
+type Target = { readonly dtype: Dtype | null; readonly device: DeviceLike | null };
 
 /** The tensor in a dtype and on a device; itself where it is so already. */
-function moved(data: Tensor, { dtype, device }: Place): Tensor {
-  const target = device === null ? (deviceToName() ?? data.device) : parseDevice(device)!;
-  const result = data.to({ dtype: dtype ?? data.dtype, device: target });
+function moved(data: Tensor, { dtype, device }: Target): Tensor {
+  const to = device === null ? (deviceToName() ?? data.device) : parseDevice(device)!;
+  const result = data.to({ dtype: dtype ?? data.dtype, device: to });
   return result.isSame(data) ? data : result;
 }
 
@@ -51,8 +51,8 @@ function moved(data: Tensor, { dtype, device }: Place): Tensor {
 export function asTensor(data: TensorData, options: AsTensorOptions = {}): Tensor {
   const read = readAsTensor(options);
   if (isTensor(data)) return moved(data, read);
-  const place = { ...read, device: read.device ?? deviceToName() ?? null };
-  if (isTypedArray(data) && isShareable(data, place))
+  const target = { ...read, device: read.device ?? deviceToName() ?? null };
+  if (isTypedArray(data) && isShareable(data, target))
     return sharing(data, { ...read, requiresGrad: false, shape: undefined });
   return tensor(data, read);
 }
@@ -67,8 +67,8 @@ export function asTensor(data: TensorData, options: AsTensorOptions = {}): Tenso
  * @see https://pytorch.org/docs/stable/generated/torch.asarray.html
  */
 export function asarray(data: TensorData, options: AsarrayOptions = {}): Tensor {
-  const { copy, requiresGrad, ...place } = readAsarray(options);
-  const made = isTensor(data) ? ofTensor(data, place, copy) : ofOthers(data, place, copy);
+  const { copy, requiresGrad, ...target } = readAsarray(options);
+  const made = isTensor(data) ? ofTensor(data, target, copy) : ofOthers(data, target, copy);
   if (requiresGrad) {
     checkGrad({ requiresGrad }, made.dtype);
     made.requiresGrad = true;
@@ -78,19 +78,19 @@ export function asarray(data: TensorData, options: AsarrayOptions = {}): Tensor 
 
 const needsCopy = () => new TorchClipError('ERR_ARGUMENT', '"copy" cannot be false: this data must be copied');
 
-function ofTensor(data: Tensor, place: Place, copy: boolean | null): Tensor {
+function ofTensor(data: Tensor, target: Target, copy: boolean | null): Tensor {
   const own = data.detach();
-  const result = moved(own, place);
+  const result = moved(own, target);
   const shares = result === own;
   if (copy === false && !shares) throw needsCopy();
   return copy === true && shares ? own.clone() : result;
 }
 
-function ofOthers(data: TensorData, place: Place, copy: boolean | null): Tensor {
-  const device = place.device ?? deviceToName() ?? null;
-  if (copy !== true && isTypedArray(data) && isShareable(data, { ...place, device })) {
-    return sharing(data, { ...place, requiresGrad: false, shape: undefined });
+function ofOthers(data: TensorData, target: Target, copy: boolean | null): Tensor {
+  const device = target.device ?? deviceToName() ?? null;
+  if (copy !== true && isTypedArray(data) && isShareable(data, { ...target, device })) {
+    return sharing(data, { ...target, requiresGrad: false, shape: undefined });
   }
   if (copy === false) throw needsCopy();
-  return tensor(data, place);
+  return tensor(data, target);
 }

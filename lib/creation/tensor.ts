@@ -10,7 +10,7 @@ import { optionsOf } from '../options.js';
 import { getDefaultDtype } from '../runtime.js';
 import { isTensor, type Tensor, wrap } from '../tensor.js';
 import type { TensorOptions, TypedArray } from './typed-array.js';
-import { checkGrad, copyOf, isTypedArray, place, tensorTable } from './typed-array.js';
+import { checkGrad, copyOf, finished, isTypedArray, tensorTable } from './typed-array.js';
 
 type Leaf = number | bigint | boolean | Complex;
 
@@ -60,7 +60,7 @@ export function flatten(data: unknown, shape: readonly number[]): { leaves: Leaf
   const leaves: Leaf[] = [];
   const order: Kind[] = ['boolean', 'bigint', 'number', 'complex'];
   let rank = -1;
-  const visit = (value: unknown, dim: number): void => {
+  const walk = (value: unknown, dim: number): void => {
     if (dim === shape.length) {
       if (isRow(value)) throw ragged(dim, 'a number', value);
       rank = Math.max(rank, order.indexOf(kindOf(value)));
@@ -69,9 +69,9 @@ export function flatten(data: unknown, shape: readonly number[]): { leaves: Leaf
     }
     if (!isRow(value) || value.length !== shape[dim]) throw ragged(dim, `an array of ${shape[dim]}`, value);
     if (value.length === 0 && isTypedArray(value)) present('data', value);
-    for (let i = 0; i < value.length; i++) visit(value[i], dim + 1);
+    for (let i = 0; i < value.length; i++) walk(value[i], dim + 1);
   };
-  visit(data, 0);
+  walk(data, 0);
   return { leaves, kind: rank < 0 ? undefined : order[rank] };
 }
 
@@ -151,7 +151,7 @@ const readTensor = optionsOf('tensor()', tensorTable);
  * dtype, and so does a tensor, whose copy is detached from its graph. Numbers must fit an integer `dtype`; elements of a typed array are converted, and wrap.
  *
  * @param options.shape for a typed array: its shape, of as many elements.
- * @throws {TorchClipError} `ERR_SHAPE` for rows of unequal lengths, `ERR_ARGUMENT` for what is no number or does not fit
+ * @throws {TorchClipError} `ERR_SHAPE` for rows of unequal lengths, `ERR_ARGUMENT` for what is not a number or does not fit
  * an integer dtype.
  * @example
  * torch.tensor([[1, 2], [3, 4]]);
@@ -177,5 +177,5 @@ export function tensor(data: TensorData, options: TensorOptions & { shape?: read
   const dtype = read.dtype ?? inferDtype(kind);
   checkGrad(read, dtype);
   const memory = memoryFor(leaves, kind, dtype);
-  return place(wrap(native.fromTyped(memory, shape, dtype.code, kind === 'complex')), read);
+  return finished(wrap(native.fromTyped(memory, shape, dtype.code, kind === 'complex')), read);
 }

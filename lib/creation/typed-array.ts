@@ -84,11 +84,11 @@ export function checkGrad(options: Pick<ReadOptions, 'requiresGrad'>, dtype: Dty
 }
 
 /** Moves a new tensor to its device and marks it as asked. */
-export function place(made: Tensor, { device, requiresGrad }: ReadOptions): Tensor {
+export function finished(made: Tensor, { device, requiresGrad }: ReadOptions): Tensor {
   const target = device == null ? deviceToName() : parseDevice(device);
-  const placed = target === undefined || target.type === 'cpu' ? made : made.to({ device: target });
-  if (requiresGrad) placed.requiresGrad = true;
-  return placed;
+  const moved = target === undefined || target.type === 'cpu' ? made : made.to({ device: target });
+  if (requiresGrad) moved.requiresGrad = true;
+  return moved;
 }
 
 /** The shape has as many elements as the data. */
@@ -109,5 +109,5 @@ export function copyOf(data: TypedArray, options: ReadOptions): Tensor {
   const half = dtypeOfArray(data) === dtypes.float16;
   const memory = half ? Float32Array.from(data as unknown as ArrayLike<number>) : data;
   checkGrad(options, dtype);
-  return place(wrap(native.fromTyped(memory, shape, dtype.code)), options);
+  return finished(wrap(native.fromTyped(memory, shape, dtype.code)), options);
 }

@@ -1,4 +1,4 @@
-// Values from a GPU that nobody waits for.
+// Values from a GPU, read without waiting for it.
 import { native } from '../binding/index.js';
 import type { Handle } from '../handle.js';
 import { local } from '../realm.js';

@@ -81,7 +81,7 @@ export function checkInputs(inputs: readonly unknown[]): asserts inputs is reado
  * host a few microseconds.
  *
  * Each call is one step, those that warm up and the one that records too: results are those of plain calls, bit for bit. What the step
- * does on the host, such as JavaScript variables and learning rates that are no option of an optimizer's group, is done while it is
+ * does on the host, such as JavaScript variables and learning rates that are not an option of an optimizer's group, is done while it is
  * recorded and not in a replay; it must not wait for the GPU. Its results are the same tensors each time, which the next call overwrites.
  *
  * @param step a synchronous function of tensors on one GPU.

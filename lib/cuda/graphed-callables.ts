@@ -77,7 +77,7 @@ function gradients(
   if (!allowUnused && found.includes(null)) {
     throw new TorchClipError(
       'ERR_AUTOGRAD',
-      'an input or a parameter has no part in the outputs of the callable; pass { allowUnusedInput: true } if that is meant',
+      'an input or a parameter does not contribute to the outputs of the callable; pass { allowUnusedInput: true } if that is intended',
     );
   }
   let next = 0;
@@ -221,7 +221,7 @@ export function makeGraphedCallables(
   });
 }
 
-/** Puts a graphed forward pass in a module's place, for the mode in which it was recorded. */
+/** Replaces a module's forward pass by a graphed one, for the mode in which it was recorded. */
 function install(given: Callable | GraphableModule, graphed: Callable): Callable | GraphableModule {
   if (!isModule(given)) return graphed;
   const { training } = given;

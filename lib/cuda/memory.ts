@@ -105,23 +105,23 @@ export function memorySnapshot(): MemorySegment[] {
 
 const readSummary = optionsOf('cuda.memorySummary()', { abbreviated: [flag, false] });
 
-const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const suffixes = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 /** In the unit in which it has at most four digits, as PyTorch has it. */
 function size(bytes: number): string {
-  let [value, unit] = [bytes, 0];
-  while (unit + 1 < units.length && Math.abs(value) >= 10_240) {
+  let [value, power] = [bytes, 0];
+  while (power + 1 < suffixes.length && Math.abs(value) >= 10_240) {
     value = Math.floor(value / 1024);
-    unit++;
+    power++;
   }
-  return `${String(value).padStart(7)} ${units[unit]!.padEnd(3)}`;
+  return `${String(value).padStart(7)} ${suffixes[power]!.padEnd(3)}`;
 }
 function amount(count: number): string {
-  let [value, unit] = [count, 0];
-  while (Math.abs(value) >= 100_000 && unit < 2) {
+  let [value, power] = [count, 0];
+  while (Math.abs(value) >= 100_000 && power < 2) {
     value = Math.floor(value / 1000);
-    unit++;
+    power++;
   }
-  return `${String(value).padStart(7)} ${['', 'K', 'M'][unit]!.padEnd(3)}`;
+  return `${String(value).padStart(7)} ${['', 'K', 'M'][power]!.padEnd(3)}`;
 }
 
 const rows: [title: string, name: string, format: (value: number) => string][] = [

@@ -42,7 +42,7 @@ const deepest = 64;
  * Numbers give the default dtype, float32, also where all of them are integers: the dtype of a batch must not depend on which samples it has. Bigints
  * give int64, booleans bool. Typed arrays, Buffers and ArrayBuffers are rows of numbers of their own dtype.
  *
- * @throws {TorchClipError} `ERR_SHAPE` for samples of different lengths; `ERR_ARGUMENT` for samples of different kinds, or of a kind that has no place in a batch.
+ * @throws {TorchClipError} `ERR_SHAPE` for samples of different lengths; `ERR_ARGUMENT` for samples of different kinds, or of a kind that cannot be batched.
  *
  * @example
  * collate([[torch.ones([3]), 0], [torch.zeros([3]), 1]]); // [a 2x3 tensor, a tensor of 2 numbers]
@@ -69,7 +69,7 @@ export function defaultConvert<T>(sample: T): Converted<T> {
 
 type Kind = 'tensor' | 'number' | 'string' | 'buffer' | 'array' | 'map' | 'object';
 
-/** What a value is to a batch; undefined for what has no place in one. */
+/** What a value is to a batch; undefined for what cannot be part of one. */
 function kindOf(value: unknown): Kind | undefined {
   if (isTensor(value)) return 'tensor';
   if (typeof value === 'string') return 'string';
@@ -223,9 +223,9 @@ function convertAny(value: unknown, name: string, depth: number): unknown {
 }
 
 function tooDeep(name: string): TorchClipError {
-  const place = name.length > 60 ? `${name.slice(0, 60)}...` : name;
+  const shown = name.length > 60 ? `${name.slice(0, 60)}...` : name;
   return new TorchClipError(
     'ERR_ARGUMENT',
-    `"${place}" must be nested at most ${deepest} deep, got a deeper or cyclic sample`,
+    `"${shown}" must be nested at most ${deepest} deep, got a deeper or cyclic sample`,
   );
 }

@@ -131,7 +131,7 @@ export function settled<T>(value: T | Promise<T>): T {
   throw new TorchClipError('ERR_STATE', 'the dataset or collate returns promises: iterate with "for await"');
 }
 
-/** All samples, once they are there. Where one cannot even be asked for, nobody waits for those that were. */
+/** All samples, once they are there. Where one cannot even be asked for, those that were are not waited for. */
 export async function gathered<T>(dataset: Dataset<T>, indices: readonly number[]): Promise<T[]> {
   const started: (T | Promise<T>)[] = [];
   try {
@@ -146,7 +146,7 @@ export async function gathered<T>(dataset: Dataset<T>, indices: readonly number[
 /** Of this realm or another. */
 const isPromise = (value: unknown): value is Promise<never> => types.isPromise(value);
 
-/** A rejection that nobody handles would end the process. */
+/** An unhandled rejection would end the process. */
 function ignore(values: readonly unknown[]): void {
   for (const value of values) if (isPromise(value)) value.catch(() => {});
 }

@@ -4,8 +4,8 @@ export { ConcatDataset, StackDataset } from './combine.js';
 export { Dataset, Subset, TensorDataset } from './dataset.js';
 export { ChainDataset, IterableDataset, type IterableSource } from './iterable.js';
 export { DataLoader } from './loader.js';
-export type { DataLoaderOptions } from './options.js';
-export type { LoaderState } from './place.js';
+export type { DataLoaderOptions } from './loader-options.js';
+export type { LoaderState } from './loader-position.js';
 export { Prefetcher, type PrefetcherOptions } from './prefetcher.js';
 export * from './readers/index.js';
 export {

@@ -6,8 +6,8 @@ import type { Tensor } from '../tensor.js';
 import { type Collated, collate, defaultConvert } from './collate.js';
 import { checkDataset, type Dataset, gathered, settled } from './dataset.js';
 import { type IterableSource, isIterableSource } from './iterable.js';
-import { checkTogether, type DataLoaderOptions, notForStreams, readOptions } from './options.js';
-import { type LoaderState, Place, readState } from './place.js';
+import { checkTogether, type DataLoaderOptions, notForStreams, readOptions } from './loader-options.js';
+import { LoaderPosition, type LoaderState, readState } from './loader-position.js';
 import { batches, RandomSampler, type Sampler, SequentialSampler } from './sampler.js';
 import { mapTensors } from './workers/pack.js';
 import { Pool, type Result } from './workers/pool.js';
@@ -39,7 +39,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   readonly numWorkers: number;
   readonly #collate: ((samples: T[]) => B) | undefined;
   readonly #options: ReturnType<typeof readOptions>;
-  readonly #place: Place;
+  readonly #position: LoaderPosition;
   #sampler: Sampler | undefined;
   #pool: Pool | undefined;
   /** Whether the dataset of a module is iterable, once it is there. */
@@ -70,7 +70,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     this.#options = read;
     this.#collate = read.collate as ((samples: T[]) => B) | undefined;
     this.#sampler = sampler;
-    this.#place = new Place(read.generator);
+    this.#position = new LoaderPosition(read.generator);
     if (!isModule && !isIterableSource(dataset)) this.#chooseSampler((dataset as Dataset<T>).length);
   }
 
@@ -118,7 +118,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
       const samples = (dataset as Partial<Iterable<T>>)[Symbol.iterator];
       if (samples === undefined)
         throw new TorchClipError('ERR_STATE', 'the dataset returns promises: iterate with "for await"');
-      const { skip } = this.#place.start(undefined);
+      const { skip } = this.#position.start(undefined);
       let index = 0;
       for (const group of batches(
         { [Symbol.iterator]: () => samples.call(dataset) },
@@ -128,7 +128,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
         if (index++ >= skip) yield this.#give(this.#join(group, this.#collate));
       }
     }
-    this.#place.end();
+    this.#position.end();
   }
 
   async *[Symbol.asyncIterator](): AsyncIterableIterator<B> {
@@ -145,7 +145,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
         yield this.#give((await ready) ?? this.#join(await gathered(source, indices), join));
       }
     } else {
-      const { skip } = this.#place.start(undefined);
+      const { skip } = this.#position.start(undefined);
       let index = 0;
       const size = this.batchSize ?? 1;
       let group: T[] = [];
@@ -156,12 +156,12 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
       }
       if (group.length > 0 && !this.dropLast && index >= skip) yield this.#give(this.#join(group, join));
     }
-    this.#place.end();
+    this.#position.end();
   }
 
   /** How far the current epoch is, and the generators as they were when it began. */
   stateDict(): LoaderState {
-    return this.#place.state();
+    return this.#position.state();
   }
 
   /**
@@ -170,7 +170,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
    * The dataset and the options must be those of the loader that it came from.
    */
   loadStateDict(state: LoaderState): void {
-    this.#place.resume(readState(state));
+    this.#position.resume(readState(state));
   }
 
   /**
@@ -231,7 +231,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     const open = () =>
       batchSampler ? indexLists(batchSampler) : batches(integers(sampler!), this.batchSize ?? 1, this.dropLast);
     const own = sampler?.generator ?? sampler?.options?.generator;
-    return this.#place.start(open, !batchSampler && own instanceof Generator ? own : undefined).rest;
+    return this.#position.start(open, !batchSampler && own instanceof Generator ? own : undefined).rest;
   }
 
   /** A batch of a dataset that has it now. */
@@ -264,7 +264,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
 
   /** Hands a batch over: from here on it counts as seen. */
   #give(batch: B): B {
-    this.#place.advance();
+    this.#position.advance();
     const pins = this.#options.pinMemory && whyUnavailable() === undefined;
     return pins ? (mapTensors(batch, (tensor: Tensor) => tensor.pinMemory()) as B) : batch;
   }
@@ -276,7 +276,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     try {
       const length = await this.#lengthOf(pool);
       yield* length === undefined ? this.#streamed(pool) : this.#ordered(pool);
-      this.#place.end();
+      this.#position.end();
     } finally {
       if (!persistentWorkers || pool.isBroken) {
         if (this.#pool === pool) this.#pool = undefined;
@@ -318,9 +318,9 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   async *#ordered(pool: Pool): AsyncIterableIterator<B> {
     const { prefetchFactor = 2, inOrder } = this.#options;
     const order = this.#order()[Symbol.iterator]();
-    pool.epoch(this.#place.seed);
+    pool.epoch(this.#position.seed);
     const pending: Promise<Result>[] = [];
-    let { yielded: number } = this.#place.state();
+    let { yielded: number } = this.#position.state();
     let worker = 0;
     for (;;) {
       while (pending.length < this.numWorkers * (prefetchFactor as number)) {
@@ -342,8 +342,8 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
   async *#streamed(pool: Pool): AsyncIterableIterator<B> {
     const { prefetchFactor = 2, shuffle, sampler, batchSampler } = this.#options;
     if (shuffle || sampler || batchSampler) throw notForStreams();
-    let { skip } = this.#place.start(undefined);
-    pool.epoch(this.#place.seed);
+    let { skip } = this.#position.start(undefined);
+    pool.epoch(this.#position.seed);
     const ahead = (worker: number) => Array.from({ length: prefetchFactor as number }, () => pool.ask(worker));
     const streams = Array.from({ length: this.numWorkers }, (_, worker) => ({ worker, pending: ahead(worker) }));
     for (let stream = streams.shift(); stream !== undefined; stream = streams.shift()) {

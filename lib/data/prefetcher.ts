@@ -7,7 +7,7 @@ import { TorchClipError } from '../errors.js';
 import { device as deviceKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import type { LoaderState } from './place.js';
+import type { LoaderState } from './loader-position.js';
 import { mapTensors } from './workers/pack.js';
 
 /** Options of a {@link Prefetcher}. */

@@ -14,7 +14,7 @@ import {
   tensorsKind,
 } from './call.js';
 import { groupOf, type ProcessGroup } from './group.js';
-import { finished, nothing, type Settled, type Steps } from './steps.js';
+import { finished, nothing, type Sequence, type Settled } from './sequence.js';
 
 const readAllToAll = optionsOf('allToAll', collectiveOptions);
 
@@ -62,7 +62,7 @@ function* exchangedLists(
   outputs: readonly Tensor[],
   inputs: readonly Tensor[],
   wait: boolean,
-): Steps<void> {
+): Sequence<void> {
   const targets = outputs.map((t) => new Receiving(t, false));
   yield* called({ ...call, outputs: [targets.map(({ memory }) => memory)], inputs: inputs.map(sending) }, wait);
   for (const target of targets) target.finish();
@@ -75,7 +75,7 @@ function* exchanged(
   inputs: readonly Tensor[],
   even: boolean,
   wait: boolean,
-): Steps<void> {
+): Sequence<void> {
   const flat = inputs.map((t) => sending(t).view([-1]));
   const targets = outputs.map((t) => new Receiving(t, false));
   const lengths = targets.map(({ memory }) => memory.numel());

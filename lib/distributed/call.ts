@@ -12,7 +12,7 @@ import type { Table } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { type GroupOption, getGroupRank, groupKind, type ProcessGroup } from './group.js';
 import { codeOf, type ReduceOp } from './reduce-op.js';
-import type { Steps } from './steps.js';
+import type { Sequence } from './sequence.js';
 import { milliseconds } from './store.js';
 
 /** Options that all collectives have. */
@@ -69,8 +69,8 @@ export function issue(call: Call, mode: 'wait' | 'promise' | 'work'): unknown {
   );
 }
 
-/** @internal One step of a {@link Steps}; before it another where the group checks its calls. */
-export function* called(call: Call, wait: boolean): Steps<unknown> {
+/** @internal One collective of a {@link Sequence}, and before it another where the group checks its calls. */
+export function* called(call: Call, wait: boolean): Sequence<unknown> {
   if (call.group.checks && call.name !== 'send' && call.name !== 'recv') yield* compared(call, wait);
   return yield issue(call, wait ? 'wait' : 'promise');
 }
@@ -89,7 +89,7 @@ function saidOf({ name, group, op, root, inputs = [], outputs = [] }: Call): str
 const saidBytes = 128;
 
 /** Exchanges what each rank is about to call, and refuses on all where it is not the same. */
-function* compared(call: Call, wait: boolean): Steps<void> {
+function* compared(call: Call, wait: boolean): Sequence<void> {
   const { group, timeout } = call;
   const text = new Uint8Array(saidBytes);
   new TextEncoder().encodeInto(saidOf(call), text);
@@ -220,7 +220,7 @@ export function* gathered(
   outputs: readonly Tensor[],
   inputs: readonly Tensor[],
   wait: boolean,
-): Steps<void> {
+): Sequence<void> {
   const targets = outputs.map((t) => new Receiving(t, false));
   const lists = targets.length === 0 ? [] : [targets.map(({ memory }) => memory)];
   yield* called({ ...call, outputs: lists, inputs: inputs.map(sending) }, wait);
@@ -228,7 +228,7 @@ export function* gathered(
 }
 
 /** @internal Of flat tensors, which Gloo wants. */
-export function* flatly(call: Call, output: Tensor, input: Tensor, wait: boolean): Steps<void> {
+export function* flatly(call: Call, output: Tensor, input: Tensor, wait: boolean): Sequence<void> {
   const target = new Receiving(output, false);
   const [out, into] = [target.memory.view([-1]), sending(input).view([-1])];
   yield* called({ ...call, outputs: [[out]], inputs: [into] }, wait);

@@ -20,7 +20,7 @@ import {
   tensorsOrNull,
 } from './call.js';
 import { groupOf, type ProcessGroup } from './group.js';
-import { finished, nothing, type Settled, type Steps } from './steps.js';
+import { finished, nothing, type Sequence, type Settled } from './sequence.js';
 
 /** Options of {@link broadcast}. */
 export interface BroadcastOptions extends CollectiveOptions {
@@ -47,7 +47,7 @@ export function broadcast<const O extends BroadcastOptions = object>(tensor: Ten
   return finished(inPlace({ name: 'broadcast', group, root, timeout }, tensor, wait), wait, group);
 }
 
-function* inPlace(call: Call, tensor: Tensor, wait: boolean): Steps<void> {
+function* inPlace(call: Call, tensor: Tensor, wait: boolean): Sequence<void> {
   const target = new Receiving(tensor, true);
   yield* called({ ...call, inputs: [target.memory] }, wait);
   target.finish();
@@ -204,7 +204,7 @@ export function barrier<const O extends CollectiveOptions = object>(options?: O)
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   return finished(
-    (function* (): Steps<void> {
+    (function* (): Sequence<void> {
       yield* called({ name: 'barrier', group, timeout }, wait);
     })(),
     wait,

@@ -1,7 +1,7 @@
 // What launchers tell a process in its environment: who it is, how many there are, and where rank 0 listens.
 import { TorchClipError } from '../errors.js';
 
-/** @internal What a launcher told. */
+/** @internal What a launcher has put into the environment. */
 export interface Launch {
   /** Whose variables were found, for messages. */
   readonly launcher: string;
@@ -10,7 +10,7 @@ export interface Launch {
   readonly localRank: number | undefined;
   readonly host: string;
   readonly port: number;
-  /** Whether a process that is no rank keeps the store, as torchrun's agent does. */
+  /** Whether a process that is not a rank keeps the store, as torchrun's agent does. */
   readonly agentStore: boolean;
 }
 

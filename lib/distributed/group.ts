@@ -3,8 +3,8 @@ import { native } from '../binding/index.js';
 import { arrayOf, check, instance, integer, type Kind, kind, positive, text } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
+import { type NativeGroup, needDistributed } from './c10d.js';
 import { launchOf } from './environment.js';
-import { type NativeGroup, needDistributed } from './native.js';
 import { type Backends, backendsOf, joined, type Rendezvous, ranked, rendezvous } from './rendezvous.js';
 import { milliseconds, PrefixStore, type Store, store as storeKind } from './store.js';
 
@@ -61,7 +61,7 @@ export class ProcessGroup {
   }
 }
 
-/** A group, or null for one that this process is no member of: a call with it does nothing, as in PyTorch. */
+/** A group, or null for one that this process is not a member of: a call with it does nothing, as in PyTorch. */
 export type GroupOption = ProcessGroup | null;
 
 /** @internal */
@@ -95,11 +95,11 @@ function theWorld(): World {
 /** @internal The group of a call: the given one, or the default one. */
 export function groupOf(given: GroupOption | undefined): GroupOption {
   const group = given === undefined ? theWorld().group : given;
-  if (group?.destroyed) throw new TorchClipError('ERR_STATE', 'the process group is destroyed');
+  if (group?.destroyed) throw new TorchClipError('ERR_STATE', 'the process group has been destroyed');
   return group;
 }
 
-/** A member's group, for what has no answer otherwise. */
+/** The group, for calls that only its members can make. */
 const memberOf = (given: GroupOption | undefined): ProcessGroup => check('group', groupOf(given), memberKind);
 
 const readInit = optionsOf('initProcessGroup', {
@@ -151,7 +151,7 @@ export async function initProcessGroup(options?: InitOptions): Promise<ProcessGr
   const { backend, initMethod, store, rank, worldSize, timeout } = readInit(options);
   const backends = backendsOf(backend);
   if (world !== undefined || beginning) {
-    throw new TorchClipError('ERR_STATE', 'the default process group is there already; destroyProcessGroup() ends it');
+    throw new TorchClipError('ERR_STATE', 'the default process group exists already; destroyProcessGroup() ends it');
   }
   if (store !== undefined && initMethod !== undefined) {
     throw new TorchClipError('ERR_ARGUMENT', '"store" cannot be combined with "initMethod"');
@@ -215,7 +215,7 @@ const readNewGroup = optionsOf('newGroup', { timeout: [positive, undefined], bac
  * @param ranks of the default group; default all. They are sorted.
  * @param options.timeout seconds; default that of the default group.
  * @param options.backend default that of the default group.
- * @returns null on a rank that is no member; what is called with null does nothing.
+ * @returns null on a rank that is not a member; what is called with null does nothing.
  *
  * @example
  * const even = await torch.distributed.newGroup([0, 2]);
@@ -266,12 +266,12 @@ export async function destroyProcessGroup(group?: GroupOption): Promise<void> {
 /** Whether {@link initProcessGroup} has made the default group. */
 export const isInitialized = (): boolean => world !== undefined;
 
-/** This process's rank in a group; -1 where it is no member. */
+/** This process's rank in a group; -1 where it is not a member. */
 export function getRank(group?: GroupOption): number {
   return check('group', groupOf(group), groupKind)?.rank ?? -1;
 }
 
-/** How many ranks a group has; -1 where this process is no member. */
+/** How many ranks a group has; -1 where this process is not a member. */
 export function getWorldSize(group?: GroupOption): number {
   return check('group', groupOf(group), groupKind)?.size ?? -1;
 }

@@ -1,4 +1,5 @@
 export * from './all-to-all.js';
+export { isAvailable } from './c10d.js';
 export type { CollectiveOptions } from './call.js';
 export { type SharedCheckpointOptions, saveCheckpoint } from './checkpoint.js';
 export * from './collectives.js';
@@ -23,7 +24,6 @@ export {
   newGroup,
   ProcessGroup,
 } from './group.js';
-export { isAvailable } from './native.js';
 export * from './objects.js';
 export {
   batchIsendIrecv,

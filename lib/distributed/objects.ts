@@ -10,7 +10,7 @@ import type { Tensor } from '../tensor.js';
 import { type CollectiveOptions, called, collectiveOptions, rankKind, rootIn } from './call.js';
 import { groupOf, type ProcessGroup } from './group.js';
 import { recv, send } from './point-to-point.js';
-import { type Settled, type Steps, settle } from './steps.js';
+import { type Sequence, type Settled, settle } from './sequence.js';
 
 /** A value that JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -54,7 +54,7 @@ function* allBytes(
   bytes: Uint8Array,
   timeout: number | undefined,
   wait: boolean,
-): Steps<Tensor[]> {
+): Sequence<Tensor[]> {
   const counts = fromTypedArray(new BigInt64Array([BigInt(bytes.length)]));
   const sizes = counts.newEmpty([group.size]);
   yield* called({ name: 'allGatherIntoTensor', group, outputs: [[sizes]], inputs: [counts], timeout }, wait);
@@ -73,7 +73,7 @@ const readAll = optionsOf('allGatherObject', collectiveOptions);
  * The values of all ranks, as `torch.distributed.all_gather_object`: JSON, for ranks of this package alone.
  *
  * @param object what JSON can hold.
- * @returns the values in the order of the ranks; an empty array with a group that this process is no member of.
+ * @returns the values in the order of the ranks; an empty array with a group that this process is not a member of.
  *
  * @example
  * const names = await torch.distributed.allGatherObject(os.hostname());
@@ -86,7 +86,7 @@ export function allGatherObject<const O extends CollectiveOptions = object>(
   const group = groupOf(given);
   const bytes = toBytes('object', object);
   return settle(
-    (function* (): Steps<Json[]> {
+    (function* (): Sequence<Json[]> {
       return group === null ? [] : (yield* allBytes(group, bytes, timeout, wait)).map(fromBytes);
     })(),
     wait,
@@ -113,7 +113,7 @@ export function gatherObject<const O extends CollectiveOptions & { dst?: number 
   const root = group === null ? -1 : rootIn(group, 'dst', dst);
   const bytes = toBytes('object', object);
   return settle(
-    (function* (): Steps<Json[] | null> {
+    (function* (): Sequence<Json[] | null> {
       const all = group === null ? [] : yield* allBytes(group, bytes, timeout, wait);
       return group !== null && root === group.rank ? all.map(fromBytes) : null;
     })(),
@@ -129,7 +129,7 @@ function* sharedBytes(
   bytes: Uint8Array,
   timeout: number | undefined,
   wait: boolean,
-): Steps<Json> {
+): Sequence<Json> {
   const count = fromTypedArray(new BigInt64Array([BigInt(bytes.length)]));
   yield* called({ name: 'broadcast', group, root, inputs: [count], timeout }, wait);
   const length = Number((count.toTypedArray() as BigInt64Array)[0]);
@@ -162,7 +162,7 @@ export function broadcastObjectList<const O extends CollectiveOptions & { src?: 
     throw new TorchClipError('ERR_ARGUMENT', `"objects" must be an array, got ${describe(objects)}`);
   const bytes = root === group?.rank ? toBytes('objects', objects) : new Uint8Array();
   return settle(
-    (function* (): Steps<Json[]> {
+    (function* (): Sequence<Json[]> {
       return group === null ? [] : ((yield* sharedBytes(group, root, bytes, timeout, wait)) as Json[]);
     })(),
     wait,
@@ -198,7 +198,7 @@ export function scatterObjectList<const O extends CollectiveOptions & { src?: nu
     bytes = toBytes('objects', objects);
   }
   return settle(
-    (function* (): Steps<Json> {
+    (function* (): Sequence<Json> {
       if (group === null) return null;
       return ((yield* sharedBytes(group, root, bytes, timeout, wait)) as Json[])[group.rank]!;
     })(),

@@ -4,10 +4,10 @@ import { invalidArgument, TorchClipError } from '../errors.js';
 import { tensor as tensorKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
+import type { NativeWork } from './c10d.js';
 import { called, issue, Receiving, rankKind, rootIn, sending } from './call.js';
 import { type GroupOption, groupKind, groupOf, type ProcessGroup } from './group.js';
-import type { NativeWork } from './native.js';
-import { type Settled, type Steps, settle } from './steps.js';
+import { type Sequence, type Settled, settle } from './sequence.js';
 import { milliseconds } from './store.js';
 
 /** Options of {@link send} and {@link isend}. */
@@ -48,14 +48,14 @@ export function send<const O extends SendOptions = object>(tensor: Tensor, dst: 
   const group = groupOf(given);
   if (group === null) return settle(none(undefined), wait, null, false) as Settled<O>;
   const root = checkPeer(group, 'dst', dst);
-  const steps = (function* (): Steps<void> {
+  const sequence = (function* (): Sequence<void> {
     yield* called({ name: 'send', group, inputs: [sending(tensor)], root, tag }, wait);
   })();
-  return settle(steps, wait, null, false) as Settled<O>;
+  return settle(sequence, wait, null, false) as Settled<O>;
 }
 
-// biome-ignore lint/correctness/useYield: it has no step.
-function* none<T>(value: T): Steps<T> {
+// biome-ignore lint/correctness/useYield: it has no collective.
+function* none<T>(value: T): Sequence<T> {
   return value;
 }
 
@@ -71,7 +71,7 @@ const readRecv = optionsOf('recv', { ...table, src: [rankKind as Kind<number | u
  * Receives a tensor, as `torch.distributed.recv`.
  *
  * @param tensor what is written, of the size that is sent.
- * @returns the sender's rank in the default group; -1 with a group that this process is no member of.
+ * @returns the sender's rank in the default group; -1 with a group that this process is not a member of.
  *
  * @example
  * const sender = await torch.distributed.recv(torch.empty([2]), { src: 0 });
@@ -82,13 +82,13 @@ export function recv<const O extends RecvOptions = object>(tensor: Tensor, optio
   const group = groupOf(given);
   if (group === null) return settle(none(-1), wait, null, false) as Settled<O, number>;
   const root = src === undefined ? -1 : checkPeer(group, 'src', src);
-  const steps = (function* (): Steps<number> {
+  const sequence = (function* (): Sequence<number> {
     const target = new Receiving(tensor, false);
     const from = (yield* called({ name: 'recv', group, outputs: [[target.memory]], root, tag }, wait)) as number;
     target.finish();
     return group.ranks[root < 0 ? from : root]!;
   })();
-  return settle(steps, wait, null, false) as Settled<O, number>;
+  return settle(sequence, wait, null, false) as Settled<O, number>;
 }
 
 /**
@@ -139,7 +139,7 @@ export class Work {
 
 const readIsend = optionsOf('isend', { group: table.group, tag: table.tag });
 
-/** {@link send} that returns at once, as `torch.distributed.isend`. Null with a group that this process is no member of. */
+/** {@link send} that returns at once, as `torch.distributed.isend`. Null with a group that this process is not a member of. */
 export function isend(tensor: Tensor, dst: number, options?: Omit<SendOptions, 'wait'>): Work | null {
   const { group: given, tag } = readIsend(options);
   check('tensor', tensor, tensorKind);
@@ -155,7 +155,7 @@ const readIrecv = optionsOf('irecv', {
   src: [rankKind as Kind<number | undefined>, undefined],
 });
 
-/** {@link recv} that returns at once, as `torch.distributed.irecv`. Null with a group that this process is no member of. */
+/** {@link recv} that returns at once, as `torch.distributed.irecv`. Null with a group that this process is not a member of. */
 export function irecv(tensor: Tensor, options?: Omit<RecvOptions, 'wait'>): Work | null {
   const { group: given, tag, src } = readIrecv(options);
   check('tensor', tensor, tensorKind);
@@ -246,8 +246,8 @@ export function monitoredBarrier<
   if (group === null) return settle(none(undefined), wait, null, false) as Settled<O>;
   if (group.backend === 'nccl')
     throw new TorchClipError('ERR_ARGUMENT', 'monitoredBarrier() needs a group of Gloo, got "nccl"');
-  const steps = (function* (): Steps<void> {
+  const sequence = (function* (): Sequence<void> {
     yield native.monitoredBarrier(group.native, milliseconds(timeout ?? group.timeout), waitAllRanks, wait);
   })();
-  return settle(steps, wait, group, false) as Settled<O>;
+  return settle(sequence, wait, group, false) as Settled<O>;
 }

@@ -20,7 +20,7 @@ import {
 } from './call.js';
 import { groupOf } from './group.js';
 import { checkReducible, ordered, type ReduceOp, reduceOp } from './reduce-op.js';
-import { finished, nothing, type Settled, type Steps } from './steps.js';
+import { finished, nothing, type Sequence, type Settled } from './sequence.js';
 
 /** Options of {@link allReduce}. */
 export interface AllReduceOptions extends CollectiveOptions {
@@ -54,7 +54,7 @@ export function allReduce<const O extends AllReduceOptions = object>(tensor: Ten
   return finished(reduced({ name: 'allReduce', group, op, timeout }, tensor, wait), wait, group);
 }
 
-function* reduced(call: Call, tensor: Tensor, wait: boolean, receives = true): Steps<void> {
+function* reduced(call: Call, tensor: Tensor, wait: boolean, receives = true): Sequence<void> {
   const keyed = ordered(call.group, tensor, call.op!);
   if (keyed !== undefined) {
     yield* called({ ...call, inputs: [keyed.tensor] }, wait);
@@ -123,7 +123,7 @@ export function reduceScatter<const O extends AllReduceOptions = object>(
   return finished(scatteredInOrder(call, output, inputList, wait), wait, group);
 }
 
-function* scatteredInOrder(call: Call, output: Tensor, inputs: readonly Tensor[], wait: boolean): Steps<void> {
+function* scatteredInOrder(call: Call, output: Tensor, inputs: readonly Tensor[], wait: boolean): Sequence<void> {
   const sent = inputs.map((t) => ordered(call.group, t, call.op!)!);
   const arrived = sent[call.group.rank]!.tensor.clone();
   yield* called({ ...call, outputs: [[arrived]], inputs: sent.map(({ tensor }) => tensor) }, wait);
@@ -159,7 +159,7 @@ export function reduceScatterTensor<const O extends AllReduceOptions = object>(
   const keyed = ordered(group, input, op);
   if (keyed === undefined) return finished(flatly(call, output, input, wait), wait, group);
   return finished(
-    (function* (): Steps<void> {
+    (function* (): Sequence<void> {
       const flat = keyed.tensor.view([-1]);
       const arrived = flat.newEmpty([output.numel()]);
       yield* called({ ...call, outputs: [[arrived]], inputs: [flat] }, wait);

@@ -80,17 +80,17 @@ export async function rendezvous(
   worldSize: number | undefined,
   timeout: number,
 ): Promise<Rendezvous> {
-  const [, scheme, rest] = /^(env|tcp|file):\/\/(.*)$/s.exec(method) ?? [];
-  if (scheme === undefined) {
+  const [, protocol, rest] = /^(env|tcp|file):\/\/(.*)$/s.exec(method) ?? [];
+  if (protocol === undefined) {
     throw invalidArgument('initMethod', '"env://", "tcp://host:port" or "file:///path"', method);
   }
-  const at = new URL(scheme === 'env' ? 'env://all' : method);
+  const at = new URL(protocol === 'env' ? 'env://all' : method);
   const query = (name: string, least: number): number | undefined => {
     const given = new URLSearchParams(rest!.split('?')[1] ?? '').get(name);
     return given === null ? undefined : check(`${name}" of "initMethod`, Number(given), integer(least));
   };
   const own = { rank: rank ?? query('rank', 0), worldSize: worldSize ?? query('world_size', 1) };
-  if (scheme === 'file') {
+  if (protocol === 'file') {
     const who = ranked(own.rank, own.worldSize, '"file://"');
     const path = decodeURIComponent(at.host + at.pathname);
     if (path === '' || path === '/') throw invalidArgument('initMethod', 'a "file://" with a path', method);
@@ -98,7 +98,7 @@ export async function rendezvous(
     return { store: opened, opened, ...who };
   }
   let { host, port, agent, who } = { host: '', port: 0, agent: false, who: own as { rank: number; worldSize: number } };
-  if (scheme === 'tcp') {
+  if (protocol === 'tcp') {
     if (at.port === '' || at.hostname === '') throw invalidArgument('initMethod', '"tcp://host:port"', method);
     who = ranked(own.rank, own.worldSize, '"tcp://"');
     [host, port] = [at.hostname.replace(/^\[(.*)\]$/, '$1'), Number(at.port)];

@@ -4,7 +4,7 @@ import { present } from '../memory.js';
 import { optionsOf } from '../options.js';
 import { checkOwn, own } from '../own.js';
 import { local } from '../realm.js';
-import { type NativeStore, needDistributed } from './native.js';
+import { type NativeStore, needDistributed } from './c10d.js';
 
 /** What a key of a store can hold. */
 export type StoreValue = string | Uint8Array;

@@ -65,8 +65,8 @@ export class LKJCholesky extends Distribution {
     this.checkValue(value);
     const { concentration, dim } = this;
     const diagonal = diagonalOf(value).narrow(-1, 1, dim - 1);
-    const places = ops.arange(2, dim + 1, { device: concentration.device });
-    const order = concentration.sub(1).mul(2).unsqueeze(-1).add(dim).sub(places);
+    const positions = ops.arange(2, dim + 1, { device: concentration.device });
+    const order = concentration.sub(1).mul(2).unsqueeze(-1).add(dim).sub(positions);
     const unnormalized = order.mul(diagonal.log()).sum(-1);
     const last = dim - 1;
     const alpha = concentration.add(0.5 * last);

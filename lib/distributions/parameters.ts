@@ -186,8 +186,8 @@ export const filled = (like: Tensor, shape: readonly number[], value: number): T
   full(shape, value, { dtype: like.dtype, device: like.device });
 
 const trilMask = (like: Tensor, n: number, diag: number): Tensor => {
-  const places = ops.arange(n, { device: like.device });
-  return places.lt(places.view([-1, 1]).add(diag + 1));
+  const positions = ops.arange(n, { device: like.device });
+  return positions.lt(positions.view([-1, 1]).add(diag + 1));
 };
 
 /** The elements of a lower triangle, row by row. */

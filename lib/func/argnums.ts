@@ -15,13 +15,16 @@ export const argnums = kind<Argnums>(
   (value) => Number.isSafeInteger(value) || isList(value),
 );
 
-/** The places of the arguments, counted from the first. */
-export function placesOf(name: string, chosen: Argnums, count: number): number[] {
-  const places = (typeof chosen === 'number' ? [chosen] : chosen).map((place) => {
-    if (place >= -count && place < count) return place < 0 ? place + count : place;
-    throw new TorchClipError('ERR_ARGUMENT', `"argnums" of ${name} is ${place}, but there are only ${count} arguments`);
+/** The positions of the arguments, counted from the first. */
+export function positionsOf(name: string, chosen: Argnums, count: number): number[] {
+  const positions = (typeof chosen === 'number' ? [chosen] : chosen).map((position) => {
+    if (position >= -count && position < count) return position < 0 ? position + count : position;
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      `"argnums" of ${name} is ${position}, but there are only ${count} arguments`,
+    );
   });
-  if (new Set(places).size === places.length) return places;
+  if (new Set(positions).size === positions.length) return positions;
   throw new TorchClipError('ERR_ARGUMENT', `"argnums" of ${name} must be different arguments`);
 }
 

@@ -38,21 +38,21 @@ export interface Pushed {
   aux: unknown;
 }
 
-/** @internal Pushes tangents of the arguments at `places`, given as flat lists, through a function. */
+/** @internal Pushes tangents of the arguments at `positions`, given as flat lists, through a function. */
 export function pushForward(
   name: string,
   func: AnyFunction,
   given: readonly unknown[],
-  places: readonly number[],
+  positions: readonly number[],
   tangents: readonly Tensor[],
   { strict, hasAux }: { strict: boolean; hasAux: boolean },
 ): Pushed {
   const body = (level: number): Pushed => {
     let next = 0;
     const dual = (primal: Tensor) => wrap(native.makeDual(primal.handle, tangents[next++]!.handle, 0));
-    const duals = places.map((place) => mapTensors(`argument ${place}`, given[place], dual));
+    const duals = positions.map((position) => mapTensors(`argument ${position}`, given[position], dual));
     const args = given.map((arg, i) => {
-      const at = places.indexOf(i);
+      const at = positions.indexOf(i);
       return at >= 0 ? duals[at] : mapTensors(`argument ${i}`, arg, (tensor) => track(tensor, level, false));
     });
     const [output, aux] = splitAux(name, callFunction(name, func, args), hasAux);

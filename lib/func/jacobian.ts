@@ -4,7 +4,7 @@ import { TorchClipError } from '../errors.js';
 import { cat, split } from '../ops/generated/functions.js';
 import { leading, optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
-import { argnums, asChosen, placesOf } from './argnums.js';
+import { argnums, asChosen, positionsOf } from './argnums.js';
 import { pushForward } from './forward.js';
 import { type AnyFunction, differentiableOf, functionOf, isDifferentiatedOutside, refuseComplex } from './layers.js';
 import { pullBack } from './reverse.js';
@@ -102,8 +102,8 @@ export function jacrev(func: AnyFunction, first?: unknown, rest?: unknown): (...
   const checked = functionOf('jacrev()', func);
   return (...args) => {
     refuseComplex('the arguments of jacrev()', flatten('arguments', args).leaves);
-    const places = placesOf('jacrev()', chosen, args.length);
-    const { flat, values, aux, pull, flats } = pullBack('jacrev()', checked, args, places, hasAux);
+    const positions = positionsOf('jacrev()', chosen, args.length);
+    const { flat, values, aux, pull, flats } = pullBack('jacrev()', checked, args, positions, hasAux);
     refuseComplex('what "func" of jacrev() returns', values);
     const numels = numelsOf(values);
     const total = sum(numels);
@@ -119,7 +119,7 @@ export function jacrev(func: AnyFunction, first?: unknown, rest?: unknown): (...
         return gradients.map((t) => t.unsqueeze(0));
       }
       const pulled = (...cotangents: Tensor[]) => pull(cotangents, true, again);
-      return mapOver(pulled, seeds, { inDims: 0, randomness: 'error', placesOf: samplesFirst }) as Tensor[];
+      return mapOver(pulled, seeds, { inDims: 0, randomness: 'error', outDimsOf: samplesFirst }) as Tensor[];
     };
     const step = chunkSize ?? Math.max(total, 1);
     const chunks: Tensor[][] = [];
@@ -177,8 +177,8 @@ export function jacfwd(func: AnyFunction, first?: unknown, rest?: unknown): (...
   const checked = functionOf('jacfwd()', func);
   return (...args) => {
     refuseComplex('the arguments of jacfwd()', flatten('arguments', args).leaves);
-    const places = placesOf('jacfwd()', chosen, args.length);
-    const flats = places.map((place) => flatten(`argument ${place}`, args[place]));
+    const positions = positionsOf('jacfwd()', chosen, args.length);
+    const flats = positions.map((position) => flatten(`argument ${position}`, args[position]));
     const inputs = differentiableOf(
       "the arguments of jacfwd()'s function",
       flats.flatMap(({ leaves }) => leaves),
@@ -188,7 +188,7 @@ export function jacfwd(func: AnyFunction, first?: unknown, rest?: unknown): (...
     let shapes: number[][] = [];
     let auxSpec: Spec = null;
     const push = (...tangents: Tensor[]): unknown[] => {
-      const pushed = pushForward('jacfwd()', checked, args, places, tangents, { strict: false, hasAux });
+      const pushed = pushForward('jacfwd()', checked, args, positions, tangents, { strict: false, hasAux });
       refuseComplex('what "func" of jacfwd() returns', pushed.values);
       output = pushed.spec;
       shapes = pushed.values.map((y) => y.shape);
@@ -198,7 +198,7 @@ export function jacfwd(func: AnyFunction, first?: unknown, rest?: unknown): (...
     };
     const numels = numelsOf(inputs);
     const tangents = basis(inputs, 0, sum(numels));
-    const pushed = mapOver(push, tangents, { inDims: 0, randomness, placesOf: samplesFirst });
+    const pushed = mapOver(push, tangents, { inDims: 0, randomness, outDimsOf: samplesFirst });
     const [columns, aux] = pushed as [Tensor[], unknown[]];
     const blocks = columns.map((column, j) =>
       split(column.movedim(0, -1), numels, -1).map((part, i) => part.reshape([...shapes[j]!, ...inputs[i]!.shape])),

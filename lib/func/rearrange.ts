@@ -105,8 +105,8 @@ export function rearrange(
   }
 
   let next = 0;
-  const places = new Map([...sizes].map(([name, list]) => [name, list.map(() => next++)]));
-  const order = right.flat().flatMap((name) => places.get(name)!);
+  const positions = new Map([...sizes].map(([name, list]) => [name, list.map(() => next++)]));
+  const order = right.flat().flatMap((name) => positions.get(name)!);
   const result = right.flatMap((group) =>
     group[0] === ELLIPSIS && group.length === 1
       ? sizes.get(ELLIPSIS)!

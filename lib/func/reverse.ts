@@ -7,7 +7,7 @@ import { describe, TorchClipError } from '../errors.js';
 import { zerosLike } from '../ops/generated/functions.js';
 import { isPlainObject, leading, optionsOf } from '../options.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
-import { argnums, asChosen, placesOf } from './argnums.js';
+import { argnums, asChosen, positionsOf } from './argnums.js';
 import {
   type AnyFunction,
   callFunction,
@@ -39,22 +39,22 @@ const readGradAndValue = optionsOf('func.gradAndValue()', table);
 /** Arguments inside of a transform: all tensors are tracked, and those that are chosen start its graph. */
 interface Tracked {
   args: unknown[];
-  /** The chosen arguments, by place. */
+  /** The chosen arguments, by position. */
   flats: Flat[];
   /** The tensors of the chosen arguments, outside and inside. */
   outside: Tensor[];
   inside: Tensor[];
 }
 
-function trackArguments(name: string, given: readonly unknown[], places: readonly number[], level: number): Tracked {
-  const flats = places.map((place) => flatten(`argument ${place}`, given[place]));
+function trackArguments(name: string, given: readonly unknown[], positions: readonly number[], level: number): Tracked {
+  const flats = positions.map((position) => flatten(`argument ${position}`, given[position]));
   const outside = flats.flatMap(({ leaves }, i) =>
-    differentiableOf(`argument ${places[i]} of ${name}'s function`, leaves),
+    differentiableOf(`argument ${positions[i]} of ${name}'s function`, leaves),
   );
   const inside = outside.map((tensor) => track(tensor, level, true));
   const chosen = regroup(flats, inside);
   const args = given.map((arg, i) => {
-    const at = places.indexOf(i);
+    const at = positions.indexOf(i);
     return at >= 0 ? chosen[at] : mapTensors(`argument ${i}`, arg, (tensor) => track(tensor, level, false));
   });
   return { args, flats, outside, inside };
@@ -72,10 +72,10 @@ function differentiate(
   { argnums, hasAux }: { argnums: Argnums; hasAux: boolean },
   given: readonly unknown[],
 ): Differentiated {
-  const places = placesOf(name, argnums, given.length);
+  const positions = positionsOf(name, argnums, given.length);
   const again = isDifferentiatedOutside();
   const body = (level: number): Differentiated => {
-    const { args, flats, inside } = trackArguments(name, given, places, level);
+    const { args, flats, inside } = trackArguments(name, given, positions, level);
     const [output, aux] = splitAux(name, callFunction(name, func, args), hasAux);
     const scalar = scalarOf(name, output);
     const found: (Handle | null)[] = scalar.requiresGrad
@@ -221,16 +221,16 @@ export interface PulledBack {
   flats: Flat[];
 }
 
-/** @internal Evaluates a function and keeps the graph between its arguments at `places` and its outputs. */
+/** @internal Evaluates a function and keeps the graph between its arguments at `positions` and its outputs. */
 export function pullBack(
   name: string,
   func: AnyFunction,
   given: readonly unknown[],
-  places: readonly number[],
+  positions: readonly number[],
   hasAux: boolean,
 ): PulledBack {
   const body = (level: number): PulledBack => {
-    const { args, flats, outside, inside } = trackArguments(name, given, places, level);
+    const { args, flats, outside, inside } = trackArguments(name, given, positions, level);
     const [output, aux] = splitAux(name, callFunction(name, func, args), hasAux);
     const flat = flatten('output', output);
     const outputs = outputsOf(name, flat.leaves);

@@ -24,7 +24,7 @@ export type Randomness = (typeof randomnesses)[number];
 export interface VmapOptions {
   /** The dimension to map over, or one per argument, nested as the arguments are; null for what all samples share. Default 0. */
   inDims?: Dims;
-  /** Where that dimension is in the results; null for a result that is no batch. Default 0. */
+  /** Where that dimension is in the results; null for a result that is not a batch. Default 0. */
   outDims?: Dims;
   /** Random operations are refused, give all samples the same numbers, or each its own; default `'error'`. */
   randomness?: Randomness;
@@ -43,8 +43,8 @@ const readVmap = optionsOf('vmap()', {
 interface Settings {
   inDims: unknown;
   randomness: Randomness;
-  /** Where the samples of each result go; null for one that is no batch. */
-  placesOf(this: void, result: Flat): (number | null)[];
+  /** Where the samples of each result go; null for one that is not a batch. */
+  outDimsOf(this: void, result: Flat): (number | null)[];
 }
 
 /** The arguments of a call, and which dimension of each tensor is mapped over. */
@@ -127,24 +127,24 @@ interface Result extends Flat {
   dims: (number | null)[];
 }
 
-function run(func: AnyFunction, { leaves, spec, dims, size }: Batch, { placesOf, randomness }: Settings): Result {
+function run(func: AnyFunction, { leaves, spec, dims, size }: Batch, { outDimsOf, randomness }: Settings): Result {
   const body = (level: number): Result => {
     const inside = leaves.map((leaf, i) => {
       const dim = dims[i]!;
       return dim === null ? leaf : wrap(native.addBatchDim((leaf as Tensor).handle, dim, level));
     });
     const flat = flatten('result', callFunction('vmap()', func, unflatten(spec, inside) as unknown[]));
-    const places = placesOf(flat);
+    const outDims = outDimsOf(flat);
     const results = flat.leaves.map((leaf, i) => {
-      const place = places[i]!;
-      if (place !== null) return wrap(native.removeBatchDim((leaf as Tensor).handle, place, level, size));
+      const dim = outDims[i]!;
+      if (dim !== null) return wrap(native.removeBatchDim((leaf as Tensor).handle, dim, level, size));
       if (!isTensor(leaf) || native.batchDim(leaf.handle, level) === null) return leaf;
       throw new TorchClipError(
         'ERR_ARGUMENT',
         '"outDims" of vmap() cannot be null for a result that differs between samples',
       );
     });
-    return { leaves: results, spec: flat.spec, dims: places };
+    return { leaves: results, spec: flat.spec, dims: outDims };
   };
   return native.vmapLayer(size, randomnesses.indexOf(randomness), body) as Result;
 }
@@ -214,6 +214,6 @@ export function vmap<A extends unknown[], R>(
 export function vmap(func: AnyFunction, first?: unknown, rest?: unknown): (...args: unknown[]) => unknown {
   const { chunkSize, inDims, outDims, randomness } = readVmap(leading('inDims', first, rest));
   const checked = functionOf('vmap()', func);
-  const settings = { inDims, randomness, placesOf: (result: Flat) => outDimsOf(outDims, result) };
+  const settings = { inDims, randomness, outDimsOf: (result: Flat) => outDimsOf(outDims, result) };
   return (...args) => mapOver(checked, args, settings, chunkSize);
 }

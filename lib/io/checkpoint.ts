@@ -80,39 +80,39 @@ function checkpoints(folder: string): { step: number; path: string }[] {
  */
 export function saveCheckpoint(folder: PathLike, object: unknown, options: CheckpointOptions = {}): string {
   const { step, keepLast, format } = readOptions(options);
-  const place = pathOf(folder, 'folder');
+  const root = pathOf(folder, 'folder');
   try {
-    makeFolders(place);
-    const path = format === 'pt' ? nameOf(place, step, '.pt') : saveFolder(object, place, step);
+    makeFolders(root);
+    const path = format === 'pt' ? nameOf(root, step, '.pt') : saveFolder(object, root, step);
     if (format === 'pt') save(object, path);
-    prune(place, path, keepLast);
+    prune(root, path, keepLast);
     return path;
   } catch (error) {
-    throw fileError(place, 'written', error);
+    throw fileError(root, 'written', error);
   }
 }
 
 /** Deletes the oldest checkpoints but a new one. */
-function prune(place: string, path: string, keepLast: number | undefined): void {
+function prune(root: string, path: string, keepLast: number | undefined): void {
   if (keepLast === undefined) return;
-  const others = checkpoints(place).filter((one) => one.path !== path);
+  const others = checkpoints(root).filter((one) => one.path !== path);
   const surplus = Math.max(0, others.length + 1 - keepLast);
   for (const old of others.slice(0, surplus)) rmSync(old.path, { recursive: true, force: true });
 }
 
 /** The path of the checkpoint of a step, or of the one after the newest. */
-function nameOf(place: string, step: number | undefined, ending: string): string {
-  const number = step ?? (checkpoints(place).at(-1)?.step ?? -1) + 1;
-  return join(place, `checkpoint-${String(number).padStart(8, '0')}${ending}`);
+function nameOf(root: string, step: number | undefined, ending: string): string {
+  const number = step ?? (checkpoints(root).at(-1)?.step ?? -1) + 1;
+  return join(root, `checkpoint-${String(number).padStart(8, '0')}${ending}`);
 }
 
 /** The tensors and the rest in two files of a folder, which gets its name, which is returned, when both are on the disk. */
-function saveFolder(object: unknown, place: string, step: number | undefined): string {
+function saveFolder(object: unknown, root: string, step: number | undefined): string {
   const { json, tensors } = toTagged(object);
-  const unfinished = beginFolder(place);
+  const unfinished = beginFolder(root);
   try {
     saveSafetensors(tensors, join(unfinished, tensorsFile));
-    return finishFolder(unfinished, place, { json, step });
+    return finishFolder(unfinished, root, { json, step });
   } catch (error) {
     abandonFolder(unfinished);
     throw error;
@@ -120,10 +120,10 @@ function saveFolder(object: unknown, place: string, step: number | undefined): s
 }
 
 /** @internal Makes a folder for a checkpoint that is being written. */
-export function beginFolder(place: string): string {
-  makeFolders(place);
-  sweep(place);
-  const unfinished = join(place, temporaryName());
+export function beginFolder(root: string): string {
+  makeFolders(root);
+  sweep(root);
+  const unfinished = join(root, temporaryName());
   mkdirSync(unfinished);
   return unfinished;
 }
@@ -131,14 +131,14 @@ export function beginFolder(place: string): string {
 /** @internal Adds what is not tensors, and gives the folder its name, which is returned, when all is on the disk. */
 export function finishFolder(
   unfinished: string,
-  place: string,
+  root: string,
   what: { json: string; step?: number | undefined; keepLast?: number | undefined },
 ): string {
   replaceFile(join(unfinished, stateFile), (fd) => writeAll(fd, Buffer.from(`${what.json}\n`)));
   syncFolder(unfinished);
-  const path = named(unfinished, place, what.step);
-  syncFolder(place);
-  prune(place, path, what.keepLast);
+  const path = named(unfinished, root, what.step);
+  syncFolder(root);
+  prune(root, path, what.keepLast);
   return path;
 }
 
@@ -148,9 +148,9 @@ export function abandonFolder(unfinished: string): void {
 }
 
 /** Gives a folder its name. Another process may have taken it meanwhile, and again while this one tries. */
-function named(unfinished: string, place: string, step: number | undefined): string {
+function named(unfinished: string, root: string, step: number | undefined): string {
   for (let tries = 0; ; tries++) {
-    const path = nameOf(place, step, '');
+    const path = nameOf(root, step, '');
     try {
       renameSync(unfinished, path);
       return path;
@@ -159,12 +159,12 @@ function named(unfinished: string, place: string, step: number | undefined): str
       if (!['ENOTEMPTY', 'EEXIST'].includes(code ?? '') || tries === 100) throw error;
     }
     // The next free number, unless it was asked for this one: only the name of an empty folder can be taken over.
-    if (step !== undefined) moveAway(path, place);
+    if (step !== undefined) moveAway(path, root);
   }
 }
 
-function moveAway(path: string, place: string): void {
-  const old = join(place, temporaryName());
+function moveAway(path: string, root: string): void {
+  const old = join(root, temporaryName());
   try {
     renameSync(path, old);
   } catch (error) {
@@ -181,11 +181,11 @@ function moveAway(path: string, place: string): void {
  * if (path !== undefined) resume(io.loadCheckpoint(path));
  */
 export function latest(folder: PathLike): string | undefined {
-  const place = pathOf(folder, 'folder');
+  const root = pathOf(folder, 'folder');
   try {
-    return checkpoints(place).at(-1)?.path;
+    return checkpoints(root).at(-1)?.path;
   } catch (error) {
-    throw fileError(place, 'read', error);
+    throw fileError(root, 'read', error);
   }
 }
 
@@ -196,13 +196,13 @@ export function latest(folder: PathLike): string | undefined {
  * @throws {TorchClipError} `ERR_FILE` for one that cannot be read or is damaged.
  */
 export function loadCheckpoint<T = unknown>(path: PathLike, options: LoadOptions = {}): T {
-  const place = pathOf(path);
-  if (!isFolder(place)) return load<T>(place, options);
+  const root = pathOf(path);
+  if (!isFolder(root)) return load<T>(root, options);
   const { mapLocation = 'cpu' } = options;
-  const tensors = hasIndex(place)
-    ? loadParts(place, mapLocation as string)
-    : loadSafetensors(join(place, tensorsFile), { device: mapLocation as 'cpu' });
-  const state = join(place, stateFile);
+  const tensors = hasIndex(root)
+    ? loadParts(root, mapLocation as string)
+    : loadSafetensors(join(root, tensorsFile), { device: mapLocation as 'cpu' });
+  const state = join(root, stateFile);
   const json = readingFile(state, (file) => readAll(file, 0, file.size).toString('utf8'));
   return fromTagged(json, tensors, (what) => {
     return new TorchClipError('ERR_FILE', `${shown(state)} cannot be loaded: ${what}`);

@@ -1,4 +1,4 @@
-// Files that are replaced as a whole or not at all, and files that are read at any place.
+// Files that are replaced as a whole or not at all, and files that are read at any offset.
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -39,8 +39,8 @@ const reasons: Record<string, string> = {
   EROFS: 'the file system is read-only',
   EMFILE: 'the process has too many open files',
   ENFILE: 'the system has too many open files',
-  EPIPE: 'nobody reads the pipe any more',
-  ENXIO: 'nobody is at the other end',
+  EPIPE: 'the pipe has no reader any more',
+  ENXIO: 'nothing is at the other end',
   EIO: 'the device reports an error',
   EINVAL: 'the path or the operation is not valid there',
   ENDED: 'it became shorter meanwhile',
@@ -51,7 +51,7 @@ const reasons: Record<string, string> = {
 export function fileError(path: string, done: 'read' | 'written', error: unknown): unknown {
   if (error instanceof TorchClipError) return error;
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
-  // What has no code is no matter of files: a getter or a closure of the user's threw.
+  // An error without a code did not come from a file: a getter or a closure of the user's threw.
   if (typeof code !== 'string') return error;
   const why = reasons[code] ?? `the system says ${code}`;
   return new TorchClipError('ERR_FILE', `${shown(path)} cannot be ${done}: ${why}`, { cause: error });
@@ -85,7 +85,7 @@ export function writeAll(fd: number, data: Uint8Array): void {
   }
 }
 
-// Whose it is stands in the name of a temporary file, and a random part that nobody can foresee or share.
+// The name of a temporary file says whose it is, and has a random part that no one can foresee or share.
 const who = createHash('sha256').update(host).digest('hex').slice(0, 12);
 const temporary = /^\.torch-clip-([0-9a-f]{12})-(\d+)-(\d+)-[0-9a-f]{24}\.tmp$/;
 /** A name for what is being written: {@link sweep} knows it, and whose it is. */
@@ -283,7 +283,7 @@ export function readingFile<T>(path: string, read: (file: OpenFile) => T): T {
   }
 }
 
-/** Opens a regular file; anything else is refused, since it cannot be read at any place, and a pipe would be waited for. */
+/** Opens a regular file; anything else is refused, since it cannot be read at any offset, and a pipe would be waited for. */
 export function openFile(path: string): OpenFile {
   const fd = fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
   const stat = fs.fstatSync(fd);

@@ -16,7 +16,7 @@ const dtypeOf: Readonly<Record<number, Dtype>> = {
   13: dtypes.float32,
   14: dtypes.float64,
 };
-/** A file that unpacks to more than this is no data set of this old format. */
+/** A file that unpacks to more than this is not a data set of this old format. */
 const most = 2 ** 31;
 
 /**

@@ -114,7 +114,7 @@ function readIndex(path: string, bad: Bad): Index {
       throw bad('it is not JSON');
     }
     const { files, parts } = (isPlain(index) ? index : {}) as Partial<Index>;
-    if (!isCount(files) || files > 99_999 || !isPlain(parts)) throw bad('it is no index of tensors');
+    if (!isCount(files) || files > 99_999 || !isPlain(parts)) throw bad('it is not an index of tensors');
     for (const [name, place] of Object.entries(parts)) {
       const { shape, strides, parts: list } = (isPlain(place) ? place : {}) as Partial<Place>;
       const proper =

@@ -15,22 +15,22 @@ const deepest = 300;
 export function toTagged(object: unknown): { json: string; tensors: Map<string, Tensor> } {
   const tensors = new Map<string, Tensor>();
   const names = new Map<Tensor, string>();
-  /** The tensor's place in the object, unless another tensor or the file has that name. */
-  const nameOf = (tensor: Tensor, place: string): string => {
+  /** The tensor's path in the object, unless another tensor or the file has that name. */
+  const nameOf = (tensor: Tensor, path: string): string => {
     const known = names.get(tensor);
     if (known !== undefined) return known;
-    let name = place;
+    let name = path;
     for (let n = tensors.size; tensors.has(name) || name === metadataKey || !isWellFormed(name); n++)
       name = `tensor ${n}`;
     names.set(tensor, name);
     tensors.set(name, tensor);
     return name;
   };
-  const tagged = (value: unknown, place: string, depth: number): unknown => {
+  const tagged = (value: unknown, path: string, depth: number): unknown => {
     const refuse = (expected: string) =>
-      new TorchClipError('ERR_ARGUMENT', `"${place}" must be ${expected}, got ${describe(value)}`);
+      new TorchClipError('ERR_ARGUMENT', `"${path}" must be ${expected}, got ${describe(value)}`);
     if (depth > deepest) throw refuse(`at most ${deepest} containers deep and free of cycles`);
-    const inner = (item: unknown, key: unknown) => tagged(item, `${place}[${describe(key)}]`, depth + 1);
+    const inner = (item: unknown, key: unknown) => tagged(item, `${path}[${describe(key)}]`, depth + 1);
     if (value === undefined || value === null) return null;
     if (typeof value === 'string' || typeof value === 'boolean') return value;
     if (typeof value === 'number') {
@@ -39,11 +39,11 @@ export function toTagged(object: unknown): { json: string; tensors: Map<string, 
     }
     if (typeof value === 'bigint') return { $bigint: String(value) };
     if (isTensor(value)) {
-      return { $tensor: nameOf(value, place.replace(/^object\.?/, '')) };
+      return { $tensor: nameOf(value, path.replace(/^object\.?/, '')) };
     }
     if (value instanceof Dtype) return { $dtype: value.name };
     if (value instanceof Device) return { $device: String(value) };
-    if (types.isUint8Array(value)) return { $bytes: Buffer.from(present(place, value)).toString('base64') };
+    if (types.isUint8Array(value)) return { $bytes: Buffer.from(present(path, value)).toString('base64') };
     if (Array.isArray(value)) {
       // A hole may stand for four billion.
       if (value.length > 0 && !(value.length - 1 in value && 0 in value)) throw refuse('an array without holes');
@@ -54,7 +54,7 @@ export function toTagged(object: unknown): { json: string; tensors: Map<string, 
     if (!isPlain(value)) throw refuse('a tensor or plain data');
     const result = {};
     for (const [name, item] of entriesOf(value) as [string, unknown][]) {
-      setOwn(result, name.startsWith('$') ? `$${name}` : name, tagged(item, `${place}.${name}`, depth + 1));
+      setOwn(result, name.startsWith('$') ? `$${name}` : name, tagged(item, `${path}.${name}`, depth + 1));
     }
     return result;
   };

@@ -221,7 +221,7 @@ interface Table {
 }
 
 function findTable(file: OpenFile, bad: Bad): Table {
-  const cut = () => bad('its end is missing, where the table of records stands');
+  const cut = () => bad('its end is missing, which holds the table of records');
   const length = Math.min(file.size, 22 + 0xffff);
   const tail = readAll(file, file.size - length, length);
   let at = length - 22;
@@ -237,9 +237,9 @@ function findTable(file: OpenFile, bad: Bad): Table {
   if (table.count === 0xffff || table.size === most || table.position === most) {
     if (end < 20 + 56) throw cut();
     const locator = readAll(file, end - 20, 20);
-    const place = Number(locator.readBigUInt64LE(8));
-    if (locator.readUInt32LE(0) !== 0x07064b50 || place > end - 20 - 56) throw cut();
-    const wider = readAll(file, place, 56);
+    const directory = Number(locator.readBigUInt64LE(8));
+    if (locator.readUInt32LE(0) !== 0x07064b50 || directory > end - 20 - 56) throw cut();
+    const wider = readAll(file, directory, 56);
     if (wider.readUInt32LE(0) !== 0x06064b50) throw cut();
     const [count, size, position] = [32, 40, 48].map((offset) => Number(wider.readBigUInt64LE(offset))) as [
       number,

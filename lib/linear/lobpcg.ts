@@ -1,4 +1,4 @@
-import { noGrad } from '../autograd.js';
+import { noGrad } from '../autograd/index.js';
 import { check, finitePositive, flag, integer, oneOf, orNull } from '../check.js';
 import { float64 } from '../dtype.js';
 import { invalidArgument, mustHave, TorchClipError } from '../errors.js';
@@ -22,7 +22,7 @@ export interface LobpcgOptions {
   n?: number | null;
   /** A preconditioner of the shape of the matrix; default null. */
   iK?: Tensor | null;
-  /** At most so many iterations, -1 for as many as it takes; default 1000. */
+  /** The largest number of iterations, -1 for as many as it takes; default 1000. */
   niter?: number;
   /** The residual at which to stop; default the root of the dtype's precision. */
   tol?: number | null;

@@ -21,7 +21,7 @@ declare module '../tensor.js' {
 const readLu = optionsOf('lu()', { pivot: [flag, true], getInfos: [flag, false] });
 
 /**
- * The LU factorisation of square matrices, as `torch.lu`, which `torch.linalg.luFactor` has taken the place of: what `torch.luSolve` and
+ * The LU factorisation of square matrices, as `torch.lu`, which `torch.linalg.luFactor` has replaced: what `torch.luSolve` and
  * `torch.luUnpack` take.
  *
  * @returns the factors in one matrix, the pivots, and with `getInfos` what went wrong.

@@ -63,23 +63,23 @@ export class BackwardPass<M extends object> {
     run: (gradients: Gradients) => Gradients,
     isInput: boolean,
   ): readonly unknown[] {
-    const places = values.flatMap((value, i) => (isTensor(value) ? [i] : []));
-    const tensors = places.map((i) => values[i] as Tensor);
+    const indices = values.flatMap((value, i) => (isTensor(value) ? [i] : []));
+    const tensors = indices.map((i) => values[i] as Tensor);
     if (!tensors.some((t) => t.requiresGrad)) return values;
     if (isInput) this.gated = true;
     const count = values.length;
     const through: Through = (gradients) => {
       const all = new Array<Tensor | null>(count).fill(null);
-      places.forEach((place, i) => {
-        all[place] = gradients[i]!;
+      indices.forEach((index, i) => {
+        all[index] = gradients[i]!;
       });
       const changed = run(all);
-      return places.map((place) => changed[place] ?? null);
+      return indices.map((index) => changed[index] ?? null);
     };
     const gates = Gate.apply(through, ...tensors);
     const result = [...values];
-    places.forEach((place, i) => {
-      result[place] = gates[i]!;
+    indices.forEach((index, i) => {
+      result[index] = gates[i]!;
     });
     return result;
   }

@@ -135,16 +135,16 @@ export class ModuleList<M extends Module = TensorModule> extends Listed<M> {
     return new ModuleList(this.children_().slice(start, end));
   }
 
-  /** As PyTorch: a run of equal modules is printed once, with its count. */
+  /** As PyTorch: equal modules in a row are printed once, with their count. */
   override toString(): string {
-    const runs: { text: string; from: number; count: number }[] = [];
+    const blocks: { text: string; from: number; count: number }[] = [];
     [...this].forEach((module, from) => {
       const text = String(module);
-      const last = runs.at(-1);
+      const last = blocks.at(-1);
       if (last?.text === text) last.count++;
-      else runs.push({ text, from, count: 1 });
+      else blocks.push({ text, from, count: 1 });
     });
-    const lines = runs.map(({ text, from, count }) =>
+    const lines = blocks.map(({ text, from, count }) =>
       indent(count === 1 ? `(${from}): ${text}` : `(${from}-${from + count - 1}): ${count} x ${text}`),
     );
     return `${this.constructor.name}(${lines.map((line) => `\n  ${line}`).join('')}${lines.length > 0 ? '\n' : ''})`;

@@ -1,5 +1,5 @@
 // How the parameters and buffers of modules get another device or dtype.
-import { noGrad } from '../autograd.js';
+import { noGrad } from '../autograd/index.js';
 import { native } from '../binding/index.js';
 import { flag, kind } from '../check.js';
 import { usable } from '../cuda/available.js';
@@ -54,12 +54,12 @@ export function moveTo<M extends Convertible<M>>(
   module: M,
   target: ModuleToOptions | DeviceLike | Dtype | Tensor,
 ): void {
-  const { device, dtype, memoryFormat, nonBlocking } = placeOf(target);
+  const { device, dtype, memoryFormat, nonBlocking } = targetOf(target);
   if (dtype !== undefined && !dtype.isFloatingPoint && !dtype.isComplex) {
     throw invalidArgument('dtype', 'a floating-point or complex dtype', dtype.name, 'ERR_DTYPE');
   }
-  const place = device == null ? undefined : usable(parseDevice(device)!);
-  if (place !== undefined && place.type !== 'meta') refuseMeta(module);
+  const to = device == null ? undefined : usable(parseDevice(device)!);
+  if (to !== undefined && to.type !== 'meta') refuseMeta(module);
   const formatFor = (t: Tensor) =>
     memoryFormat !== undefined && (dimensions.get(memoryFormat) ?? t.dim()) === t.dim() ? memoryFormat : undefined;
   convert(of, module, (t) =>
@@ -72,7 +72,7 @@ export function moveTo<M extends Convertible<M>>(
   );
 }
 
-function placeOf(target: ModuleToOptions | DeviceLike | Dtype | Tensor): ModuleToOptions {
+function targetOf(target: ModuleToOptions | DeviceLike | Dtype | Tensor): ModuleToOptions {
   if (target instanceof Dtype) return { dtype: target };
   const device = parseDevice(target);
   if (device) return { device: usable(device) };
@@ -125,11 +125,11 @@ function setData(tensor: Tensor, data: Tensor): void {
 
 /** Gives the parameters and buffers of modules memory without values on a device. */
 export function emptyTo<M extends object>(of: ModuleAccess<M>, modules: readonly M[], device: DeviceLike): void {
-  const place = usable(parseDevice(device)!);
+  const to = usable(parseDevice(device)!);
   // A member that is held twice stays one.
   const made = new Map<Tensor, Tensor>();
   const empty = (t: Tensor): Tensor => {
-    const memory = keep(emptyLike(t.detach(), { device: place }));
+    const memory = keep(emptyLike(t.detach(), { device: to }));
     return t instanceof Parameter ? new Parameter(memory, t.requiresGrad) : memory;
   };
   for (const module of modules) {

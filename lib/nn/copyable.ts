@@ -1,4 +1,4 @@
-import { isInferenceModeEnabled } from '../autograd.js';
+import { isInferenceModeEnabled } from '../autograd/index.js';
 import type { Tensor } from '../tensor.js';
 
 /**

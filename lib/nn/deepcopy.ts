@@ -2,7 +2,7 @@ import { describe, TorchClipError } from '../errors.js';
 import { keep } from '../scope.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { UninitializedBuffer, UninitializedParameter } from './lazy.js';
-import { blankCopy, copySlots, Module } from './module.js';
+import { blankCopy, copyTensors, Module } from './module.js';
 import { Parameter } from './parameter.js';
 
 /**
@@ -34,7 +34,7 @@ function copyOf(value: unknown, copies: Map<unknown, unknown>): unknown {
     if ('value' in property) property.value = copyOf(property.value, copies);
     Object.defineProperty(copy, name, property);
   }
-  if (value instanceof Module) copySlots(value, copy as Module, (tensor) => copyOf(tensor, copies) as Tensor | null);
+  if (value instanceof Module) copyTensors(value, copy as Module, (tensor) => copyOf(tensor, copies) as Tensor | null);
   return copy;
 }
 

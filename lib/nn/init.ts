@@ -1,4 +1,4 @@
-import { noGrad } from '../autograd.js';
+import { noGrad } from '../autograd/index.js';
 import { check, finite, integer, number, oneOf, probability } from '../check.js';
 import { invalidArgument, mustHave } from '../errors.js';
 import { generator as generatorKind, tensor as tensorKind } from '../kinds.js';

@@ -1,22 +1,14 @@
 import { flag } from '../check.js';
-import type { DeviceLike } from '../device.js';
-import type { Dtype } from '../dtype.js';
-import { device as deviceKind, dtype as dtypeKind } from '../kinds.js';
 import { empty } from '../ops/generated/functions.js';
 import { nativeOp } from '../ops/overload.js';
 import { optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
 import { Parameter } from './parameter.js';
+import { type FactoryOptions, factoryTable } from './tables.js';
 
-interface Place {
-  device?: DeviceLike | undefined;
-  dtype?: Dtype | undefined;
-}
-
-const place = { device: [deviceKind, undefined], dtype: [dtypeKind, undefined] } as const;
-const readParameter = optionsOf('UninitializedParameter', { ...place, requiresGrad: [flag, true] });
-const readBuffer = optionsOf('UninitializedBuffer', place);
+const readParameter = optionsOf('UninitializedParameter', { ...factoryTable, requiresGrad: [flag, true] });
+const readBuffer = optionsOf('UninitializedBuffer', factoryTable);
 
 /**
  * A parameter whose shape is not known yet; it has no elements. A lazy layer holds it until its first input comes.
@@ -27,7 +19,7 @@ const readBuffer = optionsOf('UninitializedBuffer', place);
  * p.shape; // [3, 4]
  */
 export class UninitializedParameter extends Parameter {
-  constructor(options: Place & { requiresGrad?: boolean } = {}) {
+  constructor(options: FactoryOptions & { requiresGrad?: boolean } = {}) {
     const { requiresGrad, device, dtype } = readParameter(options);
     super(empty([0], { device, dtype }), requiresGrad);
   }
@@ -46,7 +38,7 @@ export class UninitializedParameter extends Parameter {
  * this.registerBuffer('running_mean', new nn.UninitializedBuffer());
  */
 export class UninitializedBuffer extends Tensor {
-  constructor(options: Place = {}) {
+  constructor(options: FactoryOptions = {}) {
     const { device, dtype } = readBuffer(options);
     super(keep(empty([0], { device, dtype })).handle);
     this.escapes = true;

@@ -1,24 +1,24 @@
-// The own members of one module: the order of their names, and the slots of its parameters and buffers.
+// The own members of one module: the order of their names, and its registered parameters and buffers.
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import { Buffer } from './buffer.js';
 import { Parameter } from './parameter.js';
-import { accessorOf, isIndex, type Slot, type SlotOf } from './slots.js';
+import { accessorOf, isIndex, type Registered, type RegisteredAs } from './registered.js';
 
 /** What is asked of modules by those who cannot import their class. */
 export interface ModuleAccess<M extends object> {
   isModule(this: void, value: unknown): value is M;
-  readonly slotOf: SlotOf;
+  readonly registeredAs: RegisteredAs;
   /** The own properties in the order in which they were named. */
   entries(this: void, module: M): [string, unknown][];
 }
 
 /** The own members of `owner`. */
 export class Members<M extends object> {
-  #slots: Map<string, Slot> | undefined;
+  #registered: Map<string, Registered> | undefined;
   /** The own names in the order in which they were given, where that is not JavaScript's. */
   #order: string[] | undefined;
-  /** The names that are numbers and whose place is known. */
+  /** The names that are numbers and whose position is known. */
   #numbered: Set<string> | undefined;
   readonly #owner: M;
   readonly #access: ModuleAccess<M>;
@@ -28,29 +28,29 @@ export class Members<M extends object> {
     this.#access = access;
   }
 
-  slot(name: string): Slot | undefined {
-    return this.#slots?.get(name);
+  registered(name: string): Registered | undefined {
+    return this.#registered?.get(name);
   }
 
   /** A parameter or buffer, which only its like may replace from now on. */
-  hold(name: string, slot: Slot): void {
-    this.#slots ??= new Map();
-    this.#slots.set(name, slot);
-    Object.defineProperty(this.#owner, name, accessorOf(name, this.#access.slotOf));
+  hold(name: string, entry: Registered): void {
+    this.#registered ??= new Map();
+    this.#registered.set(name, entry);
+    Object.defineProperty(this.#owner, name, accessorOf(name, this.#access.registeredAs));
   }
 
   entries(): [string, unknown][] {
     const entries = Object.entries(this.#owner);
     for (const [name, value] of entries) {
-      // Assigned as a property: from now on nothing but its like takes its place.
-      const isNew = (value instanceof Parameter || value instanceof Buffer) && !this.#slots?.has(name);
+      // Assigned as a property: from now on nothing but its like replaces it.
+      const isNew = (value instanceof Parameter || value instanceof Buffer) && !this.#registered?.has(name);
       if (!isNew || Object.isFrozen(this.#owner)) continue;
       this.hold(name, value instanceof Buffer ? { value, persistent: value.persistent } : { value });
     }
     if (entries.length > 0 && isIndex(entries[0]![0])) this.#placeAssigned(entries.map(([name]) => name));
     if (this.#order === undefined) return entries;
-    const place = new Map(this.#order.map((name, i) => [name, i]));
-    return entries.sort(([a], [b]) => (place.get(a) ?? Infinity) - (place.get(b) ?? Infinity) || 0);
+    const position = new Map(this.#order.map((name, i) => [name, i]));
+    return entries.sort(([a], [b]) => (position.get(a) ?? Infinity) - (position.get(b) ?? Infinity) || 0);
   }
 
   ownValue(name: string): unknown {
@@ -58,7 +58,7 @@ export class Members<M extends object> {
   }
 
   #isMember(name: string): boolean {
-    if (this.#slots?.has(name)) return true;
+    if (this.#registered?.has(name)) return true;
     const value: unknown = Reflect.get(this.#owner, name);
     return this.#access.isModule(value) || value instanceof Parameter || value instanceof Buffer;
   }
@@ -89,8 +89,8 @@ export class Members<M extends object> {
     this.#numbered.add(name);
   }
 
-  /** Notes the place of a new name where JavaScript would give it another one. */
-  place(name: string): void {
+  /** Notes the position of a new name where JavaScript would give it another one. */
+  noteOrder(name: string): void {
     const owner = this.#owner;
     if (Object.hasOwn(owner, name)) return;
     const names = Object.keys(owner);
@@ -121,12 +121,12 @@ export class Members<M extends object> {
   }
 
   /** Takes the parameters and buffers of another module, as `copyOf` copies them. */
-  takeSlots(from: Members<M>, copyOf: (tensor: Tensor | null) => Tensor | null): void {
-    for (const [name, slot] of from.#slots ?? []) {
-      // A name that was deleted, or given a property of its own, is no member any more.
+  takeTensors(from: Members<M>, copyOf: (tensor: Tensor | null) => Tensor | null): void {
+    for (const [name, entry] of from.#registered ?? []) {
+      // A name that was deleted, or given a property of its own, is not a member any more.
       const { get } = Object.getOwnPropertyDescriptor(from.#owner, name) ?? {};
-      if (get !== accessorOf(name, this.#access.slotOf).get) continue;
-      this.hold(name, { ...slot, value: copyOf(slot.value) });
+      if (get !== accessorOf(name, this.#access.registeredAs).get) continue;
+      this.hold(name, { ...entry, value: copyOf(entry.value) });
     }
   }
 }

@@ -34,7 +34,7 @@ import {
 } from './module-options.js';
 import { Parameter } from './parameter.js';
 import { block } from './print.js';
-import { holdsItself, walk } from './slots.js';
+import { holdsItself, walk } from './registered.js';
 import { loadState, readState, type StateOf } from './state.js';
 import type { IncompatibleKeys, StateDict } from './state-dict.js';
 import {
@@ -65,7 +65,7 @@ let hooksOf: (module: Module) => Hooks<Module> | undefined;
  */
 export let blankCopy: (module: Module) => Module;
 /** @internal Gives `copy` the parameters and buffers of `module`, as `copyOf` copies them. */
-export let copySlots: (module: Module, copy: Module, copyOf: (tensor: Tensor | null) => Tensor | null) => void;
+export let copyTensors: (module: Module, copy: Module, copyOf: (tensor: Tensor | null) => Tensor | null) => void;
 
 const parameterKind = orNull(instance(Parameter, 'a Parameter'));
 const tensorKind = orNull(tensor);
@@ -153,7 +153,7 @@ export class Module {
 
   /**
    * Has `hook(module, gradInput, gradOutput)` called in the backward pass through each {@link call}, when the gradients of the arguments
-   * are known; an array that it returns replaces them. Gradients are null for what is no tensor or needs none.
+   * are known; an array that it returns replaces them. Gradients are null for what is not a tensor or needs none.
    *
    * Arguments and outputs count where they are tensors, or an array of outputs holds them; they must not be written in place.
    *
@@ -291,9 +291,9 @@ export class Module {
    */
   registerBuffer(name: string, tensor: Tensor | null, options: { persistent?: boolean } = {}): void {
     const { persistent } = readRegisterBuffer(options);
-    if (this.#members.slot(name)?.persistent === undefined) this.#members.checkFree(name);
+    if (this.#members.registered(name)?.persistent === undefined) this.#members.checkFree(name);
     check('tensor', tensor, tensorKind);
-    this.#members.place(name);
+    this.#members.noteOrder(name);
     this.#members.hold(name, { value: tensor && keep(tensor), persistent });
   }
 
@@ -301,7 +301,7 @@ export class Module {
   registerParameter(name: string, parameter: Parameter | null): void {
     if (!(this.#members.ownValue(name) instanceof Parameter)) this.#members.checkFree(name);
     check('parameter', parameter, parameterKind);
-    this.#members.place(name);
+    this.#members.noteOrder(name);
     this.#members.hold(name, { value: parameter });
   }
 
@@ -309,7 +309,7 @@ export class Module {
   registerModule(name: string, module: Module | null): void {
     if (!(this.#members.ownValue(name) instanceof Module)) this.#members.checkFree(name);
     check('module', module, moduleKind);
-    this.#members.place(name);
+    this.#members.noteOrder(name);
     Object.defineProperty(this, name, { value: module, writable: true, enumerable: true, configurable: true });
   }
 
@@ -492,7 +492,7 @@ export class Module {
   static {
     access = {
       isModule: (value) => value instanceof Module,
-      slotOf: (module, name) => (#members in module ? module.#members.slot(name) : undefined),
+      registeredAs: (module, name) => (#members in module ? module.#members.registered(name) : undefined),
       entries: (module) => module.#members.entries(),
     };
     entriesOf = access.entries;
@@ -503,8 +503,8 @@ export class Module {
       copy.#hooks = module.#hooks?.copy();
       return Object.setPrototypeOf(copy, Object.getPrototypeOf(module));
     };
-    copySlots = (module, copy, copyOf) => {
-      copy.#members.takeSlots(module.#members, copyOf);
+    copyTensors = (module, copy, copyOf) => {
+      copy.#members.takeTensors(module.#members, copyOf);
     };
   }
 

@@ -1,7 +1,7 @@
 import { kind, listOf } from '../check.js';
 import { TorchClipError } from '../errors.js';
 import { isPlainObject } from '../options.js';
-import { isIndex } from './slots.js';
+import { isIndex } from './registered.js';
 
 /**
  * What a user names, in the user's order: an object, or a Map or another iterable of pairs.
@@ -9,7 +9,7 @@ import { isIndex } from './slots.js';
  * JavaScript sorts the names of an object that are numbers, whatever order they were written in. Another order of parameters is
  * another model to a state that was saved by position, so such an object is refused, unless it counts 0, 1, 2 as a list does.
  *
- * @param pair the words for an element that is no pair.
+ * @param pair the words for an element that is not a pair.
  */
 export function namedEntries(name: string, given: unknown, pair: string): (readonly [string, unknown])[] {
   if (!isPlainObject(given)) {

@@ -24,7 +24,7 @@ export function invertPermutation(permutation: Tensor | null): Tensor | null {
  *
  * @param data `[all elements, ...]`.
  * @param batchSizes how many sequences have a first element, a second one, ...: int64 on the CPU, never growing.
- * @param sortedIndices which sequence each place holds, where they were sorted by length; default null.
+ * @param sortedIndices which sequence each position holds, where they were sorted by length; default null.
  * @param unsortedIndices the inverse of `sortedIndices`, which it is computed from by default.
  *
  * @throws {TorchClipError} `ERR_ARGUMENT` unless `batchSizes` are positive, never grow and add up to the rows of `data`.

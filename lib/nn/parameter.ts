@@ -17,7 +17,7 @@ declare const brand: unique symbol;
  * this.scale = new nn.Parameter(torch.ones([8]));
  */
 export class Parameter extends Tensor {
-  /** For types alone: another tensor is no parameter, as a module that is given one would no longer train it. */
+  /** For types alone: another tensor is not a parameter, as a module that is given one would no longer train it. */
   declare private readonly [brand]: true;
 
   constructor(data: Tensor, requiresGrad = true) {

@@ -11,5 +11,5 @@ export function sized<T extends number | null>(
   return typeof value === 'number' ? value : all;
 }
 
-/** More layers than anybody stacks; to make billions would take hours before the memory is out. */
+/** More layers than any network stacks; making billions would take hours before memory runs out. */
 export const mostLayers = 65_536;

@@ -1,4 +1,4 @@
-import { noGrad } from '../autograd.js';
+import { noGrad } from '../autograd/index.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { isPlainObject } from '../options.js';
 import { keep } from '../scope.js';
@@ -28,8 +28,8 @@ export interface StateOf<M> {
 
 const EXTRA = '_extra_state';
 
-/** Visits a module and those below, parents first, with their prefixes; a module held twice comes twice, as in PyTorch. */
-function visit<M>(
+/** Walks a module and those below, parents first, with their prefixes; a module held twice comes twice, as in PyTorch. */
+function eachModule<M>(
   of: StateOf<M>,
   root: M,
   enter: (module: M, prefix: string) => void,
@@ -49,7 +49,7 @@ function visit<M>(
 /** The state of a module and those below. */
 export function readState<M extends Stateful>(of: StateOf<M>, root: M, prefix: string, keepVars: boolean): StateDict {
   const state: StateDict = {};
-  visit(
+  eachModule(
     of,
     root,
     (module, path) => {
@@ -94,7 +94,7 @@ export function loadState<M extends Stateful & object>(
   const targets: Target[] = [];
   const extras: Extra[] = [];
   let hooked = false;
-  visit(of, root, (module, path) => {
+  eachModule(of, root, (module, path) => {
     hooked ||= (of.hooks(module)?.load.size ?? 0) > 0;
     for (const hook of of.hooks(module)?.loadPre ?? []) refuseLater('hook', hook(module, state, path));
     for (const [name, tensor] of of.tensors(module)) targets.push({ module, name, path: path + name, tensor });
@@ -135,7 +135,7 @@ export function loadState<M extends Stateful & object>(
       set.push(extra);
       refuseLater('setExtraState', extra.module.setExtraState(state[extra.path]));
     }
-    visit(
+    eachModule(
       of,
       root,
       () => {},

@@ -18,7 +18,7 @@ const isParameter = (_: string, value: unknown): boolean => value instanceof Par
 const bufferIn =
   <M extends object>(of: ModuleAccess<M>): Wanted<M> =>
   (name, value, module) =>
-    value instanceof Tensor && of.slotOf(module, name)?.persistent !== undefined;
+    value instanceof Tensor && of.registeredAs(module, name)?.persistent !== undefined;
 
 /** The modules right below, under each of their names. */
 export function ownModules<M extends object>(of: ModuleAccess<M>, module: M): [string, M][] {
@@ -38,7 +38,7 @@ export function ownTensors<M extends object>(of: ModuleAccess<M>, module: M): [s
 
 /** A module's own parameters, then its own persistent buffers: what it saves. */
 export function savedTensors<M extends object>(of: ModuleAccess<M>, module: M): [string, Tensor][] {
-  const persistent = ownBuffers(of, module).filter(([name]) => of.slotOf(module, name)!.persistent === true);
+  const persistent = ownBuffers(of, module).filter(([name]) => of.registeredAs(module, name)!.persistent === true);
   return [...(members(of, module, isParameter) as [string, Parameter][]), ...persistent];
 }
 
@@ -52,24 +52,24 @@ export function childrenOf<M extends object>(of: ModuleAccess<M>, module: M): [s
 export function namedModulesOf<M extends { namedChildren(): [string, M][] }>(root: M): [string, M][] {
   const found: [string, M][] = [];
   const seen = new Set<M>();
-  const visit = (module: M, path: string) => {
+  const walk = (module: M, path: string) => {
     if (!once(seen, module)) return;
     found.push([path, module]);
-    for (const [name, child] of module.namedChildren()) visit(child, join(path, name));
+    for (const [name, child] of module.namedChildren()) walk(child, join(path, name));
   };
-  visit(root, '');
+  walk(root, '');
   return found;
 }
 
 /** A module and all below it, each once, parents first. */
 export function modulesOf<M extends object>(of: ModuleAccess<M>, root: M): M[] {
   const found = new Set<M>();
-  const visit = (module: M) => {
+  const walk = (module: M) => {
     if (found.has(module)) return;
     found.add(module);
-    for (const [, value] of of.entries(module)) if (of.isModule(value)) visit(value);
+    for (const [, value] of of.entries(module)) if (of.isModule(value)) walk(value);
   };
-  visit(root);
+  walk(root);
   return [...found];
 }
 

@@ -1,4 +1,4 @@
-import { noGrad } from '../autograd.js';
+import { noGrad } from '../autograd/index.js';
 import { check, finite, finitePositive, number } from '../check.js';
 import { float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';

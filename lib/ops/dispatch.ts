@@ -49,7 +49,7 @@ function tensorsOnly(op: Op, count: number): Overload | undefined {
     (o) =>
       o.outs.length === 0 &&
       o.positional.length >= count &&
-      o.params.every((p, i) => (i < count ? p.base === 'Tensor' && !p.list && p.slot === i : p.hasDefault)),
+      o.params.every((p, i) => (i < count ? p.base === 'Tensor' && !p.list && p.position === i : p.hasDefault)),
   );
   const [result, ...more] = chosen?.schema.returns ?? [];
   if (result === undefined || more.length > 0 || result.base !== 'Tensor' || result.list) return undefined;
@@ -63,8 +63,8 @@ function tensorAndIntegers(op: Op): Overload | undefined {
   const fits =
     chosen?.makesTensor &&
     chosen.params.every((p, i) => {
-      if (i === 0) return p.base === 'Tensor' && !p.list && p.slot === 0;
-      return i === 1 ? /^(Sym)?int$/i.test(p.base) && p.slot === 1 : p.hasDefault;
+      if (i === 0) return p.base === 'Tensor' && !p.list && p.position === 0;
+      return i === 1 ? /^(Sym)?int$/i.test(p.base) && p.position === 1 : p.hasDefault;
     });
   return fits ? chosen : undefined;
 }
@@ -170,7 +170,7 @@ function gather(args: IArguments): unknown[] {
   return all;
 }
 
-/** {@link gather} with `self` at its place. */
+/** {@link gather} with `self` at its position. */
 function gatherWith(args: IArguments, self: unknown, at: number): unknown[] {
   const all = new Array<unknown>(args.length + 1);
   all[at] = self;

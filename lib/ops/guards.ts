@@ -104,7 +104,7 @@ function* rowsOf(targets: Tensor, lengths: unknown): Iterable<Tensor> {
     yield targets.select(0, i).narrow(0, 0, Math.min(width, Math.max(0, Number(counts[i]) || 0)));
 }
 
-/** The classes are places in the log-probabilities, and are not checked against them. */
+/** The classes index the log-probabilities, and are not checked against them. */
 const knownClasses: Guard = (given) => {
   const [logProbs, targets] = [given('logProbs'), given('targets')];
   if (!isReadable(targets) || !isTensor(logProbs)) return;
@@ -148,7 +148,7 @@ const boundedOffsets: Guard = (given) => {
   }
   const [low, high] = [offsets.min().item(), offsets.max().item()];
   if (!(low >= 0 && high <= length)) {
-    throw invalidArgument('offsets', `a Tensor of places from 0 to ${length}`, low < 0 ? low : high, 'ERR_INDEX');
+    throw invalidArgument('offsets', `a Tensor of positions from 0 to ${length}`, low < 0 ? low : high, 'ERR_INDEX');
   }
 };
 

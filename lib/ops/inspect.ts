@@ -102,8 +102,8 @@ function typeOf(t: Tensor): string {
     : t.layout.name === 'sparse_coo'
       ? 'sparse.'
       : '';
-  const place = t.device.type === 'cpu' ? '' : `${t.device.type}.`;
-  return `torch.${place}${sparse}${typeNames.get(t.dtype) ?? t.dtype.name}Tensor`;
+  const prefix = t.device.type === 'cpu' ? '' : `${t.device.type}.`;
+  return `torch.${prefix}${sparse}${typeNames.get(t.dtype) ?? t.dtype.name}Tensor`;
 }
 
 const expected = "a dtype, or the name of a type such as 'torch.FloatTensor'";
@@ -150,7 +150,7 @@ function dimOrder(this: Tensor, options?: { ambiguityCheck?: boolean | readonly 
     if (several && formats.filter((f) => this.isContiguous(f)).length !== 1) {
       throw new TorchClipError(
         'ERR_STATE',
-        'the tensor has more than one order of dimensions, or none that exactly one of the memory formats has',
+        'the order of dimensions is ambiguous: the strides fit several, and not exactly one of the given memory formats',
       );
     }
   }

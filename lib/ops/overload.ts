@@ -30,7 +30,7 @@ export function nativeOp(name: string, overload = ''): NativeOp {
 export interface Param extends Arg {
   convert: (value: unknown) => unknown;
   /** Where it is among the native function's arguments. */
-  slot: number;
+  position: number;
 }
 
 /** PyTorch's factories take `requires_grad` beside the arguments of their schemas. */
@@ -71,9 +71,9 @@ export class Overload {
   readonly guard: Guard | undefined;
   /** Whether the one result is a new tensor. */
   readonly makesTensor: boolean;
-  /** The slot of `dtype` where its absence means the default dtype. */
+  /** The position of `dtype` where its absence means the default dtype. */
   private readonly madeInDefault: number | undefined;
-  /** The slot of `device` where its absence means the default device. */
+  /** The position of `device` where its absence means the default device. */
   private readonly placedOnDefault: number | undefined;
   private readonly results: (((v: unknown) => unknown) | undefined)[];
   private call: NativeOp | undefined;
@@ -81,23 +81,23 @@ export class Overload {
   /** @param order the names of the native function's arguments, where they are not the schema's */
   constructor(schema: Schema, order = argumentOrder(schema.name, schema.overload)) {
     this.schema = schema;
-    const slotOf = (arg: Arg, i: number) => (order === undefined ? i : order.indexOf(arg.name));
+    const positionOf = (arg: Arg, i: number) => (order === undefined ? i : order.indexOf(arg.name));
     const all = schema.args
-      .map((arg, i) => ({ ...arg, slot: slotOf(arg, i), convert: converterOf(arg) }))
-      .filter((param) => param.slot >= 0);
+      .map((arg, i) => ({ ...arg, position: positionOf(arg, i), convert: converterOf(arg) }))
+      .filter((param) => param.position >= 0);
     this.arity = order?.length ?? all.length;
     this.params = all.filter((p) => !p.out);
     this.outs = all.filter((p) => p.out);
     this.positional = this.params.filter((p) => !p.keywordOnly);
     this.factory = isFactory(this.schema);
     const makes = this.factory && inDefaultDtype.has(schema.name) && this.outs.length === 0;
-    this.madeInDefault = makes ? this.params.find((p) => p.name === 'dtype')?.slot : undefined;
+    this.madeInDefault = makes ? this.params.find((p) => p.name === 'dtype')?.position : undefined;
     const placed = this.outs.length === 0 && onDefaultDevice.has(schema.name);
-    this.placedOnDefault = placed ? this.params.find((p) => p.name === 'device')?.slot : undefined;
+    this.placedOnDefault = placed ? this.params.find((p) => p.name === 'device')?.position : undefined;
     const last = this.positional.at(-1);
     this.spreads = last?.list === true && last.size === undefined && /int$/i.test(last.base);
     this.byKey = new Map(this.params.map((p, i) => [p.key, i]));
-    this.required = this.params.filter((p) => !p.hasDefault).map((p) => p.slot);
+    this.required = this.params.filter((p) => !p.hasDefault).map((p) => p.position);
     this.guard = guardOf(
       schema.name,
       schema.overload,
@@ -125,10 +125,10 @@ export class Overload {
       const param = params[i]!;
       const converted = param.convert(value);
       if (converted === no) return undefined;
-      flat[param.slot] = converted;
+      flat[param.position] = converted;
     }
     if (options !== undefined && !this.matchOptions(options, flat)) return undefined;
-    for (const slot of this.required) if (flat[slot] === undefined) return undefined;
+    for (const position of this.required) if (flat[position] === undefined) return undefined;
     return flat;
   }
 
@@ -150,10 +150,10 @@ export class Overload {
         return false;
       }
       const param = this.params[i]!;
-      if (flat[param.slot] !== undefined) return false;
+      if (flat[param.position] !== undefined) return false;
       const converted = param.convert(value);
       if (converted === no) return false;
-      flat[param.slot] = converted;
+      flat[param.position] = converted;
     }
     return true;
   }
@@ -162,8 +162,8 @@ export class Overload {
     const tensors: unknown[] = this.outs.length === 1 ? [out] : Array.isArray(out) ? out : [];
     if (tensors.length !== this.outs.length) return false;
     return this.outs.every((param, i) => {
-      flat[param.slot] = param.convert(tensors[i]);
-      return flat[param.slot] !== no;
+      flat[param.position] = param.convert(tensors[i]);
+      return flat[param.position] !== no;
     });
   }
 
@@ -183,17 +183,17 @@ export class Overload {
   }
 
   /** A worker's default dtype is not libtorch's. */
-  private nameDtype(flat: unknown[], slot: number): void {
+  private nameDtype(flat: unknown[], position: number): void {
     const dtype = dtypeToName();
-    if (dtype === undefined || flat[slot] != null) return;
+    if (dtype === undefined || flat[position] != null) return;
     const whole = this.schema.name === 'arange' || this.schema.name === 'range';
     if (whole && !flat.some((v) => typeof v === 'number' && !Number.isInteger(v))) return;
-    flat[slot] = dtype.code;
+    flat[position] = dtype.code;
   }
 
-  private nameDevice(flat: unknown[], slot: number): void {
+  private nameDevice(flat: unknown[], position: number): void {
     const device = deviceToName();
-    if (device !== undefined) flat[slot] ??= device.toString();
+    if (device !== undefined) flat[position] ??= device.toString();
   }
 
   /** Calls the native function and makes the result. */
@@ -209,7 +209,7 @@ export class Overload {
     return this.named(returns.map((_, i) => this.one((result as unknown[])[i], i, given, options)));
   }
 
-  /** Results by their names as well as by their places; a name such as `values` hides the array's own method. */
+  /** Results by their names as well as by their positions; a name such as `values` hides the array's own method. */
   private named(results: unknown[]): unknown[] {
     for (const [i, { name }] of this.schema.returns.entries()) {
       if (name !== '') Object.defineProperty(results, name, { value: results[i], enumerable: false });

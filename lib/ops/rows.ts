@@ -17,7 +17,7 @@ declare module '../tensor.js' {
   }
 }
 
-/** Beyond so many, rows are made one after the other: a tensor of no elements can have any number of them. */
+/** Beyond this many, rows are made one after the other: a tensor of no elements can have any number of them. */
 const atOnce = 100_000;
 
 function* oneByOne(t: Tensor, rows: number): IterableIterator<Tensor> {

@@ -1,5 +1,5 @@
 import { native } from '../binding/index.js';
-import type { NativeTrace } from './native.js';
+import type { NativeTrace } from './trace.js';
 
 /** One operator, region, kernel or copy that ran while the profiler did. */
 export interface ProfilerEvent {

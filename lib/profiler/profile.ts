@@ -10,8 +10,8 @@ import { type PathLike, pathOf, replaceFile, writeAll } from '../io/file.js';
 import { optionsOf } from '../options.js';
 import { averagesOf, type EventAverages } from './averages.js';
 import { eventsOf, type ProfilerEvent } from './events.js';
-import type { NativeRegion, NativeTrace } from './native.js';
 import { ProfilerAction } from './schedule.js';
+import type { NativeRegion, NativeTrace } from './trace.js';
 
 /** What is recorded: operators and regions on the host, or kernels and copies on GPUs. */
 export const ProfilerActivity = { CPU: 'cpu', CUDA: 'cuda' } as const;
@@ -197,7 +197,7 @@ export class Profile implements Disposable {
 
   #result(): NativeTrace {
     if (this.#trace !== undefined) return this.#trace;
-    throw new TorchClipError('ERR_STATE', 'the profile has no results before it was stopped');
+    throw new TorchClipError('ERR_STATE', 'the profile has no results until it is stopped');
   }
 }
 

@@ -1,11 +1,11 @@
 // Folders of the cache: complete ones under their names, and those that are still being filled.
 import { cpSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { SetupError } from './child-process.js';
 import { makeFolders } from './files.js';
 import { cacheRoot, inspect, type Libtorch } from './libtorch.js';
 import { host, isAlive } from './owner.js';
 import { gigabytes } from './progress.js';
-import { SetupError } from './run.js';
 
 const partial = /^partial-([\w.]+)-(\d+)-(.+)$/;
 
@@ -13,7 +13,7 @@ const partial = /^partial-([\w.]+)-(\d+)-(.+)$/;
 export function cacheFolder(named: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
   const folder = named ? resolve(named) : cacheRoot(env);
   if (folder !== undefined) return folder;
-  throw new SetupError('there is no place for the cache: the user has no home folder', {
+  throw new SetupError('the cache has no folder, since the user has no home folder', {
     fix: 'set TORCH_CLIP_CACHE to a folder that you may write, and try again',
   });
 }
@@ -98,25 +98,25 @@ function namesIn(folder: string): string[] {
 /** Gives a filled folder its name in the cache, unless another process was faster; with `replace`, in any case. */
 export function keep(folder: string, found: Libtorch, cache: string, replace = false): Libtorch {
   const name = `libtorch-${found.version}-${found.flavour}`;
-  const home = join(cache, name);
+  const target = join(cache, name);
   for (const part of ['tmp', 'download']) rmSync(join(folder, part), { recursive: true, force: true });
   for (let first = true; ; first = false) {
-    const there = inspect(home);
+    const there = inspect(target);
     if (there !== undefined && !(replace && first)) return there;
     try {
-      renameSync(folder, home);
+      renameSync(folder, target);
     } catch (error) {
       if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
       // Something damaged, or to be replaced, has the name. Moved away first, it is never deleted under a process that has just put a good one there.
       const away = join(folder, 'tmp');
-      renameSync(home, away);
-      if (inspect(away) !== undefined && !(replace && first)) renameSync(away, home);
+      renameSync(target, away);
+      if (inspect(away) !== undefined && !(replace && first)) renameSync(away, target);
       else rmSync(away, { recursive: true, force: true });
     }
   }
 }
 
-/** Copies a libtorch that lies elsewhere: with the nvidia packages beside it, which its libraries find by their place. */
+/** Copies a libtorch that lies elsewhere: with the nvidia packages beside it, which its libraries find by their relative path. */
 export function copyLibtorch(from: Libtorch, folder: string): void {
   cpSync(from.root, join(folder, 'torch'), { recursive: true, dereference: false });
   const nvidia = join(from.root, '..', 'nvidia');
@@ -124,9 +124,9 @@ export function copyLibtorch(from: Libtorch, folder: string): void {
 }
 
 /** Takes a damaged libtorch out of the cache: at once by renaming it, then by deleting. */
-export function discard(home: string, cache: string): void {
+export function discard(target: string, cache: string): void {
   const away = join(openPartial(cache, 'discarded'), 'tmp', 'old');
-  renameSync(home, away);
+  renameSync(target, away);
   rmSync(join(away, '..', '..'), { recursive: true, force: true });
 }
 

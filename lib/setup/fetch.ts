@@ -3,10 +3,10 @@ import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { download, unpack } from './archive.js';
 import { cacheFolder, clearPartial, copyLibtorch, keep, noRoom, openCache, openPartial, sweep } from './cache.js';
+import { SetupError } from './child-process.js';
 import { inspect, type Libtorch, reference, referenceCuda, type Variant } from './libtorch.js';
 import { pip } from './pip.js';
 import { Progress } from './progress.js';
-import { SetupError } from './run.js';
 import { isPath, sourceOf } from './source.js';
 
 export interface FetchOptions {
@@ -19,7 +19,7 @@ export interface FetchOptions {
   env?: NodeJS.ProcessEnv;
   /** Bytes that must be free. */
   room?: number;
-  /** Takes the place of the same version in the cache. */
+  /** Replaces the same version in the cache. */
   replace?: boolean;
   /** Forbids pip's version without a tag for the CPU, which may be a CUDA build of gigabytes. */
   tagged?: boolean;
@@ -121,8 +121,8 @@ async function zip(
 ): Promise<string | undefined> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'only available for linux-x64';
   if (offline) return 'skipped: offline';
-  const site = env.TORCH_CLIP_MIRROR || 'https://download.pytorch.org';
-  const url = `${site}/libtorch/${variant}/libtorch-shared-with-deps-${version}%2B${variant}.zip`;
+  const mirror = env.TORCH_CLIP_MIRROR || 'https://download.pytorch.org';
+  const url = `${mirror}/libtorch/${variant}/libtorch-shared-with-deps-${version}%2B${variant}.zip`;
   const file = join(folder, 'download', 'libtorch.zip');
   return (await download(url, file, progress)) ?? unpackLibtorch(file, folder, progress);
 }

@@ -157,7 +157,7 @@ export function findLibtorch(options: FindOptions = {}): FoundLibtorch {
   const refused: RefusedLibtorch[] = [];
   const consider = (place: string, folder: string, label = folder): FoundLibtorch | undefined => {
     const found = inspect(resolve(folder));
-    let reason: string | undefined = 'no libtorch there';
+    let reason: string | undefined = 'there is no libtorch in it';
     if (found !== undefined) {
       reason =
         isSupported(found.version) || anyVersion
@@ -187,7 +187,8 @@ export function findLibtorch(options: FindOptions = {}): FoundLibtorch {
   if (home === undefined) tried.push('the cache: the user has no home folder, and TORCH_CLIP_CACHE is not set');
   for (const cache of options.caches ?? [home ?? []].flat()) {
     const folders = cached(cache, options.preferCuda ?? false);
-    if (folders.length === 0) tried.push(`${cache}: ${existsSync(cache) ? 'no libtorch there' : 'no such folder'}`);
+    if (folders.length === 0)
+      tried.push(`${cache}: ${existsSync(cache) ? 'there is no libtorch in it' : 'no such folder'}`);
     for (const folder of folders) {
       const found = consider('the cache', folder);
       if (found !== undefined) return found;

@@ -1,4 +1,4 @@
-// Who made a file or folder that is still being filled, so that others know when nobody fills it any more.
+// Who made a file or folder that is still being filled, so that others know when it has been abandoned.
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 

@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { run, tail } from './child-process.js';
 import { programPath } from './programs.js';
 import { bar, megabytes, type Progress } from './progress.js';
-import { run, tail } from './run.js';
 
 export interface PipOptions {
   folder: string;
@@ -51,14 +51,14 @@ export interface Download {
   bytes: number;
 }
 
-const units: Record<string, number> = { bytes: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
+const bytesPer: Record<string, number> = { bytes: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
 
 /** Reads pip's `Downloading torch-2.13.0-...whl (190.1 MB)`, where any pip names the size; undefined for another line. */
 export function downloadOf(line: string): Download | undefined {
   const [, url, size, unit] = /^Downloading (\S+) \(([\d.]+) (bytes|[kMG]B)\)/.exec(line) ?? [];
   return url === undefined
     ? undefined
-    : { file: decodeURIComponent(basename(url)), bytes: Number(size) * units[unit!]! };
+    : { file: decodeURIComponent(basename(url)), bytes: Number(size) * bytesPer[unit!]! };
 }
 
 /** How far pip is: into a file, which it keeps in a folder of its own until it is whole, or in unpacking. */

@@ -31,7 +31,7 @@ export function isProgram(path: string): boolean {
   }
 }
 
-/** The environment for a program: it, and what it starts in turn, finds nothing by the working folder's place on a path. */
+/** The environment for a program: it, and what it starts in turn, finds nothing because a search path leads to the working folder. */
 export function programEnv(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   // Python 3.11 and newer; an older one relies on the neutral folder.
   return { ...env, PATH: pathFolders(env).join(delimiter), PYTHONSAFEPATH: '1' };

@@ -1,8 +1,8 @@
 // What a source on disk holds, before anything of it is copied.
 import { statSync } from 'node:fs';
 import { inspectArchive } from './archive.js';
+import { SetupError } from './child-process.js';
 import { inspect, isSupported, type Libtorch, releases, type Variant } from './libtorch.js';
-import { SetupError } from './run.js';
 
 /** What was asked for: a version (or its first parts) and a variant, each where it was named. */
 export interface Wanted {
@@ -10,7 +10,7 @@ export interface Wanted {
   variant?: Variant;
 }
 
-/** Whether `from` names a place on disk, and none of the sources of the network. */
+/** Whether `from` names a path on disk, and none of the sources of the network. */
 export const isPath = (from: string | undefined): from is string =>
   from !== undefined && !['pip', 'zip'].includes(from);
 
@@ -27,7 +27,7 @@ export async function sourceOf(from: string, wanted: Wanted): Promise<Required<W
   } catch (error) {
     throw refuse(`it cannot be unpacked: ${(error as Error).message}`, correct);
   }
-  if (found === undefined) throw refuse('no libtorch there', correct);
+  if (found === undefined) throw refuse('there is no libtorch in it', correct);
   const { version, flavour } = found;
   const variant = ({ cpu: 'cpu', cu13: 'cu130' } as const)[flavour];
   if (!isSupported(version) || variant === undefined) {

@@ -6,16 +6,16 @@ import { dirname, join } from 'node:path';
 /** A digest of the files (folders: of all files in them) and words that an output is made from. */
 export function digest(root: string, paths: string[], words: string[] = []): string {
   const hash = createHash('sha256').update(words.join('\n'));
-  const visit = (path: string) => {
+  const walk = (path: string) => {
     const full = join(root, path);
     if (!existsSync(full)) return;
     if (statSync(full).isDirectory()) {
-      for (const name of readdirSync(full).sort()) visit(join(path, name));
+      for (const name of readdirSync(full).sort()) walk(join(path, name));
     } else {
       hash.update(`\n${path}\n`).update(readFileSync(full));
     }
   };
-  paths.forEach(visit);
+  paths.forEach(walk);
   return hash.digest('hex');
 }
 

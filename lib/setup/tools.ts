@@ -1,12 +1,12 @@
 // The tools that the native build needs, and the command that brings each.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { run, SetupError } from './child-process.js';
 import { programPath } from './programs.js';
-import { run, SetupError } from './run.js';
 
 const mac = process.platform === 'darwin';
 
-/** The CUDA compiler: the one that is named, the one on the PATH, or that of an installation in the usual place. */
+/** The CUDA compiler: the one that is named, the one on the PATH, or that of an installation in the usual folder. */
 export function findNvcc(env: NodeJS.ProcessEnv = process.env): string | undefined {
   if (env.CUDACXX) return env.CUDACXX;
   const found = programPath('nvcc', env);

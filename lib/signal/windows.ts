@@ -34,7 +34,7 @@ interface Read {
   readonly device: DeviceLike | null;
   readonly requiresGrad: boolean;
 }
-interface Place {
+interface Target {
   readonly dtype: Dtype;
   readonly device: DeviceLike | null;
 }
@@ -43,14 +43,14 @@ interface Place {
 const beyond = (m: number, { sym }: Read) => (!sym && m > 1 ? 1 : 0);
 
 /** A window of `m` points, from what computes it where there are enough. */
-function window(m: number, options: Read, least: number, compute: (place: Place) => Tensor): Tensor {
+function window(m: number, options: Read, least: number, compute: (target: Target) => Tensor): Tensor {
   check('m', m, integer(0));
   const dtype = options.dtype ?? getDefaultDtype();
   if (dtype !== float32 && dtype !== float64) {
     throw invalidArgument('dtype', 'torch.float32 or torch.float64', dtype, 'ERR_DTYPE');
   }
-  const place = { dtype, device: options.device };
-  const made = m === 0 ? empty([0], place) : m < least ? ones([m], place) : compute(place);
+  const target = { dtype, device: options.device };
+  const made = m === 0 ? empty([0], target) : m < least ? ones([m], target) : compute(target);
   return options.requiresGrad ? made.requiresGrad_() : made;
 }
 
@@ -78,8 +78,8 @@ export function exponential(m: number, options: WindowOptions & { center?: numbe
   }
   const scale = 1 / read.tau;
   const center = read.center ?? (m - 1 + beyond(m, read)) / 2;
-  return window(m, read, 1, (place) =>
-    linspace(-center * scale, (-center + (m - 1)) * scale, m, place)
+  return window(m, read, 1, (target) =>
+    linspace(-center * scale, (-center + (m - 1)) * scale, m, target)
       .abs()
       .neg()
       .exp(),
@@ -100,7 +100,7 @@ const readCosine = optionsOf('cosine()', common);
 export function cosine(m: number, options: WindowOptions = {}): Tensor {
   const read = readCosine(options);
   const scale = Math.PI / (m + beyond(m, read));
-  return window(m, read, 1, (place) => linspace(0.5 * scale, (0.5 + (m - 1)) * scale, m, place).sin());
+  return window(m, read, 1, (target) => linspace(0.5 * scale, (0.5 + (m - 1)) * scale, m, target).sin());
 }
 
 const readGaussian = optionsOf('gaussian()', { ...common, std: [positive, 1] });
@@ -119,8 +119,8 @@ export function gaussian(m: number, options: WindowOptions & { std?: number } = 
   const read = readGaussian(options);
   const start = -(m - 1 + beyond(m, read)) / 2;
   const scale = 1 / (read.std * Math.sqrt(2));
-  return window(m, read, 1, (place) =>
-    linspace(start * scale, (start + (m - 1)) * scale, m, place)
+  return window(m, read, 1, (target) =>
+    linspace(start * scale, (start + (m - 1)) * scale, m, target)
       .pow(2)
       .neg()
       .exp(),
@@ -141,12 +141,12 @@ const readKaiser = optionsOf('kaiser()', { ...common, beta: [nonNegative, 12] })
  */
 export function kaiser(m: number, options: WindowOptions & { beta?: number } = {}): Tensor {
   const read = readKaiser(options);
-  return window(m, read, 2, (place) => {
+  return window(m, read, 2, (target) => {
     // In the window's dtype, so that rounding does not lead out of the square root's domain.
-    const beta = tensor(read.beta, place);
+    const beta = tensor(read.beta, target);
     const scale = beta.mul(2).div(read.sym ? m - 1 : m);
     const end = minimum(beta, scale.mul(m - 1).sub(beta));
-    const k = linspace(beta.neg(), end, m, place);
+    const k = linspace(beta.neg(), end, m, target);
     return i0(beta.mul(beta).sub(k.pow(2)).sqrt()).div(i0(beta));
   });
 }
@@ -165,18 +165,18 @@ const readBartlett = optionsOf('bartlett()', common);
 export function bartlett(m: number, options: WindowOptions = {}): Tensor {
   const read = readBartlett(options);
   const scale = 2 / (read.sym ? m - 1 : m);
-  return window(m, read, 2, (place) => rsub(linspace(-1, -1 + (m - 1) * scale, m, place).abs(), 1));
+  return window(m, read, 2, (target) => rsub(linspace(-1, -1 + (m - 1) * scale, m, target).abs(), 1));
 }
 
 function sumOfCosines(m: number, coefficients: readonly number[], read: Read): Tensor {
   const scale = (2 * Math.PI) / (read.sym ? m - 1 : m);
-  return window(m, read, 2, (place) => {
-    const k = linspace(0, (m - 1) * scale, m, place);
+  return window(m, read, 2, (target) => {
+    const k = linspace(0, (m - 1) * scale, m, target);
     const signed = tensor(
       coefficients.map((a, i) => (i % 2 === 0 ? a : -a)),
-      place,
+      target,
     );
-    const orders = arange(coefficients.length, place);
+    const orders = arange(coefficients.length, target);
     return signed.unsqueeze(-1).mul(orders.unsqueeze(-1).mul(k).cos()).sum(0);
   });
 }

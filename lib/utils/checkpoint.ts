@@ -122,7 +122,7 @@ class Frame {
   readonly #fn: (...args: unknown[]) => unknown;
   // With a hole for each tensor.
   readonly #args: unknown[];
-  readonly #places: number[];
+  readonly #positions: number[];
   readonly #saver: Tensor;
   readonly #checks: boolean;
   readonly #earlyStop: boolean;
@@ -135,7 +135,7 @@ class Frame {
   constructor(fn: (...args: unknown[]) => unknown, args: unknown[], random: boolean, checks: boolean, stop: boolean) {
     this.#fn = fn;
     this.#args = args.map((arg) => (isTensor(arg) ? undefined : arg));
-    this.#places = args.flatMap((arg, i) => (isTensor(arg) ? [i] : []));
+    this.#positions = args.flatMap((arg, i) => (isTensor(arg) ? [i] : []));
     this.#saver = keep(SaveInputs.apply(empty([0], { requiresGrad: true }), ...args.filter(isTensor)));
     this.#random = random ? keep(getRngState()) : undefined;
     this.#checks = checks;
@@ -157,7 +157,7 @@ class Frame {
     if (value === undefined) {
       throw new TorchClipError(
         'ERR_STATE',
-        'a checkpoint cannot give a saved tensor twice within one backward pass without retainGraph',
+        'a checkpoint cannot return a saved tensor twice in one backward pass unless retainGraph is true',
       );
     }
     if (task < 0) this.#forget(task);
@@ -175,7 +175,7 @@ class Frame {
     for (const old of this.#done) if (old > task || !native.graphTaskKeeps()) this.#forget(old);
     const saved = savedBy(this.#saver);
     const args = [...this.#args];
-    for (const [i, place] of this.#places.entries()) args[place] = saved![i];
+    for (const [i, position] of this.#positions.entries()) args[position] = saved![i];
     let count = 0;
     const pack = (tensor: Tensor): Tensor => {
       const value = keep(tensor.detach());
@@ -228,7 +228,7 @@ class Frame {
 const deviceTypes = ['cpu', 'cuda'] as const;
 
 const differs = (how: string) =>
-  new TorchClipError('ERR_STATE', `the function of a checkpoint does something else the second time: ${how}`);
+  new TorchClipError('ERR_STATE', `the function of a checkpoint must do the same when it runs again: ${how}`);
 
 /** A module, or a function of one tensor. */
 type Step = ((x: Tensor) => Tensor) | { forward(x: Tensor): Tensor };

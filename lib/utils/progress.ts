@@ -21,7 +21,7 @@ export interface ProgressOptions {
   initial?: number;
   /** Its norm before clipping and its clip rate stand beside the bar. */
   optimizer?: { readonly clipStats: { readonly norm: Tensor; readonly clipped: Tensor } | null };
-  /** Seconds between two lines where the output is no terminal; default 10. */
+  /** Seconds between two lines where the output is not a terminal; default 10. */
   interval?: number;
   /** Where the bar is drawn; default: `process.stderr`. */
   stream?: NodeJS.WriteStream;

@@ -1,5 +1,5 @@
 // node --import tsx scripts/gen-ops/examples.ts: writes the values of the examples in descriptions.mjs to examples.json, from which
-// scripts/gen-ops.mjs takes them.
+// scripts/gen-ops/main.mjs takes them.
 import { writeFileSync } from 'node:fs';
 import torch, { isTensor } from '../../lib/index.js';
 import { descriptions } from './descriptions.mjs';

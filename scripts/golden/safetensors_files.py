@@ -90,7 +90,7 @@ def cases():
     yield 'a header that is a list', build('[]')
     yield 'a header that is a number', build('5')
     yield 'a header that is null', build('null')
-    yield 'a header that is no JSON', build('{"a"')
+    yield 'a header that is not JSON', build('{"a"')
     yield 'a comma too many', build('{"a":' + json.dumps(a) + ',}', bytes(4))
     yield 'text after the header', build(json.dumps({'a': a}) + 'x', bytes(4))
     yield 'a header of no bytes', build('')

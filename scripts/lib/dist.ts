@@ -3,7 +3,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as esbuild from 'esbuild';
-import { run, SetupError, tail } from '../../lib/setup/run.js';
+import { run, SetupError, tail } from '../../lib/setup/child-process.js';
 
 // What is loaded by its path, each beside the package's folder or where package.json says.
 const entries = {

@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from '../../lib/cli/build.js';
+import { buildNative } from '../../lib/setup/build-native.js';
+import { run, SetupError, tail } from '../../lib/setup/child-process.js';
 import { fetchLibtorch } from '../../lib/setup/fetch.js';
 import { findLibtorch, type Libtorch, LibtorchError, type Variant } from '../../lib/setup/libtorch.js';
-import { buildNative } from '../../lib/setup/native.js';
 import { Progress } from '../../lib/setup/progress.js';
-import { run, SetupError, tail } from '../../lib/setup/run.js';
 import { digest, unlessStamped } from '../../lib/setup/stamp.js';
 import { buildDist } from './dist.js';
 

@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 /**
  * Waits until no other process has its turn at `root`; this one's lasts as long as it lives.
  *
- * The system frees a socket's name when its process ends, however it does. Where there are no such names, nobody waits.
+ * The system frees a socket's name when its process ends, however it does. Where there are no such names, nothing waits.
  */
 export async function takeTurn(root) {
   if (process.platform !== 'linux') return;

@@ -112,7 +112,7 @@ describe('grad', () => {
     expect(x.grad).to.equal(null);
   });
 
-  it('of a tensor that is no leaf is kept on request', () => {
+  it('of a tensor that is not a leaf is kept on request', () => {
     const x = leaf([1, 2]);
     const [y, z] = [x.mul(2), x.mul(3)];
     y.retainGrad();

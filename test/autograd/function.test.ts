@@ -212,7 +212,7 @@ describe('autograd.Function', () => {
     ['too few', [], /must return one gradient per argument of apply\(\), 2, got 0/],
     ['too many', [torch.ones([1]), null, torch.ones([1])], /per argument of apply\(\), 2, got 3/],
     ['no tensor', [5, null], /gradient 0 of Wrong.backward\(\) must be a Tensor or null, got 5/],
-    ['one for a number', [null, torch.ones([1])], /gradient 1 .* must be null, as the argument is no Tensor/],
+    ['one for a number', [null, torch.ones([1])], /gradient 1 .* must be null, as the argument is not a Tensor/],
     ['another shape', [torch.ones([3]), null], /invalid gradient at index 0/],
     ['a promise', Promise.resolve(null), /must be a synchronous function/],
   ];
@@ -254,7 +254,7 @@ describe('autograd.Function', () => {
       /Half needs a static backward/,
     ],
     [
-      'a result that is no tensor',
+      'a result that is not a tensor',
       () =>
         class Five extends torch.autograd.Function {
           static forward(_: Context, _x: Tensor) {

@@ -100,8 +100,8 @@ describe('autograd.functional', () => {
   }
 
   const refused: [string, () => unknown, RegExp][] = [
-    ['inputs that are no tensors', () => functional.jacobian((t) => t, 5 as never), /"inputs" must be a Tensor/],
-    ['a result that is no tensor', () => functional.jacobian(() => 5 as never, torch.ones([1])), /result of func/],
+    ['inputs that are not tensors', () => functional.jacobian((t) => t, 5 as never), /"inputs" must be a Tensor/],
+    ['a result that is not a tensor', () => functional.jacobian(() => 5 as never, torch.ones([1])), /result of func/],
     [
       'no function',
       () => functional.jacobian(5 as never, torch.ones([1])),

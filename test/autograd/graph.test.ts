@@ -54,7 +54,7 @@ describe('registerPostAccumulateGradHook', () => {
     expect(() => p.sum().backward()).throw(RangeError, 'mine');
   });
 
-  it('refuses what is no leaf, and removes after dispose', () => {
+  it('refuses what is not a leaf, and removes after dispose', () => {
     const p = leaf([1]);
     expect(refusalOf(() => p.mul(2).registerPostAccumulateGradHook(() => {}))).property('code', 'ERR_AUTOGRAD');
     expect(refusalOf(() => torch.ones([1]).registerPostAccumulateGradHook(() => {}))).property('code', 'ERR_AUTOGRAD');

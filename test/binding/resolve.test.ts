@@ -271,7 +271,7 @@ describe('the resolver', () => {
         at.env.TORCH_CLIP_LIBTORCH = at.path('nothing');
       },
       'ERR_LIBTORCH_NOT_FOUND',
-      /TORCH_CLIP_LIBTORCH names cannot be used; .*nothing: no libtorch there/,
+      /TORCH_CLIP_LIBTORCH names cannot be used; .*nothing: there is no libtorch in it/,
     ],
     [
       'LIBTORCH that names no folder',
@@ -280,7 +280,7 @@ describe('the resolver', () => {
         at.env.LIBTORCH = '/nope';
       },
       'ERR_LIBTORCH_NOT_FOUND',
-      /LIBTORCH=\/nope: no libtorch there; correct or unset LIBTORCH$/,
+      /LIBTORCH=\/nope: there is no libtorch in it; correct or unset LIBTORCH$/,
     ],
     [
       'LIBTORCH that no binary fits',
@@ -386,7 +386,7 @@ describe('the resolver', () => {
       'ERR_BINARY',
       /was made for darwin-arm64, and this is/,
     ],
-    ['a binary that is none', () => writeFileSync(at.prebuild(), '<html>'), 'ERR_BINARY', /is no shared library/],
+    ['a binary that is none', () => writeFileSync(at.prebuild(), '<html>'), 'ERR_BINARY', /is not a shared library/],
     [
       'a binary that cannot be read',
       () => {
@@ -421,7 +421,7 @@ describe('the resolver', () => {
         at.env.TORCH_CLIP_LIBTORCH = at.wheel('hollow', real.version, { cuda: flavour !== 'cpu' });
       },
       'ERR_LIBTORCH',
-      /libtorch in .*hollow\/torch cannot be loaded: .*lib(torch|c10)(_cpu)?\.so (cannot be read: ENOENT|is no shared library)/,
+      /libtorch in .*hollow\/torch cannot be loaded: .*lib(torch|c10)(_cpu)?\.so (cannot be read: ENOENT|is not a shared library)/,
     ],
     [
       'a libtorch with a truncated library',

@@ -93,7 +93,7 @@ describe('torch-clip doctor', () => {
   it('names the binaries that are there where a variable names no libtorch', async () => {
     const { stdout } = await torchClip(['doctor'], { ...here(), TORCH_CLIP_LIBTORCH: '/nope' }).ended;
     expect(stdout).to.match(/binary +none chosen\n +\S+torch_clip\.node, for torch 2\.\d+ \(\w+\)\n/);
-    expect(stdout).to.match(/passed over TORCH_CLIP_LIBTORCH=\/nope: no libtorch there\n/);
+    expect(stdout).to.match(/passed over TORCH_CLIP_LIBTORCH=\/nope: there is no libtorch in it\n/);
     expect(stdout).to.include('correct or unset TORCH_CLIP_LIBTORCH');
   });
 

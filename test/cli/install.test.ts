@@ -125,7 +125,7 @@ ${after}`,
     f.write('cache/libtorch-2.13.0-cpu/torch/lib/libc10.so');
     pip();
     const repaired = await install();
-    expect(repaired.stdout).to.match(/libc10\.so is no shared library: fetching it again[\s\S]*is now in/);
+    expect(repaired.stdout).to.match(/libc10\.so is not a shared library: fetching it again[\s\S]*is now in/);
     expect(existsSync(f.path('cache/libtorch-2.13.0-cpu/torch/lib/libc10.so'))).to.equal(false);
     expect(cache()).to.deep.equal(['libtorch-2.13.0-cpu']);
   });
@@ -339,8 +339,8 @@ ${after}`,
         },
         /old\.zip: torch 2\.5\.0 \(cpu\) is not supported/,
       ],
-      ['a file that is no archive', () => [f.write('x.whl', 'no')], /x\.whl: it cannot be unpacked: /],
-      ['a folder without a libtorch', () => [f.root], /no libtorch there/],
+      ['a file that is not an archive', () => [f.write('x.whl', 'no')], /x\.whl: it cannot be unpacked: /],
+      ['a folder without a libtorch', () => [f.root], /there is no libtorch in it/],
       [
         'a misspelt source',
         () => ['pypi'],

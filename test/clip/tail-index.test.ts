@@ -74,7 +74,7 @@ describe('clip.tailIndex', () => {
     ['NaN', [ten.with(3, Number.NaN)], /"history\[3\]" must be a finite number >= 0, got NaN/],
     ['inf', [ten.with(9, Infinity)], /"history\[9\]" must be a finite number >= 0, got Infinity/],
     ['a negative norm', [ten.with(0, -1)], /"history\[0\]" must be a finite number >= 0, got -1/],
-    ['a norm that is no number', [ten.map(String)], /"history\[0\]" must be a finite number >= 0, got "1"/],
+    ['a norm that is not a number', [ten.map(String)], /"history\[0\]" must be a finite number >= 0, got "1"/],
     ['a matrix', [torch.ones([5, 5])], /"history" must be a Tensor of real numbers with one dimension/],
     ['k = 0', [ten, { k: 0 }], /"k" must be an integer from 1 to 9, got 0/],
     ['k = n', [ten, { k: 10 }], /"k" must be an integer from 1 to 9, got 10/],

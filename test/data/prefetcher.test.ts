@@ -64,7 +64,7 @@ describe('Prefetcher', () => {
     expect(refusalOf(() => plain.loadStateDict({} as never)).code).equal('ERR_STATE');
   });
 
-  it('refuses what is no source of batches', () => {
+  it('refuses what is not a source of batches', () => {
     expect(refusalOf(() => new data.Prefetcher(5 as never, { device: 'cpu' })).message).equal(
       '"loader" must be a DataLoader or another iterable of batches, got 5',
     );

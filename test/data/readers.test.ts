@@ -68,7 +68,7 @@ describe('data: readers of files', () => {
       expect(error.message).to.match(/has no column "nothing"; it has "id", "label"/);
     });
 
-    it('refuses what is no Parquet file', async () => {
+    it('refuses what is not a Parquet file', async () => {
       const whole = Buffer.from(reference.parquet.SNAPPY!, 'base64');
       for (const bytes of [
         Buffer.alloc(0),
@@ -95,7 +95,7 @@ describe('data: readers of files', () => {
       });
     }
 
-    it('refuses what is no Arrow file', async () => {
+    it('refuses what is not an Arrow file', async () => {
       const error = await failure(() => data.ArrowDataset.open(put('bad.arrow', 'hello, this is text')));
       expect([error.code, error.message]).to.satisfy(
         ([code, text]: string[]) => code === 'ERR_FILE' && /bad\.arrow is not a proper Arrow file: [^\n]+$/.test(text!),
@@ -140,9 +140,9 @@ describe('data: readers of files', () => {
 
     it('names the line and the column of what it refuses', async () => {
       const cases: [text: string, columns: Record<string, data.CsvType>, RegExp][] = [
-        ['x\n1\ntwo\n', { x: 'number' }, /line 3 has "two" in the column "x", which is no number/],
-        ['x\n1.5\n', { x: 'bigint' }, /line 2 has "1.5" in the column "x", which is no bigint/],
-        ['x\nmaybe\n', { x: 'boolean' }, /which is no boolean/],
+        ['x\n1\ntwo\n', { x: 'number' }, /line 3 has "two" in the column "x", which is not a number/],
+        ['x\n1.5\n', { x: 'bigint' }, /line 2 has "1.5" in the column "x", which is not a bigint/],
+        ['x\nmaybe\n', { x: 'boolean' }, /which is not a boolean/],
         ['x\n1\n', { y: 'number' }, /it has no column "y"/],
         ['x,y\n1\n', { x: 'number' }, /Invalid Record Length|line 2 has 1 values, not 2/],
         ['x,x\n1,2\n', { x: 'number' }, /has the column "x" twice/],
@@ -170,9 +170,9 @@ describe('data: readers of files', () => {
       }
     });
 
-    it('names the line that is no JSON', async () => {
+    it('names the line that is not JSON', async () => {
       const error = await failure(() => all(new data.JsonlDataset(put('bad.jsonl', '1\n{\n'))));
-      expect(error.message).to.match(/bad\.jsonl is not a proper JSONL file: line 2 is no JSON$/);
+      expect(error.message).to.match(/bad\.jsonl is not a proper JSONL file: line 2 is not JSON$/);
       expect((await failure(() => all(new data.JsonlDataset(f.path('none'))))).message).to.include(
         'there is no such file',
       );
@@ -228,7 +228,7 @@ describe('data: readers of files', () => {
       expect(Buffer.from(first!.cls as Uint8Array).toString()).to.equal('3');
     });
 
-    it('hands on what a decoder throws, and refuses what is no archive', async () => {
+    it('hands on what a decoder throws, and refuses what is not an archive', async () => {
       const path = put('b.tar', await archive({ '1.cls': '3' }));
       const decode = () => {
         throw new RangeError('mine');

@@ -33,7 +33,7 @@ describe('a process group', () => {
       await d.destroyProcessGroup();
       for (const one of [group, other]) {
         const error = refusalOf(() => d.allReduce(torch.ones([1]), { group: one }));
-        expect([error.code, error.message]).deep.equal(['ERR_STATE', 'the process group is destroyed']);
+        expect([error.code, error.message]).deep.equal(['ERR_STATE', 'the process group has been destroyed']);
       }
     }
   });
@@ -59,7 +59,7 @@ describe('a process group', () => {
     await alone();
     expect(await rejectionOf(alone())).deep.equal([
       'ERR_STATE',
-      'the default process group is there already; destroyProcessGroup() ends it',
+      'the default process group exists already; destroyProcessGroup() ends it',
     ]);
   });
 
@@ -234,13 +234,13 @@ describe('a process group', () => {
     const error = refusalOf(() => d.barrier({ wait: true }));
     expect([error.code, error.message]).deep.equal([
       'ERR_STATE',
-      'a call with { wait: true } cannot follow one of several steps that is under way: await that one first',
+      'a call with { wait: true } cannot follow one of several collectives that is under way: await that one first',
     ]);
     expect(await values).deep.equal([1]);
     d.barrier({ wait: true });
   });
 
-  it('does nothing for one that is no member', async () => {
+  it('does nothing for one that is not a member', async () => {
     await alone();
     const t = torch.ones([1]);
     expect(d.allReduce(t, { group: null, wait: true })).equal(undefined);

@@ -65,7 +65,7 @@ const refused: Record<string, [code: string, words: string, call: () => unknown]
     '"covFactor" must be a Tensor of matrices with 2 rows, as loc has entries, got [3, 1]',
     () => new D.LowRankMultivariateNormal(t([0, 1]), torch.ones([3, 1]), t([1, 1])),
   ],
-  'a count that is no integer': [
+  'a count that is not an integer': [
     'ERR_ARGUMENT',
     '"totalCount" must be an integer >= 0, got 1.5',
     () => new D.Multinomial(1.5, t([1, 1])),
@@ -198,7 +198,7 @@ const refused: Record<string, [code: string, words: string, call: () => unknown]
         ]),
       ),
   ],
-  'a value that is no event': [
+  'a value that is not an event': [
     'ERR_SHAPE',
     '"value" must be a Tensor of events of shape [2], got [3]',
     () => new D.MultivariateNormal(t([0, 0]), torch.eye(2)).logProb(t([1, 2, 3])),
@@ -417,7 +417,7 @@ describe('distributions refuse', () => {
   }
 });
 
-describe('methods of transforms and constraints refuse what is no argument', () => {
+describe('methods of transforms and constraints refuse what is not an argument', () => {
   const objects: Record<string, object> = {
     exp: new D.ExpTransform(),
     inverse: new D.ExpTransform().inv,

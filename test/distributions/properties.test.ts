@@ -73,7 +73,7 @@ const near = (a: Tensor, b: Tensor, rounding = 1e-8): void => {
   expect(largest(a.sub(b).div(b.abs().add(1))), `${a} for ${b}`).to.be.below(rounding);
 };
 const check = (arbitrary: Arbitrary, holds: (d: D.Distribution) => void): void => {
-  // A chai assertion is no result to fast-check.
+  // A chai assertion is not a result to fast-check.
   const property = fc.property(arbitrary, (d) => {
     holds(d);
   });

@@ -511,12 +511,12 @@ describe('what a transform refuses', () => {
       /"func" of vmap/,
     ],
     [
-      'a result that is no number',
+      'a result that is not a number',
       () => grad!(id)(x),
       'ERR_SHAPE',
       /without dimensions, got \[3\]; vjp\(\) and jacrev\(\)/,
     ],
-    ['a result that is no tensor', () => grad!(any(() => 5))(x), 'ERR_ARGUMENT', /must return a Tensor, got 5/],
+    ['a result that is not a tensor', () => grad!(any(() => 5))(x), 'ERR_ARGUMENT', /must return a Tensor, got 5/],
     ['integers', () => grad!((t: Tensor) => t.sum())(torch.tensor([1n])), 'ERR_DTYPE', /floating-point.*got int64/],
     [
       'argnums beyond',
@@ -585,7 +585,7 @@ describe('what a transform refuses', () => {
     ['outDims beyond', () => vmap!(id, { outDims: 2 })(a), 'ERR_INDEX', /is 2 for a result with 2 dimensions/],
     ['a batch as one value', () => vmap!(id, { outDims: null })(a), 'ERR_ARGUMENT', /differs between samples/],
     [
-      'a result of vmap that is no tensor',
+      'a result of vmap that is not a tensor',
       () => vmap!(any(() => 1))(a),
       'ERR_ARGUMENT',
       /must return Tensors only, got 1/,

@@ -270,7 +270,7 @@ describe('io: replacing a file', () => {
     });
   }
 
-  it('does not read what is no regular file', () => {
+  it('does not read what is not a regular file', () => {
     execFileSync('mkfifo', [f.path('pipe')]);
     const read = (path: string) => refusalOf(() => readingFile(path, () => 1));
     expect(read(f.path('pipe')).message).to.match(/pipe or a device, not a regular file$/);

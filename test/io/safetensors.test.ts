@@ -299,7 +299,7 @@ describe('io: safetensors', () => {
     ['a lone surrogate', () => io.saveSafetensors({ '\ud800': x }, 'x'), 'ERR_ARGUMENT', /well-formed/],
     ['a number for a name', () => io.saveSafetensors(new Map([[1, x]]) as never, 'x'), 'ERR_ARGUMENT', /got 1/],
     [
-      'metadata that is no text',
+      'metadata that is not text',
       () => io.saveSafetensors({ x }, 'x', { metadata: { a: 1n } as never }),
       'ERR_ARGUMENT',
       /"metadata\["a"\]" must be a well-formed string, got 1n/,
@@ -320,7 +320,7 @@ describe('io: safetensors', () => {
       'metadata that looks like a shared tensor',
       () => io.saveSafetensors({ x }, 'x', { metadata: { y: 'x' } }),
       'ERR_ARGUMENT',
-      /free of the names of tensors/,
+      /other than the name of a tensor/,
     ],
     ['an unknown option', () => io.saveSafetensors({ x }, 'x', { meta: {} } as never), 'ERR_ARGUMENT', /"meta"/],
     ['a shard of nothing', () => io.saveSafetensors({ x }, 'x', { maxShardSize: 0 }), 'ERR_ARGUMENT', /maxShardSize/],

@@ -105,7 +105,7 @@ describe('nn.functional', () => {
     it(`refuses ${what}`, () => expect(refusalOf(body).message).to.match(message));
   }
 
-  it('refuses what is no tensor in every function', () => {
+  it('refuses what is not a tensor in every function', () => {
     for (const [name, f] of Object.entries(loose)) {
       for (const value of [undefined, null, 'x', {}]) refusalOf(() => f(value, value, value, value));
       expect(name).to.be.a('string');

@@ -65,7 +65,7 @@ describe('Module.call', () => {
     expect([always, never]).to.deep.equal([1, 0]);
   });
 
-  it('refuses hooks that are no functions and unknown options', () => {
+  it('refuses hooks that are not functions and unknown options', () => {
     const layer = new nn.Identity();
     refused(() => layer.registerForwardHook(3 as never), 'ERR_ARGUMENT', 'hook');
     refused(() => layer.registerForwardPreHook(() => {}, { first: true } as never), 'ERR_ARGUMENT', 'first');

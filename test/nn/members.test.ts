@@ -96,7 +96,7 @@ describe('nn.Module: a parameter can only be replaced by a parameter', () => {
     expect(Object.keys(net.stateDict())).deep.equal(['scale', 'head.weight', 'head.bias']);
   });
 
-  it('a bias that a layer does without is no tensor either', () => {
+  it('a bias that a layer does without is not a tensor either', () => {
     const linear = new nn.Linear(2, 1, { bias: false });
     expect(() => {
       linear.bias = any<nn.Parameter>(torch.zeros([1]));

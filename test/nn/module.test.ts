@@ -201,7 +201,7 @@ describe('Parameter', () => {
     expect(new nn.Parameter(torch.zeros([2], { dtype: torch.int64 }), false).requiresGrad).to.equal(false);
   });
 
-  it('refuses integers that would record gradients, and what is no tensor', () => {
+  it('refuses integers that would record gradients, and what is not a tensor', () => {
     refused(() => new nn.Parameter(torch.zeros([2], { dtype: torch.int64 })), 'ERR_DTYPE', 'data');
     refused(() => new nn.Parameter([1] as unknown as Tensor), 'ERR_ARGUMENT', 'data');
   });

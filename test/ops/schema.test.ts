@@ -70,7 +70,9 @@ describe('schemas', () => {
     other ? it.skip(`${name} (skipped: not libtorch ${series(reference)}, the reference)`) : it(name, body);
 
   test('are those that the generated files were made of', () => {
-    const { status, stderr } = spawnSync(process.execPath, ['scripts/gen-ops.mjs', '--check'], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, ['scripts/gen-ops/main.mjs', '--check'], {
+      encoding: 'utf8',
+    });
     expect(stderr.replace(/^npm .*$/gm, '')).to.equal('');
     expect(status).to.equal(0);
   });

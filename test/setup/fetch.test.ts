@@ -140,7 +140,7 @@ echo "$@" > "${f.path('called')}"; echo "$TMPDIR" >> "${f.path('called')}"`,
       says: /the download holds no libtorch/,
     },
     {
-      it: 'an archive that is no archive',
+      it: 'an archive that is not an archive',
       arrange: () => {
         f.program('python3', 'exit 1');
         return serve(Buffer.from('<html>sign in</html>'));

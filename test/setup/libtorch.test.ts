@@ -126,7 +126,7 @@ describe('finding libtorch', () => {
         return { TORCH_CLIP_LIBTORCH: f.path('nothing') };
       },
       code: 'ERR_LIBTORCH_NOT_FOUND',
-      says: /TORCH_CLIP_LIBTORCH=.*nothing: no libtorch there/,
+      says: /TORCH_CLIP_LIBTORCH=.*nothing: there is no libtorch in it/,
     },
     {
       it: 'an environment variable that names an old version',

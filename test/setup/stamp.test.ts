@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { step } from '../../lib/setup/native.js';
+import { phase } from '../../lib/setup/build-native.js';
 import { digest, unlessStamped } from '../../lib/setup/stamp.js';
 import { stale } from '../../scripts/lib/npm.mjs';
 import { Fixture } from './fixture.js';
@@ -76,8 +76,8 @@ describe('what the set-up does again', () => {
   });
 
   it('shows the progress of ninja and of make', () => {
-    expect(step('[10/40] Building CXX object x.o')).to.equal('[######..................] 25% 10 of 40');
-    expect(step('[ 50%] Building CXX object x.o')).to.equal('[############............] 50%');
-    expect(step('-- Configuring done')).to.equal(undefined);
+    expect(phase('[10/40] Building CXX object x.o')).to.equal('[######..................] 25% 10 of 40');
+    expect(phase('[ 50%] Building CXX object x.o')).to.equal('[############............] 50%');
+    expect(phase('-- Configuring done')).to.equal(undefined);
   });
 });

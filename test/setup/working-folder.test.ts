@@ -195,7 +195,7 @@ describe('a user without a home folder', () => {
         expect(`${stdout}${stderr}`, args.join(' ')).not.to.match(/SystemError|at .*\.[jt]s:/);
         if (args[0] === 'cache' || args[0] === 'install') {
           expect(stderr).to.match(
-            /no place for the cache: the user has no home folder\n {2}fix: {3}set TORCH_CLIP_CACHE/,
+            /the cache has no folder, since the user has no home folder\n {2}fix: {3}set TORCH_CLIP_CACHE/,
           );
           expect(status).to.equal(1);
         }

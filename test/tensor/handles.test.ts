@@ -76,7 +76,7 @@ describe('using', () => {
   });
 });
 
-describe('what is no tensor', () => {
+describe('what is not a tensor', () => {
   const foreign: Record<string, unknown> = {
     undefined: undefined,
     null: null,

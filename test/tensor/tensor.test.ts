@@ -123,7 +123,7 @@ describe('torch.tensor', () => {
     );
   });
 
-  it('refuses what is no tensor', () => {
+  it('refuses what is not a tensor', () => {
     const cyclic: unknown[] = [];
     cyclic.push(cyclic);
     const bad: [unknown, object | null | undefined, string][] = [

@@ -1,6 +1,6 @@
 import torch, { nn, type Tensor } from '../../lib/index.js';
 
-// A tensor that is no parameter would silently no longer be trained or saved.
+// A tensor that is not a parameter would silently no longer be trained or saved.
 const linear = new nn.Linear(2, 1);
 // @ts-expect-error a plain tensor is not a Parameter
 linear.weight = torch.ones([1, 2]);

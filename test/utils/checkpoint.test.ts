@@ -168,7 +168,7 @@ describe('utils.checkpoint', () => {
     expect(torch.autograd.gradgradcheck((t) => checkpoint((u) => u.sin().mul(u), [t]), [x])).equal(true);
   });
 
-  it('passes everything on: arguments that are no tensors, several results, what fn throws', () => {
+  it('passes everything on: arguments that are not tensors, several results, what fn throws', () => {
     const x = leaf([1]);
     const [y, name] = checkpoint(
       (t: Tensor, n: number, o: { s: string }) => [t.mul(n).exp(), o.s] as const,

@@ -71,7 +71,10 @@ describe('utils.MlflowRun', () => {
     refuse = 'runs/log-batch';
     run.logMetric('loss', 1);
     const error = await failure(() => run.flush());
-    expect([error.code, error.message]).to.deep.equal(['ERR_STATE', 'the MLflow server refuses: no such thing']);
+    expect([error.code, error.message]).to.deep.equal([
+      'ERR_STATE',
+      'the MLflow server refused the request: no such thing',
+    ]);
     refuse = undefined;
     await run.end('FAILED');
     expect(server.calls.at(-1)!.body.status).to.equal('FAILED');

@@ -17,7 +17,7 @@ function stream(isTTY = false) {
 describe('utils.progress', () => {
   const loader = () => new data.DataLoader(new data.TensorDataset(torch.arange(10)), { batchSize: 3 });
 
-  it('gives what it loops over, and a line at the end where the output is no terminal', () => {
+  it('gives what it loops over, and a line at the end where the output is not a terminal', () => {
     const { stream: s, written } = stream();
     const bar = utils.progress(loader(), { label: 'epoch 1', stream: s });
     const sizes: number[] = [];

@@ -42,7 +42,7 @@ export class ArrowDataset<T extends object = Record<string, unknown>> implements
   /**
    * Reads a file. Needs the package `@uwdata/flechette`.
    *
-   * @throws {TorchClipError} `ERR_FILE` when the file cannot be read, is no Arrow file or lacks a column; `ERR_PACKAGE_NOT_FOUND`.
+   * @throws {TorchClipError} `ERR_FILE` when the file cannot be read, is not an Arrow file or lacks a column; `ERR_PACKAGE_NOT_FOUND`.
    */
   static async open<T extends object = Record<string, unknown>>(
     path: PathLike,

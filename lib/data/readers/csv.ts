@@ -40,7 +40,7 @@ const readOptions = optionsOf('data.CsvDataset', {
   ],
   header: [
     kind<readonly string[]>(
-      'an array of column names, each another',
+      'an array of column names that differ',
       (value) =>
         Array.isArray(value) && value.every((name) => typeof name === 'string') && new Set(value).size === value.length,
     ),
@@ -117,10 +117,10 @@ function row(
   record: readonly string[],
   names: readonly string[],
   columns: Readonly<Record<string, CsvType>> | undefined,
-  place: string,
+  where: string,
   path: string,
 ): Record<string, unknown> {
-  if (record.length !== names.length) throw bad(path, `${place} has ${record.length} values, not ${names.length}`);
+  if (record.length !== names.length) throw bad(path, `${where} has ${record.length} values, not ${names.length}`);
   const made: Record<string, unknown> = {};
   if (columns === undefined) {
     for (const [i, name] of names.entries()) setOwn(made, name, record[i]);
@@ -131,7 +131,7 @@ function row(
     if (at < 0) throw bad(path, `it has no column ${describe(name)}`);
     const value = converted(record[at]!, type);
     if (value === undefined) {
-      throw bad(path, `${place} has ${describe(record[at])} in the column ${describe(name)}, which is no ${type}`);
+      throw bad(path, `${where} has ${describe(record[at])} in the column ${describe(name)}, which is not a ${type}`);
     }
     setOwn(made, name, value);
   }

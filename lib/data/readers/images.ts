@@ -41,7 +41,7 @@ type Read = ReturnType<typeof readOptions>;
  * Needs the package `sharp`.
  *
  * @param source a path, or the bytes of the file.
- * @throws {TorchClipError} `ERR_FILE` where it cannot be read or is no image; `ERR_PACKAGE_NOT_FOUND`.
+ * @throws {TorchClipError} `ERR_FILE` where it cannot be read or is not an image; `ERR_PACKAGE_NOT_FOUND`.
  *
  * @example
  * const image = await data.decodeImage('cat.jpg', { width: 224, height: 224 }); // [3, 224, 224]

@@ -10,7 +10,7 @@ import { type Paths, pathsOf, Share, streamOf, unreadable } from './source.js';
  * In a loader with workers each worker gives every n-th line.
  *
  * @param paths a path or several; names that end in `.gz` are unpacked.
- * @throws {TorchClipError} `ERR_FILE` where a file cannot be read or a line is no JSON, which is named by its number.
+ * @throws {TorchClipError} `ERR_FILE` where a file cannot be read or a line is not JSON, which is named by its number.
  *
  * @example
  * const texts = new data.JsonlDataset<{ text: string }>('corpus.jsonl.gz');
@@ -55,6 +55,6 @@ function parsed(line: string, path: string, number: number): unknown {
   try {
     return JSON.parse(number === 1 ? line.replace(/^\uFEFF/, '') : line);
   } catch {
-    throw new TorchClipError('ERR_FILE', `${shown(path)} is not a proper JSONL file: line ${number} is no JSON`);
+    throw new TorchClipError('ERR_FILE', `${shown(path)} is not a proper JSONL file: line ${number} is not JSON`);
   }
 }

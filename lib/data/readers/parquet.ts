@@ -67,7 +67,7 @@ export class ParquetDataset<T extends object = Row> implements Dataset<T> {
   /**
    * Opens a file. Needs the package `hyparquet`, and `hyparquet-compressors` for other compression than Snappy.
    *
-   * @throws {TorchClipError} `ERR_FILE` when the file cannot be read, is no Parquet file or lacks a column; `ERR_PACKAGE_NOT_FOUND`.
+   * @throws {TorchClipError} `ERR_FILE` when the file cannot be read, is not a Parquet file or lacks a column; `ERR_PACKAGE_NOT_FOUND`.
    */
   static async open<T extends object = Row>(path: PathLike, options: ParquetOptions = {}): Promise<ParquetDataset<T>> {
     const { columns, cachedGroups } = readOptions(options);

@@ -42,7 +42,7 @@ export class Tokenizer {
    * Reads a tokenizer. Needs the package `@huggingface/tokenizers`.
    *
    * @param path a folder with a `tokenizer.json` and perhaps a `tokenizer_config.json`, or the path of a `tokenizer.json`.
-   * @throws {TorchClipError} `ERR_FILE` where it cannot be read or is no tokenizer; `ERR_PACKAGE_NOT_FOUND`.
+   * @throws {TorchClipError} `ERR_FILE` where it cannot be read or is not a tokenizer; `ERR_PACKAGE_NOT_FOUND`.
    */
   static async open(path: PathLike): Promise<Tokenizer> {
     const target = pathOf(path);
@@ -126,7 +126,7 @@ function json(path: string, isOptional: boolean): object | undefined {
   } catch {
     // Said below.
   }
-  throw new TorchClipError('ERR_FILE', `${shown(path)} is not a proper tokenizer: it is no JSON object`);
+  throw new TorchClipError('ERR_FILE', `${shown(path)} is not a proper tokenizer: it is not a JSON object`);
 }
 
 function padOf(inner: Inner, config: object): number {

@@ -14,7 +14,7 @@ declare module '../../binding/index.js' {
   }
 }
 
-/** A batch on its way: the places of its tensors in the rest of it, each a path of keys. */
+/** A batch on its way: the paths of keys at which its tensors belong in the rest of it. */
 export interface Packed {
   rest: unknown;
   tensors: { id: number; path: unknown[] }[];

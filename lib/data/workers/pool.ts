@@ -139,7 +139,7 @@ export class Pool {
       if (this.#broken !== undefined) reject(this.#broken);
       else this.#tasks.set(task, { worker, resolve, reject });
     });
-    result.catch(() => {}); // it may fail before anybody waits for it
+    result.catch(() => {}); // it may fail before anything waits for it
     if (this.#broken === undefined)
       this.#post(worker, batch ? { kind: 'batch', task, ...batch } : { kind: 'next', task });
     return result;
@@ -153,7 +153,7 @@ export class Pool {
       if (this.#timeout === 0) return;
       const error = new TorchClipError(
         'ERR_STATE',
-        `the workers of the data loader gave nothing within ${this.#timeout} s`,
+        `the workers of the data loader returned nothing within ${this.#timeout} s`,
       );
       timer = setTimeout(
         () => {
@@ -176,7 +176,7 @@ export class Pool {
     return this.#held(promise);
   }
 
-  /** Ends the workers at once; what they sent and nobody took is let go. */
+  /** Ends the workers at once; what they sent and was never received is released. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#fail(new TorchClipError('ERR_STATE', 'the data loader was closed'));

@@ -189,7 +189,7 @@ function entryOf(info: Parsed['tensorInfos'][number], start: number, size: numbe
   const count = shape.reduce((product, n) => product * n, 1);
   const bytes = (count / type.count) * type.bytes;
   const position = start + Number(info.offset);
-  if ((shape.at(-1) ?? 1) % type.count !== 0) throw bad(`${what} has rows that are no multiple of ${type.count}`);
+  if ((shape.at(-1) ?? 1) % type.count !== 0) throw bad(`${what} has rows that are not a multiple of ${type.count}`);
   if (!(position + bytes <= size)) throw bad(`${what} lies outside of the file`);
   return { type, shape, position, bytes };
 }

@@ -43,7 +43,7 @@ export function loadNpz(path: PathLike, options: LoadNpzOptions = {}): Record<st
     const bad = badFile(file.path);
     const tensors = Object.create(null) as Record<string, Tensor>;
     for (const [name, record] of readArchive(file, bad)) {
-      const badRecord: Bad = (what) => bad(`its record ${describe(name)} is no proper array: ${what}`);
+      const badRecord: Bad = (what) => bad(`its record ${describe(name)} is not a proper array: ${what}`);
       if (!name.endsWith(ending)) throw badRecord(`its name does not end in ${ending}`);
       setOwn(tensors, name.slice(0, -ending.length), moved(read(file, record, badRecord), device));
     }
@@ -52,7 +52,7 @@ export function loadNpz(path: PathLike, options: LoadNpzOptions = {}): Record<st
 }
 
 function read(file: OpenFile, record: StoredRecord, bad: Bad): Tensor {
-  const damaged = () => bad('the checksum is another');
+  const damaged = () => bad('the checksum does not match');
   if (record.method === 8) {
     const content = inflated(file, record, bad);
     if (crc32(content) !== record.crc) throw damaged();

@@ -8,7 +8,7 @@ import type { StoragePlan } from './storages.js';
 
 const storageNames = new Map([...storageClasses].map(([name, dtype]) => [dtype, name]));
 
-/** The pickle of a value whose tensors are in the plan. */
+/** The pickle of a value whose tensors have storages already. */
 export function compose(root: unknown, storages: StoragePlan): Uint8Array {
   const writer = new PickleWriter();
   new Composer(writer, storages).write(root);

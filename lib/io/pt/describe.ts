@@ -22,7 +22,7 @@ export interface Saved {
   storages: StoragePlan;
 }
 
-/** Reads an object and writes its pickle; refuses what has no form in Python's plain data, by its place in the object. */
+/** Reads an object and writes its pickle; refuses what has no form in Python's plain data, by its path in the object. */
 export function saved(object: unknown): Saved {
   const reader = new Reader();
   const root = reader.read(object, 'object', 0);
@@ -34,16 +34,16 @@ class Reader {
   readonly #known = new Map<object, unknown>();
   readonly #open = new Set<object>();
 
-  read(value: unknown, place: string, depth: number): unknown {
+  read(value: unknown, path: string, depth: number): unknown {
     switch (typeof value) {
       case 'undefined':
         return null;
       case 'bigint':
-        if (BigInt.asIntN(2040, value) !== value) throw refusal(place, 'an integer of at most 255 bytes', value);
+        if (BigInt.asIntN(2040, value) !== value) throw refusal(path, 'an integer of at most 255 bytes', value);
         return value;
       case 'function':
       case 'symbol':
-        throw refusal(place, 'data', value);
+        throw refusal(path, 'data', value);
       case 'object':
         break;
       default:
@@ -52,51 +52,51 @@ class Reader {
     if (value === null || value instanceof Dtype || value instanceof Device) return value;
     const known = this.#known.get(value);
     if (known !== undefined) return known;
-    if (depth > deepest) throw refusal(place, `nested at most ${deepest} levels deep`, value);
-    if (this.#open.has(value)) throw refusal(place, 'free of cycles', value);
+    if (depth > deepest) throw refusal(path, `nested at most ${deepest} levels deep`, value);
+    if (this.#open.has(value)) throw refusal(path, 'free of cycles', value);
     this.#open.add(value);
-    const node = this.#container(value, place, depth + 1);
+    const node = this.#container(value, path, depth + 1);
     this.#open.delete(value);
     this.#known.set(value, node);
     return node;
   }
 
-  #container(value: object, place: string, depth: number): unknown {
-    if (isTensor(value)) return this.#tensor(value, place);
+  #container(value: object, path: string, depth: number): unknown {
+    if (isTensor(value)) return this.#tensor(value, path);
     if (isMemory(value)) {
       const isRow = isTypedArray(value) && !types.isUint8Array(value);
-      const at = shortened(place);
-      return isRow ? this.#tensor(fromTypedArray(present(at, value)), place) : bytesOf(at, value).slice();
+      const at = shortened(path);
+      return isRow ? this.#tensor(fromTypedArray(present(at, value)), path) : bytesOf(at, value).slice();
     }
-    if (Array.isArray(value)) return this.#array(value, place, depth);
+    if (Array.isArray(value)) return this.#array(value, path, depth);
     if (types.isSet(value)) {
-      const items = [...value].map((item, i) => this.#key(item, `${place}.item(${i})`, depth));
+      const items = [...value].map((item, i) => this.#key(item, `${path}.item(${i})`, depth));
       return new PySet(items);
     }
-    if (isMap(value) || isPlain(value)) return this.#dict(value, place, depth);
+    if (isMap(value) || isPlain(value)) return this.#dict(value, path, depth);
     if (typeof (value as { stateDict?: unknown }).stateDict === 'function') {
-      throw refusal(place, 'data: give its stateDict()', value);
+      throw refusal(path, 'data: give its stateDict()', value);
     }
-    throw refusal(place, 'a tensor or plain data', value);
+    throw refusal(path, 'a tensor or plain data', value);
   }
 
-  #array(value: unknown[], place: string, depth: number): unknown[] {
+  #array(value: unknown[], path: string, depth: number): unknown[] {
     const items: unknown[] = [];
     for (let i = 0; i < value.length; i++) {
       // A hole may stand for four billion.
-      if (!(i in value)) throw refusal(`${place}[${i}]`, 'an element, as arrays with holes cannot be saved', undefined);
-      items.push(this.read(value[i], `${place}[${i}]`, depth));
+      if (!(i in value)) throw refusal(`${path}[${i}]`, 'an element, as arrays with holes cannot be saved', undefined);
+      items.push(this.read(value[i], `${path}[${i}]`, depth));
     }
     return items;
   }
 
-  #dict(value: Readonly<Record<string, unknown>> | ReadonlyMap<unknown, unknown>, place: string, depth: number): Dict {
+  #dict(value: Readonly<Record<string, unknown>> | ReadonlyMap<unknown, unknown>, path: string, depth: number): Dict {
     const dict = new Dict();
     const entries = entriesOf(value);
     // An optimizer's state has Python's integers for keys, which JavaScript's objects turn into texts.
     const ofOptimizer = !isMap(value) && Object.hasOwn(value, 'param_groups');
     for (const [name, item] of entries) {
-      const at = `${place}${typeof name === 'string' && /^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${describe(name)}]`}`;
+      const at = `${path}${typeof name === 'string' && /^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${describe(name)}]`}`;
       dict.keys.push(isMap(value) ? this.#key(name, at, depth) : name);
       const read = this.read(item, at, depth);
       dict.values.push(ofOptimizer && name === 'state' && isPlain(item) ? numbered(read as Dict) : read);
@@ -105,20 +105,20 @@ class Reader {
   }
 
   /** What Python can hash; an array becomes a tuple. */
-  #key(key: unknown, place: string, depth: number): unknown {
+  #key(key: unknown, path: string, depth: number): unknown {
     if (Array.isArray(key) && key.length <= 64 && depth <= deepest) {
-      return new Tuple(key.map((item) => this.#key(item, place, depth + 1)));
+      return new Tuple(key.map((item) => this.#key(item, path, depth + 1)));
     }
     if (typeof key === 'object' && key !== null) {
-      throw refusal(place, 'keyed by a string, a number, a boolean or an array of these', key);
+      throw refusal(path, 'keyed by a string, a number, a boolean or an array of these', key);
     }
-    return this.read(key, place, depth);
+    return this.read(key, path, depth);
   }
 
-  #tensor(value: Tensor, place: string): TensorNode {
+  #tensor(value: Tensor, path: string): TensorNode {
     const { dtype, layout, device } = value;
     if (layout.name !== 'strided' || device.type === 'meta' || !isStorable(dtype)) {
-      throw refusal(place, 'a dense tensor with data', `${dtype.name} (${layout.name}, on ${device})`, 'ERR_DTYPE');
+      throw refusal(path, 'a dense tensor with data', `${dtype.name} (${layout.name}, on ${device})`, 'ERR_DTYPE');
     }
     const requiresGrad = value.requiresGrad;
     const plain = value.detach().resolveConj().resolveNeg();
@@ -128,18 +128,17 @@ class Reader {
   }
 }
 
-const shortened = (place: string): string =>
-  place.length > 120 ? `${place.slice(0, 60)}...${place.slice(-50)}` : place;
+const shortened = (path: string): string => (path.length > 120 ? `${path.slice(0, 60)}...${path.slice(-50)}` : path);
 
 function refusal(
-  place: string,
+  path: string,
   expected: string,
   got: unknown,
   code: 'ERR_ARGUMENT' | 'ERR_DTYPE' = 'ERR_ARGUMENT',
 ): TorchClipError {
   return new TorchClipError(
     code,
-    `"${shortened(place)}" must be ${expected}, got ${typeof got === 'string' ? got : describe(got)}`,
+    `"${shortened(path)}" must be ${expected}, got ${typeof got === 'string' ? got : describe(got)}`,
   );
 }
 

@@ -1,4 +1,4 @@
-// The names that a pickle may ask for, and what they come to. Nothing of Python's is run: each is a few lines here.
+// The names that a pickle may ask for, and what they become. Nothing of Python's is run: each is a few lines here.
 import { types } from 'node:util';
 import { parseDevice } from '../../device.js';
 import { Dtype } from '../../dtype.js';
@@ -20,7 +20,7 @@ export function globalOf(module: string, name: string): Global | Dtype | Error {
 
 const quantized = () => new Error('quantized tensors are not supported: save tensor.dequantize() instead');
 
-/** What a call comes to; undefined for arguments that PyTorch does not give, an error for what is not read. */
+/** What a call becomes; undefined for arguments that PyTorch does not give, an error for what is not read. */
 export function called({ name }: Global, args: unknown[]): unknown {
   return Object.hasOwn(callable, name) ? callable[name]!(args) : undefined;
 }
@@ -43,7 +43,7 @@ const isSizes = (value: unknown): value is Tuple =>
 /** Names that only stand as arguments. */
 const inert = new Set(['torch.Tensor', 'torch.nn.parameter.Parameter']);
 
-/** What the functions that a pickle may call come to; undefined for arguments that they do not take. */
+/** What the functions that a pickle may call return; undefined for arguments that they do not take. */
 const callable: Record<string, (args: unknown[]) => unknown> = {
   'collections.OrderedDict': ([items, ...rest]) => (rest.length > 0 ? undefined : dictOf(items)),
   'collections.Counter': ([items, ...rest]) => (rest.length > 0 ? undefined : dictOf(items)),

@@ -15,7 +15,7 @@ import { readArchive, type StoredRecord } from '../zip.js';
 import { Dict, Global, PySet, StorageRef, TensorRef, Tuple } from './model.js';
 import { unpickle } from './unpickle.js';
 
-/** Where tensors are put: all in one place, or by the place that they were saved from. */
+/** Where tensors are put: all on one device, or by the device that they were saved from. */
 export type MapLocation = DeviceLike | Readonly<Record<string, DeviceLike>> | ((location: string) => DeviceLike);
 
 /** Options of {@link load}. */
@@ -64,7 +64,7 @@ export function load<T = unknown>(path: PathLike, options: LoadOptions = {}): T 
     checkByteOrder(file, records.get(`${folder}byteorder`), bad);
     const bytes = readAll(file, pickle.position, pickle.size);
     const storages = new Storages(file, folder, records, mmap, locate, bad);
-    if (crc32(bytes) !== pickle.crc) throw bad('its pickle is damaged: the checksum is another');
+    if (crc32(bytes) !== pickle.crc) throw bad('its pickle is damaged: the checksum does not match');
     return new Converter(storages, bad).convert(unpickle(bytes, bad)) as T;
   });
 }
@@ -94,7 +94,7 @@ function locator(mapLocation: MapLocation | undefined): (location: string) => De
   return () => device;
 }
 
-/** Says what a file is that is no archive of torch.save, as far as its first bytes tell. */
+/** Says what a file is that is not an archive of torch.save, as far as its first bytes tell. */
 function refuseOthers(file: OpenFile, bad: Bad): void {
   const again = 'open it in Python and save it again with torch.save';
   const head = readAll(file, 0, Math.min(file.size, 1024));
@@ -168,7 +168,7 @@ class Storages {
       return position % 16 === 0 ? part : part.clone();
     }
     const bytes = readTensor(this.file, position, [size], uint8);
-    if (crcOf(bytes) !== crc) throw this.bad(`its record data/${key} is damaged: the checksum is another`);
+    if (crcOf(bytes) !== crc) throw this.bad(`its record data/${key} is damaged: the checksum does not match`);
     return moved(bytes, device);
   }
 }

@@ -14,7 +14,7 @@ import { type Saved, saved } from './describe.js';
  * brings only the part that is shown.
  *
  * @param path is replaced only when the whole file is on the disk; symbolic links are followed.
- * @throws {TorchClipError} `ERR_ARGUMENT` for what is no data (functions, class instances, cycles), named by its place; `ERR_DTYPE` for a
+ * @throws {TorchClipError} `ERR_ARGUMENT` for what is not data (functions, class instances, cycles), named by its path in the object; `ERR_DTYPE` for a
  * sparse, quantized or meta tensor; `ERR_FILE` when the file cannot be written.
  *
  * @example

@@ -65,7 +65,7 @@ export class StoragePlan {
 
   /** How a tensor lies in its storage; asked for when all tensors are there. */
   ref(saved: TensorNode): TensorRef {
-    this.#refs ??= this.#plan();
+    this.#refs ??= this.#assigned();
     const { tensor, requiresGrad, isParameter } = saved;
     const group = this.#groupOf.get(saved)!;
     const offset = tensor.numel() === 0 ? 0 : tensor.storageOffset() - group.from / tensor.itemsize;
@@ -85,11 +85,11 @@ export class StoragePlan {
 
   /** The bytes of each storage, by its key, when they are asked for. */
   *records(): Generator<[key: string, bytes: () => Tensor]> {
-    this.#refs ??= this.#plan();
+    this.#refs ??= this.#assigned();
     for (const [group, { key }] of this.#refs) yield [key, () => group.bytes()];
   }
 
-  #plan(): Map<Shared, StorageRef> {
+  #assigned(): Map<Shared, StorageRef> {
     const refs = new Map<Shared, StorageRef>();
     for (const group of this.#groups.values()) {
       group.align();

@@ -10,7 +10,7 @@ export function unpickle(data: Buffer, bad: Bad): unknown {
   const machine = new Machine(data, bad);
   if (machine.byte() !== 0x80) throw bad('it has no pickle of protocol 2 or newer');
   const protocol = machine.byte();
-  if (protocol < 2 || protocol > 5) throw bad(`it is a pickle of protocol ${protocol}, and 2 to 5 are known`);
+  if (protocol < 2 || protocol > 5) throw bad(`it is a pickle of protocol ${protocol}; protocols 2 to 5 are supported`);
   for (let code = machine.byte(); code !== stop; code = machine.byte()) {
     const instruction = instructions.get(code);
     if (instruction === undefined) {
@@ -56,7 +56,7 @@ class Machine {
 
   line(): string {
     const end = this.data.indexOf(0x0a, this.#at);
-    if (end < 0 || end - this.#at > 1000) throw this.bad('its pickle has a name without an end');
+    if (end < 0 || end - this.#at > 1000) throw this.bad('its pickle has a name that does not end');
     const line = this.data.toString('utf8', this.#at, end);
     this.#at = end + 1;
     return line;
@@ -97,12 +97,12 @@ class Machine {
   }
 
   #missing(): Error {
-    return this.bad('its pickle takes values that are not there');
+    return this.bad('its pickle uses values that are missing');
   }
 
   end(): unknown {
     const value = this.pop();
-    if (this.#stack.length > 0) throw this.bad('its pickle leaves values over');
+    if (this.#stack.length > 0) throw this.bad('its pickle leaves unused values');
     return value;
   }
 
@@ -150,7 +150,7 @@ class Machine {
 
   storage(): void {
     const storage = storageOf(this.pop());
-    if (storage === undefined) throw this.bad('its pickle refers to something outside of it that is no storage');
+    if (storage === undefined) throw this.bad('its pickle refers to something outside of it that is not a storage');
     this.push(storage);
   }
 

@@ -58,7 +58,7 @@ export function readHeader(file: OpenFile): Header {
   const parsed = parse(readAll(file, 8, length), bad);
   const header: Header = { metadata: Object.create(null), entries: new Map() };
   for (const [name, value] of Object.entries(parsed)) {
-    if (!isWellFormed(name)) throw bad(`the name ${JSON.stringify(name)} has no form in UTF-8`);
+    if (!isWellFormed(name)) throw bad(`the name ${JSON.stringify(name)} cannot be written in UTF-8`);
     if (name === metadataKey) readMetadata(value, header.metadata, bad);
     else header.entries.set(name, entryOf(name, value, bad));
   }
@@ -136,7 +136,7 @@ function checkLayout(entries: Map<string, Entry>, start: number, size: number, b
   const inOrder = [...entries].sort(([, a], [, b]) => a.position - b.position || a.bytes - b.bytes);
   for (const [name, entry] of inOrder) {
     if (entry.position < end) throw bad(`the tensor ${quoted(name)} overlaps the one before it`);
-    if (entry.position > end) throw bad(`there is a hole before the tensor ${quoted(name)}`);
+    if (entry.position > end) throw bad(`there is a gap before the tensor ${quoted(name)}`);
     end += entry.bytes;
     entry.position += start;
   }

@@ -124,7 +124,7 @@ function checkMetadata(
     if (shared.has(key) || (names.has(value) && !names.has(key) && key !== 'format')) {
       throw invalidArgument(
         `metadata[${describe(key)}]`,
-        'free of the names of tensors, by which shared ones are marked',
+        'other than the name of a tensor, which would mark it as shared',
         value,
       );
     }

@@ -53,7 +53,7 @@ export function causalUpperLeft(seqLenQ: number, seqLenKv: number, options?: { d
 }
 
 /**
- * The causal mask whose diagonal ends at the last query and key: each query sees the keys up to its own place from the end.
+ * The causal mask whose diagonal ends at the last query and key: each query sees the keys up to its own position, counted from the end.
  *
  * @example
  * const attnMask = nn.attention.bias.causalLowerRight(q.shape[2], k.shape[2]);

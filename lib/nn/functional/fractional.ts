@@ -51,7 +51,7 @@ function fractionalOf(name: string, n: number, pool: Pool) {
 
 /**
  * The maxima of windows of `[n, channels, height, width]` that fall at random such that the result has a wanted size, and their
- * places (Graham 2014).
+ * indices (Graham 2014).
  *
  * @example
  * const [y, indices] = F.fractionalMaxPool2dWithIndices(x, 2, { outputRatio: 0.7 });
@@ -59,7 +59,7 @@ function fractionalOf(name: string, n: number, pool: Pool) {
 export const fractionalMaxPool2dWithIndices = fractionalOf('fractionalMaxPool2d', 2, ops.fractionalMaxPool2d);
 
 /**
- * {@link fractionalMaxPool2dWithIndices} without the places.
+ * {@link fractionalMaxPool2dWithIndices} without the indices.
  *
  * @example
  * F.fractionalMaxPool2d(torch.randn([1, 3, 9, 9]), 2, { outputSize: 5 }).shape; // [1, 3, 5, 5]
@@ -77,7 +77,7 @@ export function fractionalMaxPool2d(input: Tensor, kernelSize: Sizes, options: F
 export const fractionalMaxPool3dWithIndices = fractionalOf('fractionalMaxPool3d', 3, ops.fractionalMaxPool3d);
 
 /**
- * {@link fractionalMaxPool3dWithIndices} without the places.
+ * {@link fractionalMaxPool3dWithIndices} without the indices.
  *
  * @example
  * F.fractionalMaxPool3d(torch.randn([1, 3, 6, 6, 6]), 2, { outputSize: 4 }).shape; // [1, 3, 4, 4, 4]

@@ -82,7 +82,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
 
   /**
    * @returns the log-probabilities of the targets, `[n]`, and minus their mean.
-   * @throws {TorchClipError} `ERR_INDEX` for a target that is no class.
+   * @throws {TorchClipError} `ERR_INDEX` for a target that is not a class.
    */
   override forward(input: Tensor, target: Tensor): [output: Tensor, loss: Tensor] {
     const [shape, targets] = [check('input', input, tensor).shape, check('target', target, tensor).shape];

@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { check, flag, integer } from '../../check.js';
 import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';

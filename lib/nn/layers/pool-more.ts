@@ -75,7 +75,7 @@ abstract class MaxUnpool extends Module {
   protected abstract get unpool(): typeof maxUnpool2d;
 
   /**
-   * @param indices the places that the pooling gave with `returnIndices`.
+   * @param indices the indices that the pooling gave with `returnIndices`.
    * @param outputSize the size of the pooling's input; default the smallest that it may have had.
    */
   override forward(input: Tensor, indices: Tensor, outputSize: readonly number[] | null = null): Tensor {

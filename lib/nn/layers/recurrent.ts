@@ -87,7 +87,7 @@ export abstract class RNNBase extends Module {
   ) {
     super();
     if (new.target === (RNNBase as unknown)) {
-      throw new TorchClipError('ERR_ARGUMENT', 'RNNBase is the base of RNN, LSTM and GRU: make one of these');
+      throw new TorchClipError('ERR_ARGUMENT', 'RNNBase is the base class of RNN, LSTM and GRU: create one of these');
     }
     const { numLayers, bias, batchFirst, dropout, bidirectional, device, dtype } = options;
     this.inputSize = check('inputSize', inputSize, integer(1));

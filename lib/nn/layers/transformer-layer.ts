@@ -67,7 +67,7 @@ const readLayer = optionsOf('TransformerEncoderLayer', transformerLayerTable);
 export interface EncoderLayerMasks {
   /** `[L, L]` or `[N * nhead, L, L]`: true, or what is added to the scores, where a position may not see another. */
   srcMask?: Tensor | null;
-  /** `[N, L]`: true, or what is added to the scores, for positions that nobody may see. */
+  /** `[N, L]`: true, or what is added to the scores, for positions that must not be attended to. */
   srcKeyPaddingMask?: Tensor | null;
   /** A hint that `srcMask` is the causal one; default false. */
   isCausal?: boolean;

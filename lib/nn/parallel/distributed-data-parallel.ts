@@ -1,10 +1,10 @@
-import { isGradEnabled } from '../../autograd.js';
+import { isGradEnabled } from '../../autograd/index.js';
 import { native } from '../../binding/index.js';
 import { callable, check, flag, instance, kind, positive } from '../../check.js';
 import { full } from '../../creation/full.js';
+import type { NativeGroup } from '../../distributed/c10d.js';
 import { groupOf } from '../../distributed/group.js';
 import { allReduce, type GroupOption, getRank, ProcessGroup } from '../../distributed/index.js';
-import type { NativeGroup } from '../../distributed/native.js';
 import { TorchClipError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
 import { tensor } from '../../kinds.js';
@@ -50,7 +50,7 @@ declare module '../../binding/index.js' {
 export interface DistributedDataParallelOptions {
   /** Default: the default group. */
   processGroup?: ProcessGroup;
-  /** Gradients are averaged in buckets of so many MiB; default 25. */
+  /** The size in MiB of the buckets in which gradients are averaged; default 25. */
   bucketCapMb?: number;
   /** Whether every forward pass begins with the buffers of rank 0; default true. */
   broadcastBuffers?: boolean;

@@ -1,5 +1,5 @@
 import { AutogradFunction, type FunctionContext } from '../../autograd/function.js';
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { check, instance } from '../../check.js';
 import { full } from '../../creation/full.js';
 import { groupKind, groupOf } from '../../distributed/group.js';

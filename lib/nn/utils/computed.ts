@@ -13,7 +13,7 @@ export interface Computed {
 
 const byGetter = new WeakMap<object, Computed>();
 
-/** Makes `name` a property that is computed when it is read; it is no member then. A deep copy of the module keeps it. */
+/** Makes `name` a property that is computed when it is read; it is not a member then. A deep copy of the module keeps it. */
 export function defineComputed(module: Module, name: string, computed: Computed): void {
   const get = function (this: Module) {
     return computed.read(this, name);

@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { check, listOf } from '../../check.js';
 import { mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';

@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { invalidArgument } from '../../errors.js';
 import { MemoryFormat } from '../../layout.js';
 import { nativeOp } from '../../ops/overload.js';

@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { check, flag, integer, oneOf, orNull, text } from '../../check.js';
 import { invalidArgument, mustHave } from '../../errors.js';
 import { cat, eye, geqrf, normExceptDim, zerosLike } from '../../ops/generated/functions.js';

@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { check, flag, orNull, text } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { nativeOp } from '../../ops/overload.js';

@@ -27,10 +27,10 @@ function countOf(amount: number, size: number): number {
   return count;
 }
 
-/** A copy of a mask with zeros at flat places. */
-function without(mask: Tensor, places: Tensor): Tensor {
+/** A copy of a mask with zeros at flat indices. */
+function without(mask: Tensor, indices: Tensor): Tensor {
   const flat = mask.clone().reshape([-1]);
-  return flat.indexFill_(0, places, 0).reshape(mask.shape);
+  return flat.indexFill_(0, indices, 0).reshape(mask.shape);
 }
 
 /** The mask that is 1 in some slices of a dimension, times another one. */

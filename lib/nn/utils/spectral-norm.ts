@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { check, finiteNonNegative, integer, orNull, text } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { optionsOf } from '../../options.js';

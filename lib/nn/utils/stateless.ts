@@ -35,7 +35,8 @@ export function functionalCall<M extends Module>(
   const members = membersOf(module);
   const names = Object.keys(parametersAndBuffers);
   for (const name of names) {
-    if (!members.has(name)) throw invalidArgument('parametersAndBuffers', 'free of names that the module lacks', name);
+    if (!members.has(name))
+      throw invalidArgument('parametersAndBuffers', "keyed by names of the module's parameters and buffers", name);
     if (!isTensor(parametersAndBuffers[name])) throw invalidArgument(name, 'a Tensor', parametersAndBuffers[name]);
   }
   const replaced = new Map(names.map((name) => [name, parametersAndBuffers[name]!]));

@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { TorchClipError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { kept, savedTensor } from '../engine/saved.js';

@@ -2,6 +2,7 @@ import { native } from '../../binding/index.js';
 import type { Clipper } from '../../clip/clipper.js';
 import { TensorPart } from '../../io/parts.js';
 import type { Tensor } from '../../tensor.js';
+import type { Definition } from '../engine/definition.js';
 import {
   blankStage,
   load,
@@ -10,8 +11,7 @@ import {
   slotOf,
   stagesOf,
   statesOf,
-} from '../engine/native.js';
-import type { Definition } from '../engine/options.js';
+} from '../engine/native-optimizer.js';
 import { type OptimizerStateDict, parseState, type SavedGroup, saveState } from '../state/state-dict.js';
 import type { AddedGroups } from './groups.js';
 import type { ParamGroup } from './parameters.js';

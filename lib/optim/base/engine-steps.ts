@@ -5,7 +5,7 @@ import { holdInGraph, isCapturing } from '../../cuda/graph.js';
 import { engine } from '../../engine.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../../tensor.js';
-import type { NativeOptimizer } from '../engine/native.js';
+import type { NativeOptimizer } from '../engine/native-optimizer.js';
 import type { AddedGroups } from './groups.js';
 import type { ParamGroup } from './parameters.js';
 
@@ -70,7 +70,7 @@ export class EngineSteps<G> {
     }
   }
 
-  /** Makes room for the settings of so many groups. */
+  /** Makes room for the settings of that many groups. */
   fit(groups: number): void {
     this.#settings = new Float64Array(groups * engine.groupLength);
   }

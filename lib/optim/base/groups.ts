@@ -3,15 +3,15 @@ import type { Kind } from '../../check.js';
 import { describe, TorchClipError } from '../../errors.js';
 import { type Option, readAll } from '../../options.js';
 import { isTensor, type Tensor } from '../../tensor.js';
-import { type NativeOptimizer, type Rule, ruleOf } from '../engine/native.js';
-import { AssignedOptions, complete, type Definition } from '../engine/options.js';
+import { AssignedOptions, complete, type Definition } from '../engine/definition.js';
+import { type NativeOptimizer, type Rule, ruleOf } from '../engine/native-optimizer.js';
 import { isRecord } from '../engine/saved.js';
 import { type GroupInput, type ParamGroup, parametersOf } from './parameters.js';
 
 /**
  * @internal The groups that were added to an optimizer: it completes them, and checks `paramGroups` against them before each use.
  *
- * `paramGroups` is handed to each method, since a user may have put another array in its place.
+ * `paramGroups` is handed to each method, since a user may have replaced it by another array.
  */
 export class AddedGroups<G> {
   readonly definition: Definition<G>;
@@ -74,7 +74,7 @@ export class AddedGroups<G> {
     if (Array.isArray(given) && given.length === this.#known.length && this.#known.every(isKnown)) return;
     throw new TorchClipError(
       'ERR_STATE',
-      'paramGroups must hold the groups that were added, in their order: to stop training a group, set its lr to 0 or make another optimizer',
+      'paramGroups must hold the groups that were added, in their order: to stop training a group, set its lr to 0 or create a new optimizer',
     );
   }
 

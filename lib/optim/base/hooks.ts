@@ -4,12 +4,12 @@ import { refuseLater } from '../../sync.js';
 import type { HookHandle } from '../../tensor.js';
 import type { OptimizerStateDict } from '../state/state-dict.js';
 
-/** Called with an optimizer and the arguments of its step; an array that it returns takes their place. */
+/** Called with an optimizer and the arguments of its step; an array that it returns replaces them. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing.
 export type StepPreHook<O> = (optimizer: O, args: readonly unknown[]) => readonly unknown[] | undefined | void;
 /** Called with an optimizer and the arguments of its step. */
 export type StepPostHook<O> = (optimizer: O, args: readonly unknown[]) => void;
-/** Called with an optimizer and a state dict; one that it returns takes its place. */
+/** Called with an optimizer and a state dict; one that it returns replaces it. */
 export type StateDictHook<O> = (
   optimizer: O,
   stateDict: OptimizerStateDict,

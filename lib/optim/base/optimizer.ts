@@ -1,16 +1,16 @@
-import { enableGrad, noGrad } from '../../autograd.js';
+import { enableGrad, noGrad } from '../../autograd/index.js';
 import { native } from '../../binding/index.js';
 import { callable, check, flag, type Kind } from '../../check.js';
 import { type Clipper, describeStage } from '../../clip/clipper.js';
-import { toNative } from '../../clip/native.js';
+import { toNative } from '../../clip/native-stage.js';
 import type { ProcessGroup } from '../../distributed/group.js';
 import { TorchClipError } from '../../errors.js';
 import { optionsOf, readAll } from '../../options.js';
 import type { HookHandle, Tensor } from '../../tensor.js';
-import { type NativeOptimizer, slotOf, statesOf } from '../engine/native.js';
-import type { Definition } from '../engine/options.js';
+import type { Definition } from '../engine/definition.js';
+import { type NativeOptimizer, slotOf, statesOf } from '../engine/native-optimizer.js';
 import { type OptimizerStateDict, type ShardedStateDict, withoutStates } from '../state/state-dict.js';
-import { type CommonOptions, type NonFinite, refuseCommon, splitOptions } from './common.js';
+import { type CommonOptions, type NonFinite, refuseCommon, splitOptions } from './common-options.js';
 import { clearEngine, loadEngine, saveEngine } from './engine-state.js';
 import { EngineSteps, ordinary, type StepRequest, type StepResult } from './engine-steps.js';
 import { AddedGroups, groupsText } from './groups.js';
@@ -31,7 +31,7 @@ import { isSparseRefusal, withDenseGradients, withSparseUpdates } from './sparse
 import { type ClipStats, clipStatsOf } from './stats.js';
 import { parseStepper, refuseStepper, type Stepper, type StepperGroup, saveStepper } from './stepper.js';
 
-export type { CommonOptions, NonFinite } from './common.js';
+export type { CommonOptions, NonFinite } from './common-options.js';
 export type { GroupInput, Options, Parameters, ParamGroup } from './parameters.js';
 
 const readZeroGrad = optionsOf('zeroGrad()', { setToNone: [flag, true] });
@@ -101,7 +101,10 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     stepper: Stepper<G> | null = null,
   ) {
     if (new.target === Optimizer) {
-      throw new TorchClipError('ERR_ARGUMENT', 'Optimizer is the base class; make one of its kinds, such as optim.SGD');
+      throw new TorchClipError(
+        'ERR_ARGUMENT',
+        'Optimizer is the base class: create one of its subclasses, such as optim.SGD',
+      );
     }
     const extended = third === undefined;
     const options = (extended ? second : third) as G & CommonOptions;
@@ -375,7 +378,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /**
    * Copies of all state and options, in the layout and under the names of PyTorch's optimizer of the same name, which can load
-   * it; `clip` holds what PyTorch has no place for.
+   * it; `clip` holds what the format of PyTorch has no key for.
    */
   stateDict(): OptimizerStateDict {
     this.#hooks?.beforeStateDict(this);
@@ -470,7 +473,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     this.#stepper?.parse({ own: this.#params().map(() => null), shared: this.#initial }, this.#params())();
   }
 
-  /** Calls `hook` before each step with the arguments of `step`; an array that it returns takes their place. */
+  /** Calls `hook` before each step with the arguments of `step`; an array that it returns replaces them. */
   registerStepPreHook(hook: StepPreHook<this>, options?: HookOptions): HookHandle {
     return this.#hook('stepPre', hook, options);
   }
@@ -482,11 +485,11 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   registerStateDictPreHook(hook: (optimizer: this) => void, options?: HookOptions): HookHandle {
     return this.#hook('saving', hook, options);
   }
-  /** Calls `hook` with what `stateDict()` returns; a state dict that it returns takes its place. */
+  /** Calls `hook` with what `stateDict()` returns; a state dict that it returns replaces it. */
   registerStateDictPostHook(hook: StateDictHook<this>, options?: HookOptions): HookHandle {
     return this.#hook('saved', hook, options);
   }
-  /** Calls `hook` with what `loadStateDict()` is given; a state dict that it returns takes its place. */
+  /** Calls `hook` with what `loadStateDict()` is given; a state dict that it returns replaces it. */
   registerLoadStateDictPreHook(hook: StateDictHook<this>, options?: HookOptions): HookHandle {
     return this.#hook('loading', hook, options);
   }

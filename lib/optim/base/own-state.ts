@@ -2,7 +2,7 @@ import { anything } from '../../check.js';
 import { describe } from '../../errors.js';
 import { keep } from '../../scope.js';
 import { isTensor, type Tensor } from '../../tensor.js';
-import type { Definition } from '../engine/options.js';
+import type { Definition } from '../engine/definition.js';
 import { isRecord, mismatch } from '../engine/saved.js';
 import { type OptimizerStateDict, ownStates, type StateValue } from '../state/state-dict.js';
 

@@ -47,7 +47,7 @@ export function parametersOf(params: Tensor | ParameterList): {
   const names = given.map(([name]) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) {
-    throw new TorchClipError('ERR_ARGUMENT', `the names of parameters must differ, and ${describe(twice)} comes twice`);
+    throw new TorchClipError('ERR_ARGUMENT', `parameter names must be unique, but ${describe(twice)} appears twice`);
   }
   return { list: list as readonly Tensor[], names: Object.freeze(names) };
 }

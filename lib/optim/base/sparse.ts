@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { TorchClipError } from '../../errors.js';
 import { sparseCoo, strided } from '../../layout.js';
 import { keep } from '../../scope.js';

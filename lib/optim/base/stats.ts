@@ -1,5 +1,5 @@
 import type { Tensor } from '../../tensor.js';
-import { type EngineStats, type NativeOptimizer, statsOf } from '../engine/native.js';
+import { type EngineStats, type NativeOptimizer, statsOf } from '../engine/native-optimizer.js';
 
 /** What the last step's clipping saw and did, on the device; nothing is read back until asked. */
 export interface StageStats {
@@ -26,7 +26,7 @@ export interface ClipStats extends StageStats {
   skipped: Tensor;
 }
 
-/** @internal The statistics of an optimizer with so many stages. */
+/** @internal The statistics of an optimizer with that many stages. */
 export function clipStatsOf(optimizer: NativeOptimizer, count: number): ClipStats {
   const stages = [new Seen(statsOf(optimizer, 0))];
   for (let i = 1; i < count; i++) stages.push(new Seen(statsOf(optimizer, i)));

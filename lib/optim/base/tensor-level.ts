@@ -1,11 +1,11 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { type Dtype, float32, float64 } from '../../dtype.js';
 import { describe } from '../../errors.js';
 import { zeros } from '../../ops/generated/functions.js';
 import { keep, scope } from '../../scope.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
-import { type Definition, rateOf } from '../engine/options.js';
+import { type Definition, rateOf } from '../engine/definition.js';
 import { isRecord, mismatch, savedCount } from '../engine/saved.js';
 import { type OptimizerStateDict, ownStates, stepTensor, withoutStates } from '../state/state-dict.js';
 import type { StepRequest, StepResult } from './engine-steps.js';

@@ -2,7 +2,7 @@ import { anything, arrayOf, check, elementsOf, finite, integer, kind } from '../
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import { Optimizer } from '../base/optimizer.js';
-import { type Group, groupsOf, perGroup } from './options.js';
+import { type Group, groupsOf, perGroup } from './per-group.js';
 import { allOrNothing } from './restore.js';
 import { LRScheduler } from './scheduler.js';
 import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';

@@ -1,7 +1,7 @@
 import { check, finite, finiteNonNegative, integer, positive } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { cos } from './exact.js';
-import { complete } from './options.js';
+import { complete } from './per-group.js';
 import { allOrNothing } from './restore.js';
 import { EpochScheduler, lastEpoch, type Point } from './scheduler.js';
 

@@ -14,7 +14,7 @@ import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { beginMomentum, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
-import { complete, type Group, groupsOf, perGroup, shared, spread } from './options.js';
+import { complete, type Group, groupsOf, perGroup, shared, spread } from './per-group.js';
 import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 import type { LRSchedulerStateDict } from './state.js';
 

@@ -1,7 +1,7 @@
 import { finiteNonNegative, integer } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
-import { complete } from './options.js';
+import { complete } from './per-group.js';
 import { EpochScheduler, grown, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link ExponentialLR}. */

@@ -1,7 +1,7 @@
 import { arrayOf, check, synchronous } from '../../check.js';
 import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { complete, type Group, shared } from './options.js';
+import { complete, type Group, shared } from './per-group.js';
 import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 import type { LRSchedulerStateDict } from './state.js';
 

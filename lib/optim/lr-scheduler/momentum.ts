@@ -1,7 +1,7 @@
 import { arrayOf, check, decayRate, finite, finiteNonNegative } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { type Group, groupsOf } from './options.js';
+import { type Group, groupsOf } from './per-group.js';
 
 /** Whether the optimizer's momentum is `betas[0]`, as Adam's. */
 export function usesBeta1(groups: readonly Group[]): boolean {

@@ -16,7 +16,7 @@ import { isPlainObject } from '../../options.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { cos } from './exact.js';
 import { beginMomentum, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
-import { complete, type Group, groupsOf, shared } from './options.js';
+import { complete, type Group, groupsOf, shared } from './per-group.js';
 import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link OneCycleLR}; `totalSteps`, or `epochs` and `stepsPerEpoch`, must be given. */

@@ -1,7 +1,7 @@
 import { arrayOf, check, finite, finiteNonNegative, integer, kind, oneOf, orNull } from '../../check.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { complete, groupsOf, perGroup, shared, spread } from './options.js';
+import { complete, groupsOf, perGroup, shared, spread } from './per-group.js';
 import { allOrNothing } from './restore.js';
 import { forGroups } from './scheduler.js';
 import { checkFields, type Fields, type LRSchedulerStateDict, parse, save } from './state.js';

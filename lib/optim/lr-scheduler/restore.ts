@@ -2,7 +2,7 @@ import type { Optimizer } from '../base/optimizer.js';
 
 /**
  * Runs `body`; when it throws, the optimizer's groups and `objects`, the schedulers that it moves, are as they were before. What
- * fails may be a function of the user's, or a rate that is no number, after other groups or schedulers have moved.
+ * fails may be a function of the user's, or a rate that is not a number, after other groups or schedulers have moved.
  */
 export function allOrNothing<T>(optimizer: Optimizer, objects: readonly object[], body: () => T): T {
   const before = [...optimizer.addedGroups, ...objects].map((object) => [object, { ...object }] as const);

@@ -1,8 +1,8 @@
 import { arrayOf, check, finite, integer, kind } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { type Group, groupsOf, perGroup } from './options.js';
 import { warnOrder, watch } from './order.js';
+import { type Group, groupsOf, perGroup } from './per-group.js';
 import { allOrNothing } from './restore.js';
 import { checkFields, type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
 
@@ -225,7 +225,7 @@ export abstract class EpochScheduler extends LRScheduler {
       if (!finite.accepts(lr)) {
         throw new TorchClipError(
           'ERR_STATE',
-          `${this.constructor.name} got the learning rate ${String(lr)} for paramGroups[${i}] at epoch ${epoch}`,
+          `${this.constructor.name} must compute a finite learning rate, got ${String(lr)} for paramGroups[${i}] at epoch ${epoch}`,
         );
       }
       return lr;

@@ -1,7 +1,7 @@
 import { check, refusal } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { isPlainObject } from '../../options.js';
-import { type AnyKind, kindFor } from './options.js';
+import { type AnyKind, kindFor } from './per-group.js';
 
 /** A scheduler's state under PyTorch's names; it can be written as JSON. */
 export type LRSchedulerStateDict = Record<string, unknown>;
@@ -12,7 +12,7 @@ export type Fields = Readonly<Record<string, AnyKind>>;
 // PyTorch's: stepSize is step_size, TMax is T_max.
 const pythonName = (name: string) => name.replace(/(?<=[A-Z])\d|(?<!^)[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
-// What PyTorch stores and nobody needs: marks of a running step, functions.
+// What PyTorch stores and nothing here needs: marks of a running step, functions.
 const ignored = [
   'verbose',
   '_get_lr_called_within_step',
@@ -56,7 +56,10 @@ export function parse(
   const stranger = Object.keys(saved).find((key) => !known.includes(key));
   if (stranger !== undefined) {
     const name = target.constructor.name;
-    throw new TorchClipError('ERR_STATE', `the state dict holds ${describe(stranger)}, which ${name} does not`);
+    throw new TorchClipError(
+      'ERR_STATE',
+      `the state dict has an entry ${describe(stranger)} that ${name} does not have`,
+    );
   }
   const values: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {

@@ -2,7 +2,7 @@ import { arrayOf, finiteNonNegative, integer, type Kind, kind } from '../../chec
 import { isPlainObject } from '../../options.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
-import { complete } from './options.js';
+import { complete } from './per-group.js';
 import { EpochScheduler, grown, lastEpoch, type Point } from './scheduler.js';
 
 /** Options of {@link StepLR}. */

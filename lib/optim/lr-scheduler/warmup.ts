@@ -1,6 +1,6 @@
 import { integer, numberIn } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { complete } from './options.js';
+import { complete } from './per-group.js';
 import { EpochScheduler, lastEpoch, type Point } from './scheduler.js';
 
 const factor = numberIn('[0, 1]');

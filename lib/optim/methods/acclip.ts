@@ -1,6 +1,6 @@
 import { flag, nonNegative, numberIn } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, option } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/definition.js';
 
 /** Options of {@link ACClip}, each of which a group can have for itself. */
 export interface ACClipGroup {

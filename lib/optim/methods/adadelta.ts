@@ -1,6 +1,6 @@
 import { flag, nonNegative, probability } from '../../check.js';
 import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
-import { type Definition, option } from '../engine/options.js';
+import { type Definition, option } from '../engine/definition.js';
 
 /** Options of {@link Adadelta}, each of which a group can have for itself. */
 export interface AdadeltaGroup {

@@ -5,7 +5,7 @@ import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type Scheme, TensorLevelOptimizer } from '../base/tensor-level.js';
-import { bounded } from '../engine/options.js';
+import { bounded } from '../engine/definition.js';
 
 /** Options of {@link Adafactor}, each of which a group can have for itself. */
 export interface AdafactorGroup {

@@ -1,6 +1,6 @@
 import { flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, fixed, option } from '../engine/options.js';
+import { betas, type Definition, fixed, option } from '../engine/definition.js';
 
 /** Options of {@link AdamW}, each of which a group can have for itself. */
 export interface AdamWGroup {

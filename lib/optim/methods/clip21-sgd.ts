@@ -1,6 +1,6 @@
 import { flag, nonNegative, positive } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, option } from '../engine/options.js';
+import { type Definition, option } from '../engine/definition.js';
 
 /** Options of {@link Clip21SGD}, each of which a group can have for itself. */
 export interface Clip21SGDGroup {

@@ -2,7 +2,7 @@ import { finitePositive, flag, nonNegative } from '../../check.js';
 import { norm } from '../../clip/norm.js';
 import { readAll } from '../../options.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, option } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/definition.js';
 
 /** Options of {@link ClippedAdagrad}, each of which a group can have for itself. */
 export interface ClippedAdagradGroup {

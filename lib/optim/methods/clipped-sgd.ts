@@ -2,7 +2,7 @@ import { check, flag } from '../../check.js';
 import { readAll } from '../../options.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
 import { type ClippingOptions, withClipper } from '../clipping-type/clipper.js';
-import type { Definition } from '../engine/options.js';
+import type { Definition } from '../engine/definition.js';
 import { type Original, originalSGD } from '../originals/index.js';
 import { type SGDGroup, sgd } from './sgd.js';
 

@@ -5,7 +5,7 @@ import type { Tensor } from '../../tensor.js';
 import { AveragingOptimizer } from '../base/averaging.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type ClippingOptions, withClipper } from '../clipping-type/clipper.js';
-import { complete, type Definition, option } from '../engine/options.js';
+import { complete, type Definition, option } from '../engine/definition.js';
 import { type Original, originalSSTM } from '../originals/index.js';
 
 /** Options of {@link ClippedSSTM}, each of which a group can have for itself. */

@@ -16,7 +16,7 @@ import { readAll } from '../../options.js';
 import { refuseLater } from '../../sync.js';
 import type { StepRequest, StepResult } from '../base/engine-steps.js';
 import { type CommonOptions, type GroupInput, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, option } from '../engine/options.js';
+import { type Definition, option } from '../engine/definition.js';
 import { type Original, originalExpectigrad } from '../originals/index.js';
 import type { OptimizerStateDict } from '../state/state-dict.js';
 

@@ -1,4 +1,4 @@
-import { enableGrad, noGrad } from '../../autograd.js';
+import { enableGrad, noGrad } from '../../autograd/index.js';
 import { integer, nonNegative, oneOf, orNull } from '../../check.js';
 import { invalidArgument, isCallable, TorchClipError } from '../../errors.js';
 import { cat, viewAsReal, zerosLike } from '../../ops/generated/functions.js';
@@ -6,7 +6,7 @@ import { keep, scope } from '../../scope.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { Optimizer, type Parameters, type ParamGroup } from '../base/optimizer.js';
 import type { ParameterEntry } from '../base/own-state.js';
-import { type Definition, option } from '../engine/options.js';
+import { type Definition, option } from '../engine/definition.js';
 import { type LinePoint, strongWolfe } from './wolfe.js';
 
 /** Options of {@link LBFGS}. */
@@ -229,9 +229,9 @@ function flatGradient(params: readonly Tensor[]): Tensor {
 function move(params: readonly Tensor[], direction: Tensor, t: number): void {
   let offset = 0;
   for (const param of params) {
-    const place = real(param);
-    const size = place.numel();
-    place.add_(direction.narrow(0, offset, size).view(place.shape), { alpha: t });
+    const values = real(param);
+    const size = values.numel();
+    values.add_(direction.narrow(0, offset, size).view(values.shape), { alpha: t });
     offset += size;
   }
 }

@@ -5,7 +5,7 @@ import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
 import { type Scheme, TensorLevelOptimizer } from '../base/tensor-level.js';
-import { bounded } from '../engine/options.js';
+import { bounded } from '../engine/definition.js';
 
 /** Options of {@link Muon}, each of which a group can have for itself. */
 export interface MuonGroup {
@@ -109,7 +109,7 @@ function adjusted(lr: number, by: MuonGroup['adjustLrFn'], { shape }: Tensor): n
  * Muon, as `torch.optim.Muon`, for the matrices inside a network: the momentum's singular values are all brought near 1. Embeddings, biases
  * and the last layer want another optimizer. Tensor operations behind the engine's clipping.
  *
- * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option, and for a parameter that is no real matrix.
+ * @throws {TorchClipError} `ERR_ARGUMENT` for a bad option, and for a parameter that is not a real matrix.
  * @see Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; Liu et al., "Muon is scalable for LLM training", 2025.
  *
  * @example

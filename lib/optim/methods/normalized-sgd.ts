@@ -1,6 +1,6 @@
 import { decayRate, flag, nonNegative, oneOf } from '../../check.js';
 import { type CommonOptions, Optimizer, type Parameters } from '../base/optimizer.js';
-import { type Definition, option } from '../engine/options.js';
+import { type Definition, option } from '../engine/definition.js';
 
 /** Options of {@link NormalizedSGD}, each of which a group can have for itself. */
 export interface NormalizedSGDGroup {

@@ -4,7 +4,7 @@ import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { AveragingOptimizer } from '../base/averaging.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
-import { betas, type Definition, option } from '../engine/options.js';
+import { betas, type Definition, option } from '../engine/definition.js';
 
 interface ScheduleFreeGroup {
   /** L2 penalty, taken at the parameters of training; default 0. */

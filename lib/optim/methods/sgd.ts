@@ -1,6 +1,6 @@
 import { finite, flag, nonNegative } from '../../check.js';
 import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
-import { type Definition, option, rateOf } from '../engine/options.js';
+import { type Definition, option, rateOf } from '../engine/definition.js';
 
 /** Options of {@link SGD}, each of which a group can have for itself. */
 export interface SGDGroup {

@@ -1,4 +1,4 @@
-import { enableGrad, noGrad } from '../../autograd.js';
+import { enableGrad, noGrad } from '../../autograd/index.js';
 import { flag, positive } from '../../check.js';
 import { float16 } from '../../dtype.js';
 import { aboveZero } from '../../epsilon.js';
@@ -8,7 +8,7 @@ import { sparseCooTensor, zerosLike } from '../../ops/generated/functions.js';
 import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import { Optimizer, type Parameters } from '../base/optimizer.js';
-import { betas, type Definition, option, rateOf } from '../engine/options.js';
+import { betas, type Definition, option, rateOf } from '../engine/definition.js';
 
 /** Options of {@link SparseAdam}, each of which a group can have for itself. */
 export interface SparseAdamGroup {

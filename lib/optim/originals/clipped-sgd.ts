@@ -1,7 +1,7 @@
 import { finite, finiteNonNegative } from '../../check.js';
 import type { Tensor } from '../../tensor.js';
 import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';
-import { type Definition, option } from '../engine/options.js';
+import { type Definition, option } from '../engine/definition.js';
 import { kept, savedTensor } from '../engine/saved.js';
 import { ReferenceClip, type ReferenceClipOptions } from './clip.js';
 import { moving } from './groups.js';

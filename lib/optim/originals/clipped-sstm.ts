@@ -4,7 +4,7 @@ import { sameShape } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';
 import { clippingTypeName } from '../clipping-type/name.js';
-import { complete, type Definition, option } from '../engine/options.js';
+import { complete, type Definition, option } from '../engine/definition.js';
 import { kept, savedCount, savedNumber, savedTensor } from '../engine/saved.js';
 import { ReferenceClip, type ReferenceClipOptions } from './clip.js';
 import { moving } from './groups.js';
@@ -60,7 +60,7 @@ interface Progress {
   A_k: number;
   A_k_1: number;
 }
-interface Place {
+interface Iterates {
   /** The first group's parameter at this index. */
   owner: Tensor;
   y: Tensor;
@@ -73,7 +73,7 @@ class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
   readonly #clip: ReferenceClip;
   #at: Progress = fresh;
   // The state that all groups share, by the index among a group's parameters with gradients.
-  #places: Place[] = [];
+  #iterates: Iterates[] = [];
 
   constructor(options: ReferenceClipOptions) {
     this.#clip = new ReferenceClip(options);
@@ -81,17 +81,17 @@ class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
 
   step(groups: readonly StepperGroup<ReferenceSSTMGroup>[]): void {
     const found = groups.map(({ params }) => moving(params));
-    const owners = this.#at.k === 0 ? found[0]!.params : this.#places.map(({ owner }) => owner);
+    const owners = this.#at.k === 0 ? found[0]!.params : this.#iterates.map(({ owner }) => owner);
     found.forEach(({ params }, g) => {
       if (params.length !== owners.length || params.some((param, i) => !sameShape(param.shape, owners[i]!.shape))) {
         throw new TorchClipError(
           'ERR_ARGUMENT',
-          'reference: true keeps one state for all groups and every step, by place, as the original does: the parameters ' +
+          'reference: true keeps one state for all groups and every step, by position, as the original does: the parameters ' +
             `with gradients of group ${g} must have the shapes of those of the first group in the first step`,
         );
       }
     });
-    if (this.#at.k === 0) this.#places = owners.map((owner) => ({ owner, y: kept(owner), z: kept(owner) }));
+    if (this.#at.k === 0) this.#iterates = owners.map((owner) => ({ owner, y: kept(owner), z: kept(owner) }));
     groups.forEach((group, g) => {
       this.#stepGroup(group, found[g]!);
     });
@@ -102,9 +102,9 @@ class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
     const { k, alpha_k_1, lambda_k_1, A_k, A_k_1 } = this.#at;
     // The very first gradient changes nothing.
     if (k > 0) {
-      const z = this.#places.map((place) => place.z);
+      const z = this.#iterates.map((each) => each.z);
       this.#clip.descend(z, grads, { lr: alpha_k_1, level: lambda_k_1 });
-      for (const place of this.#places) place.y.copy_(mean(A_k, place.y, alpha_k_1, place.z, A_k_1));
+      for (const each of this.#iterates) each.y.copy_(mean(A_k, each.y, alpha_k_1, each.z, A_k_1));
     }
     const alpha = (1 / (2 * (1 / lr) * L)) * (k + 1) ** ((2 * nu) / (1 + nu));
     let [A, next] = [A_k_1, A_k_1 + alpha];
@@ -112,7 +112,7 @@ class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
     // A ratio A / next of up to 1 / (2 - cap) is let through.
     if (cap < 1 && A > most * alpha) [A, next] = [(most - 1) * alpha, most * alpha];
     params.forEach((param, i) => {
-      const { y, z } = this.#places[i]!;
+      const { y, z } = this.#iterates[i]!;
       param.copy_(mean(A, y, alpha, z, next));
     });
     this.#at = { k: k + 1, alpha_k_1: alpha, lambda_k_1: clippingLevel / alpha, A_k: A, A_k_1: next };
@@ -120,8 +120,8 @@ class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
 
   save(params: readonly Tensor[]): StepperState {
     const own = params.map((param) => {
-      const place = this.#places.find(({ owner }) => owner === param);
-      return place === undefined ? null : { y: place.y.clone(), z: place.z.clone() };
+      const each = this.#iterates.find(({ owner }) => owner === param);
+      return each === undefined ? null : { y: each.y.clone(), z: each.z.clone() };
     });
     return { own, shared: { ...this.#clip.save(), ...this.#at } };
   }
@@ -131,7 +131,7 @@ class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
     for (const name of Object.keys(fresh) as (keyof Progress)[]) {
       at[name] = (name === 'k' ? savedCount : savedNumber)(`reference.${name}`, shared[name]);
     }
-    const places = params.flatMap((owner, i) => {
+    const iterates = params.flatMap((owner, i) => {
       const saved = own[i];
       if (saved === null || saved === undefined) return [];
       const read = (name: string) => savedTensor(`state[${i}].${name}`, saved[name], owner);
@@ -140,7 +140,7 @@ class ReferenceSSTM implements Stepper<ReferenceSSTMGroup> {
     const restoreClip = this.#clip.parse(shared);
     return () => {
       this.#at = at;
-      this.#places = places;
+      this.#iterates = iterates;
       restoreClip();
     };
   }

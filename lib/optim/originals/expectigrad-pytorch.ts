@@ -4,7 +4,7 @@ import { zerosLike } from '../../ops/generated/functions.js';
 import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import type { Stepper, StepperGroup, StepperState } from '../base/stepper.js';
-import { type Definition, option } from '../engine/options.js';
+import { type Definition, option } from '../engine/definition.js';
 import { savedCount, savedTensor } from '../engine/saved.js';
 import { moving, sameOptions } from './groups.js';
 

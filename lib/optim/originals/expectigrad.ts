@@ -1,6 +1,6 @@
 import { check, oneOf } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
-import { complete } from '../engine/options.js';
+import { complete } from '../engine/definition.js';
 import { ReferenceKerasExpectigrad, type ReferenceKerasOptions } from './expectigrad-keras.js';
 import { ReferenceExpectigrad, type ReferenceExpectigradGroup, referenceExpectigrad } from './expectigrad-pytorch.js';
 import { type Original, onlyOriginal } from './original.js';

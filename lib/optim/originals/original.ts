@@ -1,6 +1,6 @@
 import { TorchClipError } from '../../errors.js';
 import type { Stepper } from '../base/stepper.js';
-import type { Definition } from '../engine/options.js';
+import type { Definition } from '../engine/definition.js';
 
 /** A run of the authors' code: what the optimizer's groups hold, and what takes its steps. */
 export interface Original<G> {

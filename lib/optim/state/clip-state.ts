@@ -1,12 +1,12 @@
 import { type Clipper, describeStage, type Stage } from '../../clip/clipper.js';
-import { clipperOf } from '../../clip/native.js';
+import { clipperOf } from '../../clip/native-stage.js';
 import { tensor } from '../../creation/tensor.js';
 import { float64, int64 } from '../../dtype.js';
 import { describe } from '../../errors.js';
 import { contiguousFormat } from '../../layout.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
-import type { Counters, StageState } from '../engine/native.js';
+import type { Counters, StageState } from '../engine/native-optimizer.js';
 import { isRecord, mismatch, savedCount } from '../engine/saved.js';
 
 /** A stage of clipping: its options, and what it remembers. */

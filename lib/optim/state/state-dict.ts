@@ -9,8 +9,8 @@ import type { TensorPart } from '../../io/parts.js';
 import { isPlainObject } from '../../options.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
-import { type Counters, type ParameterState, type Rule, ruleOf, type StageState } from '../engine/native.js';
-import { complete, type Definition, scheduledNames } from '../engine/options.js';
+import { complete, type Definition, scheduledNames } from '../engine/definition.js';
+import { type Counters, type ParameterState, type Rule, ruleOf, type StageState } from '../engine/native-optimizer.js';
 import { isRecord, mismatch, savedCount, savedNumber } from '../engine/saved.js';
 import { type ClipStateDict, parseClip, type RestoredClip, saveClip } from './clip-state.js';
 

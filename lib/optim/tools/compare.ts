@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { anything, callable, check, integer, kind } from '../../check.js';
 import { DataLoader } from '../../data/loader.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';

@@ -1,4 +1,4 @@
-import { enableGrad, grad, noGrad } from '../../autograd.js';
+import { enableGrad, grad, noGrad } from '../../autograd/index.js';
 import { anything, callable, finitePositive, kind, listOf } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { Module } from '../../nn/module.js';
@@ -115,5 +115,8 @@ const norm = (tensors: readonly Tensor[]): number => getTotalNorm(tensors).item(
 function finite(gradients: readonly Tensor[]): number {
   const length = norm(gradients);
   if (Number.isFinite(length)) return length;
-  throw new TorchClipError('ERR_NONFINITE', 'a gradient of "closure" holds NaN or inf: no Lipschitz constant');
+  throw new TorchClipError(
+    'ERR_NONFINITE',
+    'a gradient of "closure" holds NaN or inf, so that there is no Lipschitz constant',
+  );
 }

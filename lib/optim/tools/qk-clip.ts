@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { kind, positive } from '../../check.js';
 import { invalidArgument, mustHave } from '../../errors.js';
 import { onesLike, where } from '../../ops/generated/functions.js';

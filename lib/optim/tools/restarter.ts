@@ -1,4 +1,4 @@
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { integer, kind, nonNegative, orNull, synchronous } from '../../check.js';
 import { type Dtype, float32 } from '../../dtype.js';
 import { describe, invalidArgument } from '../../errors.js';
@@ -126,7 +126,7 @@ export class Restarter {
     return loss;
   }
 
-  /** Copies of the optimizer's state, the mean so far and the place in the stretch. The parameters are the model's to save. */
+  /** Copies of the optimizer's state, the mean so far and the position in the stretch. The parameters are the model's to save. */
   stateDict(): RestarterStateDict {
     return {
       optimizer: this.optimizer.stateDict(),

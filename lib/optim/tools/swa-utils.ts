@@ -1,6 +1,6 @@
 // Averages of weights over the course of training: `torch.optim.swa_utils`.
 
-import { noGrad } from '../../autograd.js';
+import { noGrad } from '../../autograd/index.js';
 import { check, finite, finiteNonNegative, flag, integer, numberIn, oneOf, orNull, synchronous } from '../../check.js';
 import { tensor } from '../../creation/tensor.js';
 import type { DeviceLike } from '../../device.js';
@@ -14,7 +14,7 @@ import { optionsOf } from '../../options.js';
 import { refuseLater } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { complete, groupsOf, shared, spread } from '../lr-scheduler/options.js';
+import { complete, groupsOf, shared, spread } from '../lr-scheduler/per-group.js';
 import { EpochScheduler, lastEpoch, type Point } from '../lr-scheduler/scheduler.js';
 
 /** The next average of one tensor, from the average so far, the model's tensor, and of how many models the average is. */
@@ -154,10 +154,10 @@ export class AveragedModel<M extends Module = Module> extends Module {
       const count = this.useBuffers ? own.length : this.module.parameters().length;
       const before = this.mayThrow && n > 0 ? averaged.slice(0, count).map((t) => t.clone()) : [];
       try {
-        for (const places of n > 0 ? groupsBy(averaged.slice(0, count)) : []) {
+        for (const indices of n > 0 ? groupsBy(averaged.slice(0, count)) : []) {
           this.average(
-            places.map((i) => averaged[i]!),
-            places.map((i) => current[i]!),
+            indices.map((i) => averaged[i]!),
+            indices.map((i) => current[i]!),
             n,
           );
         }
@@ -165,7 +165,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
         for (const [i, values] of before.entries()) averaged[i]!.copy_(values);
         throw error;
       }
-      // The first model, and buffers that are no averages.
+      // The first model, and buffers that are not averages.
       for (let i = n > 0 ? count : 0; i < own.length; i++) averaged[i]!.copy_(current[i]!);
       this.n_averaged.add_(1);
     });
@@ -182,7 +182,7 @@ const each =
     }
   };
 
-/** The places of tensors that have dtype and device in common. */
+/** The indices of tensors that have dtype and device in common. */
 function groupsBy(tensors: readonly Tensor[]): number[][] {
   const groups = new Map<string, number[]>();
   for (const [i, { dtype, device }] of tensors.entries()) {
@@ -306,7 +306,7 @@ export class SWALR extends EpochScheduler {
   }
 }
 
-/** How far a schedule has come after so many steps. */
+/** How far a schedule has come after that many steps. */
 function shareOf({ annealEpochs, _annealStrategy }: SWALR, step: number): number {
   const t = Math.max(0, Math.min(1, step / Math.max(1, annealEpochs)));
   return _annealStrategy === 'linear' ? t : (1 - Math.cos(Math.PI * t)) / 2;

@@ -142,14 +142,14 @@ function tail(path: string, from: number): Buffer {
 /** The folders below a folder, and itself, that hold event files. */
 export function runFolders(root: string): string[] {
   const found: string[] = [];
-  const visit = (folder: string, depth: number): void => {
+  const walk = (folder: string, depth: number): void => {
     const entries = readdirSync(folder, { withFileTypes: true });
     if (entries.some((entry) => entry.isFile() && isEventFile(entry.name))) found.push(folder);
     if (depth === 8) return;
-    for (const entry of entries) if (entry.isDirectory()) visit(join(folder, entry.name), depth + 1);
+    for (const entry of entries) if (entry.isDirectory()) walk(join(folder, entry.name), depth + 1);
   };
   try {
-    visit(root, 0);
+    walk(root, 0);
   } catch (error) {
     throw fileError(root, 'read', error);
   }

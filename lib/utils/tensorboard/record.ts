@@ -6,7 +6,7 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-32C, turned and shifted so that checksums of data with checksums in it are no special case. */
+/** CRC-32C, turned and shifted so that checksums of data with checksums in it need no special case. */
 function masked(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = table[(crc ^ byte) & 255]! ^ (crc >>> 8);

@@ -51,8 +51,8 @@ function axes(x: Scale, y: Scale, bottom: number, width: number, title: string, 
     const at = px(y.at(tick));
     return `<line class="grid" x1="${left}" x2="${width - right}" y1="${at}" y2="${at}"/><text x="${left - 8}" y="${at}" dy="4" text-anchor="end">${show(tick)}</text>`;
   });
-  const places = x.ticks(width < 500 ? 3 : 7);
-  const labels = places.map(
+  const positions = x.ticks(width < 500 ? 3 : 7);
+  const labels = positions.map(
     (tick) => `<text x="${px(x.at(tick))}" y="${bottom + 18}" text-anchor="middle">${short(tick)}</text>`,
   );
   const name = `<text x="${width - right}" y="${bottom + 36}" text-anchor="end">${escaped(title)}</text>`;
@@ -99,25 +99,25 @@ function pathOf(line: Line, x: Scale, y: Scale): string {
   return path;
 }
 
-/** The places of the values that are drawn. */
+/** The positions of the values that are drawn. */
 function kept(values: readonly number[]): number[] {
   if (values.length <= points) return values.map((_, i) => i);
-  const places = new Set<number>();
+  const positions = new Set<number>();
   const part = (2 * values.length) / points;
   for (let from = 0; from < values.length; from += part) {
     const [start, end] = [Math.floor(from), Math.min(values.length, Math.floor(from + part))];
     let [low, high] = [start, start];
     for (let i = start; i < end; i++) {
-      if (!isUsable(values[i]!)) places.add(i);
+      if (!isUsable(values[i]!)) positions.add(i);
       if (!(values[i]! >= values[low]!)) low = i;
       if (!(values[i]! <= values[high]!)) high = i;
     }
-    places.add(Math.min(low, high)).add(Math.max(low, high));
+    positions.add(Math.min(low, high)).add(Math.max(low, high));
   }
-  return [...places].sort((a, b) => a - b);
+  return [...positions].sort((a, b) => a - b);
 }
 
-/** A place on a histogram's axis. */
+/** A position on a histogram's axis. */
 export interface Mark {
   at: number;
   label: string;
@@ -142,20 +142,20 @@ export function histogramChart(
     (count) =>
       `<line class="grid" x1="${left}" x2="${width - right}" y1="${px(y(count))}" y2="${px(y(count))}"/><text x="${left - 8}" y="${px(y(count))}" dy="4" text-anchor="end">${count}</text>`,
   );
-  const places = x.ticks(width < 500 ? 4 : 8);
-  const labels = places.map(
+  const positions = x.ticks(width < 500 ? 4 : 8);
+  const labels = positions.map(
     (tick) => `<text x="${px(x.at(tick))}" y="${bottom + 18}" text-anchor="middle">${short(tick)}</text>`,
   );
   const shown = marks.filter(({ at }) => at >= domain[0] && at <= domain[1]);
   const rules = shown.map(({ at }, i) => {
-    const place = px(x.at(at));
-    return `<line class="mark${i === 0 ? ' dashed' : ''}" x1="${place}" x2="${place}" y1="${8 + 14 * i}" y2="${bottom}"/>`;
+    const position = px(x.at(at));
+    return `<line class="mark${i === 0 ? ' dashed' : ''}" x1="${position}" x2="${position}" y1="${8 + 14 * i}" y2="${bottom}"/>`;
   });
   // The names lie over the lines, since one may cross another's.
   const names = shown.map(({ at, label }, i) => {
-    const place = x.at(at);
-    const isLeft = place > width * 0.6;
-    return `<text class="ink" x="${px(place + (isLeft ? -5 : 5))}" y="${12 + 14 * i}" dy="4" text-anchor="${isLeft ? 'end' : 'start'}">${escaped(label)}</text>`;
+    const position = x.at(at);
+    const isLeft = position > width * 0.6;
+    return `<text class="ink" x="${px(position + (isLeft ? -5 : 5))}" y="${12 + 14 * i}" dy="4" text-anchor="${isLeft ? 'end' : 'start'}">${escaped(label)}</text>`;
   });
   const axis = `<line class="axis" x1="${left}" x2="${width - right}" y1="${bottom}" y2="${bottom}"/>`;
   return svg(options, bottom + 24, [...grid, ...bars, axis, ...labels, ...rules, ...names].join(''));

@@ -1,4 +1,4 @@
-// From values to places on the page.
+// From values to positions on the page.
 
 /** A mapping of values to pixels. */
 export interface Scale {

@@ -11,7 +11,7 @@ const loader = fileURLToPath(new URL('../../../node_modules/tsx/dist/loader.mjs'
 const env = {
   PYTHONPATH: dirname(localBuild().libtorch.root),
   GLOO_SOCKET_IFNAME: 'lo',
-  // A launcher of this test is no rank itself.
+  // A launcher of this test is not a rank itself.
   RANK: undefined,
   WORLD_SIZE: undefined,
 };

@@ -101,7 +101,7 @@ export const settings: Record<string, Setting> = {
   Rprop: {
     from: 'PyTorch',
     dense: [{ lr: 1e-3 }, { lr: 1e-3, etas: [0.6, 1.1] }, { lr: 1e-3, stepSizes: [1e-4, 3] }],
-    sparseStops: 'a gradient of 0 between any two others is no change of sign: no step size ever moves',
+    sparseStops: 'a gradient of 0 between any two others is not a change of sign: no step size ever moves',
   },
   SGDScheduleFree: { from: 'here', dense: [{ lr: 1e-3 }, { lr: 2e-3, momentum: 0.95 }] },
   SGD: {

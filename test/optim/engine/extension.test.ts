@@ -91,7 +91,7 @@ describe('optim.Optimizer, extended', () => {
   });
 
   const bad: [string, (state: optim.OptimizerStateDict) => unknown, RegExp][] = [
-    ['a state that is no object', (s) => ({ ...s, state: { 0: 5 } }), /state\[0\] must be an object, got 5/],
+    ['a state that is not an object', (s) => ({ ...s, state: { 0: 5 } }), /state\[0\] must be an object, got 5/],
     [
       'a value that is none',
       (s) => ({ ...s, state: { 0: { f: () => 1 } } }),

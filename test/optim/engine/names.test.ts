@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Placement, StageScope } from '../../../lib/clip/clipper.js';
 import { engine } from '../../../lib/engine.js';
 import { TorchClipError } from '../../../lib/index.js';
-import { ruleOf } from '../../../lib/optim/engine/native.js';
+import { ruleOf } from '../../../lib/optim/engine/native-optimizer.js';
 import type { NonFinite } from '../../../lib/optim/index.js';
 
 // The compiler sees to it that each record names all of its type.

@@ -107,12 +107,15 @@ describe('optim.lrScheduler: steps', () => {
     ]);
   });
 
-  it('throw where the schedule is no number, and change nothing', () => {
+  it('throw where the schedule is not a number, and change nothing', () => {
     const optimizer = makeOptimizer();
     const scheduler = new lr.LambdaLR(optimizer, { lrLambda: [(t) => 1 / (t + 1), (t) => (t < 2 ? 1 : NaN)] });
     scheduler.step();
     const before = [scheduler.stateDict(), optimizer.toString()];
-    expect(() => scheduler.step()).throw(TorchClipError, 'got the learning rate NaN for paramGroups[1] at epoch 2');
+    expect(() => scheduler.step()).throw(
+      TorchClipError,
+      'must compute a finite learning rate, got NaN for paramGroups[1] at epoch 2',
+    );
     expect([scheduler.stateDict(), optimizer.toString()]).deep.equal(before);
   });
 

@@ -52,7 +52,12 @@ describe('optim.lrScheduler: state', () => {
       (s) => ({ ...s, base_lrs: [1] }),
       '"base_lrs" must be an array, for each parameter group a finite number, got [1]',
     ],
-    ["another scheduler's", step, (s) => ({ ...s, T_max: 3 }), 'the state dict holds "T_max", which StepLR does not'],
+    [
+      "another scheduler's",
+      step,
+      (s) => ({ ...s, T_max: 3 }),
+      'the state dict has an entry "T_max" that StepLR does not have',
+    ],
     [
       'fewer parts',
       sequential,

@@ -115,7 +115,7 @@ describe('optim: options with reference: true', () => {
       (params) => {
         params[0]![1]!.grad = torch.ones(params[0]![1]!.shape);
       },
-      /one state for all groups and every step, by place/,
+      /one state for all groups and every step, by position/,
     ],
   ];
   for (const [what, name, damage, message] of failing) {

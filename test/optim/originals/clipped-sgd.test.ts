@@ -35,7 +35,7 @@ describe('optim.ClippedSGD: where the original differs', () => {
     expect(rounded(ours)).deep.equal([[0.6, 0.8]]);
   });
 
-  it("multiplies the momentum by the gradient's coefficient, so that the norm is no bound", () => {
+  it("multiplies the momentum by the gradient's coefficient, so that the norm is not a bound", () => {
     const { original, ours } = both([[100], [1]], { momentum: 0.9, clippingType: 'norm', clippingLevel: 1 });
     expect(rounded(original)).deep.equal([[1], [91]]);
     expect(rounded(ours)).deep.equal([[1], [1.9]]);

@@ -180,7 +180,7 @@ describe('optim.LBFGS', () => {
     expect(still.tolist()).deep.equal([1, 1]);
   });
 
-  it('passes on the error of the closure, and refuses what is no loss', () => {
+  it('passes on the error of the closure, and refuses what is not a loss', () => {
     const { params } = start();
     const optimizer = new optim.LBFGS(params);
     expect(() =>

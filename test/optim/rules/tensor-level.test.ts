@@ -140,7 +140,7 @@ describe('optim: steps on whole tensors', () => {
     expect((p.tolist() as number[][]).flat()).deep.equal([0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
   });
 
-  it('refuses what is no state dict', () => {
+  it('refuses what is not a state dict', () => {
     for (const optimizer of [new optim.Adafactor(leaves()), new optim.SGDScheduleFree(leaves())]) {
       for (const dict of [undefined, null, 1, {}, { state: {} }]) {
         expect(() => optimizer.loadStateDict(dict as never)).throw(

@@ -105,7 +105,7 @@ describe('optim.estimateLipschitz', () => {
   const refused: [string, object, RegExp, string?][] = [
     ['no params', { ...good, params: undefined }, /"params" must be a Module or an iterable of Tensors, got undefined/],
     ['a bare tensor', { ...good, params: x }, /"params" must be a Module or an iterable of Tensors, got a Tensor/],
-    ['what is no leaf', { ...good, params: [x.mul(2)] }, /"params\[0\]" must be a Tensor that is a leaf/],
+    ['what is not a leaf', { ...good, params: [x.mul(2)] }, /"params\[0\]" must be a Tensor that is a leaf/],
     [
       'frozen parameters',
       { ...good, params: [torch.ones([1])] },

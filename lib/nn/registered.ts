@@ -1,32 +1,33 @@
-// The members of a module that only their like may replace: a tensor over a parameter would silently end its training.
+// The parameters and buffers of a module, which only values of their kind may replace: a plain tensor in place of a parameter would
+// silently end its training.
 import { describe, TorchClipError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { Parameter } from './parameter.js';
 
 /** A parameter, or a buffer with whether it is saved. */
-export interface Slot {
+export interface Registered {
   value: Tensor | null;
   readonly persistent?: boolean;
 }
 
-/** The slot of a module under a name, where it has one. */
-export type SlotOf = (module: object, name: string) => Slot | undefined;
+/** What a module has registered under a name, where it has one. */
+export type RegisteredAs = (module: object, name: string) => Registered | undefined;
 
 // One pair of functions for each name, so that all layers of a class keep one hidden class.
 const accessors = new Map<string, PropertyDescriptor>();
 
-/** The property through which the slot `name` of any module is read and written. */
-export function accessorOf(name: string, slotOf: SlotOf): PropertyDescriptor {
+/** The property through which what is registered as `name` in any module is read and written. */
+export function accessorOf(name: string, registeredAs: RegisteredAs): PropertyDescriptor {
   let accessor = accessors.get(name);
   if (accessor === undefined) {
     accessor = {
       get(this: object) {
-        return slotOf(this, name)?.value;
+        return registeredAs(this, name)?.value;
       },
       set(this: object, value: unknown) {
-        const slot = slotOf(this, name);
-        if (slot === undefined) throw new TorchClipError('ERR_STATE', `"${name}" belongs to another module`);
-        slot.value = checkSlot(this, name, slot, value);
+        const entry = registeredAs(this, name);
+        if (entry === undefined) throw new TorchClipError('ERR_STATE', `"${name}" belongs to another module`);
+        entry.value = checkLike(this, name, entry, value);
       },
       enumerable: true,
       configurable: true,
@@ -36,7 +37,7 @@ export function accessorOf(name: string, slotOf: SlotOf): PropertyDescriptor {
   return accessor;
 }
 
-function checkSlot(module: object, name: string, { persistent }: Slot, value: unknown): Tensor | null {
+function checkLike(module: object, name: string, { persistent }: Registered, value: unknown): Tensor | null {
   const isParameter = persistent === undefined;
   if (value === null || (isParameter ? value instanceof Parameter : isTensor(value))) return value as Tensor | null;
   const [kind, expected] = isParameter ? ['parameter', 'a Parameter'] : ['buffer', 'a Tensor'];

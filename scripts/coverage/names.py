@@ -1,7 +1,7 @@
 """Writes scripts/coverage/names.json: the public names of the reference PyTorch, by namespace.
 
 A name is public when it stands in `__all__`, or, where there is none, when it is a documented callable or class that the
-namespace does not merely import. scripts/coverage.ts compares them with this package.
+namespace does not merely import. scripts/coverage/main.ts compares them with this package.
 """
 
 import importlib
@@ -96,15 +96,14 @@ def main() -> None:
     for space in NAMESPACES:
         module = importlib.import_module(f'torch.{space}')
         names[space] = of_functional(module) if space == 'nn.functional' else of_module(module)
-    out = HERE / 'coverage' / 'names.json'
-    out.parent.mkdir(exist_ok=True)
+    out = HERE / 'names.json'
     body = {space: sorted(set(list_)) for space, list_ in names.items()}
     out.write_text(json.dumps({'torch': torch.__version__.split('+')[0], 'names': body}, indent=1) + '\n')
     print({space: len(list_) for space, list_ in body.items()})
 
 
 if __name__ == '__main__':
-    sys.path.insert(0, str(HERE))
+    sys.path.insert(0, str(HERE.parent))
     path = importlib.import_module('gen-golden').reference_path()
     if path:
         sys.path.insert(0, str(path))

@@ -1,48 +1,48 @@
-// Calls of one or several collectives that can be awaited or blocked on.
+// Calls, each of one or several collectives, that can be awaited or blocked on.
 import { TorchClipError } from '../errors.js';
 
-/** One call after the other: each yields what it is to wait for, which is a promise unless the call blocks. */
-export type Steps<T> = Generator<unknown, T, unknown>;
+/** One collective after the other: each yields what it is to wait for, which is a promise unless it blocks. */
+export type Sequence<T> = Generator<unknown, T, unknown>;
 
 /** What a function returns whose option `wait` is true, or is not. */
 export type Settled<O, T = void> = O extends { readonly wait: true } ? T : Promise<T>;
 
 /** @internal What a group knows of its calls under way. */
 export interface Turns {
-  /** The last call of several steps that is under way; it never rejects. */
+  /** The last call of several collectives that is under way; it never rejects. */
   busy: Promise<unknown> | undefined;
 }
 
 /**
- * Runs steps to their end: at once where every step blocks, otherwise as a promise. What a step yields comes back to it.
+ * Runs a sequence to its end: at once where every collective blocks, otherwise as a promise. What it yields comes back to it.
  *
  * All ranks must issue their collectives in one order. That is the order of the calls, as long as a call is one collective; one of
- * several has the group to itself until its last, because when a step is over differs from rank to rank.
+ * several has the group to itself until its last, because the moment at which one collective ends differs from rank to rank.
  *
  * @param turns those of the call's group, or null where there is no collective.
  * @param several whether it may be more than one collective.
  */
-export function settle<T>(steps: Steps<T>, wait: boolean, turns: Turns | null, several: boolean): T | Promise<T> {
+export function settle<T>(sequence: Sequence<T>, wait: boolean, turns: Turns | null, several: boolean): T | Promise<T> {
   if (wait) {
     if (turns?.busy !== undefined) {
       throw new TorchClipError(
         'ERR_STATE',
-        'a call with { wait: true } cannot follow one of several steps that is under way: await that one first',
+        'a call with { wait: true } cannot follow one of several collectives that is under way: await that one first',
       );
     }
-    let next = steps.next();
-    while (next.done !== true) next = steps.next(next.value);
+    let next = sequence.next();
+    while (next.done !== true) next = sequence.next(next.value);
     return next.value;
   }
   const run = async (): Promise<T> => {
-    let next = steps.next();
-    while (next.done !== true) next = steps.next(await next.value);
+    let next = sequence.next();
+    while (next.done !== true) next = sequence.next(await next.value);
     return next.value;
   };
   if (turns === null) return run();
   const result = turns.busy === undefined ? run() : turns.busy.then(run);
   if (!several) return result;
-  // Free again before anybody sees the result.
+  // Free again before the caller sees the result.
   const settled = result.finally(() => {
     if (turns.busy === mark) turns.busy = undefined;
   });
@@ -53,10 +53,10 @@ export function settle<T>(steps: Steps<T>, wait: boolean, turns: Turns | null, s
 
 /** {@link settle} of a collective that gives nothing. */
 export const finished = <O>(
-  steps: Steps<void>,
+  sequence: Sequence<void>,
   wait: boolean,
   group: (Turns & { readonly checks: boolean }) | null,
-): Settled<O> => settle(steps, wait, group, group?.checks ?? false) as Settled<O>;
+): Settled<O> => settle(sequence, wait, group, group?.checks ?? false) as Settled<O>;
 
-/** What a call comes to with a group that this process is no member of. */
-export function* nothing(): Steps<void> {}
+/** A call with a group that this process is not a member of does nothing. */
+export function* nothing(): Sequence<void> {}

@@ -1,7 +1,7 @@
 // The border to the engine: what crosses it has names, and everything else in lib/optim sees tensors, never handles.
 import { native } from '../../binding/index.js';
-import type { NativeStage } from '../../clip/native.js';
-import type { NativeGroup } from '../../distributed/native.js';
+import type { NativeStage } from '../../clip/native-stage.js';
+import type { NativeGroup } from '../../distributed/c10d.js';
 import { type Dtype, float64, int64 } from '../../dtype.js';
 import { type EngineRule, engine } from '../../engine.js';
 import { TorchClipError } from '../../errors.js';

@@ -1,13 +1,13 @@
 import { arrayOf, check, finite, type Kind } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
-import { optionsOf } from '../../options.js';
+import { readerOf } from '../../options.js';
 import { Optimizer } from '../base/optimizer.js';
 
 /** What an option or a saved field must be; some depend on the number of parameter groups. */
 export type GroupKind<T> = (groups: number) => Kind<T>;
 export type AnyKind<T = unknown> = Kind<T> | GroupKind<T>;
 
-/** The kind for an optimizer with so many groups. */
+/** The kind for an optimizer with that many groups. */
 export const kindFor = <T>(kind: AnyKind<T>, groups: number): Kind<T> =>
   typeof kind === 'function' ? kind(groups) : kind;
 
@@ -70,5 +70,5 @@ export function complete<O extends object>(
     option,
     [kindFor(kind, groups), ...fallback],
   ]);
-  return optionsOf(name, Object.fromEntries(resolved))(given) as Required<O>;
+  return readerOf(name, Object.fromEntries(resolved))(given) as Required<O>;
 }

@@ -4,15 +4,15 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { themes } from '../scripts/lib/themes.js';
-import type { GpuResults } from './gpu/results.js';
-import { folder, type Results } from './lib/results.js';
-import { ratioChart, scalingChart } from './report/charts.js';
-import { gpuPage } from './report/gpu.js';
-import { page } from './report/page.js';
-import { barChart, barsOf } from './report/readme.js';
+import { themes } from '../../scripts/lib/themes.js';
+import type { GpuResults } from '../gpu/results.js';
+import { folder, type Results } from '../lib/results.js';
+import { ratioChart, scalingChart } from './charts.js';
+import { gpuPage } from './gpu.js';
+import { page } from './page.js';
+import { barChart, barsOf } from './readme.js';
 
-const docs = process.argv[3] ?? fileURLToPath(new URL('../docs', import.meta.url));
+const docs = process.argv[3] ?? fileURLToPath(new URL('../../docs', import.meta.url));
 
 const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Results | GpuResults;
 const isGpu = (results: Results | GpuResults): results is GpuResults => 'kind' in results;
@@ -38,7 +38,7 @@ if (file === undefined) {
   process.exit(1);
 }
 const results = read(file) as Results;
-const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8');
+const notes = readFileSync(new URL('../notes.md', import.meta.url), 'utf8');
 writeFileSync(join(docs, 'benchmarks.svg'), await ratioChart(results.step));
 writeFileSync(join(docs, 'benchmarks-growth.svg'), await scalingChart(results.scaling, results.machine.cachesKB));
 mkdirSync(join(docs, 'pictures'), { recursive: true });

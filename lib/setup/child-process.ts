@@ -14,13 +14,13 @@ export class SetupError extends Error {
   }
 
   override toString(): string {
-    const tried = this.tried.map((place) => `  tried: ${place}`);
+    const tried = this.tried.map((one) => `  tried: ${one}`);
     return [`torch-clip: ${this.message}`, ...tried, `  fix:   ${this.fix}`].join('\n');
   }
 }
 
 export interface RunOptions {
-  /** Default: a folder in which nobody can leave anything. */
+  /** Default: a folder in which no one can leave anything. */
   cwd?: string;
   env?: NodeJS.ProcessEnv;
   /** Sees every line as it is written. */
@@ -44,7 +44,7 @@ export function run(
     };
     child.stdout.setEncoding('utf8').on('data', take);
     child.stderr.setEncoding('utf8').on('data', take);
-    const stop = () => child.kill(); // without us it would go on for nobody
+    const stop = () => child.kill(); // without this process its work would be of no use
     process.once('exit', stop);
     const end = (status: number, text: string) => {
       process.off('exit', stop);

@@ -3,7 +3,7 @@ import { Clipper } from '../../clip/clipper.js';
 import { engine } from '../../engine.js';
 import { TorchClipError } from '../../errors.js';
 import { optionsOf, readAll, unknownOption } from '../../options.js';
-import { type Definition, ignoredOptions } from '../engine/options.js';
+import { type Definition, ignoredOptions } from '../engine/definition.js';
 
 /** What a step does with gradients that hold NaN or inf. */
 export type NonFinite = 'propagate' | 'skip' | 'zero' | 'error';

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { run, SetupError, tail } from './child-process.js';
 import type { Libtorch } from './libtorch.js';
 import { programPath } from './programs.js';
 import { bar, Progress } from './progress.js';
 import { commands, versionOf } from './root.js';
-import { run, SetupError, tail } from './run.js';
 import { digest, unlessStamped } from './stamp.js';
 import { checkTools, findNvcc } from './tools.js';
 
@@ -67,7 +67,7 @@ export async function buildNative(
     ];
     const tools = cuda ? { ...env, CUDACXX: findNvcc(env) } : env;
     const cmake = (args: string[]) =>
-      run('cmake', args, { cwd: root, env: tools, onLine: (line) => progress.say(step(line)) });
+      run('cmake', args, { cwd: root, env: tools, onLine: (line) => progress.say(phase(line)) });
     let result = await cmake(configuration);
     if (result.status !== 0 && existsSync(out)) {
       rmSync(out, { recursive: true }); // the clone was moved, or the generator has changed
@@ -90,7 +90,7 @@ function makeFolder(folder: string): void {
 }
 
 /** Ninja's `[3/40] ...` or make's `[ 12%] ...` as a bar; undefined for any other line. */
-export function step(line: string): string | undefined {
+export function phase(line: string): string | undefined {
   const [, done, all] = /^\[(\d+)\/(\d+)\]/.exec(line) ?? [];
   const [, percent] = /^\[ *(\d+)%\]/.exec(line) ?? [];
   if (all !== undefined) return `${bar(Number(done) / Number(all))} ${done} of ${all}`;

@@ -5,19 +5,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import torch, { cuda } from '../lib/index.js';
-import { type DeviceName, release } from './gpu/device.js';
-import { begin, fileOf, type GpuRow } from './gpu/results.js';
-import { copiesOf } from './gpu/room.js';
-import { rowOf } from './gpu/row.js';
-import { dry, runs } from './gpu/runs.js';
-import { lineOf, summaryOf, titleOf } from './gpu/text.js';
-import type { CaseName } from './lib/cases.js';
-import { type Child, python } from './lib/child.js';
-import { write } from './lib/results.js';
-import { sizeOf } from './lib/shapes.js';
-import { median } from './lib/statistics.js';
-import { Tensors } from './lib/tensors.js';
+import torch, { cuda } from '../../lib/index.js';
+import type { CaseName } from '../lib/cases.js';
+import { type Child, python } from '../lib/child.js';
+import { write } from '../lib/results.js';
+import { sizeOf } from '../lib/shapes.js';
+import { median } from '../lib/statistics.js';
+import { Tensors } from '../lib/tensors.js';
+import { type DeviceName, release } from './device.js';
+import { begin, fileOf, type GpuRow } from './results.js';
+import { copiesOf } from './room.js';
+import { rowOf } from './row.js';
+import { dry, runs } from './runs.js';
+import { lineOf, summaryOf, titleOf } from './text.js';
 
 const { values } = parseArgs({
   options: {

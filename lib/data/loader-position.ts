@@ -36,7 +36,7 @@ interface Begun {
 }
 
 /** Keeps where a loader is in its epoch, so that another one can go on there with the same random draws. */
-export class Place {
+export class LoaderPosition {
   readonly #generator: Generator | undefined;
   #now: LoaderState | undefined;
   #resumed: LoaderState | undefined;

@@ -1,20 +1,20 @@
 // Generates lib/ops/generated and docs/ops.md from the dispatcher of the reference libtorch.
-//   node scripts/gen-ops.mjs           writes them
-//   node scripts/gen-ops.mjs --check   exits with 1 and names what is stale; with 2 for another libtorch
+//   node scripts/gen-ops/main.mjs           writes them
+//   node scripts/gen-ops/main.mjs --check   exits with 1 and names what is stale; with 2 for another libtorch
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tsImport } from 'tsx/esm/api';
-import { counts, docsFile } from './gen-ops/docs.mjs';
-import { emit } from './gen-ops/emit.mjs';
-import { readHeaders } from './gen-ops/headers.mjs';
-import { buildModel } from './gen-ops/model.mjs';
+import { counts, docsFile } from './docs.mjs';
+import { emit } from './emit.mjs';
+import { readHeaders } from './headers.mjs';
+import { buildModel } from './model.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const generated = join(root, 'lib/ops/generated');
 
-const { native } = await tsImport('../lib/binding/index.ts', import.meta.url);
-const { findLibtorch, reference, series } = await tsImport('../lib/setup/libtorch.ts', import.meta.url);
+const { native } = await tsImport('../../lib/binding/index.ts', import.meta.url);
+const { findLibtorch, reference, series } = await tsImport('../../lib/setup/libtorch.ts', import.meta.url);
 const libtorch = series(native.libtorchVersion());
 if (libtorch !== series(reference)) {
   console.error(`The reference is torch ${series(reference)}; the libtorch at hand is ${libtorch}.`);
@@ -38,7 +38,7 @@ const stale = Object.keys(files).filter((f) => !existsSync(f) || readFileSync(f,
 if (process.argv.includes('--check')) {
   for (const f of [...stale, ...unknown]) console.error(`stale: ${f.slice(root.length + 1)}`);
   if (stale.length + unknown.length > 0) {
-    console.error('Run node scripts/gen-ops.mjs and commit what it writes.');
+    console.error('Run node scripts/gen-ops/main.mjs and commit what it writes.');
     process.exitCode = 1;
   }
 } else {

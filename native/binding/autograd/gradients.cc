@@ -1,4 +1,4 @@
-// Autograd: modes, backward, gradients, hooks.
+// Grad modes and inference mode, the gradients of tensors, and backward passes.
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/AutogradState.h>
