@@ -34,7 +34,15 @@ export function norm(maxNorm: number, options: NormOptions = {}): Clipper {
 const { scope: _, ...layerwiseTable } = normTable;
 const readLayerwise = optionsOf('clip.layerwise()', layerwiseTable);
 
-/** Clips each tensor by its own norm: {@link norm} with the scope `'tensor'`. */
+/**
+ * Clips each tensor by its own norm: {@link norm} with the scope `'tensor'`.
+ *
+ * @param maxNorm the level, > 0 or Infinity.
+ * @see McMahan, Ramage, Talwar & Zhang, "Learning differentially private recurrent language models", 2018 (per-layer clipping).
+ *
+ * @example
+ * new optim.SGD(model.parameters(), { lr: 0.1, clip: clip.layerwise(0.3) });
+ */
 export function layerwise(maxNorm: number, options: Omit<NormOptions, 'scope'> = {}): Clipper {
   return norm(maxNorm, { ...readLayerwise(options), scope: 'tensor' });
 }

@@ -55,27 +55,63 @@ export function membersOf(name: string): Member[] {
   return [...inherited, ...own];
 }
 
-/** The interfaces that a function or the constructor of a class names as the type of its `options`. */
-export function optionsOf(name: string): string[] {
-  const head = new RegExp(
-    `^export (?:abstract )?(?:class|function) ${name}\\b[\\s\\S]*?\\boptions\\??: ([^=){]*)`,
-    'm',
+/** The type of the `options` of a function or of a class's constructor, as it is written. */
+function optionsText(name: string): string {
+  const inList = /\boptions\??: (\{[^}]*\}|[^=]*)/;
+  const declared = declarationOf(name);
+  if (declared !== null) return inList.exec(declared[2]!)?.[1] ?? '';
+  return (
+    all.match(new RegExp(`^export (?:abstract )?class ${name}\\b[\\s\\S]*?\\boptions\\??: ([^=){]*)`, 'm'))?.[1] ?? ''
   );
-  return [...(all.match(head)?.[1] ?? '').matchAll(/\b[A-Z]\w+/g)].map(([type]) => type);
 }
 
-/** The required arguments of an exported function. */
-export function argumentsOf(name: string): Omit<Member, 'required'>[] {
-  const declared = all.match(
-    new RegExp(`(?:/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n)?export function ${name}\\(([\\s\\S]*?)\\): `),
+/** The interfaces that a function or the constructor of a class names as the type of its `options`. */
+export function optionsOf(name: string): string[] {
+  const text = optionsText(name);
+  return text.startsWith('{') ? [] : [...text.matchAll(/\b[A-Z]\w+/g)].map(([type]) => type);
+}
+
+/** The options that a function or a class declares: in an interface, in one without some of its members, or on the spot. */
+export function optionMembersOf(name: string): Member[] {
+  const text = optionsText(name);
+  if (text.startsWith('{')) {
+    return membersIn(
+      `${text
+        .replace(/^\{\s*/, '  ')
+        .replace(/\s*\}$/, ';\n')
+        .replaceAll('; ', ';\n  ')}`,
+    ).map((member) => ({
+      ...member,
+      doc: paramOf(commentOf(name), `options.${member.name}`),
+    }));
+  }
+  const omitted = [...text.matchAll(/'(\w+)'/g)].map(([, quoted]) => quoted!);
+  return optionsOf(name)
+    .filter((type) => type !== 'Omit' && new RegExp(`^(?:export )?(?:interface|type) ${type}\\b`, 'm').test(all))
+    .flatMap(membersOf)
+    .filter((member) => !omitted.includes(member.name));
+}
+
+/** What the documentation says of a parameter. */
+const paramOf = (comment: string, name: string): string =>
+  docOf(comment.match(new RegExp(`@param ${name.replace('.', '\\.')} ([\\s\\S]*?)(?=\\n \\* ?(?:@|$)|$)`))?.[1]);
+
+const declarationOf = (name: string) =>
+  all.match(
+    new RegExp(`(?:/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n)?export function ${name}(?:<[^(]*>)?\\(([\\s\\S]*?)\\): `),
   );
-  const [, comment = '', list = ''] = declared ?? [];
-  return [...list.matchAll(/(\w+): (\w+)/g)]
-    .filter(([, argument]) => argument !== 'options')
+
+const commentOf = (name: string): string => declarationOf(name)?.[1] ?? '';
+
+/** The arguments of an exported function before its options. */
+export function argumentsOf(name: string): Omit<Member, 'required'>[] {
+  const [, comment = '', list = ''] = declarationOf(name) ?? [];
+  return [...list.matchAll(/(\.\.\.)?(\w+)\??: ([^,]+)/g)]
+    .filter(([, , argument]) => argument !== 'options')
     .filter(([text]) => !/\{[^}]*$/.test(list.slice(0, list.indexOf(text))))
-    .map(([, argument, type]) => ({
-      name: argument!,
-      type: type!,
-      doc: docOf(comment.match(new RegExp(`@param ${argument} ([\\s\\S]*?)(?=\\n \\* ?(?:@|$)|$)`))?.[1]),
+    .map(([, rest = '', argument, type]) => ({
+      name: rest + argument!,
+      type: type!.trim(),
+      doc: paramOf(comment, argument!),
     }));
 }

@@ -1,7 +1,9 @@
 // The tables of options, from what the code itself says: names, types and meanings from the interfaces, defaults from what is made without
 // options, and what is accepted from the errors that refuse something else.
+import { anything } from '../../lib/check.js';
 import torch, { clip, nn, optim } from '../../lib/index.js';
-import { argumentsOf, type Member, membersOf, optionsOf } from './interfaces.js';
+import { readers } from '../../lib/options.js';
+import { argumentsOf, type Member, membersOf, optionMembersOf, optionsOf } from './interfaces.js';
 import { layerRows } from './layers.js';
 
 interface Row extends Member {
@@ -21,7 +23,7 @@ function acceptedBy(make: (value: unknown) => unknown, name: string): string {
     try {
       make(value);
     } catch (error) {
-      const said = (error as Error).message.match(new RegExp(`"${name}" must be (.*?)(?:, got .*|\\))$`));
+      const said = (error as Error).message.match(new RegExp(`"${name}(?:\\[0\\])?" must be (.*?)(?:, got .*|\\))$`));
       if (said?.[1] !== undefined) sentence ||= said[1];
       if (said?.[1] !== undefined && Array.isArray(value)) sentence = said[1];
     }
@@ -127,6 +129,44 @@ function clipperRows(name: string): Row[] {
   return [...positional, ...options];
 }
 
+/** The functions and classes beside the optimizers and clippers, by the names that their readers of options have. */
+const tools: Readonly<Record<string, (value: unknown) => unknown>> = {
+  'clip.layerwise': (value) => clip.layerwise(value as number),
+  'clip.chain': (value) => clip.chain(value as clip.Clipper),
+  'clip.tap': (value) => clip.tap(value as clip.Clipper),
+  'clip.tailIndex': (value) => clip.tailIndex(value as number[]),
+  qkClip: (value) => optim.qkClip(value as torch.Tensor, undefined as never),
+};
+
+/** Classes whose table of options depends on their other arguments, made with options. */
+const made: Readonly<Record<string, (options: object) => unknown>> = {
+  SWALR: (options) =>
+    new optim.swaUtils.SWALR(new optim.SGD([new nn.Parameter(torch.ones([2]))]), { swaLr: 0.05, ...options }),
+};
+
+/** The rows of a function or class whose options are a table of lib/options.ts. */
+function toolRows(name: string): Row[] {
+  const own = name.replace(/^\w+\./, '');
+  const probe = tools[name];
+  const positional = probe === undefined ? [] : argumentsOf(own);
+  const table = readers.find(({ owner }) => owner === name || owner === `${name}()`)?.table ?? {};
+  return [
+    ...positional.map((argument): Row => {
+      const accepted = acceptedBy(probe!, argument.name.replace('...', ''));
+      return { ...argument, required: true, fallback: '', accepted };
+    }),
+    ...optionMembersOf(own).map((member) => {
+      const make = made[name];
+      if (make !== undefined) {
+        const accepted = acceptedBy((value) => make({ [member.name]: value }), member.name);
+        return row(name, member, undefined, accepted);
+      }
+      const [kind, value] = table[member.name]!;
+      return row(name, member, value ?? undefined, kind === anything ? '' : kind.expected);
+    }),
+  ];
+}
+
 function commonRows(): Row[] {
   const make = (options: object) => new optim.SGD([new nn.Parameter(torch.ones([2]))], options);
   return membersOf('CommonOptions').map((member) =>
@@ -141,6 +181,8 @@ function commonRows(): Row[] {
 
 function rowsOf(name: string): Row[] {
   if (name === 'CommonOptions') return commonRows();
+  const isTool = readers.some(({ owner }) => owner === name || owner === `${name}()`) && !name.startsWith('clip.');
+  if (isTool || name in tools || name in made) return toolRows(name);
   return name.startsWith('clip.') ? clipperRows(name.replace('clip.', '')) : optimizerRows(name);
 }
 
