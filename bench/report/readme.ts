@@ -44,6 +44,8 @@ export function barChart(bars: readonly Bar[], { paper, ink, muted, line, accent
   const x = (ratio: number) => Math.round(left + ((right - left) * Math.log(Math.max(ratio, 1))) / Math.log(most));
   const bottom = top + step * bars.length;
   const ticks = [1, 1.5, 2, 3, 5, 10, 20, 50].filter((tick) => tick <= most);
+  // Grid lines end before the letters that they would cross.
+  const halo = `stroke="${paper}" stroke-width="6" paint-order="stroke"`;
   const text = (x: number, y: number, words: string, color: string, more = '') =>
     `<text x="${x}" y="${y}" fill="${color}" ${more}>${words}</text>`;
   const rows = bars.map(({ label, shape, ratio }, i) => {
@@ -52,7 +54,7 @@ export function barChart(bars: readonly Bar[], { paper, ink, muted, line, accent
       text(left - 14, y + 14, label, ink, 'text-anchor="end" font-weight="600"'),
       text(left - 14, y + 28, shape, muted, 'text-anchor="end" font-size="12"'),
       `<rect x="${left}" y="${y + 6}" width="${x(ratio) - left}" height="20" rx="2" fill="${accent}"/>`,
-      text(x(ratio) + 8, y + 21, `${ratio.toFixed(ratio < 10 ? 2 : 1)}x`, ink, 'font-weight="600"'),
+      text(x(ratio) + 8, y + 21, `${ratio.toFixed(ratio < 10 ? 2 : 1)}x`, ink, `font-weight="600" ${halo}`),
     ].join('\n');
   });
   const grid = ticks.map((tick) =>

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -9,14 +9,9 @@ import { expect } from 'chai';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { utils } from '../../lib/index.js';
 import { WatchServer } from '../../lib/utils/watch/server.js';
+import { chromiumPath, withoutChromium } from '../chromium.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const executablePath = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path !== undefined && existsSync(path));
 
 /** Writes steps of a run whose norm is now and then large. */
 function grow(log: utils.RunLog, from: number, to: number, lossAt: (step: number) => number): void {
@@ -139,12 +134,12 @@ describe('npx torch-clip watch', () => {
     expect(refused(join(folder, 'none'))).to.match(/cannot be read: there is no such file or folder \(ERR_FILE\)\n$/);
   });
 
-  describe(`in Chromium${executablePath === undefined ? ' (there is none)' : ''}`, function () {
+  describe(`in Chromium${withoutChromium}`, function () {
     this.timeout(120_000);
     let browser: Browser;
     before(async function () {
-      if (executablePath === undefined) return this.skip();
-      browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+      if (chromiumPath === undefined) return this.skip();
+      browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
     });
     after(() => browser?.close());
 
