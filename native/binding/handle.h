@@ -22,7 +22,7 @@ struct Slot {
   at::Generator generator;
   const void* storage = nullptr;  // the storage that Memory counts for this slot
   int64_t own_bytes = 0;          // bytes that this slot alone accounts for
-  uint32_t id = 0;                // from 1; 0 is not a handle
+  uint32_t id = 0;                // from 1; 0 is no handle
   uint32_t use = 0;               // counts the tensors that the slot has held
   Kind kind = Kind::Free;
   bool first = false;       // the first handle to its storage, which Memory keeps out of its table
@@ -63,7 +63,7 @@ class HandlePool {
 napi_value wrap(napi_env env, at::Tensor tensor);
 napi_value wrap(napi_env env, at::Generator generator);
 
-// Throw ERR_ARGUMENT for what is not a handle of this kind and ERR_DISPOSED for a disposed one. By value: a collection in
+// Throw ERR_ARGUMENT for what is no handle of this kind and ERR_DISPOSED for a disposed one. By value: a collection in
 // the middle of an operator may release the handle.
 at::Tensor unwrap(napi_env env, napi_value handle);
 at::Generator unwrap_generator(napi_env env, napi_value handle);

@@ -15,7 +15,7 @@ constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
 int64_t read_number(const fs::path& path, int64_t otherwise) {
   std::ifstream file(path);
   int64_t n;
-  return file >> n ? n : otherwise;  // "max" is not a number
+  return file >> n ? n : otherwise;  // "max" is no number
 }
 
 // The number behind a word at the beginning of a line.

@@ -57,9 +57,9 @@ int64_t to_int64(napi_env env, napi_value value, const char* what);  // a number
 uint64_t to_seed(napi_env env, napi_value value);  // an integer of 64 bits; negative ones wrap as in PyTorch
 std::string to_string(napi_env env, napi_value value, const char* what);
 c10::Scalar to_scalar(napi_env env, napi_value value, const char* what);
-uint32_t array_length(napi_env env, napi_value value, const char* what);  // throws for what is not an array
+uint32_t array_length(napi_env env, napi_value value, const char* what);  // throws for what is no array
 napi_value element(napi_env env, napi_value array, uint32_t i);
-napi_value property(napi_env env, napi_value object, const char* name);  // throws for what is not an object
+napi_value property(napi_env env, napi_value object, const char* name);  // throws for what is no object
 Ints to_ints(napi_env env, napi_value value, const char* what);
 c10::ScalarType to_dtype(napi_env env, napi_value value, const char* what);
 c10::Layout to_layout(napi_env env, napi_value value, const char* what);

@@ -140,7 +140,7 @@ Taken Optimizer::step(const double* groups, const Request& request) {
       return coefficients;
     }
     together("its custom clipper has failed", ask);
-    // Those of the first process, whatever a clipper that is not a function of what it sees has said on the others.
+    // Those of the first process, whatever a clipper that is no function of what it sees has said on the others.
     Parts parts(size_t(state_.peers->size()));
     parts[0].push_back({reinterpret_cast<char*>(coefficients.data()), int64_t(coefficients.size() * sizeof(double))});
     state_.peers->gather(parts);

@@ -177,7 +177,7 @@ napi_value apply_function(napi_env env, Args& args) {
   return js(env, results);
 }
 
-// savedByFunction(output): what the function that made the tensor has saved, or null where it is not a function of
+// savedByFunction(output): what the function that made the tensor has saved, or null where it is no function of
 // JavaScript.
 napi_value saved_by_function(napi_env env, Args& args) {
   const at::Tensor tensor = unwrap(env, args[0]);
