@@ -191,7 +191,8 @@ void separate_outs(torch::jit::Stack& stack, const Op& op) {
 // By their names without a trailing underscore.
 constexpr std::string_view kFills[] = {"aten::fill",       "aten::full",          "aten::full_like",
                                        "aten::new_full",   "aten::scalar_tensor", "aten::masked_fill",
-                                       "aten::index_fill", "aten::fill_diagonal", "aten::constant_pad_nd"};
+                                       "aten::index_fill", "aten::fill_diagonal", "aten::constant_pad_nd",
+                                       "aten::scatter",    "aten::threshold",     "aten::hardtanh"};
 
 bool is_filling(std::string_view name) {
   if (name.ends_with('_')) name.remove_suffix(1);

@@ -39,6 +39,9 @@ FUNCTIONS = {
     'indexFill_': lambda x, v: x.index_fill_(0, torch.tensor([0]), v),
     'fillDiagonal_': lambda x, v: x.view(1, 1).fill_diagonal_(v).view(1),
     'constantPadNd': lambda x, v: torch.constant_pad_nd(x, [1, -1], v),
+    'scatter': lambda x, v: x.scatter(0, torch.tensor([0]), v),
+    'scatter_': lambda x, v: x.scatter_(0, torch.tensor([0]), v),
+    'threshold': lambda x, v: torch.threshold(x, 0, v),
     'assignment': _set,
     'tensor': lambda x, v: torch.tensor([v], dtype=x.dtype),
 }

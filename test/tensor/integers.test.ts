@@ -25,6 +25,9 @@ const functions: Record<string, (x: Tensor, v: Value) => Tensor> = {
   indexFill_: (x, v) => x.indexFill_(0, torch.tensor([0n]), v),
   fillDiagonal_: (x, v) => x.view([1, 1]).fillDiagonal_(v).view([1]),
   constantPadNd: (x, v) => torch.constantPadNd(x, [1, -1], v),
+  scatter: (x, v) => x.scatter(0, torch.tensor([0n]), v),
+  scatter_: (x, v) => x.scatter_(0, torch.tensor([0n]), v),
+  threshold: (x, v) => torch.threshold(x, 0, v),
   assignment(x, v) {
     x.indexPut_([0], v);
     return x;
