@@ -13,7 +13,7 @@ interface Report {
 
 describe('DataLoader with workers', () => {
   it('passes its suite, in a process in which nothing but the built package is loaded', function () {
-    this.timeout(300_000);
+    this.timeout(1_200_000);
     const args = [mocha, '--no-config', '--reporter', 'json', suite];
     const { stdout, stderr } = spawnSync(process.execPath, args, {
       encoding: 'utf8',
