@@ -100,7 +100,7 @@ describe('the packed package', function () {
     const files = readdirSync(packed, { recursive: true, encoding: 'utf8' });
     expect(
       files.filter((name) => name.startsWith('dist/') && /\.\w+$/.test(name) && !/\.(js|d\.ts)$/.test(name)),
-    ).to.deep.equal([]);
+    ).to.deep.equal(['dist/index.cjs', 'dist/index.d.cts']);
     expect(files).to.include.members(['dist/index.js', 'dist/index.d.ts', 'native/addon.cc']);
     const folder = `prebuilds/${process.platform}-${process.arch}`;
     expect(files).to.include.members([`${folder}/loader.node`, ...tags.map((name) => `${folder}/torch${name}.node`)]);
@@ -142,8 +142,12 @@ describe('the packed package', function () {
       expect(stderr).to.equal('');
       return JSON.parse(stdout) as Record<string, unknown>;
     };
-    /** The version that a range begins with. */
-    const oldest = (range: string) => range.replace('>=', '');
+    /** The oldest version of a package in a range. */
+    const oldest = (name: string, range: string) => {
+      const found = execFileSync(process.execPath, [npm, 'view', `${name}@${range}`, 'version', '--json']);
+      const versions = ([JSON.parse(String(found))].flat() as string[]).filter((version) => /^[\d.]+$/.test(version));
+      return versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))[0]!;
+    };
     const install = (names: readonly string[]) => {
       const env = { ...process.env, PATH: bare(process.execPath).PATH };
       execFileSync(process.execPath, [npm, 'install', '--ignore-scripts', ...names], { cwd: app, env, stdio: 'pipe' });
@@ -185,14 +189,15 @@ describe('the packed package', function () {
       }
     });
 
-    it('reads files with the oldest versions that it accepts, and with the newest', () => {
-      const { peerDependencies } = JSON.parse(
-        readFileSync(join(app, 'node_modules/torch-clip/package.json'), 'utf8'),
-      ) as { peerDependencies: Record<string, string> };
+    it('reads files with the oldest versions that it accepts, and with those that it is made with', () => {
+      const { peerDependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+        peerDependencies: Record<string, string>;
+        devDependencies: Record<string, string>;
+      };
       install(['hyparquet']);
       expect(results()['hyparquet-compressors parquet']).to.match(/ needs the package hyparquet-compressors, /);
-      for (const version of [oldest, () => 'latest']) {
-        install(Object.entries(peerDependencies).map(([name, range]) => `${name}@${version(range)}`));
+      for (const version of [oldest, (name: string) => devDependencies[name]]) {
+        install(Object.entries(peerDependencies).map(([name, range]) => `${name}@${version(name, range)}`));
         const { '@huggingface/hub hub': hub, ...others } = results();
         expect(others).to.deep.equal(given);
         // Nothing is in the cache, and no hub was asked.
