@@ -127,7 +127,7 @@ if wants bench && { [ $dry -eq 1 ] || need_gpu bench 110; }; then
   if [ $dry -eq 1 ]; then
     part bench 110 240 node --expose-gc --import tsx bench/gpu/main.ts --device cpu --rounds 1 --shapes small --cases adamw --minutes 0.5
   else
-    part bench 110 130 node --expose-gc --import tsx bench/gpu/main.ts --rounds 7 --minutes 1.7 --rivals fused,gradScale,graph --out "$out/bench.json"
+    part bench 110 130 node --expose-gc --import tsx bench/gpu/main.ts --rounds 7 --minutes 1.7 --rivals fused,gradScale,graph,graphScale --out "$out/bench.json"
   fi
 fi
 if wants ncu && need_gpu ncu 230; then

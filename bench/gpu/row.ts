@@ -9,7 +9,7 @@ import { median } from '../lib/statistics.js';
 import type { Tensors } from '../lib/tensors.js';
 import { capture, type DeviceName, timed, type Work } from './device.js';
 import type { GpuRow, Times } from './results.js';
-import { type GpuRival, type GpuRun, rivalsOf } from './runs.js';
+import { type GpuRival, type GpuRun, isGraph, rivalsOf } from './runs.js';
 
 // How far our result may be from fp64's.
 const tolerance = { float32: 1e-5, bfloat16: 1e-3 };
@@ -37,7 +37,7 @@ export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: C
   const notes: string[] = [];
   const optimizer = optimizerOf(name, tensors.params);
   const known = (rivalsOf[name] ?? []).filter((rival) => only?.includes(rival) ?? true);
-  const rivals: GpuRival[] = known.filter((rival) => rival !== 'graph');
+  const rivals = known.filter((rival) => !isGraph(rival));
 
   tensors.reset();
   for (const factor of factors) {
@@ -53,12 +53,13 @@ export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: C
 
   tensors.reset();
   await side.call('prepare', { case: name, rivals });
-  if (known.includes('graph') && device === 'cuda') {
+  const captured: GpuRival[] = [];
+  for (const graph of known.filter(isGraph)) {
     try {
-      await side.call('prepare', { case: name, rivals: ['graph'] });
-      rivals.push('graph');
+      await side.call('prepare', { case: name, rivals: [graph] });
+      captured.push(graph);
     } catch (error) {
-      notes.push(`PyTorch's graph: ${(error as Error).message}`);
+      notes.push(`${graph} of PyTorch: ${(error as Error).message}`);
     }
   }
   const step = () => optimizer.step();
@@ -67,7 +68,7 @@ export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: C
   if (reason !== undefined) notes.push(`our ${replay === null ? 'graph' : 'step'}: ${reason}`);
   const done: Partial<Record<'ours' | GpuRival, Work>> = { ours: work };
   for (const rival of counted.has(`${shape} ${name}`) ? [] : rivals) {
-    if (rival !== 'graph') done[rival] = await side.call<Work>('counted', { rival });
+    done[rival] = await side.call<Work>('counted', { rival });
   }
   counted.add(`${shape} ${name}`);
 
@@ -82,10 +83,9 @@ export async function rowOf(name: CaseName, { shape, dtype }: GpuRun, context: C
     context.onControl(context.copyBytes / median(timing.rounds.copy!) / 1e9);
     return times(timing, chosen, bytes, context.copyBytes);
   };
-  const eager = rivals.filter((rival) => rival !== 'graph');
-  const warm = await run(step, eager, false);
-  const flushed = await run(step, eager, true);
-  const graph = replay === null ? null : await run(replay, rivals.includes('graph') ? ['graph'] : [], false);
+  const warm = await run(step, rivals, false);
+  const flushed = await run(step, rivals, true);
+  const graph = replay === null ? null : await run(replay, captured, false);
   return {
     shape,
     copies,

@@ -2,8 +2,15 @@
 import type { CaseName, RivalName } from '../lib/cases.js';
 import type { DtypeName, ShapeName } from '../lib/shapes.js';
 
-/** `graph`: clip and the optimizer as one captured graph, compared with ours as one. */
-export type GpuRival = RivalName | 'graph';
+/** PyTorch's steps as captured graphs, compared with ours as one. */
+export const graphs = {
+  graph: 'clip and the fused optimizer as a captured graph',
+  graphScale: 'get_total_norm and the fused optimizer with grad_scale as a captured graph',
+  graphForeach: 'clip and the foreach optimizer as a captured graph',
+} as const;
+export type GraphName = keyof typeof graphs;
+export type GpuRival = RivalName | GraphName;
+export const isGraph = (rival: GpuRival): rival is GraphName => Object.hasOwn(graphs, rival);
 
 export interface GpuRun {
   shape: ShapeName;
@@ -38,10 +45,10 @@ export const dry: GpuRun[] = [
 
 /** What PyTorch offers for the case. The for-loop optimizer and a compiled one are left to the processor's benchmark. */
 export const rivalsOf: Partial<Record<CaseName, GpuRival[]>> = {
-  adamw: ['fused', 'gradScale', 'foreach', 'graph'],
-  sgd: ['fused', 'gradScale', 'foreach', 'graph'],
-  value: ['fused', 'foreach', 'graph'],
-  agc: ['fused', 'foreach', 'graph'],
+  adamw: ['fused', 'gradScale', 'foreach', 'graph', 'graphScale', 'graphForeach'],
+  sgd: ['fused', 'gradScale', 'foreach', 'graph', 'graphScale', 'graphForeach'],
+  value: ['fused', 'foreach', 'graph', 'graphForeach'],
+  agc: ['fused', 'foreach', 'graph', 'graphForeach'],
   // AutoClip reads every norm back, which no graph can hold.
   auto: ['fused', 'foreach'],
   expectigrad: ['formula', 'lean'],

@@ -2,10 +2,12 @@
 import { cases } from '../lib/cases.js';
 import { table } from '../report/page.js';
 import type { GpuResults, GpuRow, Times } from './results.js';
-import type { GpuRival } from './runs.js';
+import { type GpuRival, type GraphName, graphs } from './runs.js';
 
 const time = (seconds: number) =>
   seconds < 1e-3 ? `${(seconds * 1e6).toFixed(1)} us` : `${(seconds * 1e3).toFixed(2)} ms`;
+
+const graphNames = Object.keys(graphs) as GraphName[];
 
 export function titleOf({ device, versions }: GpuResults): string {
   return (
@@ -52,13 +54,14 @@ export function summaryOf({ rows, leftOut }: GpuResults): string {
       ...[copies > 1 ? `${copies} x ${shape}` : shape, dtype, cases[row.case].title],
       ...[time(warm.seconds), `${(100 * warm.ofControl).toFixed(0)}%`, time(flushed.seconds)],
       ...rivals.map((name) => beside(row, name)),
-      ...[graph === null ? '' : time(graph.seconds), short(graph?.rivals.graph?.ratio)],
+      graph === null ? '' : time(graph.seconds),
+      ...graphNames.map((name) => short(graph?.rivals[name]?.ratio)),
       startsOf(rows, row),
     ];
   });
   const missing = leftOut.map(({ shape, dtype, reason, ...row }) => [
     ...[shape, dtype, cases[row.case].title, reason.startsWith('failed') ? 'failed' : `left out: ${reason}`],
-    ...Array.from({ length: rivals.length + 5 }, () => ''),
+    ...Array.from({ length: rivals.length + graphNames.length + 4 }, () => ''),
   ]);
   const header = [
     'shape',
@@ -68,14 +71,14 @@ export function summaryOf({ rows, leftOut }: GpuResults): string {
     'of copy',
     'flushed',
     ...rivals,
-    'graph',
-    "PyTorch's",
+    'as a graph',
+    ...graphNames,
     'launches',
   ];
   return [
     table(header, [...measured, ...missing]),
     '',
-    "Under the rivals' names their time over ours, warm / flushed; PyTorch's: its graph's time over our graph's.",
+    "Under the rivals' names their time over ours, warm / flushed; under the graphs' theirs over our graph's.",
     "Launches: kernels and other work of a step, and in brackets how often it waits. Ours are the captured graph's nodes, the rivals' those",
     "that PyTorch's profiler saw in the first dtype of the shape. Ours waits 0 times where it ran under the sync debug mode 'error', the rivals",
     'as often as that mode warned.',

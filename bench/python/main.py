@@ -72,7 +72,7 @@ def prepare(case, rivals):
         # Reuse the compiled function that was checked: compiling takes long.
         if kind in now['steps']:
             continue
-        # A fused optimizer counts its steps on the GPU, where a foreach one would wait for each count.
+        # A fused optimizer counts its steps on the GPU, as captured ones do, where a foreach one would wait for each count.
         owner = 'foreach' if kind == 'foreach' and gpu.DEVICE == 'cuda' else 'all'
         state = now['states'].get(owner)
         now['steps'][kind], now['states'][owner] = rival(kind, case, options, tensors.params, state)

@@ -11,10 +11,14 @@ import torch
 from torch.nn import utils
 
 
-def optimizer(rule, o, params, kind):
+# Captured graphs, by what they hold.
+GRAPHS = {'graph': 'fused', 'graphScale': 'gradScale', 'graphForeach': 'foreach'}
+
+
+def optimizer(rule, o, params, kind, captured):
     flags = {'loop': {'foreach': False}, 'foreach': {'foreach': True}, 'compile': {'foreach': True}}.get(kind, {'fused': True})
     if rule == 'adamw':
-        flags |= {'capturable': True} if kind == 'graph' else {}
+        flags |= {'capturable': True} if captured else {}
         return torch.optim.AdamW(params, lr=o['lr'], weight_decay=o['weightDecay'], **flags)
     return torch.optim.SGD(params, lr=o['lr'], momentum=o.get('momentum', 0), **flags)
 
@@ -164,22 +168,26 @@ CLIPS = {
 
 def rival(kind, case, options, params, state=None):
     """`state`: of another torch optimizer of the same rule, to share its memory. Returns the step and its state."""
+    captured, kind = kind in GRAPHS, GRAPHS.get(kind, kind)
     if case['rule'] == 'clippedSGD':
         return clipped_sgd(options, params, case['clip'] == 'ownCoordinates'), None
     if case['rule'] == 'expectigrad':
         clip, step = by_norm(options, params, kind), expectigrad(options, params, kind == 'lean')
         own = None
     else:
-        torch_optimizer = optimizer(case['rule'], options, params, kind)
+        torch_optimizer = optimizer(case['rule'], options, params, kind, captured and gpu.DEVICE == 'cuda')
         if state is not None:
             torch_optimizer.state = state
         own = torch_optimizer.state
         if kind == 'gradScale':
-            return grad_scale(options, params, torch_optimizer), own
+            step = grad_scale(options, params, torch_optimizer)
+            return gpu.captured(step) if captured else step, own
         clip, step = CLIPS[case['clip']](options, params, kind), torch_optimizer.step
 
     def run():
         clip()
         step()
 
-    return {'compile': torch.compile, 'graph': gpu.captured}.get(kind, lambda step: step)(run), own
+    if captured:
+        return gpu.captured(run), own
+    return torch.compile(run) if kind == 'compile' else run, own

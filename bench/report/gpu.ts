@@ -1,11 +1,11 @@
 // docs/gpu-benchmarks.md as text.
 import type { GpuResults, GpuRow, LeftOut, Times } from '../gpu/results.js';
-import type { GpuRival } from '../gpu/runs.js';
+import { type GpuRival, graphs } from '../gpu/runs.js';
 import { cases, rivals } from '../lib/cases.js';
 import { sizeOf } from '../lib/shapes.js';
 import { ratio, table, time } from './page.js';
 
-const named: Record<string, string> = { ...rivals, graph: 'clip and the fused optimizer as a captured graph' };
+const named: Record<string, string> = { ...rivals, ...graphs };
 
 function section({ file, results }: { file: string; results: GpuResults }): string {
   const { device, versions, date, control, rows, leftOut } = results;
