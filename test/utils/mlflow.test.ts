@@ -90,7 +90,7 @@ describe('utils.MlflowRun', () => {
       bodies('runs/log-batch').map((body) => (body.metrics as { step: number }[]).map(({ step }) => step));
     [refuse, status] = ['runs/log-batch', 503];
     run.logMetric('loss', 1, 0);
-    expect((await failure(() => run.flush())).message).to.equal('the MLflow server refuses: status 503');
+    expect((await failure(() => run.flush())).message).to.equal('the MLflow server refused the request: status 503');
     run.logMetric('loss', 2, 1);
     expect((await failure(() => run.end())).code).to.equal('ERR_STATE');
     expect(refusalOf(() => run.logMetric('loss', 1)).message).to.equal('the MLflow run has ended');
@@ -98,6 +98,21 @@ describe('utils.MlflowRun', () => {
     await run.end();
     expect(steps()).to.deep.equal([[0], [0, 1], [0, 1]]);
     expect(bodies('runs/update')).to.have.length(2);
+  });
+
+  it('says so where another server answers', async () => {
+    const answers = [undefined, [], {}, { data: {} }, { experiment: { experiment_id: '7' } }, 'text', null];
+    for (const body of answers) {
+      const other = new FakeServer(() => [200, body]);
+      await other.start();
+      const error = await failure(() => utils.MlflowRun.start({ trackingUri: other.address }));
+      expect([error.code, error.message]).to.satisfy(
+        ([code, text]: string[]) =>
+          code === 'ERR_STATE' && /^the MLflow server answers .*: it may be another one$/.test(text!),
+        `${JSON.stringify(body)}: ${error.message}`,
+      );
+      await other.stop();
+    }
   });
 
   it('refuses bad arguments', async () => {

@@ -115,7 +115,7 @@ describe('utils.WandbRun', () => {
     const run = await init();
     run.log({ loss: 1 });
     refusal = [503, undefined];
-    expect((await failure(() => run.flush())).message).to.equal('the W&B server refuses: status 503');
+    expect((await failure(() => run.flush())).message).to.equal('the W&B server refused the request: status 503');
     run.log({ loss: 2 });
     expect((await failure(() => run.finish())).code).to.equal('ERR_STATE');
     refusal = undefined;
@@ -127,7 +127,7 @@ describe('utils.WandbRun', () => {
     const other = await init();
     other.log({ loss: 1 });
     refusal = [400, { error: 'no such run' }];
-    expect((await failure(() => other.flush())).message).to.equal('the W&B server refuses: no such run');
+    expect((await failure(() => other.flush())).message).to.equal('the W&B server refused the request: no such run');
     refusal = undefined;
     await other.finish();
     expect(streamed().at(-1)).to.deep.equal({ files: {}, complete: true, exitcode: 0 });
@@ -135,12 +135,27 @@ describe('utils.WandbRun', () => {
 
   it('says why a run cannot begin', async () => {
     expect((await failure(() => init({ apiKey: 'wrong' }))).message).to.equal(
-      'the W&B server refuses: user is not logged in',
+      'the W&B server refused the request: user is not logged in',
     );
     const away = await deadAddress();
     expect((await failure(() => init({ baseUrl: away }))).message).to.match(
       /^the W&B server cannot be reached \(\w+\)$/,
     );
+  });
+
+  it('says so where another server answers', async () => {
+    const answers = [undefined, [], {}, { data: {} }, { experiment: { experiment_id: '7' } }, 'text', null];
+    for (const body of answers) {
+      const other = new FakeServer(() => [200, body]);
+      await other.start();
+      const error = await failure(() => init({ baseUrl: other.address }));
+      expect([error.code, error.message]).to.satisfy(
+        ([code, text]: string[]) =>
+          code === 'ERR_STATE' && /^the W&B server answers .*: it may be another one$/.test(text!),
+        `${JSON.stringify(body)}: ${error.message}`,
+      );
+      await other.stop();
+    }
   });
 
   it('refuses bad arguments', async () => {

@@ -28,7 +28,7 @@ const readOptions = optionsOf('utils.MlflowRun.start()', {
   token: [text, undefined],
 });
 
-/** The server takes so many at once. */
+/** The most that the server takes in one request. */
 const [mostMetrics, mostParams] = [1000, 100];
 
 interface Metric {
@@ -92,12 +92,14 @@ export class MlflowRun {
     const uri = check('trackingUri', trackingUri ?? process.env.MLFLOW_TRACKING_URI, address);
     const server = serverAt(uri, token);
     const experimentId = await experimentOf(server, experiment);
-    const { run } = await server.call<{ run: { info: { run_id: string } } }>('runs/create', {
+    const { run } = await server.call<{ run?: { info?: { run_id?: string } } }>('runs/create', {
       experiment_id: experimentId,
       start_time: Date.now(),
       ...(runName !== undefined && { run_name: runName }),
     });
-    return new MlflowRun(own, server, run.info.run_id, experimentId);
+    const id = run?.info?.run_id;
+    if (typeof id !== 'string') throw server.strange('without a run');
+    return new MlflowRun(own, server, id, experimentId);
   }
 
   /** Settings of the run; a name can be written once. */
@@ -152,9 +154,13 @@ export class MlflowRun {
 }
 
 async function experimentOf(server: Server, experiment: string): Promise<string> {
+  const known = (id: string | undefined): string => {
+    if (typeof id !== 'string') throw server.strange('without an experiment');
+    return id;
+  };
   const found = async () => {
     const path = `experiments/get-by-name?experiment_name=${encodeURIComponent(experiment)}`;
-    return (await server.call<{ experiment: { experiment_id: string } }>(path)).experiment.experiment_id;
+    return known((await server.call<{ experiment?: { experiment_id?: string } }>(path)).experiment?.experiment_id);
   };
   try {
     return await found();
@@ -162,7 +168,10 @@ async function experimentOf(server: Server, experiment: string): Promise<string>
     if ((error as Partial<RequestError>).reason !== 'RESOURCE_DOES_NOT_EXIST') throw error;
   }
   try {
-    return (await server.call<{ experiment_id: string }>('experiments/create', { name: experiment })).experiment_id;
+    const { experiment_id: id } = await server.call<{ experiment_id?: string }>('experiments/create', {
+      name: experiment,
+    });
+    return known(id);
   } catch (error) {
     // Another process may have made it meanwhile.
     if ((error as Partial<RequestError>).reason !== 'RESOURCE_ALREADY_EXISTS') throw error;

@@ -57,10 +57,18 @@ export class Server {
       throw new RequestError(`the ${name} server cannot be reached (${why})`, code, true, { cause: error });
     }
     const refusal = refusalIn(answer);
-    if (response.ok && refusal === undefined) return answer as T;
+    if (response.ok && refusal === undefined) {
+      if (typeof answer === 'object' && answer !== null) return answer as T;
+      throw this.strange('not in JSON');
+    }
     const { status } = response;
     const why = refusal?.message?.split('\n')[0] ?? `status ${status}`;
     const mayPass = status === 408 || status === 429 || status >= 500;
-    throw new RequestError(`the ${name} server refuses: ${why}`, refusal?.reason, mayPass);
+    throw new RequestError(`the ${name} server refused the request: ${why}`, refusal?.reason, mayPass);
+  }
+
+  /** The error for an answer that no such server gives. */
+  strange(how: string): RequestError {
+    return new RequestError(`the ${this.options.name} server answers ${how}: it may be another one`, undefined, false);
   }
 }

@@ -164,7 +164,7 @@ export class WandbRun {
     this.#summary = rowOf(bucket.summaryMetrics ?? '{}');
     this.#nextStep = Number(this.#summary._step ?? -1) + 1;
     this.#rows = new Outbox(mostRows, (rows) => this.#send(rows));
-    this.#timer = setInterval(() => this.#beat(), Math.min(interval * 1000, mostDelay)).unref();
+    this.#timer = setInterval(() => void this.#beat(), Math.min(interval * 1000, mostDelay)).unref();
   }
 
   /**
@@ -189,11 +189,13 @@ export class WandbRun {
       config: JSON.stringify(config),
       tags: given.tags.length > 0 ? given.tags : undefined,
     };
-    const { data } = await server.call<{ data: { upsertBucket: { bucket: Bucket } } }>('graphql', {
+    const { data } = await server.call<{ data?: { upsertBucket?: { bucket?: Bucket } } }>('graphql', {
       query: upsert,
       variables,
     });
-    return new WandbRun(own, server, baseUrl, data.upsertBucket.bucket, given.interval);
+    const bucket = data?.upsertBucket?.bucket;
+    if (bucket?.project?.entity === undefined) throw server.strange('without a run');
+    return new WandbRun(own, server, baseUrl, bucket, given.interval);
   }
 
   /**
@@ -261,9 +263,14 @@ export class WandbRun {
     this.#summary = summary;
   }
 
+  #isBeating = false;
+
   /** The server takes a run that it does not hear of for minutes for one that has crashed. */
-  #beat(): void {
-    if (this.#rows.isEmpty) this.server.call(this.#stream, { files: {} }).catch(() => {});
-    else void this.#rows.send();
+  async #beat(): Promise<void> {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    if (this.#rows.isEmpty) await this.server.call(this.#stream, { files: {} }).catch(() => {});
+    else await this.#rows.send();
+    this.#isBeating = false;
   }
 }
