@@ -176,7 +176,7 @@ class GroupPeers : public optim::Peers {
   }
   template <class Body>
   std::invoke_result_t<const Body&> reported(const Body& body) const {
-    return reporting("step() of a sharded optimizer on rank " + std::to_string(group_->rank), group_->timeout, body);
+    return reporting("a call of the sharded optimizer of rank " + std::to_string(group_->rank), group_->timeout, body);
   }
 
   std::shared_ptr<Group> group_;

@@ -1,6 +1,8 @@
 // Every rank calls a collective that cannot come to an end, and sends the error with the time that it took.
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import torch, { TorchClipError } from '../../../lib/index.js';
+import torch, { clip, optim, TorchClipError } from '../../../lib/index.js';
 import { distributed as d, init, send, settings } from './_rank.js';
 
 const { culprit, fault, call, timeout, wait } = settings as {
@@ -17,6 +19,13 @@ const n = 100_000;
 const t = (length = n) => torch.ones([length]);
 const list = (length = n) => Array.from({ length: size }, () => t(length));
 
+const ofOptimizer = ['step', 'stateDict', 'saveCheckpoint'].includes(call);
+const params = [t(), t(40_000)].map((p) => p.requiresGrad_());
+const sharded = ofOptimizer ? optim.shard(new optim.AdamW(params, { clip: clip.norm(1) })) : undefined;
+for (const p of params) p.grad = torch.onesLike(p);
+sharded?.step();
+const folder = join(tmpdir(), 'torch-clip-no-checkpoint');
+
 const calls: Record<string, (length?: number) => unknown> = {
   allReduce: (m = n) => d.allReduce(t(m), how),
   broadcast: (m = n) => d.broadcast(t(m), { src: culprit, ...how }),
@@ -31,6 +40,9 @@ const calls: Record<string, (length?: number) => unknown> = {
   barrier: () => d.barrier(how),
   monitoredBarrier: () => d.monitoredBarrier(how),
   allGatherObject: () => d.allGatherObject({ rank }, how),
+  step: () => sharded!.step(),
+  stateDict: () => sharded!.stateDict(),
+  saveCheckpoint: () => d.saveCheckpoint(folder, { state: sharded!.shardedStateDict() }),
 };
 
 // All are there, and know each other.

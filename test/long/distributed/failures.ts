@@ -15,6 +15,9 @@ const calls = [
   'barrier',
   'monitoredBarrier',
   'allGatherObject',
+  'step',
+  'stateDict',
+  'saveCheckpoint',
 ];
 const faults: Fault[] = ['kill', 'stop', 'throw', 'exit', 'absent'];
 // Sizes differ where there are tensors; the other order is a barrier in place of them.
@@ -23,7 +26,7 @@ const mistakes: Fault[] = ['shape', 'order'];
 describe('when one rank of three', function () {
   this.timeout(120_000);
   for (const call of calls) {
-    const possible = /arrier|Object|recv|allToAll/.test(call) ? faults : [...faults, ...mistakes];
+    const possible = /arrier|Object|recv|allToAll|step|state|save/.test(call) ? faults : [...faults, ...mistakes];
     for (const fault of possible) {
       const wait = (call.length + fault.length) % 2 === 0;
       const culprit = (call.length + 2 * fault.length) % 3;

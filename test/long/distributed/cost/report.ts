@@ -76,7 +76,7 @@ const spec: TopLevelSpec = {
       field: 'milliseconds',
       type: 'quantitative',
       scale: { type: 'log' },
-      title: 'communication of a step, modelled milliseconds (logarithmic)',
+      title: 'modelled milliseconds per step (logarithmic)',
     },
     color: { field: 'line', type: 'nominal', sort: null, title: null },
   },
