@@ -71,7 +71,7 @@ describe('the files', () => {
 
   it('of one idea lie in its folder, and none beside it under its name', () => {
     const folders = new Set(files.map((file) => dirname(file)));
-    const beside = files.filter((file) => folders.has(file.replace(/\.\w+$/, '')));
+    const beside = files.filter((file) => folders.has(file.replace(/(\.test)?\.\w+$/, '')));
     expect(files).length.above(800);
     expect(beside).deep.equal([]);
   });

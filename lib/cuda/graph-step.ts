@@ -2,6 +2,7 @@ import { callable, check, instance, integer, orNull } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
 import { keep } from '../scope.js';
+import { sameShape } from '../shape.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { requireCuda } from './available.js';
 import { Graph } from './graph.js';
@@ -45,8 +46,7 @@ export class StaticInputs {
 
   /** Copies new inputs over; they must be alike. */
   fill(inputs: readonly Tensor[]): void {
-    const alike = (a: Tensor, b: Tensor) =>
-      a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((size, i) => size === b.shape[i]);
+    const alike = (a: Tensor, b: Tensor) => a.dtype === b.dtype && sameShape(a.shape, b.shape);
     if (inputs.length !== this.#tensors.length) {
       throw new TorchClipError(
         'ERR_ARGUMENT',

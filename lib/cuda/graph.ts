@@ -33,7 +33,7 @@ interface Owner {
 // Of the graph that is being captured.
 let holding: Set<Owner> | undefined;
 
-/** @internal Keeps `owner`, whose memory what is captured now reads and writes, as long as the graph, which tells it of replays. */
+/** @internal Keeps `owner` alive as long as the graph that is being captured, which uses its memory and calls its `beforeReplay`. */
 export function holdInGraph(owner: Owner): void {
   holding?.add(owner);
 }

@@ -86,7 +86,10 @@ function batchOf(args: readonly unknown[], inDims: unknown): Batch {
     }
     size ??= found;
     if (size !== found) {
-      throw new TorchClipError('ERR_SHAPE', `vmap() needs as many samples in each argument, got ${size} and ${found}`);
+      throw new TorchClipError(
+        'ERR_SHAPE',
+        `all arguments that vmap() maps must have the same size along their mapped dimension, got ${size} and ${found}`,
+      );
     }
     return dim < 0 ? dim + shape.length : dim;
   });

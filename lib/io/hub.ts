@@ -68,7 +68,7 @@ export async function hubDownload(repo: string, path: string, options: HubOption
   if (offline) {
     const cached = inCache(folder, revision, path);
     if (cached !== undefined) return cached;
-    throw new TorchClipError('ERR_FILE', `${what} is not in the cache, and the hub may not be asked`);
+    throw new TorchClipError('ERR_FILE', `${what} is not in the cache, and the hub is not contacted in offline mode`);
   }
   const endpoint = (read.endpoint ?? process.env.HF_ENDPOINT)?.replace(/\/+$/, '');
   const token = read.token ?? process.env.HF_TOKEN;

@@ -23,7 +23,7 @@ export function invertPermutation(permutation: Tensor | null): Tensor | null {
  * {@link utils.rnn.packPaddedSequence} and {@link utils.rnn.packSequence} make it.
  *
  * @param data `[all elements, ...]`.
- * @param batchSizes how many sequences have a first element, a second one, ...: int64 on the CPU, never growing.
+ * @param batchSizes how many sequences have a first element, a second one, ...: int64 on the CPU, in descending order.
  * @param sortedIndices which sequence each position holds, where they were sorted by length; default null.
  * @param unsortedIndices the inverse of `sortedIndices`, which it is computed from by default.
  *
@@ -110,7 +110,11 @@ function checkBatchSizes(batchSizes: Tensor, rows: number | undefined): Tensor {
   const list = Array.from(batchSizes.toTypedArray() as BigInt64Array, Number);
   const falls = list.every((size, i) => size > 0 && (i === 0 || size <= list[i - 1]!));
   if (!falls || list.reduce((sum, size) => sum + size, 0) !== rows) {
-    throw invalidArgument('batchSizes', `positive, never growing, and ${rows} in sum, the rows of "data"`, list);
+    throw invalidArgument(
+      'batchSizes',
+      `positive, in descending order, and add up to ${rows}, the number of rows of "data"`,
+      list,
+    );
   }
   return batchSizes;
 }

@@ -88,7 +88,8 @@ const fittingQuotient: Guard = (given) => {
 const withoutLeast: Guard = (given) => {
   for (const key of ['self', 'other']) {
     const t = given(key);
-    if (isReadable(t) && hasLeast(t)) throw invalidArgument(key, `without ${least[t.dtype.name]}`, t);
+    if (isReadable(t) && hasLeast(t))
+      throw invalidArgument(key, `a Tensor that does not contain ${least[t.dtype.name]}`, t);
   }
 };
 

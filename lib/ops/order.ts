@@ -17,7 +17,7 @@ export function readOrder(schemas: string): ReadonlyMap<string, readonly string[
 
 let order: ReadonlyMap<string, readonly string[]> | undefined;
 
-/** The order of an operator's arguments in the libtorch at hand; undefined where it is the table's. */
+/** The order of an operator's arguments in the loaded libtorch; undefined where it is the table's. */
 export function argumentOrder(name: string, overload: string): readonly string[] | undefined {
   if (native.libtorchVersion().startsWith(`${reference}.`)) return undefined;
   order ??= readOrder(native.opSchemas());

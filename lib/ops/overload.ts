@@ -19,12 +19,12 @@ declare module '../binding/index.js' {
 export type NativeOp = (...args: unknown[]) => unknown;
 export type Options = Record<string, unknown>;
 
-/** The native function of an overload of `aten::name`; throws `ERR_OP_UNAVAILABLE` where the libtorch at hand has none. */
+/** The native function of an overload of `aten::name`; throws `ERR_OP_UNAVAILABLE` where the loaded libtorch has none. */
 export function nativeOp(name: string, overload = ''): NativeOp {
   const op = native.op(`aten::${name}`, overload);
   if (op !== undefined) return op;
   const full = overload === '' ? name : `${name}.${overload}`;
-  throw new TorchClipError('ERR_OP_UNAVAILABLE', `the libtorch at hand has no operator aten::${full}`);
+  throw new TorchClipError('ERR_OP_UNAVAILABLE', `the loaded libtorch does not have the operator aten::${full}`);
 }
 
 export interface Param extends Arg {

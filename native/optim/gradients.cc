@@ -65,7 +65,7 @@ class Batch {
   }
 
   at::Tensor norm(double p, bool refuse_nonfinite) {
-    if (complex_ && p != 2) throw Error("ERR_ARGUMENT", "of complex tensors only the 2-norm is supported");
+    if (complex_ && p != 2) throw Error("ERR_ARGUMENT", "only the 2-norm is supported for complex tensors");
     const c10::ScalarType dtype = fp64_ ? c10::kDouble : c10::kFloat;
 #if defined(TC_CUDA_DRIVER)
     if (cuda_) {
@@ -108,7 +108,7 @@ class Batch {
   }
 
   void require_order() const {
-    if (complex_) throw Error("ERR_ARGUMENT", "complex tensors have no order to clamp by");
+    if (complex_) throw Error("ERR_ARGUMENT", "complex tensors cannot be clipped by value");
   }
 
   void clamp(double limit) {

@@ -37,9 +37,9 @@ class Optimizer {
   // takes no step and gets no answer.
   Taken step(const double* groups, const Request& request);
   void zero_grad(bool set_to_none);
-  // Shares the elements out among processes, which call this together with equal parameters, groups and settings, as
-  // `signature` tells of the settings; from then on step, the states and load are calls of all of them. With `average`
-  // a step is taken by the mean of the processes' gradients; otherwise these are equal.
+  // Shares the elements out among processes. All of them call this together, with equal parameters, groups and settings
+  // (compared by `signature`); from then on they must also call step, the states and load together. With `average` a
+  // step takes the mean of the processes' gradients; otherwise these must be equal.
   void share(std::shared_ptr<Peers> peers, bool average, const std::string& signature);
   bool shared() const { return state_.peers != nullptr; }
   // The part of a parameter's reals that belongs to this process, all without others.

@@ -40,7 +40,7 @@ void add_memory(Print& print, const StageMemory& memory) {
   print.add(memory.clipped);
 }
 
-// The places of a tensor's memory by the processes that have them.
+// The address ranges of a tensor, by the process that owns them.
 void add_parts(Parts& parts, const Shares& shares, size_t parameter, const at::Tensor& tensor) {
   const int64_t size = int64_t(tensor.element_size()) / (tensor.is_complex() ? 2 : 1);
   char* const data = static_cast<char*>(address(tensor));
@@ -173,7 +173,7 @@ void Optimizer::fail() {
   try {
     agree(numbers, std::make_exception_ptr(Error("ERR_STATE", "")), 0, kBegin);
   } catch (...) {
-    // Its own, or one that would hide what the caller is about to throw.
+    // This process's own error, or one that would hide what the caller is about to throw.
   }
 }
 

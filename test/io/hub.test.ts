@@ -111,7 +111,9 @@ describe('io.hubDownload', () => {
     expect(await io.hubDownload('some/repo', 'model.safetensors', { ...offline, revision: commit })).to.equal(path);
     expect(hub.asked).to.deep.equal([]);
     const error = await failure(() => io.hubDownload('some/repo', 'other.bin', offline));
-    expect(error.message).to.equal('some/repo/other.bin (main) is not in the cache, and the hub may not be asked');
+    expect(error.message).to.equal(
+      'some/repo/other.bin (main) is not in the cache, and the hub is not contacted in offline mode',
+    );
     const never = await failure(() => io.hubDownload('some/repo', 'other.bin', away));
     expect(never.message).to.match(
       /^some\/repo\/other\.bin \(main\) cannot be fetched from the hub: the server cannot be reached \(\w+\)$/,

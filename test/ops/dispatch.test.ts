@@ -262,7 +262,9 @@ describe('calls that fit no overload', () => {
       /other than -1/,
     );
     expect(least.div(2, { roundingMode: 'trunc' }).item<bigint>()).to.equal(-(2n ** 62n));
-    expect(refusalOf(() => torch.lcm(least, torch.tensor([5n]))).message).to.match(/without -9223372036854775808/);
+    expect(refusalOf(() => torch.lcm(least, torch.tensor([5n]))).message).to.match(
+      /does not contain -9223372036854775808/,
+    );
     const scores = torch.zeros([4, 1, 3]);
     expect(refusalOf(() => torch.nn.functional.ctcLoss(scores, torch.tensor([[1n, 3n]]), [4], [2])).code).to.equal(
       'ERR_INDEX',

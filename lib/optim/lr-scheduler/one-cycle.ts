@@ -125,7 +125,8 @@ export class OneCycleLR extends EpochScheduler {
       throw new TorchClipError('ERR_ARGUMENT', 'either totalSteps, or epochs and stepsPerEpoch, must be given');
     }
     const end = o.pctStart * totalSteps - 1;
-    if (end === 0) throw invalidArgument('pctStart', 'such that the rise has more than one step', o.pctStart);
+    if (end === 0)
+      throw invalidArgument('pctStart', 'large enough to leave more than one step for the rise', o.pctStart);
     for (const highest of [o.maxLr].flat()) {
       const first = highest / o.divFactor;
       if (!finite.accepts(first)) throw invalidArgument('divFactor', 'such that the first rate is finite', o.divFactor);

@@ -130,7 +130,7 @@ torch::autograd::Engine& engine() {
 napi_value push_saved_tensors_hooks(napi_env env, Args& args) {
   SavedTensorFunctions functions{Callback::of(env, args[0]), Callback::of(env, args[1])};
   if ((functions.pack == nullptr) != (functions.unpack == nullptr)) {
-    throw Error("ERR_ARGUMENT", "pack and unpack go together");
+    throw Error("ERR_ARGUMENT", "pack and unpack must be given together");
   }
   of_thread.saved.push_back(std::move(functions));
   return undefined(env);

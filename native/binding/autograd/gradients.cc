@@ -92,7 +92,7 @@ napi_value set_data(napi_env env, Args& args) {
     throw Error("ERR_STATE", "\"data\" cannot be set inside of a transform of torch.func; use copy_()");
   }
   if (t.is_inference() != data.is_inference()) {
-    throw Error("ERR_AUTOGRAD", "\"data\" must be made in inference mode where the tensor is, and only there");
+    throw Error("ERR_AUTOGRAD", "\"data\" and the tensor must both be inference tensors, or neither");
   }
   t.set_data(data);
   recount(env, args[0]);

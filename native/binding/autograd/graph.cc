@@ -65,7 +65,8 @@ Edge to_edge(napi_env env, napi_value value) {
   array_length(env, value, "edge");
   const NodePtr node = unbox<BoxedNode>(env, element(env, value, 0)).node;
   const int64_t input = to_int64(env, element(env, value, 1), "edge");
-  if (input < 0 || input >= int64_t(node->num_inputs())) throw Error("ERR_INDEX", "an edge names no input of its node");
+  if (input < 0 || input >= int64_t(node->num_inputs()))
+    throw Error("ERR_INDEX", "the index of the edge is out of range for the inputs of its node");
   return Edge(node, static_cast<uint32_t>(input));
 }
 

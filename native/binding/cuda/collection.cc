@@ -13,8 +13,8 @@
 namespace tc::cuda {
 namespace {
 
-// How much is asked for is not told, so an eighth of the memory is kept for it. What was made since the last collection
-// may all be garbage.
+// The size that is asked for is unknown here, so an eighth of the memory is reserved for it. All that was made since
+// the last collection may be garbage.
 bool is_short(int64_t made) {
   const auto device = c10::cuda::current_device();
   c10::cuda::CUDACachingAllocator::CUDAAllocator& memory = *c10::cuda::CUDACachingAllocator::get();

@@ -57,7 +57,7 @@ class CudaDriver : public Driver {
     const PlanCopy* const plan = plan_of(state.pipeline, stage);
     Stats stats;
     if (!sent || plan == nullptr) {
-      if (capturing) throw Error("ERR_STATE", "a graph can capture \"clipStats\" after a step only");
+      if (capturing) throw Error("ERR_STATE", "\"clipStats\" can be captured only after a step in the same graph");
       stats = stats_of(state, stage);
       for (at::Tensor* tensor :
            {&stats.norm, &stats.coefficient, &stats.threshold, &stats.clipped, &stats.tap, &stats.skipped}) {

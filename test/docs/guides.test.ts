@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import torch, { clip, isTensor } from '../lib/index.js';
-import { anchorOf, headingsOf, pages, proseOf, root, textOf } from './docs/pages.js';
-import { optimizers } from './optim/support.js';
+import torch, { clip, isTensor } from '../../lib/index.js';
+import { optimizers } from '../optim/support.js';
+import { anchorOf, headingsOf, pages, proseOf, root, textOf } from './pages.js';
 
 /** Those of the names that a page does not mention. */
 function missing(page: string, names: readonly string[]): string[] {
