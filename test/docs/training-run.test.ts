@@ -7,7 +7,7 @@ import { io, type nn, utils } from '../../lib/index.js';
 import { root, textOf } from './pages.js';
 
 describe('docs/training-run.md', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   let folder: string;
   const files = new Map(
     [...textOf('docs/training-run.md').matchAll(/^```js\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)].map(
@@ -26,7 +26,7 @@ describe('docs/training-run.md', function () {
     });
     return { end: status ?? signal, stdout, stderr };
   };
-  const shorter = (text: string) => text.replace('const epochs = 20', 'const epochs = 4');
+  const shorter = (text: string) => text.replace('const epochs = 20', 'const epochs = 3');
   const resultOf = (where: string) => {
     const place = join(folder, where, 'runs/spirals');
     const { model, step } = io.loadCheckpoint<{ model: nn.StateDict; step: number }>(io.latest(place)!);
@@ -48,10 +48,11 @@ describe('docs/training-run.md', function () {
     const whole = train('whole', shorter);
     expect(whole.end, whole.stderr).to.equal(0);
     expect(whole.stdout).to.equal('trained\n');
-    expect(whole.stderr).to.match(/^epoch 1 {2}19\/19 {2}loss .*\n(epoch \d {2}19\/19 .*\n){3}$/);
+    // A slow machine has other lines in between.
+    expect(whole.stderr.match(/^epoch \d {2}19\/19 {2}loss /gm)).to.have.length(3);
     const expected = resultOf('whole');
-    expect(expected.step).to.equal(76);
-    expect(expected.steps).to.deep.equal(Array.from({ length: 76 }, (_, i) => i + 1));
+    expect(expected.step).to.equal(57);
+    expect(expected.steps).to.deep.equal(Array.from({ length: 57 }, (_, i) => i + 1));
 
     const at = (signal: string, step: number) => (text: string) =>
       shorter(text).replace(
@@ -62,10 +63,10 @@ describe('docs/training-run.md', function () {
     // The signal has its turn between two batches.
     expect(stopped.stdout, stopped.stderr).to.match(/^stopped after step 3[0-3]\n$/);
     expect(stopped.end).to.equal(0);
-    expect(train('stopped', at('SIGKILL', 61)).end).to.equal('SIGKILL');
+    expect(train('stopped', at('SIGKILL', 53)).end).to.equal('SIGKILL');
     const again = train('stopped', shorter);
     expect([again.end, again.stdout], again.stderr).to.deep.equal([0, 'going on after step 50\ntrained\n']);
-    expect(again.stderr).to.match(/^epoch 3 {2}19\/19 /);
+    expect(again.stderr).to.match(/^epoch 3 {2}19\/19 /m);
     expect(resultOf('stopped')).to.deep.equal(expected);
 
     const used = spawnSync(process.execPath, ['use.js'], { cwd: join(folder, 'stopped'), encoding: 'utf8' });
