@@ -1,4 +1,5 @@
 import { describe, type ErrorCode, invalidArgument, isAsync, isCallable, TorchClipError } from './errors.js';
+import { present } from './memory.js';
 
 /**
  * What a value must be: the words that say so in an error, and the test. There is one kind per meaning, so every argument and
@@ -126,6 +127,7 @@ export const labelled = <T>(label: string, { expected, accepts, code }: Kind<T>)
  * copying an array of four billion holes would end the process.
  */
 export function elementsOf<T>(iterable: Iterable<T>): T[] {
+  if (ArrayBuffer.isView(iterable)) present('elements', iterable);
   const elements: T[] = [];
   for (const element of iterable) {
     elements.push(element);
@@ -162,6 +164,7 @@ export function listOf<T>(
   if (typeof iterable !== 'object' || iterable === null || !isIterable(iterable)) {
     throw invalidArgument(name, expected, iterable);
   }
+  if (ArrayBuffer.isView(iterable)) present(name, iterable);
   const elements: T[] = [];
   for (const value of iterable) elements.push(check(`${name}[${elements.length}]`, value, element));
   return elements;

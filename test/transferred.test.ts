@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import torch, { clip, data, io } from '../lib/index.js';
+import torch, { clip, data, io, nn, optim } from '../lib/index.js';
 import { refusalOf } from './support.js';
 
 type View = Float32Array | Uint8Array | BigInt64Array | DataView;
@@ -70,6 +70,25 @@ const takers: Record<string, [take: (memory: unknown) => unknown, everything: bo
   'clip.tailIndex': [(m) => clip.tailIndex(any(m)), false],
 };
 
+/** What takes lists of other things, where such an array has no place either. */
+const lists: Record<string, (memory: never) => unknown> = {
+  'optim.SGD': (m) => new optim.SGD(m, { lr: 1 }),
+  'optim.SGD, a group': (m) => new optim.SGD([{ params: m }], { lr: 1 }),
+  'data.ChainDataset': (m) => new data.ChainDataset(m),
+  'func.stackModuleState': (m) => torch.func.stackModuleState(m),
+  'func.rearrange': (m) => torch.func.rearrange(m, 'a -> a'),
+  'nn.ModuleList': (m) => new nn.ModuleList(m),
+  'nn.ModuleDict': (m) => new nn.ModuleDict(m),
+  'nn.ParameterList': (m) => new nn.ParameterList(m),
+  'nn.ParameterDict': (m) => new nn.ParameterDict(m),
+  'nn.utils.clipGradValue_': (m) => nn.utils.clipGradValue_(m, 1),
+  'nn.utils.clipGradNorm_': (m) => nn.utils.clipGradNorm_(m, 1),
+  'nn.utils.parametersToVector': (m) => nn.utils.parametersToVector(m),
+  'nn.utils.rnn.padSequence': (m) => nn.utils.rnn.padSequence(m),
+  'torch.cat': (m) => torch.cat(m),
+  'torch.zeros': (m) => torch.zeros(m),
+};
+
 describe('memory of JavaScript that is gone', () => {
   for (const [name, [take, everything]] of Object.entries(takers)) {
     it(`${name} refuses it`, () => {
@@ -85,6 +104,14 @@ describe('memory of JavaScript that is gone', () => {
       }
     });
   }
+
+  it('lists of parameters, modules and datasets are refused likewise', () => {
+    for (const [name, take] of Object.entries(lists)) {
+      for (const [kind, make] of Object.entries(gone)) {
+        expect(() => take(any(make())), `${name}, ${kind}`).throw(torch.TorchClipError);
+      }
+    }
+  });
 
   it('torch.save and saveCheckpoint refuse it and leave no file', () => {
     const folder = mkdtempSync(join(tmpdir(), 'torch-clip-memory-'));

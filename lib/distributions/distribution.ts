@@ -1,6 +1,7 @@
 import { enableGrad, noGrad } from '../autograd/modes.js';
 import { check, flag } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
+import { readAll } from '../options.js';
 import { shortest } from '../print/numbers.js';
 import { sameShape, shapeText } from '../shape.js';
 import { isTensor, type Tensor } from '../tensor.js';
@@ -65,14 +66,15 @@ export abstract class Distribution {
     validatesByDefault = check('value', value, flag);
   }
 
-  constructor({
-    batchShape = [],
-    eventShape = [],
-    given = {},
-    parts = {},
-    checks = given,
-    validateArgs,
-  }: Definition = {}) {
+  constructor(definition: Definition = {}) {
+    const {
+      batchShape = [],
+      eventShape = [],
+      given = {},
+      parts = {},
+      checks = given,
+      validateArgs,
+    } = readAll('Distribution', definition) as Definition;
     this.batch = batchShape;
     this.event = eventShape;
     this.given = given;

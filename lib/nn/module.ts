@@ -480,7 +480,7 @@ export class Module {
   toString(): string {
     return walk(
       this,
-      () => block(this.constructor.name, this.extraRepr(), ownModules(access, this)),
+      () => block(this.constructor.name, detailsOf(this), ownModules(access, this)),
       () => `${this.constructor.name}(...)`,
     );
   }
@@ -529,6 +529,17 @@ export class Module {
  * }
  */
 export type TensorModule = Module & { forward(input: Tensor): Tensor };
+
+/** What a module prints of itself; its fields may have been assigned anything. */
+function detailsOf(module: Module): string {
+  try {
+    return module.extraRepr();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const why = `${module.constructor.name} cannot be printed, because a field holds what it must not: ${error.message}`;
+    throw new TorchClipError('ERR_STATE', why, { cause: error });
+  }
+}
 
 const stateAccess: StateOf<Module> = {
   tensors: (module) => savedTensors(access, module),

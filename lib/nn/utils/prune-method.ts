@@ -1,8 +1,9 @@
 // How pruning chooses what becomes zero.
-import { check, integer, type Kind, kind, number } from '../../check.js';
+import { check, integer, type Kind, kind, number, orNull } from '../../check.js';
 import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { kthvalue, norm, onesLike, rand, randLike, zerosLike } from '../../ops/generated/functions.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 
 /** What a method looks at once some is pruned: the elements that are left, the slices that are, or everything. */
@@ -47,6 +48,11 @@ function checkDim(t: Tensor, dim: number): number {
   return dim < 0 ? dim + ndim : dim;
 }
 
+const readPrune = optionsOf('prune()', {
+  defaultMask: [orNull(tensor), null],
+  importanceScores: [orNull(tensor), null],
+});
+
 /**
  * Base of the pruning methods; one of your own says its `pruningType` and computes a mask.
  *
@@ -77,7 +83,7 @@ export abstract class BasePruningMethod {
   /** `t` with zeros where the method prunes it. */
   prune(t: Tensor, options: { defaultMask?: Tensor | null; importanceScores?: Tensor | null } = {}): Tensor {
     check('t', t, tensor);
-    const { defaultMask, importanceScores } = options;
+    const { defaultMask, importanceScores } = readPrune(options);
     return t.mul(this.computeMask(importanceScores ?? t, defaultMask ?? onesLike(t)));
   }
 }

@@ -1,12 +1,12 @@
 import { noGrad } from '../../autograd/index.js';
-import { check, orNull } from '../../check.js';
+import { arrayOf, check, elementsOf, kind, orNull } from '../../check.js';
 import { invalidArgument, mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { cat, onesLike } from '../../ops/generated/functions.js';
 import { nativeOp } from '../../ops/overload.js';
 import { optionsOf } from '../../options.js';
-import { isTensor, type Tensor } from '../../tensor.js';
-import type { Module } from '../module.js';
+import type { Tensor } from '../../tensor.js';
+import { Module } from '../module.js';
 import type { Parameter } from '../parameter.js';
 import { type Computed, checkModule, computedOf, defineComputed, parameterOf } from './computed.js';
 import {
@@ -41,6 +41,13 @@ class Pruned implements Computed {
   }
 }
 
+const readGlobalScores = optionsOf('globalUnstructured()', {
+  importanceScores: [orNull(arrayOf(orNull(tensor))), null],
+});
+const pair = kind<readonly [module: Module, name: string]>(
+  'a pair of a module and the name of its parameter',
+  (value) => Array.isArray(value) && value.length === 2 && value[0] instanceof Module && typeof value[1] === 'string',
+);
 const readScores = optionsOf('prune', { importanceScores: [orNull(tensor), null] });
 
 /**
@@ -60,10 +67,7 @@ export function apply<M extends Module>(
 ): M {
   const { importanceScores } = readScores(options);
   if (!(method instanceof BasePruningMethod)) throw invalidArgument('method', 'a BasePruningMethod', method);
-  const before = computedOf(module, name);
-  if (before !== undefined && !(before instanceof Pruned)) {
-    throw new TorchClipError('ERR_STATE', `"${name}" of ${module.constructor.name} is computed by ${before.what}`);
-  }
+  const before = prunedBefore(module, name);
   const value = noGrad(() => (before ? before.read(module, name) : parameterOf(module, name).detach()));
   if (importanceScores !== null && String(importanceScores.shape) !== String(value.shape)) {
     throw invalidArgument(
@@ -89,6 +93,21 @@ export function apply<M extends Module>(
   module.registerBuffer(`${name}_mask`, mask);
   defineComputed(module, name, new Pruned(chain));
   return module;
+}
+
+/** How a parameter has been pruned; undefined where it has not. Refuses what cannot be. */
+function prunedBefore(module: Module, name: string): Pruned | undefined {
+  const before = computedOf(module, name);
+  if (before instanceof Pruned) return before;
+  if (before !== undefined) {
+    throw new TorchClipError('ERR_STATE', `"${name}" of ${module.constructor.name} is computed by ${before.what}`);
+  }
+  parameterOf(module, name);
+  for (const end of ['_orig', '_mask']) {
+    if (Reflect.get(module, name + end) == null) continue;
+    throw new TorchClipError('ERR_STATE', `${module.constructor.name} has another member "${name}${end}" already`);
+  }
+  return undefined;
 }
 
 const methodsOf = (method: BasePruningMethod): BasePruningMethod[] =>
@@ -187,22 +206,28 @@ export function globalUnstructured(
   method: BasePruningMethod,
   options: { importanceScores?: readonly (Tensor | null)[] | null } = {},
 ): void {
-  const scores = options.importanceScores ?? null;
+  const { importanceScores: scores } = readGlobalScores(options);
   if (!(method instanceof BasePruningMethod) || method.pruningType !== 'unstructured') {
     throw invalidArgument('method', 'an unstructured pruning method', method);
   }
   if (!Array.isArray(parameters) || parameters.length === 0) {
     throw invalidArgument('parameters', 'an array of pairs [module, name]', parameters);
   }
-  const list = parameters.map(([module, name]) => {
-    const value: unknown = Reflect.get(checkModule(module), name);
-    if (!isTensor(value)) throw invalidArgument('parameters', 'pairs of a module and the name of its parameter', name);
-    const mask: unknown = Reflect.get(module, `${name}_mask`);
-    return { module, name, value: value.detach(), mask: isTensor(mask) ? mask : onesLike(value.detach()) };
+  const list = elementsOf<unknown>(parameters).map((entry, i) => {
+    const [module, name] = check(`parameters[${i}]`, entry, pair);
+    // All of them before one is pruned.
+    const before = prunedBefore(module, name);
+    const value = (Reflect.get(module, name) as Tensor).detach();
+    const score = scores?.[i] ?? value;
+    if (String(score.shape) !== String(value.shape)) {
+      throw mustHave(`importanceScores[${i}]`, `shape [${value.shape.join(', ')}]`, score.shape);
+    }
+    const mask = before ? (Reflect.get(module, `${name}_mask`) as Tensor) : onesLike(value);
+    return { module, name, value, score, mask };
   });
   noGrad(() => {
     const flat = (tensors: Tensor[]) => cat(tensors.map((t) => t.reshape([-1])));
-    const values = flat(list.map(({ value }, i) => scores?.[i] ?? value));
+    const values = flat(list.map(({ score }) => score));
     const mask = new PruningContainer(method).computeMask(values, flat(list.map(({ mask }) => mask)));
     let at = 0;
     for (const { module, name, value } of list) {

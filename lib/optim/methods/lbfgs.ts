@@ -1,6 +1,7 @@
 import { enableGrad, noGrad } from '../../autograd/index.js';
-import { integer, nonNegative, oneOf, orNull } from '../../check.js';
+import { anything, arrayOf, check, integer, type Kind, kind, nonNegative, oneOf, orNull } from '../../check.js';
 import { invalidArgument, isCallable, TorchClipError } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import { cat, viewAsReal, zerosLike } from '../../ops/generated/functions.js';
 import { keep, scope } from '../../scope.js';
 import { isTensor, type Tensor } from '../../tensor.js';
@@ -45,14 +46,14 @@ const definition: Definition<LBFGSGroup> = {
 interface Memory {
   func_evals: number;
   n_iter: number;
-  d?: Tensor;
-  t?: number;
+  d?: Tensor | undefined;
+  t?: number | undefined;
   old_dirs: Tensor[];
   old_stps: Tensor[];
   ro: number[];
   H_diag: number;
-  prev_flat_grad?: Tensor;
-  prev_loss?: number;
+  prev_flat_grad?: Tensor | undefined;
+  prev_loss?: number | undefined;
 }
 
 /**
@@ -166,20 +167,27 @@ export class LBFGS extends Optimizer<LBFGSGroup> {
   }
 }
 
+const anyNumber = kind<number>('a number', (x) => typeof x === 'number');
+
 // The state of all parameters stands at the first one, as in PyTorch.
 function read(entry: ParameterEntry): Memory {
-  const { func_evals = 0, n_iter = 0, old_dirs, old_stps, ro, H_diag } = entry;
-  const number = (value: unknown): number => (isTensor(value) ? value.item() : Number(value));
-  const list = <T>(value: unknown): T[] => (Array.isArray(value) ? [...(value as T[])] : []);
+  // A state can be assigned, and Python keeps some of its numbers as tensors.
+  const number = (name: keyof Memory, value: unknown): number =>
+    check(`state.${name}`, isTensor(value) && value.numel() === 1 ? value.item() : value, anyNumber);
+  const optional = <T>(name: keyof Memory, value: unknown, kind: Kind<T>): T | undefined =>
+    value === undefined || value === null ? undefined : check(`state.${name}`, value, kind);
+  const tensors = (name: keyof Memory, value: unknown) => [...(optional(name, value, arrayOf(tensor)) ?? [])];
   return {
-    ...(entry as Partial<Memory>),
-    func_evals: number(func_evals),
-    n_iter: number(n_iter),
-    ...(entry.t !== undefined && entry.t !== null && { t: number(entry.t) }),
-    old_dirs: list<Tensor>(old_dirs),
-    old_stps: list<Tensor>(old_stps),
-    ro: list<unknown>(ro).map(number),
-    H_diag: H_diag === undefined || H_diag === null ? 1 : number(H_diag),
+    func_evals: number('func_evals', entry.func_evals ?? 0),
+    n_iter: number('n_iter', entry.n_iter ?? 0),
+    d: optional('d', entry.d, tensor),
+    t: entry.t === undefined || entry.t === null ? undefined : number('t', entry.t),
+    old_dirs: tensors('old_dirs', entry.old_dirs),
+    old_stps: tensors('old_stps', entry.old_stps),
+    ro: (optional('ro', entry.ro, arrayOf(anything)) ?? []).map((value) => number('ro', value)),
+    H_diag: number('H_diag', entry.H_diag ?? 1),
+    prev_flat_grad: optional('prev_flat_grad', entry.prev_flat_grad, tensor),
+    prev_loss: optional('prev_loss', entry.prev_loss, anyNumber),
   };
 }
 

@@ -1,14 +1,16 @@
 import { enableGrad, noGrad } from '../../autograd/index.js';
-import { flag, positive } from '../../check.js';
+import { check, flag, orNull, positive } from '../../check.js';
 import { float16 } from '../../dtype.js';
 import { aboveZero } from '../../epsilon.js';
 import { invalidArgument, isCallable, TorchClipError } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import { sparseCoo } from '../../layout.js';
 import { sparseCooTensor, zerosLike } from '../../ops/generated/functions.js';
 import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import { Optimizer, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, option, rateOf } from '../engine/definition.js';
+import { savedCount } from '../engine/saved.js';
 
 /** Options of {@link SparseAdam}, each of which a group can have for itself. */
 export interface SparseAdamGroup {
@@ -78,9 +80,11 @@ export class SparseAdam extends Optimizer<SparseAdamGroup> {
     { lr, betas: [beta1, beta2], eps, maximize }: Required<SparseAdamGroup>,
   ): void {
     const state = this.state.get(param);
+    // Before anything is written: a state can be assigned.
+    for (const name of ['exp_avg', 'exp_avg_sq'] as const) check(`state.${name}`, state[name] ?? null, orNull(tensor));
+    const step = savedCount('state.step', state.step ?? 0) + 1;
     state.exp_avg ??= keep(zerosLike(param));
     state.exp_avg_sq ??= keep(zerosLike(param));
-    const step = ((state.step as number | undefined) ?? 0) + 1;
     state.step = step;
     const grad = (maximize ? gradient.neg() : gradient).coalesce();
     const [indices, values] = [grad.indices(), grad.values()];

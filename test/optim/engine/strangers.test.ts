@@ -177,6 +177,40 @@ describe('optim: what does not belong into paramGroups', () => {
     }
   });
 
+  it('a state that was assigned anything is refused by the next step of LBFGS and SparseAdam, which changes nothing', () => {
+    const lbfgs = () => {
+      const p = new nn.Parameter(torch.ones([2]));
+      const optimizer = new optim.LBFGS([p], { maxIter: 2 });
+      const step = () =>
+        optimizer.step(() => {
+          optimizer.zeroGrad();
+          const loss = p.pow(2).sum();
+          loss.backward();
+          return loss;
+        });
+      return { p, step, state: () => optimizer.state.get(p) as Loose };
+    };
+    const adam = () => {
+      const p = sparse();
+      const optimizer = new optim.SparseAdam([p]);
+      return { p, step: () => optimizer.step(), state: () => optimizer.state.get(p) as Loose };
+    };
+    for (const make of [lbfgs, adam]) {
+      const first = make();
+      first.step();
+      for (const name of Object.keys(first.state())) {
+        for (const value of [Symbol('x'), 5n, 'x', {}, Object.create(null), [Symbol('y')], new Map(), () => 1]) {
+          const { p, step, state } = make();
+          step();
+          const before = p.tolist();
+          state()[name] = value;
+          expect(step, `${name} = ${typeof value}`).throw(TorchClipError, `state.${name}`);
+          expect(p.tolist(), name).deep.equal(before);
+        }
+      }
+    }
+  });
+
   it('what schedulers keep in groups, or have for themselves, is anything: their steps refuse it in one sentence or do without', () => {
     const values = [Symbol('x'), 5n, null, undefined, 'x', {}, [Symbol('y')], -1, Number.NaN];
     // What TypeScript does not let others assign.
