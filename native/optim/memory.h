@@ -21,6 +21,9 @@ class History {
   // Oldest first.
   std::vector<double> values() const;
   void load(const std::vector<double>& values, int64_t window, double quantile);
+  const Percentile& percentile() const { return percentile_; }
+  const std::vector<double>& memory() const { return values_; }
+  const std::vector<Percentile::Cell>& cells() const { return cells_; }
 
  private:
   Percentile percentile_;

@@ -26,12 +26,17 @@ class Percentile {
   TC_HD int64_t oldest() const { return oldest_; }
   // The i-th oldest value.
   TC_HD double operator[](int64_t i) const { return values_[(oldest_ + i) % capacity_]; }
-  // Copies the contents into larger memory and uses that.
-  TC_HD void move_to(double* values, Cell* cells, int64_t capacity) {
-    for (int64_t i = 0; i < count_; ++i) {
-      values[i] = values_[i];
-      cells[i] = cells_[i];
-    }
+  // A move to other memory is `move` of each index, in any order and by any threads, and then `moved`. The oldest value
+  // comes first there.
+  TC_HD void move(int64_t index, double* values, Cell* cells) const {
+    const int64_t to = turned(index);
+    values[to] = values_[index];
+    cells[to].where = cells_[index].where;
+    if (index < lows_) cells[index].low = int32_t(turned(cells_[index].low));
+    if (index < highs_) cells[index].high = int32_t(turned(cells_[index].high));
+  }
+  TC_HD void moved(double* values, Cell* cells, int64_t capacity) {
+    oldest_ = 0;
     use(values, cells, capacity);
   }
 
@@ -54,8 +59,8 @@ class Percentile {
     }
     const double at = q * double(count_ - 1);
     const int64_t below = int64_t(at);
-    while (lows_ < below + 1) move<false>();
-    while (lows_ > below + 1) move<true>();
+    while (lows_ < below + 1) shift<false>();
+    while (lows_ > below + 1) shift<true>();
     const double low = values_[cells_[0].low];
     const double high = highs_ > 0 ? values_[cells_[0].high] : low;
     const double part = at - double(below);
@@ -63,6 +68,8 @@ class Percentile {
   }
 
  private:
+  // The place of an index when the oldest has the first.
+  TC_HD int64_t turned(int64_t index) const { return index >= oldest_ ? index - oldest_ : index - oldest_ + count_; }
   template <bool kLow>
   TC_HD int32_t& entry(int64_t i) {
     return kLow ? cells_[i].low : cells_[i].high;
@@ -122,7 +129,7 @@ class Percentile {
   }
   // Moves the top of one heap to the other heap.
   template <bool kFromLow>
-  TC_HD void move() {
+  TC_HD void shift() {
     const int32_t top = entry<kFromLow>(0);
     erase<kFromLow>(0);
     push<!kFromLow>(top);

@@ -237,6 +237,22 @@ describe('emulated: steps of the CUDA driver', () => {
     expect(p.item()).equal(-5.5);
   });
 
+  it('histories that have gone round are moved to larger memory in their order', () => {
+    const p = torch.zeros([2, 1], { requiresGrad: true });
+    const q = torch.zeros([2, 1], { requiresGrad: true });
+    const [optimizer, twin] = [p, q].map(
+      (t) => new optim.SGD([t], { lr: 1, clip: clip.auto({ percentile: 30, window: 5, scope: 'row' }) }),
+    ) as [optim.SGD, optim.SGD];
+    for (let t = 0; t < 40; t++) {
+      for (const each of [p, q]) each.grad = torch.tensor([1 + ((t * 7) % 13), 2 + ((t * 5) % 11)]).view([2, 1]);
+      // A window that is full, on the host and again on the device.
+      if (t % 6 === 5) twin.loadStateDict(twin.stateDict());
+      optimizer.step();
+      twin.step();
+      expect(bits(p)).equal(bits(q));
+    }
+  });
+
   it('a graph outlives the plan that it was captured with, and the state that it moves', () => {
     const [p, q] = [torch.zeros([3], { requiresGrad: true }), torch.zeros([3], { requiresGrad: true })];
     const optimizer = new optim.AdamW([p], { clip: clip.norm(1) });

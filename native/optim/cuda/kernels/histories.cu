@@ -4,45 +4,22 @@
 namespace tc::optim::cuda {
 namespace {
 
-__global__ void move_kernel(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
-                            double quantile) {
-  const int64_t u = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (u >= units) return;
-  Percentile& head = heads[u];
-  values += u * capacity;
-  cells += u * capacity;
-  if (head.oldest() == 0) return head.move_to(values, cells, capacity);
-  // A graph's replays have wrapped around.
-  Percentile longer;
-  longer.use(values, cells, capacity);
-  for (int64_t i = 0; i < head.count(); ++i) longer.add(head[i], quantile);
-  head = longer;
+// A block moves one unit's.
+__global__ void __launch_bounds__(kThreads)
+    move_kernel(Percentile* heads, double* values, Percentile::Cell* cells, int64_t capacity) {
+  Percentile& head = heads[blockIdx.x];
+  values += blockIdx.x * capacity;
+  cells += blockIdx.x * capacity;
+  for (int64_t i = threadIdx.x; i < head.count(); i += kThreads) head.move(i, values, cells);
+  __syncthreads();
+  if (threadIdx.x == 0) head.moved(values, cells, capacity);
 }
-
-__global__ void make_kernel(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
-                            const double* old, const int64_t* lengths, double quantile) {
-  const int64_t u = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (u >= units) return;
-  int64_t first = 0;
-  for (int64_t i = 0; i < u; ++i) first += lengths[i];
-  Percentile head;
-  head.use(values + u * capacity, cells + u * capacity, capacity);
-  for (int64_t i = 0; i < lengths[u]; ++i) head.add(old[first + i], quantile);
-  heads[u] = head;
-}
-
-int64_t blocks(int64_t units) { return (units + kThreads - 1) / kThreads; }
 
 }  // namespace
 
 void move_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
-                    double quantile, cudaStream_t stream) {
-  start(move_kernel, blocks(units), kThreads, stream, heads, values, cells, units, capacity, quantile);
-}
-
-void make_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
-                    const double* old, const int64_t* lengths, double quantile, cudaStream_t stream) {
-  start(make_kernel, blocks(units), kThreads, stream, heads, values, cells, units, capacity, old, lengths, quantile);
+                    cudaStream_t stream) {
+  start(move_kernel, units, kThreads, stream, heads, values, cells, capacity);
 }
 
 }  // namespace tc::optim::cuda

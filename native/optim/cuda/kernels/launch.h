@@ -47,11 +47,9 @@ void decide_plain(const Verdict& verdict, bool chosen, cudaStream_t stream);
 void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, bool everything,
                     cudaStream_t stream);
 
-// Moves histories into memory of `capacity` values each, or makes new ones from `lengths` values each, oldest first.
+// Moves histories, each in memory of the device, into memory of `capacity` values each.
 void move_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
-                    double quantile, cudaStream_t stream);
-void make_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
-                    const double* old, const int64_t* lengths, double quantile, cudaStream_t stream);
+                    cudaStream_t stream);
 
 // Up to this many units, `decide` adds up the partials itself.
 inline constexpr int32_t kFewUnits = 1;

@@ -35,8 +35,7 @@ void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
     const size_t units = stages_[k].units;
     values.reserve(units * size_t(capacity), device_);
     cells.reserve(units * size_t(capacity), device_);
-    move_histories(histories.heads.data(), values.data(), cells.data(), int64_t(units), capacity, quantile_of(clipper),
-                   stream);
+    move_histories(histories.heads.data(), values.data(), cells.data(), int64_t(units), capacity, stream);
     histories.values = std::move(values);
     histories.cells = std::move(cells);
     histories.capacity = capacity;
@@ -67,29 +66,38 @@ void MemoryCopy::send(const State& state, const std::vector<const Plan*>& plans)
 }
 
 void MemoryCopy::send_histories(StageCopy& copy, const StageMemory& memory, const Clipper& clipper) {
-  std::vector<double> old;
-  std::vector<int64_t> lengths(copy.units, 0);
+  // The histories of all units lie one after another until a kernel spreads them.
+  std::vector<Percentile> heads(copy.units);
+  std::vector<int64_t> begins(copy.units, 0);
+  std::vector<double> values;
+  std::vector<Percentile::Cell> cells;
   int64_t longest = 0;
   for (size_t u = 0; u < std::min(copy.units, memory.histories.size()); ++u) {
-    const std::vector<double> values = memory.histories[u].values();
-    old.insert(old.end(), values.begin(), values.end());
-    lengths[u] = int64_t(values.size());
-    longest = std::max(longest, lengths[u]);
+    const History& history = memory.histories[u];
+    heads[u] = history.percentile();
+    begins[u] = int64_t(values.size());
+    const int64_t count = heads[u].count();
+    values.insert(values.end(), history.memory().begin(), history.memory().begin() + count);
+    cells.insert(cells.end(), history.cells().begin(), history.cells().begin() + count);
+    longest = std::max(longest, count);
   }
   const int64_t window = window_of(clipper);
   Histories& to = copy.histories;
   to.capacity = std::max<int64_t>(1024, 2 * longest);
   if (window > 0) to.capacity = std::min(to.capacity, window);
-  to.heads.reserve(copy.units, device_);
   to.values.reserve(copy.units * size_t(to.capacity), device_);
   to.cells.reserve(copy.units * size_t(to.capacity), device_);
-  Buffer<double> sent;
-  Buffer<int64_t> sent_lengths;
-  sent.send(old, device_);
-  sent_lengths.send(lengths, device_);
+  Buffer<double> sent_values;
+  Buffer<Percentile::Cell> sent_cells;
+  sent_values.send(values, device_);
+  sent_cells.send(cells, device_);
+  for (size_t u = 0; u < copy.units; ++u) {
+    heads[u].use(sent_values.data() + begins[u], sent_cells.data() + begins[u], heads[u].count());
+  }
+  to.heads.send(heads, device_);
+  to.heads.touched();
   const auto stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
-  make_histories(to.heads.data(), to.values.data(), to.cells.data(), int64_t(copy.units), to.capacity, sent.data(),
-                 sent_lengths.data(), quantile_of(clipper), stream);
+  move_histories(to.heads.data(), to.values.data(), to.cells.data(), int64_t(copy.units), to.capacity, stream);
   steps_ = std::max(steps_, longest);
 }
 
