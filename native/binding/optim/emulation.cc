@@ -19,6 +19,15 @@ napi_value devices(napi_env env, Args& args) {
   return undefined(env);
 }
 
+// emulationStream(n): the stream that is current from now on.
+napi_value stream(napi_env env, Args& args) {
+  emulation::stream = int(to_int64(env, args[0], "n"));
+  return undefined(env);
+}
+
+// emulationUnknown(): how many blocks of device memory are not known to be used in the current stream.
+napi_value unknown(napi_env env, Args&) { return js(env, emulation::unknown()); }
+
 // emulationCapture(on): from now on kernels are recorded (replacing the previous recording), or run again.
 napi_value capture(napi_env env, Args& args) {
   emulation::capturing = to_bool(env, args[0], "on");
@@ -37,6 +46,8 @@ napi_value replay(napi_env env, Args&) {
 void register_emulation(napi_env env, napi_value exports) {
   define(env, exports, "emulationLaunches", guarded<launches>);
   define(env, exports, "emulationDevices", guarded<devices>);
+  define(env, exports, "emulationStream", guarded<stream>);
+  define(env, exports, "emulationUnknown", guarded<unknown>);
   define(env, exports, "emulationCapture", guarded<capture>);
   define(env, exports, "emulationReplay", guarded<replay>);
 }

@@ -8,10 +8,15 @@
 #include <cuda_runtime_api.h>
 
 #if !defined(__CUDACC__)
+#include <ATen/core/Tensor.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGraphsC10Utils.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
 #endif
 
 #include "optim/pass.h"
@@ -22,6 +27,27 @@ inline constexpr bool kEmulated = false;
 
 #if !defined(__CUDACC__)
 inline c10::Device device_at(int index) { return {c10::kCUDA, c10::DeviceIndex(index)}; }
+
+// The streams that a block of the allocator's is used in. It was made for one of them: the allocator may give it away
+// when it is dropped, while others are still reading it, unless it has been told of them.
+class Streams {
+ public:
+  void made(const at::Tensor& block) {
+    home_ = c10::cuda::getCurrentCUDAStream(block.device().index());
+    told_.clear();
+  }
+  // What the current stream is given next uses the block.
+  void use(const at::Tensor& block) {
+    const c10::cuda::CUDAStream now = c10::cuda::getCurrentCUDAStream(block.device().index());
+    if (now == home_ || std::find(told_.begin(), told_.end(), now) != told_.end()) return;
+    block.record_stream(now);
+    told_.push_back(now);
+  }
+
+ private:
+  std::optional<c10::cuda::CUDAStream> home_;
+  std::vector<c10::cuda::CUDAStream> told_;
+};
 #endif
 inline int index_of(const Item& item) { return item.device; }
 // The number of threads in a block.

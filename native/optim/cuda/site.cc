@@ -4,7 +4,18 @@
 
 namespace tc::optim::cuda {
 
+void Residence::use() const {
+  for (const Site& site : sites) {
+    const c10::cuda::CUDAGuard guard(site.device);
+    site.use();
+  }
+  const c10::cuda::CUDAGuard guard(home().device);
+  memory.use();
+}
+
 void Residence::send(State& state, bool visits) {
+  // First, as tables that must grow are dropped here.
+  use();
   Pipeline& pipeline = state.pipeline;
   const bool fresh = generation != pipeline.generation;
   const std::vector<Item>& all = pipeline.all.front().plan.items;
@@ -46,6 +57,7 @@ void Residence::send(State& state, bool visits) {
 }
 
 void Residence::refresh(const std::vector<Group>& groups) {
+  use();
   for (Site& site : sites) {
     const c10::cuda::CUDAGuard guard(site.device);
     site.groups.send(groups, site.device);

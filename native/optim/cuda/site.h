@@ -38,6 +38,16 @@ class Mirror {
 struct Site {
   explicit Site(int i) : index(i), device(device_at(i)) {}
 
+  // What its current stream is given next uses the tables.
+  void use() const {
+    groups.use();
+    gradients.use();
+    for (const PlanCopy& plan : plans) plan.use();
+    control.use();
+    counts.use();
+    scalars.use();
+    numbers.use();
+  }
   cudaStream_t stream() const { return c10::cuda::getCurrentCUDAStream(device.index()).stream(); }
 
   int index;
@@ -76,6 +86,7 @@ struct Residence {
   uint64_t generation = 0;  // of the pipeline that was sent
 
  private:
+  void use() const;
   void send_plan(const Plan& plan, PlanCopy& copy, Site& site, const std::vector<Group>& groups, bool visits);
 };
 

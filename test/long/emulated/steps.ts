@@ -8,6 +8,8 @@ interface Emulation {
   emulationLaunches(): number;
   emulationCapture(on: boolean): void;
   emulationReplay(): void;
+  emulationStream(n: number): void;
+  emulationUnknown(): number;
 }
 const emulation = native as unknown as Emulation;
 const launches = (body: () => void): number => {
@@ -251,6 +253,70 @@ describe('emulated: steps of the CUDA driver', () => {
       twin.step();
       expect(bits(p)).equal(bits(q));
     }
+  });
+
+  it('the allocator knows of every table in every stream that steps, statistics and replays run in', () => {
+    const inStream = <T>(n: number, body: () => T): T => {
+      emulation.emulationStream(n);
+      try {
+        return body();
+      } finally {
+        emulation.emulationStream(0);
+      }
+    };
+    const unknownIn = (n: number) => inStream(n, () => emulation.emulationUnknown());
+    const [first, side, other, last] = [101, 102, 103, 104];
+    // Other tests' optimizers may not be collected yet.
+    const before = Math.max(...[first, side, other, last].map(unknownIn));
+    const groups = parameters(torch.float32);
+    const optimizer = new optim.AdamW(groups.flat(), { clip: clip.auto({ percentile: 50, scope: 'row' }) });
+    setGradients(groups, 1);
+    inStream(first, () => optimizer.step());
+    expect(unknownIn(first)).equal(before);
+    expect(unknownIn(side)).above(before + 20);
+    setGradients(groups, 2);
+    inStream(side, () => optimizer.step());
+    expect(unknownIn(side)).equal(before);
+    capture(() => optimizer.step());
+    inStream(other, () => replay(optimizer));
+    expect(unknownIn(other)).equal(before);
+    inStream(last, () => optimizer.clipStats);
+    // The statistics read a few of them.
+    expect(unknownIn(last)).within(before + 1, unknownIn(105) - 1);
+  });
+
+  it('tables that inference mode made serve steps outside of it', () => {
+    const p = torch.zeros([3], { requiresGrad: true });
+    const optimizer = new optim.AdamW([p], { lr: 1, clip: clip.auto({ percentile: 50 }) });
+    p.grad = torch.ones([3]);
+    torch.inferenceMode(() => optimizer.step());
+    p.grad = torch.ones([3]).mul(2);
+    optimizer.paramGroups[0]!.lr = 0.5;
+    optimizer.step();
+    expect(p.add(1.5).abs().max().item()).below(0.1);
+  });
+
+  it('parameters and gradients with gaps keep their plan: a step of them can be captured, and is three launches', () => {
+    const gapped = (values: number[]) => torch.tensor(values).repeatInterleave(2).view([-1, 2]).select(1, 0);
+    const p = gapped([1, -2, 3]).detach().requiresGrad_();
+    const q = torch.ones([2], { requiresGrad: true });
+    const optimizer = new optim.SGD([p, q], { lr: 1, clip: clip.norm(100) });
+    const step = () => {
+      p.grad = gapped([1, 1, 2]);
+      q.grad = torch.tensor([1, 3, 2, 4]).view([2, 2]).select(1, 0);
+      expect(launches(() => optimizer.step())).equal(3);
+    };
+    step();
+    step();
+    expect([p.tolist(), q.tolist()]).deep.equal([
+      [-1, -4, -1],
+      [-1, -3],
+    ]);
+    const before = p.tolist();
+    capture(() => optimizer.step());
+    // The emulation records kernels, not the copies around them.
+    expect(launches(() => replay(optimizer))).equal(3);
+    expect(p.tolist()).deep.equal(before);
   });
 
   it('a graph outlives the plan that it was captured with, and the state that it moves', () => {

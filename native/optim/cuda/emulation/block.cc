@@ -10,10 +10,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,7 @@ namespace tc::optim::cuda::emulation {
 
 Index thread_index, block_index, block_size, grid_size;
 int devices = 1;
+int stream = 0;
 uint64_t launches = 0;
 bool capturing = false;
 std::vector<std::function<void()>> graph;
@@ -161,6 +164,33 @@ void run(int64_t blocks, int threads, Kernel kernel, const void* call) {
     block_index.x = block;
     run_block(thread_turns, order);
   }
+}
+
+namespace {
+
+// Worker threads have optimizers, too.
+std::mutex of_blocks;
+std::map<uint64_t, std::set<int>> blocks;
+uint64_t last_block = 0;
+
+}  // namespace
+
+uint64_t remember() {
+  const std::lock_guard lock(of_blocks);
+  blocks[++last_block] = {stream};
+  return last_block;
+}
+void use(uint64_t block) {
+  const std::lock_guard lock(of_blocks);
+  blocks.at(block).insert(stream);
+}
+void forget(uint64_t block) noexcept {
+  const std::lock_guard lock(of_blocks);
+  blocks.erase(block);
+}
+int64_t unknown() {
+  const std::lock_guard lock(of_blocks);
+  return std::count_if(blocks.begin(), blocks.end(), [](const auto& block) { return block.second.count(stream) == 0; });
 }
 
 void barrier(std::source_location place) {

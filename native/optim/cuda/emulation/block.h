@@ -23,6 +23,15 @@ void run(int64_t blocks, int threads, Kernel kernel, const void* call);
 // The number of devices.
 extern int devices;
 
+// The current stream, for the following alone: which streams a block of device memory is known to be used in. A block
+// has a number, from 1, and is first used in the stream that is current when it is made.
+extern int stream;
+uint64_t remember();
+void use(uint64_t block);
+void forget(uint64_t block) noexcept;
+// The blocks that are not known to be used in the current stream.
+int64_t unknown();
+
 // The number of kernels run so far.
 extern uint64_t launches;
 

@@ -5,8 +5,8 @@
 #include <math.h>
 
 #include <cstdlib>
-#include <mutex>
 #include <tuple>
+#include <utility>
 
 #include "optim/cuda/emulation/block.h"
 #include "optim/pass.h"
@@ -77,6 +77,31 @@ inline constexpr bool kEmulated = true;
 inline c10::Device device_at(int) { return c10::kCPU; }
 inline int index_of(const Item& item) { return item.parameter % emulation::devices; }
 inline constexpr int kThreads = TORCH_CLIP_EMULATED_THREADS;
+
+// As the CUDA build's; only tests ask what it has been told.
+class Streams {
+ public:
+  Streams() = default;
+  Streams(Streams&& other) noexcept : block_(std::exchange(other.block_, 0)) {}
+  Streams& operator=(Streams&& other) noexcept {
+    emulation::forget(block_);
+    block_ = std::exchange(other.block_, 0);
+    return *this;
+  }
+  ~Streams() { emulation::forget(block_); }
+  template <class Tensor>
+  void made(const Tensor&) {
+    emulation::forget(block_);
+    block_ = emulation::remember();
+  }
+  template <class Tensor>
+  void use(const Tensor&) {
+    emulation::use(block_);
+  }
+
+ private:
+  uint64_t block_ = 0;
+};
 
 inline bool capturing(cudaStream_t) { return emulation::capturing; }
 

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cstring>
@@ -33,9 +34,16 @@ class Buffer {
     size_ = n;
     const size_t words = (n * sizeof(T) + sizeof(uint64_t) - 1) / sizeof(uint64_t);
     if (tensor_.defined() && size_t(tensor_.numel()) >= words * sizeof(uint64_t)) return;
+    // An inference tensor could not be written to outside of inference mode.
+    const c10::InferenceMode plain(false);
     tensor_ = at::empty({int64_t(words * sizeof(uint64_t))}, at::TensorOptions().dtype(c10::kByte).device(device));
+    streams_.made(tensor_);
     // A kernel that reads what nobody wrote finds NaN.
     if constexpr (kEmulated) tensor_.fill_(0xff);
+  }
+  // What the current stream is given next uses the memory.
+  void use() const {
+    if (tensor_.defined()) streams_.use(tensor_);
   }
   // Whether these values were the last ones sent.
   bool holds(const std::vector<T>& values) const {
@@ -72,7 +80,10 @@ class Buffer {
   // The values as `count` rows of fp64 numbers.
   at::Tensor rows(size_t count) const { return bytes().view(c10::kDouble).view({int64_t(count), -1}); }
   // A copy of the present contents, as numbers of this type; the host does not wait.
-  at::Tensor copy(c10::ScalarType type) const { return bytes().view(type).clone(); }
+  at::Tensor copy(c10::ScalarType type) const {
+    use();
+    return bytes().view(type).clone();
+  }
   // Copies to the host, and waits for it.
   std::vector<T> receive() const {
     std::vector<T> values(size_);
@@ -88,6 +99,7 @@ class Buffer {
   at::Tensor bytes() const { return tensor_.narrow(0, 0, int64_t(size_ * sizeof(T))); }
 
   at::Tensor tensor_;
+  mutable Streams streams_;
   size_t size_ = 0;
   std::vector<char> sent_;
 };

@@ -139,6 +139,14 @@ DeviceMemory MemoryCopy::stage(size_t k, const Stage& stage) const {
   return {copy.counters.data(), copy.numbers.data(), copy.histories.heads.data(), copy.tap.data(), stage.tap};
 }
 
+void MemoryCopy::use() const {
+  const auto each = [](const auto&... buffers) { (buffers.use(), ...); };
+  each(control_, counts_, scalars_);
+  for (const StageCopy& copy : stages_) {
+    each(copy.counters, copy.numbers, copy.tap, copy.histories.heads, copy.histories.values, copy.histories.cells);
+  }
+}
+
 void MemoryCopy::tell(Stats& stats, size_t k) const {
   stats.skipped = control_.copy(c10::kLong).select(0, offsetof(Control, skipped) / sizeof(int64_t));
   const auto options = at::TensorOptions(device_).dtype(c10::kDouble);

@@ -16,6 +16,8 @@ class MemoryCopy {
   // The items, with the addresses of their counts and scalars on the device. Remembers where the host keeps them.
   std::vector<Item> resident(const std::vector<Item>& items);
   DeviceMemory stage(size_t k, const Stage& stage) const;
+  // What the current stream is given next uses the memories.
+  void use() const;
   const Buffer<Control>& control() const { return control_; }
   const Buffer<int64_t>& counts() const { return counts_; }
   const Buffer<double>& scalars() const { return scalars_; }

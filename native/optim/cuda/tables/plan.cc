@@ -73,6 +73,12 @@ void PlanCopy::sort(const Plan& plan, const std::vector<Group>& groups, bool vis
   }
 }
 
+void PlanCopy::use() const {
+  const auto each = [](const auto&... buffers) { (buffers.use(), ...); };
+  each(items_, chunks_, unit_, numel_, counts_, unit_item_, order_, others_);
+  each(partials_, weight_partials_, norms_, weight_norms_, coefficients_, limits_, thresholds_, terms_, moments_);
+}
+
 DevicePlan PlanCopy::view() const {
   DevicePlan plan{};
   plan.items = items_.data();

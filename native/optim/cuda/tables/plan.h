@@ -23,6 +23,8 @@ class PlanCopy {
   // started for the share's chunks. With `visits`, units that can be visited are sorted out.
   void send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
             c10::Device device, const Share& share);
+  // What the current stream is given next uses the tables.
+  void use() const;
   // Sets where its gradients lie in the next step.
   void follow(const Moving& moving) { moving_ = moving; }
   DevicePlan view() const;

@@ -28,6 +28,10 @@ class StepValues {
     sent_.send(values, device);
     data_ = sent_.data();
   }
+  void use() const {
+    sent_.use();
+    for (const Buffer<T>& buffer : kept_) buffer.use();
+  }
   // Of the current step.
   const T* data() const { return data_; }
 
