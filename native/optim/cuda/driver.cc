@@ -28,7 +28,6 @@ class CudaDriver : public Driver {
     if (captured) require_capturable(state, request);
     residence_.send(state, visitor_of(state).has_value());
     const Taken taken = asks_user(state, request) ? undoing(state, request) : take_step(residence_, state, request);
-    C10_CUDA_KERNEL_LAUNCH_CHECK();
     if (captured) {
       captured_ = true;
     } else {
@@ -130,6 +129,7 @@ bool capturing(c10::Device device) {
 
 std::unique_ptr<Driver> make_driver(c10::Device device) {
   const c10::cuda::CUDAGuard guard(device);
+  load_kernels_of_captures();
   return std::make_unique<CudaDriver>(index_of(device));
 }
 

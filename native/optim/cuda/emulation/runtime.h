@@ -55,7 +55,6 @@ inline cudaError_t cudaHostGetDevicePointer(void** address, void* memory, unsign
 }
 
 #define C10_CUDA_CHECK(call) (void)(call)
-#define C10_CUDA_KERNEL_LAUNCH_CHECK() (void)0
 
 namespace c10::cuda {
 struct CUDAGuard {
@@ -104,6 +103,9 @@ class Streams {
 };
 
 inline bool capturing(cudaStream_t) { return emulation::capturing; }
+
+template <class... Parameters>
+void load(void (*)(Parameters...)) {}
 
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t, const Arguments&... arguments) {
