@@ -1,8 +1,6 @@
 // Norms and clipping of a list of tensors on the device, for optim/gradients.h. Only `all_finite` waits.
 #pragma once
 
-#include <memory>
-
 #include "optim/cuda/tables/plan.h"
 
 namespace tc::optim::cuda {
@@ -22,6 +20,7 @@ class Gradients {
  private:
   c10::Device device_;
   PlanCopy plan_;
+  Buffer<void*> addresses_;
   Buffer<Control> control_;
 };
 

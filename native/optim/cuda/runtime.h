@@ -9,6 +9,7 @@
 
 #if !defined(__CUDACC__)
 #include <ATen/core/Tensor.h>
+#include <c10/core/Event.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGraphsC10Utils.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -47,6 +48,16 @@ class Streams {
  private:
   std::optional<c10::cuda::CUDAStream> home_;
   std::vector<c10::cuda::CUDAStream> told_;
+};
+
+// A moment of a stream, for which other streams of the device can wait.
+class Moment {
+ public:
+  void record(c10::Device device) { event_.record(c10::cuda::getCurrentCUDAStream(device.index()).unwrap()); }
+  void wait(c10::Device device) { event_.block(c10::cuda::getCurrentCUDAStream(device.index()).unwrap()); }
+
+ private:
+  c10::Event event_{c10::kCUDA};
 };
 #endif
 inline int index_of(const Item& item) { return item.device; }

@@ -3,7 +3,9 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "optim/cuda/kernels/launch.h"
 #include "optim/cuda/tables/buffer.h"
@@ -17,19 +19,40 @@ struct Share {
   std::optional<c10::Device> home;  // the device that decides, if it is another one
 };
 
-class PlanCopy {
- public:
+// What describes the plan, and no kernel writes to.
+struct PlanTables {
   // For a plan that has just been built. `items` are the plan's, with device addresses of their counts. Kernels are
   // started for the share's chunks. With `visits`, units that can be visited are sorted out.
+  PlanTables(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
+             c10::Device device, const Share& share);
+  // What the current stream is given next uses the tables.
+  void use() const;
+
+  Buffer<Item> items;
+  Buffer<Chunk> chunks;
+  Buffer<int64_t> unit, numel;
+  Buffer<int32_t> unit_item, order, others;
+  at::Tensor own, own_at_home;  // the indices of a share's chunks, on its device and on the one that decides
+  std::vector<Launch> launches;
+
+ private:
+  void sort(const Plan& plan, const std::vector<Group>& groups, bool visits, c10::Device device, const Share& share);
+};
+
+class PlanCopy {
+ public:
+  // As PlanTables.
   void send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
             c10::Device device, const Share& share);
+  // For a norm of everything alone: takes tables that were made before, and makes room for partial sums and the norm.
+  void share(std::shared_ptr<const PlanTables> tables, c10::Device device);
   // What the current stream is given next uses the tables.
   void use() const;
   // Sets where its gradients lie in the next step.
   void follow(const Moving& moving) { moving_ = moving; }
   DevicePlan view() const;
   Pass pass() const;
-  const std::vector<Launch>& launches() const { return launches_; }
+  const std::vector<Launch>& launches() const { return tables_->launches; }
   // Copies what kernels wrote for each unit to the host's plan.
   void receive(Plan& plan) const;
   // Copies of these on the device: norms, coefficients, thresholds.
@@ -49,19 +72,14 @@ class PlanCopy {
   void follow_moments(const PlanCopy& home);
 
  private:
-  void sort(const Plan& plan, const std::vector<Group>& groups, bool visits, const Share& share);
   template <class T>
   void take(const Buffer<T>& to, const Buffer<T>& of, const PlanCopy& from) const;
 
   c10::Device device_ = c10::kCPU;
-  Buffer<Item> items_;
-  Buffer<Chunk> chunks_;
-  Buffer<int64_t> unit_, numel_, counts_;
-  Buffer<int32_t> unit_item_, order_, others_;
-  at::Tensor own_, own_at_home_;  // the indices of a share's chunks, on its device and on the one that decides
+  std::shared_ptr<const PlanTables> tables_;
+  Buffer<int64_t> counts_;
   Buffer<Partial> partials_, weight_partials_;
   Buffer<double> norms_, weight_norms_, coefficients_, limits_, thresholds_, terms_, moments_;
-  std::vector<Launch> launches_;
   Moving moving_;
 };
 
