@@ -129,7 +129,6 @@ bool capturing(c10::Device device) {
 
 std::unique_ptr<Driver> make_driver(c10::Device device) {
   const c10::cuda::CUDAGuard guard(device);
-  load_kernels_of_captures();
   return std::make_unique<CudaDriver>(index_of(device));
 }
 

@@ -5,6 +5,12 @@
 
 namespace tc::optim::cuda {
 
+void load_in_capture(const void* kernel) {
+  const c10::cuda::CUDAStreamCaptureModeGuard relaxed(cudaStreamCaptureModeRelaxed);
+  cudaFuncAttributes attributes;
+  C10_CUDA_CHECK(cudaFuncGetAttributes(&attributes, kernel));
+}
+
 void refuse_launch(cudaError_t error) {
   C10_CUDA_CHECK(error);
   throw Error("ERR_INTERNAL", "CUDA refused a kernel without an error");

@@ -72,6 +72,8 @@ inline bool capturing(cudaStream_t stream) {
 
 // Throws what CUDA says of it.
 [[noreturn]] void refuse_launch(cudaError_t error);
+// A kernel's code is loaded by its first launch, in ways that a capture may forbid: this loads it before.
+void load_in_capture(const void* kernel);
 
 #if defined(__CUDACC__)
 // Starts a kernel on the stream. One that is refused ends the step: those behind it would go by what it has not
@@ -79,16 +81,11 @@ inline bool capturing(cudaStream_t stream) {
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t stream,
            const Arguments&... arguments) {
+  if (capturing(stream)) load_in_capture(reinterpret_cast<const void*>(kernel));
   // clang-format off: it takes the last brackets for a template's.
   kernel<<<unsigned(blocks), unsigned(threads), 0, stream>>>(arguments...);
   // clang-format on
   if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) refuse_launch(error);
-}
-// Loads the kernel's code, which the first launch would do, if that came in a capture.
-template <class... Parameters>
-void load(void (*kernel)(Parameters...)) {
-  cudaFuncAttributes attributes;
-  if (const cudaError_t error = cudaFuncGetAttributes(&attributes, kernel); error != cudaSuccess) refuse_launch(error);
 }
 #endif
 

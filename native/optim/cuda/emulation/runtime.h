@@ -109,9 +109,6 @@ struct Moment {
 
 inline bool capturing(cudaStream_t) { return emulation::capturing; }
 
-template <class... Parameters>
-void load(void (*)(Parameters...)) {}
-
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t, const Arguments&... arguments) {
   // Each thread gets its own copy of the parameters.

@@ -51,9 +51,6 @@ void finish_moments(const DevicePlan& plan, const Group* groups, const Control* 
 void move_histories(Percentile* heads, double* values, Percentile::Cell* cells, int64_t units, int64_t capacity,
                     cudaStream_t stream);
 
-// Loads the kernels that only captures start, before there is one.
-void load_kernels_of_captures();
-
 // Up to this many units, `decide` adds up the partials itself.
 inline constexpr int32_t kFewUnits = 1;
 // Beyond this many, `decide` leaves them to a launch of many blocks.

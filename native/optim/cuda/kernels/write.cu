@@ -27,6 +27,4 @@ void write(uint64_t* to, const uint64_t* words, int64_t count, cudaStream_t stre
   }
 }
 
-void load_kernels_of_captures() { load(write_kernel); }
-
 }  // namespace tc::optim::cuda
