@@ -33,6 +33,8 @@ class Known {
       if (!captured) found->sent.wait(device);
       // A graph may be replayed as long as the process lives.
       found->kept = found->kept || captured;
+      // Here, as other threads may have the same tables.
+      found->tables->use();
       entries_.splice(entries_.begin(), entries_, found);
       return found->tables;
     }

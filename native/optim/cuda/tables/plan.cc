@@ -46,7 +46,6 @@ void PlanCopy::send(const Plan& plan, const std::vector<Item>& items, const std:
 void PlanCopy::share(std::shared_ptr<const PlanTables> tables, c10::Device device) {
   device_ = device;
   tables_ = std::move(tables);
-  tables_->use();
   partials_.reserve(tables_->chunks.size(), device);
   norms_.reserve(tables_->numel.size(), device);
 }

@@ -44,7 +44,8 @@ class PlanCopy {
   // As PlanTables.
   void send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
             c10::Device device, const Share& share);
-  // For a norm of everything alone: takes tables that were made before, and makes room for partial sums and the norm.
+  // For a norm of everything alone: takes tables that were made before and are known to be used in the current stream,
+  // and makes room for partial sums and the norm.
   void share(std::shared_ptr<const PlanTables> tables, c10::Device device);
   // What the current stream is given next uses the tables.
   void use() const;
