@@ -154,6 +154,18 @@ Taken Optimizer::step(const double* groups, const Request& request) {
   return taken;
 }
 
+int64_t Optimizer::advance(size_t parameter) {
+  require_idle();
+  Parameter& p = parameters_[parameter];
+  // A GPU's driver keeps the counts on its device.
+  if (!p.value.is_cpu()) throw Error("ERR_DEVICE", "a step outside of the engine needs a parameter on the CPU");
+  if (p.own) throw Error("ERR_STATE", "ranks that share an optimizer's state take its steps together");
+  require_dense_storage(p.value, "parameter");
+  const at::NoGradGuard no_grad;
+  planner_.keep_state(p);
+  return ++p.state.step;
+}
+
 // Tells autograd what was written, and copies it back to tensors that were visited as copies.
 void Optimizer::publish() {
   for (const size_t k : planner_.members()) {

@@ -36,6 +36,9 @@ class Optimizer {
   // Takes kGroupLength numbers per group. Throws before anything has changed. A scaled request without any gradient
   // takes no step and gets no answer.
   Taken step(const double* groups, const Request& request);
+  // Counts a step of one parameter that the caller takes outside of the engine, after an ordinary one has brought the
+  // settings: its state exists then. Returns the count.
+  int64_t advance(size_t parameter);
   void zero_grad(bool set_to_none);
   // Shares the elements out among processes. All of them call this together, with equal parameters, groups and settings
   // (compared by `signature`); from then on they must also call step, the states and load together. With `average` a

@@ -46,6 +46,15 @@ class Ahead {
   }
 };
 
+// Gives a state tensor of zeros its first values.
+void start(at::Tensor& tensor, const Slot& slot, const at::Tensor& parameter, const Group& group) {
+  if (slot.start == Start::kParameter) tensor.copy_(parameter);
+  // A complex parameter is a pair of reals, and each starts at the value.
+  if (slot.start == Start::kHyper) {
+    (tensor.is_complex() ? at::view_as_real(tensor) : tensor).fill_(group.hyper[slot.hyper]);
+  }
+}
+
 }  // namespace
 
 Planner::Planner(State& state, std::deque<Parameter>& parameters) : state_(state), parameters_(parameters) {
@@ -123,6 +132,20 @@ bool Planner::untouched() const {
   return n == members_.size();
 }
 
+void Planner::keep_state(Parameter& p) {
+  const Group& group = state_.groups[p.group];
+  const Slots& slots = rule_info(group.rule).slots;
+  for (int k = 0; k < slots.count; ++k) {
+    at::Tensor& tensor = p.state.slot[slots.index(k)];
+    if (tensor.defined() && tensor.sizes() == p.value.sizes()) continue;
+    if (tensor.defined()) throw Error("ERR_STATE", "a parameter and its state have different shapes");
+    tensor = empty_in(p.value, layout_of(p.value), state_dtype_of(p.value)).zero_();
+    state_.state_bytes += int64_t(tensor.nbytes());
+    start(tensor, slots.slot[k], p.value, group);
+    forget();
+  }
+}
+
 Item Planner::prepare(Parameter& p, Arena* arenas) {
   const at::Tensor& grad = p.value.unsafeGetTensorImpl()->grad();
   require_dense_storage(p.value, "parameter");
@@ -188,11 +211,7 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
     const Slot& slot = rule.slots.slot[k];
     const bool fresh = !tensor.defined();
     keep(tensor, arenas[rule.slots.index(k)]);
-    if (fresh && slot.start == Start::kParameter) tensor.copy_(own);
-    // A complex parameter is a pair of reals, and each starts at the value.
-    if (fresh && slot.start == Start::kHyper) {
-      (tensor.is_complex() ? at::view_as_real(tensor) : tensor).fill_(state_.groups[p.group].hyper[slot.hyper]);
-    }
+    if (fresh) start(tensor, slot, own, state_.groups[p.group]);
     item.state[k] = address_of(tensor);
   }
   p.elements.resize(state_.settings.stages.size());

@@ -67,6 +67,8 @@ class Planner {
   }
   // By how much a plan of shared elements has to be cut.
   Shares::Cuts cuts() const;
+  // Allocates what the rule keeps of a parameter that is updated outside of the plans.
+  void keep_state(Parameter& parameter);
 
   // The parameter of each item: those with a gradient.
   const std::vector<size_t>& members() const { return members_; }

@@ -27,7 +27,7 @@ import {
 } from './hooks.js';
 import { definitionOf, OwnStates, type ParameterStates } from './own-state.js';
 import { type GroupInput, groupsOf, type Options, type Parameters, type ParamGroup } from './parameters.js';
-import { isSparseRefusal, withDenseGradients, withSparseUpdates } from './sparse.js';
+import { isSparseRefusal, type SparseState, withDenseGradients, withSparseUpdates } from './sparse.js';
 import { type ClipStats, clipStatsOf } from './stats.js';
 import { parseStepper, refuseStepper, type Stepper, type StepperGroup, saveStepper } from './stepper.js';
 
@@ -260,10 +260,22 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     const plain = this.clip === null && this.nonFinite === 'propagate' && request.inverse === undefined;
     if (sparseRule !== undefined && plain) {
       const groups = this.paramGroups as unknown as readonly (Required<G> & { readonly params: readonly Tensor[] })[];
-      const result = withSparseUpdates(groups, sparseRule, () => this.takeStep(request));
+      const result = withSparseUpdates(
+        groups,
+        sparseRule,
+        (parameter) => this.#stateOf(parameter),
+        () => this.takeStep(request),
+      );
       if (result !== undefined) return result;
     }
     return withDenseGradients(this.#params(), this.#writeBack, () => this.takeStep(request));
+  }
+
+  #stateOf(parameter: number): SparseState {
+    return {
+      advance: () => native.optimAdvance(this.#native, parameter),
+      slot: (name) => this.slots(name)[parameter]!,
+    };
   }
 
   /** @internal Whether the engine is in the middle of a step, from which custom clippers are called. */

@@ -17,7 +17,16 @@ export interface Definition<G> {
   /** Whether gradients may be sparse: they are then added up as dense ones, unless {@link sparseRule} knows better. */
   sparse?: boolean;
   /** How a parameter moves by a sparse gradient alone; undefined where a group's options leave no row where it is. */
-  sparseRule?(group: Required<G>): ((param: Tensor, grad: Tensor) => void) | undefined;
+  sparseRule?(
+    group: Required<G>,
+    param: Tensor,
+  ):
+    | ((
+        param: Tensor,
+        grad: Tensor,
+        state: { readonly advance: () => number; readonly slot: (name: string) => Tensor },
+      ) => void)
+    | undefined;
   /** Whether the optimizer takes its steps itself; the engine then only knows its parameters. */
   own?: boolean;
   /** Why a parameter cannot be optimized: the sentence of the error. */

@@ -110,6 +110,8 @@ declare module '../../binding/index.js' {
     ): { outcome: number; found: Handle | null };
     /** Steps that graphs have captured use these settings from their next replay on. */
     optimRefresh(optimizer: NativeOptimizer, groups: Float64Array): void;
+    /** Counts a step of one parameter that is taken outside of the engine; its state tensors exist then. */
+    optimAdvance(optimizer: NativeOptimizer, parameter: number): number;
     optimZeroGrad(optimizer: NativeOptimizer, setToNone: boolean): void;
     optimStates(optimizer: NativeOptimizer, whole: boolean): Raw<ParameterState>[];
     optimParts(optimizer: NativeOptimizer): { begin: number; end: number; strides: number[] }[];

@@ -1,6 +1,6 @@
 // Reading a state dict: each function names what does not fit.
 import { describe, TorchClipError } from '../../errors.js';
-import { strided } from '../../layout.js';
+import { sparseCoo, strided } from '../../layout.js';
 import { keep } from '../../scope.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
@@ -17,6 +17,10 @@ export const kept = (t: Tensor): Tensor => keep(t.detach().clone());
 
 /** @internal Whether a tensor has elements that can be copied: neither a sparse nor a meta one is what a state dict holds. */
 export const hasValues = (t: Tensor): boolean => t.layout === strided && t.device.type !== 'meta';
+
+/** @internal The momentum of sparse gradients, which PyTorch's SGD saves as it is, made dense. */
+export const dense = (t: Tensor): Tensor =>
+  t.layout === sparseCoo && t.device.type !== 'meta' ? t.detach().toDense() : t;
 
 /** @internal A saved tensor of the parameter's shape, as a copy of its dtype and device. */
 export function savedTensor(where: string, value: unknown, like: Tensor): Tensor {

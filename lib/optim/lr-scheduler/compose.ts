@@ -2,7 +2,7 @@ import { anything, arrayOf, check, elementsOf, finite, integer, kind } from '../
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import { Optimizer } from '../base/optimizer.js';
-import { type Group, groupsOf, perGroup } from './per-group.js';
+import { type Group, groupsOf, perGroup, rateIn, setRate } from './per-group.js';
 import { allOrNothing } from './restore.js';
 import { LRScheduler } from './scheduler.js';
 import { type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
@@ -71,7 +71,7 @@ abstract class Composite extends LRScheduler {
   }
 
   protected record(): void {
-    this._lastLr = groupsOf(this.optimizer).map(({ lr }) => lr);
+    this._lastLr = groupsOf(this.optimizer).map(rateIn);
   }
 }
 
@@ -121,7 +121,7 @@ export class SequentialLR extends Composite {
     this._milestones = [...check('milestones', milestones, ascending)];
     this.lastEpoch = 0;
     allOrNothing(optimizer, this.parts(), () => {
-      for (const group of groups as Required<Group>[]) group.lr = group.initialLr;
+      for (const group of groups as Required<Group>[]) setRate(group, group.initialLr);
       this.undo();
       this.#at(0).begin();
       this.record();

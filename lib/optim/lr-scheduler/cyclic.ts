@@ -14,7 +14,7 @@ import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { beginMomentum, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
-import { complete, type Group, groupsOf, perGroup, shared, spread } from './per-group.js';
+import { complete, type Group, groupsOf, perGroup, setRate, shared, spread } from './per-group.js';
 import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 import type { LRSchedulerStateDict } from './state.js';
 
@@ -32,7 +32,7 @@ export interface CyclicLROptions {
   mode?: 'triangular' | 'triangular2' | 'exp_range';
   /** The factor per step in the mode 'exp_range', in [0, 1]; default 1. */
   gamma?: number;
-  /** The height of a cycle as a function of its number, counted from 1, or of the step; it replaces `mode`. */
+  /** The height of a cycle as a function of its number, counted from 1, or of the step; it replaces `mode`. Default: null. */
   scaleFn?: ((x: number) => number) | null;
   /** What `scaleFn` is a function of; default 'cycle'. */
   scaleMode?: 'cycle' | 'iterations';
@@ -134,7 +134,7 @@ export class CyclicLR extends EpochScheduler {
       if (o.lastEpoch !== -1) return;
       const baseLrs = spread(o.baseLr, groups);
       groups.forEach((group, i) => {
-        group.lr = baseLrs[i]!;
+        setRate(group, baseLrs[i]!);
       });
     });
     // As in PyTorch only now: a first rate that a group had before is that of epoch 0.

@@ -25,7 +25,9 @@ export interface OneCycleLROptions {
   maxLr: number | readonly number[];
   /** The steps of the whole cycle; default `epochs * stepsPerEpoch`. */
   totalSteps?: number | null;
+  /** How many passes over the data there are; default null, where `totalSteps` is given. */
   epochs?: number | null;
+  /** The steps of a pass; default null, where `totalSteps` is given. */
   stepsPerEpoch?: number | null;
   /** The fraction of the steps in which the rate rises, in [0, 1]; default 0.3. */
   pctStart?: number;

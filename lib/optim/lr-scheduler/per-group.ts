@@ -1,7 +1,10 @@
-import { arrayOf, check, finite, type Kind } from '../../check.js';
+import { noGrad } from '../../autograd/index.js';
+import { arrayOf, check, finite, type Kind, kind } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
 import { readerOf } from '../../options.js';
+import { isTensor, type Tensor } from '../../tensor.js';
 import { Optimizer } from '../base/optimizer.js';
+import { rateOf } from '../engine/definition.js';
 
 /** What an option or a saved field must be; some depend on the number of parameter groups. */
 export type GroupKind<T> = (groups: number) => Kind<T>;
@@ -16,7 +19,7 @@ type Option = readonly [kind: AnyKind, fallback?: unknown];
 
 /** A parameter group as schedulers read and write it. */
 export interface Group {
-  lr: number;
+  lr: number | Tensor;
   initialLr?: number;
   maxLr?: number;
   minLr?: number;
@@ -44,12 +47,26 @@ export const shared =
 export const spread = <T>(value: T | readonly T[], groups: readonly unknown[]): T[] =>
   Array.isArray(value) ? [...value] : groups.map(() => value as T);
 
+const rateKind = kind<number | Tensor>('a finite number, or a floating-point tensor of one', (value) =>
+  isTensor(value) ? value.numel() === 1 && value.dtype.isFloatingPoint : finite.accepts(value),
+);
+
+/** The rate of a group as it is now. */
+export const rateIn = ({ lr }: Group): number => rateOf(lr);
+
+/** Sets the rate of a group: a tensor is filled, as in PyTorch, so that a captured graph that reads it follows the schedule. */
+export function setRate(group: Group, rate: number): void {
+  const { lr } = group;
+  if (isTensor(lr)) noGrad(() => lr.fill_(rate));
+  else group.lr = rate;
+}
+
 /** The optimizer's groups, checked. */
 export function groupsOf(optimizer: Optimizer): Group[] {
   if (!(optimizer instanceof Optimizer)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
   const groups = optimizer.addedGroups as unknown as Group[];
   groups.forEach(({ lr }, i) => {
-    check(`paramGroups[${i}].lr`, lr, finite);
+    check(`paramGroups[${i}].lr`, lr, rateKind);
   });
   return groups;
 }

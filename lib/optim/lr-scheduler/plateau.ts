@@ -1,7 +1,7 @@
 import { arrayOf, check, finite, finiteNonNegative, integer, kind, oneOf, orNull } from '../../check.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Optimizer } from '../base/optimizer.js';
-import { complete, groupsOf, perGroup, shared, spread } from './per-group.js';
+import { complete, groupsOf, perGroup, rateIn, setRate, shared, spread } from './per-group.js';
 import { allOrNothing } from './restore.js';
 import { forGroups } from './scheduler.js';
 import { checkFields, type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
@@ -106,7 +106,7 @@ export class ReduceLROnPlateau {
     this.defaultMinLr = typeof o.minLr === 'number' ? o.minLr : null;
     this.minLrs = spread(o.minLr, groups);
     this.best = this.#worst;
-    this._lastLr = groups.map(({ lr }) => lr);
+    this._lastLr = groups.map(rateIn);
   }
 
   /**
@@ -137,13 +137,14 @@ export class ReduceLROnPlateau {
       }
       if (this.numBadEpochs > this.patience) {
         groups.forEach((group, i) => {
-          const lr = Math.max(group.lr * this.factor, this.minLrs[i]!);
-          if (group.lr - lr > this.eps) group.lr = lr;
+          const before = rateIn(group);
+          const lr = Math.max(before * this.factor, this.minLrs[i]!);
+          if (before - lr > this.eps) setRate(group, lr);
         });
         this.cooldownCounter = this.cooldown;
         this.numBadEpochs = 0;
       }
-      this._lastLr = groups.map(({ lr }) => lr);
+      this._lastLr = groups.map(rateIn);
     });
   }
 

@@ -1,3 +1,5 @@
+import { noGrad } from '../../autograd/index.js';
+import { isTensor } from '../../tensor.js';
 import type { Optimizer } from '../base/optimizer.js';
 
 /**
@@ -6,9 +8,11 @@ import type { Optimizer } from '../base/optimizer.js';
  */
 export function allOrNothing<T>(optimizer: Optimizer, objects: readonly object[], body: () => T): T {
   const before = [...optimizer.addedGroups, ...objects].map((object) => [object, { ...object }] as const);
+  const rates = optimizer.addedGroups.flatMap(({ lr }) => (isTensor(lr) ? [[lr, lr.item()] as const] : []));
   try {
     return body();
   } catch (error) {
+    for (const [rate, value] of rates) noGrad(() => rate.fill_(value));
     for (const [object, values] of before) restore(object as Record<string, unknown>, values);
     throw error;
   }

@@ -2,7 +2,7 @@ import { arrayOf, check, finite, integer, kind } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { warnOrder, watch } from './order.js';
-import { type Group, groupsOf, perGroup } from './per-group.js';
+import { type Group, groupsOf, perGroup, rateIn, setRate } from './per-group.js';
 import { allOrNothing } from './restore.js';
 import { checkFields, type Fields, type LRSchedulerStateDict, parse, save } from './state.js';
 
@@ -10,8 +10,13 @@ import { checkFields, type Fields, type LRSchedulerStateDict, parse, save } from
  * The base of the schedulers whose `step()` needs no argument: it sets `lr` in the optimizer's groups, once when it is made
  * and then at every step, after the optimizer's.
  *
+ * A rate that is a tensor is filled in place, as in PyTorch; {@link LRScheduler.getLastLr} and the state hold numbers.
+ *
  * A group that is added later joins at the next step: its rate then is its `initialLr`. When a step throws, the rates and the
  * scheduler are as they were.
+ *
+ * @example
+ * const last = (scheduler: optim.lrScheduler.LRScheduler) => scheduler.getLastLr()[0];
  */
 export abstract class LRScheduler {
   /** The optimizer whose groups it sets. */
@@ -195,7 +200,7 @@ export abstract class EpochScheduler extends LRScheduler {
   protected adopt(groups: readonly Group[]): void {
     const added = groups.slice(this.baseLrs.length);
     for (const [i, group] of added.entries()) {
-      const first = group.initialLr ?? group.lr;
+      const first = group.initialLr ?? rateIn(group);
       group.initialLr = check(`paramGroups[${this.baseLrs.length + i}].initialLr`, first, finite);
     }
     // Another array, since this may be taken back.
@@ -220,7 +225,7 @@ export abstract class EpochScheduler extends LRScheduler {
     this.adopt(groups);
     this.checkFields();
     const rates = groups.map((group, i) => {
-      const present = check(`paramGroups[${i}].lr`, group.lr, anyNumber);
+      const present = check(`paramGroups[${i}].lr`, rateIn(group), anyNumber);
       const lr = rate({ group, lr: present, baseLr: this.baseLrs[i]!, epoch, initial });
       if (!finite.accepts(lr)) {
         throw new TorchClipError(
@@ -231,10 +236,10 @@ export abstract class EpochScheduler extends LRScheduler {
       return lr;
     });
     groups.forEach((group, i) => {
-      group.lr = rates[i]!;
+      setRate(group, rates[i]!);
     });
     this.lastEpoch = Math.floor(epoch);
-    this._lastLr = rates;
+    this._lastLr = groups.map(rateIn);
   }
 }
 

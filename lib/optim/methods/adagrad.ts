@@ -1,6 +1,10 @@
 import { flag, nonNegative } from '../../check.js';
+import { type Dtype, float32, float64 } from '../../dtype.js';
+import { aboveZero } from '../../epsilon.js';
+import { sparseCooTensor } from '../../ops/generated/functions.js';
+import type { Tensor } from '../../tensor.js';
 import { type CommonOptions, Optimizer, type Options, type Parameters } from '../base/optimizer.js';
-import { type Definition, option } from '../engine/definition.js';
+import { type Definition, option, rateOf } from '../engine/definition.js';
 
 /** Options of {@link Adagrad}, each of which a group can have for itself. */
 export interface AdagradGroup {
@@ -29,12 +33,36 @@ const definition: Definition<AdagradGroup> = {
     maximize: [flag, false],
   },
   sparse: true,
+  sparseRule: (group, param) =>
+    group.weightDecay !== 0 || param.device.type !== 'cpu' || !rowwise.includes(param.dtype)
+      ? undefined
+      : (_, grad, { advance, slot }) => moveRows(group, param, grad.coalesce(), advance(), slot('sum')),
   rule: () => 'adagrad',
   begin: ({ initialAccumulatorValue }) => ({ sum: initialAccumulatorValue }),
 };
 
+// Others keep their state in another dtype.
+const rowwise: readonly Dtype[] = [float32, float64];
+
+/** The step of the rows that a sparse gradient names: the others would stay where they are. */
+function moveRows(
+  { lr, lrDecay, eps, maximize }: Required<AdagradGroup>,
+  param: Tensor,
+  grad: Tensor,
+  step: number,
+  sum: Tensor,
+): void {
+  const indices = grad.indices();
+  const values = maximize ? grad.values().neg() : grad.values();
+  const sparse = (of: Tensor) => sparseCooTensor(indices, of, grad.shape, { isCoalesced: true });
+  sum.add_(sparse(values.square()));
+  const roots = sum.sparseMask(grad).values().sqrt().add(aboveZero(eps, sum.dtype));
+  param.add_(sparse(values.div(roots)), { alpha: -rateOf(lr) / (1 + (step - 1) * lrDecay) });
+}
+
 /**
- * Adagrad, as `torch.optim.Adagrad`, with clipping fused into the step.
+ * Adagrad, as `torch.optim.Adagrad`, with clipping fused into the step. Of a sparse gradient, on the CPU, without clipping or weight decay,
+ * only the rows move that it names.
  *
  * @see Duchi, Hazan & Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011.
  *

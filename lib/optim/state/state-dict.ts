@@ -11,7 +11,7 @@ import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { complete, type Definition, scheduledNames } from '../engine/definition.js';
 import { type Counters, type ParameterState, type Rule, ruleOf, type StageState } from '../engine/native-optimizer.js';
-import { isRecord, mismatch, savedCount, savedNumber } from '../engine/saved.js';
+import { dense, isRecord, mismatch, savedCount, savedNumber } from '../engine/saved.js';
 import { type ClipStateDict, parseClip, type RestoredClip, saveClip } from './clip-state.js';
 
 /**
@@ -205,7 +205,7 @@ function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule
         `${where}.${name} has shape ${shapeText(value.shape)}, the parameter has ${shapeText(param.shape)}`,
       );
     }
-    return value;
+    return dense(value);
   });
   const scalars = rule.scalars.map((name) => savedNumber(`${where}.${name}`, saved[name]));
   if (rule.storesStep) return { step: savedCount(`${where}.step`, saved.step), slots, scalars };

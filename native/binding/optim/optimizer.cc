@@ -145,6 +145,16 @@ napi_value refresh(napi_env env, Args& args) {
   return undefined(env);
 }
 
+// optimAdvance(optimizer, parameter): its count of steps, one more than before.
+napi_value advance(napi_env env, Args& args) {
+  auto& boxed = unbox<BoxedOptimizer>(env, args[0]);
+  const int64_t count = int64_t(boxed.optimizer.parameters());
+  const int64_t parameter = choice(env, args[1], "parameter", count);
+  const int64_t step = boxed.optimizer.advance(size_t(parameter));
+  boxed.report(env);
+  return js(env, step);
+}
+
 napi_value zero_grad(napi_env env, Args& args) {
   optimizer(env, args[0]).zero_grad(to_bool(env, args[1], "setToNone"));
   return undefined(env);
@@ -158,6 +168,7 @@ void register_optim(napi_env env, napi_value exports) {
   define(env, exports, "optimAddGroup", guarded<add_group>);
   define(env, exports, "optimStep", guarded<step>);
   define(env, exports, "optimRefresh", guarded<refresh>);
+  define(env, exports, "optimAdvance", guarded<advance>);
   define(env, exports, "optimZeroGrad", guarded<zero_grad>);
   register_optim_state(env, exports);
   register_gradients(env, exports);
