@@ -3,6 +3,7 @@ import './indexing.js';
 import { defineMethods } from './ops/define.js';
 import { methodNames, type TensorOps } from './ops/generated/methods.js';
 import './ops/inspect.js';
+import './ops/norm.js';
 import './ops/properties.js';
 import './ops/rows.js';
 import './ops/to.js';

@@ -33,6 +33,23 @@ interface Golden {
   losses: { input: Bytes; target: Bytes; weight: Bytes; cases: Loss[] };
   sparse: { a: Bytes; b: Bytes; c: Bytes; results: Record<string, { out: Bytes; grad: Bytes }> };
   embedding: { start: Bytes; dense: Bytes; runs: { options: optim.SGDGroup; weight: Bytes; dense: Bytes }[] };
+  sparseMethods: {
+    name: 'SGD' | 'Adagrad';
+    options: Record<string, number | boolean>;
+    start: Bytes;
+    other: Bytes;
+    weight: Bytes;
+    dense: Bytes;
+    state: Record<string, Bytes>;
+  }[];
+  eigenvectors: { a: Bytes; weights: Bytes; cases: { k: number; largest: boolean; lobpcg: Bytes; eigh: Bytes }[] };
+  norms: {
+    x: Bytes;
+    tangent: Bytes;
+    cases: { options: Record<string, unknown>; out: Bytes; grad: Bytes | null; tangent: Bytes | null }[];
+    sparse: { x: Bytes; two: Bytes; one: Bytes };
+  };
+  composites: { inputs: Record<string, Bytes>; values: Record<string, Bytes> };
 }
 
 const expected = golden<Golden>('top_level');
@@ -132,6 +149,52 @@ describe('decompositions of large matrices', () => {
         .max()
         .item(),
     ).below(1e-5);
+  });
+
+  const { a: matrix, weights, cases } = expected.eigenvectors;
+  for (const { k, largest, lobpcg, eigh } of cases) {
+    it(`lobpcg gives ${k} ${largest ? 'largest' : 'least'} eigenvectors their gradients`, () => {
+      const a = decode(matrix).requiresGrad_();
+      torch.manualSeed(5);
+      const [e, x] = torch.lobpcg(a.add(a.t()).div(2), { k, largest, niter: 500, tol: 1e-13 });
+      const w = decode(weights).narrow(1, 0, k);
+      e.square().sum().add(x.square().mul(w).sum()).backward();
+      expectClose(a.grad!, eigh, 'eigh', 1e-9);
+      // PyTorch's goes through the characteristic polynomial, which costs it digits.
+      expectClose(a.grad!, lobpcg, 'lobpcg', 1e-5);
+    });
+  }
+
+  it("lobpcg's gradients of the generalised problem are those of all eigenpairs, and can be differentiated again", () => {
+    torch.manualSeed(1);
+    const options = { dtype: torch.float64 };
+    const made = torch.randn([9, 9], options);
+    const [base, other] = [made.matmul(made.t()).add(torch.eye(9)), made.add(made.t()).mul(0.1)];
+    const A = base.detach().requiresGrad_();
+    const B = other.matmul(other).add(torch.eye(9).mul(2)).detach().requiresGrad_();
+    const [X, weights] = [torch.randn([9, 2], options), torch.randn([9, 2], options)];
+    const half = (t: Tensor) => t.add(t.t()).div(2);
+    const loss = (e: Tensor, x: Tensor) => e.sum().add(x.square().mul(weights).sum());
+    const some = () => loss(...torch.lobpcg(half(A), { k: 2, B: half(B), X, niter: 60, tol: 1e-13 }));
+    // The standard problem that the Cholesky factor of B makes of it.
+    const all = () => {
+      const root = torch.linalg.cholesky(half(B));
+      const inner = torch.linalg.solveTriangular(root, half(A), { upper: false });
+      const reduced = torch.linalg.solveTriangular(root, inner.t(), { upper: false });
+      const [e, y] = torch.linalg.eigh(half(reduced)) as unknown as [Tensor, Tensor];
+      const x = torch.linalg.solveTriangular(root.t(), y.narrow(1, 7, 2).flip([1]), { upper: true });
+      return loss(e.narrow(0, 7, 2).flip([0]), x);
+    };
+    const derivatives = (f: () => Tensor) => {
+      const first = torch.autograd.grad(f(), [A, B], { createGraph: true }) as [Tensor, Tensor];
+      const second = torch.autograd.grad(first[0].square().sum().add(first[1].square().sum()), [A, B]) as Tensor[];
+      return [...first, ...second];
+    };
+    const [got, want] = [derivatives(some), derivatives(all)];
+    got.forEach((t, i) => {
+      const scale = Math.max(1, want[i]!.abs().max().item());
+      expect(t.sub(want[i]!).abs().max().item() / scale, `derivative ${i}`).to.be.below(i < 2 ? 1e-9 : 1e-7);
+    });
   });
 
   it('refuse shapes that do not fit', () => {
@@ -384,6 +447,243 @@ describe('sparse gradients under SGD', () => {
       [1, 1],
       [Number.NaN, Number.NaN],
     ]);
+  });
+});
+
+describe('sparse gradients under SGD with momentum, and Adagrad', () => {
+  const run = (name: 'SGD' | 'Adagrad', weight: nn.Parameter, w: nn.Parameter, options: object) => {
+    const Class = optim[name] as new (params: Tensor[], options: object) => optim.Optimizer;
+    return new Class([weight, w], { lr: 0.1, ...options });
+  };
+  for (const { name, options, start, other, weight, dense, state } of expected.sparseMethods) {
+    it(`${name} ${JSON.stringify(options)} of ${start.dtype}`, () => {
+      const e = nn.Embedding.fromPretrained(decode(start), { freeze: false, sparse: true });
+      const w = new nn.Parameter(decode(other));
+      const optimizer = run(name, e.weight, w, options);
+      for (let t = 0; t < 4; t++) {
+        optimizer.zeroGrad();
+        e.forward(torch.tensor([BigInt(t), BigInt((2 * t) % 6), 1n]))
+          .mul(w)
+          .pow(2)
+          .sum()
+          .backward();
+        optimizer.step();
+        expect(e.weight.grad!.isSparse).to.equal(true);
+      }
+      expectClose(e.weight, weight, 'embedding', 1e-14);
+      expectClose(w, dense, 'dense', 1e-14);
+      const own = optimizer.stateDict().state[0]!;
+      for (const [key, want] of Object.entries(state)) {
+        if (key !== 'step') expectClose(own[key] as Tensor, want, key, 1e-14);
+        else expect((own.step as Tensor).item()).to.equal(decode(want).item());
+      }
+      // The same, whatever of it is dense.
+      const again = run(name, new nn.Parameter(decode(start)), new nn.Parameter(decode(other)), options);
+      again.loadStateDict(optimizer.stateDict());
+      expect(Object.keys(again.stateDict().state[0]!)).to.deep.equal(Object.keys(own));
+    });
+  }
+
+  it('Adagrad touches no other row, and a dense step may follow', () => {
+    const p = new nn.Parameter(torch.ones([3, 2]));
+    p.detach().select(0, 2).fill_(Number.NaN);
+    const optimizer = new optim.Adagrad([p], { lr: 0.5, eps: 0 });
+    p.grad = torch.sparseCooTensor(torch.tensor([[0n, 0n]]), torch.ones([2, 2]), [3, 2]);
+    optimizer.step();
+    expect(p.tolist()).to.deep.equal([
+      [0.5, 0.5],
+      [1, 1],
+      [Number.NaN, Number.NaN],
+    ]);
+    p.detach().select(0, 2).fill_(1);
+    p.grad = torch.ones([3, 2]);
+    optimizer.step();
+    expect((optimizer.stateDict().state[0]!.step as Tensor).item()).to.equal(2);
+    const [first, second] = p.tolist() as number[][];
+    expect(first![0]).to.be.closeTo(0.5 - 0.5 / Math.sqrt(5), 1e-6);
+    expect(second![0]).to.be.closeTo(0.5, 1e-6);
+  });
+
+  it("loads the sparse momentum that PyTorch's SGD has saved", () => {
+    const p = new nn.Parameter(torch.ones([3, 2]));
+    const optimizer = new optim.SGD([p], { lr: 0.1, momentum: 0.9 });
+    p.grad = torch.ones([3, 2]);
+    optimizer.step();
+    const dict = optimizer.stateDict();
+    const sparse = torch.sparseCooTensor(torch.tensor([[1n]]), torch.ones([1, 2]).mul(3), [3, 2]);
+    dict.state[0]!.momentum_buffer = sparse;
+    optimizer.loadStateDict(dict);
+    expect((optimizer.stateDict().state[0]!.momentum_buffer as Tensor).tolist()).to.deep.equal([
+      [0, 0],
+      [3, 3],
+      [0, 0],
+    ]);
+    dict.state[0]!.momentum_buffer = torch.sparseCooTensor(torch.tensor([[1n]]), torch.ones([1, 2]), [2 ** 40, 2]);
+    expect(refusalOf(() => optimizer.loadStateDict(dict)).message).to.contain('has shape');
+  });
+});
+
+describe('norm', () => {
+  const { x, tangent, cases, sparse } = expected.norms;
+  const unquoted = (value: unknown) => (value === 'inf' ? Infinity : value === '-inf' ? -Infinity : value);
+  for (const { options, out, grad, tangent: moved } of cases) {
+    const given = Object.fromEntries(Object.entries(options).map(([key, value]) => [key, unquoted(value)]));
+    it(`of ${JSON.stringify(options)}, and its derivatives backward and forward`, () => {
+      const leaf = decode(x).requiresGrad_();
+      const value = leaf.norm(given);
+      value.sum().backward();
+      expectClose(value, out, 'out', 1e-13);
+      if (grad === null) expect(leaf.grad).to.equal(null);
+      else expectClose(leaf.grad!, grad, 'grad', 1e-13);
+      expectClose(torch.norm(decode(x), given), out, 'as a function', 1e-13);
+      const { forwardAd } = torch.autograd;
+      const got = forwardAd.dualLevel(() => {
+        const dual = forwardAd.makeDual(decode(x), decode(tangent)).norm(given);
+        return forwardAd.unpackDual(dual).tangent?.clone() ?? null;
+      });
+      if (moved === null) expect(got).to.equal(null);
+      else expectClose(got!, moved, 'tangent', 1e-13);
+    });
+  }
+
+  it('takes p, dim and keepdim by position, and writes to a tensor', () => {
+    const t = torch.tensor([
+      [3, 4],
+      [6, 8],
+    ]);
+    expect(t.norm(2, 1).tolist()).to.deep.equal([5, 10]);
+    expect(t.norm('fro', [1], true).tolist()).to.deep.equal([[5], [10]]);
+    expect(t.norm(1, { dim: 0 }).tolist()).to.deep.equal([9, 12]);
+    expect(torch.norm(t, null, 1, { keepdim: true }).shape).to.deep.equal([2, 1]);
+    const out = torch.empty([2]);
+    expect(torch.norm(t, 2, 1, { out })).to.equal(out);
+    expect(out.tolist()).to.deep.equal([5, 10]);
+    expect(t.norm({ dtype: torch.float64 }).dtype).to.equal(torch.float64);
+  });
+
+  it('of sparse tensors', () => {
+    const t = decode(sparse.x).toSparse();
+    expectClose(t.norm(), sparse.two, 'two');
+    expectClose(t.norm(1), sparse.one, 'one');
+    expect(refusalOf(() => t.norm({ dtype: torch.float32 })).message).to.contain('need a dense tensor');
+  });
+
+  it('refuses what is no order and no dimension', () => {
+    const t = torch.ones([2, 2]);
+    for (const [body, message] of [
+      [() => t.norm('max' as never), '"p" must be a number, "fro", "nuc" or null, got "max"'],
+      [() => t.norm(2, 0.5), '"dim" must be an integer or an array of integers or null, got 0.5'],
+      [() => t.norm(2, 0, true, 1 as never), 'norm() takes at most p, dim and keepdim by position, got 4 arguments'],
+      [() => t.norm(2, { p: 1 } as never), '"p" of norm() was given twice'],
+      [() => torch.norm([3, 4] as never), '"input" must be a Tensor, got [3, 4]'],
+    ] as const) {
+      expect(refusalOf(body).message).to.equal(message);
+    }
+    expect(refusalOf(() => t.norm({ dims: 0 } as never)).message).to.contain('dims');
+  });
+});
+
+describe('functions that PyTorch completes in Python', () => {
+  const { inputs, values } = expected.composites;
+  const of = (name: string) => decode(inputs[name]!);
+  const [a, b, c, cube, other, wave, window] = ['a', 'b', 'c', 'cube', 'other', 'wave', 'window'].map(of) as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const [rows, more] = [of('rows'), of('more')];
+  const first = (t: Tensor) => t.select(0, 0);
+  const spectrum = () => torch.stft(wave, 16, { window, returnComplex: true });
+  const calls: Record<string, () => Tensor> = {
+    einsum: () => torch.einsum('ij,jk,kl->il', a, b, c),
+    'einsum of an array': () => torch.einsum('ij,jk->k', [a, b]),
+    'einsum by numbers': () => torch.einsum(a, [0, 1], b, [1, 2], [2, 0]),
+    'einsum by numbers without a result': () => torch.einsum(cube, ['...', 1], b.t(), [1, 30]),
+    tensordot: () => torch.tensordot(cube, torch.ones([3, 4, 2], { dtype: torch.float64 })),
+    'tensordot of one dimension': () => torch.tensordot(a, b, 1),
+    'tensordot of none': () => torch.tensordot(a, b, { dims: 0 }),
+    'tensordot of lists': () =>
+      torch.tensordot(cube, other, [
+        [1, 0],
+        [0, 1],
+      ]),
+    cdist: () => torch.cdist(rows, more),
+    'cdist of 1': () => torch.cdist(rows, more, 1),
+    'cdist with a product': () => torch.cdist(rows.narrow(0, 0, 4), more, { computeMode: 'use_mm_for_euclid_dist' }),
+    'cdist without': () => torch.cdist(rows, more, 2, { computeMode: 'donot_use_mm_for_euclid_dist' }),
+    meshgrid: () => torch.stack(torch.meshgrid(first(a), first(b), { indexing: 'ij' })),
+    'meshgrid by columns': () => torch.stack(torch.meshgrid([first(a), first(b)], { indexing: 'xy' })),
+    cartesianProd: () => torch.cartesianProd(first(a), first(b), first(c)),
+    'cartesianProd of one': () => torch.cartesianProd(first(a)),
+    blockDiag: () => torch.blockDiag(a, b, first(c), torch.tensor(2, { dtype: torch.float64 })),
+    broadcastTensors: () => torch.stack(torch.broadcastTensors(a.narrow(1, 0, 1), first(b))),
+    chainMatmul: () => torch.chainMatmul(a, b, c),
+    atleast3d: () => torch.atleast3d(a),
+    'atleast2d of several': () => torch.cat(torch.atleast2d(first(a), a), 0),
+    split: () => torch.cat(torch.split(b, 3, 1).map((x) => x.sum(1))),
+    'split by sizes': () => torch.cat(b.split([1, 3], 1).map((x) => x.sum(1))),
+    stft: () => torch.viewAsReal(spectrum()),
+    'stft, other padding': () =>
+      torch.viewAsReal(
+        torch.stft(wave, 16, {
+          hopLength: 5,
+          winLength: 12,
+          window: window.narrow(0, 0, 12),
+          padMode: 'constant',
+          normalized: true,
+          returnComplex: true,
+        }),
+      ),
+    'stft, not centred': () =>
+      torch.viewAsReal(torch.stft(first(wave), 16, { center: false, onesided: false, window, returnComplex: true })),
+    istft: () => torch.istft(spectrum(), 16, { window, length: 60 }),
+  };
+
+  it('are all compared', () => {
+    expect(Object.keys(calls).sort()).to.deep.equal(Object.keys(values).sort());
+  });
+  for (const [name, call] of Object.entries(calls)) {
+    it(name, () => expectClose(call(), values[name]!, name, 1e-12));
+  }
+
+  it('take the other forms as well, and write to a tensor', () => {
+    const out = torch.empty([2, 4], { dtype: torch.float64 });
+    expect(torch.tensordot(a, b, [1], [0], { out })).to.equal(out);
+    expect(out.sub(a.matmul(b)).abs().max().item()).to.be.below(1e-14);
+    expect(torch.blockDiag([a, b], { out: torch.empty([5, 7], { dtype: torch.float64 }) }).shape).to.deep.equal([5, 7]);
+    expect(torch.atleast1d([torch.tensor(1), a]).map((t) => t.shape)).to.deep.equal([[1], [2, 3]]);
+    expect(torch.meshgrid(torch.arange(2), torch.arange(3)).map((t) => t.shape)).to.deep.equal([
+      [2, 3],
+      [2, 3],
+    ]);
+    expect(torch.cdist(rows, more, { p: 1, computeMode: null }).equal(torch.cdist(rows, more, 1))).to.equal(true);
+  });
+
+  it('refuse what does not fit in a sentence', () => {
+    for (const [body, message] of [
+      [() => torch.meshgrid(a, { indexing: 'yx' } as never), '"indexing" must be "ij" or "xy", got "yx"'],
+      [() => torch.blockDiag(a, 1 as never), '"tensors[1]" must be a Tensor, got 1'],
+      [() => torch.cartesianProd(1 as never), '"tensors" must be Tensors or an array of them, got 1'],
+      [() => torch.einsum(a, [52]), '"args[1][0]" must be an integer from 0 to 51, got 52'],
+      [() => torch.tensordot(a, b, 3), '"dims" must be an integer from 0 to 2, got 3'],
+      [
+        () => torch.tensordot(a, b, { dims: 'x' } as never),
+        '"dims" must be a number or two arrays of dimensions, got "x"',
+      ],
+      [() => torch.tensordot(a, b, 1, { dims: 1 } as never), '"dims" of tensordot() was given twice'],
+      [() => torch.cdist(a, a, 2, { p: 1 } as never), '"p" of cdist() was given twice'],
+    ] as const) {
+      expect(refusalOf(body).message).to.equal(message);
+    }
+    expect(refusalOf(() => torch.cdist(a, a, { computeMode: 'fast' as never })).message).to.contain(
+      '"computeMode" must be',
+    );
+    expect(refusalOf(() => torch.cdist(a, a, { q: 1 } as never)).code).to.equal('ERR_ARGUMENT');
+    expect(refusalOf(() => torch.einsum('ij,jk', a)).message).to.contain('einsum');
   });
 });
 

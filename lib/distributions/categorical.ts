@@ -1,5 +1,6 @@
 import { int64 } from '../dtype.js';
 import * as ops from '../ops/generated/functions.js';
+import { broadcastTensors } from '../ops/variadic.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { type Constraint, integerInterval, realVector, simplex } from './constraints/index.js';
@@ -21,8 +22,9 @@ import { outcomes } from './support.js';
 
 /** Weights of categories along the last dimension, or their logarithms up to a constant. */
 export interface CategoricalOptions extends DistributionOptions {
-  /** Numbers >= 0 whose sum is not 0; they are divided by it. */
+  /** Numbers >= 0 whose sum is not 0; they are divided by it. Default: by `logits`. */
   probs?: Tensor;
+  /** Logarithms of the probabilities, to within a constant; default by `probs`. */
   logits?: Tensor;
 }
 
@@ -90,7 +92,7 @@ export class Categorical extends Distribution {
   }
   override logProb(value: Tensor): Tensor {
     this.checkValue(value);
-    const [index, logits] = ops.broadcastTensors([value.to(int64).unsqueeze(-1), this.logits]) as [Tensor, Tensor];
+    const [index, logits] = broadcastTensors([value.to(int64).unsqueeze(-1), this.logits]) as [Tensor, Tensor];
     return logits.gather(-1, index.narrow(-1, 0, 1)).squeeze(-1);
   }
   override entropy(): Tensor {

@@ -6,6 +6,7 @@ import type { Dtype } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { tensor as tensorKind } from '../kinds.js';
 import * as ops from '../ops/generated/functions.js';
+import { broadcastTensors } from '../ops/variadic.js';
 import { isPlainObject } from '../options.js';
 import { getDefaultDtype } from '../runtime.js';
 import { sameShape, shapeText } from '../shape.js';
@@ -106,7 +107,7 @@ export function broadcastAll(...values: readonly Parameter[]): Tensor[] {
   const options = like === undefined ? { dtype: getDefaultDtype() } : { dtype: like.dtype, device: like.device };
   const tensors = values.map((value) => (isTensor(value) ? value : tensor(value, options)));
   broadcastShapes(...tensors.map((t) => t.shape));
-  return ops.broadcastTensors(tensors);
+  return broadcastTensors(tensors);
 }
 
 /** A parameter that must be a tensor with dimensions of its own. */

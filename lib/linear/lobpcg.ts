@@ -3,11 +3,13 @@ import { check, finitePositive, flag, integer, oneOf, orNull } from '../check.js
 import { float64 } from '../dtype.js';
 import { invalidArgument, mustHave, TorchClipError } from '../errors.js';
 import { tensor as tensorKind } from '../kinds.js';
+import { strided } from '../layout.js';
 import { cat, eye, randn, stack, zeros } from '../ops/generated/functions.js';
 import { cholesky, solveTriangular } from '../ops/generated/linalg.js';
 import { optionsOf } from '../options.js';
 import { sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
+import { Eigenpairs } from './eigenpairs.js';
 import { floatOf, multiply, orthonormal, quadratic, symmetricEigen } from './products.js';
 
 /** Options of {@link lobpcg}. */
@@ -188,7 +190,8 @@ class Iteration {
  * The largest or least eigenvalues, and their eigenvectors, of a large symmetric positive definite matrix, dense or sparse, by the locally
  * optimal block preconditioned conjugate gradient method; with `B`, of the generalised problem `A x = lambda B x`.
  *
- * Gradients flow to the matrix from the eigenvalues, not from the eigenvectors. `torch.linalg.eigh` finds all of them.
+ * Gradients flow to dense `A` and `B` from eigenvalues and eigenvectors, as exact as `tol` has these; an eigenvalue that occurs twice gives
+ * its eigenvectors none that is finite. To sparse matrices they flow from the eigenvalues alone. `torch.linalg.eigh` finds all eigenpairs.
  *
  * Knyazev, "Toward the optimal preconditioned eigensolver", 2001; Stathopoulos & Wu, "A block orthogonalization procedure with constant
  * synchronization requirements", 2002; Duersch et al., "A robust and efficient implementation of LOBPCG", 2018.
@@ -223,18 +226,18 @@ export function lobpcg(A: Tensor, options: LobpcgOptions = {}): [values: Tensor,
   }
   if (k > n) throw invalidArgument('k', `an integer from 1 to ${n}`, k);
   const tol = read.tol ?? Math.sqrt(dtype === float64 ? 2.23e-16 : 1.2e-7);
+  const dense = A.layout === strided && (B === null || B.layout === strided);
   const solve = (a: Tensor, b: Tensor | null, x: Tensor | null, p: Tensor | null): [Tensor, Tensor] => {
-    const found = noGrad(() => {
+    const find = (A: Tensor, B: Tensor | null): [Tensor, Tensor] => {
       const start = x ?? randn([m, n], { dtype, device: A.device });
-      const iteration = new Iteration(
-        { A: a, B: b, iK: p, k, niter: read.niter, tol, largest: read.largest, method: read.method },
-        start,
-      );
+      const { niter, largest, method } = read;
+      const iteration = new Iteration({ A, B, iK: p, k, niter, tol, largest, method }, start);
       iteration.run();
-      return [iteration.E.narrow(0, 0, k), iteration.X.narrow(1, 0, k)] as [Tensor, Tensor];
-    });
-    if (!a.requiresGrad && b?.requiresGrad !== true) return found;
-    const [, vectors] = found;
+      return [iteration.E.narrow(0, 0, k), iteration.X.narrow(1, 0, k)];
+    };
+    if (dense) return Eigenpairs.apply(a, b, find);
+    const [values, vectors] = noGrad(() => find(a, b));
+    if (!a.requiresGrad && b?.requiresGrad !== true) return [values, vectors];
     const along = (of: Tensor | null) => vectors.mul(multiply(of, vectors)).sum(0);
     return [along(a).div(along(b)), vectors];
   };

@@ -8,12 +8,15 @@ import { type Callable, compileMethod } from './dispatch.js';
 
 /** How {@link Tensor.to} converts. */
 export interface ToOptions {
+  /** Default the tensor's. */
   dtype?: Dtype | null;
+  /** Default the tensor's. */
   device?: DeviceLike | null;
   /** Whether a copy from pinned memory may go on while the call returns. Default: false. */
   nonBlocking?: boolean;
   /** Copy also where nothing changes. Default: false. */
   copy?: boolean;
+  /** Default `torch.preserveFormat`. */
   memoryFormat?: MemoryFormat | null;
 }
 

@@ -180,6 +180,126 @@ def embedding_steps():
     return {'start': enc(fixed([6, 2])), 'dense': enc(fixed([2], start=3)), 'runs': runs}
 
 
+def sparse_methods():
+    """SGD with momentum and Adagrad over the sparse gradients of an embedding, with their states."""
+    runs = []
+    for name, kw in [
+        ('SGD', {'momentum': 0.9, 'dampening': 0.3}),
+        ('SGD', {'momentum': 0.9, 'nesterov': True}),
+        ('SGD', {'momentum': 0.5, 'maximize': True}),
+        ('Adagrad', {}),
+        ('Adagrad', {'lr_decay': 0.1, 'initial_accumulator_value': 0.2}),
+        ('Adagrad', {'eps': 1e-3, 'maximize': True}),
+    ]:
+        for dtype in (torch.float64, torch.float32):
+            e = nn.Embedding.from_pretrained(fixed([6, 2], dtype), freeze=False, sparse=True)
+            w = nn.Parameter(fixed([2], dtype, start=3))
+            optimizer = getattr(torch.optim, name)([e.weight, w], lr=0.1, foreach=False, **kw)
+            for t in range(4):
+                optimizer.zero_grad()
+                (e(torch.tensor([t, 2 * t % 6, 1])) * w).pow(2).sum().backward()
+                optimizer.step()
+            state = {k: v.to_dense() if v.is_sparse else v for k, v in optimizer.state[e.weight].items()}
+            runs.append({
+                'name': name, 'options': {_encode.camel(k): v for k, v in kw.items()}, 'start': enc(fixed([6, 2], dtype)),
+                'other': enc(fixed([2], dtype, start=3)), 'weight': enc(e.weight), 'dense': enc(w),
+                'state': {k: enc(v) for k, v in state.items()},
+            })
+    return runs
+
+
+def eigenvectors():
+    """Gradients of eigenvalues and of squared eigenvectors, which do not depend on the signs, by lobpcg and by eigh."""
+    base = fixed([10, 10], start=2)
+    spd = base @ base.T + torch.diag(torch.arange(1.0, 11, dtype=torch.float64))
+    weights = fixed([10, 3], start=7)
+    cases = []
+    for k, largest in [(1, True), (3, True), (2, False), (3, False)]:
+        grads = []
+        for method in ('lobpcg', 'eigh'):
+            a = spd.clone().requires_grad_()
+            symmetric = (a + a.T) / 2
+            if method == 'lobpcg':
+                torch.manual_seed(5)
+                e, x = torch.lobpcg(symmetric, k=k, largest=largest, niter=500, tol=1e-13)
+            else:
+                e, x = torch.linalg.eigh(symmetric)
+                e, x = (e.flip(0)[:k], x.flip(1)[:, :k]) if largest else (e[:k], x[:, :k])
+            (e.square().sum() + (x.square() * weights[:, :k]).sum()).backward()
+            grads.append(enc(a.grad))
+        cases.append({'k': k, 'largest': largest, 'lobpcg': grads[0], 'eigh': grads[1]})
+    return {'a': enc(spd), 'weights': enc(weights), 'cases': cases}
+
+
+def norms():
+    """torch.norm and its derivatives, reverse and forward."""
+    import torch.autograd.forward_ad as fwad
+
+    def maybe(t):
+        return None if t is None else enc(t)
+
+    x, tangent = fixed([3, 4], start=1), fixed([3, 4], start=9)
+    cases = []
+    for kw in [
+        {}, {'p': 1}, {'p': 3}, {'p': 0}, {'p': math.inf}, {'p': -math.inf}, {'p': 'fro'}, {'p': 'nuc'}, {'p': None},
+        {'dim': 1}, {'p': 1, 'dim': 0, 'keepdim': True}, {'p': 'fro', 'dim': [0, 1], 'keepdim': True},
+        {'p': 'nuc', 'dim': [0, 1]}, {'p': 2, 'dim': [0, 1]}, {'p': 'fro', 'dtype': torch.float64, 'dim': -1},
+    ]:
+        leaf = x.clone().requires_grad_()
+        out = leaf.norm(**kw)
+        out.sum().backward()
+        with fwad.dual_level():
+            moved = fwad.unpack_dual(fwad.make_dual(x, tangent).norm(**kw)).tangent
+        options = {k: str(v) if isinstance(v, float) else v for k, v in kw.items() if k != 'dtype'}
+        cases.append({'options': options, 'out': enc(out), 'grad': maybe(leaf.grad), 'tangent': maybe(moved)})
+    sparse = x.where(x > 0, 0).to_sparse()
+    return {
+        'x': enc(x), 'tangent': enc(tangent), 'cases': cases,
+        'sparse': {'x': enc(sparse.to_dense()), 'two': enc(sparse.norm()), 'one': enc(sparse.norm(1))},
+    }
+
+
+def composites():
+    """What PyTorch's Python makes of its arguments before it calls an operator."""
+    a, b, c = fixed([2, 3]), fixed([3, 4], start=5), fixed([4, 2], start=9)
+    cube, other = fixed([2, 3, 4], start=1), fixed([3, 2, 5], start=4)
+    wave = fixed([2, 64], start=3)
+    window = torch.hann_window(16, dtype=torch.float64)
+    rows, more = fixed([30, 3], start=2), fixed([28, 3], start=8)
+    spectrum = torch.stft(wave, 16, window=window, return_complex=True)
+    values = {
+        'einsum': torch.einsum('ij,jk,kl->il', a, b, c),
+        'einsum of an array': torch.einsum('ij,jk->k', [a, b]),
+        'einsum by numbers': torch.einsum(a, [0, 1], b, [1, 2], [2, 0]),
+        'einsum by numbers without a result': torch.einsum(cube, [..., 1], b.T, [1, 30]),
+        'tensordot': torch.tensordot(cube, torch.ones(3, 4, 2, dtype=torch.float64)),
+        'tensordot of one dimension': torch.tensordot(a, b, 1),
+        'tensordot of none': torch.tensordot(a, b, dims=0),
+        'tensordot of lists': torch.tensordot(cube, other, ([1, 0], [0, 1])),
+        'cdist': torch.cdist(rows, more),
+        'cdist of 1': torch.cdist(rows, more, 1),
+        'cdist with a product': torch.cdist(rows[:4], more, compute_mode='use_mm_for_euclid_dist'),
+        'cdist without': torch.cdist(rows, more, compute_mode='donot_use_mm_for_euclid_dist'),
+        'meshgrid': torch.stack(torch.meshgrid(a[0], b[0], indexing='ij')),
+        'meshgrid by columns': torch.stack(torch.meshgrid([a[0], b[0]], indexing='xy')),
+        'cartesianProd': torch.cartesian_prod(a[0], b[0], c[0]),
+        'cartesianProd of one': torch.cartesian_prod(a[0]),
+        'blockDiag': torch.block_diag(a, b, c[0], torch.tensor(2.0, dtype=torch.float64)),
+        'broadcastTensors': torch.stack(torch.broadcast_tensors(a[:, :1], b[0])),
+        'chainMatmul': torch.chain_matmul(a, b, c),
+        'atleast3d': torch.atleast_3d(a),
+        'atleast2d of several': torch.cat(torch.atleast_2d(a[0], a), dim=0),
+        'split': torch.cat([x.sum(1) for x in torch.split(b, 3, dim=1)]),
+        'split by sizes': torch.cat([x.sum(1) for x in b.split([1, 3], dim=1)]),
+        'stft': torch.view_as_real(spectrum),
+        'stft, other padding': torch.view_as_real(torch.stft(wave, 16, 5, 12, window[:12], pad_mode='constant', normalized=True, return_complex=True)),
+        'stft, not centred': torch.view_as_real(torch.stft(wave[0], 16, center=False, onesided=False, window=window, return_complex=True)),
+        'istft': torch.istft(spectrum, 16, window=window, length=60),
+    }
+    return {'inputs': {k: enc(v) for k, v in dict(a=a, b=b, c=c, cube=cube, other=other, wave=wave, window=window, rows=rows, more=more).items()},
+            'values': {k: enc(v) for k, v in values.items()}}
+
+
 def generate(out_dir) -> None:
     value = {
         'limits': limits(),
@@ -189,5 +309,9 @@ def generate(out_dir) -> None:
         'losses': losses(),
         'sparse': sparse(),
         'embedding': embedding_steps(),
+        'sparseMethods': sparse_methods(),
+        'eigenvectors': eigenvectors(),
+        'norms': norms(),
+        'composites': composites(),
     }
     _encode.write(out_dir / 'top_level.json', value)

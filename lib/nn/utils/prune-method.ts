@@ -2,8 +2,9 @@
 import { check, integer, type Kind, kind, number, orNull } from '../../check.js';
 import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
-import { kthvalue, norm, onesLike, rand, randLike, zerosLike } from '../../ops/generated/functions.js';
+import { kthvalue, onesLike, rand, randLike, zerosLike } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
+import { norm } from '../../ops/norm.js';
 import type { Tensor } from '../../tensor.js';
 
 /** What a method looks at once some is pruned: the elements that are left, the slices that are, or everything. */
@@ -88,7 +89,12 @@ export abstract class BasePruningMethod {
   }
 }
 
-/** Prunes nothing, and gives a parameter its mask. */
+/**
+ * Prunes nothing, and gives a parameter its mask.
+ *
+ * @example
+ * nn.utils.prune.Identity.apply(layer, 'weight');
+ */
 export class Identity extends BasePruningMethod {
   readonly pruningType = 'unstructured';
 
@@ -107,7 +113,12 @@ abstract class ByAmount extends BasePruningMethod {
   }
 }
 
-/** Prunes elements at random. */
+/**
+ * Prunes elements at random.
+ *
+ * @example
+ * nn.utils.prune.RandomUnstructured.apply(layer, 'weight', 0.3);
+ */
 export class RandomUnstructured extends ByAmount {
   readonly pruningType = 'unstructured';
 
@@ -118,7 +129,12 @@ export class RandomUnstructured extends ByAmount {
   }
 }
 
-/** Prunes the elements of least absolute value. */
+/**
+ * Prunes the elements of least absolute value.
+ *
+ * @example
+ * nn.utils.prune.L1Unstructured.apply(layer, 'weight', 0.3);
+ */
 export class L1Unstructured extends ByAmount {
   readonly pruningType = 'unstructured';
 
@@ -129,7 +145,12 @@ export class L1Unstructured extends ByAmount {
   }
 }
 
-/** Prunes slices of a dimension (default -1) at random. */
+/**
+ * Prunes slices of a dimension (default -1) at random.
+ *
+ * @example
+ * nn.utils.prune.RandomStructured.apply(layer, 'weight', 2);
+ */
 export class RandomStructured extends ByAmount {
   readonly pruningType = 'structured';
   override readonly dim: number;
@@ -150,7 +171,12 @@ export class RandomStructured extends ByAmount {
   }
 }
 
-/** Prunes the slices of a dimension (default -1) whose `n`-norm is least. */
+/**
+ * Prunes the slices of a dimension (default -1) whose `n`-norm is least.
+ *
+ * @example
+ * nn.utils.prune.LnStructured.apply(layer, 'weight', 2, 1);
+ */
 export class LnStructured extends ByAmount {
   readonly pruningType = 'structured';
   readonly n: number | 'fro' | 'nuc';
@@ -173,7 +199,12 @@ export class LnStructured extends ByAmount {
   }
 }
 
-/** Prunes by a mask that is given. */
+/**
+ * Prunes by a mask that is given.
+ *
+ * @example
+ * nn.utils.prune.CustomFromMask.apply(layer, 'weight', mask);
+ */
 export class CustomFromMask extends BasePruningMethod {
   readonly pruningType = 'global';
   readonly mask: Tensor;
@@ -191,7 +222,12 @@ export class CustomFromMask extends BasePruningMethod {
   }
 }
 
-/** The methods that have pruned one parameter, one after the other; each sees what the ones before it have left. */
+/**
+ * The methods that have pruned one parameter, one after the other; each sees what the ones before it have left.
+ *
+ * @example
+ * const both = new nn.utils.prune.PruningContainer([first, second]);
+ */
 export class PruningContainer extends BasePruningMethod implements Iterable<BasePruningMethod> {
   readonly pruningType = 'global';
   private readonly methods: BasePruningMethod[] = [];

@@ -1252,60 +1252,6 @@ export const atanh_: {
 } = define('atanh_');
 
 /**
- * `aten::atleast_1d(Tensor self) -> Tensor`
- * `aten::atleast_1d.Sequence(Tensor[] tensors) -> Tensor[]`
- * @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html
- */
-export const atleast1d: {
-  /**
-   * @param tensors an array of tensors
-   * @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html
-   */
-  (tensors: readonly Tensor[]): Tensor[];
-  /**
-   * @param input the tensor
-   * @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html
-   */
-  (input: Tensor): Tensor;
-} = define('atleast_1d');
-
-/**
- * `aten::atleast_2d(Tensor self) -> Tensor`
- * `aten::atleast_2d.Sequence(Tensor[] tensors) -> Tensor[]`
- * @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html
- */
-export const atleast2d: {
-  /**
-   * @param tensors an array of tensors
-   * @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html
-   */
-  (tensors: readonly Tensor[]): Tensor[];
-  /**
-   * @param input the tensor
-   * @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html
-   */
-  (input: Tensor): Tensor;
-} = define('atleast_2d');
-
-/**
- * `aten::atleast_3d(Tensor self) -> Tensor`
- * `aten::atleast_3d.Sequence(Tensor[] tensors) -> Tensor[]`
- * @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html
- */
-export const atleast3d: {
-  /**
-   * @param tensors an array of tensors
-   * @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html
-   */
-  (tensors: readonly Tensor[]): Tensor[];
-  /**
-   * @param input the tensor
-   * @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html
-   */
-  (input: Tensor): Tensor;
-} = define('atleast_3d');
-
-/**
  * `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor`
  * `aten::avg_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html

@@ -563,20 +563,6 @@ export const blackmanWindow: {
 } = define('blackman_window');
 
 /**
- * `aten::block_diag(Tensor[] tensors) -> Tensor`
- * `aten::block_diag.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
- * @see https://pytorch.org/docs/stable/generated/torch.block_diag.html
- */
-export const blockDiag: {
-  /**
-   * @param tensors an array of tensors
-   * @param options.out a tensor to write the result to
-   * @see https://pytorch.org/docs/stable/generated/torch.block_diag.html
-   */
-  (tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
-} = define('block_diag');
-
-/**
  * The products of batches of matrices: `[b, n, m]` and `[b, m, p]`.
  *
  * `aten::bmm(Tensor self, Tensor mat2) -> Tensor`
@@ -605,18 +591,6 @@ export const bmm: {
    */
   (input: Tensor, mat2: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('bmm');
-
-/**
- * `aten::broadcast_tensors(Tensor[] tensors) -> Tensor[]`
- * @see https://pytorch.org/docs/stable/generated/torch.broadcast_tensors.html
- */
-export const broadcastTensors: {
-  /**
-   * @param tensors an array of tensors
-   * @see https://pytorch.org/docs/stable/generated/torch.broadcast_tensors.html
-   */
-  (tensors: readonly Tensor[]): Tensor[];
-} = define('broadcast_tensors');
 
 /**
  * The tensor with a shape that it broadcasts to, as a view.

@@ -16,18 +16,6 @@ export const canCast: {
 } = define('can_cast');
 
 /**
- * `aten::cartesian_prod(Tensor[] tensors) -> Tensor`
- * @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html
- */
-export const cartesianProd: {
-  /**
-   * @param tensors an array of tensors
-   * @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html
-   */
-  (tensors: readonly Tensor[]): Tensor;
-} = define('cartesian_prod');
-
-/**
  * Tensors one after the other along a dimension that is there.
  *
  * `aten::cat(Tensor[] tensors, int dim=0) -> Tensor`
@@ -85,29 +73,6 @@ export const ccolIndicesCopy: {
    */
   (input: Tensor, options?: { out?: Tensor }): Tensor;
 } = define('ccol_indices_copy');
-
-/**
- * The distances of all pairs of rows of two tensors.
- *
- * `aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor`
- * @example
- * torch.cdist(torch.zeros([1, 2]), torch.tensor([[3, 4]])); // [[5]]
- * @see https://pytorch.org/docs/stable/generated/torch.cdist.html
- */
-export const cdist: {
-  /**
-   * The distances of all pairs of rows of two tensors.
-   * @param p the order of the norm, or the probability; default 2.
-   * @see https://pytorch.org/docs/stable/generated/torch.cdist.html
-   */
-  (x1: Tensor, x2: Tensor, p: number, computeMode?: number | null): Tensor;
-  /**
-   * The distances of all pairs of rows of two tensors.
-   * @param options.p the order of the norm, or the probability; default 2.
-   * @see https://pytorch.org/docs/stable/generated/torch.cdist.html
-   */
-  (x1: Tensor, x2: Tensor, options?: { p?: number; computeMode?: number | null }): Tensor;
-} = define('cdist');
 
 /**
  * Each element rounded up.
@@ -176,19 +141,6 @@ export const celu_: {
    */
   (input: Tensor, options?: { alpha?: Scalar }): Tensor;
 } = define('celu_');
-
-/**
- * `aten::chain_matmul(Tensor[] matrices) -> Tensor`
- * `aten::chain_matmul.out(Tensor[] matrices, *, Tensor(a!) out) -> Tensor(a!)`
- * @see https://pytorch.org/docs/stable/generated/torch.chain_matmul.html
- */
-export const chainMatmul: {
-  /**
-   * @param options.out a tensor to write the result to
-   * @see https://pytorch.org/docs/stable/generated/torch.chain_matmul.html
-   */
-  (matrices: readonly Tensor[], options?: { out?: Tensor }): Tensor;
-} = define('chain_matmul');
 
 /**
  * `aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor`

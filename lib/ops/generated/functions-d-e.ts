@@ -520,24 +520,6 @@ export const dstack: {
 } = define('dstack');
 
 /**
- * Sums of products as Einstein's notation says.
- *
- * `aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor`
- * @example
- * torch.einsum('i,j->ij', [torch.tensor([1, 2]), torch.tensor([3, 4])]); // [[3, 4], [6, 8]]
- * @see https://pytorch.org/docs/stable/generated/torch.einsum.html
- */
-export const einsum: {
-  /**
-   * Sums of products as Einstein's notation says.
-   * @param equation the indices of each operand, and after -> those of the result
-   * @param tensors an array of tensors
-   * @see https://pytorch.org/docs/stable/generated/torch.einsum.html
-   */
-  (equation: string, tensors: readonly Tensor[], options?: { path?: readonly number[] | null }): Tensor;
-} = define('einsum');
-
-/**
  * `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor`
  * `aten::elu.out(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1, *, Tensor(a!) out) -> Tensor(a!)`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu.html

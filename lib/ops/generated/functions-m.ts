@@ -658,31 +658,6 @@ export const median: {
 } = define('median');
 
 /**
- * Grids of coordinates from one-dimensional tensors; say `{ indexing: "ij" }` or `"xy"`.
- *
- * `aten::meshgrid(Tensor[] tensors) -> Tensor[]`
- * `aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]`
- * @example
- * torch.meshgrid([torch.arange(2), torch.arange(2)], { indexing: 'ij' })[0]; // [[0, 0], [1, 1]]
- * @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html
- */
-export const meshgrid: {
-  /**
-   * Grids of coordinates from one-dimensional tensors; say `{ indexing: "ij" }` or `"xy"`.
-   * @param tensors an array of tensors
-   * @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html
-   */
-  (tensors: readonly Tensor[]): Tensor[];
-  /**
-   * Grids of coordinates from one-dimensional tensors; say `{ indexing: "ij" }` or `"xy"`.
-   * @param tensors an array of tensors
-   * @param options.indexing "ij" for rows first, "xy" for columns first
-   * @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html
-   */
-  (tensors: readonly Tensor[], options: { indexing: string }): Tensor[];
-} = define('meshgrid');
-
-/**
  * The smallest element; with a dimension, the smallest along it and where they are; with another tensor, the smaller of the two.
  *
  * `aten::min(Tensor self) -> Tensor`

@@ -197,32 +197,6 @@ export const tensorSplit: {
 } = define('tensor_split');
 
 /**
- * The product of two tensors with the dimensions of `dims` contracted.
- *
- * `aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor`
- * `aten::tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)`
- * @example
- * torch.tensordot(torch.tensor([1, 2]), torch.tensor([3, 4]), [0], [0]); // 11
- * @see https://pytorch.org/docs/stable/generated/torch.tensordot.html
- */
-export const tensordot: {
-  /**
-   * The product of two tensors with the dimensions of `dims` contracted.
-   * @param input the tensor
-   * @param other a tensor or a number that broadcasts with the first
-   * @param options.out a tensor to write the result to
-   * @see https://pytorch.org/docs/stable/generated/torch.tensordot.html
-   */
-  (
-    input: Tensor,
-    other: Tensor,
-    dimsSelf: readonly number[],
-    dimsOther: readonly number[],
-    options?: { out?: Tensor },
-  ): Tensor;
-} = define('tensordot');
-
-/**
  * `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor`
  * `aten::thnn_conv2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], *, Tensor(a!) out) -> Tensor(a!)`
  */

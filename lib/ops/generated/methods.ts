@@ -371,7 +371,6 @@ export const methodNames: Readonly<Record<string, string>> = {
   nonzero: 'nonzero',
   nonzeroNumpy: 'nonzero_numpy',
   nonzeroStatic: 'nonzero_static',
-  norm: 'norm',
   normal_: 'normal_',
   notEqual: 'not_equal',
   notEqual_: 'not_equal_',
