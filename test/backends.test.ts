@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
 import torch from '../lib/index.js';
 import { refusalOf } from './support.js';
@@ -40,15 +41,108 @@ describe('backends', () => {
   }
 
   it('has the defaults of PyTorch', () => {
-    expect({ ...backends.cuda.matmul }).deep.equal({
+    // Once another switch was set, in another test, it says as much.
+    const { fp32Precision, ...others } = backends.cuda.matmul;
+    expect(fp32Precision).oneOf(['none', 'ieee']);
+    expect(others).deep.equal({
       allowTf32: false,
       allowFp16ReducedPrecisionReduction: true,
       allowBf16ReducedPrecisionReduction: true,
       allowFp16Accumulation: false,
     });
+    expect(backends.cudnn.depthwiseKernel).equal('auto');
+    expect(backends.mkldnn.fp32Precision).equal('none');
     const { enabled, benchmark, deterministic, allowTf32 } = backends.cudnn;
     expect([enabled, benchmark, deterministic, allowTf32]).deep.equal([true, false, false, true]);
     expect(backends.mkldnn.enabled).equal(true);
+  });
+
+  const words: [string, object, string, readonly string[]][] = [
+    ['cudnn', backends.cudnn, 'depthwiseKernel', ['auto', 'cudnn', 'native']],
+    ...(['matmul', 'conv', 'rnn'] as const).map(
+      (name) =>
+        [`mkldnn.${name}`, backends.mkldnn[name], 'fp32Precision', ['none', 'ieee', 'tf32', 'bf16']] as [
+          string,
+          object,
+          string,
+          string[],
+        ],
+    ),
+    ['mkldnn', backends.mkldnn, 'fp32Precision', ['none', 'ieee', 'tf32', 'bf16']],
+    ['cudnn.conv', backends.cudnn.conv, 'fp32Precision', ['none', 'ieee', 'tf32']],
+    ['cudnn.rnn', backends.cudnn.rnn, 'fp32Precision', ['none', 'ieee', 'tf32']],
+    ['cuda.matmul', backends.cuda.matmul, 'fp32Precision', ['none', 'ieee', 'tf32']],
+    ['cudnn', backends.cudnn, 'fp32Precision', ['none', 'ieee', 'tf32']],
+  ];
+  for (const [name, object, key, all] of words) {
+    it(`${name}.${key} is one of a few words`, () => {
+      const setting = object as Record<string, unknown>;
+      const before = setting[key];
+      try {
+        for (const word of all) {
+          setting[key] = word;
+          expect(setting[key]).equal(word);
+        }
+        for (const value of ['fp32', 'int8', true, null]) {
+          const error = refusalOf(() => {
+            setting[key] = value;
+          });
+          expect(error.message).match(new RegExp(`"backends\\.${name}\\.${key}" must be "${all[0]}", .* got `));
+        }
+        expect(setting[key]).equal(all.at(-1));
+      } finally {
+        setting[key] = before;
+      }
+    });
+  }
+
+  it('a general precision holds where no other is set', () => {
+    const { mkldnn } = backends;
+    try {
+      mkldnn.fp32Precision = 'bf16';
+      expect(mkldnn.matmul.fp32Precision).equal('bf16');
+      mkldnn.matmul.fp32Precision = 'ieee';
+      expect([mkldnn.matmul.fp32Precision, mkldnn.conv.fp32Precision]).deep.equal(['ieee', 'bf16']);
+    } finally {
+      mkldnn.matmul.fp32Precision = 'none';
+      mkldnn.fp32Precision = 'none';
+    }
+  });
+
+  it('flags of words are put back, too', () => {
+    const seen = backends.cudnn.flags({ depthwiseKernel: 'native', benchmark: true }, () => [
+      backends.cudnn.depthwiseKernel,
+      backends.cudnn.benchmark,
+    ]);
+    expect(seen).deep.equal(['native', true]);
+    expect([backends.cudnn.depthwiseKernel, backends.cudnn.benchmark]).deep.equal(['auto', false]);
+    expect(refusalOf(() => backends.mkldnn.flags({ fp32Precision: 'x' as never }, () => 0)).code).equal('ERR_ARGUMENT');
+  });
+
+  it('oneDNN and oneMKL write their calls while they are asked to', () => {
+    const program = `import torch from ${JSON.stringify(new URL('../lib/index.ts', import.meta.url).href)};
+      const conv = () => torch.nn.functional.conv2d(torch.ones([8, 16, 32, 32]), torch.ones([32, 16, 3, 3]));
+      conv();
+      console.log('before');
+      console.log(torch.backends.mkldnn.verbose('on', () => conv().shape.join()));
+      conv();
+      torch.backends.mkldnn.verbose('off', conv);
+      torch.backends.mkl.verbose('off', conv);`;
+    const { stdout, status, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', program],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect(status, stderr).equal(0);
+    expect(stdout).include('8,32,30,30');
+    if (backends.mkldnn.isAvailable()) expect(stdout.match(/onednn_verbose.*exec.*convolution/g)).length(1);
+    expect(refusalOf(() => backends.mkldnn.verbose('loud' as never, () => 0)).message).equal(
+      '"level" must be "off", "on" or "onCreation", got "loud"',
+    );
+    expect(refusalOf(() => backends.mkl.verbose('onCreation' as never, () => 0)).code).equal('ERR_ARGUMENT');
+    expect(refusalOf(() => backends.mkldnn.verbose('on', async () => 0)).code).equal('ERR_ASYNC_SCOPE');
   });
 
   it('flags are set for one function and put back, also where it throws', () => {
@@ -92,6 +186,7 @@ describe('backends', () => {
     expect(backends.cudnn.isAvailable()).equal(torch.cuda.isAvailable());
     expect(backends.cudnn.version() === null).equal(!torch.cuda.isAvailable());
     expect(backends.cuda.isBuilt()).a('boolean');
+    expect(backends.mkldnn.isAclAvailable()).equal(/ACL|Compute Library/i.test(config));
   });
 });
 

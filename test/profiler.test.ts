@@ -98,6 +98,49 @@ describe('profiler', () => {
     }
   });
 
+  it('writes a trace per round into a folder for TensorBoard', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'torch-clip-test-'));
+    try {
+      expect(profiler.kinetoAvailable()).equal(true);
+      const { tensorboardTraceHandler } = profiler;
+      const handlers = [
+        tensorboardTraceHandler(join(folder, 'a', 'b')),
+        tensorboardTraceHandler(join(folder, 'c'), { workerName: 'w0', useGzip: true }),
+      ];
+      for (const onTraceReady of handlers) {
+        const session = new profiler.Profile({
+          schedule: profiler.schedule({ wait: 0, warmup: 0, active: 1, repeat: 2 }),
+          onTraceReady,
+        });
+        session.start();
+        for (let t = 0; t < 3; t++) {
+          torch.ones([1]).add(1);
+          session.step();
+        }
+        session.stop();
+      }
+      const [plain, packed] = [readdirSync(join(folder, 'a', 'b')), readdirSync(join(folder, 'c'))];
+      expect(plain).length(2);
+      for (const name of plain) expect(name).match(new RegExp(`_${process.pid}\\.\\d+\\.pt\\.trace\\.json$`));
+      expect(packed).length(2);
+      for (const name of packed) {
+        expect(name).match(/^w0\.\d+\.pt\.trace\.json\.gz$/);
+        const { traceEvents } = JSON.parse(gunzipSync(readFileSync(join(folder, 'c', name))).toString()) as {
+          traceEvents: { name: string }[];
+        };
+        expect(traceEvents.map((event) => event.name)).include('aten::add');
+      }
+      const inFile = tensorboardTraceHandler(join(folder, 'c', packed[0]!));
+      expect(refusalOf(() => inFile(profiler.profile(pass))).code).equal('ERR_FILE');
+      expect(refusalOf(() => tensorboardTraceHandler(5 as never)).message).equal(
+        '"folder" must be a path or a file: URL, got 5',
+      );
+      expect(refusalOf(() => tensorboardTraceHandler('x', { useGzip: 1 as never })).code).equal('ERR_ARGUMENT');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('lasts across an await, and ends with a using block', async () => {
     const profile = await profiler.profile(async () => {
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,12 +1,23 @@
 import { native } from '../binding/index.js';
-import { flag } from '../check.js';
+import { oneOf } from '../check.js';
 import { optionsOf, type Table } from '../options.js';
 import { refuseAsync, refusePromise } from '../sync.js';
-import { switches } from './switches.js';
+import {
+  cpuPrecision,
+  type Fp32Precision,
+  type Fp32PrecisionOnGpu,
+  flags,
+  gpuPrecision,
+  type Setting,
+  settings,
+} from './switches.js';
+import { type Verbosity, verbosely } from './verbose.js';
 
 declare module '../binding/index.js' {
   interface Native {
     cudnnVersion(): number;
+    /** Sets which kernels compute depthwise convolutions, where it is given; returns what it was. */
+    cudnnDepthwiseKernel(kernel?: string): string;
   }
 }
 
@@ -18,28 +29,27 @@ export interface Library<Switches> {
   flags<T>(values: Partial<Switches>, body: () => T): T;
 }
 
-function library<const Names extends string>(name: string, names: readonly Names[]) {
-  type Values = { [Name in Names]: boolean };
-  const table = Object.fromEntries(names.map((each) => [each, [flag, undefined]])) as unknown as Table;
-  const readFlags = optionsOf(`backends.${name}.flags()`, table);
-  const own = switches(name, names);
-  const put = (values: Readonly<Record<string, unknown>>) => {
-    for (const each of names) if (values[each] !== undefined) own[each] = values[each] as boolean;
-  };
-  const flags = <T>(values: Partial<Values>, body: () => T): T => {
-    const wanted = readFlags(values) as Readonly<Record<string, unknown>>;
+type Settings = Readonly<Record<string, Setting<unknown>>>;
+type Values<S extends Settings> = ReturnType<typeof settings<S>>;
+
+function library<S extends Settings>(name: string, own: S): Values<S> & Library<Values<S>> {
+  const table = Object.fromEntries(Object.entries(own).map(([each, { kind }]) => [each, [kind, undefined]]));
+  const readFlags = optionsOf(`backends.${name}.flags()`, table as unknown as Table);
+  const object = settings(name, own) as Record<string, unknown>;
+  const flags = <T>(values: Partial<Values<S>>, body: () => T): T => {
+    const wanted = Object.entries(readFlags(values)).filter(([, value]) => value !== undefined);
     refuseAsync(`backends.${name}.flags`, body);
-    const before = { ...own };
-    put(wanted);
+    const before = wanted.map(([each]) => [each, object[each]] as const);
     try {
+      for (const [each, value] of wanted) object[each] = value;
       return refusePromise(`backends.${name}.flags`, body());
     } finally {
-      put(before);
+      for (const [each, value] of before) object[each] = value;
     }
   };
   // The accessors are copied as well.
-  const out = Object.defineProperties({} as Values & Library<Values>, Object.getOwnPropertyDescriptors(own));
-  return Object.preventExtensions(Object.assign(out, { isAvailable: () => native.backendAvailable(name), flags }));
+  const out = Object.defineProperties({} as Values<S> & Library<Values<S>>, Object.getOwnPropertyDescriptors(object));
+  return Object.assign(out, { isAvailable: () => native.backendAvailable(name), flags });
 }
 
 /** How convolutions and recurrent layers compute on GPUs. */
@@ -52,6 +62,19 @@ export interface CudnnSwitches {
   deterministic: boolean;
   /** Whether float32 may be rounded to TF32 (10 bits). Default true. */
   allowTf32: boolean;
+  /**
+   * How float32 is multiplied: `'ieee'`, `'tf32'`, or `'none'` (default), as `allowTf32` says. PyTorch's newer way to say that; libtorch
+   * refuses to read `allowTf32` where this was set to something else.
+   */
+  fp32Precision: Fp32PrecisionOnGpu;
+  /** Which kernels compute depthwise convolutions: cuDNN's, PyTorch's own (`'native'`), or the faster ones (`'auto'`, default). */
+  depthwiseKernel: 'auto' | 'cudnn' | 'native';
+}
+
+/** How float32 is multiplied in one kind of operations. */
+export interface Precision<P = Fp32Precision> {
+  /** Default `'none'`: as the library's own `fp32Precision` says. */
+  fp32Precision: P;
 }
 
 /** How the CPU's library of matrix products and convolutions computes. */
@@ -60,6 +83,11 @@ export interface MkldnnSwitches {
   enabled: boolean;
   /** Whether only kernels are used that give the same bits each time. Default false. */
   deterministic: boolean;
+  /**
+   * How float32 is multiplied: `'ieee'`, `'tf32'`, `'bf16'`, or `'none'` (default), which is `'ieee'`. A machine without instructions for
+   * the narrower type computes as before.
+   */
+  fp32Precision: Fp32Precision;
 }
 
 /**
@@ -71,22 +99,72 @@ export interface MkldnnSwitches {
  */
 export const cudnn: CudnnSwitches &
   Library<CudnnSwitches> & {
+    /** Of convolutions. */
+    readonly conv: Precision<Fp32PrecisionOnGpu>;
+    /** Of recurrent layers. */
+    readonly rnn: Precision<Fp32PrecisionOnGpu>;
     /** Such as `91900` for 9.19.0; null where there is none. */
     version(): number | null;
   } = cudnnOf();
 
 function cudnnOf() {
-  const own = library('cudnn', ['enabled', 'benchmark', 'deterministic', 'allowTf32']);
-  const version = () => (own.isAvailable() ? native.cudnnVersion() : null);
-  const out = Object.defineProperties({} as typeof own & { version(): number | null }, {
-    ...Object.getOwnPropertyDescriptors(own),
-    version: { value: version },
+  const own = library('cudnn', {
+    ...flags('cudnn', ['enabled', 'benchmark', 'deterministic', 'allowTf32']),
+    fp32Precision: gpuPrecision('cudnn'),
+    depthwiseKernel: {
+      kind: oneOf('auto', 'cudnn', 'native'),
+      exchange: (kernel?: 'auto' | 'cudnn' | 'native') =>
+        native.cudnnDepthwiseKernel(kernel) as 'auto' | 'cudnn' | 'native',
+    },
   });
-  return Object.preventExtensions(out);
+  return completed(own, {
+    conv: settings('cudnn.conv', { fp32Precision: gpuPrecision('cudnn.conv') }),
+    rnn: settings('cudnn.rnn', { fp32Precision: gpuPrecision('cudnn.rnn') }),
+    version: () => (own.isAvailable() ? native.cudnnVersion() : null),
+  });
 }
 
-/** oneDNN, the CPU's library of matrix products and convolutions. */
-export const mkldnn: MkldnnSwitches & Library<MkldnnSwitches> = library('mkldnn', ['enabled', 'deterministic']);
+/** `own` with more members, which its settings' spread leaves out, and none to come. */
+function completed<O extends object, M extends object>(own: O, more: M): O & Readonly<M> {
+  for (const [name, value] of Object.entries(more)) Object.defineProperty(own, name, { value });
+  return Object.preventExtensions(own) as O & Readonly<M>;
+}
+
+/**
+ * oneDNN, the CPU's library of matrix products and convolutions.
+ *
+ * @example
+ * torch.backends.mkldnn.verbose('on', () => model.forward(x)); // its calls, on the standard output
+ * @see https://pytorch.org/docs/stable/backends.html
+ */
+export const mkldnn: MkldnnSwitches &
+  Library<MkldnnSwitches> & {
+    /** Of matrix products. */
+    readonly matmul: Precision;
+    /** Of convolutions. */
+    readonly conv: Precision;
+    /** Of recurrent layers. */
+    readonly rnn: Precision;
+    /** Whether this libtorch has oneDNN with the Arm Compute Library. */
+    isAclAvailable(): boolean;
+    /**
+     * Runs `body`, a synchronous function, while oneDNN writes each of its calls to the standard output (`'on'`), and each kernel that it
+     * makes (`'onCreation'`); returns what `body` returns.
+     */
+    verbose<T>(level: Verbosity, body: () => T): T;
+  } = completed(
+  library('mkldnn', {
+    ...flags('mkldnn', ['enabled', 'deterministic']),
+    fp32Precision: cpuPrecision('mkldnn'),
+  }),
+  {
+    matmul: settings('mkldnn.matmul', { fp32Precision: cpuPrecision('mkldnn.matmul') }),
+    conv: settings('mkldnn.conv', { fp32Precision: cpuPrecision('mkldnn.conv') }),
+    rnn: settings('mkldnn.rnn', { fp32Precision: cpuPrecision('mkldnn.rnn') }),
+    isAclAvailable: () => native.backendAvailable('acl'),
+    verbose: <T>(level: Verbosity, body: () => T): T => verbosely('mkldnn', level, body),
+  },
+);
 
 /** NNPACK, another library of convolutions on the CPU. */
-export const nnpack: { enabled: boolean } = switches('nnpack', ['enabled']);
+export const nnpack: { enabled: boolean } = settings('nnpack', flags('nnpack', ['enabled']));

@@ -58,7 +58,12 @@ const bytes = (n: number): string => {
   return size >= 1024 ? `${(n / 1024).toFixed(2)} KB` : `${n} B`;
 };
 
-/** Averages of a profile by name, as {@link Profile.keyAverages} returns them: an array with a {@link table}. */
+/**
+ * Averages of a profile by name, as {@link Profile.keyAverages} returns them: an array with a {@link table}.
+ *
+ * @example
+ * const slowest = profile.keyAverages().sort((a, b) => b.selfCpuTimeTotal - a.selfCpuTimeTotal)[0];
+ */
 export class EventAverages extends Array<EventAverage> {
   /** What `map` and `filter` return. */
   static override get [Symbol.species](): ArrayConstructor {

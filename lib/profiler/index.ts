@@ -1,6 +1,7 @@
 export { type EventAverage, EventAverages, type SortBy, type TableOptions } from './averages.js';
 export type { ProfilerEvent } from './events.js';
 export {
+  kinetoAvailable,
   Profile,
   type ProfileOptions,
   ProfilerActivity,
@@ -9,3 +10,4 @@ export {
   supportedActivities,
 } from './profile.js';
 export { ProfilerAction, type ScheduleOptions, schedule } from './schedule.js';
+export { type TraceHandlerOptions, tensorboardTraceHandler } from './trace-handler.js';

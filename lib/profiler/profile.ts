@@ -18,9 +18,24 @@ export const ProfilerActivity = { CPU: 'cpu', CUDA: 'cuda' } as const;
 /** One of {@link ProfilerActivity}. */
 export type ProfilerActivity = (typeof ProfilerActivity)[keyof typeof ProfilerActivity];
 
-/** What is recorded where nothing else is asked for: the host, and the GPUs where there are some. */
+/**
+ * What is recorded where nothing else is asked for: the host, and the GPUs where there are some.
+ *
+ * @example
+ * torch.profiler.supportedActivities().has('cuda');
+ */
 export function supportedActivities(): Set<ProfilerActivity> {
   return new Set(isAvailable() ? ['cpu', 'cuda'] : ['cpu']);
+}
+
+/**
+ * Whether this libtorch has Kineto, which records; without it a {@link Profile} cannot start.
+ *
+ * @example
+ * if (torch.profiler.kinetoAvailable()) torch.profiler.profile(() => model.forward(x));
+ */
+export function kinetoAvailable(): boolean {
+  return native.profilerAvailable();
 }
 
 /** Options of a {@link Profile}. */
@@ -35,7 +50,7 @@ export interface ProfileOptions {
   withFlops?: boolean;
   /** Which steps are recorded, as {@link schedule} says; default all. */
   schedule?: (step: number) => ProfilerAction;
-  /** Called with the profile when a trace is complete. */
+  /** Called with the profile when a trace is complete; default none. */
   onTraceReady?: (profile: Profile) => void;
 }
 

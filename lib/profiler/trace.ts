@@ -6,6 +6,7 @@ export type NativeRegion = { readonly [brand]: 'region' };
 
 declare module '../binding/index.js' {
   interface Native {
+    profilerAvailable(): boolean;
     profilerStart(cpu: boolean, cuda: boolean, recordShapes: boolean, profileMemory: boolean, withFlops: boolean): void;
     profilerStop(): NativeTrace;
     /** Twelve numbers per event. */

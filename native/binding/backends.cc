@@ -1,6 +1,8 @@
 // libtorch's switches: which kernels may be used, and how exactly they compute.
+#include <ATen/Config.h>
 #include <ATen/Context.h>
 #include <ATen/Version.h>
+#include <ATen/native/verbose_wrapper.h>
 
 #include <string>
 
@@ -74,6 +76,70 @@ napi_value backend_switch(napi_env env, Args& args) {
   throw Error("ERR_ARGUMENT", "there is no switch of that name: " + name);
 }
 
+struct Precision {
+  const char* name;
+  at::Float32Backend backend;
+  at::Float32Op op;
+};
+
+constexpr Precision kPrecisions[] = {
+    {"cudnn", at::Float32Backend::CUDA, at::Float32Op::ALL},
+    {"cudnn.conv", at::Float32Backend::CUDA, at::Float32Op::CONV},
+    {"cudnn.rnn", at::Float32Backend::CUDA, at::Float32Op::RNN},
+    {"cuda.matmul", at::Float32Backend::CUDA, at::Float32Op::MATMUL},
+    {"mkldnn", at::Float32Backend::MKLDNN, at::Float32Op::ALL},
+    {"mkldnn.conv", at::Float32Backend::MKLDNN, at::Float32Op::CONV},
+    {"mkldnn.rnn", at::Float32Backend::MKLDNN, at::Float32Op::RNN},
+    {"mkldnn.matmul", at::Float32Backend::MKLDNN, at::Float32Op::MATMUL},
+};
+
+// backendPrecision(name, precision?): what it was.
+napi_value backend_precision(napi_env env, Args& args) {
+  const std::string name = to_string(env, args[0], "name");
+  for (const Precision& each : kPrecisions) {
+    if (name != each.name) continue;
+    Context& context = at::globalContext();
+    const std::string before = at::precision2str(context.float32Precision(each.backend, each.op));
+    if (!is_nullish(env, args[1])) {
+      const at::Float32Precision precision = at::str2precision(to_string(env, args[1], "precision"));
+      context.setFloat32Precision(each.backend, each.op, precision);
+    }
+    return js(env, before);
+  }
+  throw Error("ERR_ARGUMENT", "there is no precision of that name: " + name);
+}
+
+// Before 2.13 libtorch has one way to choose; a template, so that those headers compile.
+template <class C>
+std::string depthwise_kernel(C& context, const std::string* wanted) {
+  if constexpr (requires { context.cudnnDepthwiseKernel(); }) {
+    const std::string before = at::cudnn_depthwise2str(context.cudnnDepthwiseKernel());
+    if (wanted != nullptr) context.setCuDNNDepthwiseKernel(at::str2cudnn_depthwise(*wanted));
+    return before;
+  } else {
+    if (wanted != nullptr && *wanted != "auto") {
+      throw Error("ERR_OP_UNAVAILABLE", "this libtorch has no choice of kernels for depthwise convolutions");
+    }
+    return "auto";
+  }
+}
+
+// cudnnDepthwiseKernel(kernel?): what it was.
+napi_value cudnn_depthwise_kernel(napi_env env, Args& args) {
+  Context& context = at::globalContext();
+  if (is_nullish(env, args[0])) return js(env, depthwise_kernel(context, nullptr));
+  const std::string wanted = to_string(env, args[0], "kernel");
+  return js(env, depthwise_kernel(context, &wanted));
+}
+
+// backendVerbose(library, level): whether it took the level.
+napi_value backend_verbose(napi_env env, Args& args) {
+  const std::string name = to_string(env, args[0], "library");
+  const int level = static_cast<int>(to_int64(env, args[1], "level"));
+  if (name == "mkl") return js(env, torch::verbose::_mkl_set_verbose(level) != 0);
+  return js(env, torch::verbose::_mkldnn_set_verbose(level) != 0);
+}
+
 // backendAvailable(name): whether this libtorch has it, and it can be used here.
 napi_value backend_available(napi_env env, Args& args) {
   const std::string name = to_string(env, args[0], "name");
@@ -81,6 +147,7 @@ napi_value backend_available(napi_env env, Args& args) {
   if (name == "cuda") return js(env, at::detail::getCUDAHooks().hasCUDART());
   if (name == "cudnn") return js(env, cuda && Context::hasCuDNN());
   if (name == "mkl") return js(env, Context::hasMKL());
+  if (name == "acl") return js(env, AT_MKLDNN_ACL_ENABLED() != 0);
   if (name == "mkldnn") return js(env, Context::hasMKLDNN());
   if (name == "openmp") return js(env, Context::hasOpenMP());
   throw Error("ERR_ARGUMENT", "there is no backend of that name: " + name);
@@ -112,6 +179,9 @@ napi_value deterministic_algorithms(napi_env env, Args& args) {
 
 void register_backends(napi_env env, napi_value exports) {
   define(env, exports, "backendSwitch", guarded<backend_switch>);
+  define(env, exports, "backendPrecision", guarded<backend_precision>);
+  define(env, exports, "cudnnDepthwiseKernel", guarded<cudnn_depthwise_kernel>);
+  define(env, exports, "backendVerbose", guarded<backend_verbose>);
   define(env, exports, "backendAvailable", guarded<backend_available>);
   define(env, exports, "cudnnVersion", guarded<cudnn_version>);
   define(env, exports, "cpuCapability", guarded<cpu_capability>);

@@ -1,5 +1,6 @@
 // libtorch's profiler: what ran, when and how long, on the host and on GPUs.
 #include <ATen/record_function.h>
+#include <dlfcn.h>
 #include <torch/csrc/autograd/profiler_kineto.h>
 
 #include <atomic>
@@ -53,6 +54,11 @@ class Quiet {
   static constexpr const char* kName = "KINETO_LOG_LEVEL";
   bool set_;
 };
+
+// Kineto's entry, which only a libtorch with Kineto has.
+napi_value available(napi_env env, Args&) {
+  return js(env, dlsym(RTLD_DEFAULT, "_ZN5torch18global_kineto_initEv") != nullptr);
+}
 
 // profilerStart(cpu, cuda, recordShapes, profileMemory, withFlops)
 napi_value start(napi_env env, Args& args) {
@@ -159,6 +165,7 @@ napi_value region_end(napi_env env, Args& args) {
 }  // namespace
 
 void register_profiler(napi_env env, napi_value exports) {
+  define(env, exports, "profilerAvailable", guarded<available>);
   define(env, exports, "profilerStart", guarded<start>);
   define(env, exports, "profilerStop", guarded<stop>);
   define(env, exports, "profilerEvents", guarded<events>);
