@@ -17,6 +17,10 @@ const defaultTimeout = 1800;
 /**
  * Processes that call collectives together, as `torch.distributed.ProcessGroup`. {@link initProcessGroup} and {@link newGroup} make
  * them.
+ *
+ * @example
+ * const group = await torch.distributed.newGroup([0, 1]);
+ * console.log(group?.rank, group?.size);
  */
 export class ProcessGroup {
   /** @internal */
@@ -40,6 +44,8 @@ export class ProcessGroup {
   destroyed = false;
   /** @internal */
   busy: Promise<unknown> | undefined = undefined;
+  /** @internal How often it has been split: the names of the parts count it. */
+  splits = 0;
 
   /** @internal */
   constructor(
@@ -99,8 +105,8 @@ export function groupOf(given: GroupOption | undefined): GroupOption {
   return group;
 }
 
-/** The group, for calls that only its members can make. */
-const memberOf = (given: GroupOption | undefined): ProcessGroup => check('group', groupOf(given), memberKind);
+/** @internal The group, for calls that only its members can make. */
+export const memberOf = (given: GroupOption | undefined): ProcessGroup => check('group', groupOf(given), memberKind);
 
 const readInit = optionsOf('initProcessGroup', {
   backend: [text, undefined],
@@ -123,11 +129,11 @@ export interface InitOptions {
    * `'file:///path'` a file that all can write and that does not exist yet.
    */
   initMethod?: string;
-  /** A store to meet in, instead of `initMethod`; it stays open after the group. */
+  /** A store to meet in, instead of `initMethod`; it stays open after the group. Default: none. */
   store?: Store;
-  /** This process's rank; read from the environment by `env://`. */
+  /** This process's rank; default what `env://` reads from the environment. */
   rank?: number;
-  /** How many processes there are; read from the environment by `env://`. */
+  /** How many processes there are; default what `env://` reads from the environment. */
   worldSize?: number;
   /** Seconds that the ranks may take to meet, and every call afterwards; default 1800. */
   timeout?: number;
@@ -225,19 +231,25 @@ export async function newGroup(
   ranks?: readonly number[],
   options?: { timeout?: number; backend?: Backend | (string & {}) },
 ): Promise<ProcessGroup | null> {
-  const { group: parent, store } = theWorld();
+  const { group: parent } = theWorld();
   const { timeout = parent.timeout, backend } = readNewGroup(options);
-  const backends = backendsOf(backend ?? parent.backend);
+  backendsOf(backend ?? parent.backend);
   const members = ranks === undefined ? parent.ranks : check('ranks', ranks, arrayOf(integer(0, parent.size - 1)));
   const sorted = [...members].sort((a, b) => a - b);
   if (sorted.length === 0 || new Set(sorted).size < sorted.length) {
     throw invalidArgument('ranks', 'an array of one or more different ranks', ranks);
   }
-  const name = String(theWorld().count++);
-  const rank = sorted.indexOf(parent.rank);
+  return joinGroup({ name: String(theWorld().count++), ranks: sorted, backend: backend ?? parent.backend, timeout });
+}
+
+/** @internal Joins a group of some ranks of the default group; null on the others, which may call this too. */
+export async function joinGroup(
+  named: Readonly<Pick<ProcessGroup, 'name' | 'ranks' | 'backend' | 'timeout'>>,
+): Promise<ProcessGroup | null> {
+  const { group: parent, store } = theWorld();
+  const rank = named.ranks.indexOf(parent.rank);
   if (rank < 0) return null;
-  const named = { name, ranks: sorted, rank, backend: backend ?? parent.backend, timeout };
-  const group = await makeGroup(store, named, backends, timeout);
+  const group = await makeGroup(store, { ...named, rank }, backendsOf(named.backend), named.timeout);
   world?.groups.add(group);
   return group;
 }
@@ -245,6 +257,9 @@ export async function newGroup(
 /**
  * Leaves a group, or the default group and all others, as `torch.distributed.destroy_process_group`. What is under way ends first,
  * at the latest at its time-out. Another {@link initProcessGroup} may follow.
+ *
+ * @example
+ * await torch.distributed.destroyProcessGroup();
  */
 export async function destroyProcessGroup(group?: GroupOption): Promise<void> {
   const given = check('group', group === undefined ? theWorld().group : group, groupKind);
@@ -263,30 +278,60 @@ export async function destroyProcessGroup(group?: GroupOption): Promise<void> {
   }
 }
 
-/** Whether {@link initProcessGroup} has made the default group. */
+/**
+ * Whether {@link initProcessGroup} has made the default group.
+ *
+ * @example
+ * if (!torch.distributed.isInitialized()) await torch.distributed.initProcessGroup();
+ */
 export const isInitialized = (): boolean => world !== undefined;
 
-/** This process's rank in a group; -1 where it is not a member. */
+/**
+ * This process's rank in a group; -1 where it is not a member.
+ *
+ * @example
+ * if (torch.distributed.getRank() === 0) console.log(loss.item());
+ */
 export function getRank(group?: GroupOption): number {
   return check('group', groupOf(group), groupKind)?.rank ?? -1;
 }
 
-/** How many ranks a group has; -1 where this process is not a member. */
+/**
+ * How many ranks a group has; -1 where this process is not a member.
+ *
+ * @example
+ * const share = total / torch.distributed.getWorldSize();
+ */
 export function getWorldSize(group?: GroupOption): number {
   return check('group', groupOf(group), groupKind)?.size ?? -1;
 }
 
-/** The backend of a group, as it was asked for. */
+/**
+ * The backend of a group, as it was asked for.
+ *
+ * @example
+ * torch.distributed.getBackend(); // 'cpu:gloo'
+ */
 export function getBackend(group?: GroupOption): string {
   return memberOf(group).backend;
 }
 
-/** The ranks of a group in the default group, in the order of their ranks in that group. */
+/**
+ * The ranks of a group in the default group, in the order of their ranks in that group.
+ *
+ * @example
+ * torch.distributed.getProcessGroupRanks(); // [0, 1, 2, 3]
+ */
 export function getProcessGroupRanks(group?: GroupOption): number[] {
   return [...memberOf(group).ranks];
 }
 
-/** The rank in a group of a rank of the default group. */
+/**
+ * The rank in a group of a rank of the default group.
+ *
+ * @example
+ * torch.distributed.getGroupRank(even, 2); // 1, of the ranks 0 and 2
+ */
 export function getGroupRank(group: ProcessGroup, globalRank: number): number {
   const { ranks } = memberOf(group);
   const rank = ranks.indexOf(check('globalRank', globalRank, integer(0)));
@@ -294,7 +339,12 @@ export function getGroupRank(group: ProcessGroup, globalRank: number): number {
   return rank;
 }
 
-/** The rank in the default group of a rank of a group. */
+/**
+ * The rank in the default group of a rank of a group.
+ *
+ * @example
+ * torch.distributed.getGlobalRank(even, 1); // 2, of the ranks 0 and 2
+ */
 export function getGlobalRank(group: ProcessGroup, groupRank: number): number {
   const { ranks } = memberOf(group);
   return ranks[check('groupRank', groupRank, integer(0, ranks.length - 1))]!;
@@ -304,6 +354,9 @@ export function getGlobalRank(group: ProcessGroup, groupRank: number): number {
  * Which of the ranks on this machine this process is, from 0: the number of the GPU to use.
  *
  * @param fallback what to return where the launcher does not tell; without it that is refused.
+ *
+ * @example
+ * torch.cuda.setDevice(torch.distributed.getNodeLocalRank(0));
  */
 export function getNodeLocalRank(fallback?: number): number {
   const rank = launchOf(process.env)?.localRank ?? fallback;
@@ -313,16 +366,36 @@ export function getNodeLocalRank(fallback?: number): number {
   return check('fallback', rank, integer(0));
 }
 
-/** Whether a backend is in this build. */
+/**
+ * Whether a backend is in this build.
+ *
+ * @example
+ * torch.distributed.isBackendAvailable('nccl');
+ */
 export function isBackendAvailable(backend: string): boolean {
   return (
     'distributedBackends' in native &&
     native.distributedBackends().includes(check('backend', backend, text).toLowerCase())
   );
 }
-/** Whether Gloo, which carries tensors of the CPU, is in this build. */
+/**
+ * Whether Gloo, which carries tensors of the CPU, is in this build.
+ *
+ * @example
+ * torch.distributed.isGlooAvailable();
+ */
 export const isGlooAvailable = (): boolean => isBackendAvailable('gloo');
-/** Whether NCCL, which carries tensors of GPUs, is in this build. */
+/**
+ * Whether NCCL, which carries tensors of GPUs, is in this build.
+ *
+ * @example
+ * const backend = torch.distributed.isNcclAvailable() ? 'nccl' : 'gloo';
+ */
 export const isNcclAvailable = (): boolean => isBackendAvailable('nccl');
-/** Whether torchrun, or `torch-clip run`, has started this process. */
+/**
+ * Whether torchrun, or `torch-clip run`, has started this process.
+ *
+ * @example
+ * torch.distributed.isTorchelasticLaunched(); // true under npx torch-clip run
+ */
 export const isTorchelasticLaunched = (): boolean => process.env.TORCHELASTIC_RUN_ID !== undefined;

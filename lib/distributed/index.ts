@@ -24,6 +24,7 @@ export {
   newGroup,
   ProcessGroup,
 } from './group.js';
+export { DeviceMesh, initDeviceMesh, type MeshDevice, type MeshOptions, type MeshRanks } from './mesh.js';
 export * from './objects.js';
 export {
   batchIsendIrecv,
@@ -48,3 +49,10 @@ export {
   TCPStore,
   type TCPStoreOptions,
 } from './store.js';
+export {
+  getDefaultBackendForDevice,
+  newSubgroups,
+  newSubgroupsByEnumeration,
+  type SubgroupOptions,
+  splitGroup,
+} from './subgroups.js';

@@ -103,6 +103,10 @@ const readGather = optionsOf('gatherObject', { ...collectiveOptions, dst: [rankK
  * `options.dst`: a rank of the default group; default 0.
  *
  * @returns null on the other ranks.
+ *
+ * @example
+ * const all = new Array(torch.distributed.getWorldSize());
+ * await torch.distributed.gatherObject({ loss: 0.5 }, rank === 0 ? all : null);
  */
 export function gatherObject<const O extends CollectiveOptions & { dst?: number } = object>(
   object: Json,
@@ -179,6 +183,10 @@ const readScatter = optionsOf('scatterObjectList', { ...collectiveOptions, src: 
  * `options.src`: a rank of the default group; default 0.
  *
  * @param objects one value per rank on rank `src`; read there alone.
+ *
+ * @example
+ * const own: unknown[] = [null];
+ * await torch.distributed.scatterObjectList(own, rank === 0 ? ['a', 'b'] : null);
  */
 export function scatterObjectList<const O extends CollectiveOptions & { src?: number } = object>(
   objects: readonly Json[] | null,
@@ -212,6 +220,9 @@ export function scatterObjectList<const O extends CollectiveOptions & { src?: nu
  * Sends values to one rank, as `torch.distributed.send_object_list`; {@link recvObjectList} receives them.
  *
  * @param dst the receiver's rank in the default group.
+ *
+ * @example
+ * await torch.distributed.sendObjectList([{ epoch: 3 }], 1);
  */
 export async function sendObjectList(objects: readonly Json[], dst: number): Promise<void> {
   const bytes = toBytes('objects', objects);
@@ -224,6 +235,10 @@ export async function sendObjectList(objects: readonly Json[], dst: number): Pro
  * Receives what {@link sendObjectList} sends, as `torch.distributed.recv_object_list`.
  *
  * @param src the sender's rank in the default group.
+ *
+ * @example
+ * const received: unknown[] = [null];
+ * await torch.distributed.recvObjectList(received, { src: 0 });
  */
 export async function recvObjectList(src: number): Promise<Json[]> {
   check('src', src, rankKind);

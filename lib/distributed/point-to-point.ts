@@ -139,7 +139,13 @@ export class Work {
 
 const readIsend = optionsOf('isend', { group: table.group, tag: table.tag });
 
-/** {@link send} that returns at once, as `torch.distributed.isend`. Null with a group that this process is not a member of. */
+/**
+ * {@link send} that returns at once, as `torch.distributed.isend`. Null with a group that this process is not a member of.
+ *
+ * @example
+ * const work = torch.distributed.isend(x, 1);
+ * await work.wait();
+ */
 export function isend(tensor: Tensor, dst: number, options?: Omit<SendOptions, 'wait'>): Work | null {
   const { group: given, tag } = readIsend(options);
   check('tensor', tensor, tensorKind);
@@ -155,7 +161,13 @@ const readIrecv = optionsOf('irecv', {
   src: [rankKind as Kind<number | undefined>, undefined],
 });
 
-/** {@link recv} that returns at once, as `torch.distributed.irecv`. Null with a group that this process is not a member of. */
+/**
+ * {@link recv} that returns at once, as `torch.distributed.irecv`. Null with a group that this process is not a member of.
+ *
+ * @example
+ * const work = torch.distributed.irecv(x, { src: 0 });
+ * await work.wait();
+ */
 export function irecv(tensor: Tensor, options?: Omit<RecvOptions, 'wait'>): Work | null {
   const { group: given, tag, src } = readIrecv(options);
   check('tensor', tensor, tensorKind);
@@ -175,7 +187,15 @@ function work(pair: unknown, group: ProcessGroup, finish: () => void): Work {
 
 const direction = kind<typeof isend | typeof irecv>('isend or irecv', (value) => value === isend || value === irecv);
 
-/** One message of {@link batchIsendIrecv}, as `torch.distributed.P2POp`. */
+/**
+ * One message of {@link batchIsendIrecv}, as `torch.distributed.P2POp`.
+ *
+ * @example
+ * const works = torch.distributed.batchIsendIrecv([
+ *   new torch.distributed.P2POp('isend', x, next),
+ *   new torch.distributed.P2POp('irecv', y, before),
+ * ]);
+ */
 export class P2POp {
   readonly op: typeof isend | typeof irecv;
   readonly tensor: Tensor;

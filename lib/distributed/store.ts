@@ -219,7 +219,13 @@ export class FileStore extends Store {
   }
 }
 
-/** A store in this process's memory, as `torch.distributed.HashStore`: for a group of one rank, and for tests. */
+/**
+ * A store in this process's memory, as `torch.distributed.HashStore`: for a group of one rank, and for tests.
+ *
+ * @example
+ * const store = new torch.distributed.HashStore();
+ * await store.set('key', 'value');
+ */
 export class HashStore extends Store {
   constructor() {
     needDistributed();

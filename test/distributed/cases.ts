@@ -368,6 +368,66 @@ const others: Case[] = [
     },
   },
   {
+    name: 'groups side by side, and parts of them',
+    least: 4,
+    async run(d, { rank, how }) {
+      const [pair, pairs] = await d.newSubgroups(2);
+      const [own, all] = await d.newSubgroupsByEnumeration([[3, 0], [2]]);
+      const half = await d.splitGroup([[1, 0]], { group: pair });
+      const rest = await d.splitGroup([[0, 2], [3]]);
+      const sums: number[] = [];
+      for (const group of [pair, own, half, rest]) {
+        const t = zeros([1]).add(rank);
+        if (group !== null) await d.allReduce(t, { group, ...how });
+        sums.push(t.item());
+      }
+      const places = [pairs, all].map((groups) => groups.findIndex((group) => group !== null));
+      for (const group of [pair, own, half, rest]) await d.destroyProcessGroup(group);
+      return [sums, places, d.getRank(rest)];
+    },
+    expected: ({ rank }) => {
+      const twins = rank % 2 === 0 ? [rank, rank + 1] : [rank - 1, rank];
+      const own = rank === 0 || rank === 3 ? 3 : rank;
+      const rest = rank === 0 || rank === 2 ? 2 : rank;
+      const second = rank === 0 || rank === 3 ? 0 : rank === 2 ? 1 : -1;
+      const last = rank === 2 ? 1 : rank === 0 || rank === 3 ? 0 : -1;
+      return [[sum(twins), own, sum(twins), rest], [Math.floor(rank / 2), second], last];
+    },
+  },
+  {
+    name: 'a mesh of two dimensions',
+    least: 4,
+    async run(d, { rank, how }) {
+      const mesh = await d.DeviceMesh.create(
+        'cpu',
+        [
+          [0, 1],
+          [2, 3],
+        ],
+        { meshDimNames: ['rows', 'columns'] },
+      );
+      const answer: unknown[] = [mesh.getCoordinate(), mesh.shape, mesh.size(), String(mesh)];
+      for (const dim of ['rows', 'columns']) {
+        const part = mesh.submesh(dim);
+        const t = zeros([1]).add(rank);
+        if (rank < 4) await d.allReduce(t, { group: mesh.getGroup(dim), ...how });
+        answer.push(t.item(), rank < 4 ? part.mesh.tolist() : null, rank < 4 ? mesh.getLocalRank(dim) : null);
+      }
+      if (rank < 4) for (const group of mesh.getAllGroups()) await d.destroyProcessGroup(group);
+      return answer;
+    },
+    expected: ({ rank }) => {
+      const [row, column] = [Math.floor(rank / 2), rank % 2];
+      const fixed = [[2, 2], 4, "DeviceMesh((rows=2, columns=2), 'cpu')"];
+      if (rank >= 4) return [null, ...fixed, rank, null, null, rank, null, null];
+      const [along, across] = [
+        [column, column + 2],
+        [2 * row, 2 * row + 1],
+      ];
+      return [[row, column], ...fixed, sum(along), along, row, sum(across), across, column];
+    },
+  },
+  {
     name: 'values of many calls at once, with reductions among them',
     async run(d, { rank }) {
       const t = zeros([1]).add(rank);

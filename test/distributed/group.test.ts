@@ -260,3 +260,93 @@ describe('a process group', () => {
     expect(t.requiresGrad && t.isLeaf).equal(true);
   });
 });
+
+describe('several groups and meshes', () => {
+  beforeEach(() => alone());
+  afterEach(() => d.destroyProcessGroup());
+
+  it('are made of one rank, too', async () => {
+    const [own, all] = await d.newSubgroups(1);
+    expect([own?.ranks, all]).deep.equal([[0], [own]]);
+    expect((await d.splitGroup([[0]]))!.size).equal(1);
+    const mesh = await d.initDeviceMesh('cpu', [1, 1], { meshDimNames: ['dp', 'tp'], backendOverride: { tp: 'gloo' } });
+    expect([mesh.ndim, mesh.size(), mesh.size(0), mesh.shape]).deep.equal([2, 1, 1, [1, 1]]);
+    expect(mesh.mesh.tolist()).deep.equal([[0]]);
+    expect(mesh.mesh.dtype).equal(torch.int32);
+    expect([mesh.getRank(), mesh.getLocalRank('tp'), mesh.getCoordinate()]).deep.equal([0, 0, [0, 0]]);
+    expect(mesh.submesh('dp').getGroup()).equal(mesh.getGroup(0));
+    expect(mesh.submesh('dp', 'tp')).equal(mesh);
+    expect(mesh.getAllGroups().map(({ backend }) => backend)).deep.equal(['cpu:gloo', 'gloo']);
+    const flat = d.DeviceMesh.fromGroup(mesh.getGroup(1), 'cpu');
+    expect([flat.mesh.tolist(), `${flat}`, flat.meshDimNames]).deep.equal([[0], "DeviceMesh((1), 'cpu')", null]);
+    const both = d.DeviceMesh.fromGroup(mesh.getAllGroups(), 'cpu', {
+      mesh: torch.tensor([[0]]),
+      meshDimNames: ['a', 'b'],
+    });
+    expect(both.getGroup('b')).equal(mesh.getGroup('tp'));
+    expect([d.getDefaultBackendForDevice('cpu'), d.getDefaultBackendForDevice('cuda:0')]).deep.equal(['gloo', 'nccl']);
+  });
+
+  it('are refused where they make no sense', async () => {
+    const mesh = await d.initDeviceMesh('cpu', [1, 1], { meshDimNames: ['dp', 'tp'] });
+    const plain = await d.DeviceMesh.create('cpu', [[0]]);
+    const loop: unknown[] = [];
+    loop.push(loop);
+    const rejected: [() => Promise<unknown>, string][] = [
+      [() => d.newSubgroups(2), '"groupSize" must be an integer from 1 to 1, got 2'],
+      [() => d.newSubgroups(0.5), '"groupSize" must be an integer from 1 to 1, got 0.5'],
+      [() => d.newSubgroupsByEnumeration([]), '"ranksPerSubgroup" must be one or more arrays of ranks, got []'],
+      [
+        () => d.newSubgroupsByEnumeration([[0], [0]]),
+        '"ranksPerSubgroup[1]" must have ranks of its own, got rank 0, which "ranksPerSubgroup[0]" has',
+      ],
+      [() => d.newSubgroupsByEnumeration([[1]]), '"ranksPerSubgroup[0][0]" must be an integer from 0 to 0, got 1'],
+      [() => d.splitGroup([[]]), '"splitRanks[0]" must be an array of one or more ranks, got []'],
+      [() => d.initDeviceMesh('cuda:0' as never, [1]), '"deviceType" must be "cpu" or "cuda", got "cuda:0"'],
+      [() => d.initDeviceMesh('cpu', []), '"meshShape" must be an array of one or more sizes, got []'],
+      [() => d.initDeviceMesh('cpu', [2]), '"mesh" must be ranks from 0 to 0, got 1'],
+      [
+        () => d.initDeviceMesh('cpu', [1], { meshDimNames: ['a', 'b'] }),
+        '"meshDimNames" must be an array of 1 names, one per dimension, got ',
+      ],
+      [
+        () => d.initDeviceMesh('cpu', [1, 1], { meshDimNames: ['a', 'a'] }),
+        '"meshDimNames" must be different names, got ',
+      ],
+      [
+        () => d.initDeviceMesh('cpu', [1], { backendOverride: { x: 'gloo' } }),
+        '"backendOverride" must be backends by number or name of a dimension, got "x"',
+      ],
+    ];
+    for (const bad of [[[0, 0]], [[0], [0, 0]], [0.5], [-1], 0, [], loop, torch.tensor([0.5])]) {
+      rejected.push([
+        () => d.DeviceMesh.create('cpu', bad as never),
+        '"mesh" must be an integer tensor or nested arrays of ranks, each of them once, got ',
+      ]);
+    }
+    for (const [body, message] of rejected) {
+      const [code, got] = await rejectionOf(Promise.resolve().then(body));
+      expect(got.startsWith(message), `${got} | ${message}`).equal(true);
+      expect(code).equal('ERR_ARGUMENT');
+    }
+    for (const [body, message] of [
+      [() => mesh.getGroup(), '"meshDim" must be given for a mesh of 2 dimensions'],
+      [() => mesh.getGroup('pp'), '"meshDim" must be one of "dp", "tp", got "pp"'],
+      [() => plain.getGroup('dp'), '"meshDim" must be a number, since the dimensions have no names, got "dp"'],
+      [() => mesh.getLocalRank(2), '"meshDim" must be an integer from 0 to 1, got 2'],
+      [() => mesh.submesh('tp', 'dp'), '"names" must be one or more of "dp", "tp", in this order, got '],
+      [() => plain.submesh('dp'), 'a mesh without "meshDimNames" has no parts'],
+      [() => d.DeviceMesh.fromGroup([], 'cpu'), '"group" must be a ProcessGroup or an array of them, got []'],
+      [
+        () => d.DeviceMesh.fromGroup(mesh.getAllGroups(), 'cpu'),
+        '"mesh" and "meshDimNames" must be given for several groups',
+      ],
+      [
+        () => d.getDefaultBackendForDevice('meta'),
+        '"device" must be a device with a backend, "cpu" or "cuda", got "meta"',
+      ],
+    ] as const) {
+      expect(refusalOf(body).message.slice(0, message.length)).equal(message);
+    }
+  });
+});
