@@ -64,6 +64,7 @@ export { Generator } from './generator.js';
 export type { Index, Slice } from './indexing.js';
 export * as io from './io/index.js';
 export { type LoadOptions, load, type MapLocation, save, saveAsync } from './io/index.js';
+export * as jit from './jit/index.js';
 export {
   channelsLast,
   channelsLast3d,

@@ -7,6 +7,7 @@
 #include "binding/error.h"
 #include "binding/modules.h"
 #include "binding/value.h"
+#include "jit/register.h"
 #ifdef TORCH_CLIP_DISTRIBUTED
 #include "distributed/register.h"
 #endif
@@ -60,6 +61,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::register_func(env, exports);
     tc::register_random(env, exports);
     tc::register_ops(env, exports);
+    tc::register_jit(env, exports);
     tc::register_amp(env, exports);
     tc::register_backends(env, exports);
     tc::register_profiler(env, exports);

@@ -20,6 +20,7 @@
 #include "binding/modules.h"
 #include "binding/random.h"
 #include "binding/value.h"
+#include "ops/ivalue.h"
 #include "ops/op.h"
 #include "ops/undo.h"
 
@@ -145,24 +146,6 @@ c10::IValue to_ivalue(napi_env env, napi_value v, const Param& p) {
       break;
   }
   throw Error("ERR_ARGUMENT", "\"" + p.name + "\" has a type with no JavaScript equivalent");
-}
-
-napi_value to_js(napi_env env, const c10::IValue& value) {
-  if (value.isTensor()) return wrap(env, value.toTensor());
-  if (value.isNone()) return null(env);
-  if (value.isInt()) return js(env, value.toInt());
-  if (value.isDouble()) return js(env, value.toDouble());
-  if (value.isBool()) return js(env, value.toBool());
-  if (value.isScalar()) return js(env, value.toScalar());
-  if (value.isSymInt()) return js(env, value.toSymInt().guard_int(__FILE__, __LINE__));
-  if (value.isString()) return js(env, std::string_view(value.toStringRef()));
-  if (value.isDevice()) return js(env, std::string_view(value.toDevice().str()));
-  if (value.isGenerator()) return wrap(env, value.toGenerator());
-  if (value.isList() || value.isTuple()) {
-    const auto items = value.isList() ? value.toListRef().vec() : value.toTupleRef().elements().vec();
-    return make_array(env, items.size(), [&](size_t i) { return to_js(env, items[i]); });
-  }
-  throw Error("ERR_LIBTORCH", "the operator returned a " + value.tagKind() + ", which JavaScript cannot hold");
 }
 
 // An operator may give its `out` another shape while it reads its inputs, so an input that is the same tensor is passed
@@ -384,7 +367,44 @@ napi_value op(napi_env env, Args& args) {
   return function;
 }
 
+// A property under any name, `__proto__` too.
+void define_own(napi_env env, napi_value object, const std::string& name, napi_value value) {
+  napi_value key;
+  check(env, napi_create_string_utf8(env, name.data(), name.size(), &key));
+  const napi_property_descriptor own{
+      nullptr, key, nullptr, nullptr, nullptr, value, static_cast<napi_property_attributes>(napi_default_jsproperty),
+      nullptr};
+  check(env, napi_define_properties(env, object, 1, &own));
+}
+
 }  // namespace
+
+napi_value to_js(napi_env env, const c10::IValue& value) {
+  if (value.isTensor()) return wrap(env, value.toTensor());
+  if (value.isNone()) return null(env);
+  if (value.isInt()) return js(env, value.toInt());
+  if (value.isDouble()) return js(env, value.toDouble());
+  if (value.isBool()) return js(env, value.toBool());
+  if (value.isScalar()) return js(env, value.toScalar());
+  if (value.isSymInt()) return js(env, value.toSymInt().guard_int(__FILE__, __LINE__));
+  if (value.isString()) return js(env, std::string_view(value.toStringRef()));
+  if (value.isDevice()) return js(env, std::string_view(value.toDevice().str()));
+  if (value.isGenerator()) return wrap(env, value.toGenerator());
+  if (value.isList() || value.isTuple()) {
+    const auto items = value.isList() ? value.toListRef().vec() : value.toTupleRef().elements().vec();
+    return make_array(env, items.size(), [&](size_t i) { return to_js(env, items[i]); });
+  }
+  if (value.isGenericDict()) {
+    const auto items = value.toGenericDict();
+    const napi_value out = make_object(env);
+    for (const auto& item : items) {
+      if (!item.key().isString()) break;
+      define_own(env, out, item.key().toStringRef(), to_js(env, item.value()));
+    }
+    if (items.empty() || items.begin()->key().isString()) return out;
+  }
+  throw Error("ERR_LIBTORCH", "the result is a " + value.tagKind() + ", which JavaScript cannot hold");
+}
 
 Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
   const auto& schema = handle.schema();

@@ -84,6 +84,7 @@ describe('the documentation', () => {
     utils: 'docs/watching.md',
     'utils.checkpoint': 'docs/autograd.md',
     distributions: 'docs/distributions.md',
+    jit: 'docs/io.md',
     backends: 'docs/gpu.md',
     cuda: 'docs/gpu.md',
     profiler: 'docs/gpu.md',
