@@ -79,6 +79,7 @@ export const cases: Record<string, Case> = {
   'module.namedParameters': [(o) => linear().namedParameters(o), 'recurse', true],
   'module.buffers': [(o) => linear().buffers(o), 'recurse', true],
   'module.namedBuffers': [(o) => linear().namedBuffers(o), 'recurse', true],
+  'nn.Buffer': [(o) => new nn.Buffer(x, o), 'persistent', true],
   'module.registerBuffer': [(o) => linear().registerBuffer('b', x, o), 'persistent', true],
   'module.stateDict': [(o) => linear().stateDict(o), 'keepVars', true],
   'module.loadStateDict': [(o) => linear().loadStateDict(linear().stateDict(), o), 'strict', true],

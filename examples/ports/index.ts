@@ -1,6 +1,7 @@
 // Ports of well-known PyTorch scripts, each with its twin in python/: the same seed gives the same losses.
 import { train as actorCritic } from './actor-critic.js';
 import { train as dcgan } from './dcgan.js';
+import { train as ddpm } from './ddpm.js';
 import { train as gpt } from './gpt.js';
 import { train as graphConvolution } from './graph-convolution.js';
 import { train as lora } from './lora.js';
@@ -8,6 +9,7 @@ import { train as mnist } from './mnist.js';
 import { train as perSampleGradients } from './per-sample-gradients.js';
 import { train as reinforce } from './reinforce.js';
 import { train as resnet18 } from './resnet18.js';
+import { train as seq2seq } from './seq2seq.js';
 import { train as sineLbfgs } from './sine-lbfgs.js';
 import { train as straightThrough } from './straight-through.js';
 import { train as styleTransfer } from './style-transfer.js';
@@ -34,4 +36,6 @@ export const ports: Readonly<Record<string, (steps: number) => number[]>> = {
   lora,
   'straight-through': straightThrough,
   'per-sample-gradients': perSampleGradients,
+  ddpm,
+  seq2seq,
 };

@@ -1,14 +1,17 @@
 import { check, flag } from '../check.js';
 import { tensor as tensorKind } from '../kinds.js';
+import { optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
+
+const readBuffer = optionsOf('Buffer', { persistent: [flag, true] });
 
 /**
  * A tensor that becomes a buffer of the module that it is assigned to, as by `registerBuffer`.
  *
  * It shares memory with `data`.
  *
- * @param persistent whether it is part of `stateDict()`; default true.
+ * @param options.persistent whether it is part of `stateDict()`; default true.
  *
  * @example
  * class Net extends nn.Module {
@@ -19,9 +22,10 @@ export class Buffer extends Tensor {
   /** @internal */
   readonly persistent: boolean;
 
-  constructor(data: Tensor, persistent = true) {
+  constructor(data: Tensor, options: { persistent?: boolean } = {}) {
+    const { persistent } = readBuffer(options);
     super(keep(check('data', data, tensorKind).detach()).handle);
-    this.persistent = check('persistent', persistent, flag);
+    this.persistent = persistent;
     this.escapes = true;
   }
 }

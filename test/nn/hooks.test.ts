@@ -423,7 +423,7 @@ describe('backward hooks', () => {
 describe('nn.Buffer', () => {
   class Net extends nn.Module {
     mask: Tensor = new nn.Buffer(torch.ones([2]));
-    scratch: Tensor = new nn.Buffer(torch.zeros([1]), false);
+    scratch: Tensor = new nn.Buffer(torch.zeros([1]), { persistent: false });
     weight = new nn.Parameter(torch.ones([1]));
   }
 
