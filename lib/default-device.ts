@@ -6,7 +6,12 @@ const cpu = parseDevice('cpu')!;
 
 let current: Device | undefined;
 
-/** The device that tensors are made on where none is named; `cpu` unless set in this thread. */
+/**
+ * The device that tensors are made on where none is named; `cpu` unless set in this thread.
+ *
+ * @example
+ * torch.getDefaultDevice().type; // 'cpu'
+ */
 export function getDefaultDevice(): Device {
   return current ?? cpu;
 }

@@ -1,7 +1,12 @@
 /** `'cpu'`, `'cuda'` (the current GPU), `'cuda:1'` or `'meta'` (shapes without data), or a {@link Device}. */
 export type DeviceLike = Device | 'cpu' | 'cuda' | 'meta' | `cuda:${number}`;
 
-/** Where a tensor's memory is. */
+/**
+ * Where a tensor's memory is.
+ *
+ * @example
+ * String(x.device); // 'cpu'
+ */
 export class Device {
   /** `'cpu'`, `'cuda'` or `'meta'`. */
   readonly type: string;

@@ -22,23 +22,41 @@ class Choice {
   }
 }
 
-/** How a tensor keeps its elements: `strided` for dense tensors, or one of the sparse layouts. */
+/**
+ * How a tensor keeps its elements: `strided` for dense tensors, or one of the sparse layouts.
+ *
+ * @example
+ * x.layout === torch.strided; // true
+ */
 export class Layout extends Choice {
   declare private readonly brand: 'layout';
 }
 
-/** The order of a dense tensor's dimensions in memory. */
+/**
+ * The order of a dense tensor's dimensions in memory.
+ *
+ * @example
+ * x.contiguous({ memoryFormat: torch.channelsLast });
+ */
 export class MemoryFormat extends Choice {
   declare private readonly brand: 'memory format';
 }
 
+/** Dense: every element at a place that strides tell. */
 export const strided = new Layout('strided', 0);
+/** Sparse: the indices and values of the elements that are there. */
 export const sparseCoo = new Layout('sparse_coo', 1);
+/** Sparse rows, compressed. */
 export const sparseCsr = new Layout('sparse_csr', 2);
+/** oneDNN's own layout, which its operators make. */
 export const mkldnn = new Layout('_mkldnn', 3);
+/** Sparse columns, compressed. */
 export const sparseCsc = new Layout('sparse_csc', 4);
+/** Sparse rows of blocks, compressed. */
 export const sparseBsr = new Layout('sparse_bsr', 5);
+/** Sparse columns of blocks, compressed. */
 export const sparseBsc = new Layout('sparse_bsc', 6);
+/** Nested tensors' layout, of which there are none here. */
 export const jagged = new Layout('jagged', 7);
 
 const layouts = [strided, sparseCoo, sparseCsr, mkldnn, sparseCsc, sparseBsr, sparseBsc, jagged];

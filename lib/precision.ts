@@ -27,7 +27,12 @@ export function setFloat32MatmulPrecision(precision: Float32MatmulPrecision): vo
   native.float32MatmulPrecision(check('precision', precision, oneOf(...precisions)));
 }
 
-/** What {@link setFloat32MatmulPrecision} has set; at first `'highest'`. */
+/**
+ * What {@link setFloat32MatmulPrecision} has set; at first `'highest'`.
+ *
+ * @example
+ * torch.getFloat32MatmulPrecision(); // 'highest'
+ */
 export function getFloat32MatmulPrecision(): Float32MatmulPrecision {
   return native.float32MatmulPrecision() as Float32MatmulPrecision;
 }
@@ -51,12 +56,22 @@ export function useDeterministicAlgorithms(mode: boolean, options: { warnOnly?: 
   native.deterministicAlgorithms(check('mode', mode, flag), warnOnly);
 }
 
-/** Whether {@link useDeterministicAlgorithms} is on. */
+/**
+ * Whether {@link useDeterministicAlgorithms} is on.
+ *
+ * @example
+ * torch.areDeterministicAlgorithmsEnabled(); // false
+ */
 export function areDeterministicAlgorithmsEnabled(): boolean {
   return native.deterministicAlgorithms() > 0;
 }
 
-/** Whether operators without a deterministic algorithm only warn. */
+/**
+ * Whether operators without a deterministic algorithm only warn.
+ *
+ * @example
+ * torch.isDeterministicAlgorithmsWarnOnlyEnabled(); // false
+ */
 export function isDeterministicAlgorithmsWarnOnlyEnabled(): boolean {
   return native.deterministicAlgorithms() === 1;
 }
@@ -65,14 +80,24 @@ const debugModes = ['default', 'warn', 'error'] as const;
 /** What an operator without a deterministic algorithm does: nothing, warn, throw. */
 export type DeterministicDebugMode = (typeof debugModes)[number];
 
-/** {@link useDeterministicAlgorithms} by one word, or its number: 0, 1 or 2. */
+/**
+ * {@link useDeterministicAlgorithms} by one word, or its number: 0, 1 or 2.
+ *
+ * @example
+ * torch.setDeterministicDebugMode('warn');
+ */
 export function setDeterministicDebugMode(mode: DeterministicDebugMode | 0 | 1 | 2): void {
   const chosen = check('mode', mode, oneOf<DeterministicDebugMode | 0 | 1 | 2>(...debugModes, 0, 1, 2));
   const level = typeof chosen === 'number' ? chosen : debugModes.indexOf(chosen);
   native.deterministicAlgorithms(level > 0, level === 1);
 }
 
-/** The number of the mode: 0 (`'default'`), 1 (`'warn'`) or 2 (`'error'`). */
+/**
+ * The number of the mode: 0 (`'default'`), 1 (`'warn'`) or 2 (`'error'`).
+ *
+ * @example
+ * torch.getDeterministicDebugMode(); // 0
+ */
 export function getDeterministicDebugMode(): 0 | 1 | 2 {
   return native.deterministicAlgorithms() as 0 | 1 | 2;
 }

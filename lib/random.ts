@@ -29,22 +29,43 @@ export function manualSeed(seed: number | bigint): Generator {
   return defaultGenerator;
 }
 
-/** Seeds the default CPU generator from the operating system and returns the seed. */
+/**
+ * Seeds the default CPU generator from the operating system and returns the seed.
+ *
+ * @example
+ * console.log(torch.seed()); // another one each time
+ */
 export function seed(): bigint {
   return defaultGenerator.seed();
 }
 
-/** The seed that the default CPU generator started at. */
+/**
+ * The seed that the default CPU generator started at.
+ *
+ * @example
+ * torch.manualSeed(3);
+ * torch.initialSeed(); // 3
+ */
 export function initialSeed(): bigint {
   return defaultGenerator.initialSeed();
 }
 
-/** The default CPU generator's state as a uint8 tensor. */
+/**
+ * The default CPU generator's state as a uint8 tensor.
+ *
+ * @example
+ * const state = torch.getRngState();
+ */
 export function getRngState(): Tensor {
   return defaultGenerator.getState();
 }
 
-/** Continues the default CPU generator from a state of {@link getRngState}. */
+/**
+ * Continues the default CPU generator from a state of {@link getRngState}.
+ *
+ * @example
+ * torch.setRngState(state);
+ */
 export function setRngState(state: Tensor): void {
   defaultGenerator.setState(state);
 }

@@ -72,6 +72,9 @@ function run(type: 'minor' | 'major'): void {
  * Runs a full garbage collection, which releases the tensors that nothing refers to any more.
  *
  * The library calls it by itself before it gives up on a large allocation; call it where a measurement needs a clean slate.
+ *
+ * @example
+ * torch.collectGarbage();
  */
 export function collectGarbage(): void {
   run('major');
@@ -106,13 +109,21 @@ export const version = {
  * Sets how many threads an op or an optimizer step may use on the CPU, in the whole process.
  *
  * @param n an integer from 1 to 4096; results do not depend on it in torch-clip's own kernels.
+ *
+ * @example
+ * torch.setNumThreads(4);
  */
 export function setNumThreads(n: number): void {
   if (!Number.isInteger(n) || n < 1 || n > 4096) throw invalidArgument('n', 'an integer from 1 to 4096', n);
   native.setNumThreads(n);
 }
 
-/** How many threads an op or an optimizer step may use on the CPU. */
+/**
+ * How many threads an op or an optimizer step may use on the CPU.
+ *
+ * @example
+ * torch.getNumThreads();
+ */
 export function getNumThreads(): number {
   return native.getNumThreads();
 }
@@ -122,22 +133,40 @@ export function getNumThreads(): number {
  *
  * @param n an integer from 1 to 4096.
  * @throws {TorchClipError} where it is too late.
+ *
+ * @example
+ * torch.setNumInteropThreads(2);
  */
 export function setNumInteropThreads(n: number): void {
   native.setNumInteropThreads(check('n', n, integer(1, 4096)));
 }
 
-/** How many threads operators may share work with beside those of {@link setNumThreads}. */
+/**
+ * How many threads operators may share work with beside those of {@link setNumThreads}.
+ *
+ * @example
+ * torch.getNumInteropThreads();
+ */
 export function getNumInteropThreads(): number {
   return native.getNumInteropThreads();
 }
 
-/** Whether libtorch gives each of its warnings every time rather than once; false unless set, in the whole process. */
+/**
+ * Whether libtorch gives each of its warnings every time rather than once; false unless set, in the whole process.
+ *
+ * @example
+ * torch.setWarnAlways(true);
+ */
 export function setWarnAlways(mode: boolean): void {
   native.setWarnAlways(check('mode', mode, flag));
 }
 
-/** Whether libtorch gives each of its warnings every time. */
+/**
+ * Whether libtorch gives each of its warnings every time.
+ *
+ * @example
+ * torch.isWarnAlwaysEnabled(); // false
+ */
 export function isWarnAlwaysEnabled(): boolean {
   return native.getWarnAlways();
 }
@@ -162,7 +191,12 @@ let ofWorker = isMainThread ? undefined : float32;
 /** @internal The dtype that a factory must be told, since libtorch's default is another thread's. */
 export const dtypeToName = (): Dtype | undefined => ofWorker;
 
-/** The dtype of tensors made from JavaScript numbers; `torch.float32` unless set in this thread. */
+/**
+ * The dtype of tensors made from JavaScript numbers; `torch.float32` unless set in this thread.
+ *
+ * @example
+ * torch.getDefaultDtype() === torch.float32; // true
+ */
 export function getDefaultDtype(): Dtype {
   return ofWorker ?? dtypeOf(native.defaultDtype());
 }
@@ -172,6 +206,9 @@ export function getDefaultDtype(): Dtype {
  *
  * The main thread's is also what integers become where an operator needs floating-point numbers, as in a division, in every
  * thread: libtorch has one such dtype for the process.
+ *
+ * @example
+ * torch.setDefaultDtype(torch.float64);
  */
 export function setDefaultDtype(dtype: Dtype): void {
   if (!(dtype instanceof Dtype) || !dtype.isFloatingPoint) {
@@ -181,7 +218,12 @@ export function setDefaultDtype(dtype: Dtype): void {
   else ofWorker = dtype;
 }
 
-/** What the live tensor handles of this thread keep in memory. */
+/**
+ * What the live tensor handles of this thread keep in memory.
+ *
+ * @example
+ * console.log(torch.memoryStats());
+ */
 export function memoryStats(): MemoryStats {
   return native.memoryStats();
 }

@@ -80,13 +80,13 @@ declare module './binding/index.js' {
 
 /** Options of {@link Tensor.backward}. */
 export interface BackwardOptions {
-  /** The gradient of the result with respect to this tensor, of its shape; needed unless it has one element. */
+  /** The gradient of the result with respect to this tensor, of its shape; needed unless it has one element, whose default is 1. */
   gradient?: Tensor | null;
   /** Keep the graph for another backward; default `createGraph`. */
   retainGraph?: boolean;
   /** Record the gradients' own graph, for higher derivatives; default false. */
   createGraph?: boolean;
-  /** Accumulate into the `grad` of these leaves only. */
+  /** Accumulate into the `grad` of these leaves only; default all. */
   inputs?: readonly Tensor[];
 }
 
@@ -413,7 +413,12 @@ export function wrap(handle: Handle): Tensor {
   return tensor;
 }
 
-/** Whether a value is a {@link Tensor}. */
+/**
+ * Whether a value is a {@link Tensor}.
+ *
+ * @example
+ * torch.isTensor(torch.ones([1])); // true
+ */
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor;
 }

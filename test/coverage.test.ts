@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { goldenCases } from '../scripts/coverage/golden.js';
 import { page, strangers, table } from '../scripts/coverage/table.js';
 
 const text = readFileSync(new URL('../docs/coverage.md', import.meta.url), 'utf8');
@@ -36,5 +37,11 @@ describe('docs/coverage.md', () => {
       spaces.flatMap((e) => Object.entries(e.names).flatMap(([s, list]) => list.map((n) => `${s}.${n}`))),
     );
     expect(rows.filter((r) => r.here && excluded.has(r.id)).map((r) => r.id)).to.deep.equal([]);
+  });
+
+  it('counts 3,000 cases and more that PyTorch has computed', () => {
+    const { nn, distributions, func } = goldenCases();
+    expect(Math.min(nn, distributions, func)).above(500);
+    expect(nn + distributions + func).at.least(3000);
   });
 });

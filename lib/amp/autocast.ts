@@ -69,13 +69,23 @@ export function autocast<T>(options: AutocastOptions, body: () => T): T {
   }
 }
 
-/** Whether {@link autocast} is on for a type of device; default `'cuda'`. */
+/**
+ * Whether {@link autocast} is on for a type of device; default `'cuda'`.
+ *
+ * @example
+ * torch.autocast({ deviceType: 'cpu' }, () => torch.isAutocastEnabled('cpu')); // true
+ */
 export function isAutocastEnabled(deviceType: 'cpu' | 'cuda' = 'cuda'): boolean {
   check('deviceType', deviceType, deviceTypes);
   return native.autocastState(deviceType)[0];
 }
 
-/** What {@link autocast} casts to on a type of device unless told. */
+/**
+ * What {@link autocast} casts to on a type of device unless told.
+ *
+ * @example
+ * torch.getAutocastDtype('cpu').name; // 'bfloat16'
+ */
 export function getAutocastDtype(deviceType: 'cpu' | 'cuda'): Dtype {
   check('deviceType', deviceType, deviceTypes);
   return dtypeOf(native.autocastState(deviceType)[1]);

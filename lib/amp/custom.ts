@@ -63,6 +63,11 @@ export function customFwd<A extends unknown[], R>(forward: Forward<A, R>, option
 /**
  * The `backward` of an `autograd.Function` whose `forward` {@link customFwd} wraps: it runs under autocast where the forward pass did.
  *
+ * @example
+ * class Scale extends torch.autograd.Function {
+ *   static forward = torch.amp.customFwd((ctx: torch.autograd.FunctionContext, x: Tensor) => x.mul(2));
+ *   static backward = torch.amp.customBwd((ctx: torch.autograd.FunctionContext, gradient: Tensor) => gradient.mul(2));
+ * }
  * @see https://pytorch.org/docs/stable/amp.html#torch.amp.custom_bwd
  */
 export function customBwd<A extends unknown[], R>(
@@ -77,7 +82,12 @@ export function customBwd<A extends unknown[], R>(
   };
 }
 
-/** Whether {@link autocast} knows a type of device; a GPU need not be there. */
+/**
+ * Whether {@link autocast} knows a type of device; a GPU need not be there.
+ *
+ * @example
+ * torch.amp.isAutocastAvailable('cpu'); // true
+ */
 export function isAutocastAvailable(type: string): boolean {
   return deviceType.accepts(type);
 }

@@ -66,7 +66,13 @@ interface Progress {
   foundInf: Tensor[];
 }
 
-/** What {@link GradScaler.step} returns. Nothing is read from a GPU until {@link skipped} is. */
+/**
+ * What {@link GradScaler.step} returns. Nothing is read from a GPU until {@link skipped} is.
+ *
+ * @example
+ * const { skipped } = scaler.step(optimizer);
+ * if (skipped) console.log('the scale was too large');
+ */
 export class ScaledStep {
   /** Tensors of one number, one per device, 1 where a gradient held NaN or inf, else 0; none where the scaler is not enabled. */
   readonly foundInf: readonly Tensor[];

@@ -53,19 +53,34 @@ export function detectAnomaly<T>(...args: [() => T] | [AnomalyOptions, () => T])
   }
 }
 
-/** Turns the mode of {@link detectAnomaly} on or off for all that follows. */
+/**
+ * Turns the mode of {@link detectAnomaly} on or off for all that follows.
+ *
+ * @example
+ * torch.autograd.setDetectAnomaly(true);
+ */
 export function setDetectAnomaly(enabled: boolean, options?: AnomalyOptions): void {
   if (typeof enabled !== 'boolean') throw new TorchClipError('ERR_ARGUMENT', '"enabled" must be true or false');
   const { checkNan } = readSetOptions(options);
   native.detectAnomaly(enabled, checkNan, captureStack);
 }
 
-/** Whether the mode of {@link detectAnomaly} is on. */
+/**
+ * Whether the mode of {@link detectAnomaly} is on.
+ *
+ * @example
+ * torch.autograd.detectAnomaly(() => torch.autograd.isAnomalyEnabled()); // true
+ */
 export function isAnomalyEnabled(): boolean {
   return native.detectAnomaly()[0];
 }
 
-/** Whether a backward pass looks for NaN while the mode of {@link detectAnomaly} is on. */
+/**
+ * Whether a backward pass looks for NaN while the mode of {@link detectAnomaly} is on.
+ *
+ * @example
+ * torch.autograd.detectAnomaly(() => torch.autograd.isAnomalyCheckNanEnabled()); // true
+ */
 export function isAnomalyCheckNanEnabled(): boolean {
   return native.detectAnomaly()[1];
 }

@@ -141,6 +141,9 @@ function seedsOf(name: string, tensors: unknown, count: number): (Handle | null)
  *
  * @param tensors the outputs.
  * @param gradTensors one gradient per output, null for outputs of one element.
+ *
+ * @example
+ * torch.autograd.backward([loss, penalty]);
  */
 export function backward(
   tensors: Tensor | readonly Tensor[],

@@ -25,6 +25,12 @@ export const blank = (): Notes => ({ saved: [], forForward: [], dirty: [], nonDi
 /**
  * What `forward` hands on to `backward` of an `autograd.Function`. Any other property can be set on it, for numbers and options;
  * tensors go through {@link saveForBackward}, as a property that is an input or output of the function keeps the graph for good.
+ *
+ * @example
+ * static forward(ctx: torch.autograd.FunctionContext, x: Tensor, factor: number) {
+ *   ctx.factor = factor;
+ *   return x.mul(factor);
+ * }
  */
 export class FunctionContext {
   [property: string]: unknown;

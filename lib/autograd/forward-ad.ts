@@ -25,6 +25,14 @@ const readLevel = optionsOf('forwardAd', { level: [levels, 0] });
  * Opens a level of forward-mode differentiation; {@link exitDualLevel} closes it. {@link dualLevel} does both.
  *
  * @throws {TorchClipError} `ERR_STATE` where one is open: levels do not nest.
+ *
+ * @example
+ * torch.autograd.forwardAd.enterDualLevel();
+ * try {
+ *   const dual = torch.autograd.forwardAd.makeDual(x, tangent);
+ * } finally {
+ *   torch.autograd.forwardAd.exitDualLevel();
+ * }
  */
 export function enterDualLevel(): number {
   if (current >= 0)
@@ -33,7 +41,12 @@ export function enterDualLevel(): number {
   return current;
 }
 
-/** Closes the level that is open, and with it lets go of all tangents. */
+/**
+ * Closes the level that is open, and with it lets go of all tangents.
+ *
+ * @example
+ * torch.autograd.forwardAd.exitDualLevel();
+ */
 export function exitDualLevel(options?: { level?: number }): void {
   const { level } = readLevel(options, 'exitDualLevel()');
   if (level !== current) {
@@ -77,6 +90,9 @@ export interface UnpackedDualTensor {
  *
  * @param tangent of the shape and dtype of `tensor`.
  * @throws {TorchClipError} `ERR_STATE` outside of {@link dualLevel}.
+ *
+ * @example
+ * torch.autograd.forwardAd.dualLevel(() => torch.autograd.forwardAd.makeDual(x, tangent).sin());
  */
 export function makeDual(tensor: Tensor, tangent: Tensor, options?: { level?: number }): Tensor {
   if (!isTensor(tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
@@ -91,7 +107,12 @@ export function makeDual(tensor: Tensor, tangent: Tensor, options?: { level?: nu
   return wrap(native.makeDual(tensor.handle, tangent.handle, level));
 }
 
-/** The value of a tensor and its derivative. */
+/**
+ * The value of a tensor and its derivative.
+ *
+ * @example
+ * const { primal, tangent } = torch.autograd.forwardAd.unpackDual(y);
+ */
 export function unpackDual(tensor: Tensor, options?: { level?: number }): UnpackedDualTensor {
   if (!isTensor(tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
   const level = levelOf('unpackDual()', options);

@@ -321,6 +321,9 @@ export function jvp<O extends Tensor | Many, I extends Tensor | Many>(
  *
  * @param v a tensor per input, of its shape; may be left out for an input of one element.
  * @returns the output, and a tensor per input.
+ *
+ * @example
+ * const [value, product] = torch.autograd.functional.vhp((x) => x.pow(3).sum(), x, { v });
  */
 export function vhp<I extends Tensor | Many>(
   func: Func<Tensor>,
@@ -354,6 +357,9 @@ export function vhp<I extends Tensor | Many>(
  *
  * @param v a tensor per input, of its shape; may be left out for an input of one element.
  * @returns the output, and a tensor per input.
+ *
+ * @example
+ * const [value, product] = torch.autograd.functional.hvp((x) => x.pow(3).sum(), x, { v });
  */
 export function hvp<I extends Tensor | Many>(
   func: Func<Tensor>,

@@ -12,7 +12,12 @@ declare module '../binding/index.js' {
   }
 }
 
-/** Counts tensors as written in place, for code that has changed their memory without libtorch: a backward pass that needs the old values then refuses. */
+/**
+ * Counts tensors as written in place, for code that has changed their memory without libtorch: a backward pass that needs the old values then refuses.
+ *
+ * @example
+ * torch.autograd.graph.incrementVersion(buffer); // it was written by other means
+ */
 export function incrementVersion(tensors: Tensor | readonly Tensor[]): void {
   for (const handle of handlesOf('tensors', isTensor(tensors) ? [tensors] : tensors)) native.incrementVersion(handle);
 }

@@ -34,18 +34,33 @@ export function noGrad<T>(body: () => T): T {
   return withGrad('noGrad', false, body);
 }
 
-/** Runs `body` with recording on, inside a {@link noGrad} for instance; a synchronous function only. */
+/**
+ * Runs `body` with recording on, inside a {@link noGrad} for instance; a synchronous function only.
+ *
+ * @example
+ * torch.noGrad(() => torch.enableGrad(() => x.mul(2)).requiresGrad); // true, where x requires gradients
+ */
 export function enableGrad<T>(body: () => T): T {
   return withGrad('enableGrad', true, body);
 }
 
-/** Runs `body` with recording on or off; a synchronous function only. */
+/**
+ * Runs `body` with recording on or off; a synchronous function only.
+ *
+ * @example
+ * torch.setGradEnabled(training, () => model.forward(x));
+ */
 export function setGradEnabled<T>(enabled: boolean, body: () => T): T {
   check('enabled', enabled, flag);
   return withGrad('setGradEnabled', enabled, body);
 }
 
-/** Whether operations are recorded now. */
+/**
+ * Whether operations are recorded now.
+ *
+ * @example
+ * torch.noGrad(() => torch.isGradEnabled()); // false
+ */
 export function isGradEnabled(): boolean {
   return native.gradEnabled();
 }
@@ -53,6 +68,9 @@ export function isGradEnabled(): boolean {
 /**
  * Runs `body` in inference mode: as {@link noGrad}, and the tensors made inside can never take part in a graph, which
  * makes them cheaper. A synchronous function only.
+ *
+ * @example
+ * const scores = torch.inferenceMode(() => model.forward(x));
  */
 export function inferenceMode<T>(body: () => T): T {
   refuseAsync('inferenceMode', body);
@@ -64,7 +82,12 @@ export function inferenceMode<T>(body: () => T): T {
   }
 }
 
-/** Whether inference mode is on. */
+/**
+ * Whether inference mode is on.
+ *
+ * @example
+ * torch.inferenceMode(() => torch.isInferenceModeEnabled()); // true
+ */
 export function isInferenceModeEnabled(): boolean {
   return native.inferenceEnabled();
 }

@@ -36,7 +36,12 @@ declare module '../binding/index.js' {
 /** A hook's replacement for the gradients it was given: as many, null for none; nothing to leave them. */
 export type Replaced = readonly (Tensor | null)[] | undefined;
 
-/** An operation of a graph, as the backward pass sees it. It keeps the graph behind it. */
+/**
+ * An operation of a graph, as the backward pass sees it. It keeps the graph behind it.
+ *
+ * @example
+ * console.log(loss.gradFn!.name()); // MeanBackward0
+ */
 export class Node {
   /** @internal */
   readonly native: NativeNode;
@@ -102,6 +107,9 @@ const wrapAll = (handles: Handles) => handles.map((handle) => (handle === null ?
 /**
  * Where a gradient arrives in a graph: an input of a node. It stands for a tensor in `autograd.grad`, and goes on doing so when the tensor
  * was written in place or let go.
+ *
+ * @example
+ * const edge = torch.autograd.graph.getGradientEdge(hidden);
  */
 export class GradientEdge {
   /** The operation that made the tensor; for a leaf the one that accumulates into `grad`. */

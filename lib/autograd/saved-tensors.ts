@@ -81,7 +81,12 @@ export function withoutSavedTensorsHooks<T>(body: () => T): T {
   }
 }
 
-/** Runs `body`, in which {@link savedTensorsHooks} throws `ERR_STATE` with `message`. */
+/**
+ * Runs `body`, in which {@link savedTensorsHooks} throws `ERR_STATE` with `message`.
+ *
+ * @example
+ * torch.autograd.graph.disableSavedTensorsHooks('not here', () => model.forward(x));
+ */
 export function disableSavedTensorsHooks<T>(message: string, body: () => T): T {
   if (typeof message !== 'string') throw invalidArgument('message', 'a string', message);
   refuseAsync('disableSavedTensorsHooks', body);

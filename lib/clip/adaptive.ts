@@ -90,6 +90,8 @@ const readZscore = optionsOf('clip.zscore()', {
  * ZClip: a norm whose z-score z among the norms so far exceeds `zThreshold` is scaled to mean + zThreshold² / z standard deviations;
  * mean and variance are running means of the clipped norms.
  *
+ * @example
+ * new optim.AdamW(model.parameters(), { clip: clip.zscore() });
  * @see Kumar, Owen, Chowdhury & Güra, "ZClip: adaptive spike mitigation for LLM pre-training", 2025.
  */
 export function zscore(options?: ZscoreOptions): Clipper {
@@ -125,6 +127,8 @@ const readAdaGC = optionsOf('clip.adaGC()', {
  * AdaGC: each tensor's gradient is scaled to at most `relative` times the running mean γ of its own clipped norms; for the first
  * `warmup` steps all gradients are clipped by the global norm, and γ is the smallest clipped norm so far.
  *
+ * @example
+ * new optim.AdamW(model.parameters(), { clip: clip.adaGC({ relative: 1.05, warmup: 100 }) });
  * @see Wang et al., "AdaGC: improving training stability for large language model pretraining", 2025.
  */
 export function adaGC(options?: AdaGCOptions): Clipper {
@@ -146,6 +150,9 @@ const readRms = optionsOf('clip.rms()', whereTable('tensor'));
  * Scales each tensor's gradient down to a root mean square of at most `threshold`, as `optax.clip_by_block_rms`.
  *
  * @param threshold the level, > 0 or Infinity.
+ *
+ * @example
+ * new optim.AdamW(model.parameters(), { clip: clip.rms(1) });
  */
 export function rms(threshold: number, options: RmsOptions = {}): Clipper {
   const { scope, placement } = readRms(options);
@@ -177,6 +184,8 @@ const readSpam = optionsOf('clip.spam()', {
  * the squares of the clipped element, corrected for its start at zero; the clipper keeps it in a state tensor of its own. SPAM itself also
  * resets Adam's moments every 500 steps.
  *
+ * @example
+ * new optim.AdamW(model.parameters(), { clip: clip.spam() });
  * @see Huang et al., "SPAM: spike-aware Adam with momentum reset for stable LLM training", 2025.
  */
 export function spam(options?: SpamOptions): Clipper {

@@ -62,6 +62,9 @@ export function byGlobalNorm<T extends Tensor | null>(
  *
  * @param min a number, or a tensor that broadcasts with `t`.
  * @param max the same type as `min`.
+ *
+ * @example
+ * clip.byValue(torch.tensor([-3, 0.5]), -1, 1); // [-1, 0.5]
  */
 export function byValue(t: Tensor, min: number | Tensor, max: number | Tensor): Tensor {
   check('t', t, tensor);
@@ -73,6 +76,9 @@ export function byValue(t: Tensor, min: number | Tensor, max: number | Tensor): 
 /**
  * Scales a tensor down to an average norm, the L2 norm divided by the number of elements, of at most `clipNorm`, as TensorFlow's
  * `clip_by_average_norm`.
+ *
+ * @example
+ * clip.byAverageNorm(torch.tensor([3, 4]), 1); // [1.2, 1.6]
  */
 export function byAverageNorm(t: Tensor, clipNorm: number): Tensor {
   check('t', t, tensor);

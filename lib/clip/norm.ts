@@ -63,5 +63,10 @@ export function value(limit: number, options: { placement?: Placement } = {}): C
   return single('value', { limit }, 'global', placement);
 }
 
-/** {@link value} by its name in the literature on heavy-tailed noise. */
+/**
+ * {@link value} by its name in the literature on heavy-tailed noise.
+ *
+ * @example
+ * new optim.SGD(model.parameters(), { lr: 0.1, clip: clip.coordinatewise(0.5) });
+ */
 export const coordinatewise: typeof value = value;

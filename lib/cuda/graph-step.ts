@@ -14,7 +14,7 @@ import { tensorsIn } from './tensors-in.js';
 export interface GraphStepOptions {
   /** How many calls run as usual, in a side stream, before the one that is recorded; default 3, at least 1. */
   warmup?: number;
-  /** A graph whose memory this one may use again. */
+  /** A graph whose memory this one may use again; default null. */
   pool?: Graph | null;
 }
 

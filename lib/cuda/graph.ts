@@ -45,7 +45,7 @@ export const isCapturing = (): boolean => holding !== undefined;
 export interface CaptureOptions {
   /** The stream to capture in; default a new one. */
   stream?: Stream;
-  /** A graph whose memory this one may use again: the two are replayed in the order they were captured in. */
+  /** A graph whose memory this one may use again: the two are replayed in the order they were captured in. Default: null. */
   pool?: Graph | null;
   /** Which calls of CUDA end the capture with an error: unsafe ones of any thread (`'global'`, the default), of this one, or none. */
   captureErrorMode?: (typeof modes)[number];

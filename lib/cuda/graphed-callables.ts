@@ -28,7 +28,7 @@ export interface GraphedCallablesOptions {
   numWarmupIters?: number;
   /** Whether inputs and parameters may have no part in the outputs; default false. */
   allowUnusedInput?: boolean;
-  /** A graph whose memory these may use again. */
+  /** A graph whose memory these may use again; default null. */
   pool?: Graph | null;
 }
 

@@ -76,7 +76,12 @@ export function stream<T>(stream: Stream, body?: () => T): T | Guard {
   return run('cuda.stream', useStream(chosen), body);
 }
 
-/** Makes a stream, and its GPU, the current one of this thread, until another is set. */
+/**
+ * Makes a stream, and its GPU, the current one of this thread, until another is set.
+ *
+ * @example
+ * torch.cuda.setStream(new torch.cuda.Stream());
+ */
 export function setStream(stream: Stream): void {
   const chosen = check('stream', stream, streamKind);
   native.cudaExchangeStream(chosen.native);
@@ -108,7 +113,12 @@ export function device<T>(device: GpuLike, body?: () => T): T | Guard {
   return body === undefined ? chosen : run('cuda.device', chosen, body);
 }
 
-/** As {@link device}, with the GPU that a tensor lies on; one that lies elsewhere changes nothing. */
+/**
+ * As {@link device}, with the GPU that a tensor lies on; one that lies elsewhere changes nothing.
+ *
+ * @example
+ * torch.cuda.deviceOf(x, () => torch.empty([2], { device: 'cuda' }));
+ */
 export function deviceOf<T>(tensor: Tensor, body: () => T): T;
 export function deviceOf(tensor: Tensor): Guard;
 export function deviceOf<T>(tensor: Tensor, body?: () => T): T | Guard {

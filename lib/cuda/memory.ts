@@ -20,6 +20,9 @@ declare module '../binding/index.js' {
 /**
  * What the allocator of a GPU has done, under PyTorch's own names: `'allocated_bytes.all.current'`,
  * `'reserved_bytes.all.peak'`, `'num_ooms'` and so on. Empty before the first allocation, and where there is no GPU.
+ *
+ * @example
+ * console.log(torch.cuda.memoryStats()['num_ooms']);
  */
 export function memoryStats(device?: GpuLike): Record<string, number> {
   return isAvailable() ? native.cudaMemoryStats(gpuIndex(device, 'cuda.memoryStats()')) : {};
@@ -30,31 +33,73 @@ const statistic =
   (device?: GpuLike): number =>
     memoryStats(device)[name] ?? 0;
 
-/** Bytes of a GPU's memory that tensors hold. */
+/**
+ * Bytes of a GPU's memory that tensors hold.
+ *
+ * @example
+ * console.log(torch.cuda.memoryAllocated() / 2 ** 20, 'MB');
+ */
 export const memoryAllocated: (device?: GpuLike) => number = statistic('allocated_bytes.all.current');
-/** The most bytes that tensors held since the start or {@link resetPeakMemoryStats}. */
+/**
+ * The most bytes that tensors held since the start or {@link resetPeakMemoryStats}.
+ *
+ * @example
+ * torch.cuda.resetPeakMemoryStats();
+ * step();
+ * console.log(torch.cuda.maxMemoryAllocated());
+ */
 export const maxMemoryAllocated: (device?: GpuLike) => number = statistic('allocated_bytes.all.peak');
-/** Bytes of a GPU's memory that libtorch holds, for tensors and for later. */
+/**
+ * Bytes of a GPU's memory that libtorch holds, for tensors and for later.
+ *
+ * @example
+ * console.log(torch.cuda.memoryReserved() - torch.cuda.memoryAllocated());
+ */
 export const memoryReserved: (device?: GpuLike) => number = statistic('reserved_bytes.all.current');
-/** The most bytes that libtorch held since the start or {@link resetPeakMemoryStats}. */
+/**
+ * The most bytes that libtorch held since the start or {@link resetPeakMemoryStats}.
+ *
+ * @example
+ * console.log(torch.cuda.maxMemoryReserved('cuda:1'));
+ */
 export const maxMemoryReserved: (device?: GpuLike) => number = statistic('reserved_bytes.all.peak');
 
-/** Makes what is held now the most that was held. */
+/**
+ * Makes what is held now the most that was held.
+ *
+ * @example
+ * torch.cuda.resetPeakMemoryStats();
+ */
 export function resetPeakMemoryStats(device?: GpuLike): void {
   if (isAvailable()) native.cudaResetPeak(gpuIndex(device, 'cuda.resetPeakMemoryStats()'));
 }
 
-/** Makes the sums of {@link memoryStats}, such as `'allocation.all.allocated'` and `'num_ooms'`, begin at 0 again. */
+/**
+ * Makes the sums of {@link memoryStats}, such as `'allocation.all.allocated'` and `'num_ooms'`, begin at 0 again.
+ *
+ * @example
+ * torch.cuda.resetAccumulatedMemoryStats();
+ */
 export function resetAccumulatedMemoryStats(device?: GpuLike): void {
   if (isAvailable()) native.cudaResetAccumulated(gpuIndex(device, 'cuda.resetAccumulatedMemoryStats()'));
 }
 
-/** Gives the memory that no tensor holds back to the driver, for other processes to use. */
+/**
+ * Gives the memory that no tensor holds back to the driver, for other processes to use.
+ *
+ * @example
+ * torch.cuda.emptyCache();
+ */
 export function emptyCache(): void {
   native.cudaEmptyCache();
 }
 
-/** Bytes of a GPU's memory that are free, and all of them, whoever holds them. */
+/**
+ * Bytes of a GPU's memory that are free, and all of them, whoever holds them.
+ *
+ * @example
+ * const [free, total] = torch.cuda.memGetInfo();
+ */
 export function memGetInfo(device?: GpuLike): [free: number, total: number] {
   return native.cudaMemoryInfo(gpuIndex(device, 'cuda.memGetInfo()'));
 }
@@ -64,13 +109,21 @@ export function memGetInfo(device?: GpuLike): [free: number, total: number] {
  *
  * @param fraction from 0 to 1.
  * @throws {TorchClipError} `ERR_CUDA_UNAVAILABLE` where there is no GPU.
+ *
+ * @example
+ * torch.cuda.setPerProcessMemoryFraction(0.5);
  */
 export function setPerProcessMemoryFraction(fraction: number, device?: GpuLike): void {
   check('fraction', fraction, numberIn('[0, 1]'));
   native.cudaMemoryFraction(gpuIndex(device, 'cuda.setPerProcessMemoryFraction()'), fraction);
 }
 
-/** The part of a GPU's memory that this process may use; 1 unless {@link setPerProcessMemoryFraction} has set another. */
+/**
+ * The part of a GPU's memory that this process may use; 1 unless {@link setPerProcessMemoryFraction} has set another.
+ *
+ * @example
+ * torch.cuda.getPerProcessMemoryFraction(); // 1
+ */
 export function getPerProcessMemoryFraction(device?: GpuLike): number {
   return native.cudaMemoryFraction(gpuIndex(device, 'cuda.getPerProcessMemoryFraction()'));
 }
@@ -97,6 +150,8 @@ export interface MemorySegment {
 /**
  * The memory that libtorch holds now on all GPUs, and how it is divided; none where there is no GPU.
  *
+ * @example
+ * const largest = torch.cuda.memorySnapshot().sort((a, b) => b.total_size - a.total_size)[0];
  * @see https://pytorch.org/docs/stable/generated/torch.cuda.memory.memory_snapshot.html
  */
 export function memorySnapshot(): MemorySegment[] {
@@ -144,6 +199,9 @@ const [pools, values] = [
  * {@link memoryStats} as a table: what is held now, at the most, and what came and went.
  *
  * @param options.abbreviated without the lines of the two pools; default false.
+ *
+ * @example
+ * console.log(torch.cuda.memorySummary());
  */
 export function memorySummary(device?: GpuLike, options: { abbreviated?: boolean } = {}): string {
   const { abbreviated } = readSummary(options);

@@ -25,27 +25,49 @@ function needsBuild(): void {
 
 const message = (value: unknown): string => check('message', value, text);
 
-/** Begins a range on this thread; returns its depth, from 0. A build with CUDA has it, also without a GPU. */
+/**
+ * Begins a range on this thread; returns its depth, from 0. A build with CUDA has it, also without a GPU.
+ *
+ * @example
+ * torch.cuda.nvtx.rangePush('forward');
+ * model.forward(x);
+ * torch.cuda.nvtx.rangePop();
+ */
 export function rangePush(msg: string): number {
   const checked = message(msg);
   needsBuild();
   return native.nvtxPush(checked);
 }
 
-/** Ends the last range that {@link rangePush} began on this thread; returns its depth. */
+/**
+ * Ends the last range that {@link rangePush} began on this thread; returns its depth.
+ *
+ * @example
+ * torch.cuda.nvtx.rangePop();
+ */
 export function rangePop(): number {
   needsBuild();
   return native.nvtxPop();
 }
 
-/** Begins a range that may end on another thread, and not in order; returns what {@link rangeEnd} takes. */
+/**
+ * Begins a range that may end on another thread, and not in order; returns what {@link rangeEnd} takes.
+ *
+ * @example
+ * const id = torch.cuda.nvtx.rangeStart('epoch');
+ */
 export function rangeStart(msg: string): bigint {
   const checked = message(msg);
   needsBuild();
   return native.nvtxStart(checked);
 }
 
-/** Ends a range of {@link rangeStart}. */
+/**
+ * Ends a range of {@link rangeStart}.
+ *
+ * @example
+ * torch.cuda.nvtx.rangeEnd(id);
+ */
 export function rangeEnd(rangeId: bigint): void {
   if (typeof rangeId !== 'bigint' || rangeId < 0n || rangeId >= 2n ** 64n) {
     throw new TorchClipError('ERR_ARGUMENT', '"rangeId" must be what rangeStart() returned');
@@ -54,7 +76,12 @@ export function rangeEnd(rangeId: bigint): void {
   native.nvtxEnd(rangeId);
 }
 
-/** Notes a moment. */
+/**
+ * Notes a moment.
+ *
+ * @example
+ * torch.cuda.nvtx.mark('the first batch');
+ */
 export function mark(msg: string): void {
   const checked = message(msg);
   needsBuild();

@@ -170,12 +170,22 @@ Object.defineProperty(Tensor.prototype, 'recordStream', {
   configurable: true,
 });
 
-/** The stream that a GPU's work goes to now. */
+/**
+ * The stream that a GPU's work goes to now.
+ *
+ * @example
+ * torch.cuda.currentStream().synchronize();
+ */
 export function currentStream(device?: GpuLike): Stream {
   return new Stream(made, native.cudaCurrentStream(gpuIndex(device, 'cuda.currentStream()')));
 }
 
-/** The stream that a GPU's work goes to unless another is chosen. */
+/**
+ * The stream that a GPU's work goes to unless another is chosen.
+ *
+ * @example
+ * side.waitStream(torch.cuda.defaultStream());
+ */
 export function defaultStream(device?: GpuLike): Stream {
   return new Stream(made, native.cudaDefaultStream(gpuIndex(device, 'cuda.defaultStream()')));
 }

@@ -54,6 +54,9 @@ export function collate<T>(samples: readonly T[]): Collated<T> {
 
 /**
  * {@link collate} under PyTorch's name.
+ *
+ * @example
+ * const batch = data.defaultCollate([dataset.get(0), dataset.get(1)]);
  */
 export const defaultCollate: typeof collate = collate;
 

@@ -98,7 +98,12 @@ export function indicesOf(name: string, indices: unknown): readonly number[] {
   return list;
 }
 
-/** The samples of `dataset` at `indices`. */
+/**
+ * The samples of `dataset` at `indices`.
+ *
+ * @example
+ * const even = new data.Subset(dataset, [0, 2, 4, 6]);
+ */
 export class Subset<T> implements Dataset<T> {
   readonly length: number;
   readonly indices: readonly number[];

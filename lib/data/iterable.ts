@@ -38,7 +38,12 @@ export function samplesOf<T>(source: IterableSource<T>): AsyncIterable<T> | Iter
   return source as AsyncIterable<T> | Iterable<T>;
 }
 
-/** The samples of several {@link IterableDataset}s, one dataset after the other. */
+/**
+ * The samples of several {@link IterableDataset}s, one dataset after the other.
+ *
+ * @example
+ * const both = new data.ChainDataset([first, second]);
+ */
 export class ChainDataset<T> extends IterableDataset<T> {
   readonly datasets: readonly IterableSource<T>[];
 

@@ -15,9 +15,9 @@ export interface DataLoaderOptions<T, B> {
   dropLast?: boolean;
   /** Where the order is drawn from; default the global generator. */
   generator?: Generator;
-  /** An order of its own. */
+  /** An order of its own; default by `shuffle`. */
   sampler?: Sampler;
-  /** An order of whole batches, in place of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
+  /** An order of whole batches, in place of `batchSize`, `shuffle`, `sampler` and `dropLast`; default none. */
   batchSampler?: Iterable<readonly number[]> & { readonly length: number };
   /** Puts samples together; default {@link collate}. With workers, the dataset's module exports it. */
   collate?: (samples: T[]) => B;
@@ -27,7 +27,7 @@ export interface DataLoaderOptions<T, B> {
   prefetchFactor?: number;
   /** Keep the workers from one epoch to the next; default false. */
   persistentWorkers?: boolean;
-  /** What the function that the module exports is called with in each worker: anything that `structuredClone` copies. */
+  /** What the function that the module exports is called with in each worker: anything that `structuredClone` copies. Default: undefined. */
   workerData?: unknown;
   /** Seconds that a batch may take before it is an error; default 0, for ever. */
   timeout?: number;

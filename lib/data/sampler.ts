@@ -11,14 +11,34 @@ import { optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { checkSource, indicesOf } from './dataset.js';
 
-/** An order of indices, a new one each time it is iterated; anything of this shape serves, whether it extends this class or not. */
+/**
+ * An order of indices, a new one each time it is iterated; anything of this shape serves, whether it extends this class or not.
+ *
+ * @example
+ * class Backwards extends data.Sampler {
+ *   constructor(private readonly size: number) {
+ *     super();
+ *   }
+ *   *[Symbol.iterator]() {
+ *     for (let i = this.size - 1; i >= 0; i--) yield i;
+ *   }
+ *   get length() {
+ *     return this.size;
+ *   }
+ * }
+ */
 export abstract class Sampler implements Iterable<number> {
   /** How many indices there are. */
   abstract readonly length: number;
   abstract [Symbol.iterator](): Iterator<number>;
 }
 
-/** 0, 1, 2, ... */
+/**
+ * 0, 1, 2, ...
+ *
+ * @example
+ * [...new data.SequentialSampler(dataset)]; // [0, 1, 2, ...]
+ */
 export class SequentialSampler implements Sampler {
   constructor(readonly source: { readonly length: number }) {
     checkSource('source', source);
@@ -47,6 +67,9 @@ const readRandom = optionsOf('RandomSampler', {
  * @param options.replacement draw each index on its own; default false.
  * @param options.numSamples how many to draw; default the length of the source.
  * @param options.generator default: one seeded from the global generator at each iteration.
+ *
+ * @example
+ * const loader = new data.DataLoader(dataset, { sampler: new data.RandomSampler(dataset, { replacement: true }) });
  */
 export class RandomSampler implements Sampler {
   readonly replacement: boolean;
@@ -86,7 +109,12 @@ export class RandomSampler implements Sampler {
 
 const readSubset = optionsOf('SubsetRandomSampler', generatorTable);
 
-/** The given indices in random order. */
+/**
+ * The given indices in random order.
+ *
+ * @example
+ * const loader = new data.DataLoader(dataset, { sampler: new data.SubsetRandomSampler([0, 2, 4]) });
+ */
 export class SubsetRandomSampler implements Sampler {
   readonly indices: readonly number[];
   readonly options: { readonly generator?: Generator | undefined };
@@ -117,6 +145,9 @@ const mostCategories = 2 ** 24;
  * @param length how many to draw.
  * @param options.replacement default true; without it, `length` weights must be above 0.
  * @param options.generator default: the global one.
+ *
+ * @example
+ * const sampler = new data.WeightedRandomSampler(weights, 1000);
  */
 export class WeightedRandomSampler implements Sampler {
   readonly weights: Tensor;

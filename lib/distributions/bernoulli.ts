@@ -21,8 +21,9 @@ import { outcomes } from './support.js';
 
 /** A probability, or the logarithm of its odds. */
 export interface BernoulliOptions extends DistributionOptions {
-  /** In [0, 1]. */
+  /** In [0, 1]; default by `logits`. */
   probs?: Parameter;
+  /** The logarithms of the odds; default by `probs`. */
   logits?: Parameter;
 }
 

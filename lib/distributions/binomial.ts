@@ -20,8 +20,9 @@ import { outcomes } from './support.js';
 
 /** The probability of a success, or the logarithm of its odds. */
 export interface BinomialOptions extends DistributionOptions {
-  /** In [0, 1]. */
+  /** In [0, 1]; default by `logits`. */
   probs?: Parameter;
+  /** The logarithms of the odds; default by `probs`. */
   logits?: Parameter;
 }
 

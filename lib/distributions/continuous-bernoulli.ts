@@ -23,8 +23,9 @@ import {
 
 /** The parameter of a continuous Bernoulli distribution, or the logarithm of its odds. */
 export interface ContinuousBernoulliOptions extends DistributionOptions {
-  /** In [0, 1]; kept away from both by the precision of the dtype. */
+  /** In [0, 1]; kept away from both by the precision of the dtype; default by `logits`. */
   probs?: Parameter;
+  /** The logarithms of the odds; default by `probs`. */
   logits?: Parameter;
   /** Between these, formulas that divide by `1 - 2 probs` give way to their Taylor series. Default: [0.499, 0.501]. */
   lims?: readonly [number, number];

@@ -46,6 +46,8 @@ let validatesByDefault = true;
  * A tensor of samples has the shape `[...sampleShape, ...batchShape, ...eventShape]`: independent draws, distributions that are not
  * the same, and the dimensions of one draw.
  *
+ * @example
+ * const likely = (d: distributions.Distribution, x: Tensor) => d.logProb(x).sum();
  * @see https://pytorch.org/docs/stable/distributions.html
  */
 export abstract class Distribution {

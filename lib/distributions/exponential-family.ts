@@ -8,6 +8,8 @@ import { sumRightmost } from './parameters.js';
  *
  * Entropies and divergences within one family follow from the gradient of the log-normalizer A.
  *
+ * @example
+ * new distributions.Normal(0, 1) instanceof distributions.ExponentialFamily; // true
  * @see Nielsen and Nock 2010, Entropies and cross-entropies of exponential families.
  */
 export abstract class ExponentialFamily extends Distribution {

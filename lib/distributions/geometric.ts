@@ -21,8 +21,9 @@ import {
 
 /** The probability of a success, or the logarithm of its odds. */
 export interface GeometricOptions extends DistributionOptions {
-  /** In (0, 1]. */
+  /** In (0, 1]; default by `logits`. */
   probs?: Parameter;
+  /** The logarithms of the odds; default by `probs`. */
   logits?: Parameter;
 }
 

@@ -20,11 +20,11 @@ import {
 
 /** The spread of a multivariate distribution, in exactly one of three forms. */
 export interface CovarianceOptions extends DistributionOptions {
-  /** A positive-definite matrix. */
+  /** A positive-definite matrix; default none, and one of the other two is given. */
   covarianceMatrix?: Tensor;
-  /** The inverse of the covariance. */
+  /** The inverse of the covariance; default none. */
   precisionMatrix?: Tensor;
-  /** The Cholesky factor of the covariance: a lower triangle with a positive diagonal. The cheapest form. */
+  /** The Cholesky factor of the covariance: a lower triangle with a positive diagonal. The cheapest form. Default: none. */
   scaleTril?: Tensor;
 }
 

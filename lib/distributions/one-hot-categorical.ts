@@ -84,6 +84,8 @@ export class OneHotCategorical extends Distribution {
 /**
  * A {@link OneHotCategorical} whose draws pass gradients straight through to the probabilities.
  *
+ * @example
+ * const choice = new distributions.OneHotCategoricalStraightThrough({ logits }).rsample();
  * @see Bengio et al. 2013, Estimating or propagating gradients through stochastic neurons for conditional computation.
  */
 export class OneHotCategoricalStraightThrough extends OneHotCategorical {

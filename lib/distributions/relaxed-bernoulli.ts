@@ -27,6 +27,8 @@ const names = ['temperature', 'probs'];
 /**
  * The logits of a {@link RelaxedBernoulli}.
  *
+ * @example
+ * const y = new distributions.LogitRelaxedBernoulli(0.5, { logits }).rsample();
  * @see Maddison et al. 2017, The Concrete distribution: a continuous relaxation of discrete random variables.
  */
 export class LogitRelaxedBernoulli extends Distribution {

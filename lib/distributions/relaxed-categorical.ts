@@ -26,6 +26,8 @@ const names = ['temperature', 'probs'];
 /**
  * The logarithms of a {@link RelaxedOneHotCategorical}.
  *
+ * @example
+ * const y = new distributions.ExpRelaxedCategorical(0.5, { logits }).rsample();
  * @see Maddison et al. 2017, The Concrete distribution: a continuous relaxation of discrete random variables.
  */
 export class ExpRelaxedCategorical extends Distribution {

@@ -194,6 +194,9 @@ export function latest(folder: PathLike): string | undefined {
  *
  * @param options those of {@link load}; a checkpoint of the format `'safetensors'` takes a device for `mapLocation` only.
  * @throws {TorchClipError} `ERR_FILE` for one that cannot be read or is damaged.
+ *
+ * @example
+ * const { epoch } = await torch.io.loadCheckpoint('run.safetensors', { model, optimizer });
  */
 export function loadCheckpoint<T = unknown>(path: PathLike, options: LoadOptions = {}): T {
   const root = pathOf(path);

@@ -19,7 +19,7 @@ import { ownBuffers, ownTensors } from './traversal.js';
 
 /** How {@link Module.to} converts. */
 export interface ModuleToOptions extends FactoryOptions {
-  /** The order in memory of parameters and buffers of four dimensions, or of five for `channelsLast3d`. */
+  /** The order in memory of parameters and buffers of four dimensions, or of five for `channelsLast3d`; default as it is. */
   memoryFormat?: MemoryFormat | undefined;
   /** Whether copies from pinned memory may go on while the call returns; default false. */
   nonBlocking?: boolean | undefined;

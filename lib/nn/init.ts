@@ -48,6 +48,9 @@ const nonlinearities = oneOf<Nonlinearity>(...gains.keys(), 'leaky_relu');
  * The factor that keeps a signal's variance through a nonlinearity.
  *
  * @param param the negative slope of `leaky_relu`; default 0.01.
+ *
+ * @example
+ * nn.init.calculateGain('relu'); // 1.4142
  */
 export function calculateGain(nonlinearity: Nonlinearity, param?: number | null): number {
   check('nonlinearity', nonlinearity, nonlinearities);
@@ -58,7 +61,12 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number | null)
 const randomTable = { generator: [generatorKind, undefined] } as const;
 const readUniform = optionsOf('uniform_()', { a: [number, 0], b: [number, 1], ...randomTable });
 
-/** Fills `tensor` from the uniform distribution on [a, b); defaults 0 and 1. */
+/**
+ * Fills `tensor` from the uniform distribution on [a, b); defaults 0 and 1.
+ *
+ * @example
+ * nn.init.uniform_(layer.weight, { a: -0.1, b: 0.1 });
+ */
 export function uniform_(tensor: Tensor, options: { a?: number; b?: number } & RandomOptions = {}): Tensor {
   const { a, b, generator } = readUniform(options);
   check('tensor', tensor, tensorKind);
@@ -67,31 +75,56 @@ export function uniform_(tensor: Tensor, options: { a?: number; b?: number } & R
 
 const readNormal = optionsOf('normal_()', { mean: [number, 0], std: [number, 1], ...randomTable });
 
-/** Fills `tensor` from the normal distribution; mean 0 and standard deviation 1 by default. */
+/**
+ * Fills `tensor` from the normal distribution; mean 0 and standard deviation 1 by default.
+ *
+ * @example
+ * nn.init.normal_(layer.weight, { std: 0.02 });
+ */
 export function normal_(tensor: Tensor, options: { mean?: number; std?: number } & RandomOptions = {}): Tensor {
   const { mean, std, generator } = readNormal(options);
   check('tensor', tensor, tensorKind);
   return noGrad(() => tensor.normal_(mean, std, { generator }));
 }
 
-/** Fills `tensor` with one value. */
+/**
+ * Fills `tensor` with one value.
+ *
+ * @example
+ * nn.init.constant_(layer.bias!, 0.1);
+ */
 export function constant_(tensor: Tensor, val: number): Tensor {
   check('tensor', tensor, tensorKind);
   return noGrad(() => tensor.fill_(val));
 }
 
-/** Fills `tensor` with ones. */
+/**
+ * Fills `tensor` with ones.
+ *
+ * @example
+ * nn.init.ones_(norm.weight);
+ */
 export function ones_(tensor: Tensor): Tensor {
   return constant_(tensor, 1);
 }
 
-/** Fills `tensor` with zeros. */
+/**
+ * Fills `tensor` with zeros.
+ *
+ * @example
+ * nn.init.zeros_(layer.bias!);
+ */
 export function zeros_(tensor: Tensor): Tensor {
   check('tensor', tensor, tensorKind);
   return noGrad(() => tensor.zero_());
 }
 
-/** Fills a matrix with ones on its diagonal and zeros elsewhere. */
+/**
+ * Fills a matrix with ones on its diagonal and zeros elsewhere.
+ *
+ * @example
+ * nn.init.eye_(layer.weight);
+ */
 export function eye_(tensor: Tensor): Tensor {
   check('tensor', tensor, tensorKind);
   if (tensor.dim() !== 2) throw mustHave('tensor', '2 dimensions', tensor.shape);
@@ -104,6 +137,9 @@ const readDirac = optionsOf('dirac_()', { groups: [integer(1), 1] });
  * Fills a convolution's weight `[out, in, ...kernel]` so that it passes its input through.
  *
  * @param options.groups how many groups of channels do so, each separately; default 1.
+ *
+ * @example
+ * nn.init.dirac_(convolution.weight);
  */
 export function dirac_(tensor: Tensor, options: { groups?: number } = {}): Tensor {
   const { groups } = readDirac(options);
@@ -129,7 +165,12 @@ export function dirac_(tensor: Tensor, options: { groups?: number } = {}): Tenso
 const gainTable = { gain: [finite, 1], ...randomTable } as const;
 const readXavierUniform = optionsOf('xavierUniform_()', gainTable);
 
-/** Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
+/**
+ * Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010).
+ *
+ * @example
+ * nn.init.xavierUniform_(layer.weight, { gain: nn.init.calculateGain('tanh') });
+ */
 export function xavierUniform_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
   const { gain, generator } = readXavierUniform(options);
   const bound = Math.sqrt(3) * xavierStd(tensor, gain);
@@ -138,7 +179,12 @@ export function xavierUniform_(tensor: Tensor, options: { gain?: number } & Rand
 
 const readXavierNormal = optionsOf('xavierNormal_()', gainTable);
 
-/** Fills `tensor` from the normal distribution of standard deviation gain * sqrt(2 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
+/**
+ * Fills `tensor` from the normal distribution of standard deviation gain * sqrt(2 / (fanIn + fanOut)) (Glorot and Bengio 2010).
+ *
+ * @example
+ * nn.init.xavierNormal_(layer.weight);
+ */
 export function xavierNormal_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
   const { gain, generator } = readXavierNormal(options);
   return normal_(tensor, { std: xavierStd(tensor, gain), generator });
@@ -162,7 +208,12 @@ const kaimingTable = {
 } as const;
 const readKaimingUniform = optionsOf('kaimingUniform_()', kaimingTable);
 
-/** Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(3 / fan) (He et al. 2015). */
+/**
+ * Fills `tensor` from the uniform distribution on [-x, x), x = gain * sqrt(3 / fan) (He et al. 2015).
+ *
+ * @example
+ * nn.init.kaimingUniform_(layer.weight, { nonlinearity: 'relu' });
+ */
 export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
   const read = readKaimingUniform(options);
   const bound = Math.sqrt(3) * kaimingStd(tensor, read);
@@ -171,7 +222,12 @@ export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): T
 
 const readKaimingNormal = optionsOf('kaimingNormal_()', kaimingTable);
 
-/** Fills `tensor` from the normal distribution of standard deviation gain / sqrt(fan) (He et al. 2015). */
+/**
+ * Fills `tensor` from the normal distribution of standard deviation gain / sqrt(fan) (He et al. 2015).
+ *
+ * @example
+ * nn.init.kaimingNormal_(convolution.weight, { mode: 'fan_out', nonlinearity: 'relu' });
+ */
 export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
   const read = readKaimingNormal(options);
   return normal_(tensor, { std: kaimingStd(tensor, read), generator: read.generator });
@@ -179,7 +235,12 @@ export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Te
 
 const readOrthogonal = optionsOf('orthogonal_()', gainTable);
 
-/** Fills `tensor`, seen as a matrix of its first dimension by the rest, with orthonormal rows or columns times `gain` (Saxe et al. 2013). */
+/**
+ * Fills `tensor`, seen as a matrix of its first dimension by the rest, with orthonormal rows or columns times `gain` (Saxe et al. 2013).
+ *
+ * @example
+ * nn.init.orthogonal_(rnn.weight);
+ */
 export function orthogonal_(tensor: Tensor, options: { gain?: number } & RandomOptions = {}): Tensor {
   const { gain, generator } = readOrthogonal(options);
   check('tensor', tensor, tensorKind);
@@ -198,7 +259,12 @@ export function orthogonal_(tensor: Tensor, options: { gain?: number } & RandomO
 
 const readSparse = optionsOf('sparse_()', { std: [number, 0.01], ...randomTable });
 
-/** Fills a matrix from the normal distribution, then sets a share of each column, chosen at random, to zero (Martens 2010). */
+/**
+ * Fills a matrix from the normal distribution, then sets a share of each column, chosen at random, to zero (Martens 2010).
+ *
+ * @example
+ * nn.init.sparse_(layer.weight, 0.9);
+ */
 export function sparse_(tensor: Tensor, sparsity: number, options: { std?: number } & RandomOptions = {}): Tensor {
   const { std, generator } = readSparse(options);
   check('tensor', tensor, tensorKind);
@@ -217,7 +283,12 @@ export function sparse_(tensor: Tensor, sparsity: number, options: { std?: numbe
   });
 }
 
-/** The sizes that scale weights `[out, in, ...kernel]`: connections into and out of a unit. */
+/**
+ * The sizes that scale weights `[out, in, ...kernel]`: connections into and out of a unit.
+ *
+ * @example
+ * nn.init.fans(new nn.Conv2d(3, 8, 5).weight); // { fanIn: 75, fanOut: 200 }
+ */
 export function fans(tensor: Tensor): { fanIn: number; fanOut: number } {
   check('tensor', tensor, tensorKind);
   const [out, into, ...kernel] = tensor.shape;

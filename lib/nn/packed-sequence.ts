@@ -9,7 +9,12 @@ import type { Tensor } from '../tensor.js';
 
 const readTo = optionsOf('PackedSequence.to()', { device: [deviceKind, undefined], dtype: [dtypeKind, undefined] });
 
-/** The permutation that undoes `permutation` `[n]` (int64); null for null. */
+/**
+ * The permutation that undoes `permutation` `[n]` (int64); null for null.
+ *
+ * @example
+ * nn.utils.rnn.invertPermutation(torch.tensor([2n, 0n, 1n])); // [1, 2, 0]
+ */
 export function invertPermutation(permutation: Tensor | null): Tensor | null {
   if (check('permutation', permutation, orNull(tensor)) === null) return null;
   const output = emptyLike(permutation!);

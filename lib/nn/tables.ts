@@ -7,7 +7,9 @@ import { reductions } from './reduction.js';
 
 /** Where a layer's parameters are made, and of what dtype; the defaults are the CPU and the default dtype. */
 export interface FactoryOptions {
+  /** Where the parameters are made; default the CPU, or what `torch.setDefaultDevice` says. */
   device?: DeviceLike | undefined;
+  /** Default `torch.getDefaultDtype()`. */
   dtype?: Dtype | undefined;
 }
 

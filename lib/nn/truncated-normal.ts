@@ -29,7 +29,12 @@ const readTruncNormal = optionsOf('truncNormal_()', {
   generator: [generatorKind, undefined],
 });
 
-/** Fills `tensor` from a normal distribution whose values outside [a, b] are drawn again. */
+/**
+ * Fills `tensor` from a normal distribution whose values outside [a, b] are drawn again.
+ *
+ * @example
+ * nn.init.truncNormal_(layer.weight, { std: 0.02 });
+ */
 export function truncNormal_(tensor: Tensor, options: TruncatedNormalOptions = {}): Tensor {
   const { mean, std, a, b, generator } = readTruncNormal(options);
   check('tensor', tensor, tensorKind);

@@ -14,7 +14,12 @@ export type { PrintOptions };
 const defaults: PrintOptions = { precision: 4, threshold: 1000, edgeitems: 3, linewidth: 80, sciMode: null };
 let current: PrintOptions = { ...defaults };
 
-/** The options that tensors are printed with. */
+/**
+ * The options that tensors are printed with.
+ *
+ * @example
+ * torch.getPrintOptions().precision; // 4
+ */
 export function getPrintOptions(): PrintOptions {
   return { ...current };
 }

@@ -11,7 +11,12 @@ import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 const call = (name: string, overload: string, ...args: unknown[]): Tensor =>
   wrap(nativeOp(name, overload)(...args.map((arg) => (isTensor(arg) ? arg.handle : arg))) as Handle);
 
-/** `input` and `options.mask` of the sampled product; see `torch.sparseSampledAddmm`. */
+/**
+ * `input` and `options.mask` of the sampled product; see `torch.sparseSampledAddmm`.
+ *
+ * @example
+ * torch.sparse.sampledAddmm(pattern.toSparseCsr(), a, b);
+ */
 export const sampledAddmm: typeof sparseSampledAddmm = sparseSampledAddmm;
 
 const readMm = optionsOf('sparse.mm()', { reduce: [orNull(oneOf('sum', 'mean', 'amax', 'amin')), null] });

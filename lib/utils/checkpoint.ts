@@ -28,7 +28,7 @@ export interface CheckpointOptions {
   determinismCheck?: 'default' | 'none';
   /** Stop the second run when it has everything that the backward pass needs; default true. */
   earlyStop?: boolean;
-  /** Only false is there: PyTorch advises against the other kind. */
+  /** Only false, the default, is there: PyTorch advises against the other kind. */
   useReentrant?: false;
 }
 
@@ -39,7 +39,12 @@ const readOptions = optionsOf('checkpoint()', {
   useReentrant: [oneOf(false), false],
 });
 
-/** Runs `body`, in which checkpoints that are made stop early or not, whatever their own options say. */
+/**
+ * Runs `body`, in which checkpoints that are made stop early or not, whatever their own options say.
+ *
+ * @example
+ * torch.utils.checkpoint.setCheckpointEarlyStop(false, () => model.forward(x));
+ */
 export function setCheckpointEarlyStop<T>(enable: boolean, body: () => T): T {
   check('enable', enable, flag);
   refuseAsync('setCheckpointEarlyStop', body);

@@ -13,13 +13,13 @@ export type Shown = Readonly<Record<string, string | number | bigint | Tensor>>;
 
 /** How {@link progress} shows a loop. */
 export interface ProgressOptions {
-  /** Before the bar, such as `'epoch 3'`. */
+  /** Before the bar, such as `'epoch 3'`; default nothing. */
   label?: string;
   /** How many rounds there will be; default: the iterable's `length` or `size`. */
   total?: number;
   /** How many of them are done, where a loop goes on in their middle: `loader.stateDict().yielded`. Default 0. */
   initial?: number;
-  /** Its norm before clipping and its clip rate stand beside the bar. */
+  /** Its norm before clipping and its clip rate stand beside the bar; default none. */
   optimizer?: { readonly clipStats: { readonly norm: Tensor; readonly clipped: Tensor } | null };
   /** Seconds between two lines where the output is not a terminal; default 10. */
   interval?: number;
@@ -48,7 +48,13 @@ const readOptions = optionsOf('utils.progress()', {
   ],
 });
 
-/** A loop whose progress is shown. */
+/**
+ * A loop whose progress is shown.
+ *
+ * @example
+ * using bar = torch.utils.progress(loader, { label: 'epoch 1' });
+ * for (const [x, y] of bar) step(x, y);
+ */
 export class Progress<T> {
   readonly #source: Iterable<T> | AsyncIterable<T>;
   readonly #options: ReturnType<typeof readOptions>;

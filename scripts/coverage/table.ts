@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import torch, { nn, optim } from '../../lib/index.js';
+import { goldenCases } from './golden.js';
 
 /** Where a name of PyTorch is here, or why it is not. */
 export interface Row {
@@ -87,6 +88,15 @@ export function strangers(): string[] {
 const code = (list: readonly string[]) => list.map((n) => `\`${n}\``).join(' ');
 const percent = (part: number, all: number) => (all === 0 ? '-' : `${Math.floor((100 * part) / all)}%`);
 
+const grouped = (n: number) => n.toLocaleString('en-US');
+
+function values(): string {
+  const { nn, distributions, func } = goldenCases();
+  return `What the names compute is compared with PyTorch in ${grouped(nn + distributions + func)} cases that \`scripts/golden\` makes: ${grouped(nn)} of modules
+and functionals (each configuration in two dtypes, in training and evaluation: outputs, gradients, state, printed form),
+${grouped(distributions)} of distributions, their divergences, constraints and transforms, and ${grouped(func)} of \`torch.func\`.`;
+}
+
 /** docs/coverage.md. */
 export function page(spaces: readonly Space[]): string {
   const all = spaces.map(({ name, rows }) => {
@@ -111,6 +121,8 @@ export function page(spaces: readonly Space[]): string {
 The public names of PyTorch ${version} by namespace, taken from PyTorch itself by \`scripts/coverage/names.py\`: ${total('present')} of ${wanted}
 are here (${percent(total('present'), wanted)}); ${total('excluded')} more are left out on purpose. Operators are counted overload by overload in [ops.md](ops.md).
 A name is PyTorch's in camel case (\`max_pool2d\` is \`maxPool2d\`), a trailing underscore stays; classes keep their names.
+
+${values()}
 
 | namespace | here | missing | left out | share |
 |---|---|---|---|---|

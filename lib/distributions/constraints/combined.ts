@@ -9,7 +9,12 @@ export const constraintKind = instance<Constraint>(Constraint, 'a Constraint');
 const listKind = arrayOf(constraintKind);
 const whole = integer();
 
-/** A constraint on each of the last few dimensions, which together make one event. */
+/**
+ * A constraint on each of the last few dimensions, which together make one event.
+ *
+ * @example
+ * new distributions.constraints.IndependentConstraint(distributions.constraints.positive, 1).check(torch.ones([2, 3])).shape; // [2]
+ */
 export class IndependentConstraint extends Constraint {
   readonly baseConstraint: Constraint;
   readonly reinterpretedBatchNdims: number;
@@ -34,7 +39,12 @@ export class IndependentConstraint extends Constraint {
   }
 }
 
-/** The support of a mixture: that of every component, whose dimension the value lacks. */
+/**
+ * The support of a mixture: that of every component, whose dimension the value lacks.
+ *
+ * @example
+ * new distributions.MixtureSameFamily(weights, parts).support;
+ */
 export class MixtureSameFamilyConstraint extends Constraint {
   readonly baseConstraint: Constraint;
 
@@ -68,7 +78,12 @@ const readCat = optionsOf('constraints.cat()', {
   lengths: [arrayOf(integer(0)), undefined],
 });
 
-/** Constraints on neighbouring parts along a dimension. */
+/**
+ * Constraints on neighbouring parts along a dimension.
+ *
+ * @example
+ * new distributions.constraints.Cat([distributions.constraints.real, distributions.constraints.positive]).check(x);
+ */
 export class Cat extends Constraint {
   readonly constraints: readonly Constraint[];
   readonly dim: number;
@@ -112,7 +127,12 @@ export class Cat extends Constraint {
 
 const readStack = optionsOf('constraints.stack()', { dim: [whole, 0] });
 
-/** A constraint for each entry of a dimension. */
+/**
+ * A constraint for each entry of a dimension.
+ *
+ * @example
+ * new distributions.constraints.Stack([distributions.constraints.real, distributions.constraints.positive]).check(x);
+ */
 export class Stack extends Constraint {
   readonly constraints: readonly Constraint[];
   readonly dim: number;

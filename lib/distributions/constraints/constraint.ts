@@ -51,11 +51,18 @@ export function boundText(bound: Parameter, whole = false): string {
 
 /** What {@link Dependent} knows of itself. */
 export interface DependentOptions {
+  /** Whether the values are discrete; default unknown. */
   isDiscrete?: boolean;
+  /** How many last dimensions make one value; default unknown. */
   eventDim?: number;
 }
 
-/** A constraint that depends on other variables, so that no value can be checked against it. */
+/**
+ * A constraint that depends on other variables, so that no value can be checked against it.
+ *
+ * @example
+ * distributions.constraints.dependent instanceof distributions.constraints.Dependent; // true
+ */
 export class Dependent extends Constraint {
   readonly #known: DependentOptions;
 
@@ -84,7 +91,12 @@ export class Dependent extends Constraint {
   }
 }
 
-/** Whether a constraint is a {@link Dependent} one. */
+/**
+ * Whether a constraint is a {@link Dependent} one.
+ *
+ * @example
+ * distributions.constraints.isDependent(distributions.constraints.dependent); // true
+ */
 export function isDependent(constraint: Constraint): constraint is Dependent {
   return constraint instanceof Dependent;
 }

@@ -70,30 +70,80 @@ export const positiveDefinite = new PositiveDefinite();
 
 const bound = (name: string, value: Parameter): Parameter => check(name, value, parameter);
 
-/** A constraint on each of the last `reinterpretedBatchNdims` dimensions, which together make one event. */
+/**
+ * A constraint on each of the last `reinterpretedBatchNdims` dimensions, which together make one event.
+ *
+ * @example
+ * distributions.constraints.independent(distributions.constraints.positive, 1).check(torch.ones([2, 3])).shape; // [2]
+ */
 export const independent = (baseConstraint: Constraint, reinterpretedBatchNdims: number): IndependentConstraint =>
   new IndependentConstraint(baseConstraint, reinterpretedBatchNdims);
-/** Integers in [lowerBound, upperBound]. */
+/**
+ * Integers in [lowerBound, upperBound].
+ *
+ * @example
+ * distributions.constraints.integerInterval(0, 9).check(torch.tensor([3, 10])); // [true, false]
+ */
 export const integerInterval = (lowerBound: Parameter, upperBound: Parameter): IntegerInterval =>
   new IntegerInterval(bound('lowerBound', lowerBound), bound('upperBound', upperBound));
-/** Numbers > `lowerBound`. */
+/**
+ * Numbers > `lowerBound`.
+ *
+ * @example
+ * distributions.constraints.greaterThan(1).check(torch.tensor([1, 2])); // [false, true]
+ */
 export const greaterThan = (lowerBound: Parameter): GreaterThan => new GreaterThan(bound('lowerBound', lowerBound));
-/** Numbers >= `lowerBound`. */
+/**
+ * Numbers >= `lowerBound`.
+ *
+ * @example
+ * distributions.constraints.greaterThanEq(1).check(torch.tensor([1, 2])); // [true, true]
+ */
 export const greaterThanEq = (lowerBound: Parameter): GreaterThanEq =>
   new GreaterThanEq(bound('lowerBound', lowerBound));
-/** Numbers < `upperBound`. */
+/**
+ * Numbers < `upperBound`.
+ *
+ * @example
+ * distributions.constraints.lessThan(1).check(torch.tensor([0, 1])); // [true, false]
+ */
 export const lessThan = (upperBound: Parameter): LessThan => new LessThan(bound('upperBound', upperBound));
-/** Numbers in [lowerBound, upperBound]. */
+/**
+ * Numbers in [lowerBound, upperBound].
+ *
+ * @example
+ * distributions.constraints.interval(-1, 1).check(torch.tensor([0, 2])); // [true, false]
+ */
 export const interval = (lowerBound: Parameter, upperBound: Parameter): Interval =>
   new Interval(bound('lowerBound', lowerBound), bound('upperBound', upperBound));
-/** Numbers in [lowerBound, upperBound). */
+/**
+ * Numbers in [lowerBound, upperBound).
+ *
+ * @example
+ * distributions.constraints.halfOpenInterval(0, 1).check(torch.tensor([0, 1])); // [true, false]
+ */
 export const halfOpenInterval = (lowerBound: Parameter, upperBound: Parameter): HalfOpenInterval =>
   new HalfOpenInterval(bound('lowerBound', lowerBound), bound('upperBound', upperBound));
-/** Vectors of counts that add up to at most `upperBound`. */
+/**
+ * Vectors of counts that add up to at most `upperBound`.
+ *
+ * @example
+ * distributions.constraints.multinomial(3).check(torch.tensor([1, 2])); // true
+ */
 export const multinomial = (upperBound: Parameter): Multinomial => new Multinomial(bound('upperBound', upperBound));
-/** Constraints on neighbouring parts along a dimension, of `lengths` entries each (default 1). */
+/**
+ * Constraints on neighbouring parts along a dimension, of `lengths` entries each (default 1).
+ *
+ * @example
+ * distributions.constraints.cat([distributions.constraints.real, distributions.constraints.positive]).check(x);
+ */
 export const cat = (constraints: readonly Constraint[], options?: { dim?: number; lengths?: readonly number[] }): Cat =>
   new Cat(constraints, options);
-/** A constraint for each entry of a dimension (default 0). */
+/**
+ * A constraint for each entry of a dimension (default 0).
+ *
+ * @example
+ * distributions.constraints.stack([distributions.constraints.real, distributions.constraints.positive]).check(x);
+ */
 export const stack = (constraints: readonly Constraint[], options?: { dim?: number }): Stack =>
   new Stack(constraints, options);

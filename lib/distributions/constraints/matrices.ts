@@ -14,21 +14,36 @@ const isLowerTriangular = (value: Tensor): Tensor => value.tril().eq(value).flat
 const isLowerCholesky = (value: Tensor): Tensor => isLowerTriangular(value).logicalAnd(diagonalOf(value).gt(0).all(-1));
 const holds = (valid: Tensor): boolean => valid.all().item<boolean>();
 
-/** Lower triangles. */
+/**
+ * Lower triangles.
+ *
+ * @example
+ * distributions.constraints.lowerTriangular.check(torch.eye(2)).item(); // true
+ */
 export class LowerTriangular extends OfMatrices {
   protected override inside(value: Tensor): Tensor {
     return isLowerTriangular(value);
   }
 }
 
-/** Lower triangles with a positive diagonal. */
+/**
+ * Lower triangles with a positive diagonal.
+ *
+ * @example
+ * distributions.constraints.lowerCholesky.check(torch.eye(2)).item(); // true
+ */
 export class LowerCholesky extends OfMatrices {
   protected override inside(value: Tensor): Tensor {
     return isLowerCholesky(value);
   }
 }
 
-/** Lower triangles with a positive diagonal and rows of length 1: Cholesky factors of correlation matrices. */
+/**
+ * Lower triangles with a positive diagonal and rows of length 1: Cholesky factors of correlation matrices.
+ *
+ * @example
+ * distributions.constraints.corrCholesky.check(torch.eye(2)).item(); // true
+ */
 export class CorrCholesky extends OfMatrices {
   protected override inside(value: Tensor): Tensor {
     const tolerance = limitsOf(value).eps * value.shape.at(-1)! * 10;
@@ -37,7 +52,12 @@ export class CorrCholesky extends OfMatrices {
   }
 }
 
-/** Matrices with as many rows as columns. */
+/**
+ * Matrices with as many rows as columns.
+ *
+ * @example
+ * distributions.constraints.square.check(torch.eye(2)).item(); // true
+ */
 export class Square extends OfMatrices {
   protected override inside(value: Tensor): Tensor {
     const [rows, columns] = value.shape.slice(-2);
@@ -45,7 +65,12 @@ export class Square extends OfMatrices {
   }
 }
 
-/** Matrices equal to their transposes, within 1e-6. */
+/**
+ * Matrices equal to their transposes, within 1e-6.
+ *
+ * @example
+ * distributions.constraints.symmetric.check(torch.eye(2)).item(); // true
+ */
 export class Symmetric extends Square {
   protected override inside(value: Tensor): Tensor {
     const square = super.inside(value);
@@ -54,7 +79,12 @@ export class Symmetric extends Square {
   }
 }
 
-/** Symmetric matrices without a negative eigenvalue. */
+/**
+ * Symmetric matrices without a negative eigenvalue.
+ *
+ * @example
+ * distributions.constraints.positiveSemidefinite.check(torch.eye(2)).item(); // true
+ */
 export class PositiveSemidefinite extends Symmetric {
   protected override inside(value: Tensor): Tensor {
     const symmetric = super.inside(value);
@@ -63,7 +93,12 @@ export class PositiveSemidefinite extends Symmetric {
   }
 }
 
-/** Symmetric matrices with positive eigenvalues alone. */
+/**
+ * Symmetric matrices with positive eigenvalues alone.
+ *
+ * @example
+ * distributions.constraints.positiveDefinite.check(torch.eye(2)).item(); // true
+ */
 export class PositiveDefinite extends Symmetric {
   protected override inside(value: Tensor): Tensor {
     const symmetric = super.inside(value);

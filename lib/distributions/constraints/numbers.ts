@@ -2,7 +2,12 @@ import type { Tensor } from '../../tensor.js';
 import type { Parameter } from '../parameters.js';
 import { boundText, Constraint } from './constraint.js';
 
-/** 0 or 1. */
+/**
+ * 0 or 1.
+ *
+ * @example
+ * distributions.constraints.boolean.check(torch.tensor([0, 2])); // [true, false]
+ */
 export class BooleanConstraint extends Constraint {
   override get isDiscrete(): boolean {
     return true;
@@ -15,7 +20,12 @@ export class BooleanConstraint extends Constraint {
   }
 }
 
-/** Any number but NaN. */
+/**
+ * Any number but NaN.
+ *
+ * @example
+ * distributions.constraints.real.check(torch.tensor([1, NaN])); // [true, false]
+ */
 export class Real extends Constraint {
   protected override inside(value: Tensor): Tensor {
     return value.eq(value);
@@ -66,7 +76,12 @@ abstract class Between extends Constraint {
   }
 }
 
-/** Integers between two bounds, both included. */
+/**
+ * Integers between two bounds, both included.
+ *
+ * @example
+ * new distributions.constraints.IntegerInterval(0, 9).check(torch.tensor([3, 10])); // [true, false]
+ */
 export class IntegerInterval extends Between {
   override get isDiscrete(): boolean {
     return true;
@@ -76,7 +91,12 @@ export class IntegerInterval extends Between {
   }
 }
 
-/** Integers from a bound on. */
+/**
+ * Integers from a bound on.
+ *
+ * @example
+ * new distributions.constraints.IntegerGreaterThan(0).check(torch.tensor([3, 0.5])); // [true, false]
+ */
 export class IntegerGreaterThan extends Above {
   override get isDiscrete(): boolean {
     return true;
@@ -86,35 +106,60 @@ export class IntegerGreaterThan extends Above {
   }
 }
 
-/** Numbers above a bound. */
+/**
+ * Numbers above a bound.
+ *
+ * @example
+ * new distributions.constraints.GreaterThan(0).check(torch.tensor([0, 1])); // [false, true]
+ */
 export class GreaterThan extends Above {
   protected override inside(value: Tensor): Tensor {
     return value.gt(this.lowerBound);
   }
 }
 
-/** Numbers from a bound on. */
+/**
+ * Numbers from a bound on.
+ *
+ * @example
+ * new distributions.constraints.GreaterThanEq(0).check(torch.tensor([0, -1])); // [true, false]
+ */
 export class GreaterThanEq extends Above {
   protected override inside(value: Tensor): Tensor {
     return value.ge(this.lowerBound);
   }
 }
 
-/** Numbers below a bound. */
+/**
+ * Numbers below a bound.
+ *
+ * @example
+ * new distributions.constraints.LessThan(0).check(torch.tensor([0, -1])); // [false, true]
+ */
 export class LessThan extends Below {
   protected override inside(value: Tensor): Tensor {
     return value.lt(this.upperBound);
   }
 }
 
-/** Numbers between two bounds, both included. */
+/**
+ * Numbers between two bounds, both included.
+ *
+ * @example
+ * new distributions.constraints.Interval(0, 1).check(torch.tensor([1, 2])); // [true, false]
+ */
 export class Interval extends Between {
   protected override inside(value: Tensor): Tensor {
     return value.ge(this.lowerBound).logicalAnd(value.le(this.upperBound));
   }
 }
 
-/** Numbers between two bounds, of which the lower one is included. */
+/**
+ * Numbers between two bounds, of which the lower one is included.
+ *
+ * @example
+ * new distributions.constraints.HalfOpenInterval(0, 1).check(torch.tensor([0, 1])); // [true, false]
+ */
 export class HalfOpenInterval extends Between {
   protected override inside(value: Tensor): Tensor {
     return value.ge(this.lowerBound).logicalAnd(value.lt(this.upperBound));

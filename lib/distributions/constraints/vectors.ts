@@ -8,7 +8,12 @@ abstract class OfVectors extends Constraint {
   }
 }
 
-/** Vectors with a single 1 among zeros. */
+/**
+ * Vectors with a single 1 among zeros.
+ *
+ * @example
+ * distributions.constraints.oneHot.check(torch.tensor([0, 1, 0])).item(); // true
+ */
 export class OneHot extends OfVectors {
   override get isDiscrete(): boolean {
     return true;
@@ -19,14 +24,24 @@ export class OneHot extends OfVectors {
   }
 }
 
-/** Vectors of numbers >= 0 that add up to 1, within 1e-6. */
+/**
+ * Vectors of numbers >= 0 that add up to 1, within 1e-6.
+ *
+ * @example
+ * distributions.constraints.simplex.check(torch.tensor([0.5, 0.5])).item(); // true
+ */
 export class Simplex extends OfVectors {
   protected override inside(value: Tensor): Tensor {
     return value.ge(0).all(-1).logicalAnd(value.sum(-1).sub(1).abs().lt(1e-6));
   }
 }
 
-/** Vectors of counts that add up to at most a bound. */
+/**
+ * Vectors of counts that add up to at most a bound.
+ *
+ * @example
+ * new distributions.constraints.Multinomial(3).check(torch.tensor([1, 2])).item(); // true
+ */
 export class Multinomial extends OfVectors {
   readonly upperBound: Parameter;
 

@@ -26,7 +26,12 @@ export function signOf(parts: readonly Transform[]): number | Tensor {
   return sign;
 }
 
-/** Transforms one after the other, the first one first. */
+/**
+ * Transforms one after the other, the first one first.
+ *
+ * @example
+ * const t = new distributions.transforms.ComposeTransform([new distributions.transforms.ExpTransform(), new distributions.transforms.AffineTransform(0, 2)]);
+ */
 export class ComposeTransform extends Transform {
   readonly parts: readonly Transform[];
 
@@ -120,12 +125,22 @@ class InverseCompose extends ComposeTransform {
 export const sameTransforms = (a: readonly Transform[], b: readonly Transform[]): boolean =>
   a.length === b.length && a.every((transform, i) => transform.equals(b[i]!));
 
-/** What changes nothing. */
+/**
+ * What changes nothing.
+ *
+ * @example
+ * distributions.transforms.identityTransform.call(x);
+ */
 export const identityTransform: Transform = new ComposeTransform([]);
 
 const readIndependent = optionsOf('IndependentTransform', transformTable);
 
-/** A transform of each of the last few dimensions, which together make one event: their Jacobians are multiplied. */
+/**
+ * A transform of each of the last few dimensions, which together make one event: their Jacobians are multiplied.
+ *
+ * @example
+ * new distributions.transforms.IndependentTransform(new distributions.transforms.ExpTransform(), 1).logAbsDetJacobian(x, y);
+ */
 export class IndependentTransform extends Transform {
   readonly baseTransform: Transform;
   readonly reinterpretedBatchNdims: number;

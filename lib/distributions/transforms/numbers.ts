@@ -24,7 +24,12 @@ abstract class Increasing extends Transform {
   }
 }
 
-/** `y = exp(x)`. */
+/**
+ * `y = exp(x)`.
+ *
+ * @example
+ * new distributions.transforms.ExpTransform().call(torch.zeros([1])); // [1]
+ */
 export class ExpTransform extends Increasing {
   get codomain(): Constraint {
     return positive;
@@ -42,7 +47,12 @@ export class ExpTransform extends Increasing {
 
 const readPower = optionsOf('PowerTransform', transformTable);
 
-/** `y = x ** exponent` of positive numbers. */
+/**
+ * `y = x ** exponent` of positive numbers.
+ *
+ * @example
+ * new distributions.transforms.PowerTransform(2).call(torch.tensor([3])); // [9]
+ */
 export class PowerTransform extends Transform {
   readonly exponent: Tensor;
 
@@ -89,7 +99,12 @@ export function clippedSigmoid(x: Tensor): Tensor {
   return x.sigmoid().clamp(tiny, 1 - eps);
 }
 
-/** `y = 1 / (1 + exp(-x))`. */
+/**
+ * `y = 1 / (1 + exp(-x))`.
+ *
+ * @example
+ * new distributions.transforms.SigmoidTransform().call(torch.zeros([1])); // [0.5]
+ */
 export class SigmoidTransform extends Increasing {
   get codomain(): Constraint {
     return unitInterval;
@@ -107,7 +122,12 @@ export class SigmoidTransform extends Increasing {
   }
 }
 
-/** `y = log(1 + exp(x))`. */
+/**
+ * `y = log(1 + exp(x))`.
+ *
+ * @example
+ * new distributions.transforms.SoftplusTransform().call(x);
+ */
 export class SoftplusTransform extends Increasing {
   get codomain(): Constraint {
     return positive;
@@ -123,7 +143,12 @@ export class SoftplusTransform extends Increasing {
   }
 }
 
-/** `y = tanh(x)`, more stable than the sigmoid between affine transforms. */
+/**
+ * `y = tanh(x)`, more stable than the sigmoid between affine transforms.
+ *
+ * @example
+ * const squashed = new distributions.TransformedDistribution(normal, new distributions.transforms.TanhTransform());
+ */
 export class TanhTransform extends Increasing {
   get codomain(): Constraint {
     return interval(-1, 1);
@@ -142,7 +167,12 @@ export class TanhTransform extends Increasing {
   }
 }
 
-/** `y = |x|`; its inverse is the identity. */
+/**
+ * `y = |x|`; its inverse is the identity.
+ *
+ * @example
+ * new distributions.transforms.AbsTransform().call(torch.tensor([-2])); // [2]
+ */
 export class AbsTransform extends Transform {
   get domain(): Constraint {
     return real;
@@ -169,7 +199,12 @@ export interface AffineTransformOptions extends TransformOptions {
 
 const readAffine = optionsOf('AffineTransform', { eventDim: [integer(0), 0], ...transformTable });
 
-/** `y = loc + scale * x`. */
+/**
+ * `y = loc + scale * x`.
+ *
+ * @example
+ * new distributions.transforms.AffineTransform(1, 2).call(torch.tensor([3])); // [7]
+ */
 export class AffineTransform extends Transform {
   readonly loc: Parameter;
   readonly scale: Parameter;

@@ -8,7 +8,12 @@ import { Transform, type TransformOptions, transformTable } from './transform.js
 
 const read = optionsOf('ReshapeTransform', transformTable);
 
-/** Events of one shape to events of another, of as many elements. */
+/**
+ * Events of one shape to events of another, of as many elements.
+ *
+ * @example
+ * new distributions.transforms.ReshapeTransform([4], [2, 2]).call(x);
+ */
 export class ReshapeTransform extends Transform {
   readonly inShape: readonly number[];
   readonly outShape: readonly number[];

@@ -39,7 +39,12 @@ const readCat = optionsOf('CatTransform', {
   ...transformTable,
 });
 
-/** Transforms of neighbouring parts along a dimension. */
+/**
+ * Transforms of neighbouring parts along a dimension.
+ *
+ * @example
+ * new distributions.transforms.CatTransform([first, second], { dim: 0, lengths: [2, 3] }).call(x);
+ */
 export class CatTransform extends Transform {
   readonly transforms: readonly Transform[];
   readonly dim: number;
@@ -117,7 +122,12 @@ export class CatTransform extends Transform {
 
 const readStack = optionsOf('StackTransform', { dim: [integer(), 0], ...transformTable });
 
-/** A transform for each entry of a dimension. */
+/**
+ * A transform for each entry of a dimension.
+ *
+ * @example
+ * new distributions.transforms.StackTransform([first, second]).call(x);
+ */
 export class StackTransform extends Transform {
   readonly transforms: readonly Transform[];
   readonly dim: number;

@@ -26,7 +26,12 @@ function dims(shape: readonly number[], least: number): readonly number[] {
 /** 1 before the first along the last dimension, and the last one left out. */
 const shifted = (x: Tensor): Tensor => ops.constantPadNd(x.narrow(-1, 0, x.shape.at(-1)! - 1), [1, 0], 1);
 
-/** Vectors of D (D - 1) / 2 numbers to Cholesky factors of D x D correlation matrices, row by row through tanh and stick breaking. */
+/**
+ * Vectors of D (D - 1) / 2 numbers to Cholesky factors of D x D correlation matrices, row by row through tanh and stick breaking.
+ *
+ * @example
+ * new distributions.transforms.CorrCholeskyTransform().call(torch.zeros([3])).shape; // [3, 3]
+ */
 export class CorrCholeskyTransform extends Transform {
   get domain(): Constraint {
     return realVector;
@@ -87,7 +92,12 @@ abstract class OfVectors extends Transform {
   }
 }
 
-/** `y = exp(x)` divided by its sum, along the last dimension. It is not bijective: {@link StickBreakingTransform} is. */
+/**
+ * `y = exp(x)` divided by its sum, along the last dimension. It is not bijective: {@link StickBreakingTransform} is.
+ *
+ * @example
+ * new distributions.transforms.SoftmaxTransform().call(torch.zeros([2])); // [0.5, 0.5]
+ */
 export class SoftmaxTransform extends OfVectors {
   protected override compute(x: Tensor): Tensor {
     const probs = x.sub(x.max(-1, true).values).exp();
@@ -104,7 +114,12 @@ export class SoftmaxTransform extends OfVectors {
   }
 }
 
-/** Vectors of K - 1 numbers to points of the simplex with K entries: each breaks its share off what is left of a stick. */
+/**
+ * Vectors of K - 1 numbers to points of the simplex with K entries: each breaks its share off what is left of a stick.
+ *
+ * @example
+ * new distributions.transforms.StickBreakingTransform().call(torch.zeros([2])).shape; // [3]
+ */
 export class StickBreakingTransform extends OfVectors {
   override get bijective(): boolean {
     return true;
@@ -152,7 +167,12 @@ abstract class OfMatrices extends Transform {
 const toCholesky = (x: Tensor): Tensor => x.tril(-1).add(diagonalOf(x).exp().diagEmbed());
 const fromCholesky = (y: Tensor): Tensor => y.tril(-1).add(diagonalOf(y).log().diagEmbed());
 
-/** Matrices to lower triangles with a positive diagonal: it becomes its exponential. */
+/**
+ * Matrices to lower triangles with a positive diagonal: it becomes its exponential.
+ *
+ * @example
+ * new distributions.transforms.LowerCholeskyTransform().call(torch.randn([3, 3]));
+ */
 export class LowerCholeskyTransform extends OfMatrices {
   get codomain(): Constraint {
     return lowerCholesky;
@@ -165,7 +185,12 @@ export class LowerCholeskyTransform extends OfMatrices {
   }
 }
 
-/** Matrices to positive-definite ones: the product of {@link LowerCholeskyTransform} with its transpose. */
+/**
+ * Matrices to positive-definite ones: the product of {@link LowerCholeskyTransform} with its transpose.
+ *
+ * @example
+ * new distributions.transforms.PositiveDefiniteTransform().call(torch.randn([3, 3]));
+ */
 export class PositiveDefiniteTransform extends OfMatrices {
   get codomain(): Constraint {
     return positiveDefinite;

@@ -30,6 +30,10 @@ const part = 2_000_000;
 /**
  * A GGUF file of which only the header has been read: the tensors are parts of the mapped file, whose pages come into memory when
  * they are looked at.
+ *
+ * @example
+ * const file = await torch.io.openGguf('model.gguf');
+ * const weight = file.tensor(file.names[0]!);
  */
 export class GgufFile {
   /** What the file says of the model, by key: `general.architecture`, `tokenizer.ggml.tokens`, ... */

@@ -24,7 +24,7 @@ export interface LoadOptions {
   mapLocation?: MapLocation;
   /** Maps the file instead of reading it: tensors on the CPU come into memory when they are looked at. Default false. */
   mmap?: boolean;
-  /** Always true: nothing in a file is ever run. It stands here for those who know it from Python. */
+  /** Always true, the default: nothing in a file is ever run. It stands here for those who know it from Python. */
   weightsOnly?: true;
 }
 

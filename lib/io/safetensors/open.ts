@@ -29,6 +29,10 @@ const readPlace = optionsOf('a SafetensorsFile', { device: [deviceKind, 'cpu'] }
  *
  * Writing to such a tensor changes memory only, never the file. A file that another program makes shorter while it is mapped
  * ends the process (SIGBUS) where the missing part is read; replacing it, as {@link saveSafetensors} does, is harmless.
+ *
+ * @example
+ * using file = torch.io.openSafetensors('model.safetensors');
+ * const weight = file.tensor('weight');
  */
 export class SafetensorsFile {
   /** The file's free text. */

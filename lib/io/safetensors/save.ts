@@ -10,7 +10,7 @@ import { headerLimit, isWellFormed, metadataKey, nameOf } from './header.js';
 
 /** Options of {@link saveSafetensors}. */
 export interface SaveSafetensorsOptions {
-  /** Free text for the file's header, beside `format: 'pt'`, which other readers ask for. */
+  /** Free text for the file's header, beside `format: 'pt'`, which other readers ask for. Default: none. */
   metadata?: Record<string, string>;
   /**
    * Bytes of tensors that a file may hold at most; default: all in one file. Of more, `model.safetensors` becomes

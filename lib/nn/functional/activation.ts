@@ -5,22 +5,42 @@ import * as ops from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 
-/** `log(1 / (1 + exp(-x)))`, element by element. */
+/**
+ * `log(1 / (1 + exp(-x)))`, element by element.
+ *
+ * @example
+ * F.logsigmoid(x);
+ */
 export const logsigmoid = ops.logSigmoid;
 
-/** `x / (1 + |x|)`, element by element. */
+/**
+ * `x / (1 + |x|)`, element by element.
+ *
+ * @example
+ * F.softsign(torch.tensor([1, -3])); // [0.5, -0.75]
+ */
 export function softsign(input: Tensor): Tensor {
   return ops.div(input, ops.abs(input).add(1));
 }
 
-/** `x - tanh(x)`, element by element. */
+/**
+ * `x - tanh(x)`, element by element.
+ *
+ * @example
+ * F.tanhshrink(x);
+ */
 export function tanhshrink(input: Tensor): Tensor {
   return ops.sub(input, ops.tanh(input));
 }
 
 const readSoftmin = optionsOf('softmin()', { dim: [integer()], dtype: [orNull(dtypeKind), null] });
 
-/** The softmax of the negated input along a dimension. */
+/**
+ * The softmax of the negated input along a dimension.
+ *
+ * @example
+ * F.softmin(torch.tensor([1, 1]), { dim: 0 }); // [0.5, 0.5]
+ */
 export function softmin(input: Tensor, options: { dim: number; dtype?: Dtype | null }): Tensor {
   const { dim, dtype } = readSoftmin(options);
   return ops.softmax(ops.neg(input), dim, { dtype });
@@ -46,6 +66,9 @@ const readGumbelSoftmax = optionsOf('gumbelSoftmax()', {
  * Samples of the Gumbel-softmax distribution of unnormalised log-probabilities.
  *
  * Jang et al., "Categorical reparameterization with Gumbel-softmax", 2017.
+ *
+ * @example
+ * const choice = F.gumbelSoftmax(logits, { tau: 0.5, hard: true });
  */
 export function gumbelSoftmax(logits: Tensor, options?: GumbelSoftmaxOptions): Tensor {
   const { tau, hard, dim } = readGumbelSoftmax(options);

@@ -33,11 +33,15 @@ export interface MultiHeadAttentionOptions {
   isCausal?: boolean;
   /** Take the three weights below in place of `inProjWeight`. Default: false. */
   useSeparateProjWeight?: boolean;
+  /** The projection of queries, with `useSeparateProjWeight`. Default: null. */
   qProjWeight?: Tensor | null;
+  /** The projection of keys, with `useSeparateProjWeight`. Default: null. */
   kProjWeight?: Tensor | null;
+  /** The projection of values, with `useSeparateProjWeight`. Default: null. */
   vProjWeight?: Tensor | null;
   /** Keys and values that are given rather than projected, `[N * heads, S, D / heads]`. Default: null. */
   staticK?: Tensor | null;
+  /** Values in place of the projected ones. Default: null. */
   staticV?: Tensor | null;
 }
 

@@ -34,13 +34,28 @@ function channelDropoutOf(name: string, unbatched: number) {
   };
 }
 
-/** Zeroes elements at random and divides the others by `1 - p`. Srivastava et al., "Dropout", 2014. */
+/**
+ * Zeroes elements at random and divides the others by `1 - p`. Srivastava et al., "Dropout", 2014.
+ *
+ * @example
+ * F.dropout(x, { p: 0.2, training: this.training });
+ */
 export const dropout = dropoutOf('dropout', true, ops.dropout, ops.dropout_);
 
-/** Dropout that keeps the mean and variance of self-normalising networks. Klambauer et al., 2017. */
+/**
+ * Dropout that keeps the mean and variance of self-normalising networks. Klambauer et al., 2017.
+ *
+ * @example
+ * F.alphaDropout(x, { p: 0.2, training: this.training });
+ */
 export const alphaDropout = dropoutOf('alphaDropout', false, ops.alphaDropout, ops.alphaDropout_);
 
-/** {@link alphaDropout} of whole channels. */
+/**
+ * {@link alphaDropout} of whole channels.
+ *
+ * @example
+ * F.featureAlphaDropout(x, { p: 0.2, training: this.training });
+ */
 export const featureAlphaDropout = dropoutOf(
   'featureAlphaDropout',
   false,
@@ -48,11 +63,26 @@ export const featureAlphaDropout = dropoutOf(
   ops.featureAlphaDropout_,
 );
 
-/** Zeroes whole channels of `[N, C, L]` or `[C, L]`. */
+/**
+ * Zeroes whole channels of `[N, C, L]` or `[C, L]`.
+ *
+ * @example
+ * F.dropout1d(x, { p: 0.2, training: this.training });
+ */
 export const dropout1d = channelDropoutOf('dropout1d', 2);
 
-/** Zeroes whole channels of `[N, C, H, W]`. */
+/**
+ * Zeroes whole channels of `[N, C, H, W]`.
+ *
+ * @example
+ * F.dropout2d(x, { p: 0.2, training: this.training });
+ */
 export const dropout2d = dropoutOf('dropout2d', true, ops.featureDropout, ops.featureDropout_);
 
-/** Zeroes whole channels of `[N, C, D, H, W]` or `[C, D, H, W]`. */
+/**
+ * Zeroes whole channels of `[N, C, D, H, W]` or `[C, D, H, W]`.
+ *
+ * @example
+ * F.dropout3d(x, { p: 0.2, training: this.training });
+ */
 export const dropout3d = channelDropoutOf('dropout3d', 4);

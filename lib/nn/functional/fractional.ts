@@ -9,9 +9,9 @@ type Sizes = number | readonly number[];
 
 /** What the fractional pooling functions take beside the input and the kernel's size: `outputSize` or `outputRatio`. */
 export interface FractionalMaxPoolOptions {
-  /** The spatial sizes of the result. */
+  /** The spatial sizes of the result; default null, by `outputRatio`. */
   outputSize?: Sizes | null;
-  /** What the spatial sizes are multiplied with, between 0 and 1. */
+  /** What the spatial sizes are multiplied with, between 0 and 1; default null, by `outputSize`. */
   outputRatio?: Sizes | null;
   /** Where the windows fall, uniform in [0, 1): `[n, channels, dimensions]`. Default: drawn from the global generator. */
   randomSamples?: Tensor | null;

@@ -46,6 +46,9 @@ export const relu: (input: Tensor, options?: Inplace & { out?: Tensor }) => Tens
  * `min(max(x, 0), 6)`, element by element.
  *
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.relu6(x);
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html
  */
 export const relu6: (input: Tensor, options?: Inplace) => Tensor = either('relu6', ops.relu6, ops.relu6_);
@@ -54,6 +57,9 @@ export const relu6: (input: Tensor, options?: Inplace) => Tensor = either('relu6
  * The scaled exponential unit of Klambauer et al., 2017.
  *
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.selu(x);
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.selu.html
  */
 export const selu: (input: Tensor, options?: Inplace) => Tensor = either('selu', ops.selu, ops.selu_);
@@ -62,6 +68,9 @@ export const selu: (input: Tensor, options?: Inplace) => Tensor = either('selu',
  * `x sigmoid(x)`, element by element.
  *
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.silu(x);
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
  */
 export const silu: (input: Tensor, options?: Inplace & { out?: Tensor }) => Tensor = either(
@@ -74,6 +83,9 @@ export const silu: (input: Tensor, options?: Inplace & { out?: Tensor }) => Tens
  * `x tanh(log(1 + exp(x)))`, element by element.
  *
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.mish(x);
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mish.html
  */
 export const mish: (input: Tensor, options?: Inplace & { out?: Tensor }) => Tensor = either(
@@ -86,6 +98,9 @@ export const mish: (input: Tensor, options?: Inplace & { out?: Tensor }) => Tens
  * `x relu6(x + 3) / 6`, element by element.
  *
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.hardswish(x);
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
  */
 export const hardswish: (input: Tensor, options?: Inplace & { out?: Tensor }) => Tensor = either(
@@ -98,6 +113,9 @@ export const hardswish: (input: Tensor, options?: Inplace & { out?: Tensor }) =>
  * `relu6(x + 3) / 6`, element by element.
  *
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.hardsigmoid(x);
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html
  */
 export const hardsigmoid: (input: Tensor, options?: Inplace & { out?: Tensor }) => Tensor = either(
@@ -126,6 +144,9 @@ export const leakyRelu: {
  *
  * @param alpha default 1.
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.elu(x, 1, { inplace: true });
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu.html
  */
 export const elu: {
@@ -138,6 +159,9 @@ export const elu: {
  *
  * @param alpha default 1.
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.celu(x, 1);
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.celu.html
  */
 export const celu: {
@@ -151,6 +175,9 @@ export const celu: {
  * @param minVal default -1.
  * @param maxVal default 1.
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.hardtanh(x, -2, 2);
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh.html
  */
 export const hardtanh: {
@@ -162,6 +189,9 @@ export const hardtanh: {
  * `x` above `threshold` and `value` elsewhere, element by element.
  *
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.threshold(x, 0.1, 20);
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.threshold.html
  */
 export const threshold: (
@@ -178,6 +208,9 @@ export const threshold: (
  * @param upper default 1/3.
  * @param training whether slopes are drawn; default false.
  * @param options.inplace overwrite the input; default false.
+ *
+ * @example
+ * F.rrelu(x, 0.1, 0.3, { training: true });
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu.html
  */
 export const rrelu: {

@@ -58,6 +58,9 @@ const readMSELoss = optionsOf('mseLoss()', weightedTable);
  * The squared differences.
  *
  * @param options.weight multiplies the elements' losses, of the input's shape; the mean is then by the sum of the weights. Default: null.
+ *
+ * @example
+ * F.mseLoss(model.forward(x), y);
  */
 export function mseLoss(input: Tensor, target: Tensor, options?: LossOptions & { weight?: Tensor | null }): Tensor {
   const { reduction, weight } = readMSELoss(options);
@@ -71,6 +74,9 @@ const readL1Loss = optionsOf('l1Loss()', weightedTable);
  * The absolute differences.
  *
  * @param options.weight multiplies the elements' losses, of the input's shape; the mean is then by the sum of the weights. Default: null.
+ *
+ * @example
+ * F.l1Loss(model.forward(x), y, { reduction: 'sum' });
  */
 export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions & { weight?: Tensor | null }): Tensor {
   const { reduction, weight } = readL1Loss(options);
@@ -80,7 +86,12 @@ export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions & { 
 
 const readSmoothL1 = optionsOf('smoothL1Loss()', smoothL1Table);
 
-/** Squared differences below `beta` (default 1), absolute ones above. */
+/**
+ * Squared differences below `beta` (default 1), absolute ones above.
+ *
+ * @example
+ * F.smoothL1Loss(values, returns, { beta: 0.5 });
+ */
 export function smoothL1Loss(input: Tensor, target: Tensor, options?: LossOptions & { beta?: number }): Tensor {
   const { reduction, beta } = readSmoothL1(options);
   return ops.smoothL1Loss(input, target, codeOf(reduction), beta);
@@ -92,6 +103,9 @@ const readHuber = optionsOf('huberLoss()', { ...huberTable, ...weightedTable });
  * Half the squared differences up to `delta` (default 1), absolute ones times `delta` above.
  *
  * @param options.weight multiplies the elements' losses, of the input's shape. Default: null.
+ *
+ * @example
+ * F.huberLoss(values, returns, { delta: 2 });
  */
 export function huberLoss(
   input: Tensor,
@@ -130,7 +144,12 @@ export function crossEntropy(input: Tensor, target: Tensor, options?: CrossEntro
 
 const readNLL = optionsOf('nllLoss()', nllTable);
 
-/** The negative log-likelihood of log-probabilities `[N, C, ...]` at target classes `[N, ...]`. */
+/**
+ * The negative log-likelihood of log-probabilities `[N, C, ...]` at target classes `[N, ...]`.
+ *
+ * @example
+ * F.nllLoss(F.logSoftmax(scores, 1), torch.tensor([0n, 2n]));
+ */
 export function nllLoss(
   input: Tensor,
   target: Tensor,
@@ -142,7 +161,12 @@ export function nllLoss(
 
 const readBinaryCrossEntropy = optionsOf('binaryCrossEntropy()', weightedTable);
 
-/** The cross entropy of probabilities and targets in [0, 1] of one shape; `weight` multiplies the elements. */
+/**
+ * The cross entropy of probabilities and targets in [0, 1] of one shape; `weight` multiplies the elements.
+ *
+ * @example
+ * F.binaryCrossEntropy(scores.sigmoid(), labels);
+ */
 export function binaryCrossEntropy(
   input: Tensor,
   target: Tensor,
@@ -155,7 +179,12 @@ export function binaryCrossEntropy(
 
 const readWithLogits = optionsOf('binaryCrossEntropyWithLogits()', withLogitsTable);
 
-/** {@link binaryCrossEntropy} of logits; `posWeight` multiplies the positive targets. */
+/**
+ * {@link binaryCrossEntropy} of logits; `posWeight` multiplies the positive targets.
+ *
+ * @example
+ * F.binaryCrossEntropyWithLogits(scores, labels, { posWeight: torch.tensor([3]) });
+ */
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
@@ -171,6 +200,9 @@ const readKLDiv = optionsOf('klDiv()', klDivTable);
 /**
  * The Kullback-Leibler divergence of log-probabilities from target probabilities (from their logarithms with `logTarget`); with the
  * reduction `'batchmean'`, the sum divided by the batch size, which is the divergence as it is defined.
+ *
+ * @example
+ * F.klDiv(F.logSoftmax(student, 1), F.softmax(teacher, 1), { reduction: 'batchmean' });
  */
 export function klDiv(
   input: Tensor,
@@ -184,7 +216,12 @@ export function klDiv(
 
 const readPoisson = optionsOf('poissonNllLoss()', poissonTable);
 
-/** The negative log-likelihood of counts under Poisson distributions whose rates (their logarithms by default) are the input. */
+/**
+ * The negative log-likelihood of counts under Poisson distributions whose rates (their logarithms by default) are the input.
+ *
+ * @example
+ * F.poissonNllLoss(logRates, counts);
+ */
 export function poissonNllLoss(
   input: Tensor,
   target: Tensor,
@@ -196,7 +233,12 @@ export function poissonNllLoss(
 
 const readGaussian = optionsOf('gaussianNllLoss()', gaussianTable);
 
-/** The negative log-likelihood of targets under Gaussians of means `input` and variances `variance`. */
+/**
+ * The negative log-likelihood of targets under Gaussians of means `input` and variances `variance`.
+ *
+ * @example
+ * F.gaussianNllLoss(mean, y, variance);
+ */
 export function gaussianNllLoss(
   input: Tensor,
   target: Tensor,
@@ -218,7 +260,12 @@ export function gaussianNllLoss(
 
 const readCosineEmbedding = optionsOf('cosineEmbeddingLoss()', marginTable(0));
 
-/** `1 - cos(a, b)` where the target is 1, `max(0, cos(a, b) - margin)` where it is -1. */
+/**
+ * `1 - cos(a, b)` where the target is 1, `max(0, cos(a, b) - margin)` where it is -1.
+ *
+ * @example
+ * F.cosineEmbeddingLoss(a, b, torch.tensor([1, -1]), { margin: 0.2 });
+ */
 export function cosineEmbeddingLoss(
   input1: Tensor,
   input2: Tensor,
@@ -231,7 +278,12 @@ export function cosineEmbeddingLoss(
 
 const readHingeEmbedding = optionsOf('hingeEmbeddingLoss()', marginTable(1));
 
-/** `x` where the target is 1, `max(0, margin - x)` where it is -1. */
+/**
+ * `x` where the target is 1, `max(0, margin - x)` where it is -1.
+ *
+ * @example
+ * F.hingeEmbeddingLoss(distances, torch.tensor([1, -1]));
+ */
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options?: LossOptions & { margin?: number }): Tensor {
   const { margin, reduction } = readHingeEmbedding(options);
   return ops.hingeEmbeddingLoss(input, target, margin, codeOf(reduction));
@@ -239,7 +291,12 @@ export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options?: Loss
 
 const readMarginRanking = optionsOf('marginRankingLoss()', marginTable(0));
 
-/** `max(0, -target * (a - b) + margin)`. */
+/**
+ * `max(0, -target * (a - b) + margin)`.
+ *
+ * @example
+ * F.marginRankingLoss(better, worse, torch.ones([8]), { margin: 0.1 });
+ */
 export function marginRankingLoss(
   input1: Tensor,
   input2: Tensor,
@@ -252,7 +309,12 @@ export function marginRankingLoss(
 
 const readMultiMargin = optionsOf('multiMarginLoss()', multiMarginTable);
 
-/** The multi-class hinge loss of scores `[N, C]` at target classes `[N]`. */
+/**
+ * The multi-class hinge loss of scores `[N, C]` at target classes `[N]`.
+ *
+ * @example
+ * F.multiMarginLoss(scores, torch.tensor([0n, 2n]));
+ */
 export function multiMarginLoss(
   input: Tensor,
   target: Tensor,
@@ -264,7 +326,12 @@ export function multiMarginLoss(
 
 const readMultilabelMargin = optionsOf('multilabelMarginLoss()', lossTable);
 
-/** The multi-label hinge loss of scores `[N, C]` at lists of classes `[N, C]` that end with -1. */
+/**
+ * The multi-label hinge loss of scores `[N, C]` at lists of classes `[N, C]` that end with -1.
+ *
+ * @example
+ * F.multilabelMarginLoss(scores, torch.tensor([[2n, 0n, -1n]]));
+ */
 export function multilabelMarginLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
   const { reduction } = readMultilabelMargin(options);
   return ops.multilabelMarginLoss(input, target, codeOf(reduction));
@@ -272,7 +339,12 @@ export function multilabelMarginLoss(input: Tensor, target: Tensor, options?: Lo
 
 const readMultilabelSoftMargin = optionsOf('multilabelSoftMarginLoss()', weightedTable);
 
-/** The multi-label cross entropy of logits `[N, C]` and targets in [0, 1] of the same shape. */
+/**
+ * The multi-label cross entropy of logits `[N, C]` and targets in [0, 1] of the same shape.
+ *
+ * @example
+ * F.multilabelSoftMarginLoss(scores, labels);
+ */
 export function multilabelSoftMarginLoss(
   input: Tensor,
   target: Tensor,
@@ -288,7 +360,12 @@ export function multilabelSoftMarginLoss(
 
 const readSoftMargin = optionsOf('softMarginLoss()', lossTable);
 
-/** `log(1 + exp(-target * x))` for targets of 1 and -1. */
+/**
+ * `log(1 + exp(-target * x))` for targets of 1 and -1.
+ *
+ * @example
+ * F.softMarginLoss(scores, torch.tensor([1, -1]));
+ */
 export function softMarginLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
   const { reduction } = readSoftMargin(options);
   return ops.softMarginLoss(input, target, codeOf(reduction));
@@ -308,7 +385,12 @@ export interface TripletMarginOptions extends LossOptions {
 
 const readTripletMargin = optionsOf('tripletMarginLoss()', tripletTable);
 
-/** `max(0, d(anchor, positive) - d(anchor, negative) + margin)`. */
+/**
+ * `max(0, d(anchor, positive) - d(anchor, negative) + margin)`.
+ *
+ * @example
+ * F.tripletMarginLoss(anchor, positive, negative, { margin: 0.5 });
+ */
 export function tripletMarginLoss(
   anchor: Tensor,
   positive: Tensor,
@@ -326,7 +408,14 @@ const readTripletWithDistance = optionsOf('tripletMarginWithDistanceLoss()', {
   swap: [flag, false],
 });
 
-/** {@link tripletMarginLoss} with a custom distance. */
+/**
+ * {@link tripletMarginLoss} with a custom distance.
+ *
+ * @example
+ * F.tripletMarginWithDistanceLoss(anchor, positive, negative, {
+ *   distanceFunction: (a, b) => torch.rsub(F.cosineSimilarity(a, b), 1),
+ * });
+ */
 export function tripletMarginWithDistanceLoss(
   anchor: Tensor,
   positive: Tensor,
@@ -357,6 +446,9 @@ const readCtc = optionsOf('ctcLoss()', ctcTable);
  * @param logProbs `[T, N, C]` or `[T, C]`.
  * @param targets classes `[N, S]`, or all targets concatenated.
  * @param inputLengths `[N]`, as integers in an array or a tensor; so are `targetLengths`.
+ *
+ * @example
+ * F.ctcLoss(logProbs, targets, [50, 50], [10, 7]);
  */
 export function ctcLoss(
   logProbs: Tensor,

@@ -24,7 +24,12 @@ const affineTable = { weight: [orNull(tensor), null], bias: [orNull(tensor), nul
 const statisticsTable = { momentum: [finite, 0.1], eps: [finite, 1e-5] } as const;
 const readBatchNorm = optionsOf('batchNorm()', { ...affineTable, training: [flag, false], ...statisticsTable });
 
-/** Normalises every channel of `[N, C, ...]` over the batch. Ioffe and Szegedy, 2015. */
+/**
+ * Normalises every channel of `[N, C, ...]` over the batch. Ioffe and Szegedy, 2015.
+ *
+ * @example
+ * F.batchNorm(x, runningMean, runningVar, { training: true });
+ */
 export function batchNorm(
   input: Tensor,
   runningMean: Tensor | null,
@@ -45,9 +50,13 @@ function severalValues({ shape }: Tensor): void {
 
 /** What {@link instanceNorm} takes beside the input. */
 export interface InstanceNormOptions {
+  /** The running mean, `[C]`. Default: null. */
   runningMean?: Tensor | null;
+  /** The running variance, `[C]`. Default: null. */
   runningVar?: Tensor | null;
+  /** One scale per channel, `[C]`. Default: null. */
   weight?: Tensor | null;
+  /** One shift per channel, `[C]`. Default: null. */
   bias?: Tensor | null;
   /** Use each instance's own statistics. Default: true. */
   useInputStats?: boolean;
@@ -65,7 +74,12 @@ const readInstanceNorm = optionsOf('instanceNorm()', {
   ...statisticsTable,
 });
 
-/** Normalises every channel of every instance of `[N, C, ...]`. Ulyanov et al., 2016. */
+/**
+ * Normalises every channel of every instance of `[N, C, ...]`. Ulyanov et al., 2016.
+ *
+ * @example
+ * F.instanceNorm(x);
+ */
 export function instanceNorm(input: Tensor, options?: InstanceNormOptions): Tensor {
   const { weight, bias, runningMean, runningVar, useInputStats, momentum, eps } = readInstanceNorm(options);
   return ops.instanceNorm(input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps, true);
@@ -77,7 +91,12 @@ const readLocalResponse = optionsOf('localResponseNorm()', {
   k: [finite, 1],
 });
 
-/** Divides by the size of neighbouring channels of `[N, C, ...]`. Krizhevsky et al., 2012. */
+/**
+ * Divides by the size of neighbouring channels of `[N, C, ...]`. Krizhevsky et al., 2012.
+ *
+ * @example
+ * F.localResponseNorm(x, 5);
+ */
 export function localResponseNorm(
   input: Tensor,
   size: number,
@@ -103,6 +122,9 @@ const readNormalize = optionsOf('normalize()', { p: [number, 2], dim: [dimension
  * Divides by the norm along a dimension: `x / max(|x|_p, eps)`.
  *
  * @param options.p default 2; `options.dim` default 1; `options.eps` default 1e-12.
+ *
+ * @example
+ * F.normalize(embeddings, { dim: 1 });
  */
 export function normalize(
   input: Tensor,

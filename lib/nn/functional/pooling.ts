@@ -13,26 +13,56 @@ export { maxPool1dWithIndices };
 
 type Sizes = number | readonly number[];
 
-/** The maxima of windows that divide `[N, C, L]` into `outputSize` parts. */
+/**
+ * The maxima of windows that divide `[N, C, L]` into `outputSize` parts.
+ *
+ * @example
+ * F.adaptiveMaxPool1d(x, 4);
+ */
 export function adaptiveMaxPool1d(input: Tensor, outputSize: Sizes): Tensor {
   return ops.adaptiveMaxPool1d(input, outputSize)[0];
 }
 
-/** The maxima of windows that divide `[N, C, H, W]` into `outputSize` parts. */
+/**
+ * The maxima of windows that divide `[N, C, H, W]` into `outputSize` parts.
+ *
+ * @example
+ * F.adaptiveMaxPool2d(x, 4);
+ */
 export function adaptiveMaxPool2d(input: Tensor, outputSize: Sizes): Tensor {
   return ops.adaptiveMaxPool2d(input, outputSize)[0];
 }
 
-/** The maxima of windows that divide `[N, C, D, H, W]` into `outputSize` parts. */
+/**
+ * The maxima of windows that divide `[N, C, D, H, W]` into `outputSize` parts.
+ *
+ * @example
+ * F.adaptiveMaxPool3d(x, 4);
+ */
 export function adaptiveMaxPool3d(input: Tensor, outputSize: Sizes): Tensor {
   return ops.adaptiveMaxPool3d(input, outputSize)[0];
 }
 
-/** {@link adaptiveMaxPool1d} and the positions of the maxima. */
+/**
+ * {@link adaptiveMaxPool1d} and the positions of the maxima.
+ *
+ * @example
+ * const [values, indices] = F.adaptiveMaxPool1dWithIndices(x, 4);
+ */
 export const adaptiveMaxPool1dWithIndices = ops.adaptiveMaxPool1d;
-/** {@link adaptiveMaxPool2d} and the positions of the maxima. */
+/**
+ * {@link adaptiveMaxPool2d} and the positions of the maxima.
+ *
+ * @example
+ * const [values, indices] = F.adaptiveMaxPool2dWithIndices(x, 4);
+ */
 export const adaptiveMaxPool2dWithIndices = ops.adaptiveMaxPool2d;
-/** {@link adaptiveMaxPool3d} and the positions of the maxima. */
+/**
+ * {@link adaptiveMaxPool3d} and the positions of the maxima.
+ *
+ * @example
+ * const [values, indices] = F.adaptiveMaxPool3dWithIndices(x, 4);
+ */
 export const adaptiveMaxPool3dWithIndices = ops.adaptiveMaxPool3d;
 
 /** What the max unpooling functions take beside the input, the indices and the kernel's size. */
@@ -73,19 +103,37 @@ const unpooling1d = unpoolOf('maxUnpool1d', 1);
 const unpooling2d = unpoolOf('maxUnpool2d', 2);
 const unpooling3d = unpoolOf('maxUnpool3d', 3);
 
-/** Puts the maxima of a pooling of `[N, C, L]` back where they were, and zeros elsewhere. */
+/**
+ * Puts the maxima of a pooling of `[N, C, L]` back where they were, and zeros elsewhere.
+ *
+ * @example
+ * const [values, indices] = F.maxPool1dWithIndices(x, 2);
+ * F.maxUnpool1d(values, indices, 2);
+ */
 export function maxUnpool1d(input: Tensor, indices: Tensor, kernelSize: Sizes, options?: MaxUnpoolOptions): Tensor {
   const [length] = unpooling1d(input, kernelSize, options).size;
   check('indices', indices, tensor);
   return unpool2d(input.unsqueeze(-1), indices.unsqueeze(-1), [length!, 1]).squeeze(-1);
 }
 
-/** Puts the maxima of a pooling of `[N, C, H, W]` back where they were, and zeros elsewhere. */
+/**
+ * Puts the maxima of a pooling of `[N, C, H, W]` back where they were, and zeros elsewhere.
+ *
+ * @example
+ * const [values, indices] = F.maxPool2dWithIndices(x, 2);
+ * F.maxUnpool2d(values, indices, 2);
+ */
 export function maxUnpool2d(input: Tensor, indices: Tensor, kernelSize: Sizes, options?: MaxUnpoolOptions): Tensor {
   return unpool2d(input, indices, unpooling2d(input, kernelSize, options).size);
 }
 
-/** Puts the maxima of a pooling of `[N, C, D, H, W]` back where they were, and zeros elsewhere. */
+/**
+ * Puts the maxima of a pooling of `[N, C, D, H, W]` back where they were, and zeros elsewhere.
+ *
+ * @example
+ * const [values, indices] = F.maxPool3dWithIndices(x, 2);
+ * F.maxUnpool3d(values, indices, 2);
+ */
 export function maxUnpool3d(input: Tensor, indices: Tensor, kernelSize: Sizes, options?: MaxUnpoolOptions): Tensor {
   const { size, stride, padding } = unpooling3d(input, kernelSize, options);
   return unpool3d(input, indices, size, stride, padding);
@@ -123,11 +171,26 @@ function lpPoolOf(name: string, n: number, average: Pool, maximum: Pool) {
   };
 }
 
-/** The `normType`-norms of windows of `[N, C, L]`. */
+/**
+ * The `normType`-norms of windows of `[N, C, L]`.
+ *
+ * @example
+ * F.lpPool1d(x, 2, 3);
+ */
 export const lpPool1d = lpPoolOf('lpPool1d', 1, ops.avgPool1d, ops.maxPool1d);
 
-/** The `normType`-norms of windows of `[N, C, H, W]`. */
+/**
+ * The `normType`-norms of windows of `[N, C, H, W]`.
+ *
+ * @example
+ * F.lpPool2d(x, 2, 3);
+ */
 export const lpPool2d = lpPoolOf('lpPool2d', 2, ops.avgPool2d, ops.maxPool2d);
 
-/** The `normType`-norms of windows of `[N, C, D, H, W]`. */
+/**
+ * The `normType`-norms of windows of `[N, C, D, H, W]`.
+ *
+ * @example
+ * F.lpPool3d(x, 2, 3);
+ */
 export const lpPool3d = lpPoolOf('lpPool3d', 3, ops.avgPool3d, ops.maxPool3d);

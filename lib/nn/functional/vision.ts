@@ -12,9 +12,9 @@ export type InterpolateMode = (typeof interpolateModes)[number];
 
 /** What {@link interpolate} takes beside the input: `size` or `scaleFactor`. */
 export interface InterpolateOptions {
-  /** The spatial sizes of the result. */
+  /** The spatial sizes of the result; default null, by `scaleFactor`. */
   size?: number | readonly number[] | null;
-  /** What the spatial sizes are multiplied by. */
+  /** What the spatial sizes are multiplied by; default null, by `size`. */
   scaleFactor?: number | readonly number[] | null;
   /** Default: `'nearest'`. */
   mode?: InterpolateMode;
@@ -98,7 +98,12 @@ const readGridSample = optionsOf('gridSample()', {
   alignCorners: [flag, false],
 });
 
-/** The values of `input` `[N, C, H, W]` at the points of `grid` `[N, h, w, 2]`, given as x and y from -1 to 1; or in three dimensions. */
+/**
+ * The values of `input` `[N, C, H, W]` at the points of `grid` `[N, h, w, 2]`, given as x and y from -1 to 1; or in three dimensions.
+ *
+ * @example
+ * F.gridSample(images, F.affineGrid(theta, images.shape, { alignCorners: false }), { alignCorners: false });
+ */
 export function gridSample(input: Tensor, grid: Tensor, options?: GridSampleOptions): Tensor {
   const { mode, paddingMode, alignCorners } = readGridSample(options);
   return ops.gridSampler(input, grid, gridModes.indexOf(mode), gridPaddings.indexOf(paddingMode), alignCorners);
@@ -106,7 +111,12 @@ export function gridSample(input: Tensor, grid: Tensor, options?: GridSampleOpti
 
 const readAffineGrid = optionsOf('affineGrid()', { alignCorners: [flag, false] });
 
-/** The grid of {@link gridSample} that maps by the affine matrices `theta` `[N, 2, 3]` onto a result of `size` `[N, C, H, W]`. */
+/**
+ * The grid of {@link gridSample} that maps by the affine matrices `theta` `[N, 2, 3]` onto a result of `size` `[N, C, H, W]`.
+ *
+ * @example
+ * const grid = F.affineGrid(theta, [8, 3, 32, 32], { alignCorners: false });
+ */
 export function affineGrid(theta: Tensor, size: readonly number[], options?: { alignCorners?: boolean }): Tensor {
   const { alignCorners } = readAffineGrid(options);
   return ops.affineGridGenerator(theta, size, alignCorners);
@@ -126,7 +136,12 @@ type Pair = number | readonly number[];
 const unfoldTable = { dilation: [oneOrMany, 1], padding: [oneOrMany, 0], stride: [oneOrMany, 1] } as const;
 const readUnfold = optionsOf('unfold()', unfoldTable);
 
-/** The windows of `[N, C, H, W]` as columns, `[N, C * kh * kw, L]`. */
+/**
+ * The windows of `[N, C, H, W]` as columns, `[N, C * kh * kw, L]`.
+ *
+ * @example
+ * const patches = F.unfold(images, 3, { padding: 1 });
+ */
 export function unfold(input: Tensor, kernelSize: Pair, options?: UnfoldOptions): Tensor {
   const { dilation, padding, stride } = readUnfold(options);
   return ops.im2col(input, kernelSize, dilation, padding, stride);
@@ -134,7 +149,12 @@ export function unfold(input: Tensor, kernelSize: Pair, options?: UnfoldOptions)
 
 const readFold = optionsOf('fold()', unfoldTable);
 
-/** Adds up the columns of {@link unfold} in an image of `outputSize`. */
+/**
+ * Adds up the columns of {@link unfold} in an image of `outputSize`.
+ *
+ * @example
+ * const images = F.fold(patches, [32, 32], 3, { padding: 1 });
+ */
 export function fold(input: Tensor, outputSize: Pair, kernelSize: Pair, options?: UnfoldOptions): Tensor {
   const { dilation, padding, stride } = readFold(options);
   return ops.col2im(input, outputSize, kernelSize, dilation, padding, stride);

@@ -9,6 +9,7 @@ import { inplaceTable } from '../tables.js';
 
 /** Whether an activation overwrites its input; default false. */
 export interface InplaceOptions {
+  /** Overwrite the input; default false. */
   inplace?: boolean;
 }
 
@@ -40,14 +41,24 @@ export abstract class Activation extends Module {
   }
 }
 
-/** max(x, 0). */
+/**
+ * max(x, 0).
+ *
+ * @example
+ * new nn.ReLU({ inplace: true });
+ */
 export class ReLU extends Activation {
   override forward(input: Tensor): Tensor {
     return this.inplace ? relu_(input) : relu(input);
   }
 }
 
-/** x / (1 + exp(-x)). */
+/**
+ * x / (1 + exp(-x)).
+ *
+ * @example
+ * new nn.SiLU();
+ */
 export class SiLU extends Activation {
   override forward(input: Tensor): Tensor {
     return this.inplace ? silu_(input) : silu(input);
@@ -56,7 +67,12 @@ export class SiLU extends Activation {
 
 const readLeakyReLU = optionsOf('LeakyReLU', { negativeSlope: [finite, 0.01], ...inplaceTable });
 
-/** x where x > 0, else `negativeSlope` times x; default 0.01. */
+/**
+ * x where x > 0, else `negativeSlope` times x; default 0.01.
+ *
+ * @example
+ * new nn.LeakyReLU(0.2);
+ */
 export class LeakyReLU extends Activation {
   readonly negativeSlope: number;
 
@@ -77,7 +93,12 @@ export class LeakyReLU extends Activation {
 
 const readELU = optionsOf('ELU', { alpha: [finite, 1], ...inplaceTable });
 
-/** x where x > 0, else `alpha` times (exp(x) - 1); default 1. */
+/**
+ * x where x > 0, else `alpha` times (exp(x) - 1); default 1.
+ *
+ * @example
+ * new nn.ELU();
+ */
 export class ELU extends Activation {
   readonly alpha: number;
 
@@ -96,14 +117,24 @@ export class ELU extends Activation {
   }
 }
 
-/** The hyperbolic tangent. */
+/**
+ * The hyperbolic tangent.
+ *
+ * @example
+ * new nn.Tanh();
+ */
 export class Tanh extends Module {
   override forward(input: Tensor): Tensor {
     return tanh(input);
   }
 }
 
-/** 1 / (1 + exp(-x)). */
+/**
+ * 1 / (1 + exp(-x)).
+ *
+ * @example
+ * new nn.Sigmoid();
+ */
 export class Sigmoid extends Module {
   override forward(input: Tensor): Tensor {
     return sigmoid(input);
@@ -116,6 +147,9 @@ const readGELU = optionsOf('GELU', { approximate: [oneOf('none', 'tanh'), 'none'
  * x times the normal distribution function of x.
  *
  * @param options.approximate `'none'` (default) or `'tanh'`.
+ *
+ * @example
+ * new nn.GELU({ approximate: 'tanh' });
  */
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh';
@@ -136,7 +170,12 @@ export class GELU extends Module {
 
 const readSoftplus = optionsOf('Softplus', { beta: [finite, 1], threshold: [finite, 20] });
 
-/** log(1 + exp(beta x)) / beta, and x itself where beta x > threshold; defaults 1 and 20. */
+/**
+ * log(1 + exp(beta x)) / beta, and x itself where beta x > threshold; defaults 1 and 20.
+ *
+ * @example
+ * new nn.Softplus({ beta: 2 });
+ */
 export class Softplus extends Module {
   readonly beta: number;
   readonly threshold: number;
@@ -173,14 +212,24 @@ export abstract class Along extends Module {
   }
 }
 
-/** exp(x) over its sum along dimension `dim`. */
+/**
+ * exp(x) over its sum along dimension `dim`.
+ *
+ * @example
+ * new nn.Softmax(-1);
+ */
 export class Softmax extends Along {
   override forward(input: Tensor): Tensor {
     return softmax(input, this.dim);
   }
 }
 
-/** The logarithm of {@link Softmax}, computed without overflow. */
+/**
+ * The logarithm of {@link Softmax}, computed without overflow.
+ *
+ * @example
+ * new nn.LogSoftmax(-1);
+ */
 export class LogSoftmax extends Along {
   override forward(input: Tensor): Tensor {
     return logSoftmax(input, this.dim);

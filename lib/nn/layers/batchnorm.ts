@@ -110,14 +110,24 @@ export abstract class BatchNorm extends NormBase {
   }
 }
 
-/** Centres and scales each channel over a batch `[n, channels]` or `[n, channels, length]` (Ioffe and Szegedy 2015). */
+/**
+ * Centres and scales each channel over a batch `[n, channels]` or `[n, channels, length]` (Ioffe and Szegedy 2015).
+ *
+ * @example
+ * new nn.BatchNorm1d(64).forward(torch.randn([8, 64]));
+ */
 export class BatchNorm1d extends BatchNorm {
   protected get dims(): readonly number[] {
     return [2, 3];
   }
 }
 
-/** Centres and scales each channel over a batch `[n, channels, height, width]` (Ioffe and Szegedy 2015). */
+/**
+ * Centres and scales each channel over a batch `[n, channels, height, width]` (Ioffe and Szegedy 2015).
+ *
+ * @example
+ * new nn.BatchNorm2d(16).forward(torch.randn([8, 16, 32, 32]));
+ */
 export class BatchNorm2d extends BatchNorm {
   protected get dims(): readonly number[] {
     return [4];

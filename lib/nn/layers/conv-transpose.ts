@@ -23,7 +23,7 @@ export interface ConvTransposeOptions extends FactoryOptions {
   bias?: boolean;
   /** Default 1. */
   dilation?: number | readonly number[];
-  /** Zeros are the only padding that a transposed convolution has. */
+  /** Zeros, the default, are the only padding that a transposed convolution has. */
   paddingMode?: 'zeros';
 }
 

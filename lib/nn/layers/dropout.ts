@@ -43,7 +43,12 @@ export class Dropout extends Module {
   }
 }
 
-/** As {@link Dropout}, for whole channels of `[n, channels, height, width]`. */
+/**
+ * As {@link Dropout}, for whole channels of `[n, channels, height, width]`.
+ *
+ * @example
+ * new nn.Dropout2d(0.2).forward(torch.randn([8, 16, 32, 32]));
+ */
 export class Dropout2d extends Dropout {
   override forward(input: Tensor): Tensor {
     return dropout2d(input, { p: this.p, training: this.training, inplace: this.inplace });

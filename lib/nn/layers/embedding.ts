@@ -15,9 +15,9 @@ import { embeddingTable, factoryTable } from '../tables.js';
 
 /** Options of an {@link Embedding}. */
 export interface EmbeddingOptions extends FactoryOptions {
-  /** A row that stays zero and gets no gradient; from the end when negative. */
+  /** A row that stays zero and gets no gradient; from the end when negative. Default: null. */
   paddingIdx?: number | null;
-  /** Scales the rows looked up to at most this norm, in place. */
+  /** Scales the rows looked up to at most this norm, in place. Default: null. */
   maxNorm?: number | null;
   /** p of that norm; default 2. */
   normType?: number;

@@ -130,7 +130,7 @@ export interface LinearCrossEntropyLossOptions extends LossOptions, FactoryOptio
   outFeatures?: readonly number[];
   /** Default false. */
   bias?: boolean;
-  /** A factor for each class. */
+  /** A factor for each class; default null, 1 for all. */
   weight?: Tensor | null;
   /** A class that does not count; default null, which is -100. */
   ignoreIndex?: number | null;

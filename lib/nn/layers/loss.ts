@@ -58,7 +58,12 @@ export abstract class WeightedLoss extends Loss {
 
 const readLoss = optionsOf('MSELoss', lossTable);
 
-/** (input - target)². */
+/**
+ * (input - target)².
+ *
+ * @example
+ * new nn.MSELoss().forward(model.forward(x), y);
+ */
 export class MSELoss extends Loss {
   constructor(options: LossOptions = {}) {
     super(readLoss(options, new.target.name).reduction);
@@ -70,7 +75,12 @@ export class MSELoss extends Loss {
   }
 }
 
-/** |input - target|. */
+/**
+ * |input - target|.
+ *
+ * @example
+ * new nn.L1Loss({ reduction: 'sum' }).forward(model.forward(x), y);
+ */
 export class L1Loss extends Loss {
   constructor(options: LossOptions = {}) {
     super(readLoss(options, new.target.name).reduction);
@@ -84,7 +94,12 @@ export class L1Loss extends Loss {
 
 const readSmoothL1 = optionsOf('SmoothL1Loss', smoothL1Table);
 
-/** Squared below `beta` (default 1), linear above. */
+/**
+ * Squared below `beta` (default 1), linear above.
+ *
+ * @example
+ * new nn.SmoothL1Loss({ beta: 0.5 }).forward(values, returns);
+ */
 export class SmoothL1Loss extends Loss {
   readonly beta: number;
 
@@ -102,7 +117,12 @@ export class SmoothL1Loss extends Loss {
 
 const readHuber = optionsOf('HuberLoss', huberTable);
 
-/** Half the square below `delta` (default 1), linear above. */
+/**
+ * Half the square below `delta` (default 1), linear above.
+ *
+ * @example
+ * new nn.HuberLoss({ delta: 2 }).forward(values, returns);
+ */
 export class HuberLoss extends Loss {
   readonly delta: number;
 
@@ -145,7 +165,12 @@ export class CrossEntropyLoss extends WeightedLoss {
 
 const readNLL = optionsOf('NLLLoss', nllTable);
 
-/** Minus the log-probability `[n, classes, ...]` of the target classes `[n, ...]` (int64). */
+/**
+ * Minus the log-probability `[n, classes, ...]` of the target classes `[n, ...]` (int64).
+ *
+ * @example
+ * new nn.NLLLoss().forward(nn.functional.logSoftmax(scores, 1), torch.tensor([0n, 2n]));
+ */
 export class NLLLoss extends WeightedLoss {
   readonly ignoreIndex: number;
 
@@ -168,6 +193,9 @@ const readKLDiv = optionsOf('KLDivLoss', klDivTable);
  *
  * @param options.reduction also `'batchmean'`: the sum divided by the batch size, which is the divergence as it is defined.
  * @param options.logTarget whether the target is log-probabilities too; default false.
+ *
+ * @example
+ * new nn.KLDivLoss({ reduction: 'batchmean' }).forward(student, teacher);
  */
 export class KLDivLoss extends Module {
   readonly reduction: Reduction | 'batchmean';
@@ -191,6 +219,9 @@ const readBCE = optionsOf('BCELoss', weightedTable);
  * Cross entropy of probabilities with targets in [0, 1], of the same shape.
  *
  * @param options.weight a factor for each element, broadcast.
+ *
+ * @example
+ * new nn.BCELoss().forward(scores.sigmoid(), labels);
  */
 export class BCELoss extends WeightedLoss {
   constructor(options: LossOptions & { weight?: Tensor | null } = {}) {
@@ -209,6 +240,9 @@ const readWithLogits = optionsOf('BCEWithLogitsLoss', withLogitsTable);
  *
  * @param options.weight a factor for each element, broadcast.
  * @param options.posWeight a factor for the positive targets of each class, broadcast.
+ *
+ * @example
+ * new nn.BCEWithLogitsLoss().forward(scores, labels);
  */
 export class BCEWithLogitsLoss extends WeightedLoss {
   declare pos_weight: Tensor | null;

@@ -30,6 +30,8 @@ const readLayerNorm = optionsOf('LayerNorm', {
 /**
  * Centres and scales each sample over its last dimensions, which must be `normalizedShape`.
  *
+ * @example
+ * new nn.LayerNorm(64).forward(torch.randn([8, 10, 64]));
  * @see Ba et al. 2016
  */
 export class LayerNorm extends Module {
@@ -79,6 +81,8 @@ const readRMSNorm = optionsOf('RMSNorm', {
  *
  * @param options.eps added to the mean square; default the dtype's machine epsilon.
  *
+ * @example
+ * new nn.RMSNorm(64).forward(torch.randn([8, 10, 64]));
  * @see Zhang and Sennrich 2019
  */
 export class RMSNorm extends Module {
@@ -129,6 +133,8 @@ const readGroupNorm = optionsOf('GroupNorm', {
 /**
  * Centres and scales each of `numGroups` groups of the channels in dimension 1.
  *
+ * @example
+ * new nn.GroupNorm(4, 16).forward(torch.randn([8, 16, 32, 32]));
  * @see Wu and He 2018
  */
 export class GroupNorm extends Module {

@@ -227,9 +227,9 @@ export class LPPool3d extends LPPool {
 
 /** Options of {@link FractionalMaxPool2d} and {@link FractionalMaxPool3d}: one of `outputSize` and `outputRatio`. */
 export interface FractionalMaxPoolModuleOptions<I extends boolean = boolean> {
-  /** The spatial sizes of the result. */
+  /** The spatial sizes of the result; default null, by `outputRatio`. */
   outputSize?: Size | null;
-  /** What the spatial sizes are multiplied with, between 0 and 1. */
+  /** What the spatial sizes are multiplied with, between 0 and 1; default null, by `outputSize`. */
   outputRatio?: Size | null;
   /** Give the positions of the maxima too; default false. */
   returnIndices?: I;

@@ -70,7 +70,12 @@ export abstract class MaxPool<I extends boolean> extends Module {
   }
 }
 
-/** Maximum over windows of `[n, channels, length]`. */
+/**
+ * Maximum over windows of `[n, channels, length]`.
+ *
+ * @example
+ * new nn.MaxPool1d(2).forward(torch.randn([8, 16, 50]));
+ */
 export class MaxPool1d<I extends boolean = false> extends MaxPool<I> {
   constructor(kernelSize: Size, options?: MaxPoolOptions<I>) {
     super(1, kernelSize, options);
@@ -120,7 +125,12 @@ export interface AvgPoolOptions {
 const averageTable = { ...windowTable, countIncludePad: [flag, true] } as const;
 const readAvgPool1d = optionsOf('AvgPool1d', averageTable);
 
-/** Mean over windows of `[n, channels, length]`. */
+/**
+ * Mean over windows of `[n, channels, length]`.
+ *
+ * @example
+ * new nn.AvgPool1d(2).forward(torch.randn([8, 16, 50]));
+ */
 export class AvgPool1d extends Module {
   readonly kernelSize: number[];
   readonly stride: number[];
@@ -149,7 +159,12 @@ export class AvgPool1d extends Module {
 
 const readAvgPool2d = optionsOf('AvgPool2d', { ...averageTable, divisorOverride: [orNull(integer(1)), null] });
 
-/** Mean over windows of `[n, channels, height, width]`; `divisorOverride` replaces the number of elements. */
+/**
+ * Mean over windows of `[n, channels, height, width]`; `divisorOverride` replaces the number of elements.
+ *
+ * @example
+ * new nn.AvgPool2d(2).forward(torch.randn([8, 16, 32, 32]));
+ */
 export class AvgPool2d extends Module {
   readonly kernelSize: Size;
   readonly stride: Size;
@@ -179,7 +194,12 @@ export class AvgPool2d extends Module {
   }
 }
 
-/** Mean over as many windows of `[n, channels, length]` as `outputSize` asks for. */
+/**
+ * Mean over as many windows of `[n, channels, length]` as `outputSize` asks for.
+ *
+ * @example
+ * new nn.AdaptiveAvgPool1d(1).forward(torch.randn([8, 16, 50]));
+ */
 export class AdaptiveAvgPool1d extends Module {
   readonly outputSize: number;
 
@@ -197,7 +217,12 @@ export class AdaptiveAvgPool1d extends Module {
   }
 }
 
-/** Mean over as many windows of `[n, channels, height, width]` as `outputSize` asks for; null keeps a dimension. */
+/**
+ * Mean over as many windows of `[n, channels, height, width]` as `outputSize` asks for; null keeps a dimension.
+ *
+ * @example
+ * new nn.AdaptiveAvgPool2d([1, 1]).forward(torch.randn([8, 16, 32, 32]));
+ */
 export class AdaptiveAvgPool2d extends Module {
   readonly outputSize: number | readonly (number | null)[];
 

@@ -63,7 +63,12 @@ interface Network<H, R> {
 
 type WeightName = `weight_${string}` | `bias_${string}`;
 
-/** What {@link RNN}, {@link LSTM} and {@link GRU} share: the weights `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, ... under PyTorch's names. */
+/**
+ * What {@link RNN}, {@link LSTM} and {@link GRU} share: the weights `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, ... under PyTorch's names.
+ *
+ * @example
+ * new nn.GRU(16, 32) instanceof nn.RNNBase; // true
+ */
 export abstract class RNNBase extends Module {
   [weight: `weight_${string}`]: Parameter;
   [bias: `bias_${string}`]: Parameter;
@@ -229,6 +234,7 @@ export abstract class RNNBase extends Module {
 
 /** As in PyTorch; `nonlinearity` is `'tanh'` (default) or `'relu'`. */
 export interface RNNOptions extends RecurrentOptions {
+  /** Default `'tanh'`. */
   nonlinearity?: 'tanh' | 'relu';
 }
 

@@ -6,7 +6,12 @@ import type { Tensor } from '../../tensor.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
 
-/** Gives back its input. */
+/**
+ * Gives back its input.
+ *
+ * @example
+ * block.shortcut = new nn.Identity();
+ */
 export class Identity extends Module {
   override forward(input: Tensor): Tensor {
     return input;
@@ -21,7 +26,12 @@ export interface FlattenOptions {
 
 const readFlatten = optionsOf('Flatten', { startDim: [integer(), 1], endDim: [integer(), -1] });
 
-/** Joins dimensions `startDim` to `endDim` into one; by default all but the first. */
+/**
+ * Joins dimensions `startDim` to `endDim` into one; by default all but the first.
+ *
+ * @example
+ * new nn.Flatten().forward(torch.randn([8, 16, 4, 4])).shape; // [8, 256]
+ */
 export class Flatten extends Module {
   readonly startDim: number;
   readonly endDim: number;
@@ -43,7 +53,12 @@ export class Flatten extends Module {
   }
 }
 
-/** Splits dimension `dim` into dimensions of `unflattenedSize`. */
+/**
+ * Splits dimension `dim` into dimensions of `unflattenedSize`.
+ *
+ * @example
+ * new nn.Unflatten(1, [16, 4, 4]).forward(torch.randn([8, 256])).shape; // [8, 16, 4, 4]
+ */
 export class Unflatten extends Module {
   readonly dim: number;
   readonly unflattenedSize: readonly number[];

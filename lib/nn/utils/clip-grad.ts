@@ -73,6 +73,10 @@ export function getTotalNorm(tensors: TensorOrTensors, options: NormOptions = {}
  * `torch.nn.utils.clip_grads_with_norm_`.
  *
  * @param totalNorm a tensor of one element, such as {@link getTotalNorm} returns.
+ *
+ * @example
+ * const norm = nn.utils.getTotalNorm(gradients);
+ * nn.utils.clipGradsWithNorm_(parameters, 1, norm);
  */
 export function clipGradsWithNorm_(parameters: TensorOrTensors, maxNorm: number, totalNorm: Tensor): void {
   const params = list('parameters', parameters);

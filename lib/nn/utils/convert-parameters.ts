@@ -20,6 +20,9 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
  * Copies the elements of `vector` into the parameters, in order, as `torch.nn.utils.vector_to_parameters`.
  *
  * @param vector one dimension, as many elements as the parameters have.
+ *
+ * @example
+ * nn.utils.vectorToParameters(vector, model.parameters());
  */
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
   check('vector', vector, tensor);

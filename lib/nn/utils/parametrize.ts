@@ -28,6 +28,9 @@ let cache: Map<ParametrizationList, Tensor> | undefined;
  * where the first one takes several tensors.
  *
  * {@link registerParametrization} makes it; it is `module.parametrizations.get(name)`.
+ *
+ * @example
+ * layer.parametrizations.weight.original;
  */
 export class ParametrizationList extends ModuleList<Parametrization> {
   /** How many tensors the first parametrization takes; null for one that is not in an array. */
@@ -341,7 +344,12 @@ export function cached<T>(body: () => T): T {
   }
 }
 
-/** The class of a module before it was parametrized; its class where it is not. */
+/**
+ * The class of a module before it was parametrized; its class where it is not.
+ *
+ * @example
+ * nn.utils.parametrize.typeBeforeParametrizations(layer) === nn.Linear; // true
+ */
 export function typeBeforeParametrizations(module: Module): new (...args: never[]) => Module {
   const prototype = Object.getPrototypeOf(checkModule(module)) as object;
   const before = (originalClass.get(prototype) ?? prototype) as { constructor: new (...args: never[]) => Module };
@@ -354,6 +362,9 @@ export function typeBeforeParametrizations(module: Module): new (...args: never[
  * @param tensorName of this tensor only; default null, of all.
  *
  * @returns `toModule`.
+ *
+ * @example
+ * nn.utils.parametrize.transferParametrizationsAndParams(from, to);
  */
 export function transferParametrizationsAndParams<M extends Module>(
   fromModule: Module,

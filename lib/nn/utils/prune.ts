@@ -113,7 +113,12 @@ function prunedBefore(module: Module, name: string): Pruned | undefined {
 const methodsOf = (method: BasePruningMethod): BasePruningMethod[] =>
   method instanceof PruningContainer ? [...method] : [method];
 
-/** Gives a parameter a mask of ones: it counts as pruned. */
+/**
+ * Gives a parameter a mask of ones: it counts as pruned.
+ *
+ * @example
+ * nn.utils.prune.identity(layer, 'weight');
+ */
 export function identity<M extends Module>(module: M, name: string): M {
   return apply(module, name, new Identity());
 }

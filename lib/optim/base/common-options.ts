@@ -28,13 +28,13 @@ export interface CommonOptions {
   maxConsecutiveSkips?: number;
   /** Store the clipped gradients in `grad`, for code that reads them after the step; default false. */
   writeBack?: boolean;
-  /** Ignored, as every step is fused. */
+  /** Ignored, as every step is fused; default null. */
   fused?: boolean | null;
-  /** Ignored, as every step is fused. */
+  /** Ignored, as every step is fused; default null. */
   foreach?: boolean | null;
-  /** Ignored, as a graph can capture every step. */
+  /** Ignored, as a graph can capture every step; default false. */
   capturable?: boolean;
-  /** Only false: autograd does not see a fused step. */
+  /** Only false, the default: autograd does not see a fused step. */
   differentiable?: false;
 }
 

@@ -16,7 +16,7 @@ export interface ClippingOptions {
    * `coordinateWise` .1.
    */
   clippingLevel?: number;
-  /** The base of the random types' probability, in (0, 1); they must be given one. */
+  /** The base of the random types' probability, in (0, 1); they must be given one, and the others have no default. */
   beta?: number;
   /** The percentile of the auto types as a share, in (0, 1]; default .75. */
   pAutoclip?: number;

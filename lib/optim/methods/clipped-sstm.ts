@@ -33,7 +33,7 @@ export interface ClippedSSTMGroup {
 export interface ClippedSSTMOptions extends ClippedSSTMGroup, ClippingOptions, CommonOptions {
   /** B, so that step t clips at B / α: default 1, for `layerWise` .3, for `coordinateWise` .1. */
   clippingLevel?: number;
-  /** Instead of `clippingLevel`: the number of earlier steps, > 0, after which the level has come down to 1, by the first group's steps. */
+  /** Instead of `clippingLevel`: the number of earlier steps, > 0, after which the level has come down to 1, by the first group's steps. Default: null. */
   clippingIterStart?: number | null;
   /**
    * Compute as the Python package torch-clip does, number for number; default false. It then takes no option of other optimizers, needs

@@ -51,11 +51,11 @@ export type ExpectigradInput = Omit<ExpectigradGroup, 'lr' | 'lrFunction'> & {
 
 /** What {@link Expectigrad} takes; at most one of `clip` and Keras's three ways of clipping. */
 export interface ExpectigradOptions extends ExpectigradInput, CommonOptions {
-  /** The largest norm of a parameter's gradient: g · min(1, clipnorm / ‖g‖). */
+  /** The largest norm of a parameter's gradient: g · min(1, clipnorm / ‖g‖). Default: null. */
   clipnorm?: number | null;
-  /** The largest magnitude of a gradient's element. */
+  /** The largest magnitude of a gradient's element; default null. */
   clipvalue?: number | null;
-  /** The largest norm of all gradients together. */
+  /** The largest norm of all gradients together; default null. */
   globalClipnorm?: number | null;
   /**
    * Compute as the author's code does, number for number: `true` or `'pytorch'`, the form for PyTorch; `'tensorflow'`, the one for Keras;

@@ -21,13 +21,13 @@ export interface CompareOptions<M extends Module, B, N extends string = string> 
   data: Iterable<B> | (() => Iterable<B>);
   /** The loss of a batch, a tensor of one element. */
   loss: (model: M, batch: B) => Tensor;
-  /** Passes over the data. */
+  /** Passes over the data; default as `steps` says. */
   epochs?: number;
-  /** Steps, whatever number of epochs they make. */
+  /** Steps, whatever number of epochs they make; default as `epochs` says. */
   steps?: number;
   /** An integer of 64 bits; default 0. */
   seed?: number | bigint;
-  /** What to record after each epoch, such as the accuracy on other data; the model is in evaluation mode, and no gradient is recorded. */
+  /** What to record after each epoch, such as the accuracy on other data; the model is in evaluation mode, and no gradient is recorded. Default: none. */
   metric?: (model: M) => number;
 }
 

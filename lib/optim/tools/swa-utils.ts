@@ -32,13 +32,23 @@ const known = <F extends AvgFn | MultiAvgFn>(fn: F): F => {
   return fn;
 };
 
-/** An exponential average, as one function per tensor: decay · average + (1 - decay) · model. Default 0.999. */
+/**
+ * An exponential average, as one function per tensor: decay · average + (1 - decay) · model. Default 0.999.
+ *
+ * @example
+ * new optim.swaUtils.AveragedModel(model, { avgFn: optim.swaUtils.getEmaAvgFn(0.999) });
+ */
 export function getEmaAvgFn(decay = 0.999): AvgFn {
   check('decay', decay, decayKind);
   return known<AvgFn>((averaged, current) => noGrad(() => averaged.mul(decay).add(current.mul(1 - decay))));
 }
 
-/** An exponential average, in place; default 0.999. */
+/**
+ * An exponential average, in place; default 0.999.
+ *
+ * @example
+ * new optim.swaUtils.AveragedModel(model, { multiAvgFn: optim.swaUtils.getEmaMultiAvgFn(0.999) });
+ */
 export function getEmaMultiAvgFn(decay = 0.999): MultiAvgFn {
   check('decay', decay, decayKind);
   return known<MultiAvgFn>((averaged, current) =>
@@ -51,12 +61,22 @@ export function getEmaMultiAvgFn(decay = 0.999): MultiAvgFn {
   );
 }
 
-/** The mean of all models, as one function per tensor. */
+/**
+ * The mean of all models, as one function per tensor.
+ *
+ * @example
+ * new optim.swaUtils.AveragedModel(model, { avgFn: optim.swaUtils.getSwaAvgFn() });
+ */
 export function getSwaAvgFn(): AvgFn {
   return known<AvgFn>((averaged, current, n) => noGrad(() => averaged.add(current.sub(averaged).div(n + 1))));
 }
 
-/** The mean of all models, in place. */
+/**
+ * The mean of all models, in place.
+ *
+ * @example
+ * new optim.swaUtils.AveragedModel(model, { multiAvgFn: optim.swaUtils.getSwaMultiAvgFn() });
+ */
 export function getSwaMultiAvgFn(): MultiAvgFn {
   return known<MultiAvgFn>((averaged, current, n) =>
     noGrad(() => {
@@ -74,7 +94,7 @@ export interface AveragedModelOptions {
   device?: DeviceLike | null;
   /** How a tensor is averaged; default the mean of all models. */
   avgFn?: AvgFn | null;
-  /** How several are, in place; it excludes `avgFn`. */
+  /** How several are, in place; it excludes `avgFn`. Default: null. */
   multiAvgFn?: MultiAvgFn | null;
   /** Average the buffers as well, instead of copying the model's; default false. */
   useBuffers?: boolean;

@@ -24,7 +24,7 @@ interface Named {
 
 /** What a {@link RunLog} looks at. */
 export interface RunLogOptions {
-  /** Its norms, levels and clipped steps are written. */
+  /** Its norms, levels and clipped steps are written; default none. */
   optimizer?: Clipping;
   /** The norms of its parameters' gradients are written, and that of all of them where the optimizer measures none. */
   model?: Named;

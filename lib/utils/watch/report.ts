@@ -11,7 +11,7 @@ import { fromRecord, type Run, type RunRecord } from './run.js';
 export interface ReportOptions {
   /** Default `'Training report'`. */
   title?: string;
-  /** A sentence or two below the verdict, such as how the runs were made. */
+  /** A sentence or two below the verdict, such as how the runs were made; default none. */
   about?: string;
 }
 
