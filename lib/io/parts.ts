@@ -8,7 +8,12 @@ import { readAll, readingFile, replaceFile, shown, writeAll } from './file.js';
 import { isPlain } from './plain.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors/open.js';
 
-/** A part of a tensor's elements, in the order of their memory. */
+/**
+ * A part of a tensor's elements, in the order of their memory.
+ *
+ * @example
+ * const { state } = optimizer.shardedStateDict(); // its tensors are the parts that this rank has
+ */
 export class TensorPart {
   constructor(
     /** The elements of this part, flat. */

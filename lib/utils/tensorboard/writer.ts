@@ -23,9 +23,9 @@ export interface EventOptions {
 
 /** Options of a {@link SummaryWriter}. */
 export interface SummaryWriterOptions {
-  /** What the files' names end with. */
+  /** What the files' names end with; default nothing. */
   filenameSuffix?: string;
-  /** The step from which a run goes on: what an interrupted process wrote of it and of later ones is shown no more. */
+  /** The step from which a run goes on: what an interrupted process wrote of it and of later ones is shown no more. Default: none. */
   purgeStep?: number;
 }
 

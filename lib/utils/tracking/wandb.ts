@@ -19,10 +19,13 @@ export interface WandbOptions {
   name?: string;
   /** The run's id, which goes on with the run that has it; default: `WANDB_RUN_ID`, or a new one. */
   id?: string;
-  /** Settings of the run: anything that JSON can hold. */
+  /** Settings of the run: anything that JSON can hold. Default: none. */
   config?: Readonly<Record<string, unknown>>;
+  /** Words by which runs are found; default none. */
   tags?: readonly string[];
+  /** The group that the run belongs to; default none. */
   group?: string;
+  /** A text about the run; default none. */
   notes?: string;
   /** Default: `WANDB_API_KEY`. */
   apiKey?: string;
