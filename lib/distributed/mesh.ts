@@ -4,6 +4,7 @@ import { fromTypedArray } from '../creation/index.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { isPlainObject, optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
+import { needDistributed } from './c10d.js';
 import {
   type Backend,
   getProcessGroupRanks,
@@ -14,7 +15,6 @@ import {
   newGroup,
   ProcessGroup,
 } from './group.js';
-import { needDistributed } from './c10d.js';
 import { backendsOf } from './rendezvous.js';
 
 /** A device without a number, for the ranks of a {@link DeviceMesh}. */
