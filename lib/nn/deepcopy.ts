@@ -1,6 +1,7 @@
 import { describe, TorchClipError } from '../errors.js';
 import { keep } from '../scope.js';
 import { isTensor, type Tensor } from '../tensor.js';
+import { Buffer } from './buffer.js';
 import { UninitializedBuffer, UninitializedParameter } from './lazy.js';
 import { blankCopy, copyTensors, Module } from './module.js';
 import { Parameter } from './parameter.js';
@@ -58,6 +59,8 @@ function tensorCopy(tensor: Tensor, copies: Map<unknown, unknown>): Tensor {
   if (tensor instanceof UninitializedParameter) return new UninitializedParameter({ device, dtype, requiresGrad });
   if (tensor instanceof UninitializedBuffer) return new UninitializedBuffer({ device, dtype });
   const data = tensor.detach().clone();
+  // One that was assigned as a property, and that its module has not looked at yet.
+  if (tensor instanceof Buffer) return new Buffer(data, { persistent: tensor.persistent });
   const copy = tensor instanceof Parameter ? new Parameter(data, tensor.requiresGrad) : keep(data);
   if (!(copy instanceof Parameter) && tensor.requiresGrad) copy.requiresGrad_();
   const { grad } = tensor;

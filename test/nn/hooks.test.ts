@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import torch, { nn, type Tensor } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from '../../lib/index.js';
 import { refused } from './support.js';
 
 const net = () => new nn.Sequential(new nn.Linear(2, 3), new nn.Sequential(new nn.ReLU(), new nn.Linear(3, 1)));
@@ -434,6 +434,15 @@ describe('nn.Buffer', () => {
     expect(net.parameters().length).to.equal(1);
     net.double();
     expect([net.mask.dtype.name, net.namedBuffers().length]).to.deep.equal(['float64', 2]);
+  });
+
+  it('stays one in a copy, also where the module has not looked at it yet', () => {
+    const copy = nn.deepcopy(new Net());
+    expect(copy.namedBuffers().map(([name]) => name)).to.deep.equal(['mask', 'scratch']);
+    expect(Object.keys(copy.stateDict())).to.deep.equal(['weight', 'mask']);
+    const average = new optim.swaUtils.AveragedModel(new Net());
+    average.updateParameters(new Net());
+    expect(average.n_averaged.item()).to.equal(1);
   });
 
   it('is replaced by tensors only', () => {
