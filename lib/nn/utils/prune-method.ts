@@ -3,8 +3,8 @@ import { check, integer, type Kind, kind, number, orNull } from '../../check.js'
 import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { kthvalue, onesLike, rand, randLike, zerosLike } from '../../ops/generated/functions.js';
-import { optionsOf } from '../../options.js';
 import { norm } from '../../ops/norm.js';
+import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 
 /** What a method looks at once some is pruned: the elements that are left, the slices that are, or everything. */
