@@ -28,7 +28,11 @@ describe('optim.lrScheduler: arguments', () => {
     ['OneCycleLR', { maxLr: 1 }, 'either totalSteps, or epochs and stepsPerEpoch, must be given'],
     ['OneCycleLR', { maxLr: 1, totalSteps: 0 }, '"totalSteps" must be an integer >= 1 or null, got 0'],
     ['OneCycleLR', { maxLr: 1, totalSteps: 9, pctStart: 2 }, '"pctStart" must be a number in [0, 1], got 2'],
-    ['OneCycleLR', { maxLr: 1, totalSteps: 8, pctStart: 0.125 }, '"pctStart" must be large enough to leave more than one step'],
+    [
+      'OneCycleLR',
+      { maxLr: 1, totalSteps: 8, pctStart: 0.125 },
+      '"pctStart" must be large enough to leave more than one step',
+    ],
     ['OneCycleLR', { maxLr: 1, totalSteps: 8, annealStrategy: 'x' }, '"annealStrategy" must be "cos" or "linear"'],
     [
       'OneCycleLR',
