@@ -5,7 +5,7 @@ import { anything, check, integer, kind } from '../check.js';
 import { describe, TorchClipError } from '../errors.js';
 import { abandonFolder, beginFolder, finishFolder } from '../io/checkpoint.js';
 import { type PathLike, pathOf } from '../io/file.js';
-import { type Place, partFile, TensorPart, writeIndex } from '../io/parts.js';
+import { type Parted, partFile, TensorPart, writeIndex } from '../io/parts.js';
 import { saveSafetensors } from '../io/safetensors/save.js';
 import { toTagged } from '../io/tagged.js';
 import { optionsOf } from '../options.js';
@@ -123,7 +123,7 @@ export async function saveCheckpoint(
   check('object', object, anything);
   const group = groupOf(given);
   if (group === null) return null;
-  const place = pathOf(folder, 'folder');
+  const target = pathOf(folder, 'folder');
   let content: Content | undefined;
   const all = await together(group, () => {
     content = contentOf(object);
@@ -144,7 +144,7 @@ export async function saveCheckpoint(
   const done: Said = { hash: '', parts: {} };
   try {
     const begun = await together(group, () => {
-      if (isFirst) unfinished = beginFolder(place);
+      if (isFirst) unfinished = beginFolder(target);
       return { hash: unfinished, parts: {} };
     });
     const shared = (begun[0] as { hash: string }).hash;
@@ -155,8 +155,8 @@ export async function saveCheckpoint(
     let path = '';
     await together(group, () => {
       if (!isFirst) return done;
-      writeIndex(shared, { files: group.size, parts: placesOf(content!.parts, said) });
-      path = finishFolder(shared, place, { json: content!.json, step, keepLast });
+      writeIndex(shared, { files: group.size, parts: partedOf(content!.parts, said) });
+      path = finishFolder(shared, target, { json: content!.json, step, keepLast });
       unfinished = '';
       return done;
     });
@@ -167,17 +167,17 @@ export async function saveCheckpoint(
   }
 }
 
-function placesOf(
+function partedOf(
   parts: ReadonlyMap<string, TensorPart>,
   said: readonly { parts: Record<string, [number, number]> }[],
 ) {
-  const places: Record<string, Place> = {};
+  const parted: Record<string, Parted> = {};
   for (const [name, { shape, strides }] of parts) {
     const list = said.flatMap(({ parts: own }, file) => {
       const [begin, length] = own[name]!;
       return length === 0 ? [] : [[file, begin, length] as const];
     });
-    places[name] = { shape, strides, parts: list };
+    parted[name] = { shape, strides, parts: list };
   }
-  return places;
+  return parted;
 }

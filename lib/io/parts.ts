@@ -21,13 +21,13 @@ export class TensorPart {
     /** The whole tensor's. */
     readonly shape: readonly number[],
     readonly strides: readonly number[],
-    /** The place of the first of them among all. */
+    /** The position of the first of them among all. */
     readonly begin: number,
   ) {}
 }
 
-/** Where a tensor's elements are. */
-export interface Place {
+/** The files that hold a tensor's elements. */
+export interface Parted {
   shape: readonly number[];
   strides: readonly number[];
   /** Files, and the first element that each holds. */
@@ -37,7 +37,7 @@ export interface Place {
 /** The index of a folder: what each tensor is made of; one that is not named is whole in one of the files. */
 export interface Index {
   files: number;
-  parts: Readonly<Record<string, Place>>;
+  parts: Readonly<Record<string, Parted>>;
 }
 
 const indexFile = 'tensors.index.json';
@@ -75,8 +75,8 @@ export function loadParts(folder: string, device: string): Record<string, Tensor
           .to({ device: device as 'cpu' });
       }
     }
-    for (const [name, place] of Object.entries(parts)) {
-      tensors[name] = joined(name, place, opened, bad).to({ device: device as 'cpu' });
+    for (const [name, parted] of Object.entries(parts)) {
+      tensors[name] = joined(name, parted, opened, bad).to({ device: device as 'cpu' });
     }
     return tensors;
   } finally {
@@ -86,7 +86,7 @@ export function loadParts(folder: string, device: string): Record<string, Tensor
 
 type Bad = (what: string) => TorchClipError;
 
-function joined(name: string, { shape, strides, parts }: Place, files: readonly SafetensorsFile[], bad: Bad): Tensor {
+function joined(name: string, { shape, strides, parts }: Parted, files: readonly SafetensorsFile[], bad: Bad): Tensor {
   const holds = (file: number) => files[file]?.names.includes(name);
   const first = parts.find(([file]) => holds(file));
   if (first === undefined) throw bad(`no file holds the tensor ${JSON.stringify(name)}`);
@@ -120,8 +120,8 @@ function readIndex(path: string, bad: Bad): Index {
     }
     const { files, parts } = (isPlain(index) ? index : {}) as Partial<Index>;
     if (!isCount(files) || files > 99_999 || !isPlain(parts)) throw bad('it is not an index of tensors');
-    for (const [name, place] of Object.entries(parts)) {
-      const { shape, strides, parts: list } = (isPlain(place) ? place : {}) as Partial<Place>;
+    for (const [name, parted] of Object.entries(parts)) {
+      const { shape, strides, parts: list } = (isPlain(parted) ? parted : {}) as Partial<Parted>;
       const proper =
         areCounts(shape) &&
         areCounts(strides) &&

@@ -40,7 +40,7 @@ function packed(...fields: (readonly [2 | 4 | 8, number])[]): Buffer {
 
 /** What deflate makes of a record, a piece of it at a time. */
 function deflated(first: Uint8Array, content: Part): Buffer {
-  // Each piece ends on a whole byte and is no end, so that the next one continues the stream.
+  // Each piece ends on a whole byte and does not end the stream, so that the next one continues the stream.
   const piece = (bytes: Uint8Array) => deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
   const made = [piece(first)];
   for (const bytes of isTensor(content) ? piecesOf(content) : [content]) made.push(piece(bytes));

@@ -63,7 +63,7 @@ export class Members<M extends object> {
     return this.#access.isModule(value) || value instanceof Parameter || value instanceof Buffer;
   }
 
-  /** Places a number that was assigned as a property: it is the last name, and of two that are new nobody can say which was first. */
+  /** Places a number that was assigned as a property: it is the last name, and which of two new ones came first is not known. */
   #placeAssigned(names: readonly string[]): void {
     // Numbers come first.
     if (names.length === 0 || !isIndex(names[0]!)) return;

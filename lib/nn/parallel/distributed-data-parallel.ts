@@ -245,7 +245,7 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
    * until all are. In the end all have the parameters and buffers of a rank that was among the last.
    *
    * Every rank calls it, once per pass over the data; what else is called by all ranks together, such as a step of a sharded optimizer or
-   * a collective, has no place in it.
+   * a collective, must not be called in it.
    *
    * @param body makes the forward and backward passes and the steps; it may be asynchronous.
    * @returns what `body` returns.

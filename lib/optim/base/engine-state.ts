@@ -38,7 +38,7 @@ export function saveEngine<G>(
 /** The state dict with what is known of the flat parts. */
 function withParts<G>(
   dict: OptimizerStateDict,
-  places: readonly { begin: number; strides: number[] }[],
+  positions: readonly { begin: number; strides: number[] }[],
   states: readonly ParameterState[],
   groups: readonly ParamGroup<G>[],
 ): OptimizerStateDict {
@@ -46,7 +46,7 @@ function withParts<G>(
   for (const [i, { slots }] of states.entries()) {
     for (const [name, value] of Object.entries(dict.state[i] ?? {})) {
       if (!slots.includes(value as Tensor)) continue;
-      const { begin, strides } = places[i]!;
+      const { begin, strides } = positions[i]!;
       dict.state[i]![name] = new TensorPart(value as Tensor, params[i]!.shape, strides, begin) as never;
     }
   }
