@@ -65,8 +65,12 @@ export function customFwd<A extends unknown[], R>(forward: Forward<A, R>, option
  *
  * @example
  * class Scale extends torch.autograd.Function {
- *   static forward = torch.amp.customFwd((ctx: torch.autograd.FunctionContext, x: Tensor) => x.mul(2));
- *   static backward = torch.amp.customBwd((ctx: torch.autograd.FunctionContext, gradient: Tensor) => gradient.mul(2));
+ *   static forward = torch.amp.customFwd((ctx: torch.autograd.FunctionContext, x: Tensor) => x.mul(2), {
+ *     deviceType: 'cuda',
+ *   });
+ *   static backward = torch.amp.customBwd((ctx: torch.autograd.FunctionContext, gradient: Tensor) => gradient.mul(2), {
+ *     deviceType: 'cuda',
+ *   });
  * }
  * @see https://pytorch.org/docs/stable/amp.html#torch.amp.custom_bwd
  */

@@ -27,9 +27,14 @@ export const blank = (): Notes => ({ saved: [], forForward: [], dirty: [], nonDi
  * tensors go through {@link saveForBackward}, as a property that is an input or output of the function keeps the graph for good.
  *
  * @example
- * static forward(ctx: torch.autograd.FunctionContext, x: Tensor, factor: number) {
- *   ctx.factor = factor;
- *   return x.mul(factor);
+ * class Scale extends torch.autograd.Function {
+ *   static forward(ctx: torch.autograd.FunctionContext, x: Tensor, factor: number) {
+ *     ctx.factor = factor;
+ *     return x.mul(factor);
+ *   }
+ *   static backward(ctx: torch.autograd.FunctionContext, gradient: Tensor) {
+ *     return [gradient.mul(ctx.factor as number), null];
+ *   }
  * }
  */
 export class FunctionContext {

@@ -323,7 +323,7 @@ export function jvp<O extends Tensor | Many, I extends Tensor | Many>(
  * @returns the output, and a tensor per input.
  *
  * @example
- * const [value, product] = torch.autograd.functional.vhp((x) => x.pow(3).sum(), x, { v });
+ * const [value, product] = torch.autograd.functional.vhp((x) => x.pow(3).sum(), x, v);
  */
 export function vhp<I extends Tensor | Many>(
   func: Func<Tensor>,
@@ -359,7 +359,7 @@ export function vhp<I extends Tensor | Many>(
  * @returns the output, and a tensor per input.
  *
  * @example
- * const [value, product] = torch.autograd.functional.hvp((x) => x.pow(3).sum(), x, { v });
+ * const [value, product] = torch.autograd.functional.hvp((x) => x.pow(3).sum(), x, v);
  */
 export function hvp<I extends Tensor | Many>(
   func: Func<Tensor>,

@@ -105,8 +105,7 @@ const readGather = optionsOf('gatherObject', { ...collectiveOptions, dst: [rankK
  * @returns null on the other ranks.
  *
  * @example
- * const all = new Array(torch.distributed.getWorldSize());
- * await torch.distributed.gatherObject({ loss: 0.5 }, rank === 0 ? all : null);
+ * const all = await torch.distributed.gatherObject({ loss: 0.5 }, { dst: 0 }); // null on the other ranks
  */
 export function gatherObject<const O extends CollectiveOptions & { dst?: number } = object>(
   object: Json,
@@ -185,8 +184,7 @@ const readScatter = optionsOf('scatterObjectList', { ...collectiveOptions, src: 
  * @param objects one value per rank on rank `src`; read there alone.
  *
  * @example
- * const own: unknown[] = [null];
- * await torch.distributed.scatterObjectList(own, rank === 0 ? ['a', 'b'] : null);
+ * const own = await torch.distributed.scatterObjectList(rank === 0 ? ['a', 'b'] : null);
  */
 export function scatterObjectList<const O extends CollectiveOptions & { src?: number } = object>(
   objects: readonly Json[] | null,
@@ -237,8 +235,7 @@ export async function sendObjectList(objects: readonly Json[], dst: number): Pro
  * @param src the sender's rank in the default group.
  *
  * @example
- * const received: unknown[] = [null];
- * await torch.distributed.recvObjectList(received, { src: 0 });
+ * const [state] = await torch.distributed.recvObjectList(0);
  */
 export async function recvObjectList(src: number): Promise<Json[]> {
   check('src', src, rankKind);

@@ -144,7 +144,7 @@ const readIsend = optionsOf('isend', { group: table.group, tag: table.tag });
  *
  * @example
  * const work = torch.distributed.isend(x, 1);
- * await work.wait();
+ * await work?.wait();
  */
 export function isend(tensor: Tensor, dst: number, options?: Omit<SendOptions, 'wait'>): Work | null {
   const { group: given, tag } = readIsend(options);
@@ -166,7 +166,7 @@ const readIrecv = optionsOf('irecv', {
  *
  * @example
  * const work = torch.distributed.irecv(x, { src: 0 });
- * await work.wait();
+ * await work?.wait();
  */
 export function irecv(tensor: Tensor, options?: Omit<RecvOptions, 'wait'>): Work | null {
   const { group: given, tag, src } = readIrecv(options);
@@ -192,8 +192,8 @@ const direction = kind<typeof isend | typeof irecv>('isend or irecv', (value) =>
  *
  * @example
  * const works = torch.distributed.batchIsendIrecv([
- *   new torch.distributed.P2POp('isend', x, next),
- *   new torch.distributed.P2POp('irecv', y, before),
+ *   new torch.distributed.P2POp(torch.distributed.isend, x, next),
+ *   new torch.distributed.P2POp(torch.distributed.irecv, y, before),
  * ]);
  */
 export class P2POp {

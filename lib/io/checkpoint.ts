@@ -196,7 +196,7 @@ export function latest(folder: PathLike): string | undefined {
  * @throws {TorchClipError} `ERR_FILE` for one that cannot be read or is damaged.
  *
  * @example
- * const { epoch } = await torch.io.loadCheckpoint('run.safetensors', { model, optimizer });
+ * const { model, epoch } = torch.io.loadCheckpoint<{ model: nn.StateDict; epoch: number }>('checkpoints/100');
  */
 export function loadCheckpoint<T = unknown>(path: PathLike, options: LoadOptions = {}): T {
   const root = pathOf(path);

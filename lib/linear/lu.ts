@@ -28,7 +28,7 @@ const readLu = optionsOf('lu()', { pivot: [flag, true], getInfos: [flag, false] 
  *
  * @example
  * const [factors, pivots] = torch.lu(A);
- * const x = torch.luSolve(b, factors, pivots);
+ * const x = torch.luSolve(b, factors!, pivots!);
  * @see https://pytorch.org/docs/stable/generated/torch.lu.html
  */
 export function lu(A: Tensor, options: LuOptions = {}): Tensor[] {

@@ -52,8 +52,7 @@ const readOptions = optionsOf('utils.progress()', {
  * A loop whose progress is shown.
  *
  * @example
- * using bar = torch.utils.progress(loader, { label: 'epoch 1' });
- * for (const [x, y] of bar) step(x, y);
+ * for (const [x, y] of torch.utils.progress(loader, { label: 'epoch 1' })) step(x, y);
  */
 export class Progress<T> {
   readonly #source: Iterable<T> | AsyncIterable<T>;

@@ -33,7 +33,7 @@ const part = 2_000_000;
  *
  * @example
  * const file = await torch.io.openGguf('model.gguf');
- * const weight = file.tensor(file.names[0]!);
+ * const weight = file.get(file.names[0]!);
  */
 export class GgufFile {
   /** What the file says of the model, by key: `general.architecture`, `tokenizer.ggml.tokens`, ... */

@@ -32,7 +32,7 @@ const readPlace = optionsOf('a SafetensorsFile', { device: [deviceKind, 'cpu'] }
  *
  * @example
  * using file = torch.io.openSafetensors('model.safetensors');
- * const weight = file.tensor('weight');
+ * const weight = file.get('weight');
  */
 export class SafetensorsFile {
   /** The file's free text. */

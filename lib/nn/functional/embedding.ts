@@ -67,7 +67,7 @@ const readEmbeddingBag = optionsOf('embeddingBag()', {
  * The sums, means or maxima of the rows of `weight` in bags of indices.
  *
  * @example
- * F.embeddingBag(torch.tensor([0n, 1n, 2n]), weight, torch.tensor([0n, 2n]), { mode: 'sum' });
+ * F.embeddingBag(torch.tensor([0n, 1n, 2n]), weight, { offsets: torch.tensor([0n, 2n]), mode: 'sum' });
  */
 export function embeddingBag(input: Tensor, weight: Tensor, options?: EmbeddingBagOptions): Tensor {
   const o = readEmbeddingBag(options);

@@ -210,7 +210,7 @@ export const threshold: (
  * @param options.inplace overwrite the input; default false.
  *
  * @example
- * F.rrelu(x, 0.1, 0.3, { training: true });
+ * F.rrelu(x, { lower: 0.1, upper: 0.3, training: true });
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu.html
  */
 export const rrelu: {

@@ -93,7 +93,7 @@ export abstract class BasePruningMethod {
  * Prunes nothing, and gives a parameter its mask.
  *
  * @example
- * nn.utils.prune.Identity.apply(layer, 'weight');
+ * new nn.utils.prune.Identity().prune(weight); // the same
  */
 export class Identity extends BasePruningMethod {
   readonly pruningType = 'unstructured';
@@ -117,7 +117,7 @@ abstract class ByAmount extends BasePruningMethod {
  * Prunes elements at random.
  *
  * @example
- * nn.utils.prune.RandomUnstructured.apply(layer, 'weight', 0.3);
+ * new nn.utils.prune.RandomUnstructured(0.3).prune(weight);
  */
 export class RandomUnstructured extends ByAmount {
   readonly pruningType = 'unstructured';
@@ -133,7 +133,7 @@ export class RandomUnstructured extends ByAmount {
  * Prunes the elements of least absolute value.
  *
  * @example
- * nn.utils.prune.L1Unstructured.apply(layer, 'weight', 0.3);
+ * new nn.utils.prune.L1Unstructured(0.3).prune(weight);
  */
 export class L1Unstructured extends ByAmount {
   readonly pruningType = 'unstructured';
@@ -149,7 +149,7 @@ export class L1Unstructured extends ByAmount {
  * Prunes slices of a dimension (default -1) at random.
  *
  * @example
- * nn.utils.prune.RandomStructured.apply(layer, 'weight', 2);
+ * new nn.utils.prune.RandomStructured(2).prune(weight);
  */
 export class RandomStructured extends ByAmount {
   readonly pruningType = 'structured';
@@ -175,7 +175,7 @@ export class RandomStructured extends ByAmount {
  * Prunes the slices of a dimension (default -1) whose `n`-norm is least.
  *
  * @example
- * nn.utils.prune.LnStructured.apply(layer, 'weight', 2, 1);
+ * new nn.utils.prune.LnStructured(2, 1).prune(weight);
  */
 export class LnStructured extends ByAmount {
   readonly pruningType = 'structured';
@@ -203,7 +203,7 @@ export class LnStructured extends ByAmount {
  * Prunes by a mask that is given.
  *
  * @example
- * nn.utils.prune.CustomFromMask.apply(layer, 'weight', mask);
+ * new nn.utils.prune.CustomFromMask(mask).prune(weight);
  */
 export class CustomFromMask extends BasePruningMethod {
   readonly pruningType = 'global';
@@ -226,7 +226,7 @@ export class CustomFromMask extends BasePruningMethod {
  * The methods that have pruned one parameter, one after the other; each sees what the ones before it have left.
  *
  * @example
- * const both = new nn.utils.prune.PruningContainer([first, second]);
+ * const both = new nn.utils.prune.PruningContainer(first, second);
  */
 export class PruningContainer extends BasePruningMethod implements Iterable<BasePruningMethod> {
   readonly pruningType = 'global';
