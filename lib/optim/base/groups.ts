@@ -78,6 +78,20 @@ export class AddedGroups<G> {
     );
   }
 
+  /** As {@link check}; and what a schedule writes can be written. */
+  checkWritable(groups: readonly ParamGroup<G>[]): void {
+    this.check(groups);
+    for (const [i, group] of groups.entries()) {
+      const lr = Object.getOwnPropertyDescriptor(group, 'lr');
+      const writes = lr === undefined || lr.writable === true || lr.set !== undefined;
+      if (writes && Object.isExtensible(group)) continue;
+      throw new TorchClipError(
+        'ERR_STATE',
+        `paramGroups[${i}] must not be frozen, nor its lr be read-only: a schedule writes to it`,
+      );
+    }
+  }
+
   /** As {@link check}; and options that were assigned since the last step are those that the constructor accepts. */
   checkAssigned(groups: readonly ParamGroup<G>[]): void {
     this.check(groups);

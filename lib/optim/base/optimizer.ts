@@ -302,6 +302,12 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return this.paramGroups;
   }
 
+  /** @internal {@link addedGroups} to which a schedule can write. */
+  get writableGroups(): readonly ParamGroup<G>[] {
+    this.#groups.checkWritable(this.paramGroups);
+    return this.paramGroups;
+  }
+
   /** @internal {@link addedGroups} with options that the constructor would accept. */
   get acceptedGroups(): readonly ParamGroup<G>[] {
     this.#groups.checkAssigned(this.paramGroups);

@@ -7,8 +7,9 @@ import type { Optimizer } from '../base/optimizer.js';
  * fails may be a function of the user's, or a rate that is not a number, after other groups or schedulers have moved.
  */
 export function allOrNothing<T>(optimizer: Optimizer, objects: readonly object[], body: () => T): T {
-  const before = [...optimizer.addedGroups, ...objects].map((object) => [object, { ...object }] as const);
-  const rates = optimizer.addedGroups.flatMap(({ lr }) => (isTensor(lr) ? [[lr, lr.item()] as const] : []));
+  const groups = optimizer.writableGroups;
+  const before = [...groups, ...objects].map((object) => [object, { ...object }] as const);
+  const rates = groups.flatMap(({ lr }) => (isTensor(lr) ? [[lr, lr.item()] as const] : []));
   try {
     return body();
   } catch (error) {

@@ -117,7 +117,7 @@ export class Expectigrad extends Optimizer<ExpectigradGroup> {
         ? lr
         : check('the learning rate of a function', refuseLater('lr', lrFunction(iterations)), finiteNonNegative),
     );
-    this.paramGroups.forEach((group, i) => {
+    this.writableGroups.forEach((group, i) => {
       group.lr = rates[i]!;
     });
     // The next learning rate may depend on whether this step was taken.

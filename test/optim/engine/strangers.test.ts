@@ -177,6 +177,30 @@ describe('optim: what does not belong into paramGroups', () => {
     }
   });
 
+  it('groups that are frozen or have a rate that is read-only: schedules refuse them in one sentence, and the rates stay', () => {
+    const spoils: Record<string, (group: object) => unknown> = {
+      frozen: Object.freeze,
+      sealed: Object.seal,
+      'a getter': (group) => Object.defineProperty(group, 'lr', { get: () => 0.25 }),
+      'a constant': (group) => Object.defineProperty(group, 'lr', { value: 0.25, writable: false }),
+    };
+    for (const [kind, spoil] of Object.entries(spoils)) {
+      for (const [name, make] of Object.entries(schedulers)) {
+        const optimizer = momentum();
+        const scheduler = make(optimizer);
+        spoil(optimizer.paramGroups[0]!);
+        const before = optimizer.paramGroups[0]!.lr;
+        const where = `${name}, ${kind}`;
+        expect(() => scheduler.step(1 as never), where).throw(TorchClipError, /must not be frozen/);
+        attempt(where, () => make(optimizer));
+        expect(optimizer.paramGroups[0]!.lr, where).equal(before);
+      }
+      const optimizer = new optim.Expectigrad([param()], { lr: () => 0.1 });
+      spoil(optimizer.paramGroups[0]!);
+      expect(() => optimizer.step(), kind).throw(TorchClipError, /must not be frozen/);
+    }
+  });
+
   it('a state that was assigned anything is refused by the next step of LBFGS and SparseAdam, which changes nothing', () => {
     const lbfgs = () => {
       const p = new nn.Parameter(torch.ones([2]));
