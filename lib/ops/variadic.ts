@@ -180,7 +180,7 @@ export type Subscripts = readonly (number | '...')[];
  *
  * @param equation such as `'bij,bjk->bik'`. The tensors follow one by one or in an array; or instead of letters, an array of numbers
  * follows each tensor, and one for the result.
- * @param options.path which two tensors to contract in each step; default from left to right.
+ * @param tensors at their end may stand options: `{ path }` says which two tensors to contract in each step; default from left to right.
  *
  * @example
  * torch.einsum('bij,bjk->bik', a, b);
@@ -271,7 +271,7 @@ export interface CdistOptions {
 /**
  * The distances between each row of one tensor and each row of another: `[..., n, m]` of `[..., n, d]` and `[..., m, d]`.
  *
- * @param p the order of the norm, >= 0; default 2.
+ * @param options.p the order of the norm, >= 0, which may also stand before the options; default 2.
  * @param options.computeMode whether Euclidean distances are made of a matrix product; default where there are more than 25 rows.
  *
  * @example
