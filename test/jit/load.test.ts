@@ -1,7 +1,10 @@
 // Models that Python has saved with torch.jit.save.
 import { writeFileSync } from 'node:fs';
+import { inflateRawSync } from 'node:zlib';
 import { expect } from 'chai';
 import torch, { nn, type Tensor, TorchClipError } from '../../lib/index.js';
+import { type OpenFile, readAll, readingFile } from '../../lib/io/file.js';
+import { archiveOf, readArchive } from '../../lib/io/zip.js';
 import { Fixture } from '../setup/fixture.js';
 import { type Bytes, decode, golden, refusalOf } from '../support.js';
 
@@ -160,6 +163,46 @@ describe('torch.jit.load', () => {
     expect(refusalOf(() => torch.jit.load(5 as never)).message).equal('"path" must be a path or a file: URL, got 5');
     expect(refusalOf(() => torch.jit.load(path, { mapLocation: 'xpu' as never })).code).equal('ERR_DEVICE');
     expect(refusalOf(() => torch.jit.load(path, { map: 'cpu' } as never)).code).equal('ERR_ARGUMENT');
+  });
+
+  it('survives archives whose checksums are right and whose code and pickles are not', () => {
+    let state = 7;
+    const random = (n: number) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      return (state >>> 8) % n;
+    };
+    const recordsOf = (file: OpenFile) =>
+      [...readArchive(file, (what) => new TorchClipError('ERR_FILE', what))].map(
+        ([name, { position, size, method }]) => {
+          const bytes = readAll(file, position, size);
+          return { name, data: method === 8 ? inflateRawSync(bytes) : Buffer.from(bytes) };
+        },
+      );
+    let refused = 0;
+    for (const model of [reference.mlp, reference.values, reference.recurrent, reference.conv]) {
+      put(model);
+      const records = readingFile(path, recordsOf);
+      const hostile = records.filter(({ name }) => /\.pkl$|code\/.*\.py$/.test(name));
+      for (let k = 0; k < 15; k++) {
+        const chosen = hostile[random(hostile.length)]!;
+        const data = Buffer.from(chosen.data);
+        for (let i = 0; i <= random(4); i++) {
+          const [from, to] = [random(data.length), random(data.length)];
+          if (random(2) === 0) data[from]! ^= 1 << random(8);
+          else data.copyWithin(to, from, from + random(40));
+        }
+        const changed = records.map((record) => (record === chosen ? { ...record, data } : record));
+        writeFileSync(path, Buffer.concat([...archiveOf(changed)] as Uint8Array[]));
+        try {
+          torch.jit.load(path).stateDict();
+        } catch (error) {
+          refused++;
+          expect(error).instanceOf(TorchClipError);
+          expect((error as Error).message).not.include('\n');
+        }
+      }
+    }
+    expect(refused).above(15);
   });
 
   it('refuses 500 damaged files, or loads what is still whole, and never ends the process', () => {
