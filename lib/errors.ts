@@ -35,7 +35,7 @@ export type ErrorCode =
  * try {
  *   torch.zeros([2]).add(torch.zeros([3]));
  * } catch (e) {
- *   if (e instanceof TorchClipError && e.code === 'ERR_SHAPE') console.log(e.message);
+ *   if (e instanceof torch.TorchClipError && e.code === 'ERR_SHAPE') console.log(e.message);
  * }
  */
 export class TorchClipError extends Error {

@@ -113,7 +113,8 @@ export class Stream {
  * A mark in a stream, to wait for or to take the time between two of.
  *
  * @example
- * const [start, end] = [0, 1].map(() => new torch.cuda.Event({ enableTiming: true }));
+ * const start = new torch.cuda.Event({ enableTiming: true });
+ * const end = new torch.cuda.Event({ enableTiming: true });
  * start.record();
  * x.matmul(w);
  * end.record();

@@ -10,7 +10,7 @@ import { isTensor } from '../tensor.js';
  *
  * @example
  * class Lines extends data.IterableDataset<string> {
- *   async *[Symbol.asyncIterator]() {
+ *   override async *[Symbol.asyncIterator]() {
  *     yield* (await open('corpus.txt')).readLines();
  *   }
  * }

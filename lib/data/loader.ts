@@ -27,7 +27,7 @@ import { Pool, type Result } from './workers/pool.js';
  * const loader = new data.DataLoader(new data.TensorDataset(x, y), { batchSize: 20, shuffle: true });
  * for (const [x, y] of loader) step(x, y);
  *
- * const images = new data.DataLoader(new URL('./images.js', import.meta.url), { batchSize: 64, shuffle: true, numWorkers: 4 });
+ * const images = new data.DataLoader<[Tensor, Tensor]>(new URL('./images.js', import.meta.url), { batchSize: 64, shuffle: true, numWorkers: 4 });
  * for await (const [x, y] of images) step(x, y);
  */
 export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterable<B> {

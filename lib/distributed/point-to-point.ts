@@ -96,7 +96,7 @@ export function recv<const O extends RecvOptions = object>(tensor: Tensor, optio
  *
  * @example
  * const work = torch.distributed.irecv(tensor, { src: 0 });
- * await work.done;
+ * await work?.done;
  */
 export class Work {
   /** Resolves when the message has been sent or received; rejects where the other rank ends. */

@@ -88,8 +88,8 @@ const readPca = optionsOf('pcaLowrank()', {
  * @param options.niter iterations of the subspace method; default 2.
  *
  * @example
- * const [, , v] = torch.pcaLowrank(data, { q: 2 });
- * const plane = data.matmul(v);
+ * const [, , v] = torch.pcaLowrank(points, { q: 2 });
+ * const plane = points.matmul(v);
  * @see https://pytorch.org/docs/stable/generated/torch.pca_lowrank.html
  */
 export function pcaLowrank(a: Tensor, options: { q?: number | null; center?: boolean; niter?: number } = {}): LowRank {

@@ -63,7 +63,7 @@ const readOptions = optionsOf('data.CsvDataset', {
  *
  * @example
  * const rows = new data.CsvDataset('iris.csv', { columns: { petal: 'number', species: 'bigint' } });
- * const samples = [];
+ * const samples: (number | bigint)[][] = [];
  * for await (const { petal, species } of rows) samples.push([petal, species]);
  * const loader = new data.DataLoader(samples, { batchSize: 16, shuffle: true });
  */

@@ -28,7 +28,7 @@ const readOptions = optionsOf('data.WebDataset', {
  * @throws {TorchClipError} `ERR_FILE` where an archive cannot be read; `ERR_PACKAGE_NOT_FOUND`; what `decode` throws.
  *
  * @example
- * const shards = new data.WebDataset(['train-000.tar', 'train-001.tar'], {
+ * const shards = new data.WebDataset<bigint | Tensor>(['train-000.tar', 'train-001.tar'], {
  *   decode: (extension, bytes) => (extension === 'cls' ? BigInt(Buffer.from(bytes).toString()) : data.decodeImage(bytes)),
  * });
  * for await (const { jpg, cls } of shards) train(jpg, cls);

@@ -7,7 +7,7 @@ import type { Parameter } from '../parameters.js';
  * A region over which a variable is valid, such as the positive numbers; the base class for those of one's own.
  *
  * @example
- * class Even extends constraints.Constraint {
+ * class Even extends distributions.constraints.Constraint {
  *   override get isDiscrete() { return true; }
  *   protected override inside(value: Tensor) { return value.remainder(2).eq(0); }
  * }

@@ -26,7 +26,7 @@ const inherits = (a: DistributionClass, b: DistributionClass): boolean => a === 
  * there.
  *
  * @example
- * distributions.registerKl(Normal, MyNormal, (p, q) => klDivergence(p, q.asNormal()));
+ * distributions.registerKl(distributions.Normal, MyNormal, (p, q: MyNormal) => distributions.klDivergence(p, q.asNormal()));
  */
 export function registerKl<P extends Distribution, Q extends Distribution>(
   typeP: DistributionClass<P>,
