@@ -382,8 +382,9 @@ const others: Case[] = [
         sums.push(t.item());
       }
       const places = [pairs, all].map((groups) => groups.findIndex((group) => group !== null));
+      const answer = [sums, places, d.getRank(rest)];
       for (const group of [pair, own, half, rest]) await d.destroyProcessGroup(group);
-      return [sums, places, d.getRank(rest)];
+      return answer;
     },
     expected: ({ rank }) => {
       const twins = rank % 2 === 0 ? [rank, rank + 1] : [rank - 1, rank];
