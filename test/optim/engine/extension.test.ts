@@ -217,7 +217,7 @@ describe('optim: groups and their options', () => {
       ['a', leaf()],
     ];
     expect(refusalOf(() => new optim.SGD(twice, { lr: 1 })).message).match(
-      /the names of parameters must differ, and "a"/,
+      /parameter names must be unique, but "a" appears twice/,
     );
   });
 
