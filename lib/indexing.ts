@@ -1,3 +1,4 @@
+import { native } from './binding/index.js';
 import { flag } from './check.js';
 import { full } from './creation/full.js';
 import { flatten, shapeOf, tensor } from './creation/tensor.js';
@@ -168,7 +169,7 @@ function resolve(t: Tensor, given: readonly Index[]): Indexed {
       view = view.unsqueeze(dim);
       gathers.push(tensor(new BigInt64Array(index.item<number | boolean>() ? 1 : 0)));
       dim++;
-    } else if (index.ndim === 0 && !index.dtype.isFloatingPoint && !index.dtype.isComplex) {
+    } else if (index.ndim === 0 && !index.dtype.isFloatingPoint && !index.dtype.isComplex && !isMapped()) {
       view = pick(view, dim, index.item());
     } else {
       gathers.push(index);
@@ -177,6 +178,9 @@ function resolve(t: Tensor, given: readonly Index[]): Indexed {
   }
   return { view, gathers };
 }
+
+/** Whether a number may be another one for each sample of a `vmap()`, which then picks as a tensor does. */
+const isMapped = () => native.layers().includes('vmap');
 
 function pick(view: Tensor, dim: number, index: number): Tensor {
   const size = view.shape[dim]!;

@@ -1,4 +1,4 @@
-import { runBackward } from './autograd/anomaly.js';
+import { refuseBackwardInTransforms, runBackward } from './autograd/anomaly.js';
 import { type GraphHook, type HookHandle, removable } from './autograd/hook.js';
 import { native } from './binding/index.js';
 import { anything, check, elementsOf, flag, kind, orNull } from './check.js';
@@ -247,6 +247,7 @@ export class Tensor {
     const { gradient, createGraph, retainGraph = createGraph, inputs } = readBackward(options);
     const leaves = inputs === undefined ? undefined : handlesOf('inputs', inputs as readonly Tensor[]);
     const seed = gradient === null ? null : gradient.handle;
+    refuseBackwardInTransforms();
     runBackward(() => native.backward([this.handle], [seed], retainGraph, createGraph, leaves));
   }
 

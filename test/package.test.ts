@@ -54,6 +54,16 @@ describe('the package', () => {
     });
   }
 
+  it('names the line of the program, not its own, where a backward pass makes NaN', () => {
+    const text = `import torch from 'torch-clip';
+      torch.autograd.detectAnomaly(() => {
+        const x = torch.tensor([0], { requiresGrad: true });
+        const y = x.sqrt().mul(0);
+        try { y.sum().backward(); } catch (error) { console.log(error.message); }
+      });`;
+    expect(node('anomaly.mjs', text)).to.match(/goes back to the call at \S*anomaly\.mjs:4:/);
+  });
+
   it('loads under node --test and under tsx', () => {
     const tested = `import torch from 'torch-clip'; import test from 'node:test'; import assert from 'node:assert';
       test('sum', () => assert.equal(${sum}, 6));`;

@@ -99,8 +99,17 @@ function captureStack(): string {
 const frames = (stack: string) => stack.split('\n').filter((line) => /^\s*at /.test(line));
 const location = (frame: string) => /\(?((?:file:|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)\)?$/.exec(frame)?.[1];
 
-/** The folder of this package's code, as stacks show it; undefined where a bundler has put all code into one file. */
-const here = location(frames(captureStack())[0] ?? '')?.replace(/autograd[/\\]anomaly\.[a-z]+:\d+:\d+$/, '');
+/** The folder of this package's code, lib or dist, as stacks show it. */
+const here = location(frames(captureStack())[0] ?? '')?.replace(/(?:autograd[/\\])?[^/\\]+:\d+:\d+$/, '');
+
+/** @internal Gradients of the tensors that a transform gives to its function are lost when it ends. */
+export function refuseBackwardInTransforms(): void {
+  if (native.layers().length === 0) return;
+  throw new TorchClipError(
+    'ERR_STATE',
+    'backward() cannot be used inside of a transform of torch.func: call it outside, or use func.grad() or func.vjp()',
+  );
+}
 
 /**
  * @internal Runs a backward pass; an error of it names the line that called the operation it goes back to, while anomalies are

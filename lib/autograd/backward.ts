@@ -4,7 +4,7 @@ import { invalidArgument, TorchClipError } from '../errors.js';
 import { onesLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { type Handle, handlesOf, isTensor, type Tensor, wrap } from '../tensor.js';
-import { runBackward } from './anomaly.js';
+import { refuseBackwardInTransforms, runBackward } from './anomaly.js';
 import { edgeOf, GradientEdge } from './node.js';
 
 declare module '../binding/index.js' {
@@ -153,5 +153,6 @@ export function backward(
   const { createGraph, retainGraph = createGraph } = readBackward(options);
   const outputs = handlesOf('tensors', isTensor(tensors) ? [tensors] : tensors);
   const seeds = seedsOf('gradTensors', gradTensors, outputs.length);
+  refuseBackwardInTransforms();
   runBackward(() => native.backward(outputs, seeds, retainGraph, createGraph));
 }

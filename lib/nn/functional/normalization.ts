@@ -82,6 +82,10 @@ const readInstanceNorm = optionsOf('instanceNorm()', {
  */
 export function instanceNorm(input: Tensor, options?: InstanceNormOptions): Tensor {
   const { weight, bias, runningMean, runningVar, useInputStats, momentum, eps } = readInstanceNorm(options);
+  const { shape } = check('input', input, tensor);
+  if (useInputStats && shape.length > 2 && shape.slice(2).every((n) => n === 1)) {
+    throw mustHave('input', 'more than 1 spatial element when training', shape);
+  }
   return ops.instanceNorm(input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps, true);
 }
 

@@ -228,7 +228,7 @@ export class AdaptiveAvgPool2d extends Module {
 
   constructor(outputSize: number | readonly (number | null)[]) {
     super();
-    this.outputSize = sized('outputSize', outputSize, 2, orNull(integer(1)));
+    this.outputSize = sized('outputSize', outputSize, 2, orNull(integer(0)));
   }
 
   override forward(input: Tensor): Tensor {
