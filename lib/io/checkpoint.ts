@@ -92,8 +92,10 @@ export function saveCheckpoint(folder: PathLike, object: unknown, options: Check
   }
 }
 
-/** Deletes the oldest checkpoints but a new one. */
+/** Deletes what a new checkpoint replaces: the one of its step in the other format, and the oldest. */
 function prune(root: string, path: string, keepLast: number | undefined): void {
+  const other = path.endsWith('.pt') ? path.slice(0, -'.pt'.length) : `${path}.pt`;
+  rmSync(other, { recursive: true, force: true });
   if (keepLast === undefined) return;
   const others = checkpoints(root).filter((one) => one.path !== path);
   const surplus = Math.max(0, others.length + 1 - keepLast);

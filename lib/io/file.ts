@@ -31,6 +31,7 @@ const reasons: Record<string, string> = {
   ENOENT: 'there is no such file or folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EISDIR: 'it is a folder',
+  EEXIST: 'it is a file, not a folder',
   ENAMETOOLONG: 'a name in the path is too long',
   ELOOP: 'it is a symbolic link that leads back to itself',
   ENOSPC: 'no space is left on the disk',

@@ -43,6 +43,14 @@ for (const format of ['pt', 'safetensors'] as const) {
       expect(plain(io.loadCheckpoint(path))).to.deep.equal(plain({ v: 3 }));
     });
 
+    it('takes the place of one of the same number in the other format', () => {
+      const other = format === 'pt' ? 'safetensors' : 'pt';
+      io.saveCheckpoint(f.path('both'), { a: 1 }, { step: 1, format: other });
+      const path = io.saveCheckpoint(f.path('both'), { a: 2 }, { step: 1, format });
+      expect(io.latest(f.path('both'))).to.equal(path);
+      expect(io.loadCheckpoint(path)).to.deep.equal({ a: 2 });
+    });
+
     it('leaves other files alone', () => {
       mkdirSync(folder, { recursive: true });
       for (const name of ['checkpoint-1.pt.bak', 'notes.txt', 'checkpoint-x.pt']) writeFileSync(join(folder, name), '');

@@ -29,6 +29,7 @@ export interface Failure {
   message: string;
   code: string | undefined;
   stack: string | undefined;
+  cause: Failure | undefined;
 }
 
 /** From a worker. */

@@ -186,11 +186,12 @@ export class Pool {
 }
 
 /** The error of a worker, with where it came from there. */
-function errorOf({ name, message, code, stack }: Failure, id: number): Error {
+function errorOf({ name, message, code, stack, cause }: Failure, id: number): Error {
   const isOurs = name === 'TorchClipError' && typeof code === 'string';
   const error = isOurs ? new TorchClipError(code as ErrorCode, message) : new Error(message);
   if (!isOurs && name !== 'Error') Object.defineProperty(error, 'name', { value: name, configurable: true });
   if (!isOurs && code !== undefined) Object.assign(error, { code });
+  if (cause !== undefined) error.cause = errorOf(cause, id);
   error.stack = `${name}: ${message}\n    in worker ${id} of the data loader:\n${(stack ?? '')
     .split('\n')
     .filter((line) => /^\s+at /.test(line))

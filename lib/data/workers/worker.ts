@@ -1,4 +1,5 @@
 // Runs in a worker thread of a DataLoader: it has a copy of the dataset, and makes the batches that it is asked for.
+import { inspect } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import { describe, invalidArgument } from '../../errors.js';
 import { Generator } from '../../generator.js';
@@ -23,18 +24,23 @@ interface DatasetModule {
   workerInit?: () => unknown;
 }
 
-function failureOf(error: unknown): Failure {
+/** How many causes, each of the other, are handed on. */
+const maxCauses = 8;
+
+function failureOf(error: unknown, depth = 0): Failure {
   try {
-    const { name, message, code, stack } = (error ?? {}) as Partial<Error> & { code?: unknown };
+    const text = String(error);
+    const { name, message, code, stack, cause } = (error ?? {}) as Partial<Error> & { code?: unknown };
     return {
       name: typeof name === 'string' ? name : 'Error',
-      message: typeof message === 'string' ? message : String(error),
+      message: typeof message === 'string' ? message : text === '[object Object]' ? inspect(error) : text,
       code: typeof code === 'string' ? code : undefined,
       stack: typeof stack === 'string' ? stack : undefined,
+      cause: cause === undefined || depth === maxCauses ? undefined : failureOf(cause, depth + 1),
     };
   } catch {
     // Anything can be thrown, also what cannot be looked at.
-    return { name: 'Error', message: describe(error), code: undefined, stack: undefined };
+    return { name: 'Error', message: describe(error), code: undefined, stack: undefined, cause: undefined };
   }
 }
 

@@ -89,7 +89,9 @@ function bytesOf(shape: readonly number[], itemsize: number): number {
   return shape.includes(0) ? 0 : extent;
 }
 
-function parse(text: string, bad: Bad): Pick<Head, 'dtype' | 'isBigEndian' | 'isFortran' | 'shape'> {
+function parse(given: string, bad: Bad): Pick<Head, 'dtype' | 'isBigEndian' | 'isFortran' | 'shape'> {
+  // Python takes either quotes; NumPy writes single ones.
+  const text = given.includes("'") ? given : given.replaceAll('"', "'");
   const wrong = () => bad(`its header is ${describe(text.trim())}`);
   const field =
     /\s*'(descr|fortran_order|shape)'\s*:\s*('[^']*'|\[.*?\]|True|False|\((?:\s*\d+L?\s*,?)*\s*\))\s*(,|(?=\}))/y;
