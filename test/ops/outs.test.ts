@@ -1,7 +1,7 @@
 // The `out` of operators that find out what is wrong when they have begun to write: however it lies in memory, a refused call leaves it and
 // what shares its memory as they were, and one that succeeds gives what it gives without `out`.
 import { expect } from 'chai';
-import torch, { type Dtype, type Tensor } from '../../lib/index.js';
+import torch, { type Dtype, type Tensor, type TorchClipError } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
 
 const { linalg, float32, float64, complex64, int32, int64 } = torch;
@@ -128,6 +128,16 @@ function stateOf(t: Tensor): unknown {
   return [t.shape, t.stride(), t.storageOffset(), t.isContiguous(), flat.tolist()];
 }
 
+/** Whether the loaded libtorch has no such operator. */
+function lacks(c: Case): boolean {
+  try {
+    c.results();
+    return false;
+  } catch (error) {
+    return (error as TorchClipError).code === 'ERR_OP_UNAVAILABLE';
+  }
+}
+
 const places = (c: Case, form: Form) => c.outs.map(([shape, dtype]) => form(shape, dtype));
 
 describe('an out that cannot be trusted to be written at once', () => {
@@ -142,7 +152,9 @@ describe('an out that cannot be trusted to be written at once', () => {
       }
     });
 
-    it(`${name}: holds the result when it is not`, () => {
+    it(`${name}: holds the result when it is not`, function () {
+      // torch 2.14 has no aten::cholesky any more.
+      if (lacks(c)) this.skip();
       const want = c.results();
       for (const [formed, form] of Object.entries(forms)) {
         const given = places(c, form);
