@@ -102,14 +102,15 @@ const location = (frame: string) => /\(?((?:file:|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)
 /** The folder of this package's code, lib or dist, as stacks show it. */
 const here = location(frames(captureStack())[0] ?? '')?.replace(/(?:autograd[/\\])?[^/\\]+:\d+:\d+$/, '');
 
-/** @internal Gradients of the tensors that a transform gives to its function are lost when it ends. */
-export function refuseBackwardInTransforms(): void {
+/** @internal What a transform of `torch.func` saves and gives to its function belongs to it, and is gone when it ends. */
+export function refuseInTransforms(what: string, cure = ''): void {
   if (native.layers().length === 0) return;
-  throw new TorchClipError(
-    'ERR_STATE',
-    'backward() cannot be used inside of a transform of torch.func: call it outside, or use func.grad() or func.vjp()',
-  );
+  throw new TorchClipError('ERR_STATE', `${what} cannot be used inside of a transform of torch.func${cure}`);
 }
+
+/** @internal Gradients of the tensors that a transform gives to its function would be lost. */
+export const refuseBackwardInTransforms = (): void =>
+  refuseInTransforms('backward()', ': call it outside, or use func.grad() or func.vjp()');
 
 /**
  * @internal Runs a backward pass; an error of it names the line that called the operation it goes back to, while anomalies are

@@ -7,6 +7,7 @@ import { optionsOf } from '../options.js';
 import { keep, tensorsIn } from '../scope.js';
 import { refuseAsync, refuseLater, refusePromise } from '../sync.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
+import { refuseInTransforms } from './anomaly.js';
 import { noGrad } from './modes.js';
 
 declare module '../binding/index.js' {
@@ -19,12 +20,8 @@ declare module '../binding/index.js' {
 
 let refusal: string | undefined;
 
-/** @internal What a transform saves belongs to it, and is gone when a backward pass asks for it later. */
-export function refuseInTransforms(): void {
-  if (native.layers().length === 0) return;
-  const message = 'hooks for saved tensors, and checkpoint(), cannot be used inside of a transform of torch.func';
-  throw new TorchClipError('ERR_STATE', message);
-}
+/** @internal A backward pass would ask for what a transform has saved when that is gone. */
+export const refuseSavingInTransforms = (): void => refuseInTransforms('hooks for saved tensors, and checkpoint(),');
 
 /**
  * Runs `body`; what its operations save for their backward passes goes through `pack`, and comes back through `unpack` when a backward
@@ -50,7 +47,7 @@ export function savedTensorsHooks<P, T>(pack: (tensor: Tensor) => P, unpack: (pa
   check('unpack', unpack, synchronous());
   refuseAsync('savedTensorsHooks', body);
   if (refusal !== undefined) throw new TorchClipError('ERR_STATE', refusal);
-  refuseInTransforms();
+  refuseSavingInTransforms();
   native.pushSavedTensorsHooks(
     (handle) => {
       const packed = refuseLater('pack', pack(wrap(handle)));

@@ -194,13 +194,15 @@ const windows = ['kernelSize', 'stride', 'padding', 'dilation', 'outputPadding',
 const largestInt32 = 2 ** 31 - 1;
 
 /** They are narrowed to 32 bits before they are looked at. */
-const narrowWindow: Guard = (argument) => {
-  for (const key of windows) {
-    const given = argument(key);
-    const wrong = (Array.isArray(given) ? given : [given]).find((n) => n > largestInt32 || n < -largestInt32);
-    if (wrong !== undefined) throw invalidArgument(key, `at most ${largestInt32}`, wrong);
-  }
-};
+const narrowWindow =
+  (keys: readonly string[]): Guard =>
+  (argument) => {
+    for (const key of keys) {
+      const given = argument(key);
+      const wrong = (Array.isArray(given) ? given : [given]).find((n) => n > largestInt32 || n < -largestInt32);
+      if (wrong !== undefined) throw invalidArgument(key, `an integer of at most ${largestInt32}`, wrong);
+    }
+  };
 
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
@@ -246,9 +248,10 @@ const guards: Readonly<Record<string, Guard>> = {
 export function guardOf(name: string, overload: string, keys: readonly string[]): Guard | undefined {
   const own = guards[`${name}.${overload}`] ?? guards[name];
   if (!['kernelSize', 'padding', 'outputSize'].some((key) => keys.includes(key))) return own;
-  if (own === undefined) return narrowWindow;
+  const narrow = narrowWindow(windows.filter((key) => keys.includes(key)));
+  if (own === undefined) return narrow;
   return (argument) => {
     own(argument);
-    narrowWindow(argument);
+    narrow(argument);
   };
 }

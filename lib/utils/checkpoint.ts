@@ -2,7 +2,7 @@
 
 import { AutogradFunction, type FunctionContext, savedBy } from '../autograd/function.js';
 import { enableGrad, isGradEnabled } from '../autograd/modes.js';
-import { refuseInTransforms, savedTensorsHooks } from '../autograd/saved-tensors.js';
+import { refuseSavingInTransforms, savedTensorsHooks } from '../autograd/saved-tensors.js';
 import { native } from '../binding/index.js';
 import { check, elementsOf, flag, integer, kind, oneOf, withoutHoles } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
@@ -82,7 +82,7 @@ export function checkpoint<A extends unknown[], R>(
   if (!Array.isArray(args)) throw invalidArgument('args', 'an array of what fn is called with', args);
   const given = withoutHoles<unknown>('args', args) as A;
   if (!isGradEnabled()) return refusePromise('checkpoint', fn(...given));
-  refuseInTransforms();
+  refuseSavingInTransforms();
   const frame = new Frame(
     fn as (...args: unknown[]) => unknown,
     given,
