@@ -10,11 +10,12 @@ import { commit, fileOf, machine, merged, type Results, versions, write } from '
 import type { Against } from './lib/rounds.js';
 import { shapes } from './lib/shapes.js';
 import { median } from './lib/statistics.js';
+import { distributed } from './sections/distributed.js';
 import { scaling } from './sections/scaling.js';
 import { host, networks, operators, ports } from './sections/small.js';
 import { stepRun } from './sections/step.js';
 
-const sections = ['step', 'operators', 'networks', 'ports', 'host', 'scaling'] as const;
+const sections = ['step', 'operators', 'networks', 'ports', 'host', 'distributed', 'scaling'] as const;
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
@@ -133,7 +134,7 @@ function smallRow(row: Results['small'][number]): void {
   results.small.push(row);
   keep();
 }
-for (const [section, run] of Object.entries({ operators, networks, ports, host })) {
+for (const [section, run] of Object.entries({ operators, networks, ports, host, distributed })) {
   if (!wanted(section as 'host')) continue;
   console.log(`\n${section}`);
   await run(small);

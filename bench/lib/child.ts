@@ -12,14 +12,17 @@ export interface Child {
   close(): Promise<void>;
 }
 
-/** Python with the PyTorch that the loaded libtorch belongs to, and as many threads; `env`: additional variables. */
-export function python(device: 'cpu' | 'cuda' = 'cpu', env: Record<string, string> = {}): Child {
+/** Variables of the environment beside those of this process. */
+export type Variables = Record<string, string>;
+
+/** Python with the PyTorch that the loaded libtorch belongs to, and as many threads, in a script of bench/python. */
+export function python(device: 'cpu' | 'cuda' = 'cpu', env: Variables = {}, script = 'main'): Child {
   const { root } = findLibtorch({
     accept: ({ version }) =>
       series(version) === series(torch.version.libtorch) ? undefined : 'another version than the one at work',
   });
   const path = [dirname(root), process.env.PYTHONPATH ?? ''].filter((part) => part !== '').join(delimiter);
-  const main = fileURLToPath(new URL('../python/main.py', import.meta.url));
+  const main = fileURLToPath(new URL(`../python/${script}.py`, import.meta.url));
   return start('python3', [main], {
     PYTHONPATH: path,
     BENCH_THREADS: String(torch.getNumThreads()),
@@ -28,18 +31,24 @@ export function python(device: 'cpu' | 'cuda' = 'cpu', env: Record<string, strin
   });
 }
 
+const built = new Set<string>();
+
 /** A script of bench/node, as users run theirs: compiled, on the compiled package, in a Node.js that loads nothing else. */
-export function node(script: string): Child {
+export function node(script: string, env: Variables = {}): Child {
   const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   const outfile = file(`../../build/bench/${script}.mjs`);
-  buildSync({
-    ...{ entryPoints: [file(`../node/${script}.ts`)], outfile, bundle: true, packages: 'external' },
-    ...{ platform: 'node', format: 'esm', logLevel: 'warning' },
-  });
-  return start(process.execPath, ['--expose-gc', outfile], { BENCH_THREADS: String(torch.getNumThreads()) });
+  // Once: another process may be reading it.
+  if (!built.has(script)) {
+    buildSync({
+      ...{ entryPoints: [file(`../node/${script}.ts`)], outfile, bundle: true, packages: 'external' },
+      ...{ platform: 'node', format: 'esm', logLevel: 'warning' },
+    });
+    built.add(script);
+  }
+  return start(process.execPath, ['--expose-gc', outfile], { BENCH_THREADS: String(torch.getNumThreads()), ...env });
 }
 
-function start(command: string, args: string[], env: Record<string, string>): Child {
+function start(command: string, args: string[], env: Variables): Child {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));

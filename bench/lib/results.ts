@@ -47,7 +47,7 @@ export interface StepRow extends Raw {
 }
 
 export interface SmallRow extends Raw {
-  section: 'operators' | 'networks' | 'ports' | 'host';
+  section: 'operators' | 'networks' | 'ports' | 'host' | 'distributed';
   title: string;
   rounds: number;
   threads: number;

@@ -2,9 +2,26 @@
 import { type Child, node, python } from './child.js';
 import type { Contender } from './rounds.js';
 
-type First = Record<string, number[]>;
+/** What the first calls of each case come to. */
+export type First = Record<string, number[]>;
 
-export class Sides {
+/** Both sides of a comparison. */
+export interface Pair {
+  ours(name: string): Contender;
+  pytorch(name: string): Contender;
+  /** How far our first results are from PyTorch's, relative to the largest; undefined where none are to be compared. */
+  error(name: string, rival: string): number | undefined;
+  /** The share of our time in JavaScript. */
+  share?(name: string, iterations: number): Promise<number>;
+}
+
+export function apart(ours: readonly number[] | undefined, theirs: readonly number[] | undefined): number | undefined {
+  if (ours === undefined) return undefined;
+  const differences = ours.map((value, i) => Math.abs(value - theirs![i]!));
+  return Math.max(...differences) / Math.max(...theirs!.map(Math.abs));
+}
+
+export class Sides implements Pair {
   readonly #ours = node('small');
   readonly #pytorch = python();
   #first: { ours: First; pytorch: First } = { ours: {}, pytorch: {} };
@@ -22,15 +39,10 @@ export class Sides {
     return (iterations, untimed) => this.#pytorch.call('small', { name, iterations, untimed });
   }
 
-  /** How far our first results are from PyTorch's, relative to the largest; undefined where none are to be compared. */
   error(name: string, rival: string): number | undefined {
-    const [ours, theirs] = [this.#first.ours[name], this.#first.pytorch[rival]];
-    if (ours === undefined) return undefined;
-    const differences = ours.map((value, i) => Math.abs(value - theirs![i]!));
-    return Math.max(...differences) / Math.max(...theirs!.map(Math.abs));
+    return apart(this.#first.ours[name], this.#first.pytorch[rival]);
   }
 
-  /** The share of our time in JavaScript. */
   share(name: string, iterations: number): Promise<number> {
     return this.#ours.call('share', { name, iterations });
   }

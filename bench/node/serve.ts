@@ -22,3 +22,11 @@ export function timeCalls(run: () => unknown, { iterations, untimed = 1 }: Calls
   for (let i = 0; i < iterations; i++) run();
   return Number(process.hrtime.bigint() - start) / 1e9;
 }
+
+/** The same of promises, one after the other. */
+export async function timeAwaited(run: () => unknown, { iterations, untimed = 1 }: Calls): Promise<number> {
+  for (let i = 0; i < untimed; i++) await run();
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < iterations; i++) await run();
+  return Number(process.hrtime.bigint() - start) / 1e9;
+}

@@ -98,6 +98,20 @@ function portsTable(rows: SmallRow[]): string {
   return `\n\n${table(['training step of', 'ours', 'in JavaScript', ...named], lines)}`;
 }
 
+/** Two processes as ranks; nothing where they were not measured. */
+function ranksPart(rows: SmallRow[]): string {
+  if (rows.length === 0) return '';
+  return `## Two ranks
+
+Two processes on this machine form a group, over Gloo, with one thread each: ours run as users run them, and Python's on the same libtorch. All ranks are told at once, and the
+slowest one's time counts. *Awaited* is a promise per call, one after the other, where the others block as PyTorch's do. Each rank of the GPT has 2 rows of 64 characters, and of the
+MLP 64 rows; losses over both ranks must agree with PyTorch's within 1e-5 before anything is timed. \`fused\` is PyTorch with its fused optimizer.
+
+${smallTable(rows)}
+
+`;
+}
+
 function growthTable({ scaling }: Results): string {
   return table(
     ['norm clip + AdamW over', 'ours', 'each', 'of in place', 'PyTorch, clip + fused'],
@@ -197,7 +211,7 @@ ${smallTable(section('networks'))}${portsTable(section('ports'))}
 
 ${smallTable(section('host'))}
 
-## Growth
+${ranksPart(section('distributed'))}## Growth
 
 ![Growth](benchmarks-growth.svg)
 ${cachesText(machine.cachesKB)}

@@ -6,7 +6,7 @@ import { loadDigits } from '../../examples/demo/digits.js';
 import torch from '../../lib/index.js';
 import { rawOf, type SmallRow } from '../lib/results.js';
 import { against, measure } from '../lib/rounds.js';
-import { Sides } from '../lib/sides.js';
+import { type Pair, Sides } from '../lib/sides.js';
 import { median } from '../lib/statistics.js';
 
 export interface SmallOptions {
@@ -14,7 +14,7 @@ export interface SmallOptions {
   onRow(row: SmallRow): void;
 }
 
-interface Row {
+export interface Row {
   section: SmallRow['section'];
   title: string;
   /** The name of the call on our side, and on PyTorch's by label. */
@@ -28,7 +28,7 @@ interface Row {
 // How far from PyTorch's our first results may be.
 const tolerance = 1e-5;
 
-async function measured(sides: Sides, row: Row, { rounds, onRow }: SmallOptions): Promise<void> {
+export async function measured(sides: Pair, row: Row, { rounds, onRow }: SmallOptions): Promise<void> {
   const { section, title, name, rivals, seconds, profile } = row;
   const errors = Object.fromEntries(Object.entries(rivals).map(([label, rival]) => [label, sides.error(name, rival)]));
   for (const error of Object.values(errors)) {
@@ -46,7 +46,7 @@ async function measured(sides: Sides, row: Row, { rounds, onRow }: SmallOptions)
     seconds: median(timing.rounds.ours!),
     rivals: Object.fromEntries(Object.keys(rivals).map((label) => [label, against(timing, label)])),
     errors,
-    ...(profile && { javascript: await sides.share(name, 50) }),
+    ...(profile && { javascript: await sides.share!(name, 50) }),
   });
 }
 
