@@ -52,7 +52,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::register_borrow(env, exports);
     tc::register_device_copy(env, exports);
     tc::register_file(env, exports);
-    tc::register_share(env, exports);
+    tc::register_mail(env, exports);
     tc::register_autograd(env, exports);
     tc::register_autograd_engine(env, exports);
     tc::register_hooks(env, exports);

@@ -36,7 +36,10 @@ const readLevel = optionsOf('forwardAd', { level: [levels, 0] });
  */
 export function enterDualLevel(): number {
   if (current >= 0)
-    throw new TorchClipError('ERR_STATE', 'a level of forward-mode differentiation is open, and they do not nest');
+    throw new TorchClipError(
+      'ERR_STATE',
+      'a level of forward-mode differentiation is open already, and levels cannot be nested',
+    );
   current = native.enterDualLevel();
   return current;
 }
@@ -98,7 +101,7 @@ export function makeDual(tensor: Tensor, tangent: Tensor, options?: { level?: nu
   if (!isTensor(tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
   if (!isTensor(tangent)) throw invalidArgument('tangent', 'a Tensor', tangent);
   const level = levelOf('makeDual()', options);
-  if (level < 0) throw new TorchClipError('ERR_STATE', 'makeDual() needs to run inside of forwardAd.dualLevel()');
+  if (level < 0) throw new TorchClipError('ERR_STATE', 'makeDual() must be called inside of forwardAd.dualLevel()');
   for (const [name, { dtype }] of Object.entries({ tensor, tangent })) {
     if (!dtype.isFloatingPoint && !dtype.isComplex) {
       throw new TorchClipError('ERR_DTYPE', `"${name}" must be of floating-point or complex dtype, got ${dtype.name}`);

@@ -58,7 +58,7 @@ napi_value autocast_exit(napi_env env, Args& args) {
   return undefined(env);
 }
 
-// What unscaling multiplies of a gradient: real numbers, without holes and each in a place of its own.
+// What unscaling multiplies of a gradient: real numbers, without gaps and each at an address of its own.
 at::Tensor reals(const at::Tensor& grad) {
   if (grad.layout() != at::kStrided && grad.layout() != at::kSparse) {
     throw Error("ERR_ARGUMENT", "gradients must be dense or sparse in COO layout to be unscaled");

@@ -73,7 +73,7 @@ napi_value backend_switch(napi_env env, Args& args) {
     if (!is_nullish(env, args[1])) each.set(context, to_bool(env, args[1], "on"));
     return js(env, before);
   }
-  throw Error("ERR_ARGUMENT", "there is no switch of that name: " + name);
+  throw Error("ERR_ARGUMENT", "there is no switch named " + name);
 }
 
 struct Precision {
@@ -150,7 +150,7 @@ napi_value backend_available(napi_env env, Args& args) {
   if (name == "acl") return js(env, AT_MKLDNN_ACL_ENABLED() != 0);
   if (name == "mkldnn") return js(env, Context::hasMKLDNN());
   if (name == "openmp") return js(env, Context::hasOpenMP());
-  throw Error("ERR_ARGUMENT", "there is no backend of that name: " + name);
+  throw Error("ERR_ARGUMENT", "there is no backend named " + name);
 }
 
 napi_value cudnn_version(napi_env env, Args&) { return js(env, static_cast<int64_t>(Context::versionCuDNN())); }

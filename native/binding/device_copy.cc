@@ -1,13 +1,13 @@
-// Copies from a GPU that nobody waits for: the copy goes to pinned memory behind what the stream has to do, and an
+// Copies from a GPU without waiting for it: the copy goes to pinned memory behind what the stream has to do, and an
 // event tells when it is there.
 #include <ATen/ops/empty.h>
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include "binding/boxed.h"
 #include "binding/func/wrapped.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
+#include "binding/owning_object.h"
 #include "binding/transfer.h"
 
 namespace tc {
@@ -51,11 +51,11 @@ napi_value begin(napi_env env, Args& args) {
   if (scalar && tensor.numel() != 1) {
     throw Error("ERR_SHAPE", "itemAsync() needs a tensor of one element, got " + std::to_string(tensor.numel()));
   }
-  return box(env, std::make_unique<DeviceCopy>(tensor, scalar));
+  return to_object(env, std::make_unique<DeviceCopy>(tensor, scalar));
 }
-napi_value done(napi_env env, Args& args) { return js(env, unbox<DeviceCopy>(env, args[0]).done()); }
+napi_value done(napi_env env, Args& args) { return js(env, from_object<DeviceCopy>(env, args[0]).done()); }
 napi_value value(napi_env env, Args& args) {
-  const DeviceCopy& copy = unbox<DeviceCopy>(env, args[0]);
+  const DeviceCopy& copy = from_object<DeviceCopy>(env, args[0]);
   if (!copy.done()) throw Error("ERR_STATE", "the copy is still under way");
   return copy.value(env);
 }

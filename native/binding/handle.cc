@@ -18,24 +18,24 @@ extern "C" NAPI_EXTERN napi_status NAPI_CDECL node_api_post_finalizer(node_api_b
 
 namespace tc {
 
-Slot& HandlePool::acquire() {
+Entry& HandlePool::acquire() {
   if (free_.empty()) {
-    slabs_.push_back(std::make_unique<Slot[]>(kSlab));
+    slabs_.push_back(std::make_unique<Entry[]>(kSlab));
     for (uint32_t i = 0; i < kSlab; ++i) slabs_.back()[i].id = size_ + i + 1;
     for (uint32_t i = kSlab; i > 0; --i) free_.push_back(size_ + i);
     size_ += kSlab;
     free_.reserve(size_);  // so that release() never allocates
   }
-  Slot& slot = *find(free_.back());
+  Entry& entry = *find(free_.back());
   free_.pop_back();
   ++live_;
-  return slot;
+  return entry;
 }
 
-void HandlePool::release(Slot& slot) noexcept {
-  slot.kind = Kind::Free;
-  ++slot.use;
-  free_.push_back(slot.id);
+void HandlePool::release(Entry& entry) noexcept {
+  entry.kind = Kind::Free;
+  ++entry.use;
+  free_.push_back(entry.id);
   if (--live_ == 0 && closed_) std::default_delete<HandlePool>{}(this);
 }
 
@@ -46,7 +46,7 @@ void HandlePool::close(HandlePool* pool) noexcept {
 }
 
 namespace {
-// An external holds the slot's number in place of an address: one that somebody else made names a slot at worst.
+// An external holds the entry's number in place of an address: one that somebody else made names an entry at worst.
 void* as_data(uint32_t id) { return reinterpret_cast<void*>(uintptr_t{id}); }
 uint32_t id_in(void* data) {
   const auto id = reinterpret_cast<uintptr_t>(data);
@@ -55,17 +55,17 @@ uint32_t id_in(void* data) {
 
 void finalize(node_api_basic_env, void* data, void* hint) {
   auto* pool = static_cast<HandlePool*>(hint);
-  Slot& slot = *pool->find(id_in(data));
+  Entry& entry = *pool->find(id_in(data));
   if (pool->owner == nullptr) {
-    slot.tensor.reset();
-    slot.generator = at::Generator();
-    pool->release(slot);
+    entry.tensor.reset();
+    entry.generator = at::Generator();
+    pool->release(entry);
     return;
   }
   Env& state = *pool->owner;
   const napi_env env = state.env;
-  dispose(env, slot);
-  pool->release(slot);
+  dispose(env, entry);
+  pool->release(entry);
   if (state.sweep_posted || state.graveyard->empty()) return;
   state.sweep_posted = true;
   node_api_post_finalizer(
@@ -78,17 +78,17 @@ void finalize(node_api_basic_env, void* data, void* hint) {
       nullptr, nullptr);
 }
 
-napi_value handle_of(napi_env env, Slot& slot) {
+napi_value handle_of(napi_env env, Entry& entry) {
   collect_if_testing(env);
   Env& state = Env::of(env);
-  state.memory.add(env, slot);
+  state.memory.add(env, entry);
   if (captures == 0 && state.memory.take_turn()) [[unlikely]]
     collect_young(env);
   napi_value handle;
-  const napi_status status = napi_create_external(state.keeper, as_data(slot.id), finalize, state.pool, &handle);
+  const napi_status status = napi_create_external(state.keeper, as_data(entry.id), finalize, state.pool, &handle);
   if (status != napi_ok) {
-    dispose(env, slot);
-    state.pool->release(slot);
+    dispose(env, entry);
+    state.pool->release(entry);
   }
   check(env, status);
   return handle;
@@ -97,77 +97,77 @@ napi_value handle_of(napi_env env, Slot& slot) {
 
 napi_value wrap(napi_env env, at::Tensor tensor) {
   if (!tensor.defined()) return null(env);
-  Slot& slot = Env::of(env).pool->acquire();
-  slot.tensor = std::move(tensor);
-  slot.kind = Kind::Tensor;
-  if (is_wrapped(slot.tensor)) [[unlikely]]
-    note(slot);
-  return handle_of(env, slot);
+  Entry& entry = Env::of(env).pool->acquire();
+  entry.tensor = std::move(tensor);
+  entry.kind = Kind::Tensor;
+  if (is_wrapped(entry.tensor)) [[unlikely]]
+    note(entry);
+  return handle_of(env, entry);
 }
 
 napi_value wrap(napi_env env, at::Generator generator) {
-  Slot& slot = Env::of(env).pool->acquire();
-  slot.generator = std::move(generator);
-  slot.kind = Kind::Generator;
-  return handle_of(env, slot);
+  Entry& entry = Env::of(env).pool->acquire();
+  entry.generator = std::move(generator);
+  entry.kind = Kind::Generator;
+  return handle_of(env, entry);
 }
 
-Slot* slot_of(napi_env env, napi_value handle) noexcept {
+Entry* entry_of(napi_env env, napi_value handle) noexcept {
   void* data;
   if (napi_get_value_external(env, handle, &data) != napi_ok) return nullptr;
-  Slot* slot = Env::of(env).pool->find(id_in(data));
-  return slot == nullptr || slot->kind == Kind::Free ? nullptr : slot;
+  Entry* entry = Env::of(env).pool->find(id_in(data));
+  return entry == nullptr || entry->kind == Kind::Free ? nullptr : entry;
 }
 
 namespace {
-// The tensor of a slot that may belong to a transform, where that has not ended.
-at::Tensor current(Slot& slot) {
-  slot.tensor = without_ended(slot.tensor);
-  if (level_of(slot.tensor) > depth_of_transforms()) throw Error("ERR_STATE", kEscaped);
-  return slot.tensor;
+// The tensor of an entry that may belong to a transform, where that has not ended.
+at::Tensor current(Entry& entry) {
+  entry.tensor = without_ended(entry.tensor);
+  if (level_of(entry.tensor) > depth_of_transforms()) throw Error("ERR_STATE", kEscaped);
+  return entry.tensor;
 }
 }  // namespace
 
 at::Tensor unwrap(napi_env env, napi_value handle) {
-  Slot* slot = slot_of(env, handle);
-  if (slot != nullptr && slot->kind == Kind::Tensor) [[likely]] {
-    if (slot->weak_hooks) [[unlikely]]
-      hold_hooks(env, *slot);
-    if (is_wrapped(slot->tensor)) [[unlikely]]
-      return current(*slot);
-    return slot->tensor;
+  Entry* entry = entry_of(env, handle);
+  if (entry != nullptr && entry->kind == Kind::Tensor) [[likely]] {
+    if (entry->weak_hooks) [[unlikely]]
+      hold_hooks(env, *entry);
+    if (is_wrapped(entry->tensor)) [[unlikely]]
+      return current(*entry);
+    return entry->tensor;
   }
-  if (slot != nullptr && slot->kind == Kind::Escaped) throw Error("ERR_STATE", kEscaped);
-  if (slot != nullptr && slot->kind == Kind::Disposed) {
+  if (entry != nullptr && entry->kind == Kind::Escaped) throw Error("ERR_STATE", kEscaped);
+  if (entry != nullptr && entry->kind == Kind::Disposed) {
     throw Error("ERR_DISPOSED", "the tensor was disposed and can no longer be used");
   }
   throw Error("ERR_ARGUMENT", "a tensor of this environment was expected");
 }
 
 at::Generator unwrap_generator(napi_env env, napi_value handle) {
-  Slot* slot = slot_of(env, handle);
-  if (slot != nullptr && slot->kind == Kind::Generator) return slot->generator;
+  Entry* entry = entry_of(env, handle);
+  if (entry != nullptr && entry->kind == Kind::Generator) return entry->generator;
   throw Error("ERR_ARGUMENT", "a generator of this environment was expected");
 }
 
 void recount(napi_env env, napi_value handle) {
-  Slot* slot = slot_of(env, handle);
-  if (slot != nullptr && slot->kind == Kind::Tensor) Env::of(env).memory.update(env, *slot);
+  Entry* entry = entry_of(env, handle);
+  if (entry != nullptr && entry->kind == Kind::Tensor) Env::of(env).memory.update(env, *entry);
 }
 
-void dispose(napi_env env, Slot& slot) noexcept {
-  if (slot.kind != Kind::Tensor && slot.kind != Kind::Generator) return;
-  slot.kind = Kind::Disposed;
-  Env::of(env).memory.remove(env, slot);
-  // Moved out first: releasing a graph may run code that looks at this slot.
-  const at::Tensor tensor = std::move(slot.tensor);
-  const at::Generator generator = std::move(slot.generator);
+void dispose(napi_env env, Entry& entry) noexcept {
+  if (entry.kind != Kind::Tensor && entry.kind != Kind::Generator) return;
+  entry.kind = Kind::Disposed;
+  Env::of(env).memory.remove(env, entry);
+  // Moved out first: releasing a graph may run code that looks at this entry.
+  const at::Tensor tensor = std::move(entry.tensor);
+  const at::Generator generator = std::move(entry.generator);
 }
 
-void escape(Slot& slot) noexcept {
-  dispose(Env::current()->env, slot);
-  // A collection may have given the slot back meanwhile.
-  if (slot.kind == Kind::Disposed) slot.kind = Kind::Escaped;
+void escape(Entry& entry) noexcept {
+  dispose(Env::current()->env, entry);
+  // A collection may have given the entry back meanwhile.
+  if (entry.kind == Kind::Disposed) entry.kind = Kind::Escaped;
 }
 
 }  // namespace tc

@@ -1,7 +1,7 @@
-// Tensor handles: JavaScript objects (Node-API externals) that carry the number of a slot of a pool. Whoever has a
+// Tensor handles: JavaScript objects (Node-API externals) that carry the number of an entry of a pool. Whoever has a
 // handle keeps its tensor: an argument of a native call is alive until the call returns, so a handle cannot go stale on
-// its way in. Its basic finalizer runs inside the garbage collection and gives the slot back. A handle that names no
-// live slot is refused, so no value from JavaScript is ever trusted as a pointer.
+// its way in. Its basic finalizer runs inside the garbage collection and gives the entry back. A handle that names no
+// live entry is refused, so no value from JavaScript is ever trusted as a pointer.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -17,13 +17,13 @@ namespace tc {
 // Escaped: emptied as the transform that its tensor belonged to has ended.
 enum class Kind : uint8_t { Free, Tensor, Generator, Disposed, Escaped };
 
-struct Slot {
+struct Entry {
   at::Tensor tensor;
   at::Generator generator;
-  const void* storage = nullptr;  // the storage that Memory counts for this slot
-  int64_t own_bytes = 0;          // bytes that this slot alone accounts for
+  const void* storage = nullptr;  // the storage that Memory counts for this entry
+  int64_t own_bytes = 0;          // bytes that this entry alone accounts for
   uint32_t id = 0;                // from 1; 0 is no handle
-  uint32_t use = 0;               // counts the tensors that the slot has held
+  uint32_t use = 0;               // counts the tensors that the entry has held
   Kind kind = Kind::Free;
   bool first = false;       // the first handle to its storage, which Memory keeps out of its table
   bool weak_hooks = false;  // hooks of the tensor are held weakly (hooks.h): must be repaired before use
@@ -39,10 +39,10 @@ class HandlePool {
   HandlePool(const HandlePool&) = delete;
   HandlePool& operator=(const HandlePool&) = delete;
 
-  Slot& acquire();
-  void release(Slot& slot) noexcept;
-  // Null unless id names a slot of this pool.
-  Slot* find(uint32_t id) const noexcept {
+  Entry& acquire();
+  void release(Entry& entry) noexcept;
+  // Null unless id names an entry of this pool.
+  Entry* find(uint32_t id) const noexcept {
     const uint32_t i = id - 1;
     return i < size_ ? &slabs_[i / kSlab][i % kSlab] : nullptr;
   }
@@ -52,7 +52,7 @@ class HandlePool {
 
  private:
   static constexpr uint32_t kSlab = 1024;
-  std::vector<std::unique_ptr<Slot[]>> slabs_;
+  std::vector<std::unique_ptr<Entry[]>> slabs_;
   std::vector<uint32_t> free_;
   uint32_t size_ = 0;
   int64_t live_ = 0;
@@ -69,9 +69,9 @@ at::Tensor unwrap(napi_env env, napi_value handle);
 at::Generator unwrap_generator(napi_env env, napi_value handle);
 
 // Null for anything that is not a handle of this environment.
-Slot* slot_of(napi_env env, napi_value handle) noexcept;
-void dispose(napi_env env, Slot& slot) noexcept;
-void escape(Slot& slot) noexcept;
+Entry* entry_of(napi_env env, napi_value handle) noexcept;
+void dispose(napi_env env, Entry& entry) noexcept;
+void escape(Entry& entry) noexcept;
 inline constexpr const char* kEscaped =
     "the tensor belongs to a transform of torch.func that has ended, and can no longer be used; return it from the "
     "function that is transformed";

@@ -8,17 +8,17 @@
 #include <memory>
 #include <vector>
 
-#include "binding/boxed.h"
 #include "binding/env.h"
 #include "binding/modules.h"
+#include "binding/owning_object.h"
 
 namespace tc {
 
 // One function of one tensor. The graph that it belongs to may die on any thread, or inside the garbage collector.
 class Hook {
  public:
-  Hook(napi_env env, napi_value function, const Slot& slot)
-      : slot_(slot.id), use_(slot.use), env_(env), graveyard_(Env::of(env).graveyard) {
+  Hook(napi_env env, napi_value function, const Entry& entry)
+      : entry_(entry.id), use_(entry.use), env_(env), graveyard_(Env::of(env).graveyard) {
     check(env, napi_create_reference(env, function, 1, &ref_));
   }
   ~Hook() {
@@ -52,10 +52,10 @@ class Hook {
     return is_nullish(env, result) ? at::Tensor() : unwrap(env, result);
   }
 
-  // The slot of the handle that it was registered by, null where that is gone.
-  Slot* slot(const HandlePool& pool) const {
-    Slot* slot = pool.find(slot_);
-    return slot != nullptr && slot->use == use_ && slot->kind == Kind::Tensor ? slot : nullptr;
+  // The entry of the handle that it was registered by, null where that is gone.
+  Entry* entry(const HandlePool& pool) const {
+    Entry* entry = pool.find(entry_);
+    return entry != nullptr && entry->use == use_ && entry->kind == Kind::Tensor ? entry : nullptr;
   }
 
   void hold(bool strongly) {
@@ -66,7 +66,7 @@ class Hook {
   }
 
  private:
-  uint32_t slot_, use_;
+  uint32_t entry_, use_;
   bool strong_ = true;
   napi_env env_;
   napi_ref ref_ = nullptr;
@@ -154,7 +154,7 @@ napi_value register_hook(napi_env env, Args& args) {
   if (!t.requires_grad()) {
     throw Error("ERR_AUTOGRAD", "a hook needs a tensor that requires a gradient, and this one does not");
   }
-  auto hook = std::make_shared<Hook>(env, args[1], *slot_of(env, args[0]));
+  auto hook = std::make_shared<Hook>(env, args[1], *entry_of(env, args[0]));
   auto list = list_of(t);
   if (list == nullptr) {
     list = std::make_shared<HookList>();
@@ -162,12 +162,12 @@ napi_value register_hook(napi_env env, Args& args) {
   }
   list->hooks.push_back(hook);
   state.hooks.push_back(hook);
-  return box(env, std::make_unique<HookRef>(HookRef{hook, list}));
+  return to_object(env, std::make_unique<HookRef>(HookRef{hook, list}));
 }
 
 // removeHook(hook): it is not called again, not even by a backward that is under way.
 napi_value remove_hook(napi_env env, Args& args) {
-  const HookRef& ref = unbox<HookRef>(env, args[0]);
+  const HookRef& ref = from_object<HookRef>(env, args[0]);
   const auto hook = ref.hook.lock();
   if (hook == nullptr) return undefined(env);
   if (const auto list = ref.list.lock()) std::erase(list->hooks, hook);
@@ -187,18 +187,18 @@ void weaken_hooks(napi_env env) {
   std::erase_if(state.hooks, [](const std::weak_ptr<Hook>& hook) { return hook.expired(); });
   for (const auto& weak : state.hooks) {
     const auto hook = weak.lock();
-    Slot* slot = hook == nullptr ? nullptr : hook->slot(*state.pool);
-    if (slot == nullptr || !has_sole_owner(slot->tensor)) continue;
-    const auto list = list_of(slot->tensor);
+    Entry* entry = hook == nullptr ? nullptr : hook->entry(*state.pool);
+    if (entry == nullptr || !has_sole_owner(entry->tensor)) continue;
+    const auto list = list_of(entry->tensor);
     if (list == nullptr || std::find(list->hooks.begin(), list->hooks.end(), hook) == list->hooks.end()) continue;
     hook->hold(false);
-    slot->weak_hooks = true;
+    entry->weak_hooks = true;
   }
 }
 
-void hold_hooks(napi_env env, Slot& slot) {
-  slot.weak_hooks = false;
-  if (const auto list = list_of(slot.tensor)) {
+void hold_hooks(napi_env env, Entry& entry) {
+  entry.weak_hooks = false;
+  if (const auto list = list_of(entry.tensor)) {
     for (const auto& hook : list->hooks) hook->hold(true);
   }
 }

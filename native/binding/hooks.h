@@ -12,6 +12,6 @@ namespace tc {
 // whose JavaScript object then keeps the function (lib/tensor.ts), and the circle is JavaScript's alone. Any use of the
 // handle makes the reference strong again, before the graph can be reached from elsewhere.
 void weaken_hooks(napi_env env);
-void hold_hooks(napi_env env, Slot& slot);
+void hold_hooks(napi_env env, Entry& entry);
 
 }  // namespace tc

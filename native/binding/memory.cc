@@ -105,41 +105,41 @@ size_t StorageTable::home(const void* storage) const noexcept {
   return (reinterpret_cast<uintptr_t>(storage) * 0x9e3779b97f4a7c15u) >> (64 - std::countr_zero(capacity_));
 }
 
-StorageTable::Entry* StorageTable::find(const void* storage) noexcept {
+StorageTable::Account* StorageTable::find(const void* storage) noexcept {
   if (capacity_ == 0) return nullptr;
   for (size_t i = home(storage);; i = (i + 1) & (capacity_ - 1)) {
-    if (entries_[i].storage == storage) return &entries_[i];
-    if (entries_[i].storage == nullptr) return nullptr;
+    if (accounts_[i].storage == storage) return &accounts_[i];
+    if (accounts_[i].storage == nullptr) return nullptr;
   }
 }
 
-StorageTable::Entry& StorageTable::operator[](const void* storage) {
+StorageTable::Account& StorageTable::operator[](const void* storage) {
   if (2 * (size_ + 1) > capacity_) grow();
   size_t i = home(storage);
-  while (entries_[i].storage != nullptr && entries_[i].storage != storage) i = (i + 1) & (capacity_ - 1);
-  if (entries_[i].storage == nullptr) {
-    entries_[i] = {storage};
+  while (accounts_[i].storage != nullptr && accounts_[i].storage != storage) i = (i + 1) & (capacity_ - 1);
+  if (accounts_[i].storage == nullptr) {
+    accounts_[i] = {storage};
     ++size_;
   }
-  return entries_[i];
+  return accounts_[i];
 }
 
-void StorageTable::erase(Entry* entry) noexcept {
+void StorageTable::erase(Account* account) noexcept {
   // What follows without a gap moves up, so that no search ends early.
-  size_t gap = static_cast<size_t>(entry - entries_.get());
-  for (size_t i = (gap + 1) & (capacity_ - 1); entries_[i].storage != nullptr; i = (i + 1) & (capacity_ - 1)) {
-    const size_t from_home = (i - home(entries_[i].storage)) & (capacity_ - 1);
+  size_t gap = static_cast<size_t>(account - accounts_.get());
+  for (size_t i = (gap + 1) & (capacity_ - 1); accounts_[i].storage != nullptr; i = (i + 1) & (capacity_ - 1)) {
+    const size_t from_home = (i - home(accounts_[i].storage)) & (capacity_ - 1);
     if (from_home < ((i - gap) & (capacity_ - 1))) continue;
-    entries_[gap] = entries_[i];
+    accounts_[gap] = accounts_[i];
     gap = i;
   }
-  entries_[gap] = {};
+  accounts_[gap] = {};
   --size_;
 }
 
 void StorageTable::grow() {
   const size_t before = std::exchange(capacity_, capacity_ == 0 ? 1024 : 2 * capacity_);
-  const auto old = std::exchange(entries_, std::make_unique<Entry[]>(capacity_));
+  const auto old = std::exchange(accounts_, std::make_unique<Account[]>(capacity_));
   size_ = 0;
   for (size_t i = 0; i < before; ++i) {
     if (old[i].storage != nullptr) (*this)[old[i].storage] = old[i];
@@ -163,83 +163,83 @@ int64_t Memory::weigh(const c10::StorageImpl& storage, int64_t added) {
   return patience.weight(size);
 }
 
-void Memory::add(napi_env env, Slot& slot) {
+void Memory::add(napi_env env, Entry& entry) {
   int64_t bytes = 0, weight = 0;
-  slot.storage = nullptr;
-  slot.own_bytes = 0;
+  entry.storage = nullptr;
+  entry.own_bytes = 0;
   // A wrapper keeps the memory of what it wraps.
-  const at::Tensor& t = innermost(slot.tensor);
+  const at::Tensor& t = innermost(entry.tensor);
   if (t.has_storage()) {
     c10::StorageImpl* storage = storage_of(t);
     const int64_t size = bytes_of(*storage);
-    slot.storage = storage;
+    entry.storage = storage;
     if (mark(storage, small_blocks::free, small_blocks::free_counted)) {
-      slot.first = true;
-      bytes = weight = slot.own_bytes = size;
+      entry.first = true;
+      bytes = weight = entry.own_bytes = size;
     } else {
       list(storage);
-      auto& entry = storages_[storage];
-      ++entry.handles;
-      bytes = size - std::exchange(entry.bytes, size);
+      auto& account = storages_[storage];
+      ++account.handles;
+      bytes = size - std::exchange(account.bytes, size);
       if (bytes != 0) {
         weight = weigh(*storage, bytes);
-        weight -= std::exchange(entry.weight, weight);
+        weight -= std::exchange(account.weight, weight);
       }
     }
     made_ += bytes;
   } else if (t.defined()) {
-    bytes = weight = slot.own_bytes = bytes_without_storage(t);
+    bytes = weight = entry.own_bytes = bytes_without_storage(t);
   }
   count(env, bytes, weight, 1);
 }
 
-void Memory::remove(napi_env env, Slot& slot) noexcept {
-  int64_t bytes = -std::exchange(slot.own_bytes, 0), weight = bytes;
-  StorageTable::Entry* entry = nullptr;
-  const void* storage = std::exchange(slot.storage, nullptr);
-  if (std::exchange(slot.first, false)) {
+void Memory::remove(napi_env env, Entry& entry) noexcept {
+  int64_t bytes = -std::exchange(entry.own_bytes, 0), weight = bytes;
+  StorageTable::Account* account = nullptr;
+  const void* storage = std::exchange(entry.storage, nullptr);
+  if (std::exchange(entry.first, false)) {
     // The tensor may have another storage by now.
-    const at::Tensor& t = innermost(slot.tensor);
+    const at::Tensor& t = innermost(entry.tensor);
     const bool same = t.has_storage() && storage_of(t) == storage;
     if (!same || !mark(storage_of(t), small_blocks::free_counted, small_blocks::free)) {
-      entry = storages_.find(storage);
-      if (entry != nullptr && std::exchange(entry->first, false)) bytes = weight = 0;
+      account = storages_.find(storage);
+      if (account != nullptr && std::exchange(account->first, false)) bytes = weight = 0;
     }
   } else if (storage != nullptr) {
-    entry = storages_.find(storage);
-    if (entry != nullptr) --entry->handles;
+    account = storages_.find(storage);
+    if (account != nullptr) --account->handles;
   }
-  if (entry != nullptr && entry->handles == 0 && !entry->first) {
-    bytes -= entry->bytes;
-    weight -= entry->weight;
-    storages_.erase(entry);
+  if (account != nullptr && account->handles == 0 && !account->first) {
+    bytes -= account->bytes;
+    weight -= account->weight;
+    storages_.erase(account);
   }
   count(env, bytes, weight, -1);
 }
 
 void Memory::list(c10::StorageImpl* storage) {
   if (!mark(storage, small_blocks::free_counted, small_blocks::free_listed)) return;
-  auto& entry = storages_[storage];
-  entry.first = true;
-  entry.bytes = entry.weight = bytes_of(*storage);
+  auto& account = storages_[storage];
+  account.first = true;
+  account.bytes = account.weight = bytes_of(*storage);
 }
 
-void Memory::share(const at::Tensor& t) {
+void Memory::publish(const at::Tensor& t) {
   if (!t.has_storage()) return;
   c10::StorageImpl* storage = storage_of(t);
   list(storage);
   mark(storage, small_blocks::free, small_blocks::free_listed);
 }
 
-void Memory::update(napi_env env, Slot& slot) {
-  remove(env, slot);
+void Memory::update(napi_env env, Entry& entry) {
+  remove(env, entry);
   // A storage that others have handles to may have been given a new block.
-  const at::Tensor& t = innermost(slot.tensor);
+  const at::Tensor& t = innermost(entry.tensor);
   if (t.has_storage()) {
     c10::StorageImpl* storage = storage_of(t);
     if (storages_.find(storage) != nullptr) mark(storage, small_blocks::free, small_blocks::free_listed);
   }
-  add(env, slot);
+  add(env, entry);
 }
 
 }  // namespace tc

@@ -9,12 +9,12 @@
 
 namespace tc {
 
-struct Slot;
+struct Entry;
 
 // How many handles there are to each storage. A hash table with linear probing.
 class StorageTable {
  public:
-  struct Entry {
+  struct Account {
     const void* storage = nullptr;
     int64_t handles = 0;
     int64_t bytes = 0;
@@ -23,15 +23,15 @@ class StorageTable {
   };
 
   // A new one has no handles.
-  Entry& operator[](const void* storage);
-  Entry* find(const void* storage) noexcept;
-  void erase(Entry* entry) noexcept;
+  Account& operator[](const void* storage);
+  Account* find(const void* storage) noexcept;
+  void erase(Account* account) noexcept;
 
  private:
   size_t home(const void* storage) const noexcept;
   void grow();
 
-  std::unique_ptr<Entry[]> entries_;
+  std::unique_ptr<Account[]> accounts_;
   size_t capacity_ = 0;  // a power of two
   size_t size_ = 0;
 };
@@ -47,12 +47,12 @@ class StorageTable {
 // few for full collections.
 class Memory {
  public:
-  void add(napi_env env, Slot& slot);
-  void remove(napi_env env, Slot& slot) noexcept;
-  // The slot's tensor may have another storage than before, or the storage another size.
-  void update(napi_env env, Slot& slot);
+  void add(napi_env env, Entry& entry);
+  void remove(napi_env env, Entry& entry) noexcept;
+  // The entry's tensor may have another storage than before, or the storage another size.
+  void update(napi_env env, Entry& entry);
   // Before another thread sees the tensor: from now on the deleter of its block is only read.
-  void share(const at::Tensor& t);
+  void publish(const at::Tensor& t);
   int64_t bytes() const noexcept { return bytes_; }
   // Bytes of the storages that came since collected().
   int64_t made() const noexcept { return made_; }
@@ -65,7 +65,7 @@ class Memory {
   }
 
  private:
-  // A storage that one handle accounts for gets an entry of the table.
+  // A storage that one handle accounts for gets an account.
   void list(c10::StorageImpl* storage);
   // What the collector is told of a storage that has got so many bytes.
   int64_t weigh(const c10::StorageImpl& storage, int64_t added);

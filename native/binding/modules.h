@@ -11,7 +11,7 @@ void register_transfer(napi_env env, napi_value exports);
 void register_borrow(napi_env env, napi_value exports);
 void register_device_copy(napi_env env, napi_value exports);
 void register_file(napi_env env, napi_value exports);
-void register_share(napi_env env, napi_value exports);
+void register_mail(napi_env env, napi_value exports);
 void register_autograd(napi_env env, napi_value exports);
 void register_hooks(napi_env env, napi_value exports);
 void register_autograd_engine(napi_env env, napi_value exports);

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "binding/allocator.h"
-#include "binding/boxed.h"
 #include "binding/modules.h"
+#include "binding/owning_object.h"
 
 namespace tc {
 namespace {
@@ -89,7 +89,7 @@ napi_value stop(napi_env env, Args&) {
   auto trace = std::make_unique<Trace>();
   trace->result = profiler::disableProfiler();
   profiles_memory = running = false;
-  return box(env, std::move(trace));
+  return to_object(env, std::move(trace));
 }
 
 // Gives each text a number.
@@ -124,7 +124,7 @@ std::string text_of(c10::ArrayRef<std::vector<int64_t>> shapes) {
 // duration, the thread, its number and that of the operation that caused it, whether it is a region of the user's,
 // bytes, operations.
 napi_value events(napi_env env, Args& args) {
-  const profiler::ProfilerResult& result = *unbox<Trace>(env, args[0]).result;
+  const profiler::ProfilerResult& result = *from_object<Trace>(env, args[0]).result;
   Numbered names, shapes;
   std::vector<int64_t> numbers;
   for (const profiler::KinetoEvent& e : result.events()) {
@@ -146,7 +146,7 @@ napi_value events(napi_env env, Args& args) {
 
 // profilerSave(trace, path): as a Chrome trace.
 napi_value save(napi_env env, Args& args) {
-  unbox<Trace>(env, args[0]).result->save(to_string(env, args[1], "path"));
+  from_object<Trace>(env, args[0]).result->save(to_string(env, args[1], "path"));
   return undefined(env);
 }
 
@@ -155,10 +155,10 @@ napi_value region_begin(napi_env env, Args& args) {
   std::string name = to_string(env, args[0], "name");
   auto region = std::make_unique<Region>();
   if (region->function.isActive()) region->function.before(std::move(name));
-  return box(env, std::move(region));
+  return to_object(env, std::move(region));
 }
 napi_value region_end(napi_env env, Args& args) {
-  unbox<Region>(env, args[0]).function.end();
+  from_object<Region>(env, args[0]).function.end();
   return undefined(env);
 }
 

@@ -49,7 +49,7 @@ napi_value init(napi_env env, Args& args) {
   return undefined(env);
 }
 
-// A function of libtorch and no macro: what is loaded may be another version than the headers were.
+// A function of libtorch, not a macro: the loaded version may differ from that of the headers.
 napi_value libtorch_version(napi_env env, Args&) {
   const uint64_t bits = aoti_torch_abi_version();
   const auto part = [bits](int shift) { return std::to_string(bits >> shift & 0xff); };
@@ -59,7 +59,7 @@ napi_value compiled_for(napi_env env, Args&) { return js(env, std::string_view(T
 napi_value package_version(napi_env env, Args&) { return js(env, std::string_view(TORCH_CLIP_VERSION)); }
 napi_value build_config(napi_env env, Args&) { return js(env, std::string_view(at::show_config())); }
 
-// Whether this is a build with CUDA, be there a GPU or not.
+// Whether this is a build with CUDA, whether or not there is a GPU.
 napi_value cuda_built(napi_env env, Args&) {
 #if defined(TORCH_CLIP_CUDA)
   return js(env, true);

@@ -75,7 +75,7 @@ class Exchange {
     auto* slab = std::construct_at(reinterpret_cast<Slab*>(memory), Slab{size_class});
     slabs_.insert(slab_of(slab));
     const size_t size = bytes_of(slab->size_class);
-    // The first block's place holds the slab's header. Backwards, so that blocks are handed out in rising order.
+    // The slab's header takes up the first block. Backwards, so that blocks are handed out in rising order.
     for (size_t at = kSlabBytes - size; at >= size; at -= size) to.push(reinterpret_cast<Block*>(memory + at));
   }
 

@@ -45,14 +45,14 @@ napi_value data_ptr(napi_env env, Args& args) {
 napi_value is_same(napi_env env, Args& args) { return js(env, unwrap(env, args[0]).is_same(unwrap(env, args[1]))); }
 
 napi_value release(napi_env env, Args& args) {
-  Slot* slot = slot_of(env, args[0]);
-  if (slot != nullptr) dispose(env, *slot);
+  Entry* entry = entry_of(env, args[0]);
+  if (entry != nullptr) dispose(env, *entry);
   return undefined(env);
 }
 
 napi_value is_disposed(napi_env env, Args& args) {
-  const Slot* slot = slot_of(env, args[0]);
-  return js(env, slot == nullptr || slot->kind == Kind::Disposed || slot->kind == Kind::Escaped);
+  const Entry* entry = entry_of(env, args[0]);
+  return js(env, entry == nullptr || entry->kind == Kind::Disposed || entry->kind == Kind::Escaped);
 }
 
 }  // namespace

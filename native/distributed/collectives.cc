@@ -154,7 +154,7 @@ class Progress {
   bool done_ = false;
 };
 
-struct WorkBox {
+struct WorkObject {
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x633130645f776f72};
   static constexpr const char* kNoun = "the work of a process group";
 
@@ -262,7 +262,7 @@ napi_value collective(napi_env env, Args& args) {
   deferred->kept = std::move(call.inputs);
   for (auto& list : call.outputs) deferred->kept.insert(deferred->kept.end(), list.begin(), list.end());
   deferred->expire_after(timeout + kGrace, late_sentence(what, timeout));
-  auto handle = std::make_unique<WorkBox>();
+  auto handle = std::make_unique<WorkObject>();
   handle->what = what;
   when_done(work, [deferred, progress = handle->progress, work, what, timeout](std::exception_ptr error) {
     if (error != nullptr) error = failure_of(error, what, timeout);
@@ -275,16 +275,18 @@ napi_value collective(napi_env env, Args& args) {
   });
   if (mode != "work") return promise;
   const napi_value pair = make_array(env, 2);
-  set(env, pair, size_t{0}, box(env, std::move(handle)));
+  set(env, pair, size_t{0}, to_object(env, std::move(handle)));
   set(env, pair, size_t{1}, promise);
   return pair;
 }
 
-napi_value work_done(napi_env env, Args& args) { return js(env, unbox<WorkBox>(env, args[0]).progress->done()); }
+napi_value work_done(napi_env env, Args& args) {
+  return js(env, from_object<WorkObject>(env, args[0]).progress->done());
+}
 
 // workWait(work, timeout)
 napi_value work_wait(napi_env env, Args& args) {
-  const auto& work = unbox<WorkBox>(env, args[0]);
+  const auto& work = from_object<WorkObject>(env, args[0]);
   const milliseconds limit(to_int64(env, args[1], "timeout"));
   const auto progress = work.progress;
   const std::string what = work.what;

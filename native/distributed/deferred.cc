@@ -90,17 +90,17 @@ class Watchdog {
     const std::lock_guard lock(mutex_);
     if (!std::exchange(running_, true)) std::thread([this] { run(); }).detach();
     entries_.emplace(Key{when, ++last_}, Entry{std::move(deferred), std::move(sentence)});
-    places_.emplace(last_, when);
+    times_.emplace(last_, when);
     changed_.notify_one();
     return last_;
   }
 
   void remove(uint64_t id) {
     const std::lock_guard lock(mutex_);
-    const auto place = places_.find(id);
-    if (place == places_.end()) return;
-    entries_.erase(Key{place->second, id});
-    places_.erase(place);
+    const auto time = times_.find(id);
+    if (time == times_.end()) return;
+    entries_.erase(Key{time->second, id});
+    times_.erase(time);
   }
 
  private:
@@ -125,7 +125,7 @@ class Watchdog {
         continue;
       }
       Entry entry = std::move(first->second);
-      places_.erase(first->first.second);
+      times_.erase(first->first.second);
       entries_.erase(first);
       lock.unlock();
       if (const auto deferred = entry.deferred.lock()) {
@@ -138,7 +138,7 @@ class Watchdog {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<Key, Entry> entries_;
-  std::map<uint64_t, Clock::time_point> places_;
+  std::map<uint64_t, Clock::time_point> times_;
   uint64_t last_ = 0;
   bool running_ = false;
 };

@@ -28,7 +28,7 @@ using GroupPtr = c10::intrusive_ptr<c10d::ProcessGroup>;
 // What making a group may take beyond its time-out before its promise is rejected.
 constexpr milliseconds kGrace{500};
 
-// Those that nobody destroyed: they are left to the end of the process.
+// Those that were never destroyed: they are left to the end of the process.
 class Living {
  public:
   static Living& all() {
@@ -49,7 +49,7 @@ class Living {
   std::unordered_set<std::shared_ptr<Group>> groups_;
 };
 
-struct Plan {
+struct GroupSettings {
   c10::intrusive_ptr<c10d::Store> store;
   std::string name;
   int rank, size;
@@ -58,19 +58,19 @@ struct Plan {
   milliseconds timeout;
 };
 
-c10::intrusive_ptr<c10d::Backend> make_backend(const Plan& plan, const std::string& name,
+c10::intrusive_ptr<c10d::Backend> make_backend(const GroupSettings& settings, const std::string& name,
                                                const c10::intrusive_ptr<c10d::Store>& store) {
   if (name == "gloo") {
-    auto options = c10d::ProcessGroupGloo::Options::create_default(plan.timeout);
-    options->group_name = plan.name;
-    return c10::make_intrusive<c10d::ProcessGroupGloo>(store, plan.rank, plan.size, options);
+    auto options = c10d::ProcessGroupGloo::Options::create_default(settings.timeout);
+    options->group_name = settings.name;
+    return c10::make_intrusive<c10d::ProcessGroupGloo>(store, settings.rank, settings.size, options);
   }
 #ifdef USE_C10D_NCCL
   if (name == "nccl") {
     auto options = c10d::ProcessGroupNCCL::Options::create();
-    options->timeout = plan.timeout;
-    options->group_name = plan.name;
-    return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, plan.rank, plan.size, options);
+    options->timeout = settings.timeout;
+    options->group_name = settings.name;
+    return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, settings.rank, settings.size, options);
   }
 #endif
   throw Error("ERR_DISTRIBUTED_UNAVAILABLE", "this build has no backend \"" + name + "\"");
@@ -79,63 +79,64 @@ c10::intrusive_ptr<c10d::Backend> make_backend(const Plan& plan, const std::stri
 BackendType type_of_backend(const std::string& name) { return c10d::ProcessGroup::strToBackendType(name); }
 
 // The same steps, names and order as PyTorch's init_process_group, so that processes of both meet.
-GroupPtr build(const Plan& plan) {
-  const c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::PrefixStore>(plan.name + "/", plan.store);
-  auto group = c10::make_intrusive<c10d::ProcessGroup>(store, plan.rank, plan.size);
+GroupPtr build(const GroupSettings& settings) {
+  const c10::intrusive_ptr<c10d::Store> store =
+      c10::make_intrusive<c10d::PrefixStore>(settings.name + "/", settings.store);
+  auto group = c10::make_intrusive<c10d::ProcessGroup>(store, settings.rank, settings.size);
   bool alike = true;
   bool nccl = false;
-  for (const auto& [device, backend] : plan.backends) {
-    alike = alike && backend == plan.backends[0].second;
+  for (const auto& [device, backend] : settings.backends) {
+    alike = alike && backend == settings.backends[0].second;
     nccl = nccl || backend == "nccl";
   }
   group->setDefaultBackend(nccl ? BackendType::NCCL : BackendType::GLOO);
   c10::intrusive_ptr<c10d::Backend> backend;
-  for (const auto& [device, name] : plan.backends) {
+  for (const auto& [device, name] : settings.backends) {
     // One backend for all devices has the prefix of the first.
     if (!alike || !backend) {
       const std::string prefix = c10::DeviceTypeName(device, /*lower_case=*/true) + "/";
-      backend = make_backend(plan, name, c10::make_intrusive<c10d::PrefixStore>(prefix, store));
+      backend = make_backend(settings, name, c10::make_intrusive<c10d::PrefixStore>(prefix, store));
     }
     group->setBackend(device, type_of_backend(name), backend);
   }
-  group->setGroupName(plan.name);
+  group->setGroupName(settings.name);
   return group;
 }
 
 // groupMake(store, name, rank, size, backends, timeout, limit): a promise of a group. `backends` are pairs of device
 // and backend; `timeout` is that of its calls, `limit` that of its making.
 napi_value group_make(napi_env env, Args& args) {
-  Plan plan;
-  plan.store = store_of(env, args[0]);
-  plan.name = to_string(env, args[1], "name");
+  GroupSettings settings;
+  settings.store = store_of(env, args[0]);
+  settings.name = to_string(env, args[1], "name");
   const int64_t rank = to_int64(env, args[2], "rank");
   const int64_t size = to_int64(env, args[3], "size");
   if (size < 1 || size > 1 << 20 || rank < 0 || rank >= size) {
     throw Error("ERR_ARGUMENT", "\"rank\" must be an integer from 0 to the number of ranks less 1");
   }
-  plan.rank = static_cast<int>(rank);
-  plan.size = static_cast<int>(size);
+  settings.rank = static_cast<int>(rank);
+  settings.size = static_cast<int>(size);
   for (uint32_t i = 0, n = array_length(env, args[4], "backends"); i < n; ++i) {
     const napi_value pair = element(env, args[4], i);
-    plan.backends.emplace_back(to_device(env, element(env, pair, 0), "device").type(),
-                               to_string(env, element(env, pair, 1), "backend"));
+    settings.backends.emplace_back(to_device(env, element(env, pair, 0), "device").type(),
+                                   to_string(env, element(env, pair, 1), "backend"));
   }
-  if (plan.backends.empty()) throw Error("ERR_ARGUMENT", "\"backends\" must not be empty");
+  if (settings.backends.empty()) throw Error("ERR_ARGUMENT", "\"backends\" must not be empty");
   const int64_t ms = to_int64(env, args[5], "timeout");
   if (ms <= 0) throw Error("ERR_ARGUMENT", "\"timeout\" must be an integer > 0");
-  plan.timeout = milliseconds(ms);
+  settings.timeout = milliseconds(ms);
   const milliseconds limit(std::max<int64_t>(1, to_int64(env, args[6], "limit")));
   const std::string what = "the process group of rank " + std::to_string(rank) + " of " + std::to_string(size);
   const std::string late = what + " was not made within " + std::to_string(limit.count()) +
                            " ms: another rank did not come, or it cannot be reached";
-  return run_aside(env, limit + kGrace, late, [plan, what, late]() -> Value {
+  return run_aside(env, limit + kGrace, late, [settings, what, late]() -> Value {
     try {
-      const auto group =
-          make_group(reporting(what, plan.timeout, [&] { return build(plan); }), plan.name, plan.timeout);
+      const auto group = make_group(reporting(what, settings.timeout, [&] { return build(settings); }), settings.name,
+                                    settings.timeout);
       return [group](napi_env env) {
-        auto made = std::make_unique<GroupBox>();
+        auto made = std::make_unique<GroupObject>();
         made->group = group;
-        return box(env, std::move(made));
+        return to_object(env, std::move(made));
       };
     } catch (const Error& e) {
       throw std::string_view(e.code()) == "ERR_TIMEOUT" ? Error("ERR_TIMEOUT", late) : e;
@@ -146,9 +147,9 @@ napi_value group_make(napi_env env, Args& args) {
 // groupRegistered(name, timeout): a group that other code of the process has made and given a name.
 napi_value group_registered(napi_env env, Args& args) {
   const std::string name = to_string(env, args[0], "name");
-  auto made = std::make_unique<GroupBox>();
+  auto made = std::make_unique<GroupObject>();
   made->group = make_group(c10d::resolve_process_group(name), name, milliseconds(to_int64(env, args[1], "timeout")));
-  return box(env, std::move(made));
+  return to_object(env, std::move(made));
 }
 
 // groupDestroy(group, timeout): a promise. What is under way goes on until its own time-out.
@@ -180,7 +181,7 @@ napi_value backends(napi_env env, Args&) {
 
 GroupPtr Group::live() const {
   const std::lock_guard lock(mutex_);
-  if (!group_) throw Error("ERR_STATE", "the process group is destroyed");
+  if (!group_) throw Error("ERR_STATE", "the process group has been destroyed");
   return group_;
 }
 
@@ -200,7 +201,7 @@ std::shared_ptr<Group> make_group(GroupPtr group, std::string name, milliseconds
   return made;
 }
 
-std::shared_ptr<Group> group_of(napi_env env, napi_value value) { return unbox<GroupBox>(env, value).group; }
+std::shared_ptr<Group> group_of(napi_env env, napi_value value) { return from_object<GroupObject>(env, value).group; }
 
 void register_group(napi_env env, napi_value exports) {
   foreign_error = foreign;

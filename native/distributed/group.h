@@ -7,7 +7,7 @@
 #include <string>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 
-#include "binding/boxed.h"
+#include "binding/owning_object.h"
 
 namespace tc::distributed {
 
@@ -31,7 +31,7 @@ struct Group {
 std::shared_ptr<Group> make_group(c10::intrusive_ptr<c10d::ProcessGroup> group, std::string name,
                                   std::chrono::milliseconds timeout);
 
-struct GroupBox {
+struct GroupObject {
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x633130645f677270};
   static constexpr const char* kNoun = "a process group";
 

@@ -20,7 +20,7 @@ namespace {
 
 using Tensors = std::vector<at::Tensor>;
 
-struct ReducerBox {
+struct ReducerObject {
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x633130645f726564};
   static constexpr const char* kNoun = "a reducer";
 
@@ -131,7 +131,7 @@ napi_value reducer_make(napi_env env, Args& args) {
       fixed || !find_unused ? std::vector<size_t>{static_cast<size_t>(INT64_MAX)} : std::vector<size_t>{first, cap};
   auto [buckets, per_bucket] = c10d::compute_bucket_assignment_by_size(p.tensors, limits, p.sparse, {}, {});
   std::reverse(buckets.begin(), buckets.end());
-  auto made = std::make_unique<ReducerBox>();
+  auto made = std::make_unique<ReducerObject>();
   made->group = group;
   made->reducer = std::make_shared<c10d::Reducer>(p.tensors, std::move(buckets), live, p.sparse,
                                                   static_cast<int64_t>(cap), find_unused, view, p.names,
@@ -144,7 +144,7 @@ napi_value reducer_make(napi_env env, Args& args) {
     made->reducer->set_static_graph();
     made->logger->set_static_graph();
   }
-  return box(env, std::move(made));
+  return to_object(env, std::move(made));
 }
 
 // reducerVerify(group, parameters): throws where rank 0 has others; blocks.
@@ -175,7 +175,7 @@ napi_value broadcast_coalesced(napi_env env, Args& args) {
 
 // reducerForward(reducer, synchronizes): before a forward pass that records a graph.
 napi_value reducer_forward(napi_env env, Args& args) {
-  const auto& r = unbox<ReducerBox>(env, args[0]);
+  const auto& r = from_object<ReducerObject>(env, args[0]);
   r.group->live();
   const bool synchronizes = to_bool(env, args[1], "synchronizes");
   const auto [reducer, logger] = std::pair(r.reducer, r.logger);
@@ -192,7 +192,7 @@ napi_value reducer_forward(napi_env env, Args& args) {
 // reducerDelay(reducer, outputs): the first backward pass of a static graph only learns which parameters take part, and
 // averages when it is over.
 napi_value reducer_delay(napi_env env, Args& args) {
-  const auto& r = unbox<ReducerBox>(env, args[0]);
+  const auto& r = from_object<ReducerObject>(env, args[0]);
   const auto queued = std::make_shared<std::atomic<bool>>(false);
   for (const at::Tensor& output : to_tensors(env, args[1], "outputs")) {
     if (!output.requires_grad()) continue;
@@ -209,14 +209,14 @@ napi_value reducer_delay(napi_env env, Args& args) {
 // reducerBackward(reducer, outputs): after a forward pass whose gradients are to be averaged; outputs where parameters
 // may be unused.
 napi_value reducer_backward(napi_env env, Args& args) {
-  const auto& r = unbox<ReducerBox>(env, args[0]);
+  const auto& r = from_object<ReducerObject>(env, args[0]);
   r.reducer->prepare_for_backward(to_tensors(env, args[1], "outputs"));
   return undefined(env);
 }
 
 // reducerHook(reducer, hook): a name or a function
 napi_value reducer_hook(napi_env env, Args& args) {
-  const auto& r = unbox<ReducerBox>(env, args[0]);
+  const auto& r = from_object<ReducerObject>(env, args[0]);
   napi_valuetype type;
   check(env, napi_typeof(env, args[1], &type));
   if (type == napi_function) {
@@ -237,7 +237,7 @@ napi_value reducer_hook(napi_env env, Args& args) {
 // reducerActive(reducer, joined, keepsSize): how many ranks have inputs left, as a rank that has none, or takes part as
 // one that has; the means of the next backward pass are then over all ranks, or over these.
 napi_value reducer_active(napi_env env, Args& args) {
-  const auto& r = unbox<ReducerBox>(env, args[0]);
+  const auto& r = from_object<ReducerObject>(env, args[0]);
   const bool joined = to_bool(env, args[1], "joined"), keeps_size = to_bool(env, args[2], "keepsSize");
   const auto live = r.group->live();
   return reporting("join() of rank " + std::to_string(r.group->rank), r.group->timeout, [&] {
@@ -254,7 +254,7 @@ napi_value reducer_active(napi_env env, Args& args) {
 
 // reducerMatch(reducer, findUnused): the collectives of a backward pass of the other ranks, with zeros.
 napi_value reducer_match(napi_env env, Args& args) {
-  const auto& r = unbox<ReducerBox>(env, args[0]);
+  const auto& r = from_object<ReducerObject>(env, args[0]);
   const auto live = r.group->live();
   const auto reducer = r.reducer;
   const bool find_unused = to_bool(env, args[1], "findUnused");

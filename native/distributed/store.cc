@@ -50,14 +50,14 @@ std::vector<std::string> to_strings(napi_env env, napi_value value, const char* 
   return strings;
 }
 
-napi_value boxed(napi_env env, StorePtr store) {
-  auto made = std::make_unique<StoreBox>();
+napi_value store_object(napi_env env, StorePtr store) {
+  auto made = std::make_unique<StoreObject>();
   made->store = std::move(store);
-  return box(env, std::move(made));
+  return to_object(env, std::move(made));
 }
 
 Value boxing(StorePtr store) {
-  return [store = std::move(store)](napi_env env) { return boxed(env, store); };
+  return [store = std::move(store)](napi_env env) { return store_object(env, store); };
 }
 
 // storeTcp(host, port, isServer, worldSize, waitForWorkers, multiTenant, timeout): a promise of a store. worldSize 0 is
@@ -114,12 +114,13 @@ napi_value store_file(napi_env env, Args& args) {
 napi_value store_hash(napi_env env, Args& args) {
   StorePtr store = c10::make_intrusive<c10d::HashStore>();
   store->setTimeout(to_timeout(env, args[0]));
-  return boxed(env, std::move(store));
+  return store_object(env, std::move(store));
 }
 
 // storePrefix(prefix, store)
 napi_value store_prefix(napi_env env, Args& args) {
-  return boxed(env, c10::make_intrusive<c10d::PrefixStore>(to_string(env, args[0], "prefix"), store_of(env, args[1])));
+  return store_object(
+      env, c10::make_intrusive<c10d::PrefixStore>(to_string(env, args[0], "prefix"), store_of(env, args[1])));
 }
 
 napi_value set_timeout(napi_env env, Args& args) {
@@ -129,7 +130,7 @@ napi_value set_timeout(napi_env env, Args& args) {
 
 // storeClose(store): lets go of it at once, and of the server's port with it.
 napi_value store_close(napi_env env, Args& args) {
-  unbox<StoreBox>(env, args[0]).store.reset();
+  from_object<StoreObject>(env, args[0]).store.reset();
   return undefined(env);
 }
 
@@ -153,7 +154,7 @@ const Bytes& value_of(const Call& call, size_t i = 0) {
 
 // A client waits with its connection locked: another call of the same store would wait with it. So it waits on a
 // connection of its own, unless the keys are there. It looks again from time to time, because the server of a TCP store
-// wakes nobody when compareSet() sets a key.
+// wakes no waiting rank when compareSet() sets a key.
 StorePtr with_keys(const Call& call) {
   if (call.store->check(call.keys)) return call.store;
   constexpr milliseconds kSlice{500};
@@ -256,7 +257,7 @@ napi_value store_call(napi_env env, Args& args) {
 }  // namespace
 
 StorePtr store_of(napi_env env, napi_value value) {
-  StorePtr store = unbox<StoreBox>(env, value).store;
+  StorePtr store = from_object<StoreObject>(env, value).store;
   if (!store) throw Error("ERR_STATE", "the store is closed");
   return store;
 }

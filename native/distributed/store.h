@@ -3,11 +3,11 @@
 
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
-#include "binding/boxed.h"
+#include "binding/owning_object.h"
 
 namespace tc::distributed {
 
-struct StoreBox {
+struct StoreObject {
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x633130645f737472};
   static constexpr const char* kNoun = "a store";
 

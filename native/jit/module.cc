@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "binding/boxed.h"
 #include "binding/env.h"
 #include "binding/handle.h"
+#include "binding/owning_object.h"
 #include "binding/random.h"
 #include "jit/register.h"
 #include "ops/ivalue.h"
@@ -100,12 +100,12 @@ napi_value load(napi_env env, Args& args) {
   std::optional<c10::Device> device;
   const std::string path = to_string(env, args[0], "path");
   if (!is_nullish(env, args[1])) device = to_device(env, args[1], "device");
-  return box(env, std::make_unique<Script>(torch::jit::load(path, device, /*load_debug_files=*/false)));
+  return to_object(env, std::make_unique<Script>(torch::jit::load(path, device, /*load_debug_files=*/false)));
 }
 
 // jitMethods(script): their names and declarations.
 napi_value methods(napi_env env, Args& args) {
-  const auto all = unbox<Script>(env, args[0]).module.get_methods();
+  const auto all = from_object<Script>(env, args[0]).module.get_methods();
   return make_array(env, all.size(), [&](size_t i) {
     const napi_value out = make_object(env);
     std::string declaration;
@@ -122,7 +122,7 @@ napi_value methods(napi_env env, Args& args) {
 // jitCall(script, method, arguments)
 napi_value call(napi_env env, Args& args) {
   // A copy shares the module, which the call outlives even where it collects the script.
-  const torch::jit::Module module = unbox<Script>(env, args[0]).module;
+  const torch::jit::Module module = from_object<Script>(env, args[0]).module;
   const std::string name = to_string(env, args[1], "method");
   const auto method = module.find_method(name);
   if (!method.has_value()) throw Error("ERR_ARGUMENT", "the model has no method " + name + "()");
@@ -158,20 +158,20 @@ napi_value tensors(napi_env env, const List& list) {
 
 // jitTensors(script, buffers): pairs of a name and a tensor.
 napi_value named(napi_env env, Args& args) {
-  const auto& module = unbox<Script>(env, args[0]).module;
+  const auto& module = from_object<Script>(env, args[0]).module;
   return to_bool(env, args[1], "buffers") ? tensors(env, module.named_buffers())
                                           : tensors(env, module.named_parameters());
 }
 
 // jitTrain(script, on)
 napi_value train(napi_env env, Args& args) {
-  unbox<Script>(env, args[0]).module.train(to_bool(env, args[1], "on"));
+  from_object<Script>(env, args[0]).module.train(to_bool(env, args[1], "on"));
   return undefined(env);
 }
 
 // jitTo(script, device)
 napi_value move_to(napi_env env, Args& args) {
-  unbox<Script>(env, args[0]).module.to(to_device(env, args[1], "device"));
+  from_object<Script>(env, args[0]).module.to(to_device(env, args[1], "device"));
   return undefined(env);
 }
 

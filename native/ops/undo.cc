@@ -225,7 +225,7 @@ void Undo::remember(const at::Tensor& written, Keep keep) {
                 {}};
   if (keep != Keep::kNothing && t.layout() == c10::kStrided && t.has_storage() && !t.is_meta()) {
     const Unrecorded unrecorded;
-    const auto save = [&](const at::Tensor& place) { before.kept.emplace_back(place, place.clone()); };
+    const auto save = [&](const at::Tensor& written) { before.kept.emplace_back(written, written.clone()); };
     save(without_repeats(t));
     // With more elements, it would reach into what follows.
     if (keep == Keep::kFew) {
@@ -241,12 +241,12 @@ void Undo::restore() noexcept {
     try {
       const at::Tensor& t = before.tensor;
       t.unsafeGetTensorImpl()->shallow_copy_from(before.copy);
-      // Memory that was moved to a larger place stays there, with its elements.
+      // Memory that was moved to a larger allocation stays there, with its elements.
       if (t.has_storage() && t.storage().nbytes() > before.bytes) t.storage().set_nbytes(before.bytes);
       const Unrecorded unrecorded;
-      for (const auto& [place, elements] : before.kept) place.copy_(elements);
+      for (const auto& [written, elements] : before.kept) written.copy_(elements);
     } catch (...) {
-      // A place that cannot be written to has not been.
+      // What cannot be written to has not been.
     }
   }
 }

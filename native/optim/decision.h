@@ -3,12 +3,12 @@
 
 #include <vector>
 
-#include "optim/memory.h"
 #include "optim/plan.h"
+#include "optim/stage_memory.h"
 
 namespace tc::optim {
 
-// Fills in the plan's coefficients, limits and thresholds from its norms, and updates the memory. Units without
+// Fills in the plan's coefficients, limits and thresholds from its norms, and updates the stage memory. Units without
 // elements are skipped.
 void decide(const Stage& stage, StageMemory& memory, Plan& plan);
 // The same with the caller's coefficients.

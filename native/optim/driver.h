@@ -64,10 +64,11 @@ class Driver {
  public:
   virtual ~Driver() = default;
 
-  // Takes a step, all of it or nothing: norms, decisions, and the update of parameters, state, memories and step
+  // Takes a step, all of it or nothing: norms, decisions, and the update of parameters, state, stage memories and step
   // counts.
   virtual Taken step(State& state, const Request& request) = 0;
-  // Updates the host's copy of the memories, the counters, the vectors of the plans, and the items' counts and scalars.
+  // Updates the host's copy of the stage memories, the counters, the vectors of the plans, and the items' counts and
+  // scalars.
   virtual void pull(State&) {}
   // The host's copy has been replaced: the device must take it over.
   virtual void push(const State&) {}

@@ -89,7 +89,7 @@ void Optimizer::rebuild() {
   }
   if (!driver_ || (!parameters_.empty() && parameters_.front().value.device() != device_)) {
     device_ = parameters_.empty() ? c10::Device(c10::kCPU) : parameters_.front().value.device();
-    // Fetches counts and memories from the old device first.
+    // Fetches counts and stage memories from the old device first.
     pull();
     driver_ = make_driver(device_);
     driver_->push(state_);

@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
-#include "optim/memory.h"
 #include "optim/plan.h"
 #include "optim/settings.h"
+#include "optim/stage_memory.h"
 
 namespace tc::optim {
 

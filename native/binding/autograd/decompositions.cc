@@ -164,12 +164,12 @@ constexpr const char* kNames[] = {
 void register_decompositions() {
   static std::once_flag once;
   std::call_once(once, [] {
-    // The graphs refer to the unit's other functions.
-    static const auto unit = torch::jit::compile(kSource);
+    // The graphs refer to the other functions compiled with them.
+    static const auto compiled = torch::jit::compile(kSource);
     for (const char* name : kNames) {
       const auto op = c10::Dispatcher::singleton().findSchema({std::string("aten::") + name, ""});
       if (!op.has_value()) continue;
-      auto& function = torch::jit::toGraphFunction(unit->get_function(name));
+      auto& function = torch::jit::toGraphFunction(compiled->get_function(name));
       torch::jit::RegisterDecomposition(op->schema(), function.graph());
     }
   });

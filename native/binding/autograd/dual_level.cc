@@ -39,7 +39,7 @@ thread_local Depth depth;
 
 DualLevel::DualLevel() {
   if (depth.by_user) {
-    throw Error("ERR_STATE", "jvp() cannot run inside of a level of forwardAd: levels do not nest");
+    throw Error("ERR_STATE", "jvp() cannot run inside of a level of forwardAd: levels cannot be nested");
   }
   if (depth.count == 0) enter();
   ++depth.count;
@@ -51,7 +51,7 @@ DualLevel::~DualLevel() {
 
 void open_dual_level() {
   if (depth.count > 0) {
-    throw Error("ERR_STATE", "a level of forward-mode differentiation is open, and they do not nest");
+    throw Error("ERR_STATE", "a level of forward-mode differentiation is open already, and levels cannot be nested");
   }
   enter();
   depth.count = 1;

@@ -1,5 +1,5 @@
 // The engine that backward passes run on, with what JavaScript adds to it: functions for the tensors that operations
-// save, and the place in the user's code where a faulty operation was called.
+// save, and the line in the user's code where a faulty operation was called.
 #include <c10/core/AutogradState.h>
 #include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/csrc/autograd/engine.h>

@@ -20,9 +20,9 @@
 #include "binding/autograd/lists.h"
 #include "binding/autograd/node.h"
 #include "binding/autograd/waiting.h"
-#include "binding/boxed.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
+#include "binding/owning_object.h"
 
 namespace tc {
 namespace {
@@ -31,7 +31,7 @@ using torch::autograd::Edge;
 using torch::autograd::edge_list;
 using torch::autograd::variable_list;
 
-struct BoxedNode {
+struct NodeObject {
   static constexpr napi_type_tag kTag{0x7d1c3a5b2e9f4c60, 0x9b0e6d2f8a4c1753};
   static constexpr const char* kNoun = "a node of a graph";
   NodePtr node;
@@ -46,7 +46,7 @@ struct GraphHook {
 
 napi_value box_node(napi_env env, NodePtr node) {
   if (node == nullptr) return null(env);
-  return box(env, std::make_unique<BoxedNode>(BoxedNode{std::move(node)}));
+  return to_object(env, std::make_unique<NodeObject>(NodeObject{std::move(node)}));
 }
 
 napi_value pair(napi_env env, napi_value first, napi_value second) {
@@ -63,7 +63,7 @@ napi_value to_js(napi_env env, const Edge& edge) {
 
 Edge to_edge(napi_env env, napi_value value) {
   array_length(env, value, "edge");
-  const NodePtr node = unbox<BoxedNode>(env, element(env, value, 0)).node;
+  const NodePtr node = from_object<NodeObject>(env, element(env, value, 0)).node;
   const int64_t input = to_int64(env, element(env, value, 1), "edge");
   if (input < 0 || input >= int64_t(node->num_inputs()))
     throw Error("ERR_INDEX", "the index of the edge is out of range for the inputs of its node");
@@ -85,10 +85,10 @@ napi_value gradient_edge(napi_env env, Args& args) {
 }
 
 napi_value node_name(napi_env env, Args& args) {
-  return js(env, std::string_view(unbox<BoxedNode>(env, args[0]).node->name()));
+  return js(env, std::string_view(from_object<NodeObject>(env, args[0]).node->name()));
 }
 napi_value node_next(napi_env env, Args& args) {
-  const NodePtr node = unbox<BoxedNode>(env, args[0]).node;
+  const NodePtr node = from_object<NodeObject>(env, args[0]).node;
   napi_value result;
   check(env, napi_create_array(env, &result));
   uint32_t i = 0;
@@ -96,7 +96,7 @@ napi_value node_next(napi_env env, Args& args) {
   return result;
 }
 napi_value node_same(napi_env env, Args& args) {
-  return js(env, unbox<BoxedNode>(env, args[0]).node == unbox<BoxedNode>(env, args[1]).node);
+  return js(env, from_object<NodeObject>(env, args[0]).node == from_object<NodeObject>(env, args[1]).node);
 }
 
 // gradOfEdges(outputs, gradients, inputs, retainGraph, createGraph): between edges; null where an input was not reached
@@ -114,8 +114,8 @@ napi_value grad_of_edges(napi_env env, Args& args) {
 
 // Hooks. A registration returns an object for removeGraphHook, which holds the function and nothing of the graph.
 
-napi_value box_hook(napi_env env, std::shared_ptr<std::shared_ptr<Callback>> callback) {
-  return box(env, std::make_unique<GraphHook>(GraphHook{std::move(callback)}));
+napi_value hook_object(napi_env env, std::shared_ptr<std::shared_ptr<Callback>> callback) {
+  return to_object(env, std::make_unique<GraphHook>(GraphHook{std::move(callback)}));
 }
 
 // All hooks of one leaf, as libtorch has room for one.
@@ -153,12 +153,13 @@ napi_value register_post_accumulate(napi_env env, Args& args) {
   auto callback = std::make_shared<std::shared_ptr<Callback>>(std::make_shared<Callback>(env, args[1]));
   // Made now, so that the accumulator finds it.
   torch::autograd::impl::grad_accumulator(leaf);
-  auto& slot = torch::autograd::impl::post_acc_grad_hooks(leaf);
-  if (slot == nullptr) torch::autograd::impl::set_post_acc_grad_hooks(leaf, std::make_unique<AccumulatedHooks>());
+  if (torch::autograd::impl::post_acc_grad_hooks(leaf) == nullptr) {
+    torch::autograd::impl::set_post_acc_grad_hooks(leaf, std::make_unique<AccumulatedHooks>());
+  }
   auto* hooks = dynamic_cast<AccumulatedHooks*>(torch::autograd::impl::post_acc_grad_hooks(leaf).get());
   if (hooks == nullptr) throw Error("ERR_STATE", "another library has hooks on this tensor");
   hooks->add(callback);
-  return box_hook(env, std::move(callback));
+  return hook_object(env, std::move(callback));
 }
 
 // What a hook of a node returns: null to leave the gradients as they are, or as many.
@@ -200,7 +201,7 @@ class AfterNode : public torch::autograd::FunctionPostHook {
 
 // registerNodeHook(node, before, function)
 napi_value register_node_hook(napi_env env, Args& args) {
-  const NodePtr node = unbox<BoxedNode>(env, args[0]).node;
+  const NodePtr node = from_object<NodeObject>(env, args[0]).node;
   const bool before = to_bool(env, args[1], "before");
   auto callback = std::make_shared<std::shared_ptr<Callback>>(std::make_shared<Callback>(env, args[2]));
   if (before) {
@@ -208,12 +209,12 @@ napi_value register_node_hook(napi_env env, Args& args) {
   } else {
     node->add_post_hook(std::make_unique<AfterNode>(callback));
   }
-  return box_hook(env, std::move(callback));
+  return hook_object(env, std::move(callback));
 }
 
 napi_value remove_graph_hook(napi_env env, Args& args) {
-  // Emptied after the box is let go, as the function may be the one that runs.
-  const auto callback = unbox<GraphHook>(env, args[0]).callback;
+  // Emptied after the object is let go, as the function may be the one that runs.
+  const auto callback = from_object<GraphHook>(env, args[0]).callback;
   const std::shared_ptr<Callback> last = std::exchange(*callback, nullptr);
   return undefined(env);
 }
@@ -240,7 +241,7 @@ struct Source {
 napi_value gradient_source(napi_env env, Args& args) {
   const at::Tensor tensor = unwrap(env, args[0]);
   if (!tensor.requires_grad()) throw Error("ERR_AUTOGRAD", "a hook needs tensors that require gradients");
-  return box(env, std::make_unique<Source>(tensor));
+  return to_object(env, std::make_unique<Source>(tensor));
 }
 
 // graphTask(): the number of the backward pass that runs now, -1 for none
@@ -249,16 +250,16 @@ napi_value graph_task(napi_env env, Args&) {
 }
 // graphTaskReaches(source): whether the backward pass that runs now computes that gradient
 napi_value graph_task_reaches(napi_env env, Args& args) {
-  const NodePtr held = unbox<Source>(env, args[0]).lock();
+  const NodePtr held = from_object<Source>(env, args[0]).lock();
   torch::autograd::Node* node = held.get();
-  const auto* plan = torch::autograd::get_current_graph_task_exec_info();
-  if (plan == nullptr) throw Error("ERR_STATE", "no backward pass runs");
+  const auto* tasks = torch::autograd::get_current_graph_task_exec_info();
+  if (tasks == nullptr) throw Error("ERR_STATE", "no backward pass runs");
   if (node == nullptr) return js(env, false);
-  if (plan->empty()) {
+  if (tasks->empty()) {
     return js(env, torch::autograd::get_current_graph_task_nodes_in_graph()->count(node) > 0);
   }
-  const auto found = plan->find(node);
-  return js(env, found != plan->end() && found->second.should_execute());
+  const auto found = tasks->find(node);
+  return js(env, found != tasks->end() && found->second.should_execute());
 }
 
 // graphTaskKeeps(): whether it keeps its graph

@@ -5,7 +5,7 @@
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include "binding/boxed.h"
+#include "binding/owning_object.h"
 
 namespace tc::cuda {
 

@@ -127,9 +127,9 @@ void Graph::count_nodes() {
   }
 }
 
-Graph& graph_of(napi_env env, napi_value value) { return unbox<Graph>(env, value); }
+Graph& graph_of(napi_env env, napi_value value) { return from_object<Graph>(env, value); }
 
-napi_value new_graph(napi_env env, Args&) { return box(env, std::make_unique<Graph>()); }
+napi_value new_graph(napi_env env, Args&) { return to_object(env, std::make_unique<Graph>()); }
 
 // begin(graph, mode, other): with the memory pool of another graph, where one is given.
 napi_value begin(napi_env env, Args& args) {

@@ -14,21 +14,26 @@ struct Event {
   c10::Event event;
 };
 
-napi_value boxed(napi_env env, c10::Stream stream) { return box(env, std::make_unique<Stream>(Stream{stream})); }
-const c10::Stream& stream_of(napi_env env, napi_value value) { return unbox<Stream>(env, value).stream; }
-c10::Event& event_of(napi_env env, napi_value value) { return unbox<Event>(env, value).event; }
+napi_value stream_object(napi_env env, c10::Stream stream) {
+  return to_object(env, std::make_unique<Stream>(Stream{stream}));
+}
+const c10::Stream& stream_of(napi_env env, napi_value value) { return from_object<Stream>(env, value).stream; }
+c10::Event& event_of(napi_env env, napi_value value) { return from_object<Event>(env, value).event; }
 
 // newStream(device, highPriority)
 napi_value new_stream(napi_env env, Args& args) {
-  return boxed(env, driver().getStreamFromGlobalPool(to_gpu(env, args[0]), to_bool(env, args[1], "highPriority")));
+  return stream_object(env,
+                       driver().getStreamFromGlobalPool(to_gpu(env, args[0]), to_bool(env, args[1], "highPriority")));
 }
-napi_value current_stream(napi_env env, Args& args) { return boxed(env, driver().getStream(to_gpu(env, args[0]))); }
+napi_value current_stream(napi_env env, Args& args) {
+  return stream_object(env, driver().getStream(to_gpu(env, args[0])));
+}
 napi_value default_stream(napi_env env, Args& args) {
-  return boxed(env, driver().getDefaultStream(to_gpu(env, args[0])));
+  return stream_object(env, driver().getDefaultStream(to_gpu(env, args[0])));
 }
 // Makes the stream the current one of its device; returns the one before.
 napi_value exchange_stream(napi_env env, Args& args) {
-  return boxed(env, driver().exchangeStream(stream_of(env, args[0])));
+  return stream_object(env, driver().exchangeStream(stream_of(env, args[0])));
 }
 napi_value stream_device(napi_env env, Args& args) {
   return js(env, static_cast<int64_t>(stream_of(env, args[0]).device_index()));
@@ -55,7 +60,7 @@ napi_value record_stream(napi_env env, Args& args) {
 napi_value new_event(napi_env env, Args& args) {
   const auto flag =
       to_bool(env, args[0], "enableTiming") ? c10::EventFlag::BACKEND_DEFAULT : c10::EventFlag::PYTORCH_DEFAULT;
-  return box(env, std::make_unique<Event>(Event{c10::Event(c10::kCUDA, flag)}));
+  return to_object(env, std::make_unique<Event>(Event{c10::Event(c10::kCUDA, flag)}));
 }
 napi_value record_event(napi_env env, Args& args) {
   event_of(env, args[0]).record(stream_of(env, args[1]));

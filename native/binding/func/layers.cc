@@ -24,9 +24,9 @@ namespace ft = at::functorch;
 // libtorch has 64 levels of batched tensors.
 constexpr size_t kMaxDepth = 48;
 
-// A handle whose tensor is wrapped, while its slot holds that tensor.
+// A handle whose tensor is wrapped, while its entry holds that tensor.
 struct Made {
-  Slot* slot;
+  Entry* entry;
   uint32_t use;
 };
 
@@ -45,7 +45,7 @@ struct Thread {
 };
 thread_local Thread of_thread;
 
-bool holds(const Made& m) { return m.slot->use == m.use && m.slot->kind == Kind::Tensor; }
+bool holds(const Made& m) { return m.entry->use == m.use && m.entry->kind == Kind::Tensor; }
 
 // Drops what is gone already from the handles of the innermost transform.
 void sweep() {
@@ -64,13 +64,13 @@ void end_handles(const Frame& frame, int64_t level) noexcept {
   for (size_t i = frame.made; i < made.size(); ++i) {
     const Made m = made[i];
     if (!holds(m)) continue;
-    const at::Tensor value = without_ended(m.slot->tensor);
+    const at::Tensor value = without_ended(m.entry->tensor);
     if (level_of(value) >= level) {
-      escape(*m.slot);
+      escape(*m.entry);
       continue;
     }
-    if (m.slot->weak_hooks) hold_hooks(Env::current()->env, *m.slot);
-    m.slot->tensor = value;
+    if (m.entry->weak_hooks) hold_hooks(Env::current()->env, *m.entry);
+    m.entry->tensor = value;
     if (is_wrapped(value)) made[kept++] = m;
   }
   made.resize(kept, Made{nullptr, 0});
@@ -99,16 +99,16 @@ void check_current(const at::Tensor& t, uint64_t entered) {
   const int64_t level = level_of(t);
   if (level == 0) return;
   const auto& frames = of_thread.frames;
-  const auto place = static_cast<size_t>(level - 1);
-  if (place < frames.size() && frames[place].number <= entered) return;
+  const auto index = static_cast<size_t>(level - 1);
+  if (index < frames.size() && frames[index].number <= entered) return;
   throw Error("ERR_STATE", kEscaped);
 }
 
-void note(Slot& slot) {
+void note(Entry& entry) {
   auto& made = of_thread.made;
   if (of_thread.frames.empty()) return;
   if (made.size() >= of_thread.next_sweep) sweep();
-  made.push_back({&slot, slot.use});
+  made.push_back({&entry, entry.use});
 }
 
 Layer::Layer(Kind kind, std::optional<int64_t> size, std::optional<Randomness> randomness)

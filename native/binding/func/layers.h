@@ -23,7 +23,7 @@ uint64_t transforms_entered();
 void check_current(const at::Tensor& t, uint64_t entered);
 
 // Remembers a handle of a wrapped tensor, to be emptied when its transform ends.
-void note(Slot& slot);
+void note(Entry& entry);
 
 // A transform from here to the end of the block, left on every way out.
 class Layer {

@@ -16,11 +16,11 @@
 #include <vector>
 
 #include "binding/autograd/lists.h"
-#include "binding/boxed.h"
 #include "binding/func/layers.h"
 #include "binding/func/wrapped.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
+#include "binding/owning_object.h"
 #include "binding/value.h"
 
 namespace tc {
@@ -44,7 +44,7 @@ napi_value vmap_layer(napi_env env, Args& args) {
   const int64_t randomness = to_int64(env, args[1], "randomness");
   if (size < 0) throw Error("ERR_SHAPE", "vmap needs a size >= 0");
   if (randomness < 0 || randomness > static_cast<int64_t>(Layer::Randomness::Different)) {
-    throw Error("ERR_ARGUMENT", "vmap knows no such randomness");
+    throw Error("ERR_ARGUMENT", "vmap has no such randomness");
   }
   const Layer layer = Layer::vmap(size, static_cast<Layer::Randomness>(randomness));
   return call(env, args[2], layer);
@@ -186,12 +186,12 @@ napi_value pullback(napi_env env, Args& args) {
   graph->outputs = to_tensors(env, args[0], "outputs");
   graph->inputs = to_tensors(env, args[1], "inputs");
   graph->entered = transforms_entered();
-  return box(env, std::move(graph));
+  return to_object(env, std::move(graph));
 }
 
 // pull(pullback, gradients, retainGraph, createGraph): the gradients of the inputs, null where nothing depends on them
 napi_value pull(napi_env env, Args& args) {
-  const auto& graph = unbox<Pullback>(env, args[0]);
+  const auto& graph = from_object<Pullback>(env, args[0]);
   const auto gradients = to_tensors(env, args[1], "gradients");
   if (gradients.size() != graph.outputs.size()) throw Error("ERR_ARGUMENT", "there must be a gradient per output");
   graph.check_current();

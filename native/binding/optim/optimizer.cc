@@ -90,7 +90,7 @@ napi_value create(napi_env env, Args& args) {
   settings.policy = to_enum<optim::Policy>(env, field("policy"), "policy", optim::kPolicies);
   settings.max_consecutive_skips = choice(env, field("maxConsecutiveSkips"), "maxConsecutiveSkips", kMost);
   settings.write_back = to_bool(env, field("writeBack"), "writeBack");
-  return box(env, std::make_unique<BoxedOptimizer>(std::move(settings)));
+  return to_object(env, std::make_unique<OptimizerObject>(std::move(settings)));
 }
 
 napi_value add_group(napi_env env, Args& args) {
@@ -113,8 +113,8 @@ std::vector<double> ask(napi_env env, napi_value function, size_t stage, const o
 // optimStep(optimizer, groups, custom, outside, inverse): returns an index into the outcomes; with `inverse` returns
 // { outcome, found }, where `found` is null if no parameter has a gradient.
 napi_value step(napi_env env, Args& args) {
-  auto& boxed = unbox<BoxedOptimizer>(env, args[0]);
-  const size_t length = boxed.optimizer.groups() * optim::kGroupLength;
+  auto& held = from_object<OptimizerObject>(env, args[0]);
+  const size_t length = held.optimizer.groups() * optim::kGroupLength;
   const double* given = doubles(env, args[1], "groups", length);
   // Copied, because a custom clipper is user code that may detach the array.
   const std::vector<double> groups(given, given + length);
@@ -128,9 +128,9 @@ napi_value step(napi_env env, Args& args) {
     };
   }
   if (!is_nullish(env, args[4])) request.inverse = unwrap(env, args[4]);
-  const optim::Taken taken = boxed.optimizer.step(groups.data(), request);
+  const optim::Taken taken = held.optimizer.step(groups.data(), request);
   forget_casts();
-  boxed.report(env);
+  held.report(env);
   const napi_value outcome = js(env, int64_t(taken.outcome));
   if (!request.scaled()) return outcome;
   const napi_value out = make_object(env);
@@ -147,11 +147,11 @@ napi_value refresh(napi_env env, Args& args) {
 
 // optimAdvance(optimizer, parameter): its count of steps, one more than before.
 napi_value advance(napi_env env, Args& args) {
-  auto& boxed = unbox<BoxedOptimizer>(env, args[0]);
-  const int64_t count = int64_t(boxed.optimizer.parameters());
+  auto& held = from_object<OptimizerObject>(env, args[0]);
+  const int64_t count = int64_t(held.optimizer.parameters());
   const int64_t parameter = choice(env, args[1], "parameter", count);
-  const int64_t step = boxed.optimizer.advance(size_t(parameter));
-  boxed.report(env);
+  const int64_t step = held.optimizer.advance(size_t(parameter));
+  held.report(env);
   return js(env, step);
 }
 

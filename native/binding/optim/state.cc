@@ -135,21 +135,21 @@ optim::StageState to_stage_state(napi_env env, napi_value value, const optim::St
 // optimLoad(optimizer, { states, skipped, consecutive, stages }): as optimStates, optimCounters and optimStages give
 // them.
 napi_value load(napi_env env, Args& args) {
-  auto& boxed = unbox<BoxedOptimizer>(env, args[0]);
+  auto& held = from_object<OptimizerObject>(env, args[0]);
   const napi_value states = property(env, args[1], "states"), stages = property(env, args[1], "stages");
   const uint32_t parameters = array_length(env, states, "states"), count = array_length(env, stages, "stages");
-  if (count != boxed.optimizer.stages())
+  if (count != held.optimizer.stages())
     throw Error("ERR_STATE", "the state does not have as many clippers as the optimizer");
   std::vector<optim::ParameterState> of_parameters;
   for (uint32_t i = 0; i < parameters; ++i) of_parameters.push_back(to_parameter_state(env, element(env, states, i)));
   std::vector<optim::StageState> of_stages;
   for (uint32_t k = 0; k < count; ++k) {
-    of_stages.push_back(to_stage_state(env, element(env, stages, k), boxed.optimizer.stage(k)));
+    of_stages.push_back(to_stage_state(env, element(env, stages, k), held.optimizer.stage(k)));
   }
   const optim::Counters counters{to_int64(env, property(env, args[1], "skipped"), "skipped"),
                                  to_int64(env, property(env, args[1], "consecutive"), "consecutive")};
-  boxed.optimizer.load(of_parameters, counters, of_stages);
-  boxed.report(env);
+  held.optimizer.load(of_parameters, counters, of_stages);
+  held.report(env);
   return undefined(env);
 }
 

@@ -4,7 +4,7 @@
 
 namespace tc {
 
-void BoxedOptimizer::report(node_api_basic_env env, int64_t bytes) {
+void OptimizerObject::report(node_api_basic_env env, int64_t bytes) {
   if (bytes == reported_) return;
   int64_t total;
   napi_adjust_external_memory(env, bytes - reported_, &total);

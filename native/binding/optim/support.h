@@ -6,8 +6,8 @@
 #include <array>
 #include <vector>
 
-#include "binding/boxed.h"
 #include "binding/handle.h"
+#include "binding/owning_object.h"
 #include "binding/value.h"
 #include "optim/optimizer.h"
 
@@ -16,11 +16,11 @@ namespace tc {
 using optim::Optimizer;
 
 // Reports the size of the state to the garbage collector.
-struct BoxedOptimizer {
+struct OptimizerObject {
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x6f7074696d697a65};
   static constexpr const char* kNoun = "an optimizer";
 
-  explicit BoxedOptimizer(optim::Settings settings) : optimizer(std::move(settings)) {}
+  explicit OptimizerObject(optim::Settings settings) : optimizer(std::move(settings)) {}
 
   void report(node_api_basic_env env) { report(env, optimizer.state_bytes()); }
   void collected(node_api_basic_env env) { report(env, 0); }
@@ -32,7 +32,9 @@ struct BoxedOptimizer {
 
   int64_t reported_ = 0;
 };
-inline Optimizer& optimizer(napi_env env, napi_value value) { return unbox<BoxedOptimizer>(env, value).optimizer; }
+inline Optimizer& optimizer(napi_env env, napi_value value) {
+  return from_object<OptimizerObject>(env, value).optimizer;
+}
 
 std::vector<at::Tensor> tensors(napi_env env, napi_value list, const char* what);
 const double* doubles(napi_env env, napi_value value, const char* what, size_t at_least);

@@ -29,9 +29,9 @@ Undo undo_of(State& state) {
   return undo;
 }
 
-class StepRun {
+class CpuStep {
  public:
-  StepRun(std::vector<StageMemory>& memories, const Group* groups, const Custom& custom)
+  CpuStep(std::vector<StageMemory>& memories, const Group* groups, const Custom& custom)
       : memories_(memories), groups_(groups), custom_(custom) {}
 
   // Measures, decides and, if the next stage needs it, stores what is left of the gradients.
@@ -169,18 +169,18 @@ Outcome take_step(State& state, const Request& request, at::Tensor& found) {
   }
 
   Plan& last = pipeline.gradients().back().plan;
-  StepRun run(memories, groups, request.custom);
+  CpuStep step(memories, groups, request.custom);
   if (in_one_visit(state, request)) {
-    run.set_levels(last);
+    step.set_levels(last);
     cpu::advance(last, groups);
     visit(state, intake, measured);
     counters.consecutive = 0;
     return Outcome::kStepped;
   }
   const auto decide_all = [&] {
-    for (StagePlan& each : pipeline.all) run.set_levels(each.plan);
+    for (StagePlan& each : pipeline.all) step.set_levels(each.plan);
     for (StagePlan& each : pipeline.gradients()) {
-      run.take(each, &each == &pipeline.all.front() && measured, intake);
+      step.take(each, &each == &pipeline.all.front() && measured, intake);
       // Stored gradients have passed through the intake.
       if (each.materialise) intake = {};
     }
@@ -188,7 +188,7 @@ Outcome take_step(State& state, const Request& request, at::Tensor& found) {
     if (request.outside) gather(pipeline, groups, intake, request.outside);
     if (pipeline.updates().empty()) return;
     cpu::propose(last, groups, intake);
-    for (StagePlan& each : pipeline.updates()) run.take(each, false, {});
+    for (StagePlan& each : pipeline.updates()) step.take(each, false, {});
   };
   if (asks_user(state, request)) {
     const Undo undo = undo_of(state);

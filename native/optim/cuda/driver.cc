@@ -51,7 +51,7 @@ class CudaDriver : public Driver {
     const c10::Device device = home().device;
     const c10::cuda::CUDAGuard guard(device);
     const bool capturing = cuda::capturing(home().stream());
-    // Until the memories are sent, the host's are current.
+    // Until the stage memories are sent, the host's are current.
     const bool sent = residence_.memory.sent();
     const PlanCopy* const plan = plan_of(state.pipeline, stage);
     Stats stats;

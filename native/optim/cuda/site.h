@@ -1,12 +1,12 @@
-// What a driver keeps on its devices. One of them, the home, decides and holds the counters and memories. Every other
-// one computes the norms of its own parameters, hands them over, and receives the decision.
+// What a driver keeps on its devices. One of them, the home, decides and holds the counters and stage memories. Every
+// other one computes the norms of its own parameters, hands them over, and receives the decision.
 #pragma once
 
 #include <deque>
 #include <vector>
 
-#include "optim/cuda/tables/memory.h"
 #include "optim/cuda/tables/plan.h"
+#include "optim/cuda/tables/stage_memory.h"
 #include "optim/cuda/tables/step_values.h"
 
 namespace tc::optim::cuda {
@@ -81,9 +81,9 @@ struct Residence {
   }
 
   Mirror mirror;
-  MemoryCopy memory;        // the home's
-  std::deque<Site> sites;   // the home first
-  uint64_t generation = 0;  // of the pipeline that was sent
+  StageMemoryCopies memory;  // the home's
+  std::deque<Site> sites;    // the home first
+  uint64_t generation = 0;   // of the pipeline that was sent
 
  private:
   void use() const;

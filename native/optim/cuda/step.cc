@@ -11,9 +11,9 @@
 namespace tc::optim::cuda {
 namespace {
 
-class StepRun {
+class CudaStep {
  public:
-  StepRun(Residence& residence, State& state, const Request& request)
+  CudaStep(Residence& residence, State& state, const Request& request)
       : residence_(residence),
         state_(state),
         request_(request),
@@ -134,7 +134,7 @@ class StepRun {
   void decide(StagePlan& current, size_t k, bool first, bool advances, bool advanced) {
     const Settings& settings = state_.settings;
     const Stage* const stage = current.stage;
-    MemoryCopy& memory = residence_.memory;
+    StageMemoryCopies& memory = residence_.memory;
     PlanCopy& plan = home().plans[k];
     const cudaStream_t stream = home().stream();
     Verdict v{};
@@ -209,7 +209,7 @@ class StepRun {
 
   // Sends the decision to the other devices.
   void spread(size_t k, size_t stage, bool numbers) {
-    const MemoryCopy& memory = residence_.memory;
+    const StageMemoryCopies& memory = residence_.memory;
     for (Site& site : residence_.sites) {
       if (&site == &home()) continue;
       site.plans[k].follow_decision(home().plans[k]);
@@ -285,7 +285,7 @@ std::optional<UnitClip> visitor_of(const State& state) {
 }
 
 Taken take_step(Residence& residence, State& state, const Request& request) {
-  return StepRun(residence, state, request)();
+  return CudaStep(residence, state, request)();
 }
 
 }  // namespace tc::optim::cuda

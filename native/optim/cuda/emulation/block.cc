@@ -49,9 +49,9 @@ jmp_buf scheduler;
 Kernel kernel_of_launch;
 const void* call_of_launch;
 
-[[noreturn]] void fail(const char* what, const std::source_location& place) {
+[[noreturn]] void fail(const char* what, const std::source_location& location) {
   std::fprintf(stderr, "emulated kernel, block %u of %u: %s: %s:%u, %s\n", block_index.x, grid_size.x, what,
-               place.file_name(), place.line(), place.function_name());
+               location.file_name(), location.line(), location.function_name());
   std::abort();
 }
 
@@ -193,8 +193,8 @@ int64_t unknown() {
   return std::count_if(blocks.begin(), blocks.end(), [](const auto& block) { return block.second.count(stream) == 0; });
 }
 
-void barrier(std::source_location place) {
-  current->waits = place;
+void barrier(std::source_location location) {
+  current->waits = location;
   leave();
 }
 

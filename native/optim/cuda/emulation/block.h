@@ -40,6 +40,6 @@ extern bool capturing;
 extern std::vector<std::function<void()>> graph;
 
 // Ends the process with a message if the threads of a block do not all reach the same barrier.
-void barrier(std::source_location place = std::source_location::current());
+void barrier(std::source_location location = std::source_location::current());
 
 }  // namespace tc::optim::cuda::emulation

@@ -1,5 +1,5 @@
 // Decisions. One block adds up what the reduction left, checks for non-finite gradients, asks the clipper about every
-// unit, and updates counters and memories; many units are left to other blocks. Everything that a step decides is
+// unit, and updates counters and stage memories; many units are left to other blocks. Everything that a step decides is
 // decided here, on the device.
 #include "optim/cuda/kernels/decision.cuh"
 #include "optim/cuda/kernels/device.cuh"

@@ -38,7 +38,7 @@ class Buffer {
     const c10::InferenceMode plain(false);
     tensor_ = at::empty({int64_t(words * sizeof(uint64_t))}, at::TensorOptions().dtype(c10::kByte).device(device));
     streams_.made(tensor_);
-    // A kernel that reads what nobody wrote finds NaN.
+    // A kernel that reads what was never written finds NaN.
     if constexpr (kEmulated) tensor_.fill_(0xff);
   }
   // What the current stream is given next uses the memory.

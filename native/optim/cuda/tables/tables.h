@@ -38,7 +38,7 @@ struct DevicePlan {
 };
 
 // The memory of one stage.
-struct DeviceMemory {
+struct DeviceStageMemory {
   StageCounters* counters;
   double* numbers;
   Percentile* histories;
@@ -49,7 +49,7 @@ struct DeviceMemory {
 // A clipper's decision about all units of a plan.
 struct Verdict {
   DevicePlan plan;
-  DeviceMemory memory;
+  DeviceStageMemory memory;
   const Group* groups;
   Control* control;
   volatile int64_t* mirror;  // the control's `consecutive`, visible to the host

@@ -1,4 +1,4 @@
-// The counters of an optimizer and the memories of its stages, on the device.
+// The counters of an optimizer and the stage memories, on the device.
 #pragma once
 
 #include "optim/cuda/tables/buffer.h"
@@ -7,22 +7,22 @@
 
 namespace tc::optim::cuda {
 
-class MemoryCopy {
+class StageMemoryCopies {
  public:
-  explicit MemoryCopy(c10::Device device) : device_(device) {}
+  explicit StageMemoryCopies(c10::Device device) : device_(device) {}
 
-  // Makes room for all parameters and units, and sends the host's memories if they are new.
+  // Makes room for all parameters and units, and sends the host's stage memories if they are new.
   void prepare(State& state, const std::vector<const Plan*>& plan_of_stage);
   // The items, with the addresses of their counts and scalars on the device. Remembers where the host keeps them.
   std::vector<Item> resident(const std::vector<Item>& items);
-  DeviceMemory stage(size_t k, const Stage& stage) const;
+  DeviceStageMemory stage(size_t k, const Stage& stage) const;
   // What the current stream is given next uses the memories.
   void use() const;
   const Buffer<Control>& control() const { return control_; }
   const Buffer<int64_t>& counts() const { return counts_; }
   const Buffer<double>& scalars() const { return scalars_; }
   const Buffer<double>& numbers(size_t k) const { return stages_[k].numbers; }
-  // Whether the memories are on the device.
+  // Whether the stage memories are on the device.
   bool sent() const { return sent_; }
   // Fills in what the device counts of the stage, as copies on the device.
   void tell(Stats& stats, size_t k) const;
@@ -32,7 +32,7 @@ class MemoryCopy {
   Control read_control() const { return control_.receive().front(); }
 
   void receive(State& state);
-  // The host's memories and counts have been replaced: the next step sends them.
+  // The host's stage memories and counts have been replaced: the next step sends them.
   void replaced() {
     sent_ = false;
     origins_.clear();
@@ -70,7 +70,7 @@ class MemoryCopy {
   Buffer<int64_t> counts_;
   Buffer<double> scalars_;
   std::vector<Origin> origins_;  // by parameter
-  int64_t steps_ = 0;            // since the memories were sent
+  int64_t steps_ = 0;            // since the stage memories were sent
   bool sent_ = false;
 };
 

@@ -14,7 +14,7 @@ namespace tc {
 
 // T has a `static constexpr napi_type_tag kTag` and a `static constexpr const char* kNoun`.
 template <class T>
-napi_value box(napi_env env, std::unique_ptr<T> value) {
+napi_value to_object(napi_env env, std::unique_ptr<T> value) {
   const napi_value out = make_object(env);
   check(env, napi_wrap(
                  Env::of(env).keeper, out, value.get(),
@@ -29,7 +29,7 @@ napi_value box(napi_env env, std::unique_ptr<T> value) {
 }
 
 template <class T>
-T& unbox(napi_env env, napi_value value) {
+T& from_object(napi_env env, napi_value value) {
   bool tagged = false;
   void* data = nullptr;
   if (type_of(env, value) != napi_object || napi_check_object_type_tag(env, value, &T::kTag, &tagged) != napi_ok ||

@@ -1,4 +1,4 @@
-#include "optim/cuda/tables/memory.h"
+#include "optim/cuda/tables/stage_memory.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
@@ -11,7 +11,7 @@
 
 namespace tc::optim::cuda {
 
-void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
+void StageMemoryCopies::prepare(State& state, const std::vector<const Plan*>& plans) {
   bool fits = sent_ && stages_.size() == plans.size();
   for (size_t k = 0; fits && k < plans.size(); ++k) fits = stages_[k].units == plans[k]->norms.size();
   if (!fits) {
@@ -42,7 +42,7 @@ void MemoryCopy::prepare(State& state, const std::vector<const Plan*>& plans) {
   }
 }
 
-void MemoryCopy::send(const State& state, const std::vector<const Plan*>& plans) {
+void StageMemoryCopies::send(const State& state, const std::vector<const Plan*>& plans) {
   control_.touched();
   control_.send({Control{0, 0, state.counters.skipped, state.counters.consecutive}}, device_);
   stages_.clear();
@@ -65,7 +65,7 @@ void MemoryCopy::send(const State& state, const std::vector<const Plan*>& plans)
   sent_ = true;
 }
 
-void MemoryCopy::send_histories(StageCopy& copy, const StageMemory& memory, const Clipper& clipper) {
+void StageMemoryCopies::send_histories(StageCopy& copy, const StageMemory& memory, const Clipper& clipper) {
   // The histories of all units lie one after another until a kernel spreads them.
   std::vector<Percentile> heads(copy.units);
   std::vector<int64_t> begins(copy.units, 0);
@@ -101,7 +101,7 @@ void MemoryCopy::send_histories(StageCopy& copy, const StageMemory& memory, cons
   steps_ = std::max(steps_, longest);
 }
 
-std::vector<Item> MemoryCopy::resident(const std::vector<Item>& items) {
+std::vector<Item> StageMemoryCopies::resident(const std::vector<Item>& items) {
   size_t count = origins_.size();
   for (const Item& item : items) count = std::max(count, size_t(item.parameter) + 1);
   const bool fresh = count > origins_.size() || std::any_of(items.begin(), items.end(), [&](const Item& item) {
@@ -134,12 +134,12 @@ std::vector<Item> MemoryCopy::resident(const std::vector<Item>& items) {
   return out;
 }
 
-DeviceMemory MemoryCopy::stage(size_t k, const Stage& stage) const {
+DeviceStageMemory StageMemoryCopies::stage(size_t k, const Stage& stage) const {
   const StageCopy& copy = stages_[k];
   return {copy.counters.data(), copy.numbers.data(), copy.histories.heads.data(), copy.tap.data(), stage.tap};
 }
 
-void MemoryCopy::use() const {
+void StageMemoryCopies::use() const {
   const auto each = [](const auto&... buffers) { (buffers.use(), ...); };
   each(control_, counts_, scalars_);
   for (const StageCopy& copy : stages_) {
@@ -147,7 +147,7 @@ void MemoryCopy::use() const {
   }
 }
 
-void MemoryCopy::tell(Stats& stats, size_t k) const {
+void StageMemoryCopies::tell(Stats& stats, size_t k) const {
   stats.skipped = control_.copy(c10::kLong).select(0, offsetof(Control, skipped) / sizeof(int64_t));
   const auto options = at::TensorOptions(device_).dtype(c10::kDouble);
   stats.tap = at::empty({0}, options);
@@ -165,7 +165,7 @@ void MemoryCopy::tell(Stats& stats, size_t k) const {
   stats.taps = counter(offsetof(StageCounters, taps));
 }
 
-void MemoryCopy::receive_counts() const {
+void StageMemoryCopies::receive_counts() const {
   if (origins_.empty()) return;
   const std::vector<int64_t> steps = counts_.receive();
   const std::vector<double> scalars = scalars_.receive();
@@ -177,7 +177,7 @@ void MemoryCopy::receive_counts() const {
   }
 }
 
-std::vector<at::Tensor> MemoryCopy::tensors() const {
+std::vector<at::Tensor> StageMemoryCopies::tensors() const {
   std::vector<at::Tensor> all{control_.tensor(), counts_.tensor(), scalars_.tensor()};
   for (const StageCopy& copy : stages_) {
     const Histories& histories = copy.histories;
@@ -189,7 +189,7 @@ std::vector<at::Tensor> MemoryCopy::tensors() const {
   return all;
 }
 
-void MemoryCopy::receive(State& state) {
+void StageMemoryCopies::receive(State& state) {
   if (!sent_) return;
   const Control control = control_.receive().front();
   state.counters = {control.skipped, control.consecutive};

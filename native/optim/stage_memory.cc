@@ -1,4 +1,4 @@
-#include "optim/memory.h"
+#include "optim/stage_memory.h"
 
 #include <algorithm>
 

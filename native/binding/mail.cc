@@ -34,7 +34,7 @@ class Mail {
   at::Tensor receive(int64_t id) {
     const std::lock_guard lock(mutex_);
     const auto it = letters_.find(id);
-    if (it == letters_.end()) throw Error("ERR_INTERNAL", "a tensor was received that nobody sent");
+    if (it == letters_.end()) throw Error("ERR_INTERNAL", "a tensor was received that was never sent");
     at::Tensor tensor = std::move(it->second.tensor);
     letters_.erase(it);
     return tensor;
@@ -63,7 +63,7 @@ napi_value send_tensor(napi_env env, Args& args) {
     throw Error("ERR_STATE", "a tensor inside of a transform of torch.func cannot be sent to a thread");
   }
   if (is_borrowed(tensor)) tensor = tensor.clone();
-  Env::of(env).memory.share(tensor);
+  Env::of(env).memory.publish(tensor);
   return js(env, Mail::all().send(std::move(tensor), to_int64(env, args[1], "group")));
 }
 
@@ -76,7 +76,7 @@ napi_value drop_tensors(napi_env env, Args& args) { return js(env, Mail::all().d
 
 }  // namespace
 
-void register_share(napi_env env, napi_value exports) {
+void register_mail(napi_env env, napi_value exports) {
   define(env, exports, "sendTensor", guarded<send_tensor>);
   define(env, exports, "receiveTensor", guarded<receive_tensor>);
   define(env, exports, "dropTensors", guarded<drop_tensors>);
