@@ -1,6 +1,7 @@
 import { check, instance, integer, listOf } from '../check.js';
 import { invalidArgument } from '../errors.js';
 import type { Tensor } from '../tensor.js';
+import { holdsItself, printOnce } from './circles.js';
 import { entriesOf, Module, type TensorModule } from './module.js';
 import { namedEntries } from './named-entries.js';
 import { indent } from './print.js';
@@ -112,7 +113,15 @@ export class Sequential<M extends readonly Module[] = Module[]> extends Listed<M
 
   override forward(...input: InputOf<M>): OutputOf<M> {
     let args: unknown[] = input;
-    for (const module of this.children_()) args = [(module as Callable).call(...args)];
+    try {
+      for (const module of this.children_()) args = [(module as Callable).call(...args)];
+    } catch (error) {
+      // Calls without an end have filled the stack.
+      if (error instanceof RangeError && this.modules().some((m) => m.children().includes(this))) {
+        throw holdsItself(this);
+      }
+      throw error;
+    }
     return args[0] as OutputOf<M>;
   }
 }
@@ -137,17 +146,7 @@ export class ModuleList<M extends Module = TensorModule> extends Listed<M> {
 
   /** As PyTorch: equal modules in a row are printed once, with their count. */
   override toString(): string {
-    const blocks: { text: string; from: number; count: number }[] = [];
-    [...this].forEach((module, from) => {
-      const text = String(module);
-      const last = blocks.at(-1);
-      if (last?.text === text) last.count++;
-      else blocks.push({ text, from, count: 1 });
-    });
-    const lines = blocks.map(({ text, from, count }) =>
-      indent(count === 1 ? `(${from}): ${text}` : `(${from}-${from + count - 1}): ${count} x ${text}`),
-    );
-    return `${this.constructor.name}(${lines.map((line) => `\n  ${line}`).join('')}${lines.length > 0 ? '\n' : ''})`;
+    return printOnce(this, () => listing(this));
   }
 }
 
@@ -232,4 +231,18 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Tensor
   [Symbol.iterator](): IterableIterator<[string, Module]> {
     return this.entries()[Symbol.iterator]();
   }
+}
+
+function listing(list: ModuleList<Module>): string {
+  const blocks: { text: string; from: number; count: number }[] = [];
+  [...list].forEach((module, from) => {
+    const text = String(module);
+    const last = blocks.at(-1);
+    if (last?.text === text) last.count++;
+    else blocks.push({ text, from, count: 1 });
+  });
+  const lines = blocks.map(({ text, from, count }) =>
+    indent(count === 1 ? `(${from}): ${text}` : `(${from}-${from + count - 1}): ${count} x ${text}`),
+  );
+  return `${list.constructor.name}(${lines.map((line) => `\n  ${line}`).join('')}${lines.length > 0 ? '\n' : ''})`;
 }

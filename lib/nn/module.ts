@@ -6,6 +6,7 @@ import { tensor } from '../kinds.js';
 import { keep } from '../scope.js';
 import { refuseLater } from '../sync.js';
 import type { HookHandle, Tensor } from '../tensor.js';
+import { printOnce, walkOnce } from './circles.js';
 import { convert, emptyTo, type ModuleToOptions, moveTo } from './conversion.js';
 import type {
   BackwardHook,
@@ -34,7 +35,6 @@ import {
 } from './module-options.js';
 import { Parameter } from './parameter.js';
 import { block } from './print.js';
-import { holdsItself, walk } from './registered.js';
 import { loadState, readState, type StateOf } from './state.js';
 import type { IncompatibleKeys, StateDict } from './state-dict.js';
 import {
@@ -436,11 +436,8 @@ export class Module {
    */
   apply(fn: (module: Module) => unknown): this {
     check('fn', fn, synchronous());
-    const below = () => {
+    walkOnce(this, () => {
       for (const child of this.children()) child.apply(fn);
-    };
-    walk(this, below, () => {
-      throw holdsItself(this);
     });
     refuseLater('fn', fn(this));
     return this;
@@ -478,11 +475,7 @@ export class Module {
 
   /** The module and those below it, as PyTorch prints them. */
   toString(): string {
-    return walk(
-      this,
-      () => block(this.constructor.name, detailsOf(this), ownModules(access, this)),
-      () => `${this.constructor.name}(...)`,
-    );
+    return printOnce(this, () => block(this.constructor.name, detailsOf(this), ownModules(access, this)));
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {

@@ -50,20 +50,3 @@ function checkLike(module: object, name: string, { persistent }: Registered, val
 
 /** Whether JavaScript takes a property name for an array index, and so puts it before all others, in ascending order. */
 export const isIndex = (name: string): boolean => /^(?:0|[1-9]\d{0,9})$/.test(name) && Number(name) < 2 ** 32 - 1;
-
-// Modules that are being walked through, to find one that holds itself.
-const walked = new Set<object>();
-
-/** Calls `body` for a module that is not being walked through already, else `again`. */
-export function walk<T>(module: object, body: () => T, again: () => T): T {
-  if (walked.has(module)) return again();
-  walked.add(module);
-  try {
-    return body();
-  } finally {
-    walked.delete(module);
-  }
-}
-
-export const holdsItself = (module: object): TorchClipError =>
-  new TorchClipError('ERR_STATE', `${describe(module)} holds itself`);

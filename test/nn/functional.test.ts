@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import torch from '../../lib/index.js';
+import torch, { type Tensor, TorchClipError } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
+import { golden } from './support.js';
 
 const F = torch.nn.functional;
 const x = torch.ones([2, 3]);
@@ -109,6 +110,47 @@ describe('nn.functional', () => {
     for (const [name, f] of Object.entries(loose)) {
       for (const value of [undefined, null, 'x', {}]) refusalOf(() => f(value, value, value, value));
       expect(name).to.be.a('string');
+    }
+  });
+});
+
+describe('F.groupNorm, F.batchNorm and F.instanceNorm', () => {
+  interface Options {
+    groups: number;
+    training: boolean;
+    eps: number;
+    useInputStats: boolean;
+  }
+  const calls: Record<string, (x: Tensor, options: Options) => Tensor> = {
+    groupNorm: (x, { groups }) => F.groupNorm(x, groups),
+    batchNorm: (x, options) => F.batchNorm(x, torch.zeros([4]), torch.ones([4]), options),
+    instanceNorm: (x, options) =>
+      F.instanceNorm(x, { runningMean: torch.zeros([4]), runningVar: torch.ones([4]), ...options }),
+  };
+
+  it('refuse the shapes and options that PyTorch refuses', () => {
+    for (const [name, shape, options, refusal] of golden<[string, number[], Options, string | null][]>('nn-refusals')) {
+      const what = `${name} of [${shape}], ${JSON.stringify(options)}`;
+      const call = () => calls[name]!(torch.ones(shape), options);
+      if (refusal === null) expect(call().shape, what).deep.equal(shape);
+      else {
+        const words = options.eps < 0 || refusal.includes('eps') ? '"eps" must be' : 'when training, got';
+        expect(call, what).throw(TorchClipError, words);
+      }
+    }
+  });
+
+  it('groupNorm leaves the rest to the operator, and takes its options in both ways', () => {
+    const x = torch.arange(8).reshape([2, 4]).to({ dtype: torch.float32 });
+    const [weight, bias] = [torch.full([4], 2), torch.ones([4])];
+    const positional = F.groupNorm(x, 2, weight, bias, 1e-3);
+    expect(F.groupNorm(x, 2, { weight, bias, eps: 1e-3 }).equal(positional)).equal(true);
+    expect(torch.groupNorm(x, 2, weight, bias, 1e-3).equal(positional)).equal(true);
+    for (const groups of [0, -1, 3, 2.5, NaN, '2', null]) {
+      expect(() => F.groupNorm(x, groups as number)).throw(TorchClipError);
+    }
+    for (const input of [torch.ones([]), torch.ones([4]), 'x', null]) {
+      expect(() => F.groupNorm(input as Tensor, 2)).throw(TorchClipError);
     }
   });
 });

@@ -20,7 +20,6 @@ export {
   elu_,
   gelu,
   glu,
-  groupNorm,
   hardshrink,
   hardtanh_,
   layerNorm,

@@ -1,10 +1,10 @@
-import { check, finite, flag, integer, kind, number, orNull } from '../../check.js';
+import { check, finite, finiteNonNegative, flag, integer, kind, number, orNull } from '../../check.js';
 import { aboveZero } from '../../epsilon.js';
-import { mustHave } from '../../errors.js';
+import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
-import type { Tensor } from '../../tensor.js';
+import { isTensor, type Tensor } from '../../tensor.js';
 
 /** What {@link batchNorm} takes beside the input and the running statistics. */
 export interface BatchNormOptions {
@@ -16,13 +16,17 @@ export interface BatchNormOptions {
   training?: boolean;
   /** How much of a running statistic a batch replaces. Default: 0.1. */
   momentum?: number;
-  /** Default: 1e-5. */
+  /** Not negative, and above 0 when training. Default: 1e-5. */
   eps?: number;
 }
 
 const affineTable = { weight: [orNull(tensor), null], bias: [orNull(tensor), null] } as const;
-const statisticsTable = { momentum: [finite, 0.1], eps: [finite, 1e-5] } as const;
-const readBatchNorm = optionsOf('batchNorm()', { ...affineTable, training: [flag, false], ...statisticsTable });
+const readBatchNorm = optionsOf('batchNorm()', {
+  ...affineTable,
+  training: [flag, false],
+  momentum: [finite, 0.1],
+  eps: [finiteNonNegative, 1e-5],
+});
 
 /**
  * Normalises every channel of `[N, C, ...]` over the batch. Ioffe and Szegedy, 2015.
@@ -38,15 +42,37 @@ export function batchNorm(
 ): Tensor {
   const { weight, bias, training, momentum, eps } = readBatchNorm(options);
   check('input', input, tensor);
-  if (training) severalValues(input);
+  if (training) {
+    severalValues(input.shape[0], input.shape);
+    if (eps === 0) throw invalidArgument('eps', 'above 0 when training', eps);
+  }
   return ops.batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps, true);
 }
 
-function severalValues({ shape }: Tensor): void {
-  if (shape.reduce((product, n, dim) => (dim === 1 ? product : product * n), 1) === 1) {
+/** A variance over one value alone would be 0; `perChannel` of the first dimensions are of one channel. */
+function severalValues(perChannel: number | undefined, shape: readonly number[]): void {
+  if (shape.slice(2).reduce((product, n) => product * n, perChannel ?? 1) === 1) {
     throw mustHave('input', 'more than 1 value per channel when training', shape);
   }
 }
+
+/**
+ * Normalises each of `numGroups` groups of the channels of `[N, C, ...]`. Wu and He, 2018.
+ *
+ * @throws {TorchClipError} `ERR_SHAPE` where a batch of one instance has a single value in each group.
+ *
+ * @example
+ * F.groupNorm(x, 4);
+ * F.groupNorm(x, 4, { weight, bias, eps: 1e-6 });
+ */
+export const groupNorm: typeof ops.groupNorm = (...args: unknown[]): Tensor => {
+  const [input, numGroups] = args;
+  // Anything else is refused by the operator.
+  if (isTensor(input) && input.dim() > 1 && typeof numGroups === 'number' && numGroups > 0) {
+    severalValues(Math.floor((input.shape[0]! * input.shape[1]!) / numGroups), input.shape);
+  }
+  return (ops.groupNorm as (...args: unknown[]) => Tensor)(...args);
+};
 
 /** What {@link instanceNorm} takes beside the input. */
 export interface InstanceNormOptions {
@@ -71,7 +97,8 @@ const readInstanceNorm = optionsOf('instanceNorm()', {
   runningVar: [orNull(tensor), null],
   ...affineTable,
   useInputStats: [flag, true],
-  ...statisticsTable,
+  momentum: [finite, 0.1],
+  eps: [finite, 1e-5],
 });
 
 /**
@@ -83,7 +110,7 @@ const readInstanceNorm = optionsOf('instanceNorm()', {
 export function instanceNorm(input: Tensor, options?: InstanceNormOptions): Tensor {
   const { weight, bias, runningMean, runningVar, useInputStats, momentum, eps } = readInstanceNorm(options);
   const { shape } = check('input', input, tensor);
-  if (useInputStats && shape.length > 2 && shape.slice(2).every((n) => n === 1)) {
+  if (useInputStats && shape.slice(2).every((n) => n === 1)) {
     throw mustHave('input', 'more than 1 spatial element when training', shape);
   }
   return ops.instanceNorm(input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps, true);

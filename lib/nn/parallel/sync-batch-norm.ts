@@ -101,22 +101,31 @@ export class SyncBatchNorm extends NormBase {
    */
   static convertSyncBatchnorm(module: Module, processGroup?: ProcessGroup): Module {
     check('module', module, instance(Module, 'a Module'));
-    if (module instanceof BatchNorm) {
-      const { numFeatures, eps, momentum, affine, trackRunningStats } = module;
-      const options = { eps, momentum, affine, trackRunningStats, bias: module.bias !== null };
-      const made = new SyncBatchNorm(numFeatures, processGroup === undefined ? options : { ...options, processGroup });
-      made.registerParameter('weight', module.weight);
-      made.registerParameter('bias', module.bias);
-      made.registerBuffer('running_mean', module.running_mean);
-      made.registerBuffer('running_var', module.running_var);
-      made.registerBuffer('num_batches_tracked', module.num_batches_tracked);
-      made.training = module.training;
-      return made;
-    }
-    for (const [name, child] of module.namedChildren()) {
-      const made = SyncBatchNorm.convertSyncBatchnorm(child, processGroup);
-      if (made !== child) module.setSubmodule(name, made);
-    }
-    return module;
+    return converted(module, processGroup, new Set());
   }
+}
+
+/** Each module is walked through once, so that one that holds itself ends. */
+function converted(module: Module, processGroup: ProcessGroup | undefined, seen: Set<Module>): Module {
+  if (module instanceof BatchNorm) return synchronised(module, processGroup);
+  if (seen.has(module)) return module;
+  seen.add(module);
+  for (const [name, child] of module.namedChildren()) {
+    const made = converted(child, processGroup, seen);
+    if (made !== child) module.setSubmodule(name, made);
+  }
+  return module;
+}
+
+function synchronised(module: BatchNorm, processGroup: ProcessGroup | undefined): SyncBatchNorm {
+  const { numFeatures, eps, momentum, affine, trackRunningStats } = module;
+  const options = { eps, momentum, affine, trackRunningStats, bias: module.bias !== null };
+  const made = new SyncBatchNorm(numFeatures, processGroup === undefined ? options : { ...options, processGroup });
+  made.registerParameter('weight', module.weight);
+  made.registerParameter('bias', module.bias);
+  made.registerBuffer('running_mean', module.running_mean);
+  made.registerBuffer('running_var', module.running_var);
+  made.registerBuffer('num_batches_tracked', module.num_batches_tracked);
+  made.training = module.training;
+  return made;
 }
