@@ -1,4 +1,4 @@
-import { check } from '../check.js';
+import { check, type Kind } from '../check.js';
 import { TorchClipError } from '../errors.js';
 import { tensor as tensorKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
@@ -110,7 +110,8 @@ export interface AllToAllSingleOptions extends CollectiveOptions {
   inputSplitSizes?: readonly number[];
 }
 
-const splitsKind = {
+/** @internal */
+export const splitsKind: Kind<readonly number[] | undefined> = {
   expected: 'an array of integers >= 0, one per rank',
   accepts: (value: unknown): value is readonly number[] =>
     Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0),

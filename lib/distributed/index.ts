@@ -1,8 +1,9 @@
-export * from './all-to-all.js';
+export { type AllToAllSingleOptions, allToAll, allToAllSingle } from './all-to-all.js';
 export { isAvailable } from './c10d.js';
 export type { CollectiveOptions } from './call.js';
 export { type SharedCheckpointOptions, saveCheckpoint } from './checkpoint.js';
 export * from './collectives.js';
+export * as functional from './functional.js';
 export {
   type Backend,
   destroyProcessGroup,

@@ -1,9 +1,9 @@
-import { AutogradFunction, type FunctionContext } from '../../autograd/function.js';
 import { noGrad } from '../../autograd/index.js';
 import { check, instance } from '../../check.js';
 import { full } from '../../creation/full.js';
+import { allReduce } from '../../distributed/functional.js';
 import { groupKind, groupOf } from '../../distributed/group.js';
-import { allReduce, type GroupOption, isInitialized, type ProcessGroup } from '../../distributed/index.js';
+import { type GroupOption, isInitialized, type ProcessGroup } from '../../distributed/index.js';
 import { bfloat16, float16, float32 } from '../../dtype.js';
 import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
@@ -13,25 +13,6 @@ import type { Tensor } from '../../tensor.js';
 import { batchNorm } from '../functional/index.js';
 import { BatchNorm, type BatchNormOptions, NormBase } from '../layers/batchnorm.js';
 import { Module } from '../module.js';
-
-/** The sum of a tensor over the ranks; its gradient is the sum of theirs, as each rank's loss depends on it. */
-class SumOverRanks extends AutogradFunction {
-  static forward(x: Tensor, group: ProcessGroup): Tensor {
-    return summed(x, group);
-  }
-  static setupContext(ctx: FunctionContext, [, group]: [Tensor, ProcessGroup]): void {
-    ctx.group = group;
-  }
-  static backward(ctx: FunctionContext, grad: Tensor): [Tensor, null] {
-    return [SumOverRanks.apply(grad, ctx.group as ProcessGroup), null];
-  }
-}
-
-function summed(x: Tensor, group: ProcessGroup): Tensor {
-  const sum = x.detach().clone();
-  allReduce(sum, { group, wait: true });
-  return sum;
-}
 
 /** Options of {@link SyncBatchNorm}. */
 export interface SyncBatchNormOptions extends BatchNormOptions {
@@ -75,12 +56,12 @@ export class SyncBatchNorm extends NormBase {
     const dims = shape.map((_, i) => i).filter((i) => i !== 1);
     const x = input.dtype === float16 || input.dtype === bfloat16 ? input.to(float32) : input;
     const rows = full([1], input.numel() / this.numFeatures, { dtype: x.dtype, device: x.device });
-    const sums = SumOverRanks.apply(cat([x.sum(dims), rows]), group) as Tensor;
+    const sums = allReduce(cat([x.sum(dims), rows]), { group });
     const count = sums.narrow(0, this.numFeatures, 1).detach();
     const along = [1, this.numFeatures, ...shape.slice(2).map(() => 1)];
     const mean = sums.narrow(0, 0, this.numFeatures).div(count);
     const centred = x.sub(mean.view(along));
-    const squares = SumOverRanks.apply(centred.pow(2).sum(dims), group) as Tensor;
+    const squares = allReduce(centred.pow(2).sum(dims), { group });
     const variance = squares.div(count);
     let output = centred.mul(variance.add(eps).rsqrt().view(along));
     if (weight !== null) output = output.mul(weight.view(along));
