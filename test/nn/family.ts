@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import torch, { nn, type Tensor } from '../../lib/index.js';
 import { dtypeNamed, flat } from './support.js';
@@ -144,6 +144,46 @@ function tensorsOf(value: unknown): Tensor[] {
   return flat(value);
 }
 
+/** The module of a case. */
+function made(c: Case, inputs: Inputs, tail: readonly unknown[], train = true): InstanceType<Make> {
+  const fixed = (c.args ?? []).map((a) => inputs.draw(a));
+  for (const leaf of inputs.leaves) leaf.requiresGrad_(false);
+  inputs.leaves.length = 0;
+  const Layer = (nn as unknown as Record<string, Make>)[c.module!]!;
+  const module = new Layer(...fixed, ...tail).train(train);
+  for (const { call, args = [], options: how } of c.prepare ?? []) {
+    const extra = args.map((a) => inputs.draw(a));
+    functionAt(call)(module, ...extra, ...(how === undefined ? [] : [how]));
+  }
+  return module;
+}
+
+/** What the module of a case is called with. */
+const given = (c: Case, inputs: Inputs, copied: boolean): unknown[] => [
+  ...(c.inputs ?? []).map((a) => inputs.draw(a, copied)),
+  ...(c.forward === undefined ? [] : [inputs.draw(c.forward)]),
+];
+
+/** The cases of every file, of each module the first. */
+export function casesOfModules(): Map<string, Case> {
+  const found = new Map<string, Case>();
+  for (const file of readdirSync(new URL('cases', import.meta.url)).sort()) {
+    if (!file.endsWith('.json')) continue;
+    for (const c of JSON.parse(readFileSync(new URL(`cases/${file}`, import.meta.url), 'utf8')) as Case[]) {
+      if (c.module && !c.prepare && !found.has(c.module)) found.set(c.module, c);
+    }
+  }
+  return found;
+}
+
+/** A new module of a case, and what it is called with. */
+export function moduleOf(c: Case): { module: InstanceType<Make>; inputs: unknown[] } {
+  const inputs = new Inputs();
+  const options = inputs.draw(c.options ?? {}) as Record<string, unknown>;
+  const module = made(c, inputs, Object.keys(options).length > 0 ? [options] : []);
+  return { module, inputs: given(c, inputs, Boolean(options.inplace)) };
+}
+
 function check(c: Case, want: Result): void {
   const inputs = new Inputs();
   const options = inputs.draw(c.options ?? {}) as Record<string, unknown>;
@@ -157,25 +197,16 @@ function check(c: Case, want: Result): void {
     torch.manualSeed(SEED + 1);
     outputs = tensorsOf(functionAt(c.function)(...args, ...tail));
   } else {
-    const fixed = (c.args ?? []).map((a) => inputs.draw(a));
-    for (const leaf of inputs.leaves) leaf.requiresGrad_(false);
-    inputs.leaves.length = 0;
-    const Layer = (nn as unknown as Record<string, Make>)[c.module!]!;
-    module = new Layer(...fixed, ...tail).train(want.train);
-    for (const { call, args = [], options: how } of c.prepare ?? []) {
-      const extra = args.map((a) => inputs.draw(a));
-      functionAt(call)(module, ...extra, ...(how === undefined ? [] : [how]));
-    }
+    module = made(c, inputs, tail, want.train);
     expect(String(module)).to.equal(want.repr);
     const lazy = (t: Tensor) => 'materialize' in t;
     const state = Object.fromEntries(Object.entries(module.stateDict({ keepVars: true })).filter(([, t]) => !lazy(t)));
     expect(Object.keys(state), 'names').to.deep.equal(Object.keys(want.state!));
     for (const [name, t] of Object.entries(state)) expectDigest(t, want.state![name]!, name, !c.prepare);
-    const fed = (c.inputs ?? []).map((a) => inputs.draw(a, copied));
-    const rest = c.forward === undefined ? [] : [inputs.draw(c.forward)];
+    const fed = given(c, inputs, copied);
     torch.manualSeed(SEED + 1);
     outputs = [];
-    for (let i = 0; i < (c.prepare ? 2 : 1); i++) outputs.push(...tensorsOf(module.forward(...fed, ...rest)));
+    for (let i = 0; i < (c.prepare ? 2 : 1); i++) outputs.push(...tensorsOf(module.forward(...fed)));
   }
   if (module) expect(String(module)).to.equal(want.reprAfter ?? want.repr);
   expect(outputs.length, 'outputs').to.equal(want.outputs.length);

@@ -1,4 +1,4 @@
-import { check, flag, orNull, probability } from '../../check.js';
+import { check, flag, integer, orNull, probability } from '../../check.js';
 import { bool, type Dtype } from '../../dtype.js';
 import { invalidArgument, mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
@@ -146,7 +146,13 @@ export function multiHeadAttentionForward(
   const dims = ofDims('query', check('query', query, tensor), 2, 3).ndim;
   ofDims('key', check('key', key, tensor), dims);
   ofDims('value', check('value', value, tensor), dims);
+  check('embedDimToCheck', embedDimToCheck, integer(1));
+  check('numHeads', numHeads, integer(1));
+  check('inProjBias', inProjBias, orNull(tensor));
+  check('addZeroAttn', addZeroAttn, flag);
   check('dropoutP', dropoutP, probability);
+  check('outProjWeight', outProjWeight, tensor);
+  check('outProjBias', outProjBias, orNull(tensor));
   if (o.keyPaddingMask !== null) ofDims('keyPaddingMask', o.keyPaddingMask, dims - 1);
   const alone = dims === 2;
   if (alone) {

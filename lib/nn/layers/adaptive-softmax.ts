@@ -1,10 +1,11 @@
-import { arrayOf, check, finitePositive, flag, integer } from '../../check.js';
+import { arrayOf, check, finitePositive, flag, instance, integer, listOf } from '../../check.js';
 import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { cat } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { ModuleList, Sequential } from '../containers.js';
+import { checkParts, field } from '../fields.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { factoryTable } from '../tables.js';
 import { Linear } from './linear.js';
@@ -17,6 +18,8 @@ export interface AdaptiveLogSoftmaxOptions extends FactoryOptions {
   headBias?: boolean;
 }
 
+const clusters = instance(ModuleList, 'a ModuleList');
+const linear = instance(Linear, 'a Linear');
 const readAdaptive = optionsOf('AdaptiveLogSoftmaxWithLoss', {
   divValue: [finitePositive, 4],
   headBias: [flag, false],
@@ -76,8 +79,17 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
 
   /** Draws all weights again. */
   resetParameters(): void {
-    this.head.resetParameters();
-    for (const cluster of this.tail) for (const linear of cluster) (linear as Linear).resetParameters();
+    const head = field(this, 'head', linear);
+    const tail = [...field(this, 'tail', clusters)] as Iterable<unknown>[];
+    const layers = [head, ...tail.flatMap((cluster, i) => listOf(`tail[${i}]`, cluster, linear))];
+    for (const layer of layers) layer.resetParameters();
+  }
+
+  private checkFields(): void {
+    checkParts(this, 'head');
+    field(this, 'tail', clusters);
+    field(this, 'nClasses', integer(2));
+    field(this, 'cutoffs', arrayOf(integer(1)));
   }
 
   /**
@@ -85,6 +97,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
    * @throws {TorchClipError} `ERR_INDEX` for a target that is not a class.
    */
   override forward(input: Tensor, target: Tensor): [output: Tensor, loss: Tensor] {
+    this.checkFields();
     const [shape, targets] = [check('input', input, tensor).shape, check('target', target, tensor).shape];
     if (targets.length > 1) throw mustHave('target', 'at most 1 dimension', targets);
     if (shape.length !== targets.length + 1 || (targets.length === 1 && shape[0] !== targets[0])) {
@@ -117,19 +130,21 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
 
   /** The log-probabilities of all classes: `[n, inFeatures]` to `[n, nClasses]`. */
   logProb(input: Tensor): Tensor {
+    this.checkFields();
     const head = this.head.forward(check('input', input, tensor)).logSoftmax(1);
     const first = this.cutoffs[0]!;
-    const clusters = [...this.tail].map((cluster, i) =>
+    const rare = [...this.tail].map((cluster, i) =>
       cluster
         .forward(input)
         .logSoftmax(1)
         .add(head.narrow(1, first + i, 1)),
     );
-    return cat([head.narrow(1, 0, first), ...clusters], 1);
+    return cat([head.narrow(1, 0, first), ...rare], 1);
   }
 
   /** The likeliest class of each row, `[n]`: that of {@link logProb}, which is computed only for rows whose head names a cluster. */
   predict(input: Tensor): Tensor {
+    this.checkFields();
     const chosen = this.head.forward(check('input', input, tensor)).argmax({ dim: 1 });
     const rows = chosen.ge(this.cutoffs[0]!).nonzero().reshape([-1]);
     if (rows.numel() === 0) return chosen;

@@ -4,6 +4,7 @@ import { tensor } from '../../kinds.js';
 import { empty } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { checkParts } from '../fields.js';
 import { type MultiHeadAttentionOptions, multiHeadAttentionForward } from '../functional/attention.js';
 import { constant_, xavierNormal_, xavierUniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
@@ -125,6 +126,7 @@ export class MultiheadAttention extends Module {
     }
     if (this.in_proj_bias !== null) {
       constant_(this.in_proj_bias, 0);
+      checkParts(this, 'out_proj');
       constant_(this.out_proj.bias!, 0);
     }
     if (this.bias_k !== null) xavierNormal_(this.bias_k);
@@ -147,6 +149,7 @@ export class MultiheadAttention extends Module {
     const q = swapped ? query.transpose(0, 1) : query;
     const k = !swapped ? key : key === query ? q : check('key', key, tensor).transpose(0, 1);
     const v = !swapped ? value : value === key ? k : check('value', value, tensor).transpose(0, 1);
+    checkParts(this, 'out_proj');
     const [output, weights] = multiHeadAttentionForward(
       q,
       k,

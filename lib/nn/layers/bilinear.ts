@@ -2,6 +2,7 @@ import { check, flag, integer } from '../../check.js';
 import { empty } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { field } from '../fields.js';
 import { bilinear } from '../functional/index.js';
 import { uniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
@@ -46,7 +47,7 @@ export class Bilinear extends Module {
 
   /** Draws weight and bias again, uniformly up to 1 / sqrt(in1Features). */
   resetParameters(): void {
-    const bound = 1 / Math.sqrt(this.in1Features);
+    const bound = 1 / Math.sqrt(field(this, 'in1Features', integer(1)));
     uniform_(this.weight, { a: -bound, b: bound });
     if (this.bias) uniform_(this.bias, { a: -bound, b: bound });
   }

@@ -97,8 +97,6 @@ export {
 export { GroupNorm, LayerNorm, type LayerNormOptions, RMSNorm } from './norm.js';
 export * from './padding.js';
 export {
-  AdaptiveAvgPool1d,
-  AdaptiveAvgPool2d,
   AvgPool1d,
   AvgPool2d,
   type AvgPoolOptions,
@@ -107,6 +105,8 @@ export {
   type MaxPoolOptions,
 } from './pool.js';
 export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
   AdaptiveAvgPool3d,
   AdaptiveMaxPool1d,
   AdaptiveMaxPool2d,

@@ -1,10 +1,11 @@
-import { check, flag, integer } from '../../check.js';
+import { arrayOf, check, flag, integer } from '../../check.js';
 import { int64 } from '../../dtype.js';
 import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { zeros } from '../../ops/generated/functions.js';
 import { optionsOf, readAll } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { field } from '../fields.js';
 import { isLazy, UninitializedBuffer, UninitializedParameter } from '../lazy.js';
 import type { FactoryOptions, Module } from '../module.js';
 import { factoryTable } from '../tables.js';
@@ -86,13 +87,15 @@ function prepareConv(
 
 function initialiseConv(layer: ConvNd, input: Tensor): void {
   const { shape } = check('input', input, tensor);
-  const n = layer.kernelSize.length;
+  const n = field(layer, 'kernelSize', arrayOf(integer(1))).length;
+  const groups = field(layer, 'groups', integer(1));
+  field(layer, 'outChannels', integer(1));
   if (shape.length !== n + 1 && shape.length !== n + 2) {
     throw mustHave('input', `${n + 1} or ${n + 2} dimensions`, shape);
   }
   const channels = shape.at(-n - 1)!;
-  if (channels % layer.groups !== 0) {
-    throw mustHave('input', `a multiple of ${layer.groups} channels (groups)`, shape);
+  if (channels % groups !== 0) {
+    throw mustHave('input', `a multiple of ${groups} channels (groups)`, shape);
   }
   const { weight, bias } = layer;
   set(layer, { inChannels: channels });

@@ -1,7 +1,8 @@
-import { arrayOf, check, flag, integer, orNull, probability } from '../../check.js';
+import { arrayOf, check, flag, instance, integer, orNull, probability } from '../../check.js';
 import { mustHave } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { field } from '../fields.js';
 import { linearCrossEntropy } from '../functional/linear-cross-entropy.js';
 import * as F from '../functional/loss.js';
 import type { FactoryOptions } from '../module.js';
@@ -115,6 +116,7 @@ export class CTCLoss extends Loss {
   }
 }
 
+const linearKind = instance(Linear, 'a Linear');
 const readLinearCrossEntropy = optionsOf('LinearCrossEntropyLoss', {
   ...weightedTable,
   ignoreIndex: [orNull(integer()), null],
@@ -168,8 +170,9 @@ export class LinearCrossEntropyLoss extends WeightedLoss {
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
-    const { linear, weight, reduction, ignoreIndex, labelSmoothing } = this;
-    const leading = [this.numClasses, ...this.outFeatures];
+    const { weight, reduction, ignoreIndex, labelSmoothing } = this;
+    const linear = field(this, 'linear', linearKind);
+    const leading = [field(this, 'numClasses', integer(1)), ...field(this, 'outFeatures', arrayOf(integer(1)))];
     const linearBias = linear.bias?.reshape(leading) ?? null;
     const rest = { linearBias, weight, reduction, ignoreIndex, labelSmoothing };
     return linearCrossEntropy(input, linear.weight.reshape([...leading, linear.inFeatures]), target, rest);

@@ -1,8 +1,9 @@
-import { check, integer, number, sizes } from '../../check.js';
+import { arrayOf, check, integer, number, sizes } from '../../check.js';
 import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { pad } from '../../ops/generated/functions.js';
 import type { Tensor } from '../../tensor.js';
+import { field } from '../fields.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
 
@@ -23,7 +24,7 @@ abstract class Pad extends Module {
 
   override forward(input: Tensor): Tensor {
     const { shape } = check('input', input, tensor);
-    const n = this.padding.length / 2;
+    const n = field(this, 'padding', arrayOf(integer())).length / 2;
     // With constants PyTorch takes any number of dimensions from `dims` on.
     if (!(this instanceof ConstantPad) && shape.length !== n + 1 && shape.length !== n + 2) {
       throw mustHave('input', `${n + 1} or ${n + 2} dimensions`, shape);

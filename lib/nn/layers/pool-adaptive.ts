@@ -1,6 +1,8 @@
 import { check, flag, integer, orNull } from '../../check.js';
 import { tensor } from '../../kinds.js';
 import {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
   adaptiveAvgPool3d,
   adaptiveMaxPool1d,
   adaptiveMaxPool2d,
@@ -8,6 +10,7 @@ import {
 } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { field } from '../fields.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
 import { sized } from '../sized.js';
@@ -23,6 +26,52 @@ function outputSize(value: OutputSize, n: number): OutputSize {
 function sizesFor(input: Tensor, size: OutputSize, n: number): number[] {
   const kept = check('input', input, tensor).shape.slice(-n);
   return kept.map((own, d) => (Array.isArray(size) ? size[d] : size) ?? own);
+}
+
+/**
+ * Mean over as many windows of `[n, channels, length]` as `outputSize` asks for.
+ *
+ * @example
+ * new nn.AdaptiveAvgPool1d(1).forward(torch.randn([8, 16, 50]));
+ */
+export class AdaptiveAvgPool1d extends Module {
+  readonly outputSize: number;
+
+  constructor(outputSize: number) {
+    super();
+    this.outputSize = check('outputSize', outputSize, integer(1));
+  }
+
+  override forward(input: Tensor): Tensor {
+    return adaptiveAvgPool1d(input, this.outputSize);
+  }
+
+  override extraRepr(): string {
+    return `output_size=${this.outputSize}`;
+  }
+}
+
+/**
+ * Mean over as many windows of `[n, channels, height, width]` as `outputSize` asks for; null keeps a dimension.
+ *
+ * @example
+ * new nn.AdaptiveAvgPool2d([1, 1]).forward(torch.randn([8, 16, 32, 32]));
+ */
+export class AdaptiveAvgPool2d extends Module {
+  readonly outputSize: number | readonly (number | null)[];
+
+  constructor(outputSize: number | readonly (number | null)[]) {
+    super();
+    this.outputSize = sized('outputSize', outputSize, 2, orNull(integer(0)));
+  }
+
+  override forward(input: Tensor): Tensor {
+    return adaptiveAvgPool2d(input, sizesFor(input, this.outputSize, 2));
+  }
+
+  override extraRepr(): string {
+    return `output_size=${print.size(this.outputSize)}`;
+  }
 }
 
 /**
@@ -71,7 +120,7 @@ abstract class AdaptiveMaxPool<I extends boolean> extends Module {
   protected abstract pool(input: Tensor, size: readonly number[]): [Tensor, Tensor];
 
   override forward(input: Tensor): I extends true ? [Tensor, Tensor] : Tensor {
-    const both = this.pool(input, sizesFor(input, this.outputSize, this.dims));
+    const both = this.pool(input, sizesFor(input, this.outputSize, field(this, 'dims', integer(1, 3))));
     return (this.returnIndices ? both : both[0]) as I extends true ? [Tensor, Tensor] : Tensor;
   }
 

@@ -1,9 +1,7 @@
-import { check, flag, integer, oneOrMany, orNull, sizes } from '../../check.js';
+import { flag, integer, oneOrMany, orNull, sizes } from '../../check.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import {
-  adaptiveAvgPool1d,
-  adaptiveAvgPool2d,
   avgPool1d,
   avgPool2d,
   maxPool1d,
@@ -191,57 +189,5 @@ export class AvgPool2d extends Module {
 
   override extraRepr(): string {
     return `kernel_size=${print.size(this.kernelSize)}, stride=${print.size(this.stride)}, padding=${print.size(this.padding)}`;
-  }
-}
-
-/**
- * Mean over as many windows of `[n, channels, length]` as `outputSize` asks for.
- *
- * @example
- * new nn.AdaptiveAvgPool1d(1).forward(torch.randn([8, 16, 50]));
- */
-export class AdaptiveAvgPool1d extends Module {
-  readonly outputSize: number;
-
-  constructor(outputSize: number) {
-    super();
-    this.outputSize = check('outputSize', outputSize, integer(1));
-  }
-
-  override forward(input: Tensor): Tensor {
-    return adaptiveAvgPool1d(input, this.outputSize);
-  }
-
-  override extraRepr(): string {
-    return `output_size=${this.outputSize}`;
-  }
-}
-
-/**
- * Mean over as many windows of `[n, channels, height, width]` as `outputSize` asks for; null keeps a dimension.
- *
- * @example
- * new nn.AdaptiveAvgPool2d([1, 1]).forward(torch.randn([8, 16, 32, 32]));
- */
-export class AdaptiveAvgPool2d extends Module {
-  readonly outputSize: number | readonly (number | null)[];
-
-  constructor(outputSize: number | readonly (number | null)[]) {
-    super();
-    this.outputSize = sized('outputSize', outputSize, 2, orNull(integer(0)));
-  }
-
-  override forward(input: Tensor): Tensor {
-    const { outputSize } = this;
-    if (typeof outputSize === 'number') return adaptiveAvgPool2d(input, [outputSize, outputSize]);
-    const kept = input.shape.slice(-2);
-    return adaptiveAvgPool2d(
-      input,
-      outputSize.map((n, i) => n ?? kept[i]!),
-    );
-  }
-
-  override extraRepr(): string {
-    return `output_size=${print.size(this.outputSize)}`;
   }
 }

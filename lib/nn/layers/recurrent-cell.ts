@@ -4,6 +4,7 @@ import { tensor } from '../../kinds.js';
 import { empty, gruCell, lstmCell, rnnReluCell, rnnTanhCell, zeros } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { field } from '../fields.js';
 import { uniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { Parameter } from '../parameter.js';
@@ -47,7 +48,7 @@ abstract class RNNCellBase extends Module {
 
   /** Draws every weight again, uniformly up to 1 / sqrt(hiddenSize). */
   resetParameters(): void {
-    const bound = 1 / Math.sqrt(this.hiddenSize);
+    const bound = 1 / Math.sqrt(field(this, 'hiddenSize', integer(1)));
     for (const weight of this.parameters()) uniform_(weight, { a: -bound, b: bound });
   }
 
@@ -64,9 +65,10 @@ abstract class RNNCellBase extends Module {
     }
     const alone = shape.length === 1;
     const rows = alone ? input.unsqueeze(0) : input;
-    const expected = alone ? [this.hiddenSize] : [shape[0]!, this.hiddenSize];
+    const size = field(this, 'hiddenSize', integer(1));
+    const expected = alone ? [size] : [shape[0]!, size];
     const states = Array.from({ length: count }, (_, i) => {
-      if (hidden === null) return zeros([rows.shape[0]!, this.hiddenSize], { dtype, device });
+      if (hidden === null) return zeros([rows.shape[0]!, size], { dtype, device });
       const given = check('hidden', hidden[i], tensor);
       if (String(given.shape) !== String(expected)) {
         throw mustHave('hidden', `shape [${expected.join(', ')}]`, given.shape);

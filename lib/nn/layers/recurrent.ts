@@ -5,6 +5,7 @@ import { empty, gru, lstm, rnnRelu, rnnTanh, zeros } from '../../ops/generated/f
 import { optionsOf, type Values } from '../../options.js';
 import { sameShape, shapeText } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
+import { field, weightOf } from '../fields.js';
 import { uniform_ } from '../init.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { PackedSequence } from '../packed-sequence.js';
@@ -26,8 +27,9 @@ export interface RecurrentOptions extends FactoryOptions {
   bidirectional?: boolean;
 }
 
+const layerCount = integer(1, mostLayers);
 const recurrentTable = {
-  numLayers: [integer(1, mostLayers), 1],
+  numLayers: [layerCount, 1],
   bias: [flag, true],
   batchFirst: [flag, false],
   dropout: [probability, 0],
@@ -61,7 +63,8 @@ interface Network<H, R> {
   ): R;
 }
 
-type WeightName = `weight_${string}` | `bias_${string}`;
+type Weight = 'weight_ih' | 'weight_hh' | 'bias_ih' | 'bias_hh' | 'weight_hr';
+type WeightName = `${Weight}_l${number}${string}`;
 
 /**
  * What {@link RNN}, {@link LSTM} and {@link GRU} share: the weights `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, ... under PyTorch's names.
@@ -81,7 +84,6 @@ export abstract class RNNBase extends Module {
   readonly bidirectional: boolean;
   /** Size of the output where it is projected, else 0. */
   readonly projSize: number;
-  private readonly weightNames: WeightName[] = [];
 
   constructor(
     gates: number,
@@ -104,23 +106,34 @@ export abstract class RNNBase extends Module {
     this.bidirectional = bidirectional;
     if (projSize >= hiddenSize) throw invalidArgument('projSize', `less than hiddenSize (${hiddenSize})`, projSize);
     this.projSize = projSize;
-    const add = (name: WeightName, shape: number[]) => {
-      this.registerParameter(name, new Parameter(empty(shape, { device, dtype })));
-      this.weightNames.push(name);
-    };
     const gateSize = gates * hiddenSize;
     const outSize = projSize || hiddenSize;
-    for (let layer = 0; layer < numLayers; layer++) {
-      for (const direction of bidirectional ? ['', '_reverse'] : ['']) {
-        const at = `l${layer}${direction}`;
-        add(`weight_ih_${at}`, [gateSize, layer === 0 ? inputSize : outSize * this.directions]);
-        add(`weight_hh_${at}`, [gateSize, outSize]);
-        if (bias) add(`bias_ih_${at}`, [gateSize]);
-        if (bias) add(`bias_hh_${at}`, [gateSize]);
-        if (projSize > 0) add(`weight_hr_${at}`, [projSize, hiddenSize]);
-      }
+    const shapes: Record<Weight, (layer: number) => number[]> = {
+      weight_ih: (layer) => [gateSize, layer === 0 ? inputSize : outSize * this.directions],
+      weight_hh: () => [gateSize, outSize],
+      bias_ih: () => [gateSize],
+      bias_hh: () => [gateSize],
+      weight_hr: () => [projSize, hiddenSize],
+    };
+    for (const [weight, layer, name] of this.weightNames()) {
+      this.registerParameter(name, new Parameter(empty(shapes[weight](layer), { device, dtype })));
     }
     this.resetParameters();
+  }
+
+  /** The names of the weights, each with what it is and its layer. */
+  private weightNames(): [weight: Weight, layer: number, name: WeightName][] {
+    const layers = field(this, 'numLayers', layerCount);
+    const weights: Weight[] = ['weight_ih', 'weight_hh'];
+    if (this.bias) weights.push('bias_ih', 'bias_hh');
+    if (field(this, 'projSize', integer(0)) > 0) weights.push('weight_hr');
+    const names: [Weight, number, WeightName][] = [];
+    for (let layer = 0; layer < layers; layer++) {
+      for (const direction of this.bidirectional ? ['', '_reverse'] : ['']) {
+        for (const weight of weights) names.push([weight, layer, `${weight}_l${layer}${direction}`]);
+      }
+    }
+    return names;
   }
 
   protected get directions(): number {
@@ -128,12 +141,12 @@ export abstract class RNNBase extends Module {
   }
 
   protected get weights(): Parameter[] {
-    return this.weightNames.map((name) => this[name]!);
+    return this.weightNames().map(([, , name]) => weightOf(this, name));
   }
 
   /** Draws every weight again, uniformly up to 1 / sqrt(hiddenSize). */
   resetParameters(): void {
-    const bound = 1 / Math.sqrt(this.hiddenSize);
+    const bound = 1 / Math.sqrt(field(this, 'hiddenSize', integer(1)));
     for (const weight of this.weights) uniform_(weight, { a: -bound, b: bound });
   }
 
@@ -184,12 +197,13 @@ export abstract class RNNBase extends Module {
 
   private checkFeatures(input: Tensor): void {
     const { shape } = input;
-    if (shape.at(-1) !== this.inputSize) {
-      throw mustHave('input', `last dimension ${this.inputSize} (inputSize)`, shape);
+    const size = field(this, 'inputSize', integer(1));
+    if (shape.at(-1) !== size) {
+      throw mustHave('input', `last dimension ${size} (inputSize)`, shape);
     }
-    const weights = this[this.weightNames[0]!]!;
-    if (input.dtype !== weights.dtype) {
-      throw mustHave('input', `the weights' dtype ${weights.dtype.name}`, input.dtype.name, 'ERR_DTYPE');
+    const { dtype } = weightOf(this, 'weight_ih_l0');
+    if (input.dtype !== dtype) {
+      throw mustHave('input', `the weights' dtype ${dtype.name}`, input.dtype.name, 'ERR_DTYPE');
     }
   }
 
@@ -200,7 +214,7 @@ export abstract class RNNBase extends Module {
     hidden: S | null,
     sizes: readonly number[],
   ): S {
-    const layers = this.numLayers * this.directions;
+    const layers = field(this, 'numLayers', layerCount) * this.directions;
     return sizes.map((size, i) => {
       const expected = batch === null ? [layers, size] : [layers, batch, size];
       if (!hidden) return zeros([layers, batch ?? 1, size], { dtype: input.dtype, device: input.device });

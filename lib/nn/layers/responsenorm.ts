@@ -4,6 +4,7 @@ import { tensor } from '../../kinds.js';
 import { stack, zerosLike } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { field } from '../fields.js';
 import { localResponseNorm } from '../functional/normalization.js';
 import { Module } from '../module.js';
 import * as print from '../print.js';
@@ -73,7 +74,8 @@ export class CrossMapLRN2d extends ResponseNorm {
     const { shape } = check('input', input, tensor);
     if (shape.length !== 4) throw mustHave('input', '4 dimensions', shape);
     const squares = input.mul(input).unbind(1);
-    const reach = Math.trunc((this.size - 1) / 2 + 1);
+    const size = field(this, 'size', integer(1));
+    const reach = Math.trunc((size - 1) / 2 + 1);
     const first = squares.slice(0, reach).reduce((sum, square) => sum.add(square), zerosLike(squares[0]!));
     const sums = [first];
     for (let c = 1; c < squares.length; c++) {
@@ -83,9 +85,9 @@ export class CrossMapLRN2d extends ResponseNorm {
       sums.push(sum);
     }
     const scale = stack(sums, 1)
-      .mul(this.alpha / this.size)
+      .mul(field(this, 'alpha', finite) / size)
       .add(this.k);
-    return scale.pow(-this.beta).mul(input);
+    return scale.pow(-field(this, 'beta', finite)).mul(input);
   }
 
   override extraRepr(): string {

@@ -13,6 +13,7 @@ import { tensor } from '../../kinds.js';
 import { gelu, relu } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { checkParts, field } from '../fields.js';
 import { type FactoryOptions, Module } from '../module.js';
 import { factoryTable } from '../tables.js';
 import { MultiheadAttention } from './attention.js';
@@ -111,7 +112,11 @@ const readDecoderMasks = optionsOf('TransformerDecoderLayer.forward()', {
   tgtIsCausal: [flag, false],
 });
 
-function activate(f: TransformerActivation, x: Tensor): Tensor {
+// What both layers call in their linear half.
+const linearParts = ['linear1', 'dropout', 'linear2'];
+
+function activate(layer: object, x: Tensor): Tensor {
+  const f = field(layer, 'activation', activation);
   if (f === 'relu') return relu(x);
   if (f === 'gelu') return gelu(x);
   return f instanceof Module ? f.call(x) : f(x);
@@ -162,6 +167,7 @@ export class TransformerEncoderLayer extends Module {
   override forward(src: Tensor, masks: EncoderLayerMasks = {}): Tensor {
     const { srcMask, srcKeyPaddingMask, isCausal } = readEncoderMasks(masks, `${this.constructor.name}.forward()`);
     check('src', src, tensor);
+    checkParts(this, 'self_attn', 'norm1', 'norm2', 'dropout1', 'dropout2', ...linearParts);
     const how = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, isCausal };
     const { norm1, norm2 } = this;
     const attended = (x: Tensor) => this.dropout1.call(attend(this.self_attn, x, x, how));
@@ -174,7 +180,7 @@ export class TransformerEncoderLayer extends Module {
   }
 
   private feedForward(x: Tensor): Tensor {
-    const hidden = this.dropout.call(activate(this.activation, this.linear1.call(x)));
+    const hidden = this.dropout.call(activate(this, this.linear1.call(x)));
     return this.dropout2.call(this.linear2.call(hidden));
   }
 }
@@ -229,6 +235,18 @@ export class TransformerDecoderLayer extends Module {
     const masks = readDecoderMasks(given, `${this.constructor.name}.forward()`);
     check('tgt', tgt, tensor);
     check('memory', memory, tensor);
+    checkParts(
+      this,
+      'self_attn',
+      'multihead_attn',
+      'norm1',
+      'norm2',
+      'norm3',
+      'dropout1',
+      'dropout2',
+      'dropout3',
+      ...linearParts,
+    );
     const own = { attnMask: masks.tgtMask, keyPaddingMask: masks.tgtKeyPaddingMask, isCausal: masks.tgtIsCausal };
     const cross = {
       attnMask: masks.memoryMask,
@@ -249,7 +267,7 @@ export class TransformerDecoderLayer extends Module {
   }
 
   private feedForward(x: Tensor): Tensor {
-    const hidden = this.dropout.call(activate(this.activation, this.linear1.call(x)));
+    const hidden = this.dropout.call(activate(this, this.linear1.call(x)));
     return this.dropout3.call(this.linear2.call(hidden));
   }
 }

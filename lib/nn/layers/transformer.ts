@@ -8,9 +8,11 @@ import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { ModuleList } from '../containers.js';
 import { deepcopy } from '../deepcopy.js';
+import { checkParts, field } from '../fields.js';
 import { xavierUniform_ } from '../init.js';
 import { Module } from '../module.js';
 import { mostLayers } from '../sized.js';
+import { MultiheadAttention } from './attention.js';
 import { LayerNorm } from './norm.js';
 import {
   type DecoderLayerMasks,
@@ -28,6 +30,8 @@ type DecoderLayer = Module & { forward(tgt: Tensor, memory: Tensor, masks?: Deco
 type Norm = Module & { forward(input: Tensor): Tensor };
 
 const module = instance(Module, 'a Module');
+const attention = instance(MultiheadAttention, 'a MultiheadAttention');
+const layerList = instance(ModuleList, 'a ModuleList');
 
 /** Masks of an encoder: `isCausal` null has `mask` compared with the causal one. */
 export interface EncoderMasks {
@@ -82,7 +86,7 @@ function lengthOf(x: Tensor, batchFirst: boolean): number {
 /** Whether a layer with PyTorch's `self_attn` takes the batch first. */
 const batchFirstOf = (layer: Module | undefined): boolean =>
   layer instanceof TransformerEncoderLayer || layer instanceof TransformerDecoderLayer
-    ? layer.self_attn.batchFirst
+    ? field(layer, 'self_attn', attention).batchFirst === true
     : false;
 
 /**
@@ -111,6 +115,8 @@ export class TransformerEncoder extends Module {
 
   override forward(src: Tensor, masks: EncoderMasks = {}): Tensor {
     const { mask, srcKeyPaddingMask, isCausal } = readEncoder(masks);
+    field(this, 'layers', layerList);
+    field(this, 'norm', orNull(module));
     const causal = isCausalMask(mask, isCausal, lengthOf(src, batchFirstOf(this.layers.at(0))));
     let output = src;
     for (const layer of this.layers)
@@ -143,6 +149,8 @@ export class TransformerDecoder extends Module {
 
   override forward(tgt: Tensor, memory: Tensor, given: DecoderMasks = {}): Tensor {
     const { tgtIsCausal, ...masks } = readDecoder(given);
+    field(this, 'layers', layerList);
+    field(this, 'norm', orNull(module));
     const length = lengthOf(tgt, batchFirstOf(this.layers.at(0)));
     const causal = isCausalMask(masks.tgtMask, tgtIsCausal, length);
     let output = tgt;
@@ -233,6 +241,8 @@ export class Transformer extends Module {
 
   override forward(src: Tensor, tgt: Tensor, masks: TransformerMasks = {}): Tensor {
     const [from, to] = [check('src', src, tensor).shape, check('tgt', tgt, tensor).shape];
+    checkParts(this, 'encoder', 'decoder');
+    field(this, 'dModel', integer(1));
     const batch = this.batchFirst ? 0 : 1;
     if (from.length === 3 && from[batch] !== to[batch]) {
       throw mustHave('tgt', `as many sequences as "src", ${from[batch]}`, to);

@@ -1,5 +1,5 @@
 import { noGrad } from '../../autograd/index.js';
-import { check, instance } from '../../check.js';
+import { check, instance, integer } from '../../check.js';
 import { full } from '../../creation/full.js';
 import { allReduce } from '../../distributed/functional.js';
 import { groupKind, groupOf } from '../../distributed/group.js';
@@ -10,6 +10,7 @@ import { tensor } from '../../kinds.js';
 import { cat } from '../../ops/generated/functions.js';
 import { readAll } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
+import { field } from '../fields.js';
 import { batchNorm } from '../functional/index.js';
 import { BatchNorm, type BatchNormOptions, NormBase } from '../layers/batchnorm.js';
 import { Module } from '../module.js';
@@ -42,7 +43,8 @@ export class SyncBatchNorm extends NormBase {
   override forward(input: Tensor): Tensor {
     const { shape } = check('input', input, tensor);
     if (shape.length < 2) throw mustHave('input', '2 dimensions or more', shape);
-    if (shape[1] !== this.numFeatures) throw mustHave('input', `${this.numFeatures} channels`, shape);
+    const features = field(this, 'numFeatures', integer(1));
+    if (shape[1] !== features) throw mustHave('input', `${features} channels`, shape);
     const { weight, bias, running_mean, running_var, eps } = this;
     const training = this.training || running_mean === null;
     const group = training && isInitialized() ? groupOf(this.#group) : null;
