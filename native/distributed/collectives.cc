@@ -23,6 +23,18 @@ using Tensors = std::vector<at::Tensor>;
 
 // A backend that rejects a promise itself does so at its time-out; this is for one that does not.
 constexpr milliseconds kGrace{800};
+// A wait until a time far away overflows in the standard library.
+constexpr milliseconds kLongest = std::chrono::hours(24 * 365);
+
+// Gloo's time-out is that of each of a collective's messages; this bounds them together. NCCL's works wait on streams
+// alone, and would hold the host where they are given a limit.
+void wait_for(c10d::Work& work, const c10d::ProcessGroup& group, milliseconds timeout) {
+  if (group.getBackendType() == c10d::ProcessGroup::BackendType::NCCL) {
+    work.wait();
+  } else {
+    work.wait(std::min(timeout, kLongest) + kGrace);
+  }
+}
 
 struct Call {
   std::vector<Tensors> outputs;
@@ -245,7 +257,8 @@ napi_value collective(napi_env env, Args& args) {
   const milliseconds timeout = call.timeout.count() > 0 ? call.timeout : group->timeout;
   const std::string what = name + "() of rank " + std::to_string(group->rank);
   const bool writes_inputs = name == "allReduce" || name == "broadcast" || name == "reduce";
-  const WorkPtr work = reporting(what, timeout, [&] { return found->issue(*group->live(), call); });
+  const auto live = group->live();
+  const WorkPtr work = reporting(what, timeout, [&] { return found->issue(*live, call); });
   for (const auto& list : call.outputs) {
     for (const auto& tensor : list) note_written(tensor);
   }
@@ -253,7 +266,7 @@ napi_value collective(napi_env env, Args& args) {
     for (const auto& tensor : call.inputs) note_written(tensor);
   }
   if (mode == "wait") {
-    reporting(what, timeout, [&] { work->wait(); });
+    reporting(what, timeout, [&] { wait_for(*work, *live, timeout); });
     return js(env, static_cast<int64_t>(source_of(work)));
   }
 

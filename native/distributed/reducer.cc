@@ -64,8 +64,8 @@ class Bf16Hook : public c10d::CppCommHookInterface<c10::intrusive_ptr<c10d::Proc
   }
 };
 
-// A function of JavaScript that is given a bucket's index, whether it is the last, and its gradients, and returns these
-// reduced. Backward passes run on its thread.
+// A function of JavaScript that is given a bucket's index, whether it is the last, its gradients in one piece and one
+// by one, and returns them reduced, in one piece. Backward passes run on its thread.
 class JavaScriptHook : public c10d::CppCommHookInterface<std::shared_ptr<Callback>> {
  public:
   using CppCommHookInterface::CppCommHookInterface;
@@ -74,8 +74,10 @@ class JavaScriptHook : public c10d::CppCommHookInterface<std::shared_ptr<Callbac
     const at::Tensor& buffer = bucket.getBuffer();
     const CallScope scope(state_);
     const napi_env env = scope.env();
+    const Tensors gradients = bucket.getGradients();
+    const napi_value each = make_array(env, gradients.size(), [&](size_t i) { return wrap(env, gradients[i]); });
     const napi_value answer =
-        scope.call({js(env, int64_t(bucket.getIndex())), js(env, bucket.isLast()), wrap(env, buffer)});
+        scope.call({js(env, int64_t(bucket.getIndex())), js(env, bucket.isLast()), wrap(env, buffer), each});
     const at::Tensor reduced = unwrap(env, answer).detach();
     if (reduced.scalar_type() != buffer.scalar_type() || reduced.numel() != buffer.numel() ||
         reduced.device() != buffer.device()) {

@@ -39,7 +39,7 @@ declare module '../../binding/index.js' {
     reducerDelay(reducer: NativeReducer, outputs: readonly Handle[]): void;
     reducerHook(
       reducer: NativeReducer,
-      hook: string | ((index: number, isLast: boolean, buffer: Handle) => Handle),
+      hook: string | ((index: number, isLast: boolean, buffer: Handle, gradients: readonly Handle[]) => Handle),
     ): void;
     reducerActive(reducer: NativeReducer, joined: boolean, keepsSize: boolean): number;
     reducerMatch(reducer: NativeReducer, findUnused: boolean): void;
@@ -83,6 +83,8 @@ export interface GradBucket {
   readonly isLast: boolean;
   /** This rank's gradients of several parameters, flat. */
   readonly buffer: Tensor;
+  /** The gradient of each of these parameters: views of `buffer`. */
+  readonly gradients: readonly Tensor[];
 }
 
 /**
@@ -313,14 +315,14 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     }
     // The reducer keeps the function; this object, which it would keep with it, keeps the hook.
     const self = new WeakRef(this);
-    const run = (index: number, isLast: boolean, buffer: Handle): Handle =>
-      self.deref()!.#reduced(index, isLast, buffer);
+    const run = (index: number, isLast: boolean, buffer: Handle, gradients: readonly Handle[]): Handle =>
+      self.deref()!.#reduced({ index, isLast, buffer: wrap(buffer), gradients: gradients.map((g) => wrap(g)) });
     this.#worded(() => native.reducerHook(this.#reducer, run));
     this.#hook = checked;
   }
 
-  #reduced(index: number, isLast: boolean, buffer: Handle): Handle {
-    const result = refusePromise('a communication hook', this.#hook!({ index, isLast, buffer: wrap(buffer) }));
+  #reduced(bucket: GradBucket): Handle {
+    const result = refusePromise('a communication hook', this.#hook!(bucket));
     return check('the result of a communication hook', result, tensor).handle;
   }
 

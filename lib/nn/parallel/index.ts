@@ -5,3 +5,4 @@ export {
   type GradBucket,
   type JoinOptions,
 } from './distributed-data-parallel.js';
+export { type PowerSGDOptions, PowerSGDState, powerSGDHook } from './power-sgd.js';

@@ -80,6 +80,20 @@ for (let step = 0; step < 3; step++) {
 }
 note(...model.parameters().map((p) => p.grad!));
 note(...model.parameters().map((p) => p.detach()));
+torch.manualSeed(3);
+const narrowed = new nn.parallel.DistributedDataParallel(new nn.Sequential(new nn.Linear(8, 8), new nn.Linear(8, 8)));
+const state = new nn.parallel.PowerSGDState({ startPowerSGDIter: 2 });
+narrowed.registerCommHook((bucket) => nn.parallel.powerSGDHook(state, bucket));
+for (let step = 0; step < 4; step++) {
+  narrowed.zeroGrad();
+  const x = torch
+    .arange(16, { dtype: torch.float32 })
+    .view(2, 8)
+    .add(rank + step)
+    .sin();
+  narrowed.forward(x).pow(2).mean().backward();
+  note(...narrowed.parameters().map((p) => p.grad!));
+}
 await d.barrier();
 await send(answers);
 await leave();

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
 
 rank, size = int(os.environ['RANK']), int(os.environ['WORLD_SIZE'])
 dist.init_process_group('gloo', init_method=os.environ['MEET'], rank=rank, world_size=size, timeout=timedelta(seconds=60))
@@ -78,6 +79,14 @@ for step in range(3):
             p -= 0.1 * p.grad
 note(*(p.grad for p in model.parameters()))
 note(*(p.detach() for p in model.parameters()))
+torch.manual_seed(3)
+model = torch.nn.parallel.DistributedDataParallel(torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)))
+model.register_comm_hook(PowerSGDState(None, start_powerSGD_iter=2), powerSGD_hook)
+for step in range(4):
+    model.zero_grad()
+    x = torch.arange(16.0).view(2, 8).add(rank + step).sin()
+    model(x).pow(2).mean().backward()
+    note(*(p.grad for p in model.parameters()))
 dist.barrier()
 print(json.dumps(answers))
 dist.destroy_process_group()
