@@ -211,7 +211,9 @@ Call read_call(napi_env env, Args& args) {
   return call;
 }
 
-int source_of(const WorkPtr& work) {
+// The rank that a message came from; only works of messages know it, and the others throw, which takes long.
+int source_of(const WorkPtr& work, bool receives) {
+  if (!receives) return -1;
   try {
     return work->sourceRank();
   } catch (const std::exception&) {
@@ -256,6 +258,7 @@ napi_value collective(napi_env env, Args& args) {
   const std::string mode = to_string(env, args[6], "mode");
   const milliseconds timeout = call.timeout.count() > 0 ? call.timeout : group->timeout;
   const std::string what = name + "() of rank " + std::to_string(group->rank);
+  const bool receives = name == "recv";
   const bool writes_inputs = name == "allReduce" || name == "broadcast" || name == "reduce";
   const auto live = group->live();
   const WorkPtr work = reporting(what, timeout, [&] { return found->issue(*live, call); });
@@ -267,7 +270,7 @@ napi_value collective(napi_env env, Args& args) {
   }
   if (mode == "wait") {
     reporting(what, timeout, [&] { wait_for(*work, *live, timeout); });
-    return js(env, static_cast<int64_t>(source_of(work)));
+    return js(env, static_cast<int64_t>(source_of(work, receives)));
   }
 
   napi_value promise;
@@ -277,13 +280,14 @@ napi_value collective(napi_env env, Args& args) {
   deferred->expire_after(timeout + kGrace, late_sentence(what, timeout));
   auto handle = std::make_unique<WorkObject>();
   handle->what = what;
-  when_done(work, [deferred, progress = handle->progress, work, what, timeout](std::exception_ptr error) {
+  when_done(work, [deferred, progress = handle->progress, work, what, timeout, receives](std::exception_ptr error) {
     if (error != nullptr) error = failure_of(error, what, timeout);
     progress->finish(error);
     if (error != nullptr) {
       deferred->reject(error);
     } else {
-      deferred->resolve([rank = source_of(work)](napi_env env) { return js(env, static_cast<int64_t>(rank)); });
+      deferred->resolve(
+          [rank = source_of(work, receives)](napi_env env) { return js(env, static_cast<int64_t>(rank)); });
     }
   });
   if (mode != "work") return promise;
