@@ -33,7 +33,7 @@ abstract class Listed<M extends Module> extends Module {
 
   /** The module at `index`, counted from the end when negative. */
   at(index: number): M | undefined {
-    return this.children_().at(index);
+    return this.children_().at(check('index', index, integer()));
   }
 
   /** Adds a module at the end. */
@@ -141,6 +141,8 @@ export class ModuleList<M extends Module = TensorModule> extends Listed<M> {
 
   /** A list of the modules from `start` to before `end`, as of an array. */
   slice(start?: number, end?: number): ModuleList<M> {
+    if (start !== undefined) check('start', start, integer());
+    if (end !== undefined) check('end', end, integer());
     return new ModuleList(this.children_().slice(start, end));
   }
 

@@ -37,7 +37,7 @@ export class ParameterList extends Module {
 
   /** The parameter at `index`, counted from the end when negative; undefined where there is none. */
   at(index: number): Parameter | undefined {
-    return this.list().at(index);
+    return this.list().at(check('index', index, integer()));
   }
 
   /** Puts a parameter at an index that is there, counted from the end when negative. */

@@ -420,7 +420,9 @@ Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
   reshapes = !outs.empty() || handle.hasTag(at::Tag::inplace_view) || name.find("resize") != std::string::npos ||
              name.find("::set_") != std::string::npos;
   writes_by_index = outs.empty() && tc::writes_by_index(name);
-  checks_late = !changed.empty() && (outs.size() > 1 || tc::checks_late(name));
+  // Observers of quantization, for example: by the time that the second is refused, the first has been written.
+  const bool beside = outs.empty() && !changed.empty() && changed.back() > 0;
+  checks_late = !changed.empty() && (outs.size() > 1 || beside || tc::checks_late(name));
   multiplies = (name == "aten::mul" || name == "aten::mul_" || name == "aten::multiply" || name == "aten::multiply_") &&
                schema.overload_name() == "Scalar";
   fills = is_filling(name);

@@ -73,6 +73,8 @@ constexpr std::string_view kLate[] = {"binary_cross_entropy",
                                       "multinomial",
                                       "poisson",
                                       "binomial",
+                                      "rrelu",
+                                      "rrelu_with_noise",
                                       "quantile",
                                       "nanquantile",
                                       "ctc_loss"};

@@ -38,6 +38,12 @@ describe('lists of modules change', () => {
     const part = list.slice(1);
     expect(names(part)).to.deep.equal(['0:Tanh', '1:Sigmoid']);
     expect(part.at(0)).to.equal(list.at(1));
+    for (const place of [10n ** 30n, 0.5, Number.NaN, Symbol('one'), {}]) {
+      refused(() => list.slice(place as never), 'ERR_ARGUMENT', 'start');
+      refused(() => list.slice(0, place as never), 'ERR_ARGUMENT', 'end');
+      refused(() => list.at(place as never), 'ERR_ARGUMENT', 'index');
+      refused(() => new nn.ParameterList().at(place as never), 'ERR_ARGUMENT', 'index');
+    }
   });
 
   it('ModuleDict: update, pop, clear', () => {

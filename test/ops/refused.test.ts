@@ -92,6 +92,21 @@ const cases: Record<string, Case> = {
   'scatter_ outside': [one(5, 5, 5), (t) => t.scatter_(0, torch.tensor([0n, 9n]), torch.ones([2]))],
   'scatterAdd_ outside': [one(5, 5, 5), (t) => t.scatterAdd_(0, torch.tensor([0n, 9n]), torch.ones([2]))],
   'scatterReduce_ outside': [one(5, 5, 5), (t) => t.scatterReduce_(0, torch.tensor([0n, 9n]), torch.ones([2]), 'sum')],
+  'rreluWithNoise_ between no bounds': [
+    one(5, -5, 5),
+    (t) => torch.rreluWithNoise_(t, torch.zeros([3]), { lower: Number.NaN, training: true }),
+  ],
+  'rreluWithNoise_ with itself as the noise': [
+    one(5, -5, 5),
+    (t) => torch.rreluWithNoise_(t, t, { lower: Number.NaN, training: true }),
+  ],
+  'an observer with an empty range': [
+    () => [torch.tensor(3), torch.tensor(4), torch.ones([1]), torch.zeros([1], { dtype: torch.int32 })],
+    (min, max, scale, zero) => {
+      const on = torch.ones([1], { dtype: torch.int64 });
+      torch.fusedMovingAvgObsFakeQuant(torch.tensor([-6, 9]), on, on, min!, max!, scale!, zero!, 0.5, 255, 0, 0);
+    },
+  ],
   'writing to a tensor of inference mode': [() => [torch.inferenceMode(() => torch.ones([3]))], (t) => t.neg_()],
   'an out of inference mode': [
     () => [torch.inferenceMode(() => torch.ones([3]))],

@@ -244,7 +244,7 @@ export class PruningContainer extends BasePruningMethod implements Iterable<Base
 
   /** The method at `index`, counted from the end when negative. */
   at(index: number): BasePruningMethod | undefined {
-    return this.methods.at(index);
+    return this.methods.at(check('index', index, integer()));
   }
 
   /** Adds a method at the end. */
