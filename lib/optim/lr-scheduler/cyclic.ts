@@ -7,15 +7,14 @@ import {
   flag,
   oneOf,
   orNull,
-  probability,
   synchronous,
 } from '../../check.js';
 import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
-import { beginMomentum, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
+import { beginMomentum, checkComputed, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
 import { complete, type Group, groupsOf, perGroup, setRate, shared, spread } from './per-group.js';
-import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
+import { bounded, EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
 import type { LRSchedulerStateDict } from './state.js';
 
 /** Options of {@link CyclicLR}. */
@@ -30,7 +29,7 @@ export interface CyclicLROptions {
   stepSizeDown?: number | null;
   /** Whether all cycles have the same height, each has half the height of the one before, or the height shrinks by `gamma` per step; default 'triangular'. */
   mode?: 'triangular' | 'triangular2' | 'exp_range';
-  /** The factor per step in the mode 'exp_range', in [0, 1]; default 1. */
+  /** The factor per step in the mode 'exp_range', >= 0; default 1. Above 1 cycles grow, and momentum with them. */
   gamma?: number;
   /** The height of a cycle as a function of its number, counted from 1, or of the step; it replaces `mode`. Default: null. */
   scaleFn?: ((x: number) => number) | null;
@@ -89,8 +88,7 @@ export class CyclicLR extends EpochScheduler {
       lastEpoch,
     } as const;
     const o = complete('CyclicLR', optimizer, table, options);
-    // A height that grows takes momentum below 0.
-    const gamma = o.mode === 'exp_range' && o.scaleFn === null ? probability : finite;
+    const gamma = o.mode === 'exp_range' && o.scaleFn === null ? finiteNonNegative : finite;
     check('gamma', o.gamma, gamma);
     const useBeta1 = o.cycleMomentum && usesBeta1(groupsOf(optimizer));
     if (o.cycleMomentum) checkMomenta(optimizer, o);
@@ -163,16 +161,21 @@ export class CyclicLR extends EpochScheduler {
   protected override next({ group, baseLr, epoch }: Point): number {
     const [height, scale] = this.at(epoch);
     const max = this.maxLrs[this.optimizer.paramGroups.indexOf(group as never)]!;
-    return baseLr + (max - baseLr) * height * scale;
+    return baseLr + bounded((max - baseLr) * height * scale);
   }
 
   protected override update(epoch: number | undefined, initial: boolean): void {
     super.update(epoch, initial);
     if (!this.cycleMomentum) return;
     const [height, scale] = this.at(this.lastEpoch);
-    (this.optimizer.paramGroups as unknown as Group[]).forEach((group, i) => {
+    const groups = this.optimizer.paramGroups as unknown as Group[];
+    const momenta = groups.map((_, i) => {
       const [base, max] = [this.baseMomentums[i]!, this.maxMomentums[i]!];
-      setMomentum(group, max - (max - base) * height * scale);
+      return max - bounded((max - base) * height * scale);
+    });
+    checkComputed(this, momenta);
+    groups.forEach((group, i) => {
+      setMomentum(group, momenta[i]!);
     });
   }
 
@@ -187,7 +190,7 @@ export class CyclicLR extends EpochScheduler {
 
   private scale(x: number): number {
     if (this.scaleFn !== null) return refuseLater('scaleFn', this.scaleFn(x));
-    if (this.mode === 'exp_range') return pow(this.gamma, x);
+    if (this.mode === 'exp_range') return bounded(pow(this.gamma, x));
     return this.mode === 'triangular2' ? 1 / 2 ** (x - 1) : 1;
   }
 }

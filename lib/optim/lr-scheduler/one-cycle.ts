@@ -3,12 +3,12 @@ import {
   check,
   finite,
   finiteNonNegative,
-  finitePositive,
   flag,
   integer,
   kind,
   oneOf,
   orNull,
+  positive,
   probability,
 } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
@@ -39,9 +39,9 @@ export interface OneCycleLROptions {
   baseMomentum?: number | readonly number[];
   /** The highest momentum, or an array with one for each parameter group; default 0.95. */
   maxMomentum?: number | readonly number[];
-  /** The first rate is `maxLr / divFactor`, with a factor > 0; default 25. */
+  /** The first rate is `maxLr / divFactor`, with a factor > 0, so that `Infinity` begins at 0; default 25. */
   divFactor?: number;
-  /** The last rate is the first one divided by this, > 0; default 1e4. */
+  /** The last rate is the first one divided by this, > 0, so that `Infinity` ends at 0; default 1e4. */
   finalDivFactor?: number;
   /** Whether the rate falls to the first one and then, in a third phase, to the last; default false. */
   threePhase?: boolean;
@@ -116,8 +116,8 @@ export class OneCycleLR extends EpochScheduler {
       cycleMomentum: [flag, true],
       baseMomentum: [shared(finiteNonNegative), 0.85],
       maxMomentum: [shared(finiteNonNegative), 0.95],
-      divFactor: [finitePositive, 25],
-      finalDivFactor: [finitePositive, 1e4],
+      divFactor: [positive, 25],
+      finalDivFactor: [positive, 1e4],
       threePhase: [flag, false],
       lastEpoch,
     } as const;

@@ -75,8 +75,10 @@ export interface Point {
 const anyNumber = kind<number>('a number', (x) => typeof x === 'number');
 
 /** A rate times a factor >= 0. One that grows without end stays at the largest number, and 0 stays 0. */
-export const grown = (rate: number, factor: number): number =>
-  rate === 0 ? 0 : Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, rate * factor));
+export const grown = (rate: number, factor: number): number => (rate === 0 ? 0 : bounded(rate * factor));
+
+/** The nearest number that is not infinite. */
+export const bounded = (x: number): number => Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, x));
 
 /** The option `lastEpoch` of every schedule. */
 export const lastEpoch = [integer(-1), -1] as const;
