@@ -223,12 +223,11 @@ interface Table {
 function findTable(file: OpenFile, bad: Bad): Table {
   const cut = () => bad('its end is missing, which holds the table of records');
   const length = Math.min(file.size, 22 + 0xffff);
-  const tail = readAll(file, file.size - length, length);
-  let at = length - 22;
-  // A comment may follow, which may hold the mark, too; the true one says how long its comment is.
-  while (at >= 0 && !(tail.readUInt32LE(at) === 0x06054b50 && tail.readUInt16LE(at + 20) === length - 22 - at)) at--;
+  const first = file.size - length;
+  const tail = readAll(file, first, length);
+  const at = endOf(tail, first);
   if (at < 0) throw cut();
-  const end = file.size - length + at;
+  const end = first + at;
   let table: Table = {
     count: tail.readUInt16LE(at + 10),
     size: tail.readUInt32LE(at + 12),
@@ -252,3 +251,24 @@ function findTable(file: OpenFile, bad: Bad): Table {
   if (position + size > end || count * 46 > size) throw bad('its table of records is damaged');
   return table;
 }
+
+/**
+ * Where in the last bytes of a file its archive ends; -1 where it does not. A comment may follow, which may hold the mark, too:
+ * the true one says how long its comment is. Or, as PyTorch and NumPy read it, any bytes: then it begins where the table ends.
+ */
+function endOf(tail: Buffer, first: number): number {
+  let loose = -1;
+  for (let at = tail.length - 22; at >= 0; at--) {
+    if (tail.readUInt32LE(at) !== 0x06054b50) continue;
+    const rest = tail.length - 22 - at;
+    const comment = tail.readUInt16LE(at + 20);
+    if (comment === rest) return at;
+    const [size, position] = [tail.readUInt32LE(at + 12), tail.readUInt32LE(at + 16)];
+    const far = size === most || position === most;
+    if (loose < 0 && comment < rest && (far || position + size === first + at || hasLocator(tail, at))) loose = at;
+  }
+  return loose;
+}
+
+/** Whether the mark of an archive with large numbers comes right before its end. */
+const hasLocator = (tail: Buffer, end: number): boolean => end >= 20 && tail.readUInt32LE(end - 20) === 0x07064b50;

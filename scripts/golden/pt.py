@@ -143,6 +143,25 @@ def refused():
     yield 'the number of a person', archive(b'\x80\x02K\x01Q.'), 'not a storage'
 
 
+def loads(data):
+    try:
+        return torch.load(io.BytesIO(data))['x'].shape[0] == COUNT
+    except (RuntimeError, ValueError, OSError):
+        return False
+
+
+# More than the end of the archive is looked for in.
+COUNT = 20_000
+
+
+def tails():
+    """What may come after the archive, as a text and how often, and whether PyTorch reads the file still."""
+    whole = saved({'x': torch.arange(float(COUNT))})
+    for text, times in [('\0', 1), ('\0', 22), ('\0', 4096), ('\0', 65535), ('\0', 70_000), ('hello', 20)]:
+        yield text, times, loads(whole + text.encode() * times)
+    yield 'the end again', 1, loads(whole + whole[-22:])
+
+
 def generate(out_dir):
     read = []
     for what, value in cases():
@@ -152,4 +171,4 @@ def generate(out_dir):
         value = {'a': torch.ones(2), 'b': [1, 'x', b'y', (1, 2, 3, 4), 2**70, {1}], 'm': model.state_dict()}
         read.append({'what': f'protocol {protocol}', 'file': encoded(saved(value, pickle_protocol=protocol)), 'value': plain(value)})
     bad = [{'what': what, 'file': encoded(data), 'says': says} for what, data, says in refused()]
-    (out_dir / 'pt.json').write_text(json.dumps({'read': read, 'refused': bad}, indent=1) + '\n')
+    (out_dir / 'pt.json').write_text(json.dumps({'read': read, 'refused': bad, 'tails': list(tails())}, indent=1) + '\n')

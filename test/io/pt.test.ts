@@ -15,6 +15,7 @@ import { plain, sorted } from './plain.js';
 const reference = golden<{
   read: { what: string; file: string; value: unknown }[];
   refused: { what: string; file: string; says: string }[];
+  tails: [text: string, times: number, loads: boolean][];
 }>('pt');
 
 /** Random cases of each kind; test/long/files asks for many more. */
@@ -94,6 +95,27 @@ describe('torch.save and torch.load', function () {
         expect(error.message).to.include(says).and.not.include('\n');
         expect(error.message.startsWith(`${path} cannot be loaded: `)).to.equal(true);
       });
+    }
+  });
+
+  it('reads past what comes after the archive, where PyTorch does', () => {
+    const x = torch.arange(20_000, { dtype: torch.float32 });
+    torch.save({ x }, path);
+    const whole = readFileSync(path);
+    for (const [text, times, loads] of reference.tails) {
+      const tail = text === 'the end again' ? whole.subarray(-22) : Buffer.from(text.repeat(times));
+      writeFileSync(path, Buffer.concat([whole, tail]));
+      const what = `${JSON.stringify(text)} ${times} times`;
+      const load = (mmap: boolean) => torch.load(path, { mmap }) as { x: Tensor };
+      for (const mmap of [false, true]) {
+        if (loads) expect(load(mmap).x.equal(x), what).equal(true);
+        else expect(() => load(mmap), what).throw(TorchClipError, 'its end is missing');
+      }
+    }
+    // Of a file that was cut off, nothing is the end.
+    for (const length of [whole.length - 6, whole.length - 22, whole.length - 30]) {
+      writeFileSync(path, Buffer.concat([whole.subarray(0, length), Buffer.alloc(100)]));
+      expect(() => torch.load(path), `${length}`).throw(TorchClipError, 'cannot be loaded');
     }
   });
 
