@@ -73,6 +73,15 @@ function row(owner: string, member: Member, value: unknown, accepted: string): R
 
 type Class = new (params: unknown, options: object) => optim.Optimizer;
 
+function takes(make: () => unknown): boolean {
+  try {
+    make();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function optimizerRows(name: string): Row[] {
   const Optimizer = (optim as unknown as Record<string, Class>)[name];
   if (Optimizer === undefined) throw new Error(`there is no optimizer ${name}`);
@@ -82,10 +91,11 @@ function optimizerRows(name: string): Row[] {
     // `Options` widens the type of `lr`.
     .filter((type) => type !== 'CommonOptions' && type !== 'Options')
     .flatMap(membersOf);
+  const widened = takes(() => make({ lr: torch.tensor(0.1) }));
   return members.map((member) =>
     row(
       name,
-      member,
+      member.name === 'lr' && widened ? { ...member, type: `${member.type} | Tensor` } : member,
       group[member.name],
       // Some options are looked at by the clipping types that use them alone.
       acceptedBy((value) => make({ [member.name]: value }), member.name) ||
@@ -189,8 +199,8 @@ function rowsOf(name: string): Row[] {
 const cell = (text: string) => text.replaceAll('|', '\\|');
 const code = (text: string) => (text === '' ? '' : `\`${cell(text)}\``);
 /** A default that is a value, or words about it. */
-const fallbackCell = (text: string) =>
-  text === '' ? 'none' : /^[a-z]+ |, /.test(text) && !/^[['{]/.test(text) ? cell(text) : code(text);
+const isWords = (text: string) => (/^[a-z]+ |, /.test(text) && !/^['{[]/.test(text)) || text.includes(' else ');
+const fallbackCell = (text: string) => (text === '' ? 'none' : isWords(text) ? cell(text) : code(text));
 
 /** One table for all the names: an option that several have is one row, with their defaults where these differ. */
 export function table(names: readonly string[]): string {

@@ -12,12 +12,12 @@ const policies = engine.policies as readonly NonFinite[];
 
 /** Options of every optimizer beside those of its groups. */
 export interface CommonOptions {
-  /** How gradients are clipped on their way into the step; default not at all. */
+  /** How gradients are clipped on their way into the step, or null for not at all; default null. */
   clip?: Clipper | null;
   /**
-   * What to do when some gradient is NaN or inf:
-   * `'skip'`: leave parameters and all state as they are and count the step as skipped; the default with `clip`.
-   * `'propagate'`: compute as PyTorch does; the default without `clip`.
+   * What to do when some gradient is NaN or inf; default `'skip'` with `clip`, else `'propagate'`.
+   * `'skip'`: leave parameters and all state as they are and count the step as skipped.
+   * `'propagate'`: compute as PyTorch does.
    * `'zero'`: treat those elements as 0.
    * `'error'`: throw `ERR_NONFINITE` and change nothing.
    *
