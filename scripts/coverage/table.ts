@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { camelCase } from '../../lib/camel-case.js';
 import torch, { nn, optim } from '../../lib/index.js';
 import { goldenCases } from './golden.js';
 
@@ -28,10 +29,6 @@ const { torch: version, names } = read<{ torch: string; names: Record<string, st
 const exclusions = read<Exclusion[]>('excluded.json');
 const renamed = read<Record<string, Record<string, string>>>('renamed.json');
 
-/** PyTorch's name as TypeScript writes it; a trailing underscore stays. */
-export const camel = (name: string): string =>
-  name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-
 const classes: Record<string, { prototype: object }> = {
   Tensor: torch.Tensor,
   'nn.Module': nn.Module,
@@ -50,13 +47,13 @@ function locate(space: string, name: string): string | undefined {
   if (other !== undefined && (other.includes('.') || walk([other]) !== undefined)) {
     return walk(other.split('.')) === undefined ? undefined : other;
   }
-  const here = other ?? camel(name);
+  const here = other ?? camelCase(name);
   const owner = Object.hasOwn(classes, space) ? classes[space] : undefined;
   if (owner) {
     // A field of each instance, such as `training`, is on no prototype: it stands in renamed.json with its full path.
     return here in owner.prototype || here in owner ? here : undefined;
   }
-  const path = [...(space === 'torch' ? [] : (renamed['']?.[space] ?? space).split('.').map(camel)), here];
+  const path = [...(space === 'torch' ? [] : (renamed['']?.[space] ?? space).split('.').map(camelCase)), here];
   return walk(path) === undefined ? undefined : path.join('.');
 }
 

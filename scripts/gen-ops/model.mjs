@@ -1,7 +1,8 @@
 // The dispatcher's schemas as the generator sees them: what is public, what is exposed, in which order overloads are tried.
+import { tsImport } from 'tsx/esm/api';
 import { excludedNames, excludedOverloads, excludedTypes, firstOverload, handWritten } from './config.mjs';
 
-export const camel = (name) => name.replace(/(?<=[a-zA-Z0-9])_+([a-zA-Z0-9])/g, (_, c) => c.toUpperCase());
+export const { camelCase: camel } = await tsImport('../../lib/camel-case.ts', import.meta.url);
 
 /** The type with its alias set; that of a list's elements comes without a name, which is always `a`. */
 function typeText(t) {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { camelCase } from '../../../lib/camel-case.js';
 import torch, { clip, optim, type Tensor } from '../../../lib/index.js';
 import type { ClippedSGDOptions } from '../../../lib/optim/index.js';
 import { bytesOf, refusalOf } from '../../support.js';
@@ -50,7 +51,7 @@ describe('optim.ClippedSGD', () => {
     ],
   ];
   for (const [clippingType, options, clipper] of same) {
-    const camel = clippingType.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+    const camel = camelCase(clippingType);
     it(`${clippingType} and ${camel} are SGD with ${clipper ?? 'no clipper'}`, () => {
       const want = sgd(clipper);
       for (const name of [clippingType, camel]) {

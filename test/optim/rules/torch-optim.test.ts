@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { camelCase } from '../../../lib/camel-case.js';
 import torch, { clip, optim, TorchClipError } from '../../../lib/index.js';
 import type { Tensor } from '../../../lib/tensor.js';
 import { type Bytes, decode, golden, refusalOf } from '../../support.js';
@@ -15,9 +16,7 @@ interface Case {
 
 const loops = ['foreach', 'fused', 'capturable', 'differentiable'];
 const camel = (options: Record<string, unknown>) =>
-  Object.fromEntries(
-    Object.entries(options).map(([name, value]) => [name.replace(/_(.)/g, (_, c: string) => c.toUpperCase()), value]),
-  );
+  Object.fromEntries(Object.entries(options).map(([name, value]) => [camelCase(name), value]));
 const ones = (...shape: number[]) => torch.ones(shape, { requiresGrad: true });
 const stateOf = (optimizer: optim.Optimizer) => optimizer.stateDict().state[0] as Record<string, Tensor>;
 
