@@ -162,6 +162,13 @@ TC_HD T toward_square(T mean, T weight, T x) {
   return finite(mean) ? mean + step * kUp : mean;
 }
 
+// The same of an x that may be as far from the mean as the largest numbers are apart: of halves, which changes no bit.
+template <class T>
+TC_HD T toward_far(T mean, T weight, T x) {
+  const T half = mean * T(0.5);
+  return (half + weight * (x * T(0.5) - half)) * T(2);
+}
+
 // What a state tensor holds before the first step: zeros, the parameter, or one of the rule's hyperparameters.
 enum class Start : uint8_t { kZero, kParameter, kHyper };
 

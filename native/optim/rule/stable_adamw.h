@@ -52,7 +52,8 @@ struct StableAdamW {
   }
 
   TC_HD void operator()(T& p, T g, T* state) const {
-    const T mean = state[0] += mean_weight * (g - state[0]);
+    // The first weights are so large that a gradient of the other sign would make the distance infinite.
+    const T mean = state[0] = toward_far(state[0], mean_weight, g);
     const T square = state[1] = toward_square(state[1], square_weight, g);
     p -= decay * p + lr * mean / (std::sqrt(square) + eps);
   }

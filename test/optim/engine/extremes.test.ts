@@ -187,7 +187,7 @@ describe('numbers at the ends of the range', () => {
   });
 
   describe('gradients of any size that float32 holds', () => {
-    const sizes = [1.7e19, 1.9e19, 1e25, 4e37, 1.5e38, 1e-30, 1e-38, 1e-45];
+    const sizes = [1.7e19, 1.9e19, 1e25, 4e37, 1.5e38, 3e38, 1e-30, 1e-38, 1e-45];
     // Whose sums of gradients are themselves too large then.
     const adding = ['SGD', 'SGDScheduleFree'];
     // In an element of its own: all of one sign, of both, only once, and after ordinary ones.
@@ -237,6 +237,18 @@ describe('numbers at the ends of the range', () => {
         });
       }
     }
+
+    it('StableAdamW only decays by gradients of both signs, of which float32 holds neither distance nor squares', () => {
+      for (const size of [1e38, 1.9e38, 3e38, 3.4e38]) {
+        const p = torch.ones([3], { requiresGrad: true });
+        const optimizer = new optim.StableAdamW([p], { lr: 0.1, weightDecay: 0.01 });
+        for (let t = 0; t < 6; t++) {
+          p.grad = torch.tensor([size, -size / 2, size / 3]).mul((-1) ** t);
+          optimizer.step();
+        }
+        for (const x of flat([[p]])) expect(x).closeTo(0.999 ** 6, 1e-6);
+      }
+    });
 
     it('Adafactor moves by large gradients as in float64, and by all rows alike', () => {
       for (const shape of [[3], [3, 4]]) {
