@@ -1,42 +1,23 @@
 import { refuseBackwardInTransforms, runBackward } from './autograd/anomaly.js';
 import { type GraphHook, type HookHandle, removable } from './autograd/hook.js';
+import { attachHook, type NativeHook } from './autograd/tensor-hook.js';
 import { native } from './binding/index.js';
 import { anything, check, elementsOf, flag, kind, orNull } from './check.js';
 import { copied } from './cuda/copy.js';
 import { type Device, parseDevice } from './device.js';
 import { type Dtype, dtypeOf } from './dtype.js';
+import { type Element, type ElementArray, type Nested, nested } from './elements.js';
 import { invalidArgument, isCallable, TorchClipError } from './errors.js';
 import type { Handle } from './handle.js';
 import { contiguousFormat, type Layout, layoutOf, MemoryFormat } from './layout.js';
-import type { Complex } from './ops/types.js';
 import { optionsOf } from './options.js';
 import { local } from './realm.js';
 import { enroll } from './scope.js';
 import { refuseAsync, refuseLater, refusePromise } from './sync.js';
 
 export type { HookHandle } from './autograd/hook.js';
+export type { ElementArray, Nested } from './elements.js';
 export type { Handle } from './handle.js';
-
-declare const hookBrand: unique symbol;
-type HookRef = object & { readonly [hookBrand]: 'hook' };
-type NativeHook = (grad: Handle) => Handle | undefined;
-
-/** The typed arrays that hold a tensor's elements; half precision comes as float32, bool as bytes. */
-export type ElementArray =
-  | Float32Array<ArrayBuffer>
-  | Float64Array<ArrayBuffer>
-  | Int8Array<ArrayBuffer>
-  | Uint8Array<ArrayBuffer>
-  | Int16Array<ArrayBuffer>
-  | Uint16Array<ArrayBuffer>
-  | Int32Array<ArrayBuffer>
-  | Uint32Array<ArrayBuffer>
-  | BigInt64Array<ArrayBuffer>
-  | BigUint64Array<ArrayBuffer>;
-
-type Element = number | bigint | boolean | Complex;
-/** Arrays as deep as a tensor has dimensions; a bare element for none. */
-export type Nested<T> = T | Nested<T>[];
 
 declare module './binding/index.js' {
   interface Native {
@@ -69,9 +50,6 @@ declare module './binding/index.js' {
       createGraph: boolean,
       inputs?: Handle[],
     ): void;
-    registerHook(t: Handle, hook: NativeHook): HookRef;
-    removeHook(hook: HookRef): void;
-    weakenHooks(): void;
     registerPostAccumulateGradHook(leaf: Handle, hook: (leaf: Handle) => void): GraphHook;
     item(t: Handle): Element;
     toTyped(t: Handle): ElementArray;
@@ -270,7 +248,7 @@ export class Tensor {
   registerHook(hook: (grad: Tensor) => Tensor | undefined | void): HookHandle {
     if (!isCallable(hook)) throw invalidArgument('hook', 'a function', hook);
     refuseAsync('registerHook', hook);
-    return attach(this.handle, nativeHook(hook));
+    return attachHook(this.handle, nativeHook(hook));
   }
 
   /**
@@ -321,8 +299,7 @@ export class Tensor {
   }
   /** The elements as nested arrays; a bare element for a tensor without dimensions. */
   tolist<T extends Element = number>(): Nested<T> {
-    const { dtype } = this;
-    return nest(elements(this.toTypedArray(), dtype), this.shape) as Nested<T>;
+    return nested(this.toTypedArray(), this.dtype, this.shape) as Nested<T>;
   }
 
   /**
@@ -379,25 +356,6 @@ function nativeHook(hook: (grad: Tensor) => unknown): NativeHook {
   };
 }
 
-/** Keeps the hooks of a tensor that nothing else can reach: the addon's references to those are weak. */
-const hooksOf = new WeakMap<Handle, Set<NativeHook>>();
-
-function attach(tensor: Handle, hook: NativeHook): HookHandle {
-  const ref = native.registerHook(tensor, hook);
-  const hooks = hooksOf.get(tensor) ?? new Set();
-  hooksOf.set(tensor, hooks.add(hook));
-  let attached: (() => void) | undefined = () => {
-    native.removeHook(ref);
-    hooks.delete(hook);
-  };
-  return {
-    remove: () => {
-      attached?.();
-      attached = undefined;
-    },
-  };
-}
-
 /** The hook is given the user's own object while there is one; held strongly, it would never be let go. */
 function leafHook<T extends Tensor>(leaf: T, hook: (leaf: T) => void): (handle: Handle) => void {
   const own = new WeakRef(leaf);
@@ -446,25 +404,6 @@ function entry(values: number[], dim: number): number {
   const value = Number.isInteger(dim) ? values.at(dim) : undefined;
   if (value === undefined) throw invalidArgument('dim', `one of ${values.length} dimensions`, dim, 'ERR_INDEX');
   return value;
-}
-
-function elements(data: ElementArray, dtype: Dtype): Element[] {
-  if (dtype.isComplex) {
-    const pairs = data as Float64Array;
-    return Array.from({ length: pairs.length / 2 }, (_, i) => ({ re: pairs[2 * i]!, im: pairs[2 * i + 1]! }));
-  }
-  if (dtype.name === 'bool') return Array.from(data as Uint8Array, (v) => v !== 0);
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
-    return Array.from(data, (v) => (Number.isSafeInteger(Number(v)) ? Number(v) : v));
-  }
-  return Array.from(data as Float64Array);
-}
-
-function nest(flat: Element[], shape: number[]): Nested<Element> {
-  let at = 0;
-  const build = (depth: number): Nested<Element> =>
-    depth === shape.length ? flat[at++]! : Array.from({ length: shape[depth]! }, () => build(depth + 1));
-  return build(0);
 }
 
 const readBackward = optionsOf('backward()', {

@@ -1,5 +1,5 @@
 import { native } from '../binding/index.js';
-import { check, elementsOf, flag, integer, type Kind, kind, oneOf, share } from '../check.js';
+import { check, type Kind } from '../check.js';
 import { full } from '../creation/index.js';
 import { requireCuda } from '../cuda/available.js';
 import type { ProcessGroup } from '../distributed/group.js';
@@ -7,9 +7,20 @@ import { allReduce } from '../distributed/reductions.js';
 import { int32 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { Optimizer } from '../optim/base/optimizer.js';
-import { isPlainObject, optionsOf } from '../options.js';
+import { isPlainObject } from '../options.js';
 import { keep } from '../scope.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
+import { checkOutputs, type Outputs } from './outputs.js';
+import { ScaledStep } from './scaled-step.js';
+import {
+  count,
+  type GradScalerOptions,
+  type GradScalerState,
+  leastScale,
+  readScalerOptions,
+  scaleKind,
+  scalerTable,
+} from './scaler-options.js';
 import { SkipCount } from './skip-count.js';
 
 declare module '../binding/index.js' {
@@ -27,85 +38,11 @@ declare module '../binding/index.js' {
   }
 }
 
-/** Options of a {@link GradScaler}. */
-export interface GradScalerOptions {
-  /** Where the scale is kept; default `'cuda'`. */
-  device?: 'cuda' | 'cpu';
-  /** The first scale, a number from 2^-126 to the largest float32; default 65536. */
-  initScale?: number;
-  /** What the scale is multiplied by after `growthInterval` steps without NaN or inf, > 1; default 2. */
-  growthFactor?: number;
-  /** What the scale is multiplied by after a step that was skipped, in (0, 1); the scale never falls below 2^-126. Default 0.5. */
-  backoffFactor?: number;
-  /** An integer >= 1; default 2000. */
-  growthInterval?: number;
-  /**
-   * {@link GradScaler.update} throws `ERR_NONFINITE` when more steps than this in a row were skipped, an integer >= 0 or Infinity;
-   * default 100. Steps of optimizers with `nonFinite: 'skip'` do not count here: those optimizers count and throw by themselves.
-   */
-  maxConsecutiveSkips?: number;
-  /** Whether anything is scaled at all; default true. */
-  enabled?: boolean;
-}
-
-/** What {@link GradScaler.stateDict} holds, under PyTorch's names; empty for a scaler that is not enabled. */
-export interface GradScalerState {
-  scale: number;
-  growth_factor: number;
-  backoff_factor: number;
-  growth_interval: number;
-  _growth_tracker: number;
-}
-
-/** Tensors in arrays, as deep as they come. */
-export type Outputs = Tensor | readonly Outputs[];
-
 interface Progress {
   status: 'unscaled' | 'stepped';
   /** One per device. */
   foundInf: Tensor[];
 }
-
-/**
- * What {@link GradScaler.step} returns. Nothing is read from a GPU until {@link skipped} is.
- *
- * @example
- * const { skipped } = scaler.step(optimizer);
- * if (skipped) console.log('the scale was too large');
- */
-export class ScaledStep {
-  /** Tensors of one number, one per device, 1 where a gradient held NaN or inf, else 0; none where the scaler is not enabled. */
-  readonly foundInf: readonly Tensor[];
-
-  /** @internal */
-  constructor(foundInf: readonly Tensor[]) {
-    this.foundInf = foundInf;
-  }
-
-  /** Whether the step was skipped because some gradient held NaN or inf. Waits for the device. */
-  get skipped(): boolean {
-    return this.foundInf.some((found) => found.item() !== 0);
-  }
-}
-
-// The least and the largest scale whose inverse float32 can hold.
-const [leastScale, largestScale] = [2 ** -126, (2 - 2 ** -23) * 2 ** 127];
-
-const scaleKind = kind<number>(
-  'a number from 2^-126 to the largest float32',
-  (x) => typeof x === 'number' && x >= leastScale && x <= largestScale,
-);
-const count = integer(0);
-const table = {
-  device: [oneOf('cuda', 'cpu'), 'cuda'],
-  initScale: [scaleKind, 65536],
-  growthFactor: [kind<number>('a finite number > 1', (x) => Number.isFinite(x) && (x as number) > 1), 2],
-  backoffFactor: [share, 0.5],
-  growthInterval: [integer(1), 2000],
-  maxConsecutiveSkips: [kind<number>(`${count.expected} or Infinity`, (x) => x === Infinity || count.accepts(x)), 100],
-  enabled: [flag, true],
-} as const;
-const readOptions = optionsOf('GradScaler', table);
 
 /**
  * Scales the loss so that small gradients survive in half precision, and finds the scale by itself, as `torch.amp.GradScaler`.
@@ -140,7 +77,7 @@ export class GradScaler {
   #progress = new Map<Optimizer, Progress>();
 
   constructor(options?: GradScalerOptions) {
-    const all = readOptions(options, new.target.name);
+    const all = readScalerOptions(options, new.target.name);
     if (all.enabled && all.device === 'cuda') requireCuda('GradScaler on the device "cuda"');
     this.#enabled = all.enabled;
     this.#device = all.device;
@@ -330,21 +267,21 @@ export class GradScaler {
     return this.#growthFactor;
   }
   setGrowthFactor(growthFactor: number): void {
-    check('growthFactor', growthFactor, table.growthFactor[0]);
+    check('growthFactor', growthFactor, scalerTable.growthFactor[0]);
     this.#growthFactor = growthFactor;
   }
   getBackoffFactor(): number {
     return this.#backoffFactor;
   }
   setBackoffFactor(backoffFactor: number): void {
-    check('backoffFactor', backoffFactor, table.backoffFactor[0]);
+    check('backoffFactor', backoffFactor, scalerTable.backoffFactor[0]);
     this.#backoffFactor = backoffFactor;
   }
   getGrowthInterval(): number {
     return this.#growthInterval;
   }
   setGrowthInterval(growthInterval: number): void {
-    check('growthInterval', growthInterval, table.growthInterval[0]);
+    check('growthInterval', growthInterval, scalerTable.growthInterval[0]);
     this.#growthInterval = growthInterval;
   }
   /** Whether anything is scaled. */
@@ -383,9 +320,9 @@ export class GradScaler {
       check(`stateDict.${name}`, entries[name], kind, 'ERR_STATE');
     const scale = number('scale', scaleKind);
     const tracker = number('_growth_tracker', count);
-    const growth = number('growth_factor', table.growthFactor[0]);
-    const backoff = number('backoff_factor', table.backoffFactor[0]);
-    const interval = number('growth_interval', table.growthInterval[0]);
+    const growth = number('growth_factor', scalerTable.growthFactor[0]);
+    const backoff = number('backoff_factor', scalerTable.backoffFactor[0]);
+    const interval = number('growth_interval', scalerTable.growthInterval[0]);
     this.#initScale = scale;
     this.#initTracker = tracker;
     this.#growthFactor = growth;
@@ -412,19 +349,4 @@ function foundByAny(found: readonly Tensor[], group: ProcessGroup): Tensor {
 
 function checkOptimizer(optimizer: unknown): asserts optimizer is Optimizer {
   if (!(optimizer instanceof Optimizer)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
-}
-
-function checkOutputs(outputs: unknown): void {
-  const queue = [outputs];
-  const above = new Set<unknown>();
-  while (queue.length > 0) {
-    const value = queue.pop();
-    if (isTensor(value)) continue;
-    // A hole is refused as soon as it comes; an array inside itself would never end.
-    if (!Array.isArray(value) || above.has(value)) {
-      throw invalidArgument('outputs', 'a Tensor or an array of Tensors', value);
-    }
-    above.add(value);
-    queue.push(...elementsOf<unknown>(value));
-  }
 }

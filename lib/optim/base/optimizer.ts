@@ -9,9 +9,8 @@ import { optionsOf, readAll } from '../../options.js';
 import type { HookHandle, Tensor } from '../../tensor.js';
 import type { Definition } from '../engine/definition.js';
 import { type NativeOptimizer, slotOf, statesOf } from '../engine/native-optimizer.js';
-import { type OptimizerStateDict, type ShardedStateDict, withoutStates } from '../state/state-dict.js';
+import type { OptimizerStateDict, ShardedStateDict } from '../state/state-dict.js';
 import { type CommonOptions, type NonFinite, refuseCommon, splitOptions } from './common-options.js';
-import { clearEngine, loadEngine, saveEngine } from './engine-state.js';
 import { EngineSteps, ordinary, type StepRequest, type StepResult } from './engine-steps.js';
 import { AddedGroups, groupsText } from './groups.js';
 import {
@@ -25,11 +24,12 @@ import {
   type StepPostHook,
   type StepPreHook,
 } from './hooks.js';
+import { OptimizerState } from './optimizer-state.js';
 import { definitionOf, OwnStates, type ParameterStates } from './own-state.js';
 import { type GroupInput, groupsOf, type Options, type Parameters, type ParamGroup } from './parameters.js';
 import { isSparseRefusal, type SparseState, withDenseGradients, withSparseUpdates } from './sparse.js';
 import { type ClipStats, clipStatsOf } from './stats.js';
-import { parseStepper, refuseStepper, type Stepper, type StepperGroup, saveStepper } from './stepper.js';
+import type { Stepper, StepperGroup } from './stepper.js';
 
 export type { CommonOptions, NonFinite } from './common-options.js';
 export type { GroupInput, Options, Parameters, ParamGroup } from './parameters.js';
@@ -77,8 +77,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   #engineRuns = false;
   #sharedBy: ProcessGroup | null = null;
   #savesParts = false;
-  // What a stepper keeps that belongs to no parameter, before its first step.
-  readonly #initial: Readonly<Record<string, unknown>>;
+  readonly #state: OptimizerState<G>;
   /** @internal How many steps were requested, taken or not. */
   stepCalls = 0;
 
@@ -129,7 +128,14 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     this.#steps = new EngineSteps(this.#native, this.#groups, { stages, maxConsecutiveSkips });
 
     for (const group of groupsOf<G>(params)) this.addParamGroup(group);
-    this.#initial = stepper?.save(this.#params()).shared ?? {};
+    this.#state = new OptimizerState({
+      native: this.#native,
+      added: this.#groups,
+      groups: this.paramGroups,
+      clip,
+      own: this.#own,
+      stepper,
+    });
   }
 
   /**
@@ -268,7 +274,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
       );
       if (result !== undefined) return result;
     }
-    return withDenseGradients(this.#params(), this.#writeBack, () => this.takeStep(request));
+    return withDenseGradients(this.#state.params(), this.#writeBack, () => this.takeStep(request));
   }
 
   #stateOf(parameter: number): SparseState {
@@ -387,7 +393,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     if (this.#own !== null) return this.#own;
     const states = new OwnStates();
     const { state } = this.liveDict();
-    for (const [number, param] of this.#params().entries()) {
+    for (const [number, param] of this.#state.params().entries()) {
       const entry = state[number];
       if (entry !== undefined) states.set(param, entry);
     }
@@ -419,20 +425,12 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** @internal {@link stateDict} without its hooks. */
   protected saveDict(): OptimizerStateDict {
-    const dict = this.#save(this.#savesParts ? 'parts' : 'copies');
-    if (this.#own !== null) this.#own.save(dict, this.#params());
-    return this.#stepper === null ? dict : saveStepper(dict, this.#stepper, this.#params());
+    return this.#state.save(this.#savesParts ? 'parts' : 'copies');
   }
 
   /** @internal A state dict of the very tensors, for {@link state}. */
   protected liveDict(): OptimizerStateDict {
-    const dict = this.#save('tensors');
-    return this.#stepper === null ? dict : saveStepper(dict, this.#stepper, this.#params());
-  }
-
-  #save(of: 'copies' | 'tensors' | 'parts'): OptimizerStateDict {
-    this.#groups.checkAssigned(this.paramGroups);
-    return saveEngine(this.#native, this.#groups, { groups: this.paramGroups, clip: this.clip, of });
+    return this.#state.save('tensors');
   }
 
   /**
@@ -457,22 +455,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** @internal {@link loadStateDict} without its hooks. */
   protected loadDict(stateDict: OptimizerStateDict): void {
-    this.#groups.check(this.paramGroups);
-    if (this.#own !== null) {
-      const takeOver = this.#own.parse(stateDict, this.paramGroups);
-      this.#load(withoutStates(stateDict));
-      takeOver();
-      return;
-    }
-    if (this.#stepper === null) {
-      refuseStepper(stateDict);
-      this.#load(stateDict);
-      return;
-    }
-    const takeOver = parseStepper(stateDict, this.#stepper, this.paramGroups);
-    // The engine has no state; it checks the groups, and changes nothing where they do not fit.
-    this.#load(withoutStates(stateDict));
-    takeOver();
+    this.#state.load(stateDict);
   }
 
   /**
@@ -485,10 +468,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
 
   /** @internal {@link resetState}, for subclasses that remember more. */
   protected forget(): void {
-    this.#groups.check(this.paramGroups);
-    clearEngine(this.#native, this.#groups.parameterCount);
-    this.#own?.clear();
-    this.#stepper?.parse({ own: this.#params().map(() => null), shared: this.#initial }, this.#params())();
+    this.#state.clear();
   }
 
   /** Calls `hook` before each step with the arguments of `step`; an array that it returns replaces them. */
@@ -519,14 +499,6 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
   #hook<K extends HookKind>(kind: K, hook: HooksOf<this>[K], options?: HookOptions): HookHandle {
     this.#hooks ??= new OptimizerHooks<this>();
     return this.#hooks.add(kind, hook, options);
-  }
-
-  #load(stateDict: OptimizerStateDict): void {
-    loadEngine(this.#native, this.#groups.definition, { stateDict, groups: this.paramGroups, clip: this.clip });
-  }
-
-  #params(): Tensor[] {
-    return this.paramGroups.flatMap(({ params }) => params);
   }
 
   /** The options of each group, as PyTorch prints an optimizer. */
