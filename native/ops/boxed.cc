@@ -266,16 +266,22 @@ void scale_sparse(const Op& op, torch::jit::Stack& stack) {
 
 // Calls the operator; where it throws, the arguments are as they were.
 void call_whole(const Op& op, torch::jit::Stack& stack) {
-  if (op.multiplies && scales_sparse(stack[0].toTensor())) return scale_sparse(op, stack);
-  if (op.changed.empty()) return op.handle.callBoxed(stack);
+  const auto run = [&] {
+    if (op.multiplies && scales_sparse(stack[0].toTensor())) {
+      scale_sparse(op, stack);
+    } else {
+      op.handle.callBoxed(stack);
+    }
+  };
+  if (op.changed.empty()) return run();
   check_inference(op, stack);
   check_shared(op, stack);
   if (op.writes_by_index) check_indices(op, stack);
-  if (!may_be_half_done(op, stack)) return op.handle.callBoxed(stack);
+  if (!may_be_half_done(op, stack)) return run();
   Undo undo(op, stack);
   try {
     Apart apart(op, stack);
-    op.handle.callBoxed(stack);
+    run();
     apart.deliver();
     undo.check_extents();
   } catch (...) {

@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { themes } from '../../scripts/lib/themes.js';
-import { chromiumPath, withoutChromium } from '../chromium.js';
+import { launchChromium, withoutChromium } from '../chromium.js';
 import { root, textOf } from './pages.js';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -17,8 +17,7 @@ describe(`the documentation's pictures in Chromium${withoutChromium}`, function 
   this.timeout(120_000);
   let browser: Browser;
   before(async function () {
-    if (chromiumPath === undefined) return this.skip();
-    browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
+    browser = await launchChromium(this);
   });
   after(() => browser?.close());
 

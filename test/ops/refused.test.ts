@@ -5,7 +5,7 @@ import { refusalOf } from '../support.js';
 
 function stateOf(t: Tensor): unknown {
   const place = t.layout === torch.strided ? [t.stride(), t.storageOffset()] : [];
-  const dense = t.layout === torch.strided ? t : t.detach().toDense();
+  const dense = t.layout === torch.strided ? t : torch.inferenceMode(() => t.detach().toDense());
   return [t.dtype.name, t.layout.toString(), t.shape, place, [...dense.detach().contiguous().toTypedArray()].join()];
 }
 
@@ -108,6 +108,10 @@ const cases: Record<string, Case> = {
     },
   ],
   'writing to a tensor of inference mode': [() => [torch.inferenceMode(() => torch.ones([3]))], (t) => t.neg_()],
+  'scaling a sparse tensor of inference mode': [
+    () => [torch.inferenceMode(() => torch.ones([2, 2]).toSparseBsr([1, 1]))],
+    (t) => t.mul_(2),
+  ],
   'an out of inference mode': [
     () => [torch.inferenceMode(() => torch.ones([3]))],
     (out) => torch.neg(torch.full([3], 4), { out }),

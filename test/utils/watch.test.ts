@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { utils } from '../../lib/index.js';
 import { WatchServer } from '../../lib/utils/watch/server.js';
-import { chromiumPath, withoutChromium } from '../chromium.js';
+import { launchChromium, withoutChromium } from '../chromium.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -138,8 +138,7 @@ describe('npx torch-clip watch', () => {
     this.timeout(120_000);
     let browser: Browser;
     before(async function () {
-      if (chromiumPath === undefined) return this.skip();
-      browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
+      browser = await launchChromium(this);
     });
     after(() => browser?.close());
 
