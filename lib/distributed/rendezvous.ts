@@ -1,7 +1,7 @@
 // Where the ranks meet, and over which library.
 import { native } from '../binding/index.js';
 import { check, integer } from '../check.js';
-import { whyUnavailable } from '../cuda/available.js';
+import { requireCuda, whyUnavailable } from '../cuda/available.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { launchOf, rankVariables } from './environment.js';
 import { FileStore, type Store, TCPStore } from './store.js';
@@ -23,11 +23,15 @@ export const joined = (backends: Backends) => backends.map((pair) => pair.join('
 export function backendsOf(backend: string | undefined): Backends {
   const known = native.distributedBackends();
   const need = (name: string): string => {
+    if (name === 'nccl') requireCuda('the backend "nccl"');
     if (known.includes(name)) return name;
     if (name !== 'nccl') {
       throw invalidArgument('backend', '"gloo", "nccl" or one per device such as "cpu:gloo,cuda:nccl"', backend);
     }
-    throw new TorchClipError('ERR_DISTRIBUTED_UNAVAILABLE', 'the backend "nccl" needs a build for CUDA');
+    throw new TorchClipError(
+      'ERR_DISTRIBUTED_UNAVAILABLE',
+      'the backend "nccl" is not in this build, which was made without nccl.h; the backend "gloo" takes tensors of GPUs, too',
+    );
   };
   if (backend === undefined) {
     const nccl = known.includes('nccl') && whyUnavailable() === undefined;

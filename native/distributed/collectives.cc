@@ -26,16 +26,6 @@ constexpr milliseconds kGrace{800};
 // A wait until a time far away overflows in the standard library.
 constexpr milliseconds kLongest = std::chrono::hours(24 * 365);
 
-// Gloo's time-out is that of each of a collective's messages; this bounds them together. NCCL's works wait on streams
-// alone, and would hold the host where they are given a limit.
-void wait_for(c10d::Work& work, const c10d::ProcessGroup& group, milliseconds timeout) {
-  if (group.getBackendType() == c10d::ProcessGroup::BackendType::NCCL) {
-    work.wait();
-  } else {
-    work.wait(std::min(timeout, kLongest) + kGrace);
-  }
-}
-
 struct Call {
   std::vector<Tensors> outputs;
   Tensors inputs;
@@ -62,6 +52,23 @@ struct Call {
     return made;
   }
 };
+
+// Works of NCCL are done for the host when they are in a stream; to wait for one is to have the current stream wait.
+bool on_streams(const c10d::ProcessGroup& group, const Call& call) {
+  if (group.getBackendType() != c10d::ProcessGroup::BackendType::NCCL) return false;
+  if (!call.inputs.empty()) return !call.inputs[0].is_cpu();
+  return call.outputs.empty() || call.outputs[0].empty() || !call.outputs[0][0].is_cpu();
+}
+
+// Gloo's time-out is that of each of a collective's messages; this bounds them together. With a limit, works of NCCL
+// would hold the host.
+void wait_for(c10d::Work& work, bool streamed, milliseconds timeout) {
+  if (streamed) {
+    work.wait();
+  } else {
+    work.wait(std::min(timeout, kLongest) + kGrace);
+  }
+}
 
 struct Collective {
   std::string_view name;
@@ -261,6 +268,7 @@ napi_value collective(napi_env env, Args& args) {
   const bool receives = name == "recv";
   const bool writes_inputs = name == "allReduce" || name == "broadcast" || name == "reduce";
   const auto live = group->live();
+  const bool streamed = on_streams(*live, call);
   const WorkPtr work = reporting(what, timeout, [&] { return found->issue(*live, call); });
   for (const auto& list : call.outputs) {
     for (const auto& tensor : list) note_written(tensor);
@@ -269,7 +277,7 @@ napi_value collective(napi_env env, Args& args) {
     for (const auto& tensor : call.inputs) note_written(tensor);
   }
   if (mode == "wait") {
-    reporting(what, timeout, [&] { wait_for(*work, *live, timeout); });
+    reporting(what, timeout, [&] { wait_for(*work, streamed, timeout); });
     return js(env, static_cast<int64_t>(source_of(work, receives)));
   }
 
@@ -280,16 +288,21 @@ napi_value collective(napi_env env, Args& args) {
   deferred->expire_after(timeout + kGrace, late_sentence(what, timeout));
   auto handle = std::make_unique<WorkObject>();
   handle->what = what;
-  when_done(work, [deferred, progress = handle->progress, work, what, timeout, receives](std::exception_ptr error) {
-    if (error != nullptr) error = failure_of(error, what, timeout);
-    progress->finish(error);
-    if (error != nullptr) {
-      deferred->reject(error);
-    } else {
-      deferred->resolve(
-          [rank = source_of(work, receives)](napi_env env) { return js(env, static_cast<int64_t>(rank)); });
-    }
-  });
+  // The stream that is current when the promise is settled waits, so that what the program calls next comes after it.
+  const WorkPtr joined = streamed ? work : WorkPtr();
+  when_done(work,
+            [deferred, joined, progress = handle->progress, work, what, timeout, receives](std::exception_ptr error) {
+              if (error != nullptr) error = failure_of(error, what, timeout);
+              progress->finish(error);
+              if (error != nullptr) {
+                deferred->reject(error);
+              } else {
+                deferred->resolve([rank = source_of(work, receives), joined](napi_env env) {
+                  if (joined) joined->wait();
+                  return js(env, static_cast<int64_t>(rank));
+                });
+              }
+            });
   if (mode != "work") return promise;
   const napi_value pair = make_array(env, 2);
   set(env, pair, size_t{0}, to_object(env, std::move(handle)));

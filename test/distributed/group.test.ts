@@ -81,6 +81,13 @@ describe('a process group', () => {
         'ERR_ARGUMENT',
         '"backend" must be "gloo", "nccl" or one per device such as "cpu:gloo,cuda:nccl", got "mpi"',
       ],
+      ...(torch.cuda.isAvailable() ? [] : ['nccl', 'cpu:gloo,cuda:nccl', 'NCCL']).map(
+        (backend): [object, string, string] => [
+          { backend },
+          'ERR_CUDA_UNAVAILABLE',
+          refusalOf(() => torch.zeros([1], { device: 'cuda' })).message.replace('device "cuda"', 'backend "nccl"'),
+        ],
+      ),
       [
         { backend: 'cpu:gloo,cpu:gloo' },
         'ERR_ARGUMENT',
