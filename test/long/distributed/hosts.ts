@@ -70,8 +70,13 @@ describe('ranks on hosts of their own', function () {
     it(`train together, and are told when one is unplugged${worse ? ', over a bad network' : ''}`, async function () {
       const hosts = new Hosts(3);
       const ranks: Rank[] = [];
+      const skip = (reason: string) => {
+        this.test!.title += ` (skipped: ${reason})`;
+        this.skip();
+      };
       try {
-        if (!hosts.make() || (worse && !hosts.worsen())) return this.skip();
+        if (!hosts.make()) return skip('this process may make no network namespaces');
+        if (worse && !hosts.worsen()) return skip('the kernel has no netem, or there is no tc');
         for (const [i, name] of hosts.names.entries()) {
           const env = {
             RANK: String(i),
