@@ -46,7 +46,7 @@ export function readerOf<const T extends Table>(owner: string, table: T): Reader
   const defaults = Object.freeze(Object.fromEntries(entries.map(([name, [, fallback]]) => [name, fallback])));
   return (given, user = owner) => {
     if (given === undefined && !needsSome) return defaults as Values<T>;
-    const values = readOnce(user, given, names);
+    const values = readOnce(user, given, names, 'options', table);
     for (const [name, [kind, fallback]] of entries) {
       if (values[name] === undefined && table[name]!.length > 1) values[name] = fallback;
       else check(name, values[name], kind);
@@ -65,8 +65,9 @@ export function readOnce(
   given: unknown,
   names: readonly string[],
   what = 'options',
+  table: Table = {},
 ): Record<string, unknown> {
-  checkPlain(owner, given, what);
+  checkPlain(owner, given, what, table);
   for (const name of Object.keys(given)) if (!names.includes(name)) throw unknownOption(owner, name, names);
   const values: Record<string, unknown> = {};
   for (const name of names) {
@@ -78,14 +79,27 @@ export function readOnce(
 }
 
 /** A copy of options whose names another function checks; each is read once. */
-export function readAll(owner: string, given: unknown): Record<string, unknown> {
-  checkPlain(owner, given, 'options');
+export function readAll(owner: string, given: unknown, table: Table = {}): Record<string, unknown> {
+  checkPlain(owner, given, 'options', table);
   return { ...given };
 }
 
-function checkPlain(owner: string, given: unknown, what: string): asserts given is Readonly<Record<string, unknown>> {
+function checkPlain(
+  owner: string,
+  given: unknown,
+  what: string,
+  table: Table,
+): asserts given is Readonly<Record<string, unknown>> {
   if (isPlainObject(given)) return;
-  throw new TorchClipError('ERR_ARGUMENT', `"${what}" of ${owner} must be a plain object, got ${describe(given)}`);
+  const got = `${describe(given)}${named(given, table)}`;
+  throw new TorchClipError('ERR_ARGUMENT', `"${what}" of ${owner} must be a plain object, got ${got}`);
+}
+
+/** How a value would be written that stands where Python takes arguments by position. */
+function named(given: unknown, table: Table): string {
+  if (!['number', 'boolean', 'string'].includes(typeof given)) return '';
+  const [name] = Object.entries(table).find(([, [kind]]) => kind.accepts(given) && kind.expected !== 'anything') ?? [];
+  return name === undefined ? '' : `: write { ${name}: ${describe(given)} }`;
 }
 
 /**

@@ -87,6 +87,12 @@ export class Tensor {
 
   /** @internal */
   constructor(handle: Handle) {
+    if (typeof handle !== 'object' || Array.isArray(handle) || ArrayBuffer.isView(handle)) {
+      throw new TorchClipError(
+        'ERR_ARGUMENT',
+        'a tensor is made by functions such as torch.tensor([1, 2]) and torch.zeros([2, 3]), not by new Tensor()',
+      );
+    }
     this.handle = handle;
   }
 

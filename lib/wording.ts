@@ -13,6 +13,7 @@ const phrases: readonly (readonly [pattern: RegExp, text: string])[] = [
   ],
   [/torch\.autograd\.set_detect_anomaly\(True\)/g, 'torch.autograd.setDetectAnomaly(true)'],
   [/\bwith torch\.(\w+)\(\):/g, 'torch.$1(() => ...)'],
+  [/internal error: (\w+)\.size\(\) must be (\d+)/g, '$1 must have $2 elements'],
 ];
 
 /** Python's `name=True` is `name: true`, `snake_case` is `snakeCase`, `None` is null. */

@@ -107,6 +107,9 @@ export class Sequential<M extends readonly Module[] = Module[]> extends Listed<M
     super();
     const [first] = args;
     const named = first !== undefined && args.length === 1 && !(first instanceof Module);
+    if (Array.isArray(first) && first.some((module) => module instanceof Module)) {
+      throw invalidArgument('modules', 'given one by one, as in new Sequential(...modules)', first);
+    }
     const entries = named ? namedModules(first) : args.map((module, i) => [String(i), module] as const);
     for (const [name, module] of entries) this.registerModule(name, module as Module);
   }

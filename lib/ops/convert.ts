@@ -94,7 +94,7 @@ const nouns: Record<string, [one: string, many: string]> = {
   bool: ['true or false', 'booleans'],
   str: ['a string', 'strings'],
   Scalar: ['a number', 'numbers'],
-  ScalarType: ['a dtype', 'dtypes'],
+  ScalarType: ['a dtype such as torch.float32', 'dtypes'],
   Layout: ['a layout', 'layouts'],
   MemoryFormat: ['a memory format', 'memory formats'],
   Device: ["a device such as 'cpu' or 'cuda:0'", 'devices'],

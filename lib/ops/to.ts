@@ -67,6 +67,13 @@ function to(this: Tensor, target: unknown, options: object = {}): Tensor {
   if (target instanceof Dtype) return convert.call(this, { ...options, dtype: target }) as Tensor;
   if (isTensor(target)) return convert.call(this, target, options) as Tensor;
   const device = parseDevice(target);
+  if (typeof target === 'string' && device === undefined) {
+    throw invalidArgument(
+      'target',
+      "a device such as 'cpu' or 'cuda:0', a dtype such as torch.float32, or a Tensor",
+      target,
+    );
+  }
   return convert.call(this, device === undefined ? target : { ...options, device }) as Tensor;
 }
 

@@ -11,7 +11,9 @@ import type { Tensor } from '../../tensor.js';
  * @example
  * F.logsigmoid(x);
  */
-export const logsigmoid = ops.logSigmoid;
+export function logsigmoid(input: Tensor): Tensor {
+  return ops.logSigmoid(check('input', input, tensor));
+}
 
 /**
  * `x / (1 + |x|)`, element by element.
@@ -20,7 +22,7 @@ export const logsigmoid = ops.logSigmoid;
  * F.softsign(torch.tensor([1, -3])); // [0.5, -0.75]
  */
 export function softsign(input: Tensor): Tensor {
-  return ops.div(input, ops.abs(input).add(1));
+  return check('input', input, tensor).div(input.abs().add(1));
 }
 
 /**
@@ -30,7 +32,7 @@ export function softsign(input: Tensor): Tensor {
  * F.tanhshrink(x);
  */
 export function tanhshrink(input: Tensor): Tensor {
-  return ops.sub(input, ops.tanh(input));
+  return check('input', input, tensor).sub(input.tanh());
 }
 
 const readSoftmin = optionsOf('softmin()', { dim: [integer()], dtype: [orNull(dtypeKind), null] });

@@ -21,7 +21,7 @@ function dropoutOf(name: string, train: boolean, drop: Drop, drop_: Drop) {
   const read = optionsOf(`${name}()`, { p: [probability, 0.5], training: [flag, train], inplace: [flag, false] });
   return (input: Tensor, options?: DropoutOptions): Tensor => {
     const { p, training, inplace } = read(options);
-    return (inplace ? drop_ : drop)(input, p, training);
+    return (inplace ? drop_ : drop)(check('input', input, tensor), p, training);
   };
 }
 

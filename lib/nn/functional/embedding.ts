@@ -28,6 +28,17 @@ function renormalize(weight: Tensor, indices: Tensor, maxNorm: number | null, no
   if (maxNorm !== null) ops.embeddingRenorm_(weight.detach(), indices.contiguous(), maxNorm, normType);
 }
 
+/** libtorch says that an index is out of range, but not which one. */
+function outside(error: unknown, input: Tensor, weight: Tensor): unknown {
+  if (!(error instanceof TorchClipError) || error.code !== 'ERR_INDEX') return error;
+  const rows = weight.shape[0]!;
+  const [least, most] = input.aminmax().map((t) => Number(t.item()));
+  const wrong = least! < 0 ? least : most;
+  return new TorchClipError('ERR_INDEX', `"input" must hold indices from 0 to ${rows - 1}, got ${wrong}`, {
+    cause: error,
+  });
+}
+
 /**
  * The rows of `weight` `[V, D]` at indices of any shape.
  *
@@ -40,7 +51,11 @@ export function embedding(input: Tensor, weight: Tensor, options?: EmbeddingOpti
   check('weight', weight, tensor);
   const row = paddingIdx === null ? -1 : paddingRow(paddingIdx, weight.shape[0] ?? 0);
   renormalize(weight, input, maxNorm, normType);
-  return ops.embedding(weight, input, { paddingIdx: row, scaleGradByFreq, sparse });
+  try {
+    return ops.embedding(weight, input, { paddingIdx: row, scaleGradByFreq, sparse });
+  } catch (error) {
+    throw outside(error, input, weight);
+  }
 }
 
 /** What {@link embeddingBag} takes beside its tensors. */

@@ -139,6 +139,8 @@ const readCrossEntropy = optionsOf('crossEntropy()', crossEntropyTable);
  */
 export function crossEntropy(input: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
   const { weight, reduction, ignoreIndex, labelSmoothing } = readCrossEntropy(options);
+  check('input', input, tensor);
+  check('target', target, tensor);
   return ops.crossEntropyLoss(input, target, weight, codeOf(reduction), ignoreIndex, labelSmoothing);
 }
 
@@ -156,6 +158,8 @@ export function nllLoss(
   options?: LossOptions & { weight?: Tensor | null; ignoreIndex?: number },
 ): Tensor {
   const { weight, reduction, ignoreIndex } = readNLL(options);
+  check('input', input, tensor);
+  check('target', target, tensor);
   return ops.nllLossNd(input, target, weight, codeOf(reduction), ignoreIndex);
 }
 

@@ -1,4 +1,4 @@
-import { check, flag, number, oneOf, oneOrMany, orNull, sizes } from '../../check.js';
+import { arrayOf, check, flag, integer, number, oneOf, oneOrMany, orNull, sizes } from '../../check.js';
 import { invalidArgument, mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
@@ -106,6 +106,8 @@ const readGridSample = optionsOf('gridSample()', {
  */
 export function gridSample(input: Tensor, grid: Tensor, options?: GridSampleOptions): Tensor {
   const { mode, paddingMode, alignCorners } = readGridSample(options);
+  check('input', input, tensor);
+  check('grid', grid, tensor);
   return ops.gridSampler(input, grid, gridModes.indexOf(mode), gridPaddings.indexOf(paddingMode), alignCorners);
 }
 
@@ -119,6 +121,8 @@ const readAffineGrid = optionsOf('affineGrid()', { alignCorners: [flag, false] }
  */
 export function affineGrid(theta: Tensor, size: readonly number[], options?: { alignCorners?: boolean }): Tensor {
   const { alignCorners } = readAffineGrid(options);
+  check('theta', theta, tensor);
+  check('size', size, arrayOf(integer()));
   return ops.affineGridGenerator(theta, size, alignCorners);
 }
 
@@ -144,6 +148,8 @@ const readUnfold = optionsOf('unfold()', unfoldTable);
  */
 export function unfold(input: Tensor, kernelSize: Pair, options?: UnfoldOptions): Tensor {
   const { dilation, padding, stride } = readUnfold(options);
+  check('input', input, tensor);
+  check('kernelSize', kernelSize, oneOrMany);
   return ops.im2col(input, kernelSize, dilation, padding, stride);
 }
 
@@ -157,5 +163,8 @@ const readFold = optionsOf('fold()', unfoldTable);
  */
 export function fold(input: Tensor, outputSize: Pair, kernelSize: Pair, options?: UnfoldOptions): Tensor {
   const { dilation, padding, stride } = readFold(options);
+  check('input', input, tensor);
+  check('outputSize', outputSize, oneOrMany);
+  check('kernelSize', kernelSize, oneOrMany);
   return ops.col2im(input, outputSize, kernelSize, dilation, padding, stride);
 }

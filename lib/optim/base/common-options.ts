@@ -47,7 +47,7 @@ const commonTable = {
 
 /** @internal The options of every optimizer, checked, and those of groups. */
 export function splitOptions<G>(definition: Definition<G>, options: unknown, engine: boolean) {
-  const read = readAll(definition.name, options);
+  const read = readAll(definition.name, options, definition.options);
   const known = [...Object.keys(definition.options), ...(engine ? Object.keys(commonTable) : [])];
   const unknown = Object.keys(read).find((name) => !known.includes(name) && !ignoredOptions.includes(name as never));
   if (unknown !== undefined) throw unknownOption(definition.name, unknown, known);

@@ -54,7 +54,11 @@ export function parametersOf(params: Tensor | ParameterList): {
 
 /** What is most likely meant where a module was given. */
 const hint = (value: unknown): string =>
-  typeof (value as { parameters?: unknown } | null)?.parameters === 'function' ? ': pass model.parameters()' : '';
+  typeof (value as { parameters?: unknown } | null)?.parameters === 'function'
+    ? ': pass model.parameters()'
+    : typeof value === 'function'
+      ? ': call it, as in model.parameters()'
+      : '';
 
 const isNamed = (entry: unknown): entry is readonly [string, unknown] =>
   Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string';
