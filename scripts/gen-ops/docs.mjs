@@ -69,10 +69,12 @@ Another ${c.internal} overloads have names that begin with an underscore: they a
 - All overloads share one name. Required arguments are positional; every other argument is a key of the trailing options
   object, in camelCase. What PyTorch takes positionally may be positional here too: \`t.sum(0)\`,
   \`t.sum({ dim: 0, keepdim: true })\` and \`t.sum(0, { keepdim: true })\` all work.
-- \`int[2]\` and the like accept one number for all elements; a list of sizes that is the only argument may be spread: \`t.view(2, 3)\`.
-- As a scalar, an integral number is an integer, any other number a double; \`{ re, im }\` is complex; a bigint is an int64.
-- The option \`out\` of a function selects the overload that writes into given tensors: one tensor, or an array if the op has
-  several results. A result \`Tensor(a!)\` is the argument itself, so in-place methods return \`this\`.
+- \`int[2]\` and the like accept one number for all elements; a list of sizes that is the only argument may be spread:
+  \`t.view(2, 3)\`.
+- As a scalar, an integral number is an integer, any other number a double; \`{ re, im }\` is complex; a bigint is an
+  int64.
+- The option \`out\` of a function selects the overload that writes into given tensors: one tensor, or an array if the
+  op has several results. A result \`Tensor(a!)\` is the argument itself, so in-place methods return \`this\`.
 - An overload that the loaded libtorch lacks throws \`ERR_OP_UNAVAILABLE\`.
 
 ## Not exposed
