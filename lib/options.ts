@@ -97,9 +97,11 @@ function checkPlain(
 
 /** How a value would be written that stands where Python takes arguments by position. */
 function named(given: unknown, table: Table): string {
-  if (!['number', 'boolean', 'string'].includes(typeof given)) return '';
+  if (given === null || given === undefined || Array.isArray(given)) return '';
   const [name] = Object.entries(table).find(([, [kind]]) => kind.accepts(given) && kind.expected !== 'anything') ?? [];
-  return name === undefined ? '' : `: write { ${name}: ${describe(given)} }`;
+  if (name === undefined) return '';
+  const isWritten = ['number', 'boolean', 'string'].includes(typeof given);
+  return `: write { ${name}: ${isWritten ? describe(given) : '...'} }`;
 }
 
 /**

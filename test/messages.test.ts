@@ -86,6 +86,9 @@ describe('messages for what Python would take', () => {
     ['a step size by position', () => new optim.lrScheduler.StepLR(sgd(), 10 as never), 'write { stepSize: 10 }'],
     ['a probability by position', () => F.dropout(x, 0.5 as never), 'got 0.5: write { p: 0.5 }'],
     ['a reduction by position', () => F.mseLoss(x, x, 'sum' as never), 'got "sum": write { reduction: "sum" }'],
+    ['a dtype by position', () => torch.tensor([1], torch.float64 as never), 'got a Dtype: write { dtype: ... }'],
+    ['weights by position', () => F.crossEntropy(x, x, x as never), 'got a Tensor: write { weight: ... }'],
+    ['the option of another overload', () => x.sum({ axis: 1 } as never), 'of sum(); it takes dtype, dim, keepdim'],
     ['options that no option takes', () => make('nn', 'Linear', 4, 2, 'x'), 'must be a plain object, got "x"'],
     [
       'parameters that were not called',

@@ -29,15 +29,21 @@ function misfitOf(overload: Overload, given: readonly unknown[], options: Option
       return { fitted: i, key: param.key, expected: expectedOf(param), got: value };
     }
   }
-  const known = params.map((p) => p.key).filter((key) => key !== 'self');
-  if (overload.factory) known.push('requiresGrad');
-  if (outs.length > 0) known.push('out');
+  const known = optionsOf(overload);
   const unknown = Object.keys(options).find((key) => options[key] !== undefined && !known.includes(key));
   const fitted = params.length;
   if (unknown !== undefined) return { fitted, unknown, expected: known };
   if (outs.length === 0) return { fitted, key: 'requiresGrad', expected: ['true or false'], got: options.requiresGrad };
   const expected = outs.length === 1 ? ['a Tensor'] : [`an array of ${outs.length} Tensors`];
   return { fitted, key: 'out', expected, got: options.out };
+}
+
+/** The names that the options of an overload may have. */
+function optionsOf({ params, factory, outs }: Overload): string[] {
+  const names = params.map((p) => p.key).filter((key) => key !== 'self');
+  if (factory) names.push('requiresGrad');
+  if (outs.length > 0) names.push('out');
+  return names;
 }
 
 const either = (words: string[]) =>
@@ -66,7 +72,8 @@ export function refusal(
   }
   const stray = best.find((m) => m.unknown !== undefined);
   if (stray !== undefined) {
-    const known = new Set(misfits.flatMap((m) => (m.unknown === undefined ? [] : m.expected)));
+    // Those of other overloads, too: without a word for its dimension, a sum is that of all elements.
+    const known = new Set([...stray.expected, ...overloads.flatMap(optionsOf)]);
     return unknownOption(`${name}()`, stray.unknown!, [...known]);
   }
   const most = `${furthest} positional argument${furthest === 1 ? '' : 's'}`;

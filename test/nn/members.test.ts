@@ -258,7 +258,7 @@ describe('nn.Module: names are in the order in which they were given', () => {
     }
     expect(() => new nn.Sequential(any<nn.NamedModules>([a, b]))).throw(
       TorchClipError,
-      '"modules[0]" must be a pair of a name and a module, got a Linear',
+      '"modules" must be given one by one, as in new Sequential(...modules)',
     );
   });
 

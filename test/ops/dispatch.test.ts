@@ -209,7 +209,7 @@ describe('calls that fit no overload', () => {
     [
       'a dtype by name',
       () => fn.zeros!([2], { dtype: 'float32' }),
-      '"dtype" of zeros() must be a dtype or null, got "float32"',
+      '"dtype" of zeros() must be a dtype such as torch.float32 or null, got "float32"',
     ],
     [
       'a wrong requiresGrad',
