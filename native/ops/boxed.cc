@@ -190,14 +190,10 @@ bool may_be_weight(const torch::jit::Stack& results) {
 
 // Sparse and quantized tensors get another shape by copies as well.
 bool may_be_half_done(const Op& op, const torch::jit::Stack& stack) {
-  if (op.reshapes || op.checks_late) return true;
-  for (size_t i : op.changed) {
-    if (stack[i].isTensor() && stack[i].toTensor().defined()) {
-      const at::Tensor& t = stack[i].toTensor();
-      if (t.layout() != c10::kStrided || t.is_quantized()) return true;
-    }
-  }
-  return false;
+  if (op.reshapes || op.checks_late || takes_sparse(stack)) return true;
+  return std::any_of(op.changed.begin(), op.changed.end(), [&](size_t i) {
+    return stack[i].isTensor() && stack[i].toTensor().defined() && stack[i].toTensor().is_quantized();
+  });
 }
 
 // libtorch says so once the tensor has been written.

@@ -165,6 +165,12 @@ bool writes_by_index(const std::string& name) {
   return std::any_of(std::begin(kByIndex), std::end(kByIndex), is);
 }
 
+bool takes_sparse(const torch::jit::Stack& stack) {
+  return std::any_of(stack.begin(), stack.end(), [](const c10::IValue& value) {
+    return value.isTensor() && value.toTensor().defined() && value.toTensor().layout() != c10::kStrided;
+  });
+}
+
 void check_indices(const Op& op, const torch::jit::Stack& stack) {
   const std::string_view base = base_of(op.handle.schema().name());
   const auto rule =
@@ -192,7 +198,7 @@ void check_indices(const Op& op, const torch::jit::Stack& stack) {
 }
 
 Undo::Undo(const Op& op, const torch::jit::Stack& stack) {
-  const Keep late = op.checks_late ? Keep::kElements : Keep::kNothing;
+  const Keep late = op.checks_late || takes_sparse(stack) ? Keep::kElements : Keep::kNothing;
   for (size_t i : op.changed) {
     if (stack[i].isTensor()) {
       const at::Tensor& t = stack[i].toTensor();

@@ -51,6 +51,9 @@ class Apart {
   std::vector<Pair> pairs_;
 };
 
+// Whether some argument is sparse: operators find out late that they cannot combine it with the others.
+bool takes_sparse(const torch::jit::Stack& stack);
+
 // Whether every element lies within the storage.
 bool within_storage(const at::Tensor& t);
 

@@ -112,6 +112,11 @@ const cases: Record<string, Case> = {
     () => [torch.inferenceMode(() => torch.ones([2, 2]).toSparseBsr([1, 1]))],
     (t) => t.mul_(2),
   ],
+  'mul_ by a sparse tensor of another dtype': [
+    one(5, -5, 5),
+    (t) => t.mul_(torch.ones([3], { dtype: torch.complex64 }).toSparse()),
+  ],
+  'mul_ of integers by a sparse tensor of numbers': [() => [integers()], (t) => t.mul_(torch.ones([3]).toSparse())],
   'an out of inference mode': [
     () => [torch.inferenceMode(() => torch.ones([3]))],
     (out) => torch.neg(torch.full([3], 4), { out }),
