@@ -131,6 +131,7 @@ const shown = (value: unknown, depth = 0): string => {
 
 function reset(): void {
   torch.setDefaultDtype(torch.float32);
+  torch.setDefaultDevice(null);
   torch.manualSeed(1);
 }
 
