@@ -1,17 +1,17 @@
-import { check, type Kind } from '../check.js';
+import type { Kind } from '../check.js';
 import { TorchClipError } from '../errors.js';
-import { tensor as tensorKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import {
   type Call,
   type CollectiveOptions,
   called,
+  checkDense,
+  checkDenseList,
   checkPerRank,
   collectiveOptions,
   Receiving,
   sending,
-  tensorsKind,
 } from './call.js';
 import { groupOf, type ProcessGroup } from './group.js';
 import { finished, nothing, type Sequence, type Settled } from './sequence.js';
@@ -33,8 +33,8 @@ export function allToAll<const O extends CollectiveOptions = object>(
   options?: O,
 ): Settled<O> {
   const { group: given, wait, timeout } = readAllToAll(options);
-  check('outputList', outputList, tensorsKind);
-  check('inputList', inputList, tensorsKind);
+  checkDenseList('outputList', outputList);
+  checkDenseList('inputList', inputList);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   checkPerRank('outputList', outputList, group);
@@ -138,8 +138,8 @@ export function allToAllSingle<const O extends AllToAllSingleOptions = object>(
   options?: O,
 ): Settled<O> {
   const { group: given, wait, timeout, outputSplitSizes, inputSplitSizes } = readAllToAllSingle(options);
-  check('output', output, tensorKind);
-  check('input', input, tensorKind);
+  checkDense('output', output);
+  checkDense('input', input);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   if (output.dtype !== input.dtype) {

@@ -1,12 +1,12 @@
 // How a collective's tensors reach c10d: dense, and of an element type that the backends carry.
 import { native } from '../binding/index.js';
-import { check, flag, integer, type Kind, kind, orNull, positive } from '../check.js';
+import { check, flag, integer, type Kind, kind, positive } from '../check.js';
 import { fromTypedArray } from '../creation/index.js';
 import * as dtypes from '../dtype.js';
 import { uint8 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { tensor as tensorKind } from '../kinds.js';
-import { contiguousFormat } from '../layout.js';
+import { contiguousFormat, strided } from '../layout.js';
 import { viewAsReal } from '../ops/generated/functions.js';
 import type { Table } from '../options.js';
 import type { Tensor } from '../tensor.js';
@@ -34,13 +34,23 @@ export const collectiveOptions = {
 
 /** @internal */
 export const rankKind: Kind<number> = integer(0);
-/** @internal */
-export const tensorsKind: Kind<readonly Tensor[]> = kind(
+const tensorsKind: Kind<readonly Tensor[]> = kind(
   'an array of Tensors',
   (value) => Array.isArray(value) && value.every((one) => tensorKind.accepts(one)),
 );
+/** @internal A tensor whose elements lie in memory, as c10d sends them. */
+export function checkDense(name: string, value: unknown): Tensor {
+  const t = check(name, value, tensorKind);
+  if (t.layout === strided) return t;
+  throw new TorchClipError(
+    'ERR_ARGUMENT',
+    `"${name}" must be a dense Tensor, which toDense() makes, got one of layout ${t.layout}`,
+  );
+}
 /** @internal */
-export const tensorsOrNull = orNull(tensorsKind);
+export function checkDenseList(name: string, value: unknown): readonly Tensor[] {
+  return check(name, value, tensorsKind).map((t, i) => checkDense(`${name}[${i}]`, t));
+}
 
 /** @internal What a call is made of, with the ranks of the group. */
 export interface Call {

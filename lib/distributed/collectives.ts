@@ -1,6 +1,4 @@
-import { check } from '../check.js';
 import { invalidArgument } from '../errors.js';
-import { tensor as tensorKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import {
@@ -8,6 +6,8 @@ import {
   type CollectiveOptions,
   called,
   checkAlike,
+  checkDense,
+  checkDenseList,
   checkMultiple,
   checkPerRank,
   collectiveOptions,
@@ -16,8 +16,6 @@ import {
   Receiving,
   rankKind,
   rootIn,
-  tensorsKind,
-  tensorsOrNull,
 } from './call.js';
 import { groupOf, type ProcessGroup } from './group.js';
 import { finished, nothing, type Sequence, type Settled } from './sequence.js';
@@ -40,7 +38,7 @@ const readBroadcast = optionsOf('broadcast', { ...collectiveOptions, src: [rankK
  */
 export function broadcast<const O extends BroadcastOptions = object>(tensor: Tensor, options?: O): Settled<O> {
   const { group: given, wait, src, timeout } = readBroadcast(options);
-  check('tensor', tensor, tensorKind);
+  checkDense('tensor', tensor);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   const root = rootIn(group, 'src', src);
@@ -71,8 +69,8 @@ export function allGather<const O extends CollectiveOptions = object>(
   options?: O,
 ): Settled<O> {
   const { group: given, wait, timeout } = readAllGather(options);
-  check('tensorList', tensorList, tensorsKind);
-  check('tensor', tensor, tensorKind);
+  checkDenseList('tensorList', tensorList);
+  checkDense('tensor', tensor);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   checkPerRank('tensorList', tensorList, group);
@@ -98,8 +96,8 @@ export function allGatherIntoTensor<const O extends CollectiveOptions = object>(
   options?: O,
 ): Settled<O> {
   const { group: given, wait, timeout } = readIntoTensor(options);
-  check('output', output, tensorKind);
-  check('input', input, tensorKind);
+  checkDense('output', output);
+  checkDense('input', input);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   checkMultiple('output', output, input, 'input', group.size);
@@ -129,8 +127,8 @@ export function gather<const O extends GatherOptions = object>(
   options?: O,
 ): Settled<O> {
   const { group: given, wait, dst, timeout } = readGather(options);
-  check('tensor', tensor, tensorKind);
-  check('gatherList', gatherList, tensorsOrNull);
+  checkDense('tensor', tensor);
+  if (gatherList !== null) checkDenseList('gatherList', gatherList);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   const root = rootIn(group, 'dst', dst);
@@ -182,8 +180,8 @@ export function scatter<const O extends ScatterOptions = object>(
   options?: O,
 ): Settled<O> {
   const { group: given, wait, src, timeout } = readScatter(options);
-  check('tensor', tensor, tensorKind);
-  check('scatterList', scatterList, tensorsOrNull);
+  checkDense('tensor', tensor);
+  if (scatterList !== null) checkDenseList('scatterList', scatterList);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   const root = rootIn(group, 'src', src);

@@ -3,12 +3,11 @@ import { AutogradFunction, type FunctionContext } from '../autograd/function.js'
 import { isGradEnabled } from '../autograd/modes.js';
 import { check, instance, integer, type Kind, kind } from '../check.js';
 import { describe, TorchClipError } from '../errors.js';
-import { tensor as tensorKind } from '../kinds.js';
 import { cat } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { allToAllSingle as exchange, splitsKind } from './all-to-all.js';
-import { checkCarried, collectiveOptions, rankKind, rootIn } from './call.js';
+import { checkCarried, checkDense, collectiveOptions, rankKind, rootIn } from './call.js';
 import { broadcast as broadcastInto, allGatherIntoTensor as gatherInto } from './collectives.js';
 import { type GroupOption, groupOf, ProcessGroup } from './group.js';
 import { checkReducible, type ReduceOp, reduceOp } from './reduce-op.js';
@@ -85,7 +84,7 @@ export interface FunctionalReduceOptions extends FunctionalOptions {
  */
 export function allReduce(input: Tensor, options?: FunctionalReduceOptions): Tensor {
   const { op, ...rest } = readAllReduce(options);
-  check('input', input, tensorKind);
+  checkDense('input', input);
   const place = placeOf(rest);
   checkOp(input, op);
   return AllReduce.apply(input, op, place);
@@ -140,7 +139,7 @@ const readBroadcast = optionsOf('broadcast', { ...common, src: [rankKind, 0] });
  */
 export function broadcast(input: Tensor, options?: FunctionalBroadcastOptions): Tensor {
   const { src, ...rest } = readBroadcast(options);
-  check('input', input, tensorKind);
+  checkDense('input', input);
   const place = placeOf(rest);
   rootIn(place.group, 'src', src);
   if (input.requiresGrad) checkCarried('input', input);
@@ -210,7 +209,7 @@ const readGather = optionsOf('allGatherSingle', { ...common, gatherDim: [dimensi
  */
 export function allGatherSingle(input: Tensor, options?: AllGatherSingleOptions): Tensor {
   const { gatherDim, ...rest } = readGather(options);
-  check('input', input, tensorKind);
+  checkDense('input', input);
   const place = placeOf(rest);
   const dim = dimOf('gatherDim', gatherDim, input);
   if (input.requiresGrad) checkCarried('input', input);
@@ -238,7 +237,7 @@ const readScatter = optionsOf('reduceScatterSingle', { ...common, op: [reduceOp,
  */
 export function reduceScatterSingle(input: Tensor, options?: ReduceScatterSingleOptions): Tensor {
   const { op, scatterDim, ...rest } = readScatter(options);
-  check('input', input, tensorKind);
+  checkDense('input', input);
   const place = placeOf(rest);
   const dim = dimOf('scatterDim', scatterDim, input);
   checkOp(input, op);
@@ -300,7 +299,7 @@ const readExchange = optionsOf('allToAllSingle', {
  */
 export function allToAllSingle(input: Tensor, options?: FunctionalAllToAllOptions): Tensor {
   const { outputSplitSizes, inputSplitSizes, ...rest } = readExchange(options);
-  check('input', input, tensorKind);
+  checkDense('input', input);
   const place = placeOf(rest);
   if (input.ndim === 0) throw new TorchClipError('ERR_SHAPE', '"input" must have 1 dimension or more, got []');
   if ((outputSplitSizes === undefined) !== (inputSplitSizes === undefined)) {
@@ -341,7 +340,7 @@ const permutation = kind<readonly number[]>(
  */
 export function permuteTensor(input: Tensor, srcDst: readonly number[], options?: FunctionalOptions): Tensor {
   const place = placeOf(readPermute(options));
-  check('input', input, tensorKind);
+  checkDense('input', input);
   const { rank, size } = place.group;
   const to = check('srcDst', srcDst, permutation);
   if (to.length !== size) {

@@ -1,11 +1,10 @@
 import { native } from '../binding/index.js';
 import { check, flag, instance, integer, type Kind, kind, positive } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { tensor as tensorKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import type { NativeWork } from './c10d.js';
-import { called, issue, Receiving, rankKind, rootIn, sending } from './call.js';
+import { called, checkDense, issue, Receiving, rankKind, rootIn, sending } from './call.js';
 import { type GroupOption, groupKind, groupOf, type ProcessGroup } from './group.js';
 import { type Sequence, type Settled, settle } from './sequence.js';
 import { milliseconds } from './store.js';
@@ -44,7 +43,7 @@ const readSend = optionsOf('send', table);
  */
 export function send<const O extends SendOptions = object>(tensor: Tensor, dst: number, options?: O): Settled<O> {
   const { group: given, tag, wait } = readSend(options);
-  check('tensor', tensor, tensorKind);
+  checkDense('tensor', tensor);
   const group = groupOf(given);
   if (group === null) return settle(none(undefined), wait, null, false) as Settled<O>;
   const root = checkPeer(group, 'dst', dst);
@@ -78,7 +77,7 @@ const readRecv = optionsOf('recv', { ...table, src: [rankKind as Kind<number | u
  */
 export function recv<const O extends RecvOptions = object>(tensor: Tensor, options?: O): Settled<O, number> {
   const { group: given, tag, wait, src } = readRecv(options);
-  check('tensor', tensor, tensorKind);
+  checkDense('tensor', tensor);
   const group = groupOf(given);
   if (group === null) return settle(none(-1), wait, null, false) as Settled<O, number>;
   const root = src === undefined ? -1 : checkPeer(group, 'src', src);
@@ -148,7 +147,7 @@ const readIsend = optionsOf('isend', { group: table.group, tag: table.tag });
  */
 export function isend(tensor: Tensor, dst: number, options?: Omit<SendOptions, 'wait'>): Work | null {
   const { group: given, tag } = readIsend(options);
-  check('tensor', tensor, tensorKind);
+  checkDense('tensor', tensor);
   const group = groupOf(given);
   if (group === null) return null;
   const root = checkPeer(group, 'dst', dst);
@@ -170,7 +169,7 @@ const readIrecv = optionsOf('irecv', {
  */
 export function irecv(tensor: Tensor, options?: Omit<RecvOptions, 'wait'>): Work | null {
   const { group: given, tag, src } = readIrecv(options);
-  check('tensor', tensor, tensorKind);
+  checkDense('tensor', tensor);
   const group = groupOf(given);
   if (group === null) return null;
   const root = src === undefined ? -1 : checkPeer(group, 'src', src);
@@ -213,7 +212,7 @@ export class P2POp {
   ) {
     const { group, tag } = readIsend(options, 'P2POp');
     this.op = check('op', op, direction);
-    this.tensor = check('tensor', tensor, tensorKind);
+    this.tensor = checkDense('tensor', tensor);
     this.peer = check('peer', peer, rankKind);
     this.group = group;
     this.tag = tag;

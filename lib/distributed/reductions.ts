@@ -1,5 +1,3 @@
-import { check } from '../check.js';
-import { tensor as tensorKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import {
@@ -8,6 +6,8 @@ import {
   called,
   checkAlike,
   checkCarried,
+  checkDense,
+  checkDenseList,
   checkMultiple,
   checkPerRank,
   collectiveOptions,
@@ -16,7 +16,6 @@ import {
   Receiving,
   rankKind,
   rootIn,
-  tensorsKind,
 } from './call.js';
 import { groupOf } from './group.js';
 import { checkReducible, ordered, type ReduceOp, reduceOp } from './reduce-op.js';
@@ -46,7 +45,7 @@ const readAllReduce = optionsOf('allReduce', { ...collectiveOptions, op: [reduce
  */
 export function allReduce<const O extends AllReduceOptions = object>(tensor: Tensor, options?: O): Settled<O> {
   const { group: given, wait, op, timeout } = readAllReduce(options);
-  check('tensor', tensor, tensorKind);
+  checkDense('tensor', tensor);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   checkReducible('tensor', tensor, op);
@@ -82,7 +81,7 @@ const readReduce = optionsOf('reduce', { ...collectiveOptions, op: [reduceOp, 's
  */
 export function reduce<const O extends ReduceOptions = object>(tensor: Tensor, options?: O): Settled<O> {
   const { group: given, wait, op, dst, timeout } = readReduce(options);
-  check('tensor', tensor, tensorKind);
+  checkDense('tensor', tensor);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   checkReducible('tensor', tensor, op);
@@ -110,8 +109,8 @@ export function reduceScatter<const O extends AllReduceOptions = object>(
   options?: O,
 ): Settled<O> {
   const { group: given, wait, op, timeout } = readReduceScatter(options);
-  check('output', output, tensorKind);
-  check('inputList', inputList, tensorsKind);
+  checkDense('output', output);
+  checkDenseList('inputList', inputList);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   checkReducible('output', output, op);
@@ -148,8 +147,8 @@ export function reduceScatterTensor<const O extends AllReduceOptions = object>(
   options?: O,
 ): Settled<O> {
   const { group: given, wait, op, timeout } = readScatterTensor(options);
-  check('output', output, tensorKind);
-  check('input', input, tensorKind);
+  checkDense('output', output);
+  checkDense('input', input);
   const group = groupOf(given);
   if (group === null) return finished(nothing(), wait, null);
   checkReducible('output', output, op);

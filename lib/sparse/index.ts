@@ -1,7 +1,7 @@
 // torch.sparse: operators for which autograd knows sparse derivatives.
 import { arrayOf, check, finite, flag, integer, kind, oneOf, orNull } from '../check.js';
 import type { Dtype } from '../dtype.js';
-import { invalidArgument } from '../errors.js';
+import { TorchClipError } from '../errors.js';
 import { dtype as dtypeKind, tensor as tensorKind } from '../kinds.js';
 import { sparseSampledAddmm } from '../ops/generated/functions.js';
 import { nativeOp } from '../ops/overload.js';
@@ -84,7 +84,10 @@ export function sum(
 ): Tensor {
   const { dim, dtype } = readSum(options);
   if (check('input', input, tensorKind).layout.name !== 'sparse_coo') {
-    throw invalidArgument('input', 'a Tensor of layout torch.sparse_coo', input.layout);
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      `"input" must be a Tensor of layout torch.sparse_coo, got one of layout ${input.layout}`,
+    );
   }
   const along = typeof dim === 'number' ? [dim] : dim;
   if (along === null)

@@ -80,13 +80,16 @@ class JavaScriptHook : public c10d::CppCommHookInterface<std::shared_ptr<Callbac
         scope.call({js(env, int64_t(bucket.getIndex())), js(env, bucket.isLast()), wrap(env, buffer), each});
     const at::Tensor reduced = unwrap(env, answer).detach();
     if (reduced.scalar_type() != buffer.scalar_type() || reduced.numel() != buffer.numel() ||
-        reduced.device() != buffer.device()) {
+        reduced.device() != buffer.device() || reduced.layout() != buffer.layout()) {
       throw Error(
           "ERR_SHAPE",
-          "a communication hook must return a tensor with the elements, the dtype and the device of the bucket");
+          "a communication hook must return a tensor with the elements, the dtype, the layout and the device of "
+          "the bucket");
     }
     auto future = c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get()));
-    future->markCompleted(c10::IValue(Tensors{reduced.reshape(buffer.sizes())}));
+    // Sparse gradients cannot be reshaped.
+    const bool same = reduced.sizes() == buffer.sizes();
+    future->markCompleted(c10::IValue(Tensors{same ? reduced : reduced.reshape(buffer.sizes())}));
     return future;
   }
 };

@@ -94,6 +94,18 @@ describe('DistributedDataParallel', function () {
         .sum()
         .backward();
       expect(model.module.weight.grad!.tolist()).deep.equal([[1, 1]]);
+      // A hook is given sparse gradients as they are.
+      const sparse = new DistributedDataParallel(new nn.Embedding(4, 2, { sparse: true }));
+      sparse.registerCommHook(({ buffer, gradients }) => {
+        expect(gradients).deep.equal([]);
+        return buffer.mul(2);
+      });
+      sparse
+        .forward(torch.tensor([1, 3], { dtype: torch.int64 }))
+        .sum()
+        .backward();
+      const grad = sparse.module.weight.grad!;
+      expect([String(grad.layout), grad.toDense().sum(1).tolist()]).deep.equal(['torch.sparse_coo', [0, 4, 0, 4]]);
     } finally {
       await d.destroyProcessGroup();
     }

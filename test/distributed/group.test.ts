@@ -142,6 +142,7 @@ describe('a process group', () => {
   it('refuses arguments of collectives in a sentence', async () => {
     await alone();
     const t = torch.ones([2]);
+    const sparse = torch.eye(2).toSparse();
     const rows: [() => unknown, string, string][] = [
       [() => d.allReduce(1 as never), 'ERR_ARGUMENT', '"tensor" must be a Tensor, got 1'],
       [
@@ -185,6 +186,25 @@ describe('a process group', () => {
         '"output" must have 1 times the elements of "input", 2, got 3',
       ],
       [() => d.gather(t, null), 'ERR_ARGUMENT', '"gatherList" must be an array of Tensors on rank 0, got null'],
+      ...(
+        [
+          [() => d.allReduce(sparse), 'tensor'],
+          [() => d.broadcast(sparse), 'tensor'],
+          [() => d.allGather([sparse], t), 'tensorList[0]'],
+          [() => d.gather(t, [sparse]), 'gatherList[0]'],
+          [() => d.scatter(t, [sparse]), 'scatterList[0]'],
+          [() => d.reduceScatter(t, [sparse]), 'inputList[0]'],
+          [() => d.reduceScatterTensor(sparse, t), 'output'],
+          [() => d.allToAll([t], [sparse]), 'inputList[0]'],
+          [() => d.allToAllSingle(t, sparse), 'input'],
+          [() => d.send(sparse, 0), 'tensor'],
+          [() => d.functional.allReduce(sparse), 'input'],
+        ] as const
+      ).map(([call, name]): [() => unknown, string, string] => [
+        call,
+        'ERR_ARGUMENT',
+        `"${name}" must be a dense Tensor, which toDense() makes, got one of layout torch.sparse_coo`,
+      ]),
       [() => d.scatter(t, [t, t]), 'ERR_ARGUMENT', '"scatterList" must have one tensor per rank, 1, got 2'],
       [
         () => d.reduceScatterTensor(t, torch.ones([3])),

@@ -47,6 +47,18 @@ describe('powerSGDHook', function () {
           () => new PowerSGDState({ processGroup: null as never }),
           '"processGroup" must be a ProcessGroup that this process belongs to, got null',
         ],
+        [
+          () => {
+            const model = new nn.parallel.DistributedDataParallel(new nn.Embedding(4, 2, { sparse: true }));
+            const state = new PowerSGDState();
+            model.registerCommHook((bucket) => powerSGDHook(state, bucket));
+            model
+              .forward(torch.zeros([1], { dtype: torch.int64 }))
+              .sum()
+              .backward();
+          },
+          'powerSGDHook() cannot compress sparse gradients, such as those of an Embedding',
+        ],
         [() => powerSGDHook({} as never, {} as never), '"state" must be a PowerSGDState, got an object'],
       ];
       for (const [make, message] of rows) expect(refusalOf(make).message).equal(message);

@@ -6,6 +6,7 @@ import { allReduce, ProcessGroup } from '../../distributed/index.js';
 import { bfloat16, float16, int32 } from '../../dtype.js';
 import { TorchClipError } from '../../errors.js';
 import { Generator } from '../../generator.js';
+import { strided } from '../../layout.js';
 import { cat, empty, randn, stack } from '../../ops/generated/functions.js';
 import { qr } from '../../ops/generated/linalg.js';
 import { optionsOf } from '../../options.js';
@@ -214,6 +215,12 @@ function batchesOf(groups: readonly Matrix[][], ranks: (m: Matrix) => number, { 
  */
 export function powerSGDHook(state: PowerSGDState, bucket: GradBucket): Tensor {
   check('state', state, instance(PowerSGDState, 'a PowerSGDState'));
+  if (bucket.buffer.layout !== strided) {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      'powerSGDHook() cannot compress sparse gradients, such as those of an Embedding',
+    );
+  }
   return scope(() => noGrad(() => averaged(state, bucket)));
 }
 
