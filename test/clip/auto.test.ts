@@ -1,14 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import torch, { clip, optim } from '../../lib/index.js';
 import { device } from '../optim/support.js';
+import { golden } from '../support.js';
 
 interface Case {
   percentile: number;
   window: number | null;
   values: number[];
 }
-const cases = JSON.parse(readFileSync(new URL('../golden/auto.json', import.meta.url), 'utf8')) as Case[];
+const cases = golden<Case[]>('auto');
 const steps = 10_000;
 const every = 50;
 

@@ -1,35 +1,17 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import torch, { type Dtype, Tensor, TorchClipError } from '../../lib/index.js';
+import { Tensor, TorchClipError } from '../../lib/index.js';
+import { type Bytes, decode } from '../support.js';
 
-/** A tensor as scripts/golden/_encode.py writes it. */
-export interface Golden {
-  dtype: string;
-  shape: number[];
-  data: string;
-}
-
-export function golden<T>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), 'utf8')) as T;
-}
+export { decode, dtypeNamed, expectSame, golden } from '../support.js';
+export type Golden = Bytes;
 
 const ARRAYS = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array };
 
-function bytes(text: string): ArrayBuffer {
-  const from = Buffer.from(text, 'base64');
-  return from.buffer.slice(from.byteOffset, from.byteOffset + from.byteLength) as ArrayBuffer;
-}
-
-export function values(g: Golden): Float32Array | Float64Array | BigInt64Array {
-  return new ARRAYS[g.dtype as keyof typeof ARRAYS](bytes(g.data));
-}
-
-export function decode(g: Golden): Tensor {
-  return torch.tensor(values(g), { shape: g.shape, dtype: dtypeNamed(g.dtype) });
-}
-
-export function dtypeNamed(name: string): Dtype {
-  return (torch as unknown as Record<string, Dtype>)[name]!;
+/** The elements of a golden tensor. */
+function values({ dtype, data }: Bytes): Float32Array | Float64Array | BigInt64Array {
+  const from = Buffer.from(data, 'base64');
+  const bytes = from.buffer.slice(from.byteOffset, from.byteOffset + from.byteLength) as ArrayBuffer;
+  return new ARRAYS[dtype as keyof typeof ARRAYS](bytes);
 }
 
 /** Decodes every tensor inside a value. */
@@ -38,12 +20,6 @@ export function decodeAll(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if ('data' in value && 'shape' in value) return decode(value as Golden);
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, decodeAll(v)]));
-}
-
-/** Same dtype, shape and bits. */
-export function expectSame(t: Tensor, g: Golden, what: string): void {
-  expect([t.dtype.name, t.shape], what).to.deep.equal([g.dtype, g.shape]);
-  expect(Buffer.from(t.contiguous().toTypedArray().buffer).toString('base64'), what).to.equal(g.data);
 }
 
 /** Same dtype and shape, and each element within the rounding of a few operations. */

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import torch, { optim, TorchClipError } from '../../../lib/index.js';
+import { golden } from '../../support.js';
 
 type Row = [
   scheduler: string,
@@ -9,9 +9,7 @@ type Row = [
   value: number | 'inf',
   rates: [lr: number, momentum: number][] | null,
 ];
-const rows = JSON.parse(
-  readFileSync(new URL('../../golden/lr-scheduler-options.json', import.meta.url), 'utf8'),
-) as Row[];
+const rows = golden<Row[]>('lr-scheduler-options');
 
 /** What means nothing and is refused here, while PyTorch computes something with it. */
 const meaningless: Record<string, (value: number) => boolean> = {
