@@ -1,21 +1,17 @@
 // Every ATen operator through the dispatcher: one converter over FunctionSchema, no per-operator code.
-#include <ATen/ScalarOps.h>
 #include <ATen/core/stack.h>
-#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "binding/amp.h"
 #include "binding/env.h"
 #include "binding/error.h"
-#include "binding/func/wrapped.h"
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/random.h"
@@ -23,6 +19,7 @@
 #include "ops/ivalue.h"
 #include "ops/op.h"
 #include "ops/undo.h"
+#include "ops/whole.h"
 
 namespace tc {
 namespace {
@@ -148,142 +145,10 @@ c10::IValue to_ivalue(napi_env env, napi_value v, const Param& p) {
   throw Error("ERR_ARGUMENT", "\"" + p.name + "\" has a type with no JavaScript equivalent");
 }
 
-// An operator may give its `out` another shape while it reads its inputs, so an input that is the same tensor is passed
-// as a view that keeps its own; two outs that are one tensor cannot both be right.
-void separate_outs(torch::jit::Stack& stack, const Op& op) {
-  for (size_t o : op.outs) {
-    if (!stack[o].isTensor()) continue;
-    const at::Tensor out = stack[o].toTensor();
-    for (size_t i = 0; i < stack.size(); ++i) {
-      if (i == o) continue;
-      if (stack[i].isTensor() && stack[i].toTensor().is_same(out)) {
-        if (std::find(op.outs.begin(), op.outs.end(), i) != op.outs.end()) {
-          throw Error("ERR_ARGUMENT", "\"out\" must hold a different tensor for each result");
-        }
-        stack[i] = out.alias();
-      } else if (stack[i].isTensorList()) {
-        auto list = stack[i].toTensorList();
-        for (size_t j = 0; j < list.size(); ++j) {
-          if (list.get(j).is_same(out)) list.set(j, out.alias());
-        }
-      }
-    }
-  }
-}
-
-// By their names without a trailing underscore.
-constexpr std::string_view kFills[] = {"aten::fill",       "aten::full",          "aten::full_like",
-                                       "aten::new_full",   "aten::scalar_tensor", "aten::masked_fill",
-                                       "aten::index_fill", "aten::fill_diagonal", "aten::constant_pad_nd",
-                                       "aten::scatter",    "aten::threshold",     "aten::hardtanh"};
-
-bool is_filling(std::string_view name) {
-  if (name.ends_with('_')) name.remove_suffix(1);
-  return std::find(std::begin(kFills), std::end(kFills), name) != std::end(kFills);
-}
-
 // Whether an operator that writes in place may have written a weight: what has a graph behind it, as the activations of
 // an in-place relu, is none.
 bool may_be_weight(const torch::jit::Stack& results) {
   return results.size() != 1 || !results[0].isTensor() || results[0].toTensor().is_leaf();
-}
-
-// Sparse and quantized tensors get another shape by copies as well.
-bool may_be_half_done(const Op& op, const torch::jit::Stack& stack) {
-  if (op.reshapes || op.checks_late || takes_sparse(stack)) return true;
-  return std::any_of(op.changed.begin(), op.changed.end(), [&](size_t i) {
-    return stack[i].isTensor() && stack[i].toTensor().defined() && stack[i].toTensor().is_quantized();
-  });
-}
-
-// libtorch says so once the tensor has been written.
-void check_inference(const Op& op, const torch::jit::Stack& stack) {
-  if (c10::InferenceMode::is_enabled()) return;
-  const auto check_one = [](const at::Tensor& t) {
-    if (t.defined() && t.is_inference()) {
-      throw Error("ERR_AUTOGRAD", "a tensor that was made in inference mode can be written to only in inference mode");
-    }
-  };
-  for (size_t i : op.changed) {
-    if (stack[i].isTensor()) check_one(stack[i].toTensor());
-    if (!stack[i].isTensorList()) continue;
-    for (const at::Tensor& t : stack[i].toTensorVector()) check_one(t);
-  }
-}
-
-// libtorch says that the shapes do not fit, or writes nothing.
-void check_shared(const Op& op, const torch::jit::Stack& stack) {
-  uint64_t all = 0;
-  for (const c10::IValue& value : stack) {
-    if (value.isTensor()) all |= batched_levels(value.toTensor());
-  }
-  if (all == 0) return;
-  for (size_t i : op.changed) {
-    if (!stack[i].isTensor() || (all & ~batched_levels(stack[i].toTensor())) == 0) continue;
-    throw Error("ERR_STATE", op.handle.schema().name() +
-                                 " cannot write what differs between the samples of vmap() to a tensor that they "
-                                 "share; use the operator that makes a new tensor");
-  }
-}
-
-// The dtype of the elements that a number is put into, if the operator says so.
-std::optional<c10::ScalarType> filled_dtype(const Op& op, const torch::jit::Stack& stack) {
-  for (size_t i = 0; i < op.params.size(); ++i) {
-    if (op.params[i].kind == Arg::Dtype && stack[i].isInt()) return static_cast<c10::ScalarType>(stack[i].toInt());
-  }
-  for (size_t i = 0; i < op.params.size(); ++i) {
-    if (op.params[i].kind == Arg::Tensor && stack[i].isTensor()) return stack[i].toTensor().scalar_type();
-  }
-  return std::nullopt;
-}
-
-// libtorch compares a double with the largest integer as a double, which is rounded up to a power of two, so that this
-// power would wrap.
-void check_filling(const Op& op, const torch::jit::Stack& stack) {
-  for (size_t i = 0; i < op.params.size(); ++i) {
-    if (op.params[i].kind != Arg::Scalar || !stack[i].isDouble()) continue;
-    const double value = stack[i].toDouble();
-    if (value != 0x1p63 && value != 0x1p64) continue;
-    const auto dtype = filled_dtype(op, stack);
-    const bool is_signed = value == 0x1p63;
-    if (dtype != (is_signed ? c10::ScalarType::Long : c10::ScalarType::UInt64)) continue;
-    throw Error("ERR_ARGUMENT",
-                std::string("the number must fit torch.") + (is_signed ? "int64, got 2^63" : "uint64, got 2^64"));
-  }
-}
-
-// By a tensor of one element: the kernels for a number know only one of the compressed layouts.
-void scale_sparse(const Op& op, torch::jit::Stack& stack) {
-  at::Tensor self = stack[0].toTensor();
-  const at::Tensor factor = at::native::wrapped_scalar_tensor(stack[1].toScalar());
-  stack.clear();
-  stack.emplace_back(op.changed.empty() ? self.mul(factor) : self.mul_(factor));
-}
-
-// Calls the operator; where it throws, the arguments are as they were.
-void call_whole(const Op& op, torch::jit::Stack& stack) {
-  const auto run = [&] {
-    if (op.multiplies && scales_sparse(stack[0].toTensor())) {
-      scale_sparse(op, stack);
-    } else {
-      op.handle.callBoxed(stack);
-    }
-  };
-  if (op.changed.empty()) return run();
-  check_inference(op, stack);
-  check_shared(op, stack);
-  if (op.writes_by_index) check_indices(op, stack);
-  if (!may_be_half_done(op, stack)) return run();
-  Undo undo(op, stack);
-  try {
-    Apart apart(op, stack);
-    run();
-    apart.deliver();
-    undo.check_extents();
-  } catch (...) {
-    undo.restore();
-    throw;
-  }
 }
 
 // The functions take the arguments in schema order.
@@ -310,8 +175,6 @@ napi_value call(napi_env env, napi_callback_info info) noexcept {
       }
     }
 
-    if (op.fills) check_filling(op, stack);
-    if (!op.outs.empty()) separate_outs(stack, op);
     {
       std::optional<DefaultGenerator> generator;
       if (op.random) generator.emplace(Env::of(env));
