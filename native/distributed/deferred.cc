@@ -115,12 +115,14 @@ class Watchdog {
     std::unique_lock lock(mutex_);
     for (;;) {
       if (entries_.empty()) {
+        wakes_ = Clock::time_point::max();
         changed_.wait(lock);
         continue;
       }
       const auto first = entries_.begin();
       // A copy: the wait looks at it again when the entry may have gone.
       if (const auto when = first->first.first; Clock::now() < when) {
+        wakes_ = when;
         changed_.wait_until(lock, when);
         continue;
       }
@@ -140,6 +142,8 @@ class Watchdog {
   std::map<Key, Entry> entries_;
   std::map<uint64_t, Clock::time_point> times_;
   uint64_t last_ = 0;
+  // When the thread looks at the entries again by itself.
+  Clock::time_point wakes_ = Clock::time_point::max();
   bool running_ = false;
 };
 
