@@ -96,6 +96,7 @@ describe('messages for what Python would take', () => {
       'call it, as in model.parameters()',
     ],
     ['a model for its parameters', () => make('optim', 'SGD', model, {}), 'pass model.parameters()'],
+    ['a model for the gradients to clip', () => nn.utils.clipGradNorm_(model as never, 1), 'pass model.parameters()'],
     ['modules in an array', () => make('nn', 'Sequential', [model, model]), 'new Sequential(...modules)'],
     [
       'a device that there is not',

@@ -1,8 +1,9 @@
 import { native } from '../../binding/index.js';
 import { check, flag, listOf, nonNegative, positive } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
+import { parametersHint } from '../../parameters-hint.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../../tensor.js';
 
 declare module '../../binding/index.js' {
@@ -105,7 +106,8 @@ const handlesOf = (tensors: readonly Tensor[]) => tensors.map(({ handle }) => ha
 function list(name: string, tensors: TensorOrTensors): Tensor[] {
   if (isTensor(tensors)) return [tensors];
   if (typeof tensors !== 'object' || tensors === null || !(Symbol.iterator in tensors)) {
-    throw invalidArgument(name, 'a Tensor or an iterable of Tensors', tensors);
+    const got = `${describe(tensors)}${parametersHint(tensors)}`;
+    throw new TorchClipError('ERR_ARGUMENT', `"${name}" must be a Tensor or an iterable of Tensors, got ${got}`);
   }
   return listOf(name, tensors, tensor);
 }

@@ -1,5 +1,6 @@
 import { elementsOf } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
+import { parametersHint } from '../../parameters-hint.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 
 /** Tensors, or pairs of a name and a tensor as `model.namedParameters()` gives them. */
@@ -52,14 +53,6 @@ export function parametersOf(params: Tensor | ParameterList): {
   return { list: list as readonly Tensor[], names: Object.freeze(names) };
 }
 
-/** What is most likely meant where a module was given. */
-const hint = (value: unknown): string =>
-  typeof (value as { parameters?: unknown } | null)?.parameters === 'function'
-    ? ': pass model.parameters()'
-    : typeof value === 'function'
-      ? ': call it, as in model.parameters()'
-      : '';
-
 const isNamed = (entry: unknown): entry is readonly [string, unknown] =>
   Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string';
 
@@ -67,7 +60,7 @@ function iterable<T>(name: string, value: Iterable<T>): Iterable<T> {
   if (typeof value !== 'object' || value === null || !(Symbol.iterator in value) || isTensor(value)) {
     throw new TorchClipError(
       'ERR_ARGUMENT',
-      `${name} argument given to the optimizer should be an iterable of Tensors or groups, but got ${describe(value)}${hint(value)}`,
+      `${name} argument given to the optimizer should be an iterable of Tensors or groups, but got ${describe(value)}${parametersHint(value)}`,
     );
   }
   return value;
@@ -77,7 +70,7 @@ function checkParameter(param: unknown): asserts param is Tensor {
   if (!isTensor(param)) {
     throw new TorchClipError(
       'ERR_ARGUMENT',
-      `optimizer can only optimize Tensors, but one of the params is ${describe(param)}${hint(param)}`,
+      `optimizer can only optimize Tensors, but one of the params is ${describe(param)}${parametersHint(param)}`,
     );
   }
   if (!param.isLeaf && !param.retainsGrad())
