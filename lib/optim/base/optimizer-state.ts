@@ -12,7 +12,8 @@ import { parseStepper, refuseStepper, type Stepper, saveStepper } from './steppe
 interface Remembering<G> {
   native: NativeOptimizer;
   added: AddedGroups<G>;
-  groups: ParamGroup<G>[];
+  /** The optimizer's list as it is now, in place of which a program may have assigned anything. */
+  groups(): ParamGroup<G>[];
   clip: Clipper | null;
   /** Of an optimizer with a step of its own. */
   own: OwnStates | null;
@@ -31,12 +32,13 @@ export class OptimizerState<G> {
   }
 
   params(): Tensor[] {
-    return this.#of.groups.flatMap(({ params }) => params);
+    return this.#of.groups().flatMap(({ params }) => params);
   }
 
   /** A state dict of copies, of this rank's parts, or of the very tensors. */
   save(of: 'copies' | 'parts' | 'tensors'): OptimizerStateDict {
-    const { native, added, groups, clip, own, stepper } = this.#of;
+    const { native, added, clip, own, stepper } = this.#of;
+    const groups = this.#of.groups();
     added.checkAssigned(groups);
     const dict = saveEngine(native, added, { groups, clip, of });
     if (of !== 'tensors') own?.save(dict, this.params());
@@ -45,7 +47,8 @@ export class OptimizerState<G> {
 
   /** Takes over a state dict; changes nothing where it does not fit. */
   load(stateDict: OptimizerStateDict): void {
-    const { added, groups, own, stepper } = this.#of;
+    const { added, own, stepper } = this.#of;
+    const groups = this.#of.groups();
     added.check(groups);
     if (own === null && stepper === null) {
       refuseStepper(stateDict);
@@ -59,14 +62,14 @@ export class OptimizerState<G> {
   }
 
   #loadEngine(stateDict: OptimizerStateDict): void {
-    const { native, added, groups, clip } = this.#of;
-    loadEngine(native, added.definition, { stateDict, groups, clip });
+    const { native, added, clip } = this.#of;
+    loadEngine(native, added.definition, { stateDict, groups: this.#of.groups(), clip });
   }
 
   /** Forgets everything but groups, options and the counts of skipped steps. */
   clear(): void {
-    const { native, added, groups, own, stepper } = this.#of;
-    added.check(groups);
+    const { native, added, own, stepper } = this.#of;
+    added.check(this.#of.groups());
     clearEngine(native, added.parameterCount);
     own?.clear();
     const params = this.params();

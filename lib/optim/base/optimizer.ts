@@ -131,7 +131,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     this.#state = new OptimizerState({
       native: this.#native,
       added: this.#groups,
-      groups: this.paramGroups,
+      groups: () => this.paramGroups,
       clip,
       own: this.#own,
       stepper,
