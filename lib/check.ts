@@ -56,7 +56,7 @@ export function numberIn(interval: `${'[' | '('}${number}, ${number}${']' | ')'}
 /** The share of a running mean that a step keeps, for example. */
 export const decayRate = numberIn('[0, 1)');
 export const probability = numberIn('[0, 1]');
-export const share = numberIn('(0, 1)');
+export const openFraction = numberIn('(0, 1)');
 
 /** An integer that a double holds exactly, within bounds where they are given. */
 export function integer(min?: number, max?: number): Kind<number> {

@@ -123,6 +123,31 @@ export function leading(name: string, first: unknown, rest?: unknown): unknown {
   return { ...rest, [name]: first };
 }
 
+/** The one of several alternatives that is given, or undefined where none is; null is none. Two of them are refused. */
+export function alternativeOf<const N extends string, T>(
+  owner: string,
+  given: { readonly [K in N]: T | null | undefined },
+): { name: N; value: T } | undefined {
+  const there = Object.entries<T | null | undefined>(given).filter(([, value]) => (value ?? null) !== null) as [N, T][];
+  const [first, second] = there;
+  if (first === undefined) return undefined;
+  if (second !== undefined) {
+    throw new TorchClipError('ERR_ARGUMENT', `"${first[0]}" and "${second[0]}" of ${owner} cannot be combined`);
+  }
+  return { name: first[0], value: first[1] };
+}
+
+/** The same, where one of them is needed. */
+export function alternative<const N extends string, T>(
+  owner: string,
+  given: { readonly [K in N]: T | null | undefined },
+): { name: N; value: T } {
+  const one = alternativeOf(owner, given);
+  if (one !== undefined) return one;
+  const list = Object.keys(given).map((name) => `"${name}"`);
+  throw new TorchClipError('ERR_ARGUMENT', `${owner} needs ${list.join(' or ')}`);
+}
+
 /**
  * Whether a value can hold options: an object literal, of this realm or of another one (a `vm` context, Jest), or an object that
  * inherits from one. Arrays, functions, Maps, Dates, tensors and other instances of classes are not, since what they hold would

@@ -574,7 +574,7 @@ describe('norm', () => {
       [() => t.norm('max' as never), '"p" must be a number, "fro", "nuc" or null, got "max"'],
       [() => t.norm(2, 0.5), '"dim" must be an integer or an array of integers or null, got 0.5'],
       [() => t.norm(2, 0, true, 1 as never), 'norm() takes at most p, dim and keepdim by position, got 4 arguments'],
-      [() => t.norm(2, { p: 1 } as never), '"p" of norm() was given twice'],
+      [() => t.norm(2, { p: 1 } as never), '"p" of norm() is given twice'],
       [() => torch.norm([3, 4] as never), '"input" must be a Tensor, got [3, 4]'],
     ] as const) {
       expect(refusalOf(body).message).to.equal(message);
@@ -674,8 +674,8 @@ describe('functions that PyTorch completes in Python', () => {
         () => torch.tensordot(a, b, { dims: 'x' } as never),
         '"dims" must be a number or two arrays of dimensions, got "x"',
       ],
-      [() => torch.tensordot(a, b, 1, { dims: 1 } as never), '"dims" of tensordot() was given twice'],
-      [() => torch.cdist(a, a, 2, { p: 1 } as never), '"p" of cdist() was given twice'],
+      [() => torch.tensordot(a, b, 1, { dims: 1 } as never), '"dims" of tensordot() is given twice'],
+      [() => torch.cdist(a, a, 2, { p: 1 } as never), '"p" of cdist() is given twice'],
     ] as const) {
       expect(refusalOf(body).message).to.equal(message);
     }

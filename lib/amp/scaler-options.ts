@@ -1,4 +1,4 @@
-import { flag, integer, kind, oneOf, share } from '../check.js';
+import { flag, integer, kind, oneOf, openFraction } from '../check.js';
 import { optionsOf } from '../options.js';
 
 /** Options of a `GradScaler`. */
@@ -44,7 +44,7 @@ export const scalerTable = {
   device: [oneOf('cuda', 'cpu'), 'cuda'],
   initScale: [scaleKind, 65536],
   growthFactor: [kind<number>('a finite number > 1', (x) => Number.isFinite(x) && (x as number) > 1), 2],
-  backoffFactor: [share, 0.5],
+  backoffFactor: [openFraction, 0.5],
   growthInterval: [integer(1), 2000],
   maxConsecutiveSkips: [kind<number>(`${count.expected} or Infinity`, (x) => x === Infinity || count.accepts(x)), 100],
   enabled: [flag, true],

@@ -26,7 +26,7 @@ const readSetOptions = optionsOf('setDetectAnomaly()', { checkNan: [flag, true] 
  * Runs `body` while autograd looks for faults, as `torch.autograd.detect_anomaly`: every operation remembers where it was called, a
  * backward pass throws where a gradient is NaN, and the error names the line of the forward pass that it goes back to.
  *
- * Both passes belong into `body`. It is slow, so it is for finding a fault. libtorch has one such mode per process, so worker threads
+ * Both passes belong in `body`. It is slow, so it is for finding a fault. libtorch has one such mode per process, so worker threads
  * that run meanwhile are in it as well.
  *
  * @param body a synchronous function; an async one is refused with `ERR_ASYNC_SCOPE`.

@@ -5,6 +5,7 @@ import { refusePromise } from '../sync.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { blank, FunctionContext, forget, inForward, read, take } from './context.js';
 import { applyInside, type FunctionClass, type VmapInfo } from './layered.js';
+import { wrapAll } from './node.js';
 
 export { FunctionContext } from './context.js';
 export type { VmapInfo } from './layered.js';
@@ -183,7 +184,6 @@ function outputsOf({ name }: FunctionClass, result: unknown): Tensor[] {
 }
 
 const handleOrNull = (tensor: Tensor | null) => (tensor === null ? null : tensor.handle);
-const wrapAll = (handles: Handles) => handles.map((handle) => (handle === null ? null : wrap(handle)));
 
 /** Apart from `apply`, whose variables would otherwise live as long as the graph. */
 function backwardOf(functionClass: FunctionClass, ctx: FunctionContext, differentiable: readonly boolean[]) {

@@ -102,7 +102,8 @@ function calling(hook: (first: (Tensor | null)[], second: (Tensor | null)[]) => 
   };
 }
 
-const wrapAll = (handles: Handles) => handles.map((handle) => (handle === null ? null : wrap(handle)));
+/** The tensors of handles, null where there is none. */
+export const wrapAll = (handles: Handles) => handles.map((handle) => (handle === null ? null : wrap(handle)));
 
 /**
  * Where a gradient arrives in a graph: an input of a node. It stands for a tensor in `autograd.grad`, and goes on doing so when the tensor

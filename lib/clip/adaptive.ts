@@ -1,4 +1,4 @@
-import { check, integer, kind, numberIn, positive, share } from '../check.js';
+import { check, integer, kind, numberIn, openFraction, positive } from '../check.js';
 import { optionsOf } from '../options.js';
 import { type Clipper, type Placement, type Scope, single, whereTable } from './clipper.js';
 
@@ -81,7 +81,7 @@ export interface ZscoreOptions {
 
 const readZscore = optionsOf('clip.zscore()', {
   zThreshold: [positive, 2.5],
-  alpha: [share, 0.97],
+  alpha: [openFraction, 0.97],
   warmup: [integer(1), 25],
   ...whereTable('global'),
 });
@@ -118,7 +118,7 @@ export interface AdaGCOptions {
 const readAdaGC = optionsOf('clip.adaGC()', {
   relative: [positive, 1.05],
   absolute: [positive, 1],
-  beta: [share, 0.98],
+  beta: [openFraction, 0.98],
   warmup: [integer(1), 100],
   ...whereTable('tensor'),
 });
@@ -174,7 +174,7 @@ export interface SpamOptions {
 const wholeOrInfinity = kind<number>('an integer >= 1, or Infinity', (x) => x === Infinity || integer(1).accepts(x));
 const readSpam = optionsOf('clip.spam()', {
   threshold: [positive, 5000],
-  beta: [share, 0.999],
+  beta: [openFraction, 0.999],
   resetEvery: [wholeOrInfinity, Infinity],
   placement: whereTable('global').placement,
 });

@@ -1,4 +1,4 @@
-import { callable, check, finiteNonNegative, instance, integer, oneOf, positive, share } from '../check.js';
+import { callable, check, finiteNonNegative, instance, integer, oneOf, openFraction, positive } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
 import { refuseLater } from '../sync.js';
@@ -24,7 +24,7 @@ export interface StochasticOptions {
 }
 
 const readStochastic = optionsOf('clip.stochastic()', {
-  beta: [share],
+  beta: [openFraction],
   power: [oneOf(1, 2), 1],
   seed: [integer(0), 0],
 });
@@ -46,7 +46,7 @@ export function stochastic(clipper: Clipper, options: StochasticOptions): Clippe
   if (!scales) {
     throw invalidArgument('clipper', 'a clipper that scales, such as clip.norm(1)', clipper);
   }
-  if (stage.coin !== undefined) throw invalidArgument('clipper', 'a clipper that is not stochastic yet', clipper);
+  if (stage.coin !== undefined) throw new TorchClipError('ERR_ARGUMENT', 'stochastic() cannot be applied twice');
   const coin = readStochastic(options);
   const exact = slack === '' ? stage.options : { ...stage.options, [slack]: 0 };
   return new Clipper([{ ...stage, options: exact, coin }]);

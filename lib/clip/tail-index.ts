@@ -1,4 +1,4 @@
-import { check, finiteNonNegative, integer, number, share } from '../check.js';
+import { check, finiteNonNegative, integer, number, openFraction } from '../check.js';
 import { tensor } from '../creation/index.js';
 import { float64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
@@ -38,7 +38,7 @@ export interface TailIndex {
 
 const minimum = 10;
 
-const readTailIndex = optionsOf('clip.tailIndex()', { k: [number, undefined], confidence: [share, 0.95] });
+const readTailIndex = optionsOf('clip.tailIndex()', { k: [number, undefined], confidence: [openFraction, 0.95] });
 
 /**
  * Measures how heavy-tailed gradient norms are: the share of outliers against that of a normal distribution, and Hill's estimate of the

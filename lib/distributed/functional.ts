@@ -1,7 +1,7 @@
 // Collectives that return a tensor and leave their input alone, so that they can be in autograd's graph.
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
 import { isGradEnabled } from '../autograd/modes.js';
-import { check, instance, integer, type Kind, kind } from '../check.js';
+import { check, integer, type Kind, kind } from '../check.js';
 import { describe, TorchClipError } from '../errors.js';
 import { cat } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
@@ -9,7 +9,7 @@ import type { Tensor } from '../tensor.js';
 import { allToAllSingle as exchange, splitsKind } from './all-to-all.js';
 import { checkCarried, checkDense, collectiveOptions, rankKind, rootIn } from './call.js';
 import { broadcast as broadcastInto, allGatherIntoTensor as gatherInto } from './collectives.js';
-import { type GroupOption, groupOf, ProcessGroup } from './group.js';
+import { type GroupOption, groupOf, member, type ProcessGroup } from './group.js';
 import { checkReducible, type ReduceOp, reduceOp } from './reduce-op.js';
 import { reduce, allReduce as reduceInto, reduceScatterTensor } from './reductions.js';
 
@@ -29,7 +29,6 @@ interface Place {
 
 const { group: groupOption, timeout: timeoutOption } = collectiveOptions;
 const common = { group: groupOption, timeout: timeoutOption };
-const member = instance(ProcessGroup, 'a ProcessGroup that this process belongs to');
 
 const placeOf = ({ group, timeout }: { group: GroupOption | undefined; timeout: number | undefined }): Place => ({
   group: check('group', groupOf(group), member),

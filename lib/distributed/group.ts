@@ -75,7 +75,8 @@ export const groupKind: Kind<GroupOption> = kind(
   'a ProcessGroup or null',
   (value) => value === null || value instanceof ProcessGroup,
 );
-const memberKind: Kind<ProcessGroup> = instance(ProcessGroup, 'a ProcessGroup that this process belongs to');
+/** @internal */
+export const member: Kind<ProcessGroup> = instance(ProcessGroup, 'a ProcessGroup that this process belongs to');
 
 interface World {
   readonly group: ProcessGroup;
@@ -106,7 +107,7 @@ export function groupOf(given: GroupOption | undefined): GroupOption {
 }
 
 /** @internal The group, for calls that only its members can make. */
-export const memberOf = (given: GroupOption | undefined): ProcessGroup => check('group', groupOf(given), memberKind);
+export const memberOf = (given: GroupOption | undefined): ProcessGroup => check('group', groupOf(given), member);
 
 const readInit = optionsOf('initProcessGroup', {
   backend: [text, undefined],

@@ -1,12 +1,11 @@
 import { noGrad } from '../autograd/modes.js';
 import * as ops from '../ops/generated/functions.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { boolean, type Constraint, real, unitInterval } from './constraints/index.js';
 import type { DistributionOptions, EnumerateOptions } from './distribution.js';
 import { ExponentialFamily } from './exponential-family.js';
 import {
-  alternative,
   broadcastAll,
   coinCrossEntropy,
   common,

@@ -1,11 +1,10 @@
 import { noGrad } from '../autograd/modes.js';
 import * as ops from '../ops/generated/functions.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { type Constraint, integerInterval, nonnegativeInteger, real, unitInterval } from './constraints/index.js';
 import { Distribution, type DistributionOptions, type EnumerateOptions } from './distribution.js';
 import {
-  alternative,
   broadcastAll,
   common,
   from,

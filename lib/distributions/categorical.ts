@@ -1,12 +1,11 @@
 import { int64 } from '../dtype.js';
 import * as ops from '../ops/generated/functions.js';
 import { broadcastTensors } from '../ops/variadic.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { type Constraint, integerInterval, realVector, simplex } from './constraints/index.js';
 import { Distribution, type DistributionOptions, type EnumerateOptions } from './distribution.js';
 import {
-  alternative,
   common,
   elementsIn,
   filled,

@@ -1,12 +1,11 @@
 import { arrayOf, probability } from '../check.js';
 import * as ops from '../ops/generated/functions.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { type Constraint, real, unitInterval } from './constraints/index.js';
 import type { DistributionOptions } from './distribution.js';
 import { ExponentialFamily } from './exponential-family.js';
 import {
-  alternative,
   broadcastAll,
   clampProbs,
   coinCrossEntropy,

@@ -1,12 +1,11 @@
 import { noGrad } from '../autograd/modes.js';
 import * as ops from '../ops/generated/functions.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { type Constraint, greaterThan, nonnegativeInteger, real, unitInterval } from './constraints/index.js';
 import { refuseOutside } from './constraints/outside.js';
 import { Distribution, type DistributionOptions } from './distribution.js';
 import {
-  alternative,
   blank,
   broadcastAll,
   coinCrossEntropy,

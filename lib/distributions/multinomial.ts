@@ -1,12 +1,12 @@
 import { integer } from '../check.js';
 import * as ops from '../ops/generated/functions.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { Binomial } from './binomial.js';
 import { Categorical, type CategoricalOptions } from './categorical.js';
 import { type Constraint, multinomial, realVector, simplex } from './constraints/index.js';
 import { Distribution, type DistributionOptions } from './distribution.js';
-import { alternative, broadcastAll, common, from, named, optionalTensor, shapeOf } from './parameters.js';
+import { broadcastAll, common, from, named, optionalTensor, shapeOf } from './parameters.js';
 
 const read = optionsOf('Multinomial', {
   totalCount: [integer(0), 1],

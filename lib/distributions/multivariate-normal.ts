@@ -1,13 +1,12 @@
 import { tensor as tensorKind } from '../kinds.js';
 import { choleskyInverse } from '../ops/generated/functions.js';
 import * as linalg from '../ops/generated/linalg.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { type Constraint, lowerCholesky, positiveDefinite, realVector } from './constraints/index.js';
 import { Distribution, type DistributionOptions } from './distribution.js';
 import { batchMahalanobis, precisionToScaleTril } from './gaussian-algebra.js';
 import {
-  alternative,
   batchMv,
   broadcastShapes,
   common,

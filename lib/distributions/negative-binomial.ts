@@ -1,12 +1,11 @@
 import { noGrad } from '../autograd/modes.js';
 import * as ops from '../ops/generated/functions.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { type Constraint, greaterThanEq, halfOpenInterval, nonnegativeInteger, real } from './constraints/index.js';
 import { Distribution, type DistributionOptions } from './distribution.js';
 import { Gamma } from './gamma.js';
 import {
-  alternative,
   broadcastAll,
   common,
   logitsToProbs,

@@ -1,10 +1,10 @@
 import * as ops from '../ops/generated/functions.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { Categorical, type CategoricalOptions } from './categorical.js';
 import { type Constraint, oneHot, realVector, simplex } from './constraints/index.js';
 import { Distribution, type DistributionOptions, type EnumerateOptions } from './distribution.js';
-import { alternative, common, from, named, optionalTensor } from './parameters.js';
+import { common, from, named, optionalTensor } from './parameters.js';
 import { overBatch } from './support.js';
 
 const read = optionsOf('OneHotCategorical', { probs: optionalTensor, logits: optionalTensor, ...common });

@@ -53,25 +53,6 @@ export function named(names: readonly string[], args: readonly unknown[]): unkno
   return all;
 }
 
-/** The one of several alternatives that is given. */
-export function alternative<const N extends string, T>(
-  owner: string,
-  given: { readonly [K in N]: T | undefined },
-): { name: N; value: T } {
-  const there = Object.entries<T | undefined>(given).filter(([, value]) => value !== undefined) as [N, T][];
-  const [first, second] = there;
-  if (first === undefined) {
-    const list = Object.keys(given)
-      .map((name) => `"${name}"`)
-      .join(' or ');
-    throw new TorchClipError('ERR_ARGUMENT', `${owner} needs ${list}`);
-  }
-  if (second !== undefined) {
-    throw new TorchClipError('ERR_ARGUMENT', `"${first[0]}" and "${second[0]}" of ${owner} cannot be combined`);
-  }
-  return { name: first[0], value: first[1] };
-}
-
 /** How many elements a shape has. */
 export const elementsIn = (shape: readonly number[]): number => shape.reduce((count, size) => count * size, 1);
 

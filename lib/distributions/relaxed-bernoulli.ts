@@ -1,10 +1,9 @@
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import type { BernoulliOptions } from './bernoulli.js';
 import { type Constraint, real, unitInterval } from './constraints/index.js';
 import { Distribution, type DistributionOptions } from './distribution.js';
 import {
-  alternative,
   broadcastAll,
   clampProbs,
   common,

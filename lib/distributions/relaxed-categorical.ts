@@ -1,11 +1,10 @@
 import * as ops from '../ops/generated/functions.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { Categorical, type CategoricalOptions } from './categorical.js';
 import { type Constraint, realVector, simplex } from './constraints/index.js';
 import { Distribution, type DistributionOptions } from './distribution.js';
 import {
-  alternative,
   broadcastAll,
   clampProbs,
   common,

@@ -3,7 +3,7 @@ import { tensor } from '../creation/tensor.js';
 import { TorchClipError } from '../errors.js';
 import * as ops from '../ops/generated/functions.js';
 import * as linalg from '../ops/generated/linalg.js';
-import { optionsOf } from '../options.js';
+import { alternative, optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { Chi2 } from './chi2.js';
 import { type Constraint, greaterThan, lowerCholesky, positiveDefinite } from './constraints/index.js';
@@ -12,7 +12,6 @@ import type { DistributionOptions } from './distribution.js';
 import { ExponentialFamily } from './exponential-family.js';
 import { type CovarianceOptions, covarianceTable, scaleTrilOf } from './multivariate-normal.js';
 import {
-  alternative,
   broadcastShapes,
   common,
   diagonalOf,

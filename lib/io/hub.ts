@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { flag, kind, oneOf, text } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { peer } from '../optional-package.js';
 import { optionsOf } from '../options.js';
-import { peer } from '../peer.js';
 import { replaceFile, writeAll } from './file.js';
 
 /** Which files of the Hugging Face hub are meant, and where they are kept. */

@@ -508,7 +508,7 @@ export class Module {
 }
 
 /**
- * A module that makes one tensor of one: an activation, a norm, a block. `Module` itself says nothing of its arguments, so that it cannot be
+ * A module that makes one tensor of one: an activation, a norm, a block. `Module` itself does not declare its arguments, so that it cannot be
  * called; declare what is to be called as this.
  *
  * @example

@@ -83,7 +83,7 @@ function named(args: readonly unknown[]): Record<string, unknown> {
   const all: Record<string, unknown> = { ...options };
   for (const [i, value] of given.entries()) {
     const name = positions[i]!;
-    if (name in options) throw new TorchClipError('ERR_ARGUMENT', `"${name}" of norm() was given twice`);
+    if (name in options) throw new TorchClipError('ERR_ARGUMENT', `"${name}" of norm() is given twice`);
     all[name] = value;
   }
   return all;

@@ -231,7 +231,7 @@ export function tensordot(input: Tensor, other: Tensor, ...rest: readonly unknow
     : { dims: undefined };
   const [first, second] = isPlainObject(last) ? rest.slice(0, -1) : rest;
   if (named !== undefined && first !== undefined) {
-    throw new TorchClipError('ERR_ARGUMENT', '"dims" of tensordot() was given twice');
+    throw new TorchClipError('ERR_ARGUMENT', '"dims" of tensordot() is given twice');
   }
   const [self, others] = second !== undefined ? [first, second] : pairOf(first ?? named ?? 2, input, other);
   return raw.tensordot(
@@ -287,7 +287,7 @@ export function cdist(x1: Tensor, x2: Tensor, ...rest: readonly unknown[]): Tens
     : { p: undefined };
   const [given, number] = isPlainObject(last) ? rest.slice(0, -1) : rest;
   if (named !== undefined && given !== undefined) {
-    throw new TorchClipError('ERR_ARGUMENT', '"p" of cdist() was given twice');
+    throw new TorchClipError('ERR_ARGUMENT', '"p" of cdist() is given twice');
   }
   const mode = check('computeMode', number ?? computeMode, modeKind);
   const at = modes.indexOf(mode as CdistMode);

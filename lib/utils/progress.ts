@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { SingleBar } from 'cli-progress';
 import { integer, kind, positive, text } from '../check.js';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, TorchClipError } from '../errors.js';
 import { isPlain } from '../io/plain.js';
 import { optionsOf } from '../options.js';
 import { isTensor, type Tensor } from '../tensor.js';
@@ -101,7 +101,7 @@ export class Progress<T> {
   *[Symbol.iterator](): IterableIterator<T> {
     const source = this.#source as Iterable<T>;
     if (typeof source[Symbol.iterator] !== 'function') {
-      throw invalidArgument('iterable', 'iterated with "for await", since its values come later', source);
+      throw new TorchClipError('ERR_ARGUMENT', '"iterable" is asynchronous: iterate with "for await"');
     }
     const display = this.#display();
     try {

@@ -32,8 +32,8 @@ struct Borrowed {
 
 void give_back(void* context) { std::unique_ptr<Borrowed>(static_cast<Borrowed*>(context)); }
 
-// borrowMemory(bytes, shape, dtype): a CPU tensor whose elements are the bytes of a Uint8Array. That the bytes stay
-// where they are is for TypeScript to see to.
+// borrowMemory(bytes, shape, dtype): a CPU tensor whose elements are the bytes of a Uint8Array. TypeScript ensures that
+// the bytes stay where they are.
 napi_value borrow_memory(napi_env env, Args& args) {
   const TypedArray bytes = to_typed_array(env, args[0], "data");
   const Ints sizes = to_ints(env, args[1], "shape");

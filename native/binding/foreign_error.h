@@ -9,7 +9,7 @@
 
 namespace tc {
 
-// Nothing for an exception that is none of its own.
+// Nothing for an exception that is not its own.
 inline std::optional<Error> (*foreign_error)(const std::exception& error) = nullptr;
 
 }  // namespace tc

@@ -20,7 +20,7 @@ namespace {
 
 // Of one kind of memory, in bytes of dropped tensors.
 struct Patience {
-  // V8 is patient for about this many bytes that it is told of.
+  // V8 tolerates about this many bytes that it is told of.
   static constexpr double kOfCollector = 96 << 20;
 
   double full = kOfCollector;       // for which a full collection is worth its time

@@ -33,11 +33,7 @@ const refused: [call: string, args: unknown[], message: RegExp][] = [
   ['stochastic', [norm(), { beta: 0.5, seed: -1 }], /"seed" must be an integer >= 0, got -1/],
   ['stochastic', [clip.value(1), { beta: 0.5 }], /"clipper" must be a clipper that scales/],
   ['stochastic', [clip.chain(norm(), norm()), { beta: 0.5 }], /"clipper" must be one clipper, not a chain/],
-  [
-    'stochastic',
-    [clip.stochastic(norm(), { beta: 0.5 }), { beta: 0.5 }],
-    /"clipper" must be a clipper that is not stochastic yet/,
-  ],
+  ['stochastic', [clip.stochastic(norm(), { beta: 0.5 }), { beta: 0.5 }], /stochastic\(\) cannot be applied twice/],
   ['chain', [], /chain\(\) needs at least one clipper/],
   ['chain', [norm(), 2], /"clippers\[1\]" must be a Clipper, such as clip\.norm\(1\), got 2/],
   [

@@ -380,7 +380,7 @@ describe('torch.save and torch.load', function () {
     );
   });
 
-  it('writes a snapshot behind what goes on', async () => {
+  it('writes a snapshot in the background', async () => {
     const weight = torch.ones([1000]);
     const saving = torch.saveAsync({ weight }, path);
     weight.fill_(2);

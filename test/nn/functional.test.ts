@@ -85,8 +85,12 @@ describe('nn.functional', () => {
       () => F.batchNorm(torch.ones([1, 3]), null, null, { training: true }),
       /more than 1/,
     ],
-    ['both size and scale', () => F.interpolate(image, { size: 2, scaleFactor: 2 }), /either "size" or "scaleFactor"/],
-    ['neither size nor scale', () => F.interpolate(image, {}), /either "size" or "scaleFactor"/],
+    [
+      'both size and scale',
+      () => F.interpolate(image, { size: 2, scaleFactor: 2 }),
+      /"size" and "scaleFactor" of interpolate/,
+    ],
+    ['neither size nor scale', () => F.interpolate(image, {}), /needs "size" or "scaleFactor"/],
     ['a mode for other dimensions', () => F.interpolate(image, { size: 2, mode: 'linear' }), /"mode" must be/],
     [
       'a grid mode that there is not',

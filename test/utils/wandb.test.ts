@@ -174,7 +174,7 @@ describe('utils.WandbRun', () => {
     const run = await init();
     for (const [metrics, says] of [
       [{ a: 'x' }, '"metrics["a"]" must be a number, or a tensor of one, got "x"'],
-      [{ _step: 1 }, '"metrics" must be named otherwise than _step, _runtime, _timestamp, _wandb, got "_step"'],
+      [{ _step: 1 }, '"metrics" must not use a reserved name (_step, _runtime, _timestamp, _wandb), got "_step"'],
       [5, '"metrics" must be an object of numbers, got 5'],
     ] as const) {
       expect(refusalOf(() => run.log(metrics as never)).message).to.equal(says);

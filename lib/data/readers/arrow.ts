@@ -1,8 +1,8 @@
 import { type PathLike, pathOf, readAll, readingFile } from '../../io/file.js';
 import { setOwn } from '../../io/plain.js';
+import { peer } from '../../optional-package.js';
 import { optionsOf } from '../../options.js';
 import { checkOwn, own } from '../../own.js';
-import { peer } from '../../peer.js';
 import { checkIndex, type Dataset } from '../dataset.js';
 import { checkColumns, columnNames } from './columns.js';
 import { unreadable } from './source.js';

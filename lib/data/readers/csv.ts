@@ -2,10 +2,10 @@ import { kind } from '../../check.js';
 import { describe, TorchClipError } from '../../errors.js';
 import { shown } from '../../io/file.js';
 import { isPlain, setOwn } from '../../io/plain.js';
+import { peer } from '../../optional-package.js';
 import { optionsOf } from '../../options.js';
-import { peer } from '../../peer.js';
 import { IterableDataset } from '../iterable.js';
-import { type Paths, pathsOf, Share, streamOf, unreadable } from './source.js';
+import { type Paths, pathsOf, streamOf, unreadable, WorkerPart } from './source.js';
 
 /** What a column of a CSV file holds, and what it becomes: numbers give float32, bigints int64, booleans bool tensors. */
 export type CsvType = 'string' | 'number' | 'bigint' | 'boolean';
@@ -81,7 +81,7 @@ export class CsvDataset<
 
   override async *[Symbol.asyncIterator](): AsyncIterator<CsvRow<C>> {
     const { parse } = await peer('csv-parse', 'data.CsvDataset', () => import('csv-parse'));
-    const share = new Share();
+    const part = new WorkerPart();
     const { columns, header, delimiter } = this.#options;
     for (const path of this.paths) {
       const input = streamOf(path);
@@ -92,7 +92,7 @@ export class CsvDataset<
         let names = header as readonly string[] | undefined;
         for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
           if (names === undefined) names = named(record, path);
-          else if (share.takes()) yield row(record, names, columns, `line ${info.lines}`, path) as CsvRow<C>;
+          else if (part.takes()) yield row(record, names, columns, `line ${info.lines}`, path) as CsvRow<C>;
         }
       } catch (error) {
         throw unreadable(path, 'CSV', error);

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { TorchClipError } from '../../errors.js';
 import { shown } from '../../io/file.js';
 import { IterableDataset } from '../iterable.js';
-import { type Paths, pathsOf, Share, streamOf, unreadable } from './source.js';
+import { type Paths, pathsOf, streamOf, unreadable, WorkerPart } from './source.js';
 
 /**
  * The lines of a JSONL file, each parsed as JSON; empty lines are passed over.
@@ -25,7 +25,7 @@ export class JsonlDataset<T = unknown> extends IterableDataset<T> {
   }
 
   override async *[Symbol.asyncIterator](): AsyncIterator<T> {
-    const share = new Share();
+    const part = new WorkerPart();
     for (const path of this.paths) {
       const input = streamOf(path);
       let number = 0;
@@ -39,7 +39,7 @@ export class JsonlDataset<T = unknown> extends IterableDataset<T> {
         });
         for await (const line of lines) {
           number++;
-          if (line.trim() !== '' && share.takes()) yield parsed(line, path, number) as T;
+          if (line.trim() !== '' && part.takes()) yield parsed(line, path, number) as T;
         }
         if (failure !== undefined) throw failure;
       } catch (error) {

@@ -28,7 +28,7 @@ export function streamOf(path: string): Readable {
 }
 
 /** Of samples that every worker of a loader reads, those that this one gives: each worker's are others. */
-export class Share {
+export class WorkerPart {
   readonly #id: number;
   readonly #count: number;
   #next = 0;

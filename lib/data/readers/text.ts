@@ -5,9 +5,9 @@ import { full, tensor } from '../../creation/index.js';
 import { int64 } from '../../dtype.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { fileError, isFolder, type PathLike, pathOf, shown } from '../../io/file.js';
+import { peer } from '../../optional-package.js';
 import { optionsOf } from '../../options.js';
 import { checkOwn, own } from '../../own.js';
-import { peer } from '../../peer.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { checkIndex, type Dataset, indicesOf } from '../dataset.js';
 

@@ -1,10 +1,10 @@
 import { buffer } from 'node:stream/consumers';
 import { callable } from '../../check.js';
 import { setOwn } from '../../io/plain.js';
+import { peer } from '../../optional-package.js';
 import { optionsOf } from '../../options.js';
-import { peer } from '../../peer.js';
 import { IterableDataset } from '../iterable.js';
-import { type Paths, pathsOf, Share, streamOf, unreadable } from './source.js';
+import { type Paths, pathsOf, streamOf, unreadable, WorkerPart } from './source.js';
 
 /** Options of {@link WebDataset}. */
 export interface WebDatasetOptions<V> {
@@ -45,12 +45,12 @@ export class WebDataset<V = Uint8Array<ArrayBuffer>> extends IterableDataset<Web
 
   override async *[Symbol.asyncIterator](): AsyncIterator<WebSample<V>> {
     const { extract } = await peer('tar-stream', 'data.WebDataset', () => import('tar-stream'));
-    const share = new Share();
-    const byArchive = share.suffices(this.paths.length);
+    const part = new WorkerPart();
+    const byArchive = part.suffices(this.paths.length);
     for (const path of this.paths) {
-      if (byArchive && !share.takes()) continue;
+      if (byArchive && !part.takes()) continue;
       for await (const files of samplesOf(path, extract())) {
-        if (!byArchive && !share.takes()) continue;
+        if (!byArchive && !part.takes()) continue;
         const sample = { __key__: files.key };
         for (const [extension, bytes] of files.contents) {
           setOwn(sample, extension, this.#decode === undefined ? bytes : await this.#decode(extension, bytes));

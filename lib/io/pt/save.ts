@@ -35,7 +35,7 @@ export function save(object: unknown, path: PathLike): void {
 const running = new Map<string, Promise<void>>();
 
 /**
- * {@link save} behind what goes on: the object is copied at once, and may change while the copy is being written.
+ * {@link save} in the background: the object is copied at once, and may change while the copy is being written.
  *
  * Calls for one path write one after the other.
  *

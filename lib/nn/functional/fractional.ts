@@ -1,8 +1,8 @@
-import { check, oneOrMany, orNull, share, sizes } from '../../check.js';
-import { mustHave, TorchClipError } from '../../errors.js';
+import { check, oneOrMany, openFraction, orNull, sizes } from '../../check.js';
+import { mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
-import { optionsOf } from '../../options.js';
+import { alternative, optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 
 type Sizes = number | readonly number[];
@@ -34,14 +34,11 @@ function fractionalOf(name: string, n: number, pool: Pool) {
     if (shape.length !== n + 1 && shape.length !== n + 2) {
       throw mustHave('input', `${n + 1} or ${n + 2} dimensions`, shape);
     }
-    if ((outputSize === null) === (outputRatio === null)) {
-      const message = `either "outputSize" or "outputRatio" of ${name}() must be given, and not both`;
-      throw new TorchClipError('ERR_ARGUMENT', message);
-    }
+    alternative(`${name}()`, { outputSize, outputRatio });
     const kernel = sizes('kernelSize', kernelSize, n);
     const size =
       outputSize === null
-        ? sizes('outputRatio', outputRatio, n, share).map((ratio, d) => Math.trunc(shape.at(d - n)! * ratio))
+        ? sizes('outputRatio', outputRatio, n, openFraction).map((ratio, d) => Math.trunc(shape.at(d - n)! * ratio))
         : sizes('outputSize', outputSize, n);
     const batch = shape.length === n + 1 ? 1 : shape[0]!;
     const samples = randomSamples ?? ops.rand([batch, shape.at(-n - 1)!, n], { dtype, device });

@@ -3,7 +3,7 @@ import { invalidArgument, mustHave, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { nativeOp } from '../../ops/overload.js';
-import { optionsOf } from '../../options.js';
+import { alternative, optionsOf } from '../../options.js';
 import { type Handle, type Tensor, wrap } from '../../tensor.js';
 import { interpolateModes } from '../tables.js';
 
@@ -57,9 +57,7 @@ export function interpolate(input: Tensor, options: InterpolateOptions): Tensor 
   if (dims < 1 || dims > 3) {
     throw mustHave('input', '3 to 5 dimensions', input.shape);
   }
-  if ((o.size === null) === (o.scaleFactor === null)) {
-    throw new TorchClipError('ERR_ARGUMENT', 'interpolate() needs either "size" or "scaleFactor", and not both');
-  }
+  alternative('interpolate()', { size: o.size, scaleFactor: o.scaleFactor });
   const nearest = o.mode === 'nearest' || o.mode === 'nearest-exact' || o.mode === 'area';
   if (nearest && o.alignCorners !== null) {
     throw new TorchClipError('ERR_ARGUMENT', `"alignCorners" cannot be combined with the mode '${o.mode}'`);

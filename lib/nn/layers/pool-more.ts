@@ -1,7 +1,6 @@
-import { check, flag, integer, number, oneOrMany, orNull, share, sizes } from '../../check.js';
-import { TorchClipError } from '../../errors.js';
+import { check, flag, integer, number, oneOrMany, openFraction, orNull, sizes } from '../../check.js';
 import { avgPool3d, maxPool3d, maxPool3dWithIndices } from '../../ops/generated/functions.js';
-import { optionsOf } from '../../options.js';
+import { alternative, optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { fractionalMaxPool2dWithIndices, fractionalMaxPool3dWithIndices } from '../functional/fractional.js';
 import { lpPool1d, lpPool2d, lpPool3d, maxUnpool1d, maxUnpool2d, maxUnpool3d } from '../functional/pooling.js';
@@ -250,13 +249,10 @@ abstract class FractionalMaxPool<I extends boolean> extends Module {
   constructor(n: number, kernelSize: Size, options: FractionalMaxPoolModuleOptions<I>) {
     super();
     const { outputSize, outputRatio, returnIndices } = readFractional(options, new.target.name);
-    if ((outputSize === null) === (outputRatio === null)) {
-      const message = `${new.target.name} takes either "outputSize" or "outputRatio", and not both`;
-      throw new TorchClipError('ERR_ARGUMENT', message);
-    }
+    alternative(new.target.name, { outputSize, outputRatio });
     this.kernelSize = sizes('kernelSize', kernelSize, n);
     this.outputSize = outputSize === null ? null : sizes('outputSize', outputSize, n);
-    this.outputRatio = outputRatio === null ? null : sizes('outputRatio', outputRatio, n, share);
+    this.outputRatio = outputRatio === null ? null : sizes('outputRatio', outputRatio, n, openFraction);
     this.returnIndices = returnIndices;
   }
 

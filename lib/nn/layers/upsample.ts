@@ -10,8 +10,7 @@ import {
   oneOrMany,
   orNull,
 } from '../../check.js';
-import { TorchClipError } from '../../errors.js';
-import { optionsOf } from '../../options.js';
+import { alternative, optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { type InterpolateMode, interpolate } from '../functional/vision.js';
 import { Module } from '../module.js';
@@ -65,9 +64,7 @@ export class Upsample extends Module {
   constructor(options: UpsampleOptions) {
     super();
     const { size, scaleFactor, mode, alignCorners, recomputeScaleFactor } = readUpsample(options, new.target.name);
-    if ((size === null) === (scaleFactor === null)) {
-      throw new TorchClipError('ERR_ARGUMENT', `${new.target.name} takes either "size" or "scaleFactor", and not both`);
-    }
+    alternative(new.target.name, { size, scaleFactor });
     this.size = check('size', size, orNull(anyOf(integer(1))));
     this.scaleFactor = check('scaleFactor', scaleFactor, orNull(anyOf(finitePositive)));
     this.mode = mode;

@@ -3,8 +3,8 @@ import { native } from '../../binding/index.js';
 import { callable, check, flag, instance, kind, positive } from '../../check.js';
 import { full } from '../../creation/full.js';
 import type { NativeGroup } from '../../distributed/c10d.js';
-import { groupOf } from '../../distributed/group.js';
-import { allReduce, type GroupOption, getRank, ProcessGroup } from '../../distributed/index.js';
+import { groupOf, member } from '../../distributed/group.js';
+import { allReduce, type GroupOption, getRank, type ProcessGroup } from '../../distributed/index.js';
 import { TorchClipError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
 import { tensor } from '../../kinds.js';
@@ -62,7 +62,6 @@ export interface DistributedDataParallelOptions {
   staticGraph?: boolean;
 }
 
-const member = instance(ProcessGroup, 'a ProcessGroup that this process belongs to');
 const read = optionsOf('DistributedDataParallel', {
   processGroup: [kind<ProcessGroup | undefined>(member.expected, member.accepts), undefined],
   bucketCapMb: [positive, 25],

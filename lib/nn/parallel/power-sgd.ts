@@ -1,8 +1,8 @@
 // Gradients as products of two narrow matrices: PowerSGD, call for call what PyTorch's communication hook does.
 import { noGrad } from '../../autograd/index.js';
 import { check, finiteNonNegative, finitePositive, flag, instance, integer, kind } from '../../check.js';
-import { type GroupOption, groupOf } from '../../distributed/group.js';
-import { allReduce, ProcessGroup } from '../../distributed/index.js';
+import { type GroupOption, groupOf, member } from '../../distributed/group.js';
+import { allReduce, type ProcessGroup } from '../../distributed/index.js';
 import { bfloat16, float16, int32 } from '../../dtype.js';
 import { TorchClipError } from '../../errors.js';
 import { Generator } from '../../generator.js';
@@ -36,7 +36,6 @@ export interface PowerSGDOptions {
   batchTensorsWithSameShape?: boolean;
 }
 
-const member = instance(ProcessGroup, 'a ProcessGroup that this process belongs to');
 const read = optionsOf('PowerSGDState', {
   processGroup: [kind<ProcessGroup | undefined>(member.expected, member.accepts), undefined],
   matrixApproximationRank: [integer(1), 1],

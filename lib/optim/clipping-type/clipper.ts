@@ -1,4 +1,4 @@
-import { check, finitePositive, numberIn, share } from '../../check.js';
+import { check, finitePositive, numberIn, openFraction } from '../../check.js';
 import { auto } from '../../clip/adaptive.js';
 import { type Clipper, single } from '../../clip/clipper.js';
 import { stochastic } from '../../clip/compose.js';
@@ -48,7 +48,7 @@ export function clipperFor({
     : single('norm', { maxNorm: level, normType: 2, eps: 0 }, type === 'layer_wise' ? 'tensor' : 'global', 'gradient');
   if (!type.includes('rand')) return scaling;
   if (beta === undefined) {
-    throw invalidArgument('beta', `${share.expected} for clippingType: '${clippingType}'`, beta);
+    throw invalidArgument('beta', `${openFraction.expected} for clippingType: '${clippingType}'`, beta);
   }
   return stochastic(scaling, { beta, power: type.startsWith('quadratic') ? 2 : 1, seed });
 }
@@ -61,7 +61,7 @@ export function withClipper<T extends ClippingOptions & CommonOptions>(
   const clip = clipperFor({ clippingType, clippingLevel, beta, pAutoclip, window, seed });
   if (clip === null) return common;
   if ((common.clip ?? null) !== null) {
-    throw new TorchClipError('ERR_ARGUMENT', `only one of "clip" and "clippingType" can clip, got both`);
+    throw new TorchClipError('ERR_ARGUMENT', '"clip" and "clippingType" cannot be combined');
   }
   return { ...common, clip };
 }

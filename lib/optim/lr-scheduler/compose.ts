@@ -77,11 +77,11 @@ abstract class Composite extends LRScheduler {
 
 /** Options of {@link SequentialLR}. */
 export interface SequentialLROptions {
-  /** The schedulers, in the order of their stages. */
+  /** The schedulers, in the order of their phases. */
   schedulers: readonly LRScheduler[];
-  /** The epochs at which a stage ends and the next begins, one fewer than schedulers. */
+  /** The epochs at which a phase ends and the next begins, one fewer than schedulers. */
   milestones: readonly number[];
-  /** -1, the default: a resumed run needs {@link SequentialLR.loadStateDict}, since each stage has an epoch of its own. */
+  /** -1, the default: a resumed run needs {@link SequentialLR.loadStateDict}, since each phase has an epoch of its own. */
   lastEpoch?: number;
 }
 
@@ -94,7 +94,7 @@ const readSequential = optionsOf('SequentialLR', {
 /**
  * Runs one scheduler after the other, as `torch.optim.lr_scheduler.SequentialLR`.
  *
- * Unlike in PyTorch, a stage after the first may itself be a SequentialLR or a ChainedScheduler.
+ * Unlike in PyTorch, a phase after the first may itself be a SequentialLR or a ChainedScheduler.
  *
  * @example
  * const warmup = new optim.lrScheduler.LinearLR(optimizer, { startFactor: 0.1, totalIters: 20 });

@@ -131,7 +131,8 @@ export class OneCycleLR extends EpochScheduler {
       throw invalidArgument('pctStart', 'large enough to leave more than one step for the rise', o.pctStart);
     for (const highest of [o.maxLr].flat()) {
       const first = highest / o.divFactor;
-      if (!finite.accepts(first)) throw invalidArgument('divFactor', 'such that the first rate is finite', o.divFactor);
+      if (!finite.accepts(first))
+        throw invalidArgument('divFactor', 'a divisor that leaves the first rate finite', o.divFactor);
       if (!finite.accepts(first / o.finalDivFactor)) {
         throw invalidArgument('finalDivFactor', 'such that the last rate is finite', o.finalDivFactor);
       }

@@ -52,7 +52,7 @@ export abstract class LRScheduler {
   abstract advance(): void;
   /** @internal The first step, which sets the rates of epoch 0. */
   abstract begin(): void;
-  /** @internal Starts at epoch 0 as a later stage of a SequentialLR. */
+  /** @internal Starts at epoch 0 as a later phase of a SequentialLR. */
   abstract restart(): void;
   /** @internal Undoes the counting of the first step. */
   abstract undo(): void;

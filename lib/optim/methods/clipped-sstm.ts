@@ -1,6 +1,6 @@
 import { check, finitePositive, flag, integer, numberIn, oneOf } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
-import { readAll } from '../../options.js';
+import { alternativeOf, readAll } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { AveragingOptimizer } from '../base/averaging.js';
 import type { CommonOptions, Parameters } from '../base/optimizer.js';
@@ -104,9 +104,7 @@ export class ClippedSSTM extends AveragingOptimizer<ClippedSSTMGroup> {
 // B is the size of the step after `start` others: B / α is 1 there.
 function levelFrom(start: unknown, { clippingLevel, ...options }: ClippedSSTMOptions): number {
   check('clippingIterStart', start, integer(1));
-  if (clippingLevel !== undefined) {
-    throw new TorchClipError('ERR_ARGUMENT', 'only one of "clippingIterStart" and "clippingLevel" can be given');
-  }
+  alternativeOf('ClippedSSTM', { clippingIterStart: start, clippingLevel });
   const known = Object.entries(options).filter(([name]) => Object.hasOwn(definition.options, name));
   const { lr, L, nu, schedule } = complete(definition, Object.fromEntries(known), {});
   const t = (start as number) + 1;

@@ -11,8 +11,7 @@ import {
 } from '../../check.js';
 import { type Clipper, single } from '../../clip/clipper.js';
 import { value } from '../../clip/norm.js';
-import { TorchClipError } from '../../errors.js';
-import { readAll } from '../../options.js';
+import { alternativeOf, readAll } from '../../options.js';
 import { refuseLater } from '../../sync.js';
 import type { StepRequest, StepResult } from '../base/engine-steps.js';
 import { type CommonOptions, type GroupInput, Optimizer, type Parameters } from '../base/optimizer.js';
@@ -155,17 +154,10 @@ function kerasClipper(
   clip: Clipper | null,
   keras: Pick<ExpectigradOptions, 'clipnorm' | 'clipvalue' | 'globalClipnorm'>,
 ): Clipper | null {
-  const chosen = Object.entries({ clip, ...keras }).filter(([, level]) => (level ?? null) !== null);
-  if (chosen.length > 1) {
-    const names = chosen.map(([name]) => `"${name}"`).join(' and ');
-    throw new TorchClipError(
-      'ERR_ARGUMENT',
-      `only one of "clip", "clipnorm", "clipvalue" and "globalClipnorm" can be given, got ${names}`,
-    );
-  }
-  const [name, level] = chosen[0] ?? ['clip', null];
-  if (name === 'clip') return clip;
-  const most = check(name, level, positive);
+  const chosen = alternativeOf<string, unknown>('Expectigrad', { clip, ...keras });
+  if (chosen === undefined || chosen.name === 'clip') return clip;
+  const { name } = chosen;
+  const most = check(name, chosen.value, positive);
   if (name === 'clipvalue') return value(most);
   return single('norm', { maxNorm: most, normType: 2, eps: 0 }, name === 'clipnorm' ? 'tensor' : 'global', 'gradient');
 }

@@ -43,7 +43,7 @@ const definition: Definition<LBFGSGroup> = {
   rule: () => 'sgd',
 };
 
-interface Memory {
+interface History {
   func_evals: number;
   n_iter: number;
   d?: Tensor | undefined;
@@ -170,13 +170,13 @@ export class LBFGS extends Optimizer<LBFGSGroup> {
 const anyNumber = kind<number>('a number', (x) => typeof x === 'number');
 
 // The state of all parameters stands at the first one, as in PyTorch.
-function read(entry: ParameterEntry): Memory {
+function read(entry: ParameterEntry): History {
   // A state can be assigned, and Python keeps some of its numbers as tensors.
-  const number = (name: keyof Memory, value: unknown): number =>
+  const number = (name: keyof History, value: unknown): number =>
     check(`state.${name}`, isTensor(value) && value.numel() === 1 ? value.item() : value, anyNumber);
-  const optional = <T>(name: keyof Memory, value: unknown, kind: Kind<T>): T | undefined =>
+  const optional = <T>(name: keyof History, value: unknown, kind: Kind<T>): T | undefined =>
     value === undefined || value === null ? undefined : check(`state.${name}`, value, kind);
-  const tensors = (name: keyof Memory, value: unknown) => [...(optional(name, value, arrayOf(tensor)) ?? [])];
+  const tensors = (name: keyof History, value: unknown) => [...(optional(name, value, arrayOf(tensor)) ?? [])];
   return {
     func_evals: number('func_evals', entry.func_evals ?? 0),
     n_iter: number('n_iter', entry.n_iter ?? 0),
@@ -192,7 +192,7 @@ function read(entry: ParameterEntry): Memory {
 }
 
 /** Minus the gradient times the approximation of the inverse Hessian, which takes in what the last iteration has shown. */
-function nextDirection(memory: Memory, gradient: Tensor, historySize: number): Tensor {
+function nextDirection(memory: History, gradient: Tensor, historySize: number): Tensor {
   if (memory.n_iter === 1 || memory.d === undefined || memory.prev_flat_grad === undefined) {
     Object.assign(memory, { old_dirs: [], old_stps: [], ro: [], H_diag: 1 });
     return gradient.neg();

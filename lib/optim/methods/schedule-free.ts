@@ -1,4 +1,4 @@
-import { finite, flag, integer, nonNegative, share } from '../../check.js';
+import { finite, flag, integer, nonNegative, openFraction } from '../../check.js';
 import { float32, float64 } from '../../dtype.js';
 import { describe } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
@@ -51,9 +51,9 @@ const sgd: Definition<SGDScheduleFreeGroup> = {
     lr: option('learning rate', nonNegative, 1),
     momentum: [
       {
-        ...share,
+        ...openFraction,
         sentence: (name, value) =>
-          `Momentum must be between 0 and 1 exclusive: ${describe(value)} ("${name}" must be ${share.expected})`,
+          `Momentum must be between 0 and 1 exclusive: ${describe(value)} ("${name}" must be ${openFraction.expected})`,
       },
       0.9,
     ],

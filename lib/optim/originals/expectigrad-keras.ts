@@ -1,7 +1,7 @@
 import { check, finiteNonNegative, orNull, positive } from '../../check.js';
 import { full } from '../../creation/full.js';
-import { TorchClipError } from '../../errors.js';
 import { stack } from '../../ops/generated/functions.js';
+import { alternativeOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import type { StepperGroup, StepperState } from '../base/stepper.js';
 import { savedCount } from '../engine/saved.js';
@@ -37,9 +37,7 @@ export class ReferenceKerasExpectigrad extends ReferenceExpectigrad {
     for (const [name, level] of Object.entries({ clipnorm, clipvalue, globalClipnorm })) {
       check(name, level, orNull(positive));
     }
-    if (clipnorm !== null && globalClipnorm !== null) {
-      throw new TorchClipError('ERR_ARGUMENT', 'only one of "clipnorm" and "globalClipnorm" can be given');
-    }
+    alternativeOf('Expectigrad', { clipnorm, globalClipnorm });
     this.#decay = decay;
     this.#clips = { clipvalue, clipnorm, global_clipnorm: globalClipnorm };
   }

@@ -6,7 +6,7 @@ import { checkSeed, Generator } from '../../generator.js';
 import { Module } from '../../nn/module.js';
 import type { Parameter } from '../../nn/parameter.js';
 import { getTotalNorm } from '../../nn/utils/clip-grad.js';
-import { isPlainObject, optionsOf } from '../../options.js';
+import { alternative, isPlainObject, optionsOf } from '../../options.js';
 import { getRngState, manualSeed, setRngState } from '../../random.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { Optimizer } from '../base/optimizer.js';
@@ -185,9 +185,7 @@ function parse<M extends Module, B>(options: CompareOptions<M, B>) {
   const functions = Object.entries(optimizers);
   if (functions.length === 0) throw invalidArgument('optimizers', optimizersKind.expected, optimizers);
   for (const [name, make] of functions) check(`optimizers.${name}`, make, callable());
-  if ((epochs === undefined) === (steps === undefined)) {
-    throw new TorchClipError('ERR_ARGUMENT', 'exactly one of "epochs" and "steps" must be given');
-  }
+  alternative('compare()', { epochs, steps });
   return { ...given, optimizers: Object.fromEntries(functions), seed: checkSeed(seed) } as unknown as CompareOptions<
     M,
     B

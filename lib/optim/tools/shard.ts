@@ -1,7 +1,7 @@
 import { native } from '../../binding/index.js';
-import { check, flag, instance, kind } from '../../check.js';
-import { groupOf } from '../../distributed/group.js';
-import { ProcessGroup } from '../../distributed/index.js';
+import { check, flag, kind } from '../../check.js';
+import { groupOf, member } from '../../distributed/group.js';
+import type { ProcessGroup } from '../../distributed/index.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import { Optimizer } from '../base/optimizer.js';
@@ -17,7 +17,6 @@ export interface ShardOptions {
   averageGradients?: boolean;
 }
 
-const member = instance(ProcessGroup, 'a ProcessGroup that this process belongs to');
 const read = optionsOf('shard()', {
   group: [kind<ProcessGroup | undefined>(member.expected, member.accepts), undefined],
   averageGradients: [flag, true],

@@ -10,7 +10,7 @@ import { device as deviceKind } from '../../kinds.js';
 import { deepcopy } from '../../nn/deepcopy.js';
 import { BatchNorm } from '../../nn/layers/batchnorm.js';
 import { Module } from '../../nn/module.js';
-import { optionsOf } from '../../options.js';
+import { alternativeOf, optionsOf } from '../../options.js';
 import { refuseLater } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Optimizer } from '../base/optimizer.js';
@@ -139,9 +139,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
     super();
     if (!(model instanceof Module)) throw invalidArgument('model', 'a Module', model);
     const { device, avgFn, multiAvgFn, useBuffers } = readOptions(options);
-    if (avgFn !== null && multiAvgFn !== null) {
-      throw new TorchClipError('ERR_ARGUMENT', 'only one of "avgFn" and "multiAvgFn" can be given');
-    }
+    alternativeOf<string, unknown>('AveragedModel', { avgFn, multiAvgFn });
     this.module = deepcopy(model);
     if (device !== null) this.module.to(device);
     this.registerBuffer('n_averaged', tensor(0n, { dtype: int64, ...(device !== null && { device }) }));

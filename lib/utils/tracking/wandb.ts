@@ -210,7 +210,11 @@ export class WandbRun {
   log(metrics: Readonly<Record<string, number | Tensor>>, step?: number): void {
     if (!isPlain(metrics)) throw invalidArgument('metrics', 'an object of numbers', metrics);
     const values = Object.entries(metrics).map(([key, value]) => {
-      if (reserved.includes(key)) throw invalidArgument('metrics', `named otherwise than ${reserved.join(', ')}`, key);
+      if (reserved.includes(key))
+        throw new TorchClipError(
+          'ERR_ARGUMENT',
+          `"metrics" must not use a reserved name (${reserved.join(', ')}), got "${key}"`,
+        );
       return [key, numberOf(`metrics[${describe(key)}]`, value)] as const;
     });
     const last = this.#row?._step as number | undefined;

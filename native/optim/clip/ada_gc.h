@@ -26,7 +26,7 @@ struct AdaGcClip : ClipperBase {
     const Decision decision = warm ? scale_to(relative * gamma, seen.norm) : scale_to(absolute, seen.total);
     if (!finite(seen.norm)) return {scale_to(decision.threshold, seen.norm).coefficient};
     const double clipped = seen.norm * decision.coefficient;
-    // A norm of 0 says nothing of scale.
+    // A norm of 0 carries no scale.
     if (!(clipped > 0)) return decision;
     if (warm) {
       gamma = beta * gamma + (1 - beta) * clipped;

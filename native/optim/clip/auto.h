@@ -23,7 +23,7 @@ struct AutoClip : ClipperBase {
 
   // The history includes the current norm.
   TC_HD Decision operator()(const Seen& seen, UnitMemory memory) const {
-    // A norm of 0 says nothing of scale.
+    // A norm of 0 carries no scale.
     if (seen.norm == 0) return {};
     if (!finite(seen.norm)) return {seen.norm != seen.norm ? seen.norm : 0};
     return scale_to(memory.history->add(seen.norm, share), seen.norm);

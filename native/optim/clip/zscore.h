@@ -19,7 +19,7 @@ struct ZscoreClip : ClipperBase {
 
   TC_HD Decision operator()(const Seen& seen, UnitMemory memory) const {
     const double norm = seen.norm;
-    // A norm of 0 says nothing of scale.
+    // A norm of 0 carries no scale.
     if (norm == 0) return {};
     if (!finite(norm)) return {norm != norm ? norm : finite(z_threshold) ? 0 : 1};
     double& count = memory.numbers[0];

@@ -51,7 +51,7 @@ void for_chunks(const Plan& plan, const F& visit, bool whole_units = false) {
   at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) { visit(cut(begin), cut(end)); });
 }
 
-// Hands each kernel runs of consecutive chunks that take it.
+// Hands each kernel runs of consecutive chunks that use it.
 template <class Pick>
 void run(const Pass& pass, int64_t first, int64_t last, const Pick& pick) {
   const auto kernel_of = [&](int64_t c) { return pick(pass.items[pass.chunks[c].item]); };

@@ -75,7 +75,7 @@ describe('numbers at the ends of the range', () => {
     });
   });
 
-  describe('a norm of 0 says nothing of scale', () => {
+  describe('a norm of 0 carries no scale', () => {
     const clippers: Record<string, (scope: Scope) => Clipper> = {
       auto: (scope) => clip.auto({ percentile: 40, scope }),
       'auto, sliding': (scope) => clip.auto({ percentile: 40, window: 3, scope }),

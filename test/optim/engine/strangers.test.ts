@@ -1,4 +1,4 @@
-// What does not belong into paramGroups, put there: everything that reads them refuses it in one sentence, or does without.
+// What does not belong in paramGroups, put there: everything that reads them refuses it in one sentence, or does without.
 import { expect } from 'chai';
 import torch, { amp, nn, optim, type Tensor, TorchClipError } from '../../../lib/index.js';
 import { optimizers } from '../support.js';
@@ -119,7 +119,7 @@ const places: Record<string, (optimizer: optim.Optimizer, stranger: unknown) => 
   },
 };
 
-describe('optim: what does not belong into paramGroups', () => {
+describe('optim: what does not belong in paramGroups', () => {
   for (const [place, put] of Object.entries(places)) {
     it(`${place}: no optimizer takes it for a group, and all can be printed and cleared`, () => {
       for (const [name, make] of Object.entries(makes)) {

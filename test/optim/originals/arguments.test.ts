@@ -51,7 +51,7 @@ describe('optim: options with reference: true', () => {
     [
       'two levels',
       () => originalExpectigrad('tensorflow', { clipnorm: 1, globalClipnorm: 1 }),
-      'only one of "clipnorm" and "globalClipnorm" can be given',
+      '"clipnorm" and "globalClipnorm" of Expectigrad cannot be combined',
     ],
     [
       "Keras's options in PyTorch's form",

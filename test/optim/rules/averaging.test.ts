@@ -196,12 +196,12 @@ const refused: [string, () => unknown, RegExp][] = [
   [
     'a start and a level',
     () => new ClippedSSTM!(p(), { clippingIterStart: 3, clippingLevel: 1, clippingType: 'norm' }),
-    /only one of "clippingIterStart" and "clippingLevel"/,
+    /"clippingIterStart" and "clippingLevel" of ClippedSSTM cannot be combined/,
   ],
   [
     'two ways to clip',
     () => new ClippedSSTM!(p(), { clip: clip.norm(1), clippingType: 'norm' }),
-    /only one of "clip" and "clippingType" can clip, got both/,
+    /"clip" and "clippingType" cannot be combined/,
   ],
   [
     'a momentum of 1',

@@ -126,11 +126,7 @@ describe('optim.ClippedSGD', () => {
     ],
     ['a negative momentum', { momentum: -1 }, 'Invalid momentum value: -1 ("momentum" must be a number >= 0)'],
     ['nesterov without momentum', { nesterov: true }, 'Nesterov momentum requires a momentum and zero dampening'],
-    [
-      'two clippers',
-      { clippingType: 'norm', clip: clip.norm(1) },
-      'only one of "clip" and "clippingType" can clip, got both',
-    ],
+    ['two clippers', { clippingType: 'norm', clip: clip.norm(1) }, '"clip" and "clippingType" cannot be combined'],
     ['half a reference', { reference: 1 }, '"reference" must be true or false, got 1'],
     ['options that are none', null as unknown as object, '"options" of ClippedSGD must be a plain object, got null'],
   ];

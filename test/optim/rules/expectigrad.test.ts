@@ -139,7 +139,11 @@ describe('optim.Expectigrad', () => {
     ['beta 1', { beta: 1 }, /Invalid beta: 1 \("beta" must be a number in \[0, 1\)\)/],
     ['eps 0', { eps: 0 }, /Invalid epsilon value: 0/],
     ['negative decay', { decay: -1 }, /Invalid decay: -1/],
-    ['two of Keras', { clipnorm: 1, globalClipnorm: 1 }, /only one of "clip", .* got "clipnorm" and "globalClipnorm"/],
+    [
+      'two of Keras',
+      { clipnorm: 1, globalClipnorm: 1 },
+      /"clipnorm" and "globalClipnorm" of Expectigrad cannot be combined/,
+    ],
     ['a clipper and one of Keras', { clip: clip.norm(1), clipvalue: 1 }, /got "clip" and "clipvalue"/],
     ['clipvalue 0', { clipvalue: 0 }, /"clipvalue" must be a number > 0, got 0/],
     ['an unknown form', { reference: 'jax' }, /"reference" must be true, "pytorch" or "tensorflow", got "jax"/],

@@ -124,7 +124,7 @@ describe('optim.swaUtils', () => {
     [
       'both functions',
       () => new AveragedModel(network(), { avgFn: getSwaAvgFn(), multiAvgFn: getSwaMultiAvgFn() }),
-      /only one of "avgFn" and "multiAvgFn"/,
+      /"avgFn" and "multiAvgFn" of AveragedModel cannot be combined/,
     ],
     ['a decay above 1', () => getEmaAvgFn(1.5), /"decay" must be a number in \[0, 1\], got 1\.5/],
     ['a batch without a tensor', () => updateBn([5 as never], network()), /"a batch of loader" must be a Tensor/],
