@@ -18,10 +18,10 @@ class CudaDriver : public Driver {
   Taken step(State& state, const Request& request) override {
     const c10::cuda::CUDAGuard guard(home().device);
     // Noticed late, as the host does not wait: the steps in between have been skipped as well.
-    if (*residence_.mirror.host() > state.settings.max_consecutive_skips) {
+    if (residence_.mirror.read() > state.settings.max_consecutive_skips) {
       pull(state);
       // The next step may find better gradients.
-      *residence_.mirror.host() = 0;
+      residence_.mirror.write(0);
       return {Outcome::kTooManySkips, {}};
     }
     const bool captured = cuda::capturing(home().stream());
@@ -75,7 +75,7 @@ class CudaDriver : public Driver {
 
   void push(const State& state) override {
     residence_.memory.replaced();
-    *residence_.mirror.host() = state.counters.consecutive;
+    residence_.mirror.write(state.counters.consecutive);
   }
 
  private:
@@ -89,7 +89,7 @@ class CudaDriver : public Driver {
       return take_step(residence_, state, request);
     } catch (...) {
       undo();
-      *residence_.mirror.host() = residence_.memory.read_control().consecutive;
+      residence_.mirror.write(residence_.memory.read_control().consecutive);
       throw;
     }
   }

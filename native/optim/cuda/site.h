@@ -5,34 +5,12 @@
 #include <deque>
 #include <vector>
 
+#include "optim/cuda/mirror.h"
 #include "optim/cuda/tables/plan.h"
 #include "optim/cuda/tables/stage_memory.h"
 #include "optim/cuda/tables/step_values.h"
 
 namespace tc::optim::cuda {
-
-// A number that kernels write and the host reads without waiting.
-class Mirror {
- public:
-  Mirror() {
-    C10_CUDA_CHECK(cudaHostAlloc(&memory_, sizeof(int64_t), cudaHostAllocMapped));
-    C10_CUDA_CHECK(cudaHostGetDevicePointer(&on_device_, memory_, 0));
-    *host() = 0;
-  }
-  ~Mirror() {
-    // The garbage collector may destroy this while a graph is being captured.
-    const c10::cuda::CUDAStreamCaptureModeGuard relaxed(cudaStreamCaptureModeRelaxed);
-    cudaFreeHost(memory_);
-  }
-  Mirror(const Mirror&) = delete;
-  Mirror& operator=(const Mirror&) = delete;
-
-  volatile int64_t* host() const { return static_cast<volatile int64_t*>(memory_); }
-  volatile int64_t* device() const { return static_cast<volatile int64_t*>(on_device_); }
-
- private:
-  void *memory_ = nullptr, *on_device_ = nullptr;
-};
 
 // The tables on one device, which uses the parts that concern its own parameters.
 struct Site {

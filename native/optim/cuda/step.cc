@@ -141,7 +141,7 @@ class CudaStep {
     v.plan = plan.view();
     v.groups = home().groups.data();
     v.control = memory.control().data();
-    v.mirror = residence_.mirror.device();
+    v.mirror = residence_.mirror.on_device();
     v.first = first;
     v.intake = intake_;
     if (first && request_.scaled()) v.found = found_.mutable_data_ptr<float>();

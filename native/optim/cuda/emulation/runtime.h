@@ -40,13 +40,9 @@ T atomicOr(T* at, U value) {
 using cudaStream_t = std::nullptr_t;
 enum cudaError_t { cudaSuccess };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed };
-inline constexpr unsigned cudaHostAllocMapped = 0;
+inline constexpr unsigned cudaHostAllocMapped = 0, cudaHostAllocPortable = 0;
 inline cudaError_t cudaHostAlloc(void** memory, size_t size, unsigned) {
   *memory = std::malloc(size);
-  return cudaSuccess;
-}
-inline cudaError_t cudaFreeHost(void* memory) {
-  std::free(memory);
   return cudaSuccess;
 }
 inline cudaError_t cudaHostGetDevicePointer(void** address, void* memory, unsigned) {

@@ -154,7 +154,7 @@ __device__ bool admitted(const Verdict& v) {
       ++control.skipped;
       ++control.consecutive;
     }
-    *v.mirror = control.consecutive;
+    v.mirror.write(control.consecutive);
     __threadfence_block();
   }
   __syncthreads();

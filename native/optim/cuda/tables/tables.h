@@ -16,6 +16,14 @@ struct Control {
   double total = 0;     // 2-norm of the norms, handed from the first kernel of a decision to the second
 };
 
+// Where a kernel leaves a count for the host: with a mark, as mirror.h says.
+struct MirrorAddress {
+  volatile int64_t* at;
+  int64_t tag;
+
+  TC_HD void write(int64_t count) const { *at = tag + count; }
+};
+
 // The counters of one stage; see StageMemory.
 struct StageCounters {
   int64_t flips, decisions, clipped, taps;
@@ -52,7 +60,7 @@ struct Verdict {
   DeviceStageMemory memory;
   const Group* groups;
   Control* control;
-  volatile int64_t* mirror;  // the control's `consecutive`, visible to the host
+  MirrorAddress mirror;  // the control's `consecutive`, visible to the host
   Coin coin;
   Intake intake;  // of the gradients behind these norms
   float* found;   // set to 1 if a gradient was not finite, else to 0; null: not asked for
