@@ -161,14 +161,17 @@ __device__ bool admitted(const Verdict& v) {
   return control.skip == 0;
 }
 
+// What the threads of a block have decided.
+struct Tally {
+  uint32_t decided = 0, clipped = 0;
+};
+
 // Asks the clipper about the units, one thread per unit, and counts. Afterwards no thread of the block reads step
 // counts.
 template <class C>
 __device__ void decide_units(const Verdict& v, const C& clipper, double total, int64_t flip, bool advanced) {
   const DevicePlan& plan = v.plan;
-  __shared__ unsigned long long decided, clipped;
-  if (threadIdx.x == 0) decided = clipped = 0;
-  __syncthreads();
+  Tally own;
   for (int64_t k = int64_t(blockIdx.x) * kThreads + threadIdx.x; k < v.count(); k += int64_t(gridDim.x) * kThreads) {
     const int u = v.unit(int32_t(k));
     const int32_t representative = plan.unit_item[u];
@@ -181,14 +184,17 @@ __device__ void decide_units(const Verdict& v, const C& clipper, double total, i
     UnitMemory memory{v.memory.numbers + u * int(C::kNumbers.size()), v.memory.histories + u};
     if (v.order == kNoStatistic) plan.norms[u] = NAN;
     const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], total, plan.numel[u], level}, memory);
-    atomicAdd(&decided, 1ull);
-    if (keep_decision(v, u, decision, flip)) atomicAdd(&clipped, 1ull);
+    ++own.decided;
+    if (keep_decision(v, u, decision, flip)) ++own.clipped;
   }
-  __syncthreads();
+  // Additions to one word of shared memory would take the block's threads in turn.
+  const Tally all =
+      block_tree(own, [](Tally a, Tally b) { return Tally{a.decided + b.decided, a.clipped + b.clipped}; });
   if (threadIdx.x != 0) return;
   StageCounters& counters = *v.memory.counters;
-  atomicAdd(reinterpret_cast<unsigned long long*>(&counters.decisions), decided);
-  atomicAdd(reinterpret_cast<unsigned long long*>(&counters.clipped), clipped);
+  using Count = unsigned long long;
+  atomicAdd(reinterpret_cast<Count*>(&counters.decisions), Count{all.decided});
+  atomicAdd(reinterpret_cast<Count*>(&counters.clipped), Count{all.clipped});
 }
 
 // Updates what a step that is taken changes besides the units' own memory; by one block.
