@@ -84,16 +84,37 @@ TC_HD float widen(float x) { return x; }
 TC_HD double widen(double x) { return x; }
 TC_HD float widen(BFloat16 x) { return float_of(uint32_t(x.bits) << 16); }
 TC_HD float widen(Half x) {
+#if defined(__CUDA_ARCH__)
+  // One instruction; the same bits but for NaN's.
+  float wide;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(x.bits));
+  return wide;
+#else
   const uint32_t magnitude = uint32_t(x.bits & 0x7fff) << 13;
   // 2^112 moves the exponent's bias from 15 to 127, of subnormals too.
   const uint32_t moved = bits_of(float_of(magnitude) * 0x1p112f);
   const uint32_t bits = magnitude >= 0x0f800000 ? magnitude | 0x7f800000 : moved;
   return float_of(bits | uint32_t(x.bits & 0x8000) << 16);
+#endif
 }
 
 // Rounded to nearest, ties to even.
 template <class T>
 TC_HD T narrow(Compute<T> x) {
+#if defined(__CUDA_ARCH__)
+  // One instruction, whose NaN would be another one.
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    uint16_t bits;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+    return {x != x ? uint16_t(0x7fc0) : bits};
+  } else if constexpr (std::is_same_v<T, Half>) {
+    uint16_t bits;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+    return {x != x ? uint16_t(0x7e00 | (bits_of(x) >> 16 & 0x8000)) : bits};
+  } else {
+    return x;
+  }
+#else
   if constexpr (std::is_same_v<T, BFloat16>) {
     const uint32_t bits = bits_of(x);
     const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
@@ -111,6 +132,7 @@ TC_HD T narrow(Compute<T> x) {
   } else {
     return x;
   }
+#endif
 }
 
 template <class T>
