@@ -5,9 +5,9 @@ namespace tc::optim::cuda {
 namespace {
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const int32_t* list, const Control* control) {
+__global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const Work* list, const Control* control) {
+  const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control != nullptr && control->skip != 0) return;
-  const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
   const auto op = clip_of<T>(pass, chunk, false);
   const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
@@ -26,17 +26,17 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const int32_t
 // `numbers` are those that the clipper remembers of each unit.
 template <class C, class T>
 __global__ void __launch_bounds__(kThreads)
-    elements_kernel(Pass pass, const int32_t* list, const Control* control, C clipper, const double* numbers) {
+    elements_kernel(Pass pass, const Work* list, const Control* control, C clipper, const double* numbers) {
   if (control->skip != 0) return;
   using X = Compute<T>;
   __shared__ X prepared;
   if (threadIdx.x == 0) {
-    const int64_t unit = pass.chunks[list[blockIdx.x]].unit;
+    const int64_t unit = list[blockIdx.x].chunk.unit;
     prepared = clipper.prepare(numbers + unit * int64_t(C::kNumbers.size()));
   }
   __syncthreads();
   // Looked up again: held across the above, it would cost registers.
-  const Chunk chunk = pass.chunks[list[blockIdx.x]];
+  const Chunk chunk = list[blockIdx.x].chunk;
   const Item& item = pass.items[chunk.item];
   const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
   T* const out = begin_of<T>(pass.moving.out, item.out, chunk);

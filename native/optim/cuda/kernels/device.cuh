@@ -20,6 +20,32 @@ __device__ T* begin_of(void* const* moving, void* own, const Chunk& chunk) {
   return static_cast<T*>(moving == nullptr ? own : moving[chunk.item]) + chunk.begin;
 }
 
+// What the block visits. Before any branch, even the one that skips the step: the two loads of 16 bytes are on their
+// way together with what the branch waits for.
+__device__ inline Work work_at(const Work* work) {
+#if defined(__CUDA_ARCH__)
+  static_assert(sizeof(Work) == 32 && alignof(Work) == 16);
+  Work out;
+  int4 low, high;
+  const auto address = __cvta_generic_to_global(work);
+  // Volatile: the compiler would move them behind the branch, where they are used.
+  asm volatile("ld.global.v4.s32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(low.x), "=r"(low.y), "=r"(low.z), "=r"(low.w)
+               : "l"(address));
+  asm volatile("ld.global.v4.s32 {%0, %1, %2, %3}, [%4 + 16];"
+               : "=r"(high.x), "=r"(high.y), "=r"(high.z), "=r"(high.w)
+               : "l"(address));
+  out.chunk.begin = int64_t(uint32_t(low.x)) | int64_t(low.y) << 32;
+  out.chunk.item = low.z;
+  out.chunk.length = low.w;
+  out.chunk.unit = high.x;
+  out.index = high.z;
+  return out;
+#else
+  return *work;
+#endif
+}
+
 // The number of elements in 16 bytes.
 template <class T>
 inline constexpr int kVector = 16 / int(sizeof(T));

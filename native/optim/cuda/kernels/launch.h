@@ -8,9 +8,9 @@
 
 namespace tc::optim::cuda {
 
-// Chunks of one kernel: `list` holds their indices in the plan, in device memory.
+// Chunks of one kernel, in device memory.
 struct Launch {
-  const int32_t* list;
+  const Work* list;
   int32_t count;
   int32_t rule;
   Dtype dtype, param_dtype;

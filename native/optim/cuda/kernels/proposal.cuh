@@ -7,10 +7,10 @@ namespace tc::optim::cuda {
 
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    propose_kernel(Pass pass, const int32_t* list, const Control* control) {
+    propose_kernel(Pass pass, const Work* list, const Control* control) {
+  const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control->skip != 0) return;
   using C = Compute<T>;
-  const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
   const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<T>(pass, chunk, pass.groups[item.group].maximize);
@@ -29,10 +29,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    settle_kernel(Pass pass, const int32_t* list, const Control* control) {
+    settle_kernel(Pass pass, const Work* list, const Control* control) {
+  const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control->skip != 0) return;
   using C = Compute<T>;
-  const Chunk chunk = pass.chunks[list[blockIdx.x]];
   const Item& item = pass.items[chunk.item];
   const Rule rule = shared_rule<Rule>(pass, chunk);
   // The gradient has been clipped: only its sign is left.

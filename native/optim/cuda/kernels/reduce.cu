@@ -4,30 +4,30 @@ namespace tc::optim::cuda {
 namespace {
 
 template <Order kOrder, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(Pass pass, const int32_t* list) {
-  const int32_t c = list[blockIdx.x];
-  const Chunk chunk = pass.chunks[c];
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(Pass pass, const Work* list) {
+  const Work work = work_at(list + blockIdx.x);
+  const Chunk& chunk = work.chunk;
   const T* const g = begin_of<const T>(pass.moving.grad, pass.items[chunk.item].grad, chunk);
   const Partial partial = partial_of<kOrder>(g, chunk.length, pass.order, pass.intake.zero_nonfinite);
-  if (threadIdx.x == 0) pass.partial[c] = partial;
+  if (threadIdx.x == 0) pass.partial[work.index] = partial;
 }
 
 // The first half of the blocks computes the gradients' 2-norm, the other half that of the parameters, of type P.
 template <class P, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(Pass pass, const int32_t* list) {
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(Pass pass, const Work* list) {
   const int count = int(gridDim.x) / 2;
   const bool weighs = int(blockIdx.x) >= count;
-  const int32_t c = list[weighs ? int(blockIdx.x) - count : int(blockIdx.x)];
-  const Chunk chunk = pass.chunks[c];
+  const Work work = work_at(list + (weighs ? int(blockIdx.x) - count : int(blockIdx.x)));
+  const Chunk& chunk = work.chunk;
   const Item& item = pass.items[chunk.item];
   if (weighs) {
     const P* const p = begin_of<const P>(nullptr, item.param, chunk);
     const Partial partial = partial_of<Order::kTwo>(p, chunk.length, 2, false);
-    if (threadIdx.x == 0) pass.weight_partial[c] = partial;
+    if (threadIdx.x == 0) pass.weight_partial[work.index] = partial;
   } else {
     const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
     const Partial partial = partial_of<Order::kTwo>(g, chunk.length, 2, pass.intake.zero_nonfinite);
-    if (threadIdx.x == 0) pass.partial[c] = partial;
+    if (threadIdx.x == 0) pass.partial[work.index] = partial;
   }
 }
 

@@ -52,22 +52,22 @@ __device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& i
 
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    update_kernel(Pass pass, const int32_t* list, const Control* control) {
-  if (control->skip != 0) return;
+    update_kernel(Pass pass, const Work* list, const Control* control) {
   // In reverse: the gradients that the norm read last are still in the cache.
-  const Chunk chunk = pass.chunks[list[gridDim.x - 1 - blockIdx.x]];
+  const Chunk chunk = work_at(list + (gridDim.x - 1 - blockIdx.x)).chunk;
+  if (control->skip != 0) return;
   update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
 }
 
 // Sums what the rule needs to know of all elements before it changes any.
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    measure_kernel(Pass pass, const int32_t* list, const Control* control) {
+    measure_kernel(Pass pass, const Work* list, const Control* control) {
+  const Work work = work_at(list + blockIdx.x);
+  const Chunk& chunk = work.chunk;
   if (control->skip != 0) return;
   using C = Compute<T>;
   constexpr int kMoments = moments_of<Rule>();
-  const int32_t c = list[blockIdx.x];
-  const Chunk chunk = pass.chunks[c];
   const Item& item = pass.items[chunk.item];
   const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<T>(pass, chunk, pass.groups[item.group].maximize);
@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   }
   for (int m = 0; m < kMoments; ++m) {
     const double sum = block_tree(total[m], [](double a, double b) { return a + b; });
-    if (threadIdx.x == 0) pass.terms[c * kMaxMoments + m] = sum;
+    if (threadIdx.x == 0) pass.terms[work.index * int64_t{kMaxMoments} + m] = sum;
   }
 }
 

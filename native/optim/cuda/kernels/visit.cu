@@ -28,12 +28,12 @@ __device__ void decide_unit(const Pass& pass, const Chunk& chunk, const Verdict&
 
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    visit_kernel(Pass pass, const int32_t* list, Verdict v, UnitClip clipper) {
+    visit_kernel(Pass pass, const Work* list, Verdict v, UnitClip clipper) {
   static_assert(moments_of<Rule>() == 0 && !has_level<Rule>(), "no other unit has a say");
-  decide_unit<T>(pass, pass.chunks[list[blockIdx.x]], v, clipper);
+  decide_unit<T>(pass, work_at(list + blockIdx.x).chunk, v, clipper);
   __syncthreads();
   // Looked up again: the two halves of this kernel do not fit into the registers together.
-  const Chunk chunk = pass.chunks[list[blockIdx.x]];
+  const Chunk chunk = list[blockIdx.x].chunk;
   update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
 }
 

@@ -23,7 +23,7 @@ PlanTables::PlanTables(const Plan& plan, const std::vector<Item>& all, const std
 
 void PlanTables::use() const {
   const auto each = [](const auto&... buffers) { (buffers.use(), ...); };
-  each(items, chunks, unit, numel, unit_item, order, others);
+  each(items, chunks, unit, numel, unit_item, others, order);
 }
 
 void PlanCopy::send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
@@ -79,7 +79,9 @@ void PlanTables::sort(const Plan& plan, const std::vector<Group>& groups, bool v
     own_at_home = indices.to(*share.home);
   }
   std::stable_sort(list.begin(), list.end(), [&](int32_t a, int32_t b) { return key(a) < key(b); });
-  order.send(list, device);
+  std::vector<Work> work;
+  for (const int32_t c : list) work.push_back({plan.chunks[size_t(c)], c});
+  order.send(work, device);
   for (size_t first = 0; first < list.size();) {
     size_t last = first;
     while (last < list.size() && key(list[last]) == key(list[first])) ++last;

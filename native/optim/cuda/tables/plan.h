@@ -31,7 +31,8 @@ struct PlanTables {
   Buffer<Item> items;
   Buffer<Chunk> chunks;
   Buffer<int64_t> unit, numel;
-  Buffer<int32_t> unit_item, order, others;
+  Buffer<int32_t> unit_item, others;
+  Buffer<Work> order;
   at::Tensor own, own_at_home;  // the indices of a share's chunks, on its device and on the one that decides
   std::vector<Launch> launches;
 

@@ -16,6 +16,12 @@ struct Control {
   double total = 0;     // 2-norm of the norms, handed from the first kernel of a decision to the second
 };
 
+// What one block of a launch visits, in the order of the blocks.
+struct alignas(16) Work {
+  Chunk chunk;
+  int32_t index;  // the chunk's in the plan
+};
+
 // Where a kernel leaves a count for the host: with a mark, as mirror.h says.
 struct MirrorAddress {
   volatile int64_t* at;
