@@ -5,6 +5,12 @@
 
 namespace tc::optim::cuda {
 
+int multiprocessors(c10::Device device) {
+  int count = 0;
+  C10_CUDA_CHECK(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device.index()));
+  return count;
+}
+
 void load_in_capture(const void* kernel) {
   const c10::cuda::CUDAStreamCaptureModeGuard relaxed(cudaStreamCaptureModeRelaxed);
   cudaFuncAttributes attributes;

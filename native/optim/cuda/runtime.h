@@ -70,6 +70,10 @@ inline bool capturing(cudaStream_t stream) {
   return cudaStreamIsCapturing(stream, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone;
 }
 
+#if !defined(__CUDACC__)
+int multiprocessors(c10::Device device);
+#endif
+
 // Throws what CUDA says of it.
 [[noreturn]] void refuse_launch(cudaError_t error);
 // A kernel's code is loaded by its first launch, in ways that a capture may forbid: this loads it before.

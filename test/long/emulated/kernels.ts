@@ -114,6 +114,27 @@ describe('emulated kernels', () => {
     }
   });
 
+  it('nor of a step how many blocks the chunks of a small model are divided among', () => {
+    const clippers = [clip.value(0.5), clip.agc({ clipping: 0.1, placement: 'update' }), clip.spam()];
+    for (const dtype of dtypes) {
+      for (const [i, clipper] of clippers.entries()) {
+        const run = (beside: number[]) => {
+          const params = [20_001, ...beside].map((n) => waves([n], dtype, 1).requiresGrad_());
+          const optimizer = new optim.AdamW(params, { clip: clipper, writeBack: true });
+          for (let t = 1; t <= 2; t++) {
+            for (const p of params) p.grad = waves([p.numel()], dtype, -0.7 * t);
+            optimizer.step();
+          }
+          const state = Object.values(optimizer.stateDict().state[0]!).filter((value) => value instanceof torch.Tensor);
+          expect(state.length).above(1);
+          return [params[0]!, params[0]!.grad!, ...state].map((t) => bits(t.reshape([-1])));
+        };
+        // Enough chunks for each to be one block's.
+        expect(run([]), `${dtype.name}, ${i}`).deep.equal(run([130_000]));
+      }
+    }
+  });
+
   it('too many skips in a row are noticed by the step after', () => {
     const p = torch.tensor([1], { requiresGrad: true });
     const optimizer = new optim.SGD([p], { lr: 1, clip: clip.norm(1), maxConsecutiveSkips: 2 });

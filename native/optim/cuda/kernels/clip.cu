@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kThreads)
 
 void clip(const Job& job, const Launch& launch) {
   for_dtype(launch.dtype, [&]<class T>() {
-    start(clip_kernel<T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control);
+    start(clip_kernel<T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts, job.control);
   });
 }
 
@@ -62,8 +62,8 @@ void clip_elements(const Job& job, const Launch& launch, const Clipper& clipper,
       [&]<class C>(const C& own) {
         if constexpr (C::kElements) {
           for_dtype(launch.dtype, [&]<class T>() {
-            start(elements_kernel<C, T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control, own,
-                  numbers);
+            start(elements_kernel<C, T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts, job.control,
+                  own, numbers);
           });
         }
       },

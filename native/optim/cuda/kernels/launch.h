@@ -12,6 +12,9 @@ namespace tc::optim::cuda {
 struct Launch {
   const Work* list;
   int32_t count;
+  // The same, or parts of them where they are too few to fill the GPU: for what is done element by element.
+  const Work* parts;
+  int32_t part_count;
   int32_t rule;
   Dtype dtype, param_dtype;
   bool visited;  // each chunk is a unit that one visit can measure, decide about and update

@@ -55,13 +55,15 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 template <class T>
 void propose_as(const Job& job, const Launch& launch) {
   for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
-    start(propose_kernel<Rule<Compute<T>>, T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control);
+    start(propose_kernel<Rule<Compute<T>>, T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts,
+          job.control);
   });
 }
 template <class T>
 void settle_as(const Job& job, const Launch& launch) {
   for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
-    start(settle_kernel<Rule<Compute<T>>, T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control);
+    start(settle_kernel<Rule<Compute<T>>, T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts,
+          job.control);
   });
 }
 

@@ -90,7 +90,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 template <class T>
 void update_as(const Job& job, const Launch& launch) {
   for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
-    start(update_kernel<Rule<Compute<T>>, T>, launch.count, kThreads, job.stream, job.pass, launch.list, job.control);
+    start(update_kernel<Rule<Compute<T>>, T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts,
+          job.control);
   });
 }
 

@@ -6,6 +6,21 @@
 #include <tuple>
 
 namespace tc::optim::cuda {
+namespace {
+
+// How many blocks a multiprocessor takes at once, of most kernels.
+constexpr int64_t kResident = 4;
+// No part has fewer elements, so that each of a block's threads has some.
+constexpr int64_t kLeastPart = 2048;
+
+// The elements of a part, so that the chunks' parts fill the GPU twice if they can.
+int64_t part_of(int64_t chunks, int64_t multiprocessors) {
+  int64_t length = kChunk;
+  while (length > kLeastPart && chunks * (kChunk / length) < 2 * kResident * multiprocessors) length /= 2;
+  return length;
+}
+
+}  // namespace
 
 PlanTables::PlanTables(const Plan& plan, const std::vector<Item>& all, const std::vector<Group>& groups, bool visits,
                        c10::Device device, const Share& share) {
@@ -23,7 +38,7 @@ PlanTables::PlanTables(const Plan& plan, const std::vector<Item>& all, const std
 
 void PlanTables::use() const {
   const auto each = [](const auto&... buffers) { (buffers.use(), ...); };
-  each(items, chunks, unit, numel, unit_item, others, order);
+  each(items, chunks, unit, numel, unit_item, others, order, parts);
 }
 
 void PlanCopy::send(const Plan& plan, const std::vector<Item>& items, const std::vector<Group>& groups, bool visits,
@@ -82,12 +97,31 @@ void PlanTables::sort(const Plan& plan, const std::vector<Group>& groups, bool v
   std::vector<Work> work;
   for (const int32_t c : list) work.push_back({plan.chunks[size_t(c)], c});
   order.send(work, device);
+  std::vector<Work> divided;
+  std::vector<size_t> begins;
   for (size_t first = 0; first < list.size();) {
     size_t last = first;
     while (last < list.size() && key(list[last]) == key(list[first])) ++last;
     const auto [dtype, param_dtype, rule, one_visit] = key(list[first]);
-    launches.push_back({order.data() + first, int32_t(last - first), rule, dtype, param_dtype, one_visit});
+    begins.push_back(divided.size());
+    const int64_t length = part_of(int64_t(last - first), multiprocessors(device));
+    for (size_t k = first; k < last; ++k) {
+      // Parts begin at a whole vector where the chunk does.
+      for (int64_t at = 0; at < work[k].chunk.length; at += length) {
+        Work& part = divided.emplace_back(work[k]);
+        part.chunk.begin += at;
+        part.chunk.length = int32_t(std::min(length, work[k].chunk.length - at));
+      }
+    }
+    const auto count = [](size_t from, size_t to) { return int32_t(to - from); };
+    launches.push_back({order.data() + first, count(first, last), nullptr, count(begins.back(), divided.size()), rule,
+                        dtype, param_dtype, one_visit});
     first = last;
+  }
+  const bool whole = divided.size() == work.size();
+  if (!whole) parts.send(divided, device);
+  for (size_t k = 0; k < launches.size(); ++k) {
+    launches[k].parts = whole ? launches[k].list : parts.data() + begins[k];
   }
 }
 

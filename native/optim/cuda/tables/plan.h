@@ -32,7 +32,7 @@ struct PlanTables {
   Buffer<Chunk> chunks;
   Buffer<int64_t> unit, numel;
   Buffer<int32_t> unit_item, others;
-  Buffer<Work> order;
+  Buffer<Work> order, parts;
   at::Tensor own, own_at_home;  // the indices of a share's chunks, on its device and on the one that decides
   std::vector<Launch> launches;
 
