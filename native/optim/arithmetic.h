@@ -19,12 +19,10 @@ TC_HD const typename Rule::Hyper& hyper_of(const Group& group) {
   return hyper_of<Rule>(group.hyper);
 }
 
-// The rule that the chunk's parameter needs. On a GPU it is made where it stays, as a copy would cost registers:
-// `use_moments` then follows.
+// The rule that the item's parameter needs, before `use_moments`.
 template <class Rule>
-TC_HD Rule plain_rule_of(const Pass& pass, const Chunk& chunk) {
-  const Item& item = pass.items[chunk.item];
-  return make_rule<Rule>(hyper_of<Rule>(pass.groups[item.group]), step_of(item), item.scalars);
+TC_HD Rule plain_rule_of(const Group& group, const Item& item) {
+  return make_rule<Rule>(hyper_of<Rule>(group), step_of(item), item.scalars);
 }
 template <class Rule>
 TC_HD void use_moments(Rule& rule, const Pass& pass, const Chunk& chunk) {
@@ -34,7 +32,8 @@ TC_HD void use_moments(Rule& rule, const Pass& pass, const Chunk& chunk) {
 }
 template <class Rule>
 TC_HD Rule rule_of(const Pass& pass, const Chunk& chunk) {
-  Rule rule = plain_rule_of<Rule>(pass, chunk);
+  const Item& item = pass.items[chunk.item];
+  Rule rule = plain_rule_of<Rule>(pass.groups[item.group], item);
   use_moments(rule, pass, chunk);
   return rule;
 }

@@ -68,6 +68,7 @@ class CudaStep {
       const PlanCopy& final = site.plans.back();
       Job settling = job(site, final, {});
       settling.pass.source = at_site(source, site);
+      settling.pass.rules = site.plans[last].view().rules;
       settling.pass.moments = measured_ ? site.plans[last].view().moments : nullptr;
       settling.pass.counts = site.plans[last].view().counts;
       for (const cuda::Launch& launch : final.launches()) settle(settling, launch);
@@ -172,7 +173,7 @@ class CudaStep {
       }
     }
     const bool by_element = stage != nullptr && acts_on_elements(stage->clipper);
-    spread(k, current.index, by_element);
+    spread(k, current.index, by_element, advances);
     if (!current.materialise) return;
     everywhere([&](const Site& site) {
       const Job clipping = job(site, site.plans[k], intake_);
@@ -208,7 +209,7 @@ class CudaStep {
   }
 
   // Sends the decision to the other devices.
-  void spread(size_t k, size_t stage, bool numbers) {
+  void spread(size_t k, size_t stage, bool numbers, bool rules) {
     const StageMemoryCopies& memory = residence_.memory;
     for (Site& site : residence_.sites) {
       if (&site == &home()) continue;
@@ -216,6 +217,7 @@ class CudaStep {
       site.control.follow(memory.control(), site.device);
       site.counts.follow(memory.counts(), site.device);
       site.scalars.follow(memory.scalars(), site.device);
+      if (rules) site.plans[k].follow_rules(home().plans[k]);
       if (numbers) site.numbers.follow(memory.numbers(stage), site.device);
     }
   }

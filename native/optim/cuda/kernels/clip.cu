@@ -5,7 +5,7 @@ namespace tc::optim::cuda {
 namespace {
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const Work* list, const Control* control) {
+__global__ void __launch_bounds__(kThreads) clip_kernel(DevicePass pass, const Work* list, const Control* control) {
   const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control != nullptr && control->skip != 0) return;
   const Item& item = pass.items[chunk.item];
@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(Pass pass, const Work* l
 // `numbers` are those that the clipper remembers of each unit.
 template <class C, class T>
 __global__ void __launch_bounds__(kThreads)
-    elements_kernel(Pass pass, const Work* list, const Control* control, C clipper, const double* numbers) {
+    elements_kernel(DevicePass pass, const Work* list, const Control* control, C clipper, const double* numbers) {
   if (control->skip != 0) return;
   using X = Compute<T>;
   __shared__ X prepared;

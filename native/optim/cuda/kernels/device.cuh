@@ -1,7 +1,7 @@
 // What kernels share.
 #pragma once
 
-#include <new>
+#include <type_traits>
 
 #include "optim/arithmetic.h"
 #include "optim/cuda/kernels/launch.h"
@@ -73,16 +73,19 @@ __device__ void for_elements(int length, int head, const Wide& wide, const Each&
   for (int left = between - int(threadIdx.x) * kWidth; left > 0; left -= kThreads * kWidth) wide(end - left);
 }
 
-// The rule of the block's parameter, constructed by one thread, as its coefficients need calls of pow.
+// The rule of the block's parameter, which the decision has made.
 template <class Rule>
-__device__ const Rule& shared_rule(const Pass& pass, const Chunk& chunk) {
+__device__ const Rule& shared_rule(const DevicePass& pass, const Chunk& chunk) {
+  static_assert(std::is_trivially_copyable_v<Rule>);
   alignas(Rule) __shared__ unsigned char memory[sizeof(Rule)];
-  Rule* const rule = reinterpret_cast<Rule*>(memory);
-  if (threadIdx.x == 0) {
-    new (rule) Rule(plain_rule_of<Rule>(pass, chunk));
-    use_moments(*rule, pass, chunk);
-  }
+  const unsigned char* const made = pass.rules + chunk.item * kRuleBytes;
+  for (int i = int(threadIdx.x); i < int(sizeof(Rule)); i += kThreads) memory[i] = made[i];
   __syncthreads();
+  Rule* const rule = reinterpret_cast<Rule*>(memory);
+  if constexpr (moments_of<Rule>() > 0) {
+    if (threadIdx.x == 0) use_moments(*rule, pass, chunk);
+    __syncthreads();
+  }
   return *rule;
 }
 

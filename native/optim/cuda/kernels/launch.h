@@ -22,7 +22,7 @@ struct Launch {
 
 // What Pass is to the CPU's kernels.
 struct Job {
-  Pass pass;
+  DevicePass pass;
   const Control* control;  // null: unconditional
   cudaStream_t stream;
 };

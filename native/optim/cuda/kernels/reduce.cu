@@ -4,7 +4,7 @@ namespace tc::optim::cuda {
 namespace {
 
 template <Order kOrder, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(Pass pass, const Work* list) {
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(DevicePass pass, const Work* list) {
   const Work work = work_at(list + blockIdx.x);
   const Chunk& chunk = work.chunk;
   const T* const g = begin_of<const T>(pass.moving.grad, pass.items[chunk.item].grad, chunk);
@@ -14,7 +14,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(Pass pass,
 
 // The first half of the blocks computes the gradients' 2-norm, the other half that of the parameters, of type P.
 template <class P, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(Pass pass, const Work* list) {
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(DevicePass pass, const Work* list) {
   const int count = int(gridDim.x) / 2;
   const bool weighs = int(blockIdx.x) >= count;
   const Work work = work_at(list + (weighs ? int(blockIdx.x) - count : int(blockIdx.x)));

@@ -6,7 +6,7 @@
 namespace tc::optim::cuda {
 
 template <class Rule, class T>
-__device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& item, const Rule rule) {
+__device__ void update_chunk(const DevicePass& pass, const Chunk& chunk, const Item& item, const Rule rule) {
   using C = Compute<T>;
   constexpr int kCount = Rule::kSlots.count;
   constexpr int kWidth = kVector<T>;
@@ -52,7 +52,7 @@ __device__ void update_chunk(const Pass& pass, const Chunk& chunk, const Item& i
 
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    update_kernel(Pass pass, const Work* list, const Control* control) {
+    update_kernel(DevicePass pass, const Work* list, const Control* control) {
   // In reverse: the gradients that the norm read last are still in the cache.
   const Chunk chunk = work_at(list + (gridDim.x - 1 - blockIdx.x)).chunk;
   if (control->skip != 0) return;
@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 // Sums what the rule needs to know of all elements before it changes any.
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    measure_kernel(Pass pass, const Work* list, const Control* control) {
+    measure_kernel(DevicePass pass, const Work* list, const Control* control) {
   const Work work = work_at(list + blockIdx.x);
   const Chunk& chunk = work.chunk;
   if (control->skip != 0) return;

@@ -6,7 +6,7 @@ namespace tc::optim::cuda {
 namespace {
 
 template <class T>
-__device__ void decide_unit(const Pass& pass, const Chunk& chunk, const Verdict& v, const UnitClip& clipper) {
+__device__ void decide_unit(const DevicePass& pass, const Chunk& chunk, const Verdict& v, const UnitClip& clipper) {
   const Item& item = pass.items[chunk.item];
   const DevicePlan& plan = v.plan;
   const int u = chunk.unit;
@@ -28,7 +28,7 @@ __device__ void decide_unit(const Pass& pass, const Chunk& chunk, const Verdict&
 
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    visit_kernel(Pass pass, const Work* list, Verdict v, UnitClip clipper) {
+    visit_kernel(DevicePass pass, const Work* list, Verdict v, UnitClip clipper) {
   static_assert(moments_of<Rule>() == 0 && !has_level<Rule>(), "no other unit has a say");
   decide_unit<T>(pass, work_at(list + blockIdx.x).chunk, v, clipper);
   __syncthreads();

@@ -50,6 +50,7 @@ void PlanCopy::send(const Plan& plan, const std::vector<Item>& items, const std:
   terms_.reserve(plan.chunks.size() * kMaxMoments, device);
   moments_.reserve(items.size() * kMaxMoments, device);
   counts_.reserve(items.size(), device);
+  rules_.reserve(items.size() * kRuleBytes, device);
   for (Buffer<double>* buffer : {&norms_, &weight_norms_, &coefficients_, &limits_, &thresholds_}) buffer->touched();
   norms_.send(plan.norms, device);
   weight_norms_.send(plan.weight_norms, device);
@@ -128,7 +129,7 @@ void PlanTables::sort(const Plan& plan, const std::vector<Group>& groups, bool v
 void PlanCopy::use() const {
   const auto each = [](const auto&... buffers) { (buffers.use(), ...); };
   if (tables_) tables_->use();
-  each(counts_, partials_, weight_partials_, norms_, weight_norms_, coefficients_, limits_, thresholds_, terms_,
+  each(counts_, rules_, partials_, weight_partials_, norms_, weight_norms_, coefficients_, limits_, thresholds_, terms_,
        moments_);
 }
 
@@ -149,6 +150,7 @@ DevicePlan PlanCopy::view() const {
   plan.terms = terms_.data();
   plan.moments = moments_.data();
   plan.counts = counts_.data();
+  plan.rules = rules_.data();
   plan.units = int32_t(norms_.size());
   plan.item_count = int32_t(tables_->items.size());
   plan.others = tables_->others.data();
@@ -156,8 +158,8 @@ DevicePlan PlanCopy::view() const {
   return plan;
 }
 
-Pass PlanCopy::pass() const {
-  Pass pass{};
+DevicePass PlanCopy::pass() const {
+  DevicePass pass{};
   pass.items = tables_->items.data();
   pass.moving = moving_;
   pass.chunks = tables_->chunks.data();
@@ -165,6 +167,7 @@ Pass PlanCopy::pass() const {
   pass.limit = limits_.data();
   pass.partial = partials_.data();
   pass.terms = terms_.data();
+  pass.rules = rules_.data();
   return pass;
 }
 
@@ -193,6 +196,8 @@ void PlanCopy::follow_decision(const PlanCopy& home) {
   coefficients_.follow(home.coefficients_, device_);
   limits_.follow(home.limits_, device_);
 }
+
+void PlanCopy::follow_rules(const PlanCopy& home) { rules_.follow(home.rules_, device_); }
 
 void PlanCopy::follow_moments(const PlanCopy& home) {
   moments_.follow(home.moments_, device_);

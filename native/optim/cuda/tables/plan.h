@@ -53,7 +53,7 @@ class PlanCopy {
   // Sets where its gradients lie in the next step.
   void follow(const Moving& moving) { moving_ = moving; }
   DevicePlan view() const;
-  Pass pass() const;
+  DevicePass pass() const;
   const std::vector<Launch>& launches() const { return tables_->launches; }
   // Copies what kernels wrote for each unit to the host's plan.
   void receive(Plan& plan) const;
@@ -71,6 +71,7 @@ class PlanCopy {
   void take_terms(const PlanCopy& from);
   // What the home decided, or added up:
   void follow_decision(const PlanCopy& home);
+  void follow_rules(const PlanCopy& home);
   void follow_moments(const PlanCopy& home);
 
  private:
@@ -81,6 +82,7 @@ class PlanCopy {
   std::shared_ptr<const PlanTables> tables_;
   Buffer<int64_t> counts_;
   Buffer<Partial> partials_, weight_partials_;
+  Buffer<unsigned char> rules_;
   Buffer<double> norms_, weight_norms_, coefficients_, limits_, thresholds_, terms_, moments_;
   Moving moving_;
 };

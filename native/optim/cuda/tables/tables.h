@@ -3,6 +3,7 @@
 
 #include "optim/clip/stage.h"
 #include "optim/pass.h"
+#include "optim/rule/table.h"
 #include "optim/settings.h"
 
 namespace tc::optim::cuda {
@@ -35,6 +36,15 @@ struct StageCounters {
   int64_t flips, decisions, clipped, taps;
 };
 
+// Room for a rule of any kind, whole vectors of 16 bytes.
+template <template <class> class... Rule>
+constexpr size_t room_for(RuleList<Rule...>) {
+  size_t most = 0;
+  ((most = sizeof(Rule<double>) > most ? sizeof(Rule<double>) : most), ...);
+  return (most + 15) / 16 * 16;
+}
+inline constexpr int64_t kRuleBytes = room_for(Rules{});
+
 // One plan on the device: the arrays are those of Plan, in device memory.
 struct DevicePlan {
   const Item* items;
@@ -47,8 +57,14 @@ struct DevicePlan {
   double *norms, *weight_norms, *coefficients, *limits, *thresholds;
   double *terms, *moments;
   int64_t* counts;
+  unsigned char* rules;   // kRuleBytes for each item: its rule in this step
   const int32_t* others;  // the units that are not visited, if any are: see visit.h
   int32_t units, item_count, other_count;
+};
+
+// A pass with what only the GPU's kernels read.
+struct DevicePass : Pass {
+  const unsigned char* rules;  // as DevicePlan's
 };
 
 // The memory of one stage.
