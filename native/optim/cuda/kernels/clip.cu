@@ -42,11 +42,22 @@ __global__ void __launch_bounds__(kThreads)
   T* const out = begin_of<T>(pass.moving.out, item.out, chunk);
   X* const state = static_cast<X*>(item.state[0]) + chunk.begin;
   const X factor = pass.intake.factor();
-  // More at once would take more registers than eight blocks of a multiprocessor have.
-#pragma unroll 1
-  for (int i = int(threadIdx.x); i < chunk.length; i += kThreads) {
-    out[i] = narrow<T>(clipper.template clip<X>(factor * widen(g[i]), state[i], prepared));
-  }
+  constexpr int kWidth = kVector<X>;
+  const int head = head_of(state);
+  const bool agree = aligned(g + head, kWidth * sizeof(T)) && aligned(out + head, kWidth * sizeof(T));
+  const auto clipped = [&](T x, X& kept) {
+    return narrow<T>(clipper.template clip<X>(factor * widen(x), kept, prepared));
+  };
+  for_elements<kWidth>(
+      chunk.length, agree ? head : chunk.length,
+      [&](int i) {
+        auto gs = reinterpret_cast<const Vector<T, kWidth>&>(g[i]);
+        auto kept = reinterpret_cast<const Vector<X, kWidth>&>(state[i]);
+        for (int k = 0; k < kWidth; ++k) gs.v[k] = clipped(gs.v[k], kept.v[k]);
+        reinterpret_cast<Vector<X, kWidth>&>(state[i]) = kept;
+        reinterpret_cast<Vector<T, kWidth>&>(out[i]) = gs;
+      },
+      [&](int i) { out[i] = clipped(g[i], state[i]); });
 }
 
 }  // namespace

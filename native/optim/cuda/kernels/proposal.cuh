@@ -15,16 +15,43 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Rule rule = shared_rule<Rule>(pass, chunk);
   const Clip<C> clip = clip_of<T>(pass, chunk, pass.groups[item.group].maximize);
   const C rate = hyper_of<Rule>(pass.groups[item.group]).lr;
+  constexpr int kWidth = kVector<C>, kCount = Rule::kSlots.count;
+  const T* const p = static_cast<const T*>(item.param) + chunk.begin;
   const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
-  for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
-    const int64_t i = chunk.begin + k;
-    C state[kMaxSlots];
-    for (int j = 0; j < Rule::kSlots.count; ++j) state[j] = static_cast<const C*>(item.state[j])[i];
-    const C p = widen(static_cast<const T*>(item.param)[i]);
-    C x = p;
-    rule(x, clip(widen(g[k])), state);
-    static_cast<C*>(item.update)[i] = update_of(p - x, rate);
+  C* const out = static_cast<C*>(item.update) + chunk.begin;
+  const C* s[kMaxSlots];
+  const int head = head_of(out);
+  bool agree = aligned(p + head, kWidth * sizeof(T)) && aligned(g + head, kWidth * sizeof(T));
+  for (int k = 0; k < kCount; ++k) {
+    s[k] = static_cast<const C*>(item.state[k]) + chunk.begin;
+    agree = agree && aligned(s[k] + head);
   }
+  // The state moves, but is not kept.
+  const auto propose = [&](C before, C gradient, C* state) {
+    C x = before;
+    rule(x, clip(gradient), state);
+    return update_of(before - x, rate);
+  };
+  for_elements<kWidth>(
+      chunk.length, agree ? head : chunk.length,
+      [&](int i) {
+        const auto ps = reinterpret_cast<const Vector<T, kWidth>&>(p[i]);
+        const auto gs = reinterpret_cast<const Vector<T, kWidth>&>(g[i]);
+        Vector<C, kWidth> ss[kMaxSlots], outs;
+        for (int k = 0; k < kCount; ++k) ss[k] = reinterpret_cast<const Vector<C, kWidth>&>(s[k][i]);
+#pragma unroll
+        for (int j = 0; j < kWidth; ++j) {
+          C state[kMaxSlots];
+          for (int k = 0; k < kCount; ++k) state[k] = ss[k].v[j];
+          outs.v[j] = propose(widen(ps.v[j]), widen(gs.v[j]), state);
+        }
+        reinterpret_cast<Vector<C, kWidth>&>(out[i]) = outs;
+      },
+      [&](int i) {
+        C state[kMaxSlots];
+        for (int k = 0; k < kCount; ++k) state[k] = s[k][i];
+        out[i] = propose(widen(p[i]), widen(g[i]), state);
+      });
 }
 
 template <class Rule, class T>
@@ -39,17 +66,43 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   const Clip<C> clip = clip_of<C>(pass, chunk, false);
   const C sign = (pass.groups[item.group].maximize ? -1 : 1) * pass.source.factor();
   const C rate = hyper_of<Rule>(pass.groups[item.group]).lr;
+  constexpr int kWidth = kVector<C>, kCount = Rule::kSlots.count;
+  T* const p = static_cast<T*>(item.param) + chunk.begin;
   const T* const g = begin_of<const T>(pass.moving.source, item.source, chunk);
-  for (int k = int(threadIdx.x); k < chunk.length; k += kThreads) {
-    const int64_t i = chunk.begin + k;
-    C state[kMaxSlots];
-    for (int j = 0; j < Rule::kSlots.count; ++j) state[j] = static_cast<const C*>(item.state[j])[i];
-    T& target = static_cast<T*>(item.param)[i];
-    const C clipped = clip(static_cast<const C*>(item.grad)[i]);
-    const C settled = settle_element(rule, C(widen(target)), sign * widen(g[k]), clipped, rate, state);
-    for (int j = 0; j < Rule::kSlots.count; ++j) static_cast<C*>(item.state[j])[i] = state[j];
-    target = narrow<T>(settled);
+  const C* const update = static_cast<const C*>(item.grad) + chunk.begin;
+  C* s[kMaxSlots];
+  const int head = head_of(update);
+  bool agree = aligned(p + head, kWidth * sizeof(T)) && aligned(g + head, kWidth * sizeof(T));
+  for (int k = 0; k < kCount; ++k) {
+    s[k] = static_cast<C*>(item.state[k]) + chunk.begin;
+    agree = agree && aligned(s[k] + head);
   }
+  for_elements<kWidth>(
+      chunk.length, agree ? head : chunk.length,
+      [&](int i) {
+        using Wide = Vector<C, kWidth>;
+        auto ps = reinterpret_cast<Vector<T, kWidth>&>(p[i]);
+        const auto gs = reinterpret_cast<const Vector<T, kWidth>&>(g[i]);
+        const auto us = reinterpret_cast<const Wide&>(update[i]);
+        Wide ss[kMaxSlots];
+        for (int k = 0; k < kCount; ++k) ss[k] = reinterpret_cast<Wide&>(s[k][i]);
+#pragma unroll
+        for (int j = 0; j < kWidth; ++j) {
+          C state[kMaxSlots];
+          for (int k = 0; k < kCount; ++k) state[k] = ss[k].v[j];
+          ps.v[j] =
+              narrow<T>(settle_element(rule, C(widen(ps.v[j])), sign * widen(gs.v[j]), clip(us.v[j]), rate, state));
+          for (int k = 0; k < kCount; ++k) ss[k].v[j] = state[k];
+        }
+        for (int k = 0; k < kCount; ++k) reinterpret_cast<Wide&>(s[k][i]) = ss[k];
+        reinterpret_cast<Vector<T, kWidth>&>(p[i]) = ps;
+      },
+      [&](int i) {
+        C state[kMaxSlots];
+        for (int k = 0; k < kCount; ++k) state[k] = s[k][i];
+        p[i] = narrow<T>(settle_element(rule, C(widen(p[i])), sign * widen(g[i]), clip(update[i]), rate, state));
+        for (int k = 0; k < kCount; ++k) s[k][i] = state[k];
+      });
 }
 
 template <class T>
