@@ -18,10 +18,31 @@ __device__ double norm_of(Order order, Partial a, double p) {
 
 __device__ double norm_order(const Verdict& v) { return v.order == kNoStatistic ? 2 : v.order; }
 
+// The most threads of a block that decides: of more, each would have too few registers. The sums of a block are those of
+// its first kThreads, as the bits depend on how many there are: `first_of` is where a thread of it begins.
+constexpr int kDeciders = 2 * kThreads;
+__device__ int64_t first_of(int64_t begin, int64_t end) {
+  return int(threadIdx.x) < kThreads ? begin + int64_t(threadIdx.x) : end;
+}
+
+__device__ Partial partial_at(const Partial* partials, int64_t c) {
+  const auto both = reinterpret_cast<const Vector<double, 2>*>(partials)[c];
+  return {both.v[0], both.v[1]};
+}
+
 // The block adds a unit's partials: each thread every 256th, then a tree.
 __device__ Partial add_unit(const Partial* partials, int64_t first, int64_t last, Order order, double p) {
   Partial own;
-  for (int64_t c = first + threadIdx.x; c < last; c += kThreads) own = add(order, own, partials[c], p);
+  int64_t c = first_of(first, last);
+  // One after another, but with four on their way.
+  for (; c + 3 * kThreads < last; c += 4 * kThreads) {
+    const Partial a = partial_at(partials, c), b = partial_at(partials, c + kThreads);
+    const Partial d = partial_at(partials, c + 2 * kThreads), e = partial_at(partials, c + 3 * kThreads);
+    for_order(order, [&]<Order kOrder>() {
+      own = combine<kOrder>(combine<kOrder>(combine<kOrder>(combine<kOrder>(own, a, p), b, p), d, p), e, p);
+    });
+  }
+  for (; c < last; c += kThreads) own = add(order, own, partial_at(partials, c), p);
   return block_tree(own, [=](Partial a, Partial b) { return add(order, a, b, p); });
 }
 
@@ -144,7 +165,7 @@ __device__ void advance_all(const Verdict& v) {
   using Bytes = Vector<uint64_t, 2>;
   const auto rule_at = [&](int i) { return v.plan.rules + i * kRuleBytes; };
   int made = -1;
-  for (int i = int(threadIdx.x); i < v.plan.item_count; i += kThreads) {
+  for (int i = int(threadIdx.x); i < v.plan.item_count; i += int(blockDim.x)) {
     const Item& item = v.plan.items[i];
     const Group& group = v.groups[item.group];
     advance(Rules{}, group, item);
@@ -164,14 +185,14 @@ __device__ double total_of(const DevicePlan& plan) {
   __shared__ double result;
   if (plan.units == 1) return plan.norms[0];
   double largest = 0;
-  for (int u = int(threadIdx.x); u < plan.units; u += kThreads) largest = larger(largest, plan.norms[u]);
+  for (int u = int(first_of(0, plan.units)); u < plan.units; u += kThreads) largest = larger(largest, plan.norms[u]);
   largest = block_tree(largest, [](double a, double b) { return larger(a, b); });
   if (threadIdx.x == 0) result = largest;
   __syncthreads();
   largest = result;
   if (largest == 0 || !finite(largest)) return largest;
   double sum = 0;
-  for (int u = int(threadIdx.x); u < plan.units; u += kThreads) {
+  for (int u = int(first_of(0, plan.units)); u < plan.units; u += kThreads) {
     sum += (plan.norms[u] / largest) * (plan.norms[u] / largest);
   }
   sum = block_tree(sum, [](double a, double b) { return a + b; });
@@ -186,6 +207,7 @@ __device__ bool admitted(const Verdict& v) {
   if (!v.first) return control.skip == 0;
   __syncthreads();
   if (threadIdx.x == 0) {
+    const int64_t consecutive = control.consecutive;
     control.skip = v.skips && control.nonfinite != 0;
     if (v.found != nullptr) *v.found = float(control.nonfinite);
     control.nonfinite = 0;
@@ -195,25 +217,26 @@ __device__ bool admitted(const Verdict& v) {
       ++control.skipped;
       ++control.consecutive;
     }
-    v.mirror.write(control.consecutive);
+    // Across the bus, so only what the host does not know yet.
+    if (control.consecutive != consecutive) v.mirror.write(control.consecutive);
     __threadfence_block();
   }
   __syncthreads();
   return control.skip == 0;
 }
 
-// What the threads of a block have decided.
-struct Tally {
-  uint32_t decided = 0, clipped = 0;
-};
-
 // Asks the clipper about the units, one thread per unit, and counts. Afterwards no thread of the block reads step
 // counts.
 template <class C>
 __device__ void decide_units(const Verdict& v, const C& clipper, double total, int64_t flip, bool advanced) {
   const DevicePlan& plan = v.plan;
-  Tally own;
-  for (int64_t k = int64_t(blockIdx.x) * kThreads + threadIdx.x; k < v.count(); k += int64_t(gridDim.x) * kThreads) {
+  // 32 bits wide: the hardware adds no wider ones in shared memory.
+  __shared__ uint32_t decided, clipped;
+  if (threadIdx.x == 0) decided = clipped = 0;
+  __syncthreads();
+  uint32_t own_decided = 0, own_clipped = 0;
+  const int64_t all = int64_t(gridDim.x) * blockDim.x;
+  for (int64_t k = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; k < v.count(); k += all) {
     const int u = v.unit(int32_t(k));
     const int32_t representative = plan.unit_item[u];
     plan.coefficients[u] = 1;
@@ -225,17 +248,17 @@ __device__ void decide_units(const Verdict& v, const C& clipper, double total, i
     UnitMemory memory{v.memory.numbers + u * int(C::kNumbers.size()), v.memory.histories + u};
     if (v.order == kNoStatistic) plan.norms[u] = NAN;
     const Decision decision = clipper(Seen{plan.norms[u], plan.weight_norms[u], total, plan.numel[u], level}, memory);
-    ++own.decided;
-    if (keep_decision(v, u, decision, flip)) ++own.clipped;
+    ++own_decided;
+    if (keep_decision(v, u, decision, flip)) ++own_clipped;
   }
-  // Additions to one word of shared memory would take the block's threads in turn.
-  const Tally all =
-      block_tree(own, [](Tally a, Tally b) { return Tally{a.decided + b.decided, a.clipped + b.clipped}; });
+  if (own_decided > 0) atomicAdd(&decided, own_decided);
+  if (own_clipped > 0) atomicAdd(&clipped, own_clipped);
+  __syncthreads();
   if (threadIdx.x != 0) return;
   StageCounters& counters = *v.memory.counters;
   using Count = unsigned long long;
-  atomicAdd(reinterpret_cast<Count*>(&counters.decisions), Count{all.decided});
-  atomicAdd(reinterpret_cast<Count*>(&counters.clipped), Count{all.clipped});
+  atomicAdd(reinterpret_cast<Count*>(&counters.decisions), Count{decided});
+  atomicAdd(reinterpret_cast<Count*>(&counters.clipped), Count{clipped});
 }
 
 // Updates what a step that is taken changes besides the units' own memory; by one block.
@@ -250,7 +273,7 @@ __device__ void move_on(const Verdict& v, double total) {
 }
 
 template <class C>
-__global__ void __launch_bounds__(kThreads, kBlocks<float>) decide_kernel(Verdict v, C clipper) {
+__global__ void __launch_bounds__(kDeciders, 1) decide_kernel(Verdict v, C clipper) {
   const DevicePlan& plan = v.plan;
   if (!v.first && v.control->skip != 0) return;
   if (v.count() <= kFewUnits && v.order != kNoStatistic) {
@@ -258,7 +281,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<float>) decide_kernel(Verdic
     __syncthreads();
   }
   if (!admitted(v)) {
-    for (int u = int(threadIdx.x); u < plan.units; u += kThreads) plan.coefficients[u] = 0;
+    for (int u = int(threadIdx.x); u < plan.units; u += int(blockDim.x)) plan.coefficients[u] = 0;
     return;
   }
   const double total = C::kTotal || v.memory.tap_size > 0 ? total_of(plan) : NAN;
@@ -267,7 +290,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<float>) decide_kernel(Verdic
 }
 
 // For many units: this, and then `units_kernel`.
-__global__ void __launch_bounds__(kThreads) open_kernel(Verdict v, bool wants_total) {
+__global__ void __launch_bounds__(kDeciders, 1) open_kernel(Verdict v, bool wants_total) {
   if (!admitted(v)) return;
   const double total = wants_total ? total_of(v.plan) : NAN;
   if (threadIdx.x == 0) v.control->total = total;
@@ -287,7 +310,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<float>) units_kernel(Verdict
 }
 
 // For no clipper, or one whose coefficients the host has written already.
-__global__ void __launch_bounds__(kThreads) plain_kernel(Verdict v, bool chosen) {
+__global__ void __launch_bounds__(kDeciders, 1) plain_kernel(Verdict v, bool chosen) {
   const DevicePlan& plan = v.plan;
   if (!v.first && v.control->skip != 0) return;
   if (v.count() <= kFewUnits && v.order != kNoStatistic) {
@@ -295,7 +318,7 @@ __global__ void __launch_bounds__(kThreads) plain_kernel(Verdict v, bool chosen)
     __syncthreads();
   }
   const bool taken = admitted(v);
-  for (int u = int(threadIdx.x); !chosen && u < plan.units; u += kThreads) {
+  for (int u = int(threadIdx.x); !chosen && u < plan.units; u += int(blockDim.x)) {
     plan.coefficients[u] = taken ? 1 : 0;
     plan.limits[u] = INFINITY;
     if (v.order == kNoStatistic) plan.norms[u] = NAN;
@@ -379,6 +402,12 @@ __global__ void __launch_bounds__(kThreads)
   if (control->skip == 0) add_all_items(Rules{}, plan, groups);
 }
 
+// As many threads as have something to do, as every barrier waits for all of them.
+int deciders(const Verdict& v, int32_t decisions) {
+  const int32_t most = v.plan.item_count > decisions ? v.plan.item_count : decisions;
+  return most > kThreads ? kDeciders : kThreads;
+}
+
 }  // namespace
 
 void finish_units(const Verdict& v, cudaStream_t stream) {
@@ -390,8 +419,8 @@ void decide(const Verdict& v, const Clipper& clipper, cudaStream_t stream) {
   std::visit(
       [&]<class C>(const C& c) {
         if constexpr (!C::kAsksHost) {
-          if (v.count() <= kManyUnits) return start(decide_kernel<C>, 1, kThreads, stream, v, c);
-          start(open_kernel, 1, kThreads, stream, v, C::kTotal || v.memory.tap_size > 0);
+          if (v.count() <= kManyUnits) return start(decide_kernel<C>, 1, deciders(v, v.count()), stream, v, c);
+          start(open_kernel, 1, deciders(v, 0), stream, v, C::kTotal || v.memory.tap_size > 0);
           start(units_kernel<C>, (v.plan.units + kThreads - 1) / kThreads, kThreads, stream, v, c);
         }
       },
@@ -399,7 +428,7 @@ void decide(const Verdict& v, const Clipper& clipper, cudaStream_t stream) {
 }
 
 void decide_plain(const Verdict& v, bool chosen, cudaStream_t stream) {
-  start(plain_kernel, 1, kThreads, stream, v, chosen);
+  start(plain_kernel, 1, deciders(v, v.plan.units), stream, v, chosen);
 }
 
 void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, bool everything,

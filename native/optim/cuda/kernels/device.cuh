@@ -89,13 +89,13 @@ __device__ const Rule& shared_rule(const DevicePass& pass, const Chunk& chunk) {
   return *rule;
 }
 
-// Adds the block's values in a tree of fixed shape; every thread gets the result.
+// Adds the values of the block's first kThreads in a tree of fixed shape; every thread gets the result.
 template <class T, class Add>
 __device__ T block_tree(T value, const Add& add) {
   alignas(T) __shared__ unsigned char memory[sizeof(T) * kThreads];
   T* const slot = reinterpret_cast<T*>(memory);
   __syncthreads();
-  slot[threadIdx.x] = value;
+  if (int(threadIdx.x) < kThreads) slot[threadIdx.x] = value;
   __syncthreads();
   for (int width = kThreads / 2; width > 0; width /= 2) {
     if (int(threadIdx.x) < width) slot[threadIdx.x] = add(slot[threadIdx.x], slot[threadIdx.x + width]);
