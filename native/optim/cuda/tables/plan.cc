@@ -2,25 +2,9 @@
 
 #include <ATen/ops/index_select.h>
 
-#include <algorithm>
-#include <tuple>
+#include <utility>
 
 namespace tc::optim::cuda {
-namespace {
-
-// How many blocks a multiprocessor takes at once, of most kernels.
-constexpr int64_t kResident = 4;
-// No part has fewer elements, so that each of a block's threads has some.
-constexpr int64_t kLeastPart = 2048;
-
-// The elements of a part, so that the chunks' parts fill the GPU twice if they can.
-int64_t part_of(int64_t chunks, int64_t multiprocessors) {
-  int64_t length = kChunk;
-  while (length > kLeastPart && chunks * (kChunk / length) < 2 * kResident * multiprocessors) length /= 2;
-  return length;
-}
-
-}  // namespace
 
 PlanTables::PlanTables(const Plan& plan, const std::vector<Item>& all, const std::vector<Group>& groups, bool visits,
                        c10::Device device, const Share& share) {
@@ -64,66 +48,6 @@ void PlanCopy::share(std::shared_ptr<const PlanTables> tables, c10::Device devic
   tables_ = std::move(tables);
   partials_.reserve(tables_->chunks.size(), device);
   norms_.reserve(tables_->numel.size(), device);
-}
-
-// Chunks that take the same kernel become one launch.
-void PlanTables::sort(const Plan& plan, const std::vector<Group>& groups, bool visits, c10::Device device,
-                      const Share& share) {
-  const auto rule_of = [&](const Chunk& chunk) { return groups[size_t(plan.items[size_t(chunk.item)].group)].rule; };
-  const auto visited = [&](const Chunk& chunk) {
-    const size_t u = size_t(chunk.unit);
-    return visits && plan.unit[u + 1] - plan.unit[u] == 1 && holds(VisitedRules{}, rule_of(chunk));
-  };
-  std::vector<int32_t> left;
-  for (size_t u = 0; u < plan.norms.size(); ++u) {
-    if (!plan.present(u) || !visited(plan.chunks[size_t(plan.unit[u])])) left.push_back(int32_t(u));
-  }
-  others.send(left, device);
-  const auto key = [&](int32_t c) {
-    const Chunk& chunk = plan.chunks[size_t(c)];
-    const Item& item = plan.items[size_t(chunk.item)];
-    return std::tuple(item.dtype, item.param_dtype, rule_of(chunk), visited(chunk));
-  };
-  std::vector<int32_t> list;
-  for (size_t c = 0; c < plan.chunks.size(); ++c) {
-    if (share.has(plan.items[size_t(plan.chunks[c].item)])) list.push_back(int32_t(c));
-  }
-  if (share.home) {
-    const at::Tensor indices = at::empty({int64_t(list.size())}, c10::kLong);
-    std::copy(list.begin(), list.end(), indices.mutable_data_ptr<int64_t>());
-    own = indices.to(device);
-    own_at_home = indices.to(*share.home);
-  }
-  std::stable_sort(list.begin(), list.end(), [&](int32_t a, int32_t b) { return key(a) < key(b); });
-  std::vector<Work> work;
-  for (const int32_t c : list) work.push_back({plan.chunks[size_t(c)], c});
-  order.send(work, device);
-  std::vector<Work> divided;
-  std::vector<size_t> begins;
-  for (size_t first = 0; first < list.size();) {
-    size_t last = first;
-    while (last < list.size() && key(list[last]) == key(list[first])) ++last;
-    const auto [dtype, param_dtype, rule, one_visit] = key(list[first]);
-    begins.push_back(divided.size());
-    const int64_t length = part_of(int64_t(last - first), multiprocessors(device));
-    for (size_t k = first; k < last; ++k) {
-      // Parts begin at a whole vector where the chunk does.
-      for (int64_t at = 0; at < work[k].chunk.length; at += length) {
-        Work& part = divided.emplace_back(work[k]);
-        part.chunk.begin += at;
-        part.chunk.length = int32_t(std::min(length, work[k].chunk.length - at));
-      }
-    }
-    const auto count = [](size_t from, size_t to) { return int32_t(to - from); };
-    launches.push_back({order.data() + first, count(first, last), nullptr, count(begins.back(), divided.size()), rule,
-                        dtype, param_dtype, one_visit});
-    first = last;
-  }
-  const bool whole = divided.size() == work.size();
-  if (!whole) parts.send(divided, device);
-  for (size_t k = 0; k < launches.size(); ++k) {
-    launches[k].parts = whole ? launches[k].list : parts.data() + begins[k];
-  }
 }
 
 void PlanCopy::use() const {
