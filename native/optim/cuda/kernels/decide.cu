@@ -1,8 +1,7 @@
 // Decisions. One block adds up what the reduction left, checks for non-finite gradients, asks the clipper about every
 // unit, and updates counters and stage memories; many units are left to other blocks. Everything that a step decides is
 // decided here, on the device.
-#include <new>
-
+#include "optim/cuda/kernels/advance.cuh"
 #include "optim/cuda/kernels/decision.cuh"
 #include "optim/cuda/kernels/device.cuh"
 
@@ -93,90 +92,6 @@ __global__ void __launch_bounds__(kThreads) finish_kernel(Verdict v) {
     }
     __syncthreads();
     for (int32_t k = 0; k < larger_count; ++k) finish_unit(v, larger_unit[k]);
-  }
-}
-
-// The level's factor, for a rule that is known at run time only.
-template <template <class> class... Rule>
-__device__ double level_of(RuleList<Rule...>, const Group& group, const Item& item, bool advanced) {
-  double level = 1;
-  int32_t at = 0;
-  const auto ask = [&]<class R>() {
-    if constexpr (has_level<R>()) {
-      if (at == group.rule) {
-        const auto& hyper = hyper_of<R>(group);
-        const int64_t step = *item.step + (advanced ? 0 : 1);
-        double scalars[kMaxScalars] = {};
-        for (int k = 0; k < scalars_of<R>().count; ++k) scalars[k] = item.scalars[k];
-        if constexpr (scalars_of<R>().count > 0) {
-          if (!advanced) R::advance(hyper, step, scalars);
-        }
-        level = R::level(hyper, step, scalars);
-      }
-    }
-    ++at;
-  };
-  (ask.template operator()<Rule<double>>(), ...);
-  return level;
-}
-
-template <template <class> class... Rule>
-__device__ void advance(RuleList<Rule...>, const Group& group, const Item& item) {
-  if (item.step == nullptr) return;
-  const int64_t step = ++*item.step;
-  int32_t at = 0;
-  const auto move = [&]<class R>() {
-    if constexpr (scalars_of<R>().count > 0) {
-      if (at == group.rule) R::advance(hyper_of<R>(group), step, item.scalars);
-    }
-    ++at;
-  };
-  (move.template operator()<Rule<double>>(), ...);
-}
-
-template <template <class> class... Rule>
-__device__ void make_rule_of(RuleList<Rule...>, const Group& group, const Item& item, unsigned char* to) {
-  int32_t at = 0;
-  const auto make = [&]<class R>() { new (to) R(plain_rule_of<R>(group, item)); };
-  const auto ask = [&]<template <class> class R>() {
-    if (at++ != group.rule) return;
-    if (item.param_dtype == Dtype::kDouble) {
-      make.template operator()<R<double>>();
-    } else {
-      make.template operator()<R<float>>();
-    }
-  };
-  (ask.template operator()<Rule>(), ...);
-}
-
-// A function of its own, as every decision calls it and there are many rules.
-__device__ __attribute__((noinline)) void make_rule_at(const Group* group, const Item* item, unsigned char* to) {
-  make_rule_of(Rules{}, *group, *item, to);
-}
-
-// Whether the rules of two items are the same: most of a model's parameters have taken equally many steps.
-__device__ bool share_rule(const Item& a, const Item& b) {
-  return a.group == b.group && a.param_dtype == b.param_dtype && a.scalars == nullptr && step_of(a) == step_of(b);
-}
-
-// Counts the step, and makes the rules with which its kernels change elements: their constants take calls of pow.
-__device__ void advance_all(const Verdict& v) {
-  if (!v.advances) return;
-  using Bytes = Vector<uint64_t, 2>;
-  const auto rule_at = [&](int i) { return v.plan.rules + i * kRuleBytes; };
-  int made = -1;
-  for (int i = int(threadIdx.x); i < v.plan.item_count; i += int(blockDim.x)) {
-    const Item& item = v.plan.items[i];
-    const Group& group = v.groups[item.group];
-    advance(Rules{}, group, item);
-    if (made >= 0 && share_rule(item, v.plan.items[made])) {
-      const auto* const from = reinterpret_cast<const Bytes*>(rule_at(made));
-      auto* const to = reinterpret_cast<Bytes*>(rule_at(i));
-      for (int k = 0; k < int(kRuleBytes / sizeof(Bytes)); ++k) to[k] = from[k];
-    } else {
-      make_rule_at(&group, &item, rule_at(i));
-      made = i;
-    }
   }
 }
 
@@ -326,82 +241,6 @@ __global__ void __launch_bounds__(kDeciders, 1) plain_kernel(Verdict v, bool cho
   if (taken) advance_all(v);
 }
 
-struct Moments {
-  double sum[kMaxMoments];
-};
-
-__device__ Moments operator+(Moments a, const Moments& b) {
-  for (int m = 0; m < kMaxMoments; ++m) a.sum[m] += b.sum[m];
-  return a;
-}
-
-// The first chunk of an item; chunks are in the order of items.
-__device__ int64_t first_chunk(const DevicePlan& plan, int64_t item) {
-  int64_t low = 0, high = plan.unit[plan.units];
-  while (low < high) {
-    const int64_t middle = (low + high) / 2;
-    if (plan.chunks[middle].item < item) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
-}
-
-// A block adds an item's chunks: each thread every 256th, then a tree.
-__global__ void __launch_bounds__(kThreads) moments_kernel(DevicePlan plan, const Control* control) {
-  if (control->skip != 0) return;
-  const int64_t chunks = plan.unit[plan.units];
-  const auto* const terms = reinterpret_cast<const Moments*>(plan.terms);
-  for (int64_t i = blockIdx.x; i < plan.item_count; i += gridDim.x) {
-    Moments own{};
-    for (int64_t c = first_chunk(plan, i) + threadIdx.x; c < chunks && plan.chunks[c].item == i; c += kThreads) {
-      own = own + terms[c];
-    }
-    const Moments sum = block_tree(own, [](const Moments& a, const Moments& b) { return a + b; });
-    if (threadIdx.x != 0) continue;
-    reinterpret_cast<Moments*>(plan.moments)[i] = sum;
-    plan.counts[i] = plan.items[i].numel;
-  }
-}
-
-// Likewise gives all items of a rule the sums over all of them.
-__device__ void add_items(const DevicePlan& plan, const Group* groups, int32_t rule) {
-  auto* const moments = reinterpret_cast<Moments*>(plan.moments);
-  const auto has_rule = [&](int i) { return groups[plan.items[i].group].rule == rule; };
-  Moments own{};
-  int64_t count = 0;
-  for (int i = int(threadIdx.x); i < plan.item_count; i += kThreads) {
-    if (!has_rule(i)) continue;
-    own = own + moments[i];
-    count += plan.counts[i];
-  }
-  const Moments sum = block_tree(own, [](const Moments& a, const Moments& b) { return a + b; });
-  count = block_tree(count, [](int64_t a, int64_t b) { return a + b; });
-  for (int i = int(threadIdx.x); i < plan.item_count; i += kThreads) {
-    if (!has_rule(i)) continue;
-    moments[i] = sum;
-    plan.counts[i] = count;
-  }
-}
-
-template <template <class> class... Rule>
-__device__ void add_all_items(RuleList<Rule...>, const DevicePlan& plan, const Group* groups) {
-  int32_t at = 0;
-  const auto add = [&]<class R>() {
-    if constexpr (over_of<R>() == Over::kEverything) add_items(plan, groups, at);
-    ++at;
-  };
-  (add.template operator()<Rule<double>>(), ...);
-}
-
-// For rules that look at everything; by one block.
-__global__ void __launch_bounds__(kThreads)
-    everything_kernel(DevicePlan plan, const Group* groups, const Control* control) {
-  if (control->skip == 0) add_all_items(Rules{}, plan, groups);
-}
-
 // As many threads as have something to do, as every barrier waits for all of them.
 int deciders(const Verdict& v, int32_t decisions) {
   const int32_t most = v.plan.item_count > decisions ? v.plan.item_count : decisions;
@@ -429,12 +268,6 @@ void decide(const Verdict& v, const Clipper& clipper, cudaStream_t stream) {
 
 void decide_plain(const Verdict& v, bool chosen, cudaStream_t stream) {
   start(plain_kernel, 1, deciders(v, v.plan.units), stream, v, chosen);
-}
-
-void finish_moments(const DevicePlan& plan, const Group* groups, const Control* control, bool everything,
-                    cudaStream_t stream) {
-  start(moments_kernel, plan.item_count < 4096 ? plan.item_count : 4096, kThreads, stream, plan, control);
-  if (everything) start(everything_kernel, 1, kThreads, stream, plan, groups, control);
 }
 
 }  // namespace tc::optim::cuda
