@@ -160,3 +160,13 @@ describe("the addon's functions", () => {
     expect(sorted(defined).filter((name) => !called.includes(name))).deep.equal([]);
   });
 });
+
+describe('the CUDA kernels', () => {
+  it('each wait for what comes before them in the stream, as the launches of those behind them count on it', () => {
+    const kernels = [...filesOf('native/optim/cuda', '.cu'), ...filesOf('native/optim/cuda', '.cuh')].flatMap(
+      (file) => [...textOf(file).matchAll(/__global__[^{;]*\{\n(.*)\n/g)],
+    );
+    expect(kernels).length.above(15);
+    for (const [text, first] of kernels) expect(first?.trim(), text).equal('await_previous();');
+  });
+});

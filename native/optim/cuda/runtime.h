@@ -78,18 +78,37 @@ int multiprocessors(c10::Device device);
 [[noreturn]] void refuse_launch(cudaError_t error);
 // A kernel's code is loaded by its first launch, in ways that a capture may forbid: this loads it before.
 void load_in_capture(const void* kernel);
+// Whether the current device and the code for it let a kernel be launched while the one before it in its stream ends.
+bool starts_early(const void* kernel);
 
 #if defined(__CUDACC__)
+// What every kernel does first: waits until all that was given to the stream before it has ended and is in memory. A
+// kernel that did not would let those behind it begin before the ones ahead of it have ended.
+__device__ inline void await_previous() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  cudaGridDependencySynchronize();
+#endif
+}
+
 // Starts a kernel on the stream. One that is refused ends the step: those behind it would go by what it has not
 // written.
 template <class... Parameters, class... Arguments>
 void start(void (*kernel)(Parameters...), int64_t blocks, int threads, cudaStream_t stream,
            const Arguments&... arguments) {
-  if (capturing(stream)) load_in_capture(reinterpret_cast<const void*>(kernel));
-  // clang-format off: it takes the last brackets for a template's.
-  kernel<<<unsigned(blocks), unsigned(threads), 0, stream>>>(arguments...);
-  // clang-format on
-  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) refuse_launch(error);
+  const auto* const address = reinterpret_cast<const void*>(kernel);
+  if (capturing(stream)) load_in_capture(address);
+  // The launch of one kernel and the end of another overlap: a step has several, and those of a small model are short.
+  cudaLaunchAttribute early{};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(unsigned(blocks));
+  config.blockDim = dim3(unsigned(threads));
+  config.stream = stream;
+  config.attrs = &early;
+  config.numAttrs = starts_early(address) ? 1 : 0;
+  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+  if (error != cudaSuccess) refuse_launch(error);
 }
 #endif
 

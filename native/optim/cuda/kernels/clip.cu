@@ -6,6 +6,7 @@ namespace {
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) clip_kernel(DevicePass pass, const Work* list, const Control* control) {
+  await_previous();
   const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control != nullptr && control->skip != 0) return;
   const Item& item = pass.items[chunk.item];
@@ -27,6 +28,7 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(DevicePass pass, const W
 template <class C, class T>
 __global__ void __launch_bounds__(kThreads)
     elements_kernel(DevicePass pass, const Work* list, const Control* control, C clipper, const double* numbers) {
+  await_previous();
   if (control->skip != 0) return;
   using X = Compute<T>;
   __shared__ X prepared;

@@ -17,8 +17,8 @@ __device__ double norm_of(Order order, Partial a, double p) {
 
 __device__ double norm_order(const Verdict& v) { return v.order == kNoStatistic ? 2 : v.order; }
 
-// The most threads of a block that decides: of more, each would have too few registers. The sums of a block are those of
-// its first kThreads, as the bits depend on how many there are: `first_of` is where a thread of it begins.
+// The most threads of a block that decides: of more, each would have too few registers. The sums of a block are those
+// of its first kThreads, as the bits depend on how many there are: `first_of` is where a thread of it begins.
 constexpr int kDeciders = 2 * kThreads;
 __device__ int64_t first_of(int64_t begin, int64_t end) {
   return int(threadIdx.x) < kThreads ? begin + int64_t(threadIdx.x) : end;
@@ -68,6 +68,7 @@ __device__ void finish_unit(const Verdict& v, int64_t u) {
 
 // Each block has a share of the units: one thread per unit of one chunk, and the whole block for every larger unit.
 __global__ void __launch_bounds__(kThreads) finish_kernel(Verdict v) {
+  await_previous();
   if (!v.first && v.control->skip != 0) return;
   const DevicePlan& plan = v.plan;
   __shared__ int32_t larger_unit[kThreads];
@@ -189,6 +190,7 @@ __device__ void move_on(const Verdict& v, double total) {
 
 template <class C>
 __global__ void __launch_bounds__(kDeciders, 1) decide_kernel(Verdict v, C clipper) {
+  await_previous();
   const DevicePlan& plan = v.plan;
   if (!v.first && v.control->skip != 0) return;
   if (v.count() <= kFewUnits && v.order != kNoStatistic) {
@@ -206,6 +208,7 @@ __global__ void __launch_bounds__(kDeciders, 1) decide_kernel(Verdict v, C clipp
 
 // For many units: this, and then `units_kernel`.
 __global__ void __launch_bounds__(kDeciders, 1) open_kernel(Verdict v, bool wants_total) {
+  await_previous();
   if (!admitted(v)) return;
   const double total = wants_total ? total_of(v.plan) : NAN;
   if (threadIdx.x == 0) v.control->total = total;
@@ -214,6 +217,7 @@ __global__ void __launch_bounds__(kDeciders, 1) open_kernel(Verdict v, bool want
 
 template <class C>
 __global__ void __launch_bounds__(kThreads, kBlocks<float>) units_kernel(Verdict v, C clipper) {
+  await_previous();
   const Control& control = *v.control;
   // The first kernel has advanced the coin and the counts.
   if (control.skip == 0) {
@@ -226,6 +230,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<float>) units_kernel(Verdict
 
 // For no clipper, or one whose coefficients the host has written already.
 __global__ void __launch_bounds__(kDeciders, 1) plain_kernel(Verdict v, bool chosen) {
+  await_previous();
   const DevicePlan& plan = v.plan;
   if (!v.first && v.control->skip != 0) return;
   if (v.count() <= kFewUnits && v.order != kNoStatistic) {

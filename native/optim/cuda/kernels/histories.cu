@@ -7,6 +7,7 @@ namespace {
 // A block moves one unit's.
 __global__ void __launch_bounds__(kThreads)
     move_kernel(Percentile* heads, double* values, Percentile::Cell* cells, int64_t capacity) {
+  await_previous();
   Percentile& head = heads[blockIdx.x];
   values += blockIdx.x * capacity;
   cells += blockIdx.x * capacity;

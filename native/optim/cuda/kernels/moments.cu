@@ -29,6 +29,7 @@ __device__ int64_t first_chunk(const DevicePlan& plan, int64_t item) {
 
 // A block adds an item's chunks: each thread every 256th, then a tree.
 __global__ void __launch_bounds__(kThreads) moments_kernel(DevicePlan plan, const Control* control) {
+  await_previous();
   if (control->skip != 0) return;
   const int64_t chunks = plan.unit[plan.units];
   const auto* const terms = reinterpret_cast<const Moments*>(plan.terms);
@@ -77,6 +78,7 @@ __device__ void add_all_items(RuleList<Rule...>, const DevicePlan& plan, const G
 // For rules that look at everything; by one block.
 __global__ void __launch_bounds__(kThreads)
     everything_kernel(DevicePlan plan, const Group* groups, const Control* control) {
+  await_previous();
   if (control->skip == 0) add_all_items(Rules{}, plan, groups);
 }
 

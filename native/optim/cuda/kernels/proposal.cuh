@@ -8,6 +8,7 @@ namespace tc::optim::cuda {
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     propose_kernel(DevicePass pass, const Work* list, const Control* control) {
+  await_previous();
   const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control->skip != 0) return;
   using C = Compute<T>;
@@ -57,6 +58,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     settle_kernel(DevicePass pass, const Work* list, const Control* control) {
+  await_previous();
   const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control->skip != 0) return;
   using C = Compute<T>;

@@ -5,6 +5,7 @@ namespace {
 
 template <Order kOrder, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(DevicePass pass, const Work* list) {
+  await_previous();
   const Work work = work_at(list + blockIdx.x);
   const Chunk& chunk = work.chunk;
   const T* const g = begin_of<const T>(pass.moving.grad, pass.items[chunk.item].grad, chunk);
@@ -15,6 +16,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) reduce_kernel(DevicePass
 // The first half of the blocks computes the gradients' 2-norm, the other half that of the parameters, of type P.
 template <class P, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>) weigh_kernel(DevicePass pass, const Work* list) {
+  await_previous();
   const int count = int(gridDim.x) / 2;
   const bool weighs = int(blockIdx.x) >= count;
   const Work work = work_at(list + (weighs ? int(blockIdx.x) - count : int(blockIdx.x)));

@@ -53,6 +53,7 @@ __device__ void update_chunk(const DevicePass& pass, const Chunk& chunk, const I
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     update_kernel(DevicePass pass, const Work* list, const Control* control) {
+  await_previous();
   // In reverse: the gradients that the norm read last are still in the cache.
   const Chunk chunk = work_at(list + (gridDim.x - 1 - blockIdx.x)).chunk;
   if (control->skip != 0) return;
@@ -63,6 +64,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     measure_kernel(DevicePass pass, const Work* list, const Control* control) {
+  await_previous();
   const Work work = work_at(list + blockIdx.x);
   const Chunk& chunk = work.chunk;
   if (control->skip != 0) return;

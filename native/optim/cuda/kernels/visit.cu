@@ -29,6 +29,7 @@ __device__ void decide_unit(const DevicePass& pass, const Chunk& chunk, const Ve
 template <class Rule, class T>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     visit_kernel(DevicePass pass, const Work* list, Verdict v, UnitClip clipper) {
+  await_previous();
   static_assert(moments_of<Rule>() == 0 && !has_level<Rule>(), "no other unit has a say");
   decide_unit<T>(pass, work_at(list + blockIdx.x).chunk, v, clipper);
   __syncthreads();

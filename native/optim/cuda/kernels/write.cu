@@ -13,6 +13,7 @@ struct Words {
 };
 
 __global__ void write_kernel(uint64_t* to, Words words, int count) {
+  await_previous();
   for (int i = int(threadIdx.x); i < count; i += int(blockDim.x)) to[i] = words.word[i];
 }
 
