@@ -17,6 +17,8 @@
 #define __shared__ static
 #define __launch_bounds__(...)
 #define __syncthreads() ::tc::optim::cuda::emulation::barrier()
+// Only where all threads of the block come to it.
+#define __syncwarp() ::tc::optim::cuda::emulation::barrier()
 #define __threadfence() (void)0
 #define __threadfence_block() (void)0
 #define threadIdx (::tc::optim::cuda::emulation::thread_index)

@@ -89,6 +89,8 @@ __device__ const Rule& shared_rule(const DevicePass& pass, const Chunk& chunk) {
   return *rule;
 }
 
+inline constexpr int kWarp = 32;
+
 // Adds the values of the block's first kThreads in a tree of fixed shape; every thread gets the result.
 template <class T, class Add>
 __device__ T block_tree(T value, const Add& add) {
@@ -99,8 +101,14 @@ __device__ T block_tree(T value, const Add& add) {
   __syncthreads();
   for (int width = kThreads / 2; width > 0; width /= 2) {
     if (int(threadIdx.x) < width) slot[threadIdx.x] = add(slot[threadIdx.x], slot[threadIdx.x + width]);
-    __syncthreads();
+    // From here on the first warp adds what it has written itself.
+    if (width > kWarp) {
+      __syncthreads();
+    } else {
+      __syncwarp();
+    }
   }
+  __syncthreads();
   return slot[0];
 }
 
