@@ -153,6 +153,44 @@ const boundedOffsets: Guard = (given) => {
   }
 };
 
+/** The data are read where the offsets say, and where the lengths do if `unsafe` keeps libtorch from adding them up. */
+const withinData: Guard = (argument) => {
+  const [data, axis, offsets, lengths] = ['data', 'axis', 'offsets', 'lengths'].map(argument);
+  const at = axis === undefined ? 0 : Number(axis);
+  if (!isTensor(data) || !(at >= 0 && at < data.ndim)) return;
+  const size = data.shape[at]!;
+  if (isReadable(offsets) && offsets.numel() > 0) {
+    const falls = offsets.diff({ dim: -1 }).lt(0).any().item<boolean>();
+    const outside = offsets.min().item() < 0 || offsets.max().item() > size;
+    if (falls || outside) {
+      throw invalidArgument(
+        'offsets',
+        `a Tensor of positions from 0 to ${size} that do not fall`,
+        offsets,
+        'ERR_INDEX',
+      );
+    }
+  }
+  if (isReadable(lengths) && argument('unsafe') === true) {
+    if (lengths.lt(0).any().item<boolean>() || !holds(lengths.sum(-1).eq(size))) {
+      throw invalidArgument('lengths', `a Tensor of lengths >= 0 that add up to ${size}`, lengths, 'ERR_SHAPE');
+    }
+  }
+};
+
+/** A mode that there is not leaves the result as the memory was. */
+const gridModes =
+  (most: number): Guard =>
+  (argument) => {
+    for (const [key, largest] of [
+      ['interpolationMode', most],
+      ['paddingMode', 2],
+    ] as const) {
+      const mode = Number(argument(key));
+      if (!(mode >= 0 && mode <= largest)) throw invalidArgument(key, `an integer from 0 to ${largest}`, mode);
+    }
+  };
+
 /** The batches of the result are written at equal distances, whatever its strides are. */
 const contiguousOut: Guard = (argument) => {
   const out = argument('out');
@@ -224,6 +262,10 @@ const guards: Readonly<Record<string, Guard>> = {
   lcm_: withoutLeast,
   ctc_loss: knownClasses,
   embedding_bag: boundedOffsets,
+  segment_reduce: withinData,
+  grid_sampler: gridModes(2),
+  grid_sampler_2d: gridModes(2),
+  grid_sampler_3d: gridModes(1),
   linalg_eigvals: finite,
   binomial,
   lstm: equalLayers,

@@ -293,7 +293,13 @@ Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
   fills = is_filling(name);
   for (const auto& r : schema.returns()) written.push_back(r.alias_info() != nullptr && r.alias_info()->isWrite());
   random = handle.hasTag(at::Tag::nondeterministic_seeded);
-  const napi_callback fast = random || fills ? nullptr : unboxed(*this);
+  gives_indices = is_giving_indices(name);
+  if (is_making_sparse(name)) {
+    for (size_t i = 0; i < params.size(); ++i) {
+      if (params[i].name.ends_with("indices")) indices.push_back(i);
+    }
+  }
+  const napi_callback fast = random || fills || gives_indices ? nullptr : unboxed(*this);
   callback = fast != nullptr ? fast : boxed(params.size());
 }
 

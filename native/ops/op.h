@@ -56,6 +56,8 @@ struct Op {
   bool checks_late;             // it may throw when it has written already
   bool multiplies;              // it is mul or mul_ by a number
   bool fills;                   // it puts a number into elements of another dtype
+  std::vector<size_t> indices;  // the arguments that would be the indices of a sparse tensor from then on
+  bool gives_indices;           // its result would be the indices of a sparse tensor themselves
   napi_callback callback;       // the native function of the operator
 };
 

@@ -118,6 +118,22 @@ void scale_sparse(const Op& op, torch::jit::Stack& stack) {
 
 }  // namespace
 
+bool is_making_sparse(std::string_view name) {
+  constexpr std::string_view kLayouts[] = {"coo", "compressed", "csr", "csc", "bsr", "bsc"};
+  return std::any_of(std::begin(kLayouts), std::end(kLayouts), [&](std::string_view layout) {
+    for (const std::string_view prefix : {"aten::sparse_", "aten::_sparse_"}) {
+      if (name.starts_with(std::string(prefix) + std::string(layout) + "_tensor")) return true;
+    }
+    return false;
+  });
+}
+
+bool is_giving_indices(std::string_view name) {
+  constexpr std::string_view kReaders[] = {"aten::indices",     "aten::_indices",     "aten::crow_indices",
+                                           "aten::col_indices", "aten::ccol_indices", "aten::row_indices"};
+  return std::find(std::begin(kReaders), std::end(kReaders), name) != std::end(kReaders);
+}
+
 bool is_filling(std::string_view name) {
   if (name.ends_with('_')) name.remove_suffix(1);
   return std::find(std::begin(kFills), std::end(kFills), name) != std::end(kFills);
@@ -126,6 +142,9 @@ bool is_filling(std::string_view name) {
 void call_whole(const Op& op, torch::jit::Stack& stack) {
   if (op.fills) check_filling(op, stack);
   if (!op.outs.empty()) separate_outs(stack, op);
+  for (size_t i : op.indices) {
+    if (stack[i].isTensor() && stack[i].toTensor().defined()) stack[i] = stack[i].toTensor().clone();
+  }
   const auto run = [&] {
     if (op.multiplies && scales_sparse(stack[0].toTensor())) {
       scale_sparse(op, stack);
@@ -133,7 +152,11 @@ void call_whole(const Op& op, torch::jit::Stack& stack) {
       op.handle.callBoxed(stack);
     }
   };
-  if (op.changed.empty()) return run();
+  if (op.changed.empty()) {
+    run();
+    if (op.gives_indices) stack.back() = stack.back().toTensor().clone();
+    return;
+  }
   check_inference(op, stack);
   check_shared(op, stack);
   if (op.writes_by_index) check_indices(op, stack);
