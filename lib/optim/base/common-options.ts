@@ -2,7 +2,7 @@ import { flag, instance, integer, oneOf, orNull } from '../../check.js';
 import { Clipper } from '../../clip/clipper.js';
 import { engine } from '../../engine.js';
 import { TorchClipError } from '../../errors.js';
-import { optionsOf, readAll, unknownOption } from '../../options.js';
+import { isPlainObject, optionsOf, readAll, unknownOption } from '../../options.js';
 import { type Definition, ignoredOptions } from '../engine/definition.js';
 
 /** What a step does with gradients that hold NaN or inf. */
@@ -58,11 +58,9 @@ export function splitOptions<G>(definition: Definition<G>, options: unknown, eng
 const readCommon = optionsOf('an optimizer', commonTable);
 
 /** @internal What an optimizer with a step of its own has no use for: the engine's options. */
-export function refuseCommon(name: string, options: object): void {
-  const given = ['clip', 'nonFinite', 'maxConsecutiveSkips', 'writeBack'].find((option) =>
-    Object.hasOwn(options, option),
-  );
-  if (given === undefined) return;
+export function refuseCommon(name: string, options: unknown): void {
+  const given = isPlainObject(options) && Object.keys(commonTable).find((option) => Object.hasOwn(options, option));
+  if (given === false || given === undefined) return;
   throw new TorchClipError(
     'ERR_ARGUMENT',
     `${name} has no option "${given}": it takes its steps itself; clip gradients before them, by nn.utils.clipGradNorm_ for example`,

@@ -91,6 +91,12 @@ describe('optim: sparse gradients', () => {
     expect(refusalOf(() => new optim.SparseAdam([weight], { clip: clip.norm(1) } as never)).message).match(
       /SparseAdam has no option "clip": it takes its steps itself/,
     );
+    for (const options of [null, -2, 'lr', Symbol('lr'), [0.1]]) {
+      for (const Own of [optim.SparseAdam, optim.LBFGS]) {
+        const { message } = refusalOf(() => new Own([weight], options as never));
+        expect(message).match(/options" of (SparseAdam|LBFGS) must be a plain object/);
+      }
+    }
     expect(refusalOf(() => new optim.SparseAdam([weight], { lr: 0 })).message).match(/Invalid learning rate: 0/);
   });
 
