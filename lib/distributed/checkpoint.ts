@@ -120,10 +120,10 @@ export async function saveCheckpoint(
   options?: SharedCheckpointOptions,
 ): Promise<string | null> {
   const { group: given, step, keepLast } = readOptions(options);
+  const target = pathOf(folder, 'folder');
   check('object', object, anything);
   const group = groupOf(given);
   if (group === null) return null;
-  const target = pathOf(folder, 'folder');
   let content: Content | undefined;
   const all = await together(group, () => {
     content = contentOf(object);

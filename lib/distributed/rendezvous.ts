@@ -85,10 +85,16 @@ export async function rendezvous(
   timeout: number,
 ): Promise<Rendezvous> {
   const [, protocol, rest] = /^(env|tcp|file):\/\/(.*)$/s.exec(method) ?? [];
-  if (protocol === undefined) {
-    throw invalidArgument('initMethod', '"env://", "tcp://host:port" or "file:///path"', method);
+  const wrong = () => invalidArgument('initMethod', '"env://", "tcp://host:port" or "file:///path"', method);
+  if (protocol === undefined) throw wrong();
+  let at: URL;
+  let path: string;
+  try {
+    at = new URL(protocol === 'env' ? 'env://all' : method);
+    path = decodeURIComponent(at.host + at.pathname);
+  } catch {
+    throw wrong();
   }
-  const at = new URL(protocol === 'env' ? 'env://all' : method);
   const query = (name: string, least: number): number | undefined => {
     const given = new URLSearchParams(rest!.split('?')[1] ?? '').get(name);
     return given === null ? undefined : check(`${name}" of "initMethod`, Number(given), integer(least));
@@ -96,7 +102,6 @@ export async function rendezvous(
   const own = { rank: rank ?? query('rank', 0), worldSize: worldSize ?? query('world_size', 1) };
   if (protocol === 'file') {
     const who = ranked(own.rank, own.worldSize, '"file://"');
-    const path = decodeURIComponent(at.host + at.pathname);
     if (path === '' || path === '/') throw invalidArgument('initMethod', 'a "file://" with a path', method);
     const opened = await FileStore.open(path, { worldSize: who.worldSize, timeout });
     return { store: opened, opened, ...who };

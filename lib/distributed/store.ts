@@ -1,5 +1,6 @@
 import { native } from '../binding/index.js';
 import { arrayOf, check, flag, instance, integer, type Kind, kind, positive, text } from '../check.js';
+import { type PathLike, pathOf } from '../io/file.js';
 import { present } from '../memory.js';
 import { optionsOf } from '../options.js';
 import { checkOwn, own } from '../own.js';
@@ -211,11 +212,11 @@ export class FileStore extends Store {
    * @param options.worldSize how many processes open the file: the last one that ends removes it. Default -1, which is unknown.
    * @param options.timeout seconds; default 300.
    */
-  static async open(path: string, options?: { worldSize?: number; timeout?: number }): Promise<FileStore> {
+  static async open(path: PathLike, options?: { worldSize?: number; timeout?: number }): Promise<FileStore> {
     needDistributed();
-    check('path', path, text);
+    const target = pathOf(path);
     const { worldSize, timeout } = readFile(options);
-    return new FileStore(own, await native.storeFile(path, worldSize, milliseconds(timeout)), path, timeout);
+    return new FileStore(own, await native.storeFile(target, worldSize, milliseconds(timeout)), target, timeout);
   }
 }
 

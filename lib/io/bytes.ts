@@ -20,6 +20,16 @@ declare module '../binding/index.js' {
   }
 }
 
+/**
+ * How many elements a tensor of a shape has, or infinitely many where libtorch can have none of that shape: it multiplies the sizes of an
+ * empty tensor as well.
+ */
+export function elementsOf(shape: readonly number[]): number {
+  const extent = shape.reduce((product, n) => product * Math.max(n, 1), 1);
+  if (!(extent <= 2 ** 62) || !shape.every(Number.isSafeInteger)) return Number.POSITIVE_INFINITY;
+  return shape.includes(0) ? 0 : extent;
+}
+
 /** The logical values of a tensor as a contiguous one in the host's memory: itself where it is that. */
 export function onHost(tensor: Tensor): Tensor {
   return tensor.detach().resolveConj().resolveNeg().cpu().contiguous();

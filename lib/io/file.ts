@@ -1,7 +1,7 @@
 // Files that are replaced as a whole or not at all, and files that are read at any offset.
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
 import { invalidArgument, TorchClipError } from '../errors.js';
@@ -14,11 +14,45 @@ export type PathLike = string | URL;
 export function pathOf(path: unknown, name = 'path'): string {
   // Of this realm or another.
   const isUrl = Object.prototype.toString.call(path) === '[object URL]';
-  if (isUrl && (path as URL).protocol === 'file:') return fileURLToPath((path as URL).href);
-  if (typeof path !== 'string' || path === '') throw invalidArgument(name, 'a path or a file: URL', path);
-  if (path.includes('\0')) throw invalidArgument(name, 'a path without null bytes', path);
-  return path;
+  const named = isUrl ? pathOfUrl((path as URL).href, name) : path;
+  if (typeof named !== 'string' || named === '') throw invalidArgument(name, 'a path or a file: URL', path);
+  if (named.includes('\0')) throw invalidArgument(name, 'a path without null bytes', named);
+  if (!isUrl && /^file:\/\//i.test(named)) {
+    const text = JSON.stringify(shown(named));
+    throw badUrl(name, 'a path or a file: URL', `the string ${text}: pass new URL(${text})`);
+  }
+  return named;
 }
+
+const badUrl = (name: string, expected: string, got: string): TorchClipError =>
+  new TorchClipError('ERR_ARGUMENT', `"${name}" must be ${expected}, got ${got}`);
+
+/** What a URL must be, by the code of Node's error for one that is not. */
+const urlRules: Record<string, string> = {
+  ERR_INVALID_URL_SCHEME: 'a path or a file: URL',
+  ERR_INVALID_FILE_URL_HOST: 'a file: URL without a host',
+  ERR_INVALID_FILE_URL_PATH: 'a file: URL of an absolute path without encoded slashes',
+};
+
+function pathOfUrl(href: unknown, name: string): string {
+  if (typeof href !== 'string') throw invalidArgument(name, 'a path or a file: URL', href);
+  try {
+    return fileURLToPath(href);
+  } catch (error) {
+    const rule = urlRules[(error as NodeJS.ErrnoException).code ?? ''] ?? 'a file: URL whose path is encoded in UTF-8';
+    throw badUrl(name, rule, `the URL ${JSON.stringify(shown(href))}`);
+  }
+}
+
+/** Throws for a path that can only be a folder's, because of how it ends: no file of that name is made. */
+export function checkNamesFile(path: string): void {
+  const last = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf(sep)) + 1);
+  if (!['', '.', '..'].includes(last)) return;
+  throw new TorchClipError('ERR_FILE', `${shown(path)} cannot be written: its ending makes it the path of a folder`);
+}
+
+/** The path of a file beside another. Not joined: that would drop a link from before a "..". */
+export const beside = (path: string, name: string): string => path.slice(0, path.length - basename(path).length) + name;
 
 /** A path for a message: shortened in the middle where it is very long. */
 export function shown(path: string): string {
@@ -115,11 +149,14 @@ export function sweep(folder: string): void {
 
 /** The file that a path leads to through symbolic links; the last one may lead nowhere yet. */
 function followed(path: string): string {
-  let at = resolve(path);
+  let at = path;
   for (let links = 0; links < 40; links++) {
-    const here = join(fs.realpathSync(dirname(at)), basename(at));
+    checkNamesFile(at);
+    // The system goes up from where a link leads, whereas resolve() and realpathSync() drop the link with the "..".
+    const here = join(fs.realpathSync.native(dirname(at)), basename(at));
     if (!fs.lstatSync(here, { throwIfNoEntry: false })?.isSymbolicLink()) return here;
-    at = resolve(dirname(here), fs.readlinkSync(here));
+    const link = fs.readlinkSync(here);
+    at = isAbsolute(link) ? link : `${dirname(here)}/${link}`;
   }
   throw Object.assign(new Error('ELOOP'), { code: 'ELOOP' });
 }
@@ -134,6 +171,7 @@ class Replacement {
   constructor(path: string) {
     const there = fs.statSync(path, { throwIfNoEntry: false });
     if (there?.isDirectory()) throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' });
+    checkNamesFile(path);
     // A pipe or a device is written to, and so is a file without a name, as /dev/stdout may be.
     this.#target = there === undefined || there.isFile() ? followed(path) : path;
     const isNamed = there === undefined || (there.isFile() && fs.existsSync(this.#target));

@@ -4,7 +4,7 @@ import { flag, kind, oneOf, text } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { peer } from '../optional-package.js';
 import { optionsOf } from '../options.js';
-import { replaceFile, writeAll } from './file.js';
+import { pathOf, replaceFile, writeAll } from './file.js';
 
 /** Which files of the Hugging Face hub are meant, and where they are kept. */
 export interface HubOptions {
@@ -59,9 +59,10 @@ export async function hubDownload(repo: string, path: string, options: HubOption
   if (parts.length === 0 || parts.some((part) => part === '' || part === '.' || part === '..' || /[\\\0]/.test(part))) {
     throw invalidArgument('path', 'the path of a file in the repository', path);
   }
+  const ownCache = read.cacheDir === undefined ? undefined : pathOf(read.cacheDir, 'cacheDir');
   const hub = await peer('@huggingface/hub', 'io.hubDownload()', () => import('@huggingface/hub'));
   const { type, revision } = read;
-  const cacheDir = read.cacheDir ?? hub.getHFHubCachePath();
+  const cacheDir = ownCache ?? hub.getHFHubCachePath();
   const folder = join(cacheDir, hub.getRepoFolderName({ type, name: repo }));
   const offline = read.localFilesOnly ?? isSet(process.env.HF_HUB_OFFLINE);
   const what = `${repo}/${path} (${revision})`;

@@ -6,6 +6,7 @@ import * as dtypes from '../dtype.js';
 import { empty } from '../ops/generated/functions.js';
 import type { Tensor } from '../tensor.js';
 import { badFile } from './bad.js';
+import { elementsOf } from './bytes.js';
 import { fileError, openFile, type PathLike, pathOf, readAll } from './file.js';
 
 const dtypeOf: Readonly<Record<number, Dtype>> = {
@@ -40,9 +41,10 @@ export function loadIdx(path: PathLike): Tensor {
   const start = 4 + 4 * dims;
   if (bytes.length < start) throw bad('it ends within its header');
   const shape = Array.from({ length: dims }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
-  const extent = shape.reduce((product, n) => product * Math.max(n, 1), dtype.itemsize);
-  const size = shape.includes(0) ? 0 : extent;
-  if (!Number.isSafeInteger(extent) || size !== bytes.length - start) {
+  const size = elementsOf(shape) * dtype.itemsize;
+  if (size === Number.POSITIVE_INFINITY)
+    throw bad(`it says that its elements have the shape [${shape}], larger than a tensor can be`);
+  if (size !== bytes.length - start) {
     throw bad(`it says that its elements have ${size} bytes, and has ${bytes.length - start}`);
   }
   if (size === 0) return empty(shape, { dtype });

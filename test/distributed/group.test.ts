@@ -109,6 +109,16 @@ describe('a process group', () => {
         '"rank" and "worldSize" of initProcessGroup must be given with "tcp://"',
       ],
       [
+        { initMethod: 'file:///a%zz', rank: 0, worldSize: 1 },
+        'ERR_ARGUMENT',
+        '"initMethod" must be "env://", "tcp://host:port" or "file:///path", got "file:///a%zz"',
+      ],
+      [
+        { initMethod: 'tcp://:1', rank: 0, worldSize: 1 },
+        'ERR_ARGUMENT',
+        '"initMethod" must be "env://", "tcp://host:port" or "file:///path", got "tcp://:1"',
+      ],
+      [
         { initMethod: 'file://', rank: 0, worldSize: 1 },
         'ERR_ARGUMENT',
         '"initMethod" must be a "file://" with a path, got "file://"',

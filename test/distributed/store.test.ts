@@ -124,7 +124,9 @@ describe('a store', () => {
       [TCPStore.connect('a', 70000), '"port" must be an integer from 0 to 65535, got 70000'],
       [TCPStore.connect(1 as never, 7), '"host" must be a string, got 1'],
       [TCPStore.connect('a', 7, { server: true } as never), 'unknown option "server" of TCPStore.connect'],
-      [FileStore.open(null as never), '"path" must be a string, got null'],
+      [FileStore.open(null as never), '"path" must be a path or a file: URL, got null'],
+      [FileStore.open('file:///tmp/a'), 'got the string "file:///tmp/a": pass new URL("file:///tmp/a")'],
+      [FileStore.open(new URL('file://host/a')), '"path" must be a file: URL without a host, got the URL'],
     ];
     for (const [promise, message] of rows) expect((await rejectionOf(promise)).message).include(message);
     expect(() => new PrefixStore('a', {} as never)).throw('"underlying" must be a Store, got an object');

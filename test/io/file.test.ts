@@ -64,6 +64,18 @@ describe('io: replacing a file', () => {
     expect([...left(), ...left(f.path('a')), ...left(f.path('a/b'))]).to.deep.equal([]);
   });
 
+  it('goes up from where a link leads', () => {
+    fs.mkdirSync(f.path('other/deep'), { recursive: true });
+    fs.symlinkSync('other/deep', f.path('down'));
+    fs.symlinkSync('down/../second', f.path('up'));
+    const before = fs.readdirSync(f.root);
+    put(`${f.root}/down/../first`, 'one');
+    put(f.path('up'), 'two');
+    expect(text(f.path('other/first'))).to.equal('one');
+    expect(text(f.path('other/second'))).to.equal('two');
+    expect(fs.readdirSync(f.root)).to.deep.equal(before);
+  });
+
   it('keeps mode and owner', () => {
     const path = f.write('file', 'old');
     fs.chmodSync(path, 0o640);

@@ -7,7 +7,7 @@ import { optionsOf } from '../../options.js';
 import { scope } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
 import { type Bad, badFile } from '../bad.js';
-import { deviceOf, mapFile } from '../bytes.js';
+import { deviceOf, elementsOf, mapFile } from '../bytes.js';
 import { fileError, type OpenFile, openFile, type PathLike, pathOf, readAll } from '../file.js';
 import { setOwn } from '../plain.js';
 import { dequantized, quantized } from './dequantize.js';
@@ -190,7 +190,8 @@ function entryOf(info: Parsed['tensorInfos'][number], start: number, size: numbe
   const type = types.get(info.dtype);
   if (type === undefined) throw bad(`${what} is of the unknown type ${info.dtype}`);
   const shape = info.shape.map(Number).reverse();
-  const count = shape.reduce((product, n) => product * n, 1);
+  const count = elementsOf(shape);
+  if (count === Number.POSITIVE_INFINITY) throw bad(`the shape [${shape}] of ${what} is larger than a tensor can be`);
   const bytes = (count / type.count) * type.bytes;
   const position = start + Number(info.offset);
   if ((shape.at(-1) ?? 1) % type.count !== 0) throw bad(`${what} has rows that are not a multiple of ${type.count}`);

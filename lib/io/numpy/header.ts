@@ -3,6 +3,7 @@ import type { Dtype } from '../../dtype.js';
 import * as dtypes from '../../dtype.js';
 import { describe } from '../../errors.js';
 import type { Bad } from '../bad.js';
+import { elementsOf } from '../bytes.js';
 
 /** NumPy's names of the element types, without the byte order. */
 const dtypeNamed = new Map<string, Dtype>([
@@ -74,19 +75,13 @@ export function readHead(read: (position: number, length: number) => Buffer, siz
   const before = start.length + wide;
   if (size < before + count) throw cut();
   const head = { ...parse(read(before, count).toString('latin1'), bad), length: before + count };
-  const bytes = bytesOf(head.shape, head.dtype.itemsize);
+  const bytes = elementsOf(head.shape) * head.dtype.itemsize;
+  if (bytes === Number.POSITIVE_INFINITY)
+    throw bad(`it says that its elements have the shape [${head.shape}], larger than a tensor can be`);
   if (bytes > size - head.length) {
     throw bad(`it says that its elements have ${bytes} bytes, and has ${size - head.length}`);
   }
   return { ...head, bytes };
-}
-
-/** How many bytes a shape has, or infinitely many. */
-function bytesOf(shape: readonly number[], itemsize: number): number {
-  // libtorch multiplies the sizes of an empty tensor, too.
-  const extent = shape.reduce((product, n) => product * Math.max(n, 1), itemsize);
-  if (!Number.isSafeInteger(extent)) return Infinity;
-  return shape.includes(0) ? 0 : extent;
 }
 
 function parse(given: string, bad: Bad): Pick<Head, 'dtype' | 'isBigEndian' | 'isFortran' | 'shape'> {

@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { parseDevice } from '../../device.js';
 import { Dtype } from '../../dtype.js';
 import { describe } from '../../errors.js';
+import { elementsOf } from '../bytes.js';
 import { Dict, dtypeNames, Global, PySet, StorageRef, storageClasses, TensorRef, Tuple } from './model.js';
 
 /** What a name stands for, or an error that says why it is not read: it has no business in a file of tensors and plain containers. */
@@ -124,7 +125,8 @@ function tensorOf(
   const [sizes, steps] = [shape.items, stride.items] as [number[], number[]];
   const bytes = storage.count * (storage.dtype?.itemsize ?? 1);
   const last = sizes.includes(0) ? 0 : sizes.reduce((sum, size, i) => sum + (size - 1) * steps[i]!, offset + 1);
-  const elements = sizes.reduce((product, size) => product * size, 1);
+  const elements = elementsOf(sizes);
+  if (elements === Number.POSITIVE_INFINITY) return new Error(`the shape [${sizes}] is larger than a tensor can be`);
   if (last * dtype.itemsize > bytes || offset * dtype.itemsize > bytes || !Number.isSafeInteger(elements)) {
     return new Error(`its tensor of shape [${sizes}] reaches beyond its storage of ${bytes} bytes`);
   }

@@ -2,6 +2,7 @@
 import type { Dtype } from '../../dtype.js';
 import * as dtypes from '../../dtype.js';
 import { describe, TorchClipError } from '../../errors.js';
+import { elementsOf } from '../bytes.js';
 import { type OpenFile, readAll, shown } from '../file.js';
 
 /** The format's names of the element types. */
@@ -125,7 +126,10 @@ function entryOf(name: string, value: unknown, bad: Bad): Entry {
     throw bad(`the tensor ${quoted(name)} has no proper offsets`);
   }
   const [from, to] = offsets as [number, number];
-  const bytes = shape.reduce((n: number, size) => n * size, dtype.itemsize);
+  const bytes = elementsOf(shape) * dtype.itemsize;
+  if (bytes === Number.POSITIVE_INFINITY) {
+    throw bad(`the shape [${shape}] of the tensor ${quoted(name)} is larger than a tensor can be`);
+  }
   if (to - from !== bytes) throw bad(`the offsets of the tensor ${quoted(name)} do not fit its shape`);
   return { dtype, shape, position: from, bytes };
 }

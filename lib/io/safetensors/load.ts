@@ -1,11 +1,10 @@
-import { dirname, join } from 'node:path';
 import type { DeviceLike } from '../../device.js';
 import { describe, TorchClipError } from '../../errors.js';
 import { device as deviceKind } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import { deviceOf, moved, readTensor } from '../bytes.js';
-import { type PathLike, pathOf, readAll, readingFile, shown } from '../file.js';
+import { beside, type PathLike, pathOf, readAll, readingFile, shown } from '../file.js';
 import { isPlain } from '../plain.js';
 import { duplicateKey, headerLimit, readHeader } from './header.js';
 
@@ -45,7 +44,7 @@ export function shardsOf(target: string): { files: string[]; check(has: (name: s
   if (!target.endsWith('.index.json')) return { files: [target], check: () => {} };
   const shards = readIndex(target);
   return {
-    files: [...new Set(shards.values())].map((file) => join(dirname(target), file)),
+    files: [...new Set(shards.values())].map((file) => beside(target, file)),
     check: (has) => {
       for (const [name, file] of shards) {
         if (!has(name)) {

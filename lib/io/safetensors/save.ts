@@ -1,10 +1,10 @@
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import { anything, kind } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { onHost, writeTensor } from '../bytes.js';
-import { type PathLike, pathOf, replaceFile, writeAll } from '../file.js';
+import { beside, checkNamesFile, type PathLike, pathOf, replaceFile, writeAll } from '../file.js';
 import { entriesOf, isMap, isPlain } from '../plain.js';
 import { headerLimit, isWellFormed, metadataKey, nameOf } from './header.js';
 
@@ -52,6 +52,7 @@ export function saveSafetensors(
 ): void {
   const { metadata, maxShardSize } = readOptions(options);
   const target = pathOf(path);
+  checkNamesFile(target);
   const { items, shared } = collect(tensors);
   const names = new Set(items.map(({ name }) => name));
   const texts = checkMetadata(metadata, names, shared);
@@ -178,7 +179,7 @@ function writeShards(shards: readonly Item[][], path: string, write: (file: stri
   const weights: [string, string][] = [];
   for (const [i, items] of shards.entries()) {
     const file = `${stem}-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
-    write(join(dirname(path), file), items);
+    write(beside(path, file), items);
     for (const { name } of items) weights.push([name, JSON.stringify(file)]);
   }
   const total = shards.flat().reduce((sum, { bytes }) => sum + bytes, 0);
@@ -186,5 +187,5 @@ function writeShards(shards: readonly Item[][], path: string, write: (file: stri
     ['metadata', JSON.stringify({ total_size: total })],
     ['weight_map', json(weights)],
   ]);
-  replaceFile(join(dirname(path), `${stem}.safetensors.index.json`), (fd) => writeAll(fd, Buffer.from(`${index}\n`)));
+  replaceFile(beside(path, `${stem}.safetensors.index.json`), (fd) => writeAll(fd, Buffer.from(`${index}\n`)));
 }

@@ -1,6 +1,6 @@
 import { check, integer, kind } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
-import type { PathLike } from '../../io/file.js';
+import { type PathLike, pathOf } from '../../io/file.js';
 import { getTotalNorm } from '../../nn/utils/index.js';
 import { optionsOf } from '../../options.js';
 import { isTensor, type Tensor } from '../../tensor.js';
@@ -74,12 +74,13 @@ export class RunLog {
   #steps = 0;
 
   constructor(folder: PathLike, options: RunLogOptions = {}) {
+    const target = pathOf(folder, 'folder');
     const { optimizer, model, layersEvery, firstStep } = readOptions(options);
     this.#optimizer = optimizer;
     this.#model = model;
     this.#layersEvery = layersEvery;
     if (firstStep !== undefined) this.#steps = firstStep - 1;
-    this.writer = new SummaryWriter(folder, firstStep === undefined ? {} : { purgeStep: firstStep });
+    this.writer = new SummaryWriter(target, firstStep === undefined ? {} : { purgeStep: firstStep });
   }
 
   /**
