@@ -36,6 +36,15 @@ class HolesBack extends torch.autograd.Function {
   }
 }
 
+class Own extends optim.Optimizer<{ lr?: number }> {
+  constructor() {
+    super([p], { lr: 0.1 });
+  }
+  override step(): never {
+    throw new Error('it is never called');
+  }
+}
+
 const calls: Record<string, () => unknown> = {
   'clip.tailIndex': () => clip.tailIndex(holes),
   'clip.tailIndex of an object': () => clip.tailIndex(claim),
@@ -55,6 +64,11 @@ const calls: Record<string, () => unknown> = {
     damaged(new lr.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 5 }), (saved) => (saved._schedule_phases = holes)),
   'an optimizer, param_groups': () => damaged(adam(), (saved) => (saved.param_groups = holes)),
   'an optimizer, params': () => damaged(adam(), (saved) => (saved.param_groups[0]!.params = holes)),
+  'an optimizer, heap': () =>
+    damaged(
+      new optim.ClippedSGD([p], { lr: 0.1, clippingType: 'auto_clip', reference: true } as never),
+      (saved) => ((saved.reference as Dict).heap = holes),
+    ),
   'an optimizer, betas': () => damaged(adam(), (saved) => (saved.param_groups[0]!.betas = holes)),
   'Muon, params': () =>
     damaged(new optim.Muon([new nn.Parameter(x)]), (saved) => (saved.param_groups[0]!.params = holes)),
@@ -93,6 +107,14 @@ const calls: Record<string, () => unknown> = {
   gradcheck: () => torch.autograd.gradcheck(() => x, holes),
   ModuleList: () => new nn.ModuleList(holes),
   ModuleDict: () => new nn.ModuleDict(holes),
+  Sequential: () => new nn.Sequential(holes),
+  normalize: () => nn.functional.normalize(x, { dim: holes }),
+  'a batch sampler': () => [
+    ...new torch.data.DataLoader({ length: 4, get: () => 1 }, { batchSampler: [holes] as never }),
+  ],
+  'CSV, the names of columns': () => new torch.data.CsvDataset('/dev/null', { columns: holes }),
+  'CSV, the header': () => new torch.data.CsvDataset('/dev/null', { header: holes }),
+  'a state of its own, an array': () => damaged(new Own(), (saved) => (saved.state = { 0: { entry: holes } })),
   Conv2d: () => new nn.Conv2d(1, 1, holes),
   LayerNorm: () => new nn.LayerNorm(holes),
   Unflatten: () => new nn.Unflatten(0, holes),

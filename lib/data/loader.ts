@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { arrayOf, integer } from '../check.js';
 import { whyUnavailable } from '../cuda/available.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { Generator } from '../generator.js';
@@ -367,9 +368,11 @@ function* integers(sampler: Sampler): IterableIterator<number> {
   }
 }
 
+const indexList = arrayOf(integer());
+
 function* indexLists(sampler: Iterable<readonly number[]>): IterableIterator<number[]> {
   for (const indices of sampler) {
-    const isList = Array.isArray(indices) && indices.length > 0 && indices.every(Number.isSafeInteger);
+    const isList = indexList.accepts(indices) && indices.length > 0;
     if (!isList) throw invalidArgument('batchSampler', 'an iterable of arrays of integers', indices);
     yield [...indices];
   }

@@ -1,4 +1,4 @@
-import type { Kind } from '../check.js';
+import { arrayOf, integer, type Kind } from '../check.js';
 import { TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
@@ -113,8 +113,7 @@ export interface AllToAllSingleOptions extends CollectiveOptions {
 /** @internal */
 export const splitsKind: Kind<readonly number[] | undefined> = {
   expected: 'an array of integers >= 0, one per rank',
-  accepts: (value: unknown): value is readonly number[] =>
-    Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0),
+  accepts: arrayOf(integer(0)).accepts,
 };
 const readAllToAllSingle = optionsOf('allToAllSingle', {
   ...collectiveOptions,

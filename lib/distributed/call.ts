@@ -1,6 +1,6 @@
 // How a collective's tensors reach c10d: dense, and of an element type that the backends carry.
 import { native } from '../binding/index.js';
-import { check, flag, integer, type Kind, kind, positive } from '../check.js';
+import { arrayOf, check, flag, integer, type Kind, kind, positive } from '../check.js';
 import { fromTypedArray } from '../creation/index.js';
 import * as dtypes from '../dtype.js';
 import { uint8 } from '../dtype.js';
@@ -34,10 +34,7 @@ export const collectiveOptions = {
 
 /** @internal */
 export const rankKind: Kind<number> = integer(0);
-const tensorsKind: Kind<readonly Tensor[]> = kind(
-  'an array of Tensors',
-  (value) => Array.isArray(value) && value.every((one) => tensorKind.accepts(one)),
-);
+const tensorsKind: Kind<readonly Tensor[]> = kind('an array of Tensors', arrayOf(tensorKind).accepts);
 /** @internal A tensor whose elements lie in memory, as c10d sends them. */
 export function checkDense(name: string, value: unknown): Tensor {
   const t = check(name, value, tensorKind);

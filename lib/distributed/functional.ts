@@ -1,7 +1,7 @@
 // Collectives that return a tensor and leave their input alone, so that they can be in autograd's graph.
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
 import { isGradEnabled } from '../autograd/modes.js';
-import { check, integer, type Kind, kind } from '../check.js';
+import { arrayOf, check, integer, type Kind, kind } from '../check.js';
 import { describe, TorchClipError } from '../errors.js';
 import { cat } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
@@ -324,7 +324,7 @@ function checkSplits(name: string, sizes: readonly number[], ranks: number, rows
 const readPermute = optionsOf('permuteTensor', common);
 const permutation = kind<readonly number[]>(
   'an array that has each rank of the group once',
-  (value) => Array.isArray(value) && [...value].sort((a, b) => a - b).every((n, i) => n === i),
+  (value) => arrayOf(integer()).accepts(value) && [...value].sort((a, b) => a - b).every((n, i) => n === i),
 );
 
 /**

@@ -1,4 +1,4 @@
-import { check, instance, integer, listOf } from '../check.js';
+import { check, elementsOf, instance, integer, listOf } from '../check.js';
 import { invalidArgument } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import { holdsItself, printOnce } from './circles.js';
@@ -107,7 +107,7 @@ export class Sequential<M extends readonly Module[] = Module[]> extends Listed<M
     super();
     const [first] = args;
     const named = first !== undefined && args.length === 1 && !(first instanceof Module);
-    if (Array.isArray(first) && first.some((module) => module instanceof Module)) {
+    if (Array.isArray(first) && elementsOf<unknown>(first).some((module) => module instanceof Module)) {
       throw invalidArgument('modules', 'given one by one, as in new Sequential(...modules)', first);
     }
     const entries = named ? namedModules(first) : args.map((module, i) => [String(i), module] as const);

@@ -3,6 +3,7 @@
 import { requireCuda, usable } from '../cuda/available.js';
 import { parseDevice } from '../device.js';
 import { Dtype, dtypeOf } from '../dtype.js';
+import { invalidArgument } from '../errors.js';
 import { Generator } from '../generator.js';
 import { jagged, Layout, MemoryFormat, mkldnn } from '../layout.js';
 import { local } from '../realm.js';
@@ -59,6 +60,17 @@ const pinned: Convert = (v) => {
   return typeof v === 'boolean' ? v : no;
 };
 
+/** libtorch lets other integers through: some losses take them for one of these, some end in an assertion. */
+const reduction: Convert = (v) => {
+  if (isInteger(v) && !(Number(v) >= 0 && Number(v) <= 2)) {
+    throw invalidArgument('reduction', '0 (none), 1 (mean) or 2 (sum)', v);
+  }
+  return isInteger(v) ? v : no;
+};
+
+/** What arguments of these names take is less than their types say. */
+const named: Readonly<Record<string, Convert | undefined>> = { 'bool pin_memory': pinned, 'int reduction': reduction };
+
 function listOf(element: Convert, arg: Arg): Convert {
   return (value) => {
     if (!Array.isArray(value)) {
@@ -81,7 +93,7 @@ function listOf(element: Convert, arg: Arg): Convert {
 export function converterOf(arg: Arg): Convert {
   const base = converters[arg.base];
   if (base === undefined) throw new Error(`an argument of type ${arg.base} cannot be converted`);
-  const one = arg.name === 'pin_memory' ? pinned : base;
+  const one = named[`${arg.base} ${arg.name}`] ?? base;
   const convert = arg.list ? listOf(one, arg) : one;
   return arg.nullable ? (value) => (value === null ? null : convert(value)) : convert;
 }

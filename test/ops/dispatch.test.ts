@@ -1,5 +1,8 @@
 import { expect } from 'chai';
 import torch, { type Tensor } from '../../lib/index.js';
+import { schemas } from '../../lib/ops/generated/schemas.js';
+import { Overload } from '../../lib/ops/overload.js';
+import { parseSchema } from '../../lib/ops/schema.js';
 import { refusalOf } from '../support.js';
 
 const list = (t: unknown) => (t as Tensor).tolist();
@@ -322,6 +325,43 @@ describe('calls that fit no overload', () => {
     const error = refusalOf(() => torch.zeros([2]).add(torch.zeros([3])));
     expect(error.message).to.match(/The size of tensor a \(2\) must match the size of tensor b \(3\)/);
     expect(error.message).to.not.match(/Exception raised from|frame #/);
+  });
+});
+
+describe('the number of a reduction', () => {
+  const reducing = Object.entries(schemas).filter(([, all]) => all.some((text) => text.includes('int reduction')));
+
+  it('is that of many losses', () => {
+    expect(reducing.length).to.be.above(15);
+  });
+
+  for (const [name, all] of reducing) {
+    it(`is 0, 1 or 2 in ${name}`, () => {
+      for (const text of all) {
+        const overload = new Overload(parseSchema(name, text));
+        const { convert } = overload.params.find((param) => param.key === 'reduction')!;
+        for (const wrong of [-1, 3, 99, 3n, -1n, Number.MAX_SAFE_INTEGER]) {
+          const error = refusalOf(() => convert(wrong));
+          expect(error.code).to.equal('ERR_ARGUMENT');
+          expect(error.message).to.match(/^"reduction" must be 0 \(none\), 1 \(mean\) or 2 \(sum\), got /);
+        }
+        for (const right of [0, 1, 2, 1n]) expect(convert(right)).to.equal(right);
+      }
+    });
+  }
+
+  it('is refused in every form of a call', () => {
+    const x = torch.ones([2]);
+    for (const call of [
+      () => torch.mseLoss(x, x, 99),
+      () => torch.mseLoss(x, x, { reduction: 99 }),
+      () => torch.smoothL1Loss(x, x, 99),
+      () => torch.l1Loss(x, x, -1),
+      () => torch.klDiv(x, x, 3),
+    ]) {
+      expect(refusalOf(call).code).to.equal('ERR_ARGUMENT');
+    }
+    expect(torch.l1Loss(x, x.mul(3), 2).item()).to.equal(4);
   });
 });
 

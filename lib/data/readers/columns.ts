@@ -1,11 +1,11 @@
-import { type Kind, kind } from '../../check.js';
+import { arrayOf, type Kind, kind, text } from '../../check.js';
 import { describe, TorchClipError } from '../../errors.js';
 import { shown } from '../../io/file.js';
 
 /** The names of columns that are read. */
 export const columnNames: Kind<readonly string[]> = kind(
   'an array of column names',
-  (value) => Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string'),
+  (value) => arrayOf(text).accepts(value) && value.length > 0,
 );
 
 /** Checks that a file has the columns that are asked for. */

@@ -1,4 +1,4 @@
-import { kind } from '../../check.js';
+import { arrayOf, kind, text } from '../../check.js';
 import { describe, TorchClipError } from '../../errors.js';
 import { shown } from '../../io/file.js';
 import { isPlain, setOwn } from '../../io/plain.js';
@@ -41,8 +41,7 @@ const readOptions = optionsOf('data.CsvDataset', {
   header: [
     kind<readonly string[]>(
       'an array of column names that differ',
-      (value) =>
-        Array.isArray(value) && value.every((name) => typeof name === 'string') && new Set(value).size === value.length,
+      (value) => arrayOf(text).accepts(value) && new Set(value).size === value.length,
     ),
     undefined,
   ],

@@ -1,4 +1,4 @@
-import { check, finite, finiteNonNegative, flag, integer, kind, number, orNull } from '../../check.js';
+import { arrayOf, check, finite, finiteNonNegative, flag, integer, kind, number, orNull } from '../../check.js';
 import { aboveZero } from '../../epsilon.js';
 import { invalidArgument, mustHave } from '../../errors.js';
 import { tensor } from '../../kinds.js';
@@ -145,7 +145,7 @@ export function localResponseNorm(
 
 const dimensions = kind<number | readonly number[]>(
   'an integer or an array of integers',
-  (value) => Number.isSafeInteger(value) || (Array.isArray(value) && value.every(Number.isSafeInteger)),
+  (value) => integer().accepts(value) || arrayOf(integer()).accepts(value),
 );
 const readNormalize = optionsOf('normalize()', { p: [number, 2], dim: [dimensions, 1], eps: [finite, 1e-12] });
 

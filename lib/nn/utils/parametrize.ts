@@ -1,6 +1,7 @@
 import { noGrad } from '../../autograd/index.js';
-import { check, flag, orNull, text } from '../../check.js';
+import { arrayOf, check, flag, orNull, text } from '../../check.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
+import { tensor as tensorKind } from '../../kinds.js';
 import { nativeOp } from '../../ops/overload.js';
 import { optionsOf } from '../../options.js';
 import { refuseAsync, refusePromise } from '../../sync.js';
@@ -55,7 +56,7 @@ export class ParametrizationList extends ModuleList<Parametrization> {
       }
       hold(this, 'original', original);
     } else {
-      if (!Array.isArray(inverse) || inverse.length === 0 || !inverse.every(isTensor)) {
+      if (!arrayOf(tensorKind).accepts(inverse) || inverse.length === 0) {
         throw invalidArgument('the result of rightInverse()', 'a Tensor or an array of Tensors', inverse);
       }
       this.ntensors = inverse.length;

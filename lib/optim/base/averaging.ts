@@ -81,7 +81,6 @@ export abstract class AveragingOptimizer<G extends { lr?: number }> extends Opti
         return point === undefined ? [] : [[param, savedTensor(`state[${i}].${trained}`, point, param)] as const];
       });
     const state = Object.entries(stateDict.state).map(([number, saved]) => {
-      if (typeof saved !== 'object' || saved === null) return [number, saved];
       const { [trained]: _, ...rest } = saved;
       return [number, rest];
     });

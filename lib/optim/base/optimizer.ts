@@ -1,4 +1,4 @@
-import { enableGrad, noGrad } from '../../autograd/index.js';
+import { noGrad } from '../../autograd/index.js';
 import { native } from '../../binding/index.js';
 import { callable, check, flag, type Kind } from '../../check.js';
 import { type Clipper, describeStage } from '../../clip/clipper.js';
@@ -10,6 +10,7 @@ import type { HookHandle, Tensor } from '../../tensor.js';
 import type { Definition } from '../engine/definition.js';
 import { type NativeOptimizer, slotOf, statesOf } from '../engine/native-optimizer.js';
 import type { OptimizerStateDict, ShardedStateDict } from '../state/state-dict.js';
+import { lossOf } from './closure.js';
 import { type CommonOptions, type NonFinite, refuseCommon, splitOptions } from './common-options.js';
 import { EngineSteps, ordinary, type StepRequest, type StepResult } from './engine-steps.js';
 import { AddedGroups, groupsText } from './groups.js';
@@ -199,7 +200,7 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     if (this.#own !== null) throw new TorchClipError('ERR_STATE', `${this.constructor.name} has no step() of its own`);
     this.stepCalls++;
     this.beforeStep();
-    const loss = closure && enableGrad(closure);
+    const loss = closure && lossOf(closure);
     // The closure may have changed what the step is to find.
     if (closure !== undefined) this.beforeStep();
     const stepper = this.#stepper;

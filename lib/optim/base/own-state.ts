@@ -1,9 +1,9 @@
-import { anything } from '../../check.js';
+import { anything, withoutHoles } from '../../check.js';
 import { describe } from '../../errors.js';
 import { keep } from '../../scope.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Definition } from '../engine/definition.js';
-import { isRecord, mismatch } from '../engine/saved.js';
+import { mismatch } from '../engine/saved.js';
 import { type OptimizerStateDict, ownStates, type StateValue } from '../state/state-dict.js';
 
 /** What an optimizer remembers of one parameter. */
@@ -48,9 +48,8 @@ export class OwnStates extends Map<Tensor, ParameterEntry> implements ParameterS
     const own = ownStates(dict, groups);
     const params = groups.flatMap((group) => group.params);
     const entries = params.flatMap((param, i): [Tensor, ParameterEntry][] => {
-      const saved: unknown = own[i];
-      if (saved === undefined || saved === null) return [];
-      if (!isRecord(saved)) throw mismatch(`state[${i}] must be an object, got ${describe(saved)}`);
+      const saved = own[i] ?? null;
+      if (saved === null) return [];
       const fit = (name: string) => (t: Tensor) => {
         const copy = t.detach();
         if (name === 'step') return keep(copy.clone());
@@ -75,7 +74,7 @@ export class OwnStates extends Map<Tensor, ParameterEntry> implements ParameterS
 
 function copyOf(where: string, value: unknown, copy: (tensor: Tensor) => Tensor): StateValue {
   if (isTensor(value)) return copy(value);
-  if (Array.isArray(value)) return value.map((entry, i) => copyOf(`${where}[${i}]`, entry, copy));
+  if (Array.isArray(value)) return withoutHoles(where, value).map((entry, i) => copyOf(`${where}[${i}]`, entry, copy));
   if (value === null || value === undefined) return null;
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string') return value;
   throw mismatch(

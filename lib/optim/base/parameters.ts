@@ -16,6 +16,7 @@ export type GroupInput<G> = Options<G> & { params: Tensor | ParameterList };
 export type Parameters<G> = ParameterList | Iterable<GroupInput<G>>;
 /** A group as `paramGroups` holds it: assign to its options between steps. Where `lr` was given as a tensor, it is that tensor. */
 export type ParamGroup<G> = { -readonly [K in keyof G]-?: G[K] } & {
+  /** Frozen, as the engine knows them: assigning, changing or deleting it is JavaScript's own `TypeError`; `addParamGroup` adds parameters. */
   readonly params: readonly Tensor[];
   /** Where the parameters came with names. */
   readonly paramNames?: readonly string[];

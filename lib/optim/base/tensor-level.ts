@@ -6,8 +6,8 @@ import { keep, scope } from '../../scope.js';
 import { sameShape, shapeText } from '../../shape.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { type Definition, rateOf } from '../engine/definition.js';
-import { isRecord, mismatch, savedCount } from '../engine/saved.js';
-import { type OptimizerStateDict, ownStates, stepTensor, withoutStates } from '../state/state-dict.js';
+import { mismatch, savedCount } from '../engine/saved.js';
+import { type OptimizerStateDict, type OwnState, ownStates, stepTensor, withoutStates } from '../state/state-dict.js';
 import type { StepRequest, StepResult } from './engine-steps.js';
 import { type CommonOptions, Optimizer } from './optimizer.js';
 import type { Options, Parameters, ParamGroup } from './parameters.js';
@@ -143,18 +143,15 @@ export abstract class TensorLevelOptimizer<G extends { lr?: number }> extends Op
     const states = this.paramGroups
       .flatMap(({ params }) => params)
       .flatMap((param, i) => {
-        const saved: unknown = own[i];
-        return saved === undefined || saved === null
-          ? []
-          : [[param, this.#parse(`state[${i}]`, saved, param)] as const];
+        const saved = own[i] ?? null;
+        return saved === null ? [] : [[param, this.#parse(`state[${i}]`, saved, param)] as const];
       });
     super.loadDict(withoutStates(stateDict));
     this.#states.clear();
     for (const [param, state] of states) this.#states.set(param, state);
   }
 
-  #parse(where: string, saved: unknown, param: Tensor): State {
-    if (!isRecord(saved)) throw mismatch(`${where} must be an object, got ${describe(saved)}`);
+  #parse(where: string, saved: OwnState, param: Tensor): State {
     const shapes = this.#scheme.shapes(param);
     for (const name of Object.keys(saved)) {
       if (name !== 'step' && !Object.hasOwn(shapes, name))

@@ -121,7 +121,8 @@ export class SequentialLR extends Composite {
     this._milestones = [...check('milestones', milestones, ascending)];
     this.lastEpoch = 0;
     allOrNothing(optimizer, this.parts(), () => {
-      for (const group of groups as Required<Group>[]) setRate(group, group.initialLr);
+      // A group that was added after the schedulers has no first rate yet.
+      for (const group of groups as Group[]) if (group.initialLr !== undefined) setRate(group, group.initialLr);
       this.undo();
       this.#at(0).begin();
       this.record();

@@ -9,7 +9,6 @@ import {
   orNull,
   synchronous,
 } from '../../check.js';
-import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { beginMomentum, checkComputed, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
@@ -136,7 +135,7 @@ export class CyclicLR extends EpochScheduler {
       });
     });
     // As in PyTorch only now: a first rate that a group had before is that of epoch 0.
-    this.baseLrs = spread(o.baseLr, optimizer.paramGroups);
+    this.baseLrs = spread(o.baseLr, this.maxLrs);
   }
 
   protected override adopt(groups: readonly Group[]): void {
@@ -168,7 +167,8 @@ export class CyclicLR extends EpochScheduler {
     super.update(epoch, initial);
     if (!this.cycleMomentum) return;
     const [height, scale] = this.at(this.lastEpoch);
-    const groups = this.optimizer.paramGroups as unknown as Group[];
+    // Those that the step has moved: `scaleFn` may have added one.
+    const groups = this.optimizer.paramGroups.slice(0, this.baseMomentums.length) as unknown as Group[];
     const momenta = groups.map((_, i) => {
       const [base, max] = [this.baseMomentums[i]!, this.maxMomentums[i]!];
       return max - bounded((max - base) * height * scale);
@@ -185,11 +185,11 @@ export class CyclicLR extends EpochScheduler {
     const x = Number.isFinite(cycle) ? 1 + step / this.totalSize - cycle : 0;
     const ratio = this.stepRatio;
     const height = x <= ratio ? x / ratio : (x - 1) / (ratio - 1);
-    return [height, this.scale(this.scaleMode === 'cycle' ? cycle : step)];
+    return [height, this.scale(this.scaleMode === 'cycle' ? cycle : step, step)];
   }
 
-  private scale(x: number): number {
-    if (this.scaleFn !== null) return refuseLater('scaleFn', this.scaleFn(x));
+  private scale(x: number, step: number): number {
+    if (this.scaleFn !== null) return this.answer('scaleFn', this.scaleFn(x), 'scaleFn', step);
     if (this.mode === 'exp_range') return bounded(pow(this.gamma, x));
     return this.mode === 'triangular2' ? 1 / 2 ** (x - 1) : 1;
   }

@@ -1,5 +1,4 @@
 import { arrayOf, check, synchronous } from '../../check.js';
-import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { complete, type Group, shared } from './per-group.js';
 import { EpochScheduler, forGroups, lastEpoch, type Point } from './scheduler.js';
@@ -39,7 +38,8 @@ abstract class FunctionScheduler extends EpochScheduler {
   }
 
   protected factor({ group, epoch }: Point): number {
-    return refuseLater('lrLambda', this.lrLambdas[this.optimizer.paramGroups.indexOf(group as never)]!(epoch));
+    const i = this.optimizer.paramGroups.indexOf(group as never);
+    return this.answer('lrLambda', this.lrLambdas[i]!(epoch), `paramGroups[${i}]`, epoch);
   }
 }
 

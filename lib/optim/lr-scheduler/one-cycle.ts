@@ -200,7 +200,9 @@ export class OneCycleLR extends EpochScheduler {
     if (!this.cycleMomentum) return;
     const { phase, part } = this.at(this.lastEpoch);
     for (const group of this.optimizer.paramGroups as unknown as Group[]) {
-      setMomentum(group, this.anneal(group, momenta[phase.start_momentum], momenta[phase.end_momentum], part));
+      const momentum = this.anneal(group, momenta[phase.start_momentum], momenta[phase.end_momentum], part);
+      // Rounding of the smallest numbers may lead below 0.
+      setMomentum(group, Math.max(0, momentum));
     }
   }
 

@@ -1,5 +1,6 @@
 import { arrayOf, check, finite, integer, kind } from '../../check.js';
-import { invalidArgument, TorchClipError } from '../../errors.js';
+import { describe, type ErrorCode, invalidArgument, TorchClipError } from '../../errors.js';
+import { refuseLater } from '../../sync.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { warnOrder, watch } from './order.js';
 import { type Group, groupsOf, perGroup, rateIn, setRate } from './per-group.js';
@@ -221,20 +222,30 @@ export abstract class EpochScheduler extends LRScheduler {
     });
   }
 
+  /** The number that a function of the user's has returned. */
+  protected answer(name: string, result: unknown, of: string, epoch: number): number {
+    const number = refuseLater(name, result);
+    if (!finite.accepts(number)) throw this.notFinite(number, of, epoch, 'ERR_ARGUMENT');
+    return number;
+  }
+
+  private notFinite(got: unknown, of: string, epoch: number, code: ErrorCode): TorchClipError {
+    return new TorchClipError(
+      code,
+      `${this.constructor.name} must compute a finite learning rate, got ${describe(got)} for ${of} at epoch ${epoch}`,
+    );
+  }
+
   /** Sets what `rate` computes for each group; nothing, when one of them is not a finite number. */
   protected set(epoch: number, initial: boolean, rate: (point: Point) => number): void {
-    const groups = this.optimizer.addedGroups as unknown as Group[];
+    // A copy: a function of the user's may add a group, which joins at the next step.
+    const groups = [...this.optimizer.addedGroups] as unknown as Group[];
     this.adopt(groups);
     this.checkFields();
     const rates = groups.map((group, i) => {
       const present = check(`paramGroups[${i}].lr`, rateIn(group), anyNumber);
       const lr = rate({ group, lr: present, baseLr: this.baseLrs[i]!, epoch, initial });
-      if (!finite.accepts(lr)) {
-        throw new TorchClipError(
-          'ERR_STATE',
-          `${this.constructor.name} must compute a finite learning rate, got ${String(lr)} for paramGroups[${i}] at epoch ${epoch}`,
-        );
-      }
+      if (!finite.accepts(lr)) throw this.notFinite(lr, `paramGroups[${i}]`, epoch, 'ERR_STATE');
       return lr;
     });
     groups.forEach((group, i) => {

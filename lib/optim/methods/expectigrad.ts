@@ -110,14 +110,14 @@ export class Expectigrad extends Optimizer<ExpectigradGroup> {
   }
 
   protected override takeStep(request: StepRequest): StepResult {
-    // All functions first: the second may throw.
-    const rates = this.acceptedGroups.map(({ lr, lrFunction, iterations }) =>
+    // All functions first: the second may throw. Of a copy: one may add a group, whose rate is its own.
+    const rates = [...this.acceptedGroups].map(({ lr, lrFunction, iterations }) =>
       lrFunction === null
         ? lr
         : check('the learning rate of a function', refuseLater('lr', lrFunction(iterations)), finiteNonNegative),
     );
     this.writableGroups.forEach((group, i) => {
-      group.lr = rates[i]!;
+      group.lr = rates[i] ?? group.lr;
     });
     // The next learning rate may depend on whether this step was taken.
     const exactly = this.paramGroups.some((group) => group.lrFunction !== null || group.decay > 0);

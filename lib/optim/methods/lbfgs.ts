@@ -1,10 +1,11 @@
-import { enableGrad, noGrad } from '../../autograd/index.js';
+import { noGrad } from '../../autograd/index.js';
 import { anything, arrayOf, check, integer, type Kind, kind, nonNegative, oneOf, orNull } from '../../check.js';
 import { invalidArgument, isCallable, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { cat, viewAsReal, zerosLike } from '../../ops/generated/functions.js';
 import { keep, scope } from '../../scope.js';
 import { isTensor, type Tensor } from '../../tensor.js';
+import { lossOf } from '../base/closure.js';
 import { Optimizer, type Parameters, type ParamGroup } from '../base/optimizer.js';
 import type { ParameterEntry } from '../base/own-state.js';
 import { type Definition, option } from '../engine/definition.js';
@@ -105,7 +106,7 @@ export class LBFGS extends Optimizer<LBFGSGroup> {
     const lr = Number(isTensor(group.lr) ? (group.lr as Tensor).item() : group.lr);
     const maxEval = group.maxEval ?? Math.floor((maxIter * 5) / 4);
     const evaluate = () => {
-      const loss = enableGrad(closure);
+      const loss = lossOf(closure);
       return { loss, number: numberOf(loss), gradient: keep(flatGradient(params)) };
     };
 
@@ -246,6 +247,6 @@ function move(params: readonly Tensor[], direction: Tensor, t: number): void {
 
 function numberOf(loss: unknown): number {
   if (typeof loss === 'number') return loss;
-  if (isTensor(loss) && loss.numel() === 1) return loss.item();
+  if (isTensor(loss) && loss.numel() === 1 && !loss.dtype.isComplex) return Number(loss.item());
   throw invalidArgument('the result of closure', 'the loss, a Tensor of one element or a number', loss);
 }

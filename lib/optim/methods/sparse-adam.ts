@@ -1,4 +1,4 @@
-import { enableGrad, noGrad } from '../../autograd/index.js';
+import { noGrad } from '../../autograd/index.js';
 import { check, flag, orNull, positive } from '../../check.js';
 import { float16 } from '../../dtype.js';
 import { aboveZero } from '../../epsilon.js';
@@ -8,6 +8,7 @@ import { sparseCoo } from '../../layout.js';
 import { sparseCooTensor, zerosLike } from '../../ops/generated/functions.js';
 import { keep } from '../../scope.js';
 import type { Tensor } from '../../tensor.js';
+import { lossOf } from '../base/closure.js';
 import { Optimizer, type Parameters } from '../base/optimizer.js';
 import { betas, type Definition, option, rateOf } from '../engine/definition.js';
 import { savedCount } from '../engine/saved.js';
@@ -55,7 +56,7 @@ export class SparseAdam extends Optimizer<SparseAdamGroup> {
   override step<T>(closure: () => T): T;
   override step<T>(closure?: () => T): T | undefined {
     if (closure !== undefined && !isCallable(closure)) throw invalidArgument('closure', 'a function', closure);
-    const loss = closure && enableGrad(closure);
+    const loss = closure && lossOf(closure);
     const groups = this.acceptedGroups;
     for (const { params } of groups) {
       for (const { grad } of params) {

@@ -1,4 +1,4 @@
-import { check, numberIn, probability } from '../../check.js';
+import { arrayOf, check, kind, numberIn, probability } from '../../check.js';
 import { full } from '../../creation/full.js';
 import { describe } from '../../errors.js';
 import { pow, rand } from '../../ops/generated/functions.js';
@@ -7,6 +7,8 @@ import { type ClippingType, type ClippingTypeName, clippingTypeName } from '../c
 import { mismatch, savedCount } from '../engine/saved.js';
 import { sameOptions } from './groups.js';
 import { push, pushPop } from './heap.js';
+
+const anyNumber = kind<number>('a number', (x) => typeof x === 'number');
 
 /** Options of the original clipping, the same for all groups. */
 export interface ReferenceClipOptions {
@@ -103,10 +105,10 @@ export class ReferenceClip {
     sameOptions(saved, this.#options());
     const count = savedCount('reference.count', saved.count);
     const { heap } = saved;
-    if (!Array.isArray(heap) || heap.length > count || heap.some((norm) => typeof norm !== 'number')) {
+    if (!arrayOf(anyNumber).accepts(heap) || heap.length > count) {
       throw mismatch(`reference.heap must be at most ${count} numbers, got ${describe(heap)}`);
     }
-    const copy = [...(heap as number[])];
+    const copy = [...heap];
     return () => {
       this.#count = count;
       this.#heap = [...copy];

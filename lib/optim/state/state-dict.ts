@@ -158,7 +158,10 @@ function takeApart(dict: OptimizerStateDict, own: OwnGroups) {
   const known = new Set(numbers.flat().map(String));
   const stranger = Object.keys(state).find((number) => !known.has(number));
   if (stranger !== undefined) throw mismatch(`state[${describe(stranger)}] belongs to a parameter that no group has`);
-  return { state, groups, numbers };
+  for (const [number, saved] of Object.entries(state)) {
+    if (!isPlainObject(saved)) throw mismatch(`state[${number}] must be an object, got ${describe(saved)}`);
+  }
+  return { state: state as Readonly<Record<string, OwnState>>, groups, numbers };
 }
 
 function stateOf(dict: OptimizerStateDict): Readonly<Record<string, unknown>> {
@@ -185,9 +188,8 @@ function parseGroup<G>(saved: Record<string, unknown>, definition: Definition<G>
 
 const isScheduled = (name: string) => scheduledNames.some((scheduled) => scheduled === name);
 
-function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule): ParameterState {
-  if (saved === undefined || saved === null) return { step: 0, slots: [], scalars: [] };
-  if (!isRecord(saved)) throw mismatch(`${where} must be an object, got ${describe(saved)}`);
+function parseParameter(where: string, saved: OwnState | undefined, param: Tensor, rule: Rule): ParameterState {
+  if (saved === undefined) return { step: 0, slots: [], scalars: [] };
   for (const name of Object.keys(saved)) {
     if (name !== 'step' && !rule.slots.includes(name) && !rule.scalars.includes(name))
       throw mismatch(`${where} holds "${name}", which this optimizer does not`);
@@ -197,7 +199,7 @@ function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule
     const value = saved[name];
     if (!isTensor(value)) {
       // Before its first step, PyTorch's SGD with momentum saves None.
-      if (!rule.storesStep && (value === null || value === undefined)) return null;
+      if (!rule.storesStep && value === null) return null;
       throw mismatch(`${where}.${name} must be a Tensor, got ${describe(value)}`);
     }
     if (!sameShape(value.shape, param.shape)) {
@@ -216,11 +218,10 @@ function parseParameter(where: string, saved: unknown, param: Tensor, rule: Rule
 /** Each parameter's state, in the groups' order as PyTorch reads it. */
 export function ownStates(stateDict: OptimizerStateDict, own: OwnGroups): (OwnState | null)[] {
   const { state, numbers } = takeApart(stateDict, own);
-  return numbers.flat().map((number) => state[number] as OwnState | null);
+  return numbers.flat().map((number) => state[number] ?? null);
 }
 
 /** A state dict for an optimizer that keeps the parameters' states itself: the engine has none of them. */
 export function withoutStates(stateDict: OptimizerStateDict): OptimizerStateDict {
-  const numbers = Object.keys(stateOf(stateDict));
-  return { ...stateDict, state: Object.fromEntries(numbers.map((number) => [number, null])) as never };
+  return { ...stateDict, state: {} };
 }

@@ -8,6 +8,7 @@ import type { Parameter } from '../../nn/parameter.js';
 import { getTotalNorm } from '../../nn/utils/clip-grad.js';
 import { alternative, isPlainObject, optionsOf } from '../../options.js';
 import { getRngState, manualSeed, setRngState } from '../../random.js';
+import { refuseLater } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { Optimizer } from '../base/optimizer.js';
 
@@ -116,7 +117,8 @@ function train<M extends Module, B>(
     for (const batch of typeof data === 'function' ? data() : data) {
       const started = performance.now();
       model.zeroGrad();
-      const value = loss(model, batch);
+      const value: unknown = refuseLater('loss', loss(model, batch));
+      if (!isTensor(value)) throw invalidArgument('the result of loss', 'a Tensor of one element', value);
       value.backward();
       run.losses.push(value.item());
       const grads = model.parameters().flatMap(({ grad }) => grad ?? []);

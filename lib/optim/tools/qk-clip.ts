@@ -1,6 +1,7 @@
 import { noGrad } from '../../autograd/index.js';
-import { kind, positive } from '../../check.js';
+import { arrayOf, kind, positive } from '../../check.js';
 import { invalidArgument, mustHave } from '../../errors.js';
+import { tensor } from '../../kinds.js';
 import { onesLike, where } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import { scope } from '../../scope.js';
@@ -18,7 +19,7 @@ export interface QKClipOptions {
 
 const tensors = kind<Tensor | readonly Tensor[]>(
   'a Tensor or an array of Tensors',
-  (value) => isTensor(value) || (Array.isArray(value) && value.length > 0 && value.every(isTensor)),
+  (value) => isTensor(value) || (arrayOf(tensor).accepts(value) && value.length > 0),
 );
 const readQKClip = optionsOf('qkClip()', { query: [tensors], key: [tensors], tau: [positive, 100] });
 

@@ -127,6 +127,14 @@ const refused: [string, () => unknown, RegExp, ErrorCode?][] = [
     () => Reflect.apply(optim.SGD.prototype.step, new SGD!([p()]), [1]),
     /"closure" must be a function, got 1/,
   ],
+  ...[() => new SGD!([p()]), () => new optim.SparseAdam([p()]), () => new optim.LBFGS([p()])].flatMap((make) =>
+    [async () => 1, () => Promise.resolve(1)].map((closure, i): (typeof refused)[number] => [
+      `a closure that ${i === 0 ? 'is async' : 'returns a promise'}, ${make().constructor.name}`,
+      () => Reflect.apply(make().step, make(), [closure]),
+      /^"closure" of step\(\) must be a synchronous function, got an async one/,
+      'ERR_ASYNC_SCOPE',
+    ]),
+  ),
   [
     'setToNone as a number',
     () => Reflect.apply(optim.SGD.prototype.zeroGrad, new SGD!([p()]), [{ setToNone: 0 }]),

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import torch, { clip, optim, TorchClipError } from '../../../lib/index.js';
 import type { OptimizerStateDict } from '../../../lib/optim/index.js';
 import { isTensor } from '../../../lib/tensor.js';
+import { refusalOf } from '../../support.js';
 import { clipperOf, clippers, make, parameters, rules, setGradients, snapshot } from '../support.js';
 
 const dtypes = ['float32', 'float64', 'bfloat16'] as const;
@@ -119,6 +120,62 @@ describe('optim: state dicts', () => {
     p.grad = torch.tensor([2]);
     sgd.step();
     expect(p.tolist()).deep.equal([1 - (0.5 * 8 + 0.5 * 2)]);
+  });
+
+  describe('refuse the entry of a parameter that is not an object, and change nothing', () => {
+    class Own extends optim.Optimizer<{ lr?: number }> {
+      constructor(params: torch.Tensor[]) {
+        super(params, { lr: 0.1 });
+      }
+      override step(): undefined {
+        for (const { params } of this.paramGroups) for (const p of params) this.state.get(p).taken = torch.ones([1]);
+        return undefined;
+      }
+    }
+    type Params = torch.Tensor[];
+    const makers: Record<string, (p: Params) => optim.Optimizer> = {
+      Adam: (p) => new optim.Adam(p),
+      SGD: (p) => new optim.SGD(p, { lr: 0.1, momentum: 0.9 }),
+      LBFGS: (p) => new optim.LBFGS(p),
+      Muon: (p) => new optim.Muon(p),
+      Adafactor: (p) => new optim.Adafactor(p),
+      SparseAdam: (p) => new optim.SparseAdam(p),
+      ClippedSSTM: (p) => new optim.ClippedSSTM(p),
+      'ClippedSSTM, reference': (p) => new optim.ClippedSSTM(p, { lr: 0.1, L: 1, reference: true }),
+      'ClippedSGD, reference': (p) =>
+        new optim.ClippedSGD(p, { lr: 0.1, momentum: 0.9, reference: true } as optim.ClippedSGDOptions),
+      'Expectigrad, reference': (p) => new optim.Expectigrad(p, { reference: true }),
+      'Expectigrad for Keras': (p) => new optim.Expectigrad(p, { reference: 'tensorflow' }),
+      'a subclass': (p) => new Own(p),
+    };
+    for (const [name, make] of Object.entries(makers)) {
+      it(name, () => {
+        const p = torch.ones([2, 2], { requiresGrad: true });
+        const optimizer = make([p]);
+        p.grad = name === 'SparseAdam' ? torch.eye(2).toSparse() : torch.ones([2, 2]);
+        (optimizer.step as (closure: () => unknown) => unknown).call(optimizer, () => 1);
+        const before = snapshot(optimizer);
+        const saved = optimizer.stateDict();
+        expect(Object.keys(saved.state)).deep.equal(['0']);
+        for (const entry of [null, undefined, 5, 'x', [], new Map(), p]) {
+          const error = refusalOf(() => optimizer.loadStateDict({ ...saved, state: { 0: entry } } as never));
+          expect(error.code).equal('ERR_STATE');
+          expect(error.message).match(/^state\[0\] must be an object, got /);
+          expect(snapshot(optimizer)).deep.equal(before);
+        }
+        optimizer.loadStateDict(saved);
+        expect(snapshot(optimizer)).deep.equal(before);
+      });
+    }
+
+    it('SGD, an entry without its momentum', () => {
+      const p = torch.ones([2, 2], { requiresGrad: true });
+      const optimizer = new optim.SGD([p], { lr: 0.1, momentum: 0.9 });
+      expect(() => optimizer.loadStateDict({ ...optimizer.stateDict(), state: { 0: {} } })).throw(
+        TorchClipError,
+        'state[0].momentum_buffer must be a Tensor, got undefined',
+      );
+    });
   });
 
   it('keeps the counters of skipped steps', () => {

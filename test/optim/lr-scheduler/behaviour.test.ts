@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import torch, { optim, TorchClipError } from '../../../lib/index.js';
 import { cos, pow } from '../../../lib/optim/lr-scheduler/exact.js';
+import { refusalOf } from '../../support.js';
 import { make, makeOptimizer } from './support.js';
 
 const lr = optim.lrScheduler;
@@ -121,6 +122,44 @@ describe('optim.lrScheduler: steps', () => {
       'must compute a finite learning rate, got NaN for paramGroups[1] at epoch 2',
     );
     expect([scheduler.stateDict(), optimizer.toString()]).deep.equal(before);
+  });
+
+  describe('refuse what a function of the rate returns that is not a finite number, and change nothing', () => {
+    const answers = [null, undefined, '1', [2], true, new Date(1), 1n, {}, NaN, Infinity];
+    const makers: Record<string, (o: optim.Optimizer, f: (x: number) => number) => optim.lrScheduler.LRScheduler> = {
+      LambdaLR: (o, f) => new lr.LambdaLR(o, { lrLambda: f }),
+      MultiplicativeLR: (o, f) => new lr.MultiplicativeLR(o, { lrLambda: f }),
+      'CyclicLR, by cycles': (o, f) => new lr.CyclicLR(o, { baseLr: 0.1, maxLr: 1, stepSizeUp: 2, scaleFn: f }),
+      'CyclicLR, by steps': (o, f) =>
+        new lr.CyclicLR(o, { baseLr: 0.1, maxLr: 1, stepSizeUp: 2, scaleFn: f, scaleMode: 'iterations' }),
+    };
+    for (const [name, make] of Object.entries(makers)) {
+      it(name, () => {
+        for (const answer of answers) {
+          const optimizer = makeOptimizer({ momentum: 0.9 });
+          let given: unknown = 0.5;
+          const scheduler = make(optimizer, () => given as number);
+          scheduler.step();
+          const seen = () => [optimizer.toString(), scheduler.getLastLr(), scheduler.stateDict()];
+          const before = seen();
+          given = answer;
+          const error = refusalOf(() => scheduler.step());
+          expect(error.code).equal('ERR_ARGUMENT');
+          expect(error.message).match(/^\w+LR must compute a finite learning rate, got .+ for .+ at epoch 2$/);
+          expect(seen()).deep.equal(before);
+        }
+      });
+    }
+  });
+
+  it('OneCycleLR keeps momenta >= 0 among the smallest numbers', () => {
+    const optimizer = makeOptimizer({ momentum: 0.9 });
+    const momenta = { baseMomentum: 0, maxMomentum: 7.4e-323 };
+    const scheduler = new lr.OneCycleLR(optimizer, { maxLr: 0, totalSteps: 60, pctStart: 0, ...momenta });
+    for (let t = 1; t <= 60; t++) {
+      scheduler.step();
+      optimizer.step();
+    }
   });
 
   it('OneCycleLR ends', () => {

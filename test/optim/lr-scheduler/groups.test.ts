@@ -63,6 +63,52 @@ describe('optim.lrScheduler: a group that is added later', () => {
     expect(scheduler.stateDict().base_lrs).deep.equal([0.1, 0.03, 1]);
   });
 
+  const first = (result: number, call: () => void): number => {
+    call();
+    return result;
+  };
+  const callbacks: Record<string, (o: optim.Optimizer, add: () => void) => optim.lrScheduler.LRScheduler> = {
+    LambdaLR: (o, add) => new lr.LambdaLR(o, { lrLambda: (epoch) => first(1 / (1 + epoch), add) }),
+    MultiplicativeLR: (o, add) => new lr.MultiplicativeLR(o, { lrLambda: () => first(0.5, add) }),
+    CyclicLR: (o, add) =>
+      new lr.CyclicLR(o, { baseLr: 0.1, maxLr: 1, stepSizeUp: 3, scaleFn: (x) => first(1 / x, add) }),
+  };
+  for (const [name, make] of Object.entries(callbacks)) {
+    for (const late of [false, true]) {
+      it(`keeps its rate where ${name} adds it from its function, ${late ? 'in a step' : 'at once'}`, () => {
+        const optimizer = makeOptimizer({ momentum: 0.9 });
+        const own = new Set<number>();
+        let adds = !late;
+        const add = () => {
+          if (!adds) return;
+          adds = false;
+          optimizer.addParamGroup({ params: [param()], lr: 7 });
+          own.add(optimizer.paramGroups.length - 1);
+        };
+        const scheduler = make(optimizer, add);
+        // The first rate of a MultiplicativeLR is that of the group, without its function.
+        if (own.size === 0) {
+          adds = true;
+          scheduler.step();
+        }
+        const third = optimizer.paramGroups[2] as unknown as { lr: number; momentum: number };
+        expect([third.lr, third.momentum]).deep.equal([7, 0.9]);
+        scheduler.step();
+        expect(lrs({ optimizer, scheduler }).every(Number.isFinite)).equal(true);
+        expect(scheduler.getLastLr()).deep.equal(lrs({ optimizer, scheduler }));
+        expect(optimizer.toString()).not.match(/undefined|NaN/);
+      });
+    }
+  }
+
+  it('keeps its rate where it comes between the schedulers and their sequence', () => {
+    const optimizer = makeOptimizer();
+    const first = new lr.StepLR(optimizer, { stepSize: 1 });
+    optimizer.addParamGroup({ params: [param()], lr: 7 });
+    new lr.SequentialLR(optimizer, { schedulers: [first], milestones: [] });
+    expect(optimizer.paramGroups[2]!.lr).equal(7);
+  });
+
   it('takes the bounds and momenta of the others in a cycle', () => {
     for (const cycle of [
       (o: optim.Optimizer) => new lr.OneCycleLR(o, { maxLr: 1, totalSteps: 20 }),

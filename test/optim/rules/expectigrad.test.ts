@@ -118,6 +118,19 @@ describe('optim.Expectigrad', () => {
     expect(optimizer.stateDict().state).deep.equal({});
   });
 
+  it('a group that a function adds keeps its rate', () => {
+    const [p, q] = [leaf(1), leaf(1)];
+    const optimizer: optim.Expectigrad = new optim.Expectigrad([p], {
+      lr: (step) => {
+        if (step === 1) optimizer.addParamGroup({ params: [q], lr: 0.5 });
+        return 0.25;
+      },
+    });
+    for (const t of [p, q]) t.grad = torch.tensor([1], { dtype: torch.float64 });
+    for (let t = 0; t < 3; t++) optimizer.step();
+    expect(optimizer.paramGroups.map(({ lr }) => lr)).deep.equal([0.25, 0.5]);
+  });
+
   // A float32 sum of squares and its count stand still there: gradient 1 for 2^24 steps, then 2.
   it('moves its mean after any number of steps', () => {
     const p = torch.tensor([0], { requiresGrad: true });
@@ -144,7 +157,11 @@ describe('optim.Expectigrad', () => {
       { clipnorm: 1, globalClipnorm: 1 },
       /"clipnorm" and "globalClipnorm" of Expectigrad cannot be combined/,
     ],
-    ['a clipper and one of Keras', { clip: clip.norm(1), clipvalue: 1 }, /got "clip" and "clipvalue"/],
+    [
+      'a clipper and one of Keras',
+      { clip: clip.norm(1), clipvalue: 1 },
+      /"clip" and "clipvalue" of Expectigrad cannot be combined/,
+    ],
     ['clipvalue 0', { clipvalue: 0 }, /"clipvalue" must be a number > 0, got 0/],
     ['an unknown form', { reference: 'jax' }, /"reference" must be true, "pytorch" or "tensorflow", got "jax"/],
   ];

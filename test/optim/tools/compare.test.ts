@@ -227,6 +227,7 @@ describe('optim.compare', () => {
     ['half a step', { epochs: undefined, steps: 0.5 }, /"steps" must be an integer >= 1, got 0\.5/],
     ['a seed', { seed: 'a' }, /"seed" must be an integer of 64 bits, got "a"/],
     ['a metric that is none', { metric: () => 'a' }, /"metric" must be a function that returns a number, got "a"/],
+    ['a loss that is none', { loss: () => 1 }, /"the result of loss" must be a Tensor of one element, got 1/],
     ['an unknown option', { epoch: 1 }, /unknown option "epoch" of compare\(\); did you mean "epochs"\?/],
   ];
   for (const [name, change, message] of refused) {
