@@ -9,6 +9,7 @@ import {
   orNull,
   synchronous,
 } from '../../check.js';
+import { TorchClipError } from '../../errors.js';
 import type { Optimizer } from '../base/optimizer.js';
 import { pow } from './exact.js';
 import { beginMomentum, checkComputed, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
@@ -159,8 +160,14 @@ export class CyclicLR extends EpochScheduler {
 
   protected override next({ group, baseLr, epoch }: Point): number {
     const [height, scale] = this.at(epoch);
-    const max = this.maxLrs[this.optimizer.paramGroups.indexOf(group as never)]!;
-    return baseLr + bounded((max - baseLr) * height * scale);
+    const i = this.optimizer.paramGroups.indexOf(group as never);
+    const rate = baseLr + bounded((this.maxLrs[i]! - baseLr) * height * scale);
+    // One that ends just below 0 by rounding is taken by optimizers.
+    if (rate > -1e-12) return rate;
+    throw new TorchClipError(
+      'ERR_STATE',
+      `CyclicLR must compute a learning rate that is >= 0, got ${rate} for paramGroups[${i}] at epoch ${epoch}: the cycles have grown from "baseLr" downwards`,
+    );
   }
 
   protected override update(epoch: number | undefined, initial: boolean): void {

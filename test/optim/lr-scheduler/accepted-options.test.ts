@@ -96,6 +96,11 @@ describe('optim.lrScheduler: numbers that PyTorch takes for an option', () => {
   it('CyclicLR grows to the largest number, and OneCycleLR goes from 0 to 0', () => {
     const growing = { baseLr: 0, maxLr: 1, stepSizeUp: 1, mode: 'exp_range', gamma: 1e200, cycleMomentum: false };
     expect(run('CyclicLR', growing, 4).map(([lr]) => lr)).deep.equal([0, 1e200, 0, Number.MAX_VALUE]);
+    const falling = { baseLr: 1, maxLr: 0.5, stepSizeUp: 1, mode: 'exp_range', gamma: 2, cycleMomentum: false };
+    expect(() => run('CyclicLR', falling, 4)).throw(
+      TorchClipError,
+      /CyclicLR must compute a learning rate that is >= 0, got -3 for paramGroups\[0\] at epoch 3/,
+    );
     const cycle = { maxLr: 1, totalSteps: 9, divFactor: Infinity, finalDivFactor: Infinity, pctStart: 0.5 };
     const rates = run('OneCycleLR', cycle, 9).map(([lr]) => lr);
     expect([rates[0], rates.at(-1)]).deep.equal([0, 0]);
