@@ -114,7 +114,8 @@ function normalize(indices: readonly Index[]): Exclude<Index, NestedIndex>[] {
   if (!Array.isArray(indices)) throw invalidArgument('indices', 'an array of indices', indices);
   if (indices.length > maxIndices)
     throw invalidArgument('indices', `at most ${maxIndices} indices`, indices, 'ERR_INDEX');
-  return indices.map((index: Index) => {
+  // Not map(), which would leave out holes.
+  return Array.from(indices, (index: Index) => {
     if (Array.isArray(index)) return fromArray(index);
     const plain = index === null || index === '...' || typeof index === 'boolean' || isTensor(index);
     if (plain || Number.isSafeInteger(index)) return index as number;

@@ -121,6 +121,7 @@ describe('indexing', () => {
       [[1.5], /an index/],
       [['x'], /an index/],
       [[undefined], /an index/],
+      [new Array(2), /an index/],
       [[{ begin: 1 }], /an index/],
       [[{ step: 0 }], /step of a slice/],
       [[{ step: -1 }], /step of a slice/],
