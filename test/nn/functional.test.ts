@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import torch, { type Tensor, TorchClipError } from '../../lib/index.js';
+import { reference, series } from '../../lib/setup/libtorch.js';
 import { refusalOf } from '../support.js';
 import { golden } from './support.js';
 
@@ -132,10 +133,13 @@ describe('F.groupNorm, F.batchNorm and F.instanceNorm', () => {
       F.instanceNorm(x, { runningMean: torch.zeros([4]), runningVar: torch.ones([4]), ...options }),
   };
 
+  const isReference = series(torch.version.libtorch) === series(reference);
   it('refuse the shapes and options that PyTorch refuses', () => {
     for (const [name, shape, options, refusal] of golden<[string, number[], Options, string | null][]>('nn-refusals')) {
       const what = `${name} of [${shape}], ${JSON.stringify(options)}`;
       const call = () => calls[name]!(torch.ones(shape), options);
+      // From 2.14 on, libtorch itself refuses groups without elements.
+      if (name === 'groupNorm' && shape.at(-1) === 0 && !isReference) continue;
       if (refusal === null) expect(call().shape, what).deep.equal(shape);
       else {
         const words = options.eps < 0 || refusal.includes('eps') ? '"eps" must be' : 'when training, got';
