@@ -151,8 +151,9 @@ export function complete<G>(
   return group as Required<G>;
 }
 
-// A schedule that ends in 0 may end just below it by rounding, in PyTorch too.
-const endsSchedule = (lr: unknown) => typeof lr === 'number' && lr <= 0 && lr > -1e-12;
+/** @internal A schedule that ends in 0 may end just below it by rounding, in PyTorch too: rates above this one are taken. */
+export const roundedZero = -1e-12;
+const endsSchedule = (lr: unknown) => typeof lr === 'number' && lr <= 0 && lr > roundedZero;
 
 /** @internal What learning-rate schedulers keep in a group. */
 export const scheduledNames = ['initialLr', 'maxLr', 'minLr', 'maxMomentum', 'baseMomentum', 'swaLr'] as const;

@@ -1,5 +1,6 @@
 import { check, finite, finiteNonNegative, integer, positive } from '../../check.js';
 import type { Optimizer } from '../base/optimizer.js';
+import { roundedZero } from '../engine/definition.js';
 import { cos } from './exact.js';
 import { complete } from './per-group.js';
 import { allOrNothing } from './restore.js';
@@ -36,7 +37,7 @@ export class CosineAnnealingLR extends EpochScheduler {
   protected override next(point: Point): number {
     const rate = this.recurrence(point);
     // Beside a lowest rate that is far above the highest one, rounding takes away more than there is.
-    return rate < -1e-12 ? Math.max(0, this.closedForm(point)) : rate;
+    return rate <= roundedZero ? Math.max(0, this.closedForm(point)) : rate;
   }
 
   private recurrence({ lr, baseLr, epoch, initial }: Point): number {

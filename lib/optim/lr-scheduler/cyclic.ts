@@ -11,6 +11,7 @@ import {
 } from '../../check.js';
 import { TorchClipError } from '../../errors.js';
 import type { Optimizer } from '../base/optimizer.js';
+import { roundedZero } from '../engine/definition.js';
 import { pow } from './exact.js';
 import { beginMomentum, checkComputed, checkMomenta, setMomentum, usesBeta1 } from './momentum.js';
 import { complete, type Group, groupsOf, perGroup, setRate, shared, spread } from './per-group.js';
@@ -162,8 +163,7 @@ export class CyclicLR extends EpochScheduler {
     const [height, scale] = this.at(epoch);
     const i = this.optimizer.paramGroups.indexOf(group as never);
     const rate = baseLr + bounded((this.maxLrs[i]! - baseLr) * height * scale);
-    // One that ends just below 0 by rounding is taken by optimizers.
-    if (rate > -1e-12) return rate;
+    if (rate > roundedZero) return rate;
     throw new TorchClipError(
       'ERR_STATE',
       `CyclicLR must compute a learning rate that is >= 0, got ${rate} for paramGroups[${i}] at epoch ${epoch}: the cycles have grown from "baseLr" downwards`,
