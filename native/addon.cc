@@ -73,6 +73,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
     tc::distributed::register_collectives(env, exports);
     tc::distributed::register_reducer(env, exports);
     tc::distributed::register_peers(env, exports);
+    tc::distributed::register_sharded_parameters(env, exports);
 #endif
     return exports;
   } catch (...) {

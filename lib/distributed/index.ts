@@ -1,3 +1,4 @@
+export * as fsdp from '../nn/parallel/fully-shard.js';
 export { type AllToAllSingleOptions, allToAll, allToAllSingle } from './all-to-all.js';
 export { isAvailable } from './c10d.js';
 export type { CollectiveOptions } from './call.js';

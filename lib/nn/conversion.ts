@@ -4,6 +4,7 @@ import { native } from '../binding/index.js';
 import { flag, kind } from '../check.js';
 import { usable } from '../cuda/available.js';
 import { type DeviceLike, parseDevice } from '../device.js';
+import { ownerOf, requireWhole } from '../distributed/sharded-parameters.js';
 import { Dtype } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { channelsLast, channelsLast3d, MemoryFormat } from '../layout.js';
@@ -99,6 +100,10 @@ function refuseMeta<M>(module: Convertible<M>): void {
 /** Applies `fn` to the parameters, their gradients and the buffers of a module and those below it. */
 export function convert<M extends Convertible<M>>(of: ModuleAccess<M>, root: M, fn: (tensor: Tensor) => Tensor): void {
   noGrad(() => {
+    for (const parameter of root.parameters()) {
+      const moves = ownerOf(parameter) !== undefined && fn(parameter).dataPtr() !== parameter.dataPtr();
+      if (moves) requireWhole('convert or move a module before fullyShard()', [parameter]);
+    }
     for (const parameter of root.parameters()) {
       const grad = parameter.grad;
       setData(parameter, fn(parameter));

@@ -1,3 +1,4 @@
+import { requireWhole } from '../distributed/sharded-parameters.js';
 import { describe, TorchClipError } from '../errors.js';
 import { keep } from '../scope.js';
 import { isTensor, type Tensor } from '../tensor.js';
@@ -55,6 +56,7 @@ function tensorCopy(tensor: Tensor, copies: Map<unknown, unknown>): Tensor {
     const message = `only leaves of the graph can be copied, and ${describe(tensor)} is the result of recorded operations`;
     throw new TorchClipError('ERR_AUTOGRAD', message);
   }
+  requireWhole('copy a module before fullyShard()', [tensor]);
   const { device, dtype, requiresGrad } = tensor;
   if (tensor instanceof UninitializedParameter) return new UninitializedParameter({ device, dtype, requiresGrad });
   if (tensor instanceof UninitializedBuffer) return new UninitializedBuffer({ device, dtype });

@@ -1,4 +1,6 @@
 // The ranks of a process group as the engine's peers, for optimizers whose elements they share.
+#include "distributed/peers.h"
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -16,6 +18,7 @@
 #include "distributed/failure.h"
 #include "distributed/group.h"
 #include "distributed/register.h"
+#include "distributed/sharded_parameters.h"
 
 // The names of libtorch 2.13, which later versions call deprecated and earlier ones alone have.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -84,7 +87,7 @@ char* data_of(const at::Tensor& tensor) { return static_cast<char*>(tensor.mutab
 
 class GroupPeers : public optim::Peers {
  public:
-  explicit GroupPeers(std::shared_ptr<Group> group) : group_(std::move(group)) {}
+  GroupPeers(std::shared_ptr<Group> group, std::string what) : group_(std::move(group)), what_(std::move(what)) {}
 
   int rank() const override { return group_->rank; }
   int size() const override { return group_->size; }
@@ -176,19 +179,40 @@ class GroupPeers : public optim::Peers {
   }
   template <class Body>
   std::invoke_result_t<const Body&> reported(const Body& body) const {
-    return reporting("a call of the sharded optimizer of rank " + std::to_string(group_->rank), group_->timeout, body);
+    return reporting("a call of " + what_ + " of rank " + std::to_string(group_->rank), group_->timeout, body);
   }
 
   std::shared_ptr<Group> group_;
+  std::string what_;
 };
 
-// optimShare(optimizer, group, average, signature)
+// optimShare(optimizer, group, average, signature, modules): of fully sharded modules, as they are, whose parameters
+// the optimizer has.
 napi_value share(napi_env env, Args& args) {
   const auto group = group_of(env, args[1]);
   group->live();
-  optimizer(env, args[0])
-      .share(std::make_shared<GroupPeers>(group), to_bool(env, args[2], "average"),
-             to_string(env, args[3], "signature"));
+  optim::Optimizer& shared = optimizer(env, args[0]);
+  const std::vector<ShardedParameters*> modules = to_sharded(env, args[4]);
+  // The parameters of a module are a block, and all others are one.
+  std::vector<size_t> blocks(shared.parameters(), modules.size());
+  for (size_t m = 0; m < modules.size(); ++m) {
+    if (&modules[m]->group() != group.get()) {
+      throw Error("ERR_ARGUMENT", "a sharded optimizer and its fully sharded modules must have the same group");
+    }
+    for (size_t k = 0; k < blocks.size(); ++k) {
+      if (modules[m]->index_of(shared.value(k))) blocks[k] = m;
+    }
+  }
+  shared.share(peers_of(group, "the sharded optimizer"), to_bool(env, args[2], "average"),
+               to_string(env, args[3], "signature"), blocks);
+  for (ShardedParameters* module : modules) {
+    module->take_over([&](const at::Tensor& value, int process) -> std::optional<optim::Range> {
+      for (size_t k = 0; k < blocks.size(); ++k) {
+        if (shared.value(k).is_same(value)) return shared.shares().of(k, process);
+      }
+      return std::nullopt;
+    });
+  }
   return undefined(env);
 }
 
@@ -199,6 +223,10 @@ napi_value fail(napi_env env, Args& args) {
 }
 
 }  // namespace
+
+std::unique_ptr<optim::Peers> peers_of(std::shared_ptr<Group> group, std::string what) {
+  return std::make_unique<GroupPeers>(std::move(group), std::move(what));
+}
 
 void register_peers(napi_env env, napi_value exports) {
   define(env, exports, "optimShare", guarded<share>);

@@ -167,6 +167,7 @@ napi_value broadcast_coalesced(napi_env env, Args& args) {
   const auto group = group_of(env, args[0]);
   const auto live = group->live();
   Tensors tensors = to_tensors(env, args[1], "tensors");
+  if (tensors.empty()) return undefined(env);
   // Without their version counters: buffers that a graph has saved may be overwritten here, as PyTorch does.
   for (at::Tensor& t : tensors) t = t.variable_data();
   const int64_t bytes = to_int64(env, args[2], "bytes");

@@ -10,5 +10,6 @@ void register_group(napi_env env, napi_value exports);
 void register_collectives(napi_env env, napi_value exports);
 void register_reducer(napi_env env, napi_value exports);
 void register_peers(napi_env env, napi_value exports);
+void register_sharded_parameters(napi_env env, napi_value exports);
 
 }  // namespace tc::distributed

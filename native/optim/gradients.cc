@@ -20,6 +20,7 @@
 #include "error.h"
 #include "optim/clip/norm.h"
 #include "optim/cpu/passes.h"
+#include "optim/partial_memory.h"
 #include "optim/target.h"
 #include "optim/tensor_view.h"
 #if defined(TC_CUDA_DRIVER)
@@ -41,6 +42,7 @@ class Batch {
     for (const at::Tensor& tensor : tensors) {
       if (write && !seen.insert(tensor.unsafeGetTensorImpl()).second) continue;
       require_dense_storage(tensor, "tensor");
+      require_whole(tensor);
       if (write) require_writable(tensor);
       Item item;
       item.dtype = item.param_dtype = dtype_of(tensor.scalar_type());

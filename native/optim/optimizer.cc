@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "optim/clip/traits.h"
+#include "optim/partial_memory.h"
 #include "optim/rule/info.h"
 #include "optim/tensor_view.h"
 
@@ -161,6 +162,7 @@ int64_t Optimizer::advance(size_t parameter) {
   if (!p.value.is_cpu()) throw Error("ERR_DEVICE", "a step outside of the engine needs a parameter on the CPU");
   if (p.own) throw Error("ERR_STATE", "ranks that share an optimizer's state take its steps together");
   require_dense_storage(p.value, "parameter");
+  require_whole(p.value);
   const at::NoGradGuard no_grad;
   planner_.keep_state(p);
   return ++p.state.step;

@@ -32,6 +32,7 @@ class Optimizer {
   void add_group(const std::vector<at::Tensor>& parameters);
   size_t groups() const { return state_.groups.size(); }
   size_t parameters() const { return parameters_.size(); }
+  const at::Tensor& value(size_t parameter) const { return parameters_[parameter].value; }
 
   // Takes kGroupLength numbers per group. Throws before anything has changed. A scaled request without any gradient
   // takes no step and gets no answer.
@@ -43,7 +44,10 @@ class Optimizer {
   // Shares the elements out among processes. All of them call this together, with equal parameters, groups and settings
   // (compared by `signature`); from then on they must also call step, the states and load together. With `average` a
   // step takes the mean of the processes' gradients; otherwise these must be equal.
-  void share(std::shared_ptr<Peers> peers, bool average, const std::string& signature);
+  // Each block of parameters (by its number, for each parameter; none: all) is shared out for itself.
+  void share(std::shared_ptr<Peers> peers, bool average, const std::string& signature,
+             const std::vector<size_t>& blocks);
+  const Shares& shares() const { return state_.shares; }
   bool shared() const { return state_.peers != nullptr; }
   // The part of a parameter's reals that belongs to this process, all without others.
   Range own(size_t parameter) const;

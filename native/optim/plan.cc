@@ -36,8 +36,7 @@ void Plan::build(std::vector<Item> list, int64_t units) {
     largest = std::max(largest, reals);
   }
   partials.resize(chunks.size());
-  first = 0;
-  last = int64_t(chunks.size());
+  visited = {{0, int64_t(chunks.size())}};
   peers = nullptr;
   norms.assign(size_t(units), 0);
   weight_norms.assign(size_t(units), 0);
@@ -49,22 +48,24 @@ void Plan::build(std::vector<Item> list, int64_t units) {
 
 void Plan::share(const Shares& shares, Peers& with) {
   peers = &with;
-  starts.clear();
+  owned.assign(size_t(with.size()), {});
   for (size_t c = 0; c < chunks.size(); ++c) {
     const int owner = shares.owner(size_t(items[size_t(chunks[c].item)].parameter), chunks[c].begin);
-    while (int(starts.size()) <= owner) starts.push_back(int64_t(c));
+    std::vector<Run>& runs = owned[size_t(owner)];
+    if (runs.empty() || runs.back().last != int64_t(c)) runs.push_back({int64_t(c), int64_t(c)});
+    ++runs.back().last;
   }
-  starts.resize(size_t(with.size()) + 1, int64_t(chunks.size()));
-  first = starts[size_t(with.rank())];
-  last = starts[size_t(with.rank()) + 1];
+  visited = owned[size_t(with.rank())];
 }
 
 void Plan::exchange(void* found, size_t each) const {
   if (peers == nullptr) return;
-  Parts parts(starts.size() - 1);
+  Parts parts(owned.size());
   for (size_t r = 0; r < parts.size(); ++r) {
-    parts[r].push_back(
-        {static_cast<char*>(found) + starts[r] * int64_t(each), (starts[r + 1] - starts[r]) * int64_t(each)});
+    for (const Run& run : owned[r]) {
+      parts[r].push_back(
+          {static_cast<char*>(found) + run.first * int64_t(each), (run.last - run.first) * int64_t(each)});
+    }
   }
   peers->gather(parts);
 }

@@ -13,6 +13,11 @@ class Shares;
 // The overhead of visiting a chunk, measured in elements.
 inline constexpr int64_t kOverhead = 64;
 
+// Chunks that follow one another.
+struct Run {
+  int64_t first, last;
+};
+
 struct Plan {
   // Cuts the items into chunks and forgets the previous ones. The items' units must not decrease.
   void build(std::vector<Item> items, int64_t units);
@@ -29,9 +34,9 @@ struct Plan {
   std::vector<int64_t> cost;  // running totals, before each chunk and after the last, by which threads share the work
   std::vector<int64_t> unit;  // the first chunk of each unit, then the number of chunks
   std::vector<Partial> partials;
-  int64_t first = 0, last = 0;  // of the chunks, those that are visited: all, unless they are shared
-  Peers* peers = nullptr;       // null: not shared
-  std::vector<int64_t> starts;  // if shared: the first chunk of each process, then their number
+  std::vector<Run> visited;             // of the chunks: all, unless they are shared
+  Peers* peers = nullptr;               // null: not shared
+  std::vector<std::vector<Run>> owned;  // if shared: the chunks of each process
   // One per unit:
   std::vector<double> norms, weight_norms, coefficients, limits, thresholds;
   std::vector<double> levels;  // the rule's factors of the clipper's level

@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "optim/clip/traits.h"
+#include "optim/partial_memory.h"
 #include "optim/rule/info.h"
 #include "optim/tensor_view.h"
 
@@ -150,6 +151,7 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
   const at::Tensor& grad = p.value.unsafeGetTensorImpl()->grad();
   require_dense_storage(p.value, "parameter");
   require_dense_storage(grad, "gradient");
+  if (!p.own) require_whole(p.value);
   if (grad.scalar_type() != p.value.scalar_type() || grad.sizes() != p.value.sizes()) {
     throw Error("ERR_STATE", "a gradient must have the dtype and shape of its parameter");
   }
@@ -265,11 +267,14 @@ at::Tensor Planner::gradient_of(const Parameter& p) {
   return p.grad_copy.defined() ? p.grad_copy : p.value.unsafeGetTensorImpl()->grad();
 }
 
-// One flat tensor per dtype for the means of all gradients, as they arrive.
+// One flat tensor per dtype for the means of all gradients, as they arrive. In a memory of which each process has its
+// part, gradients are means already.
 void Planner::make_means() {
   for (Parameter& p : parameters_) p.mean.reset();
   if (!means_) return;
-  const auto has = [](const Parameter& p) { return p.value.unsafeGetTensorImpl()->grad().defined(); };
+  const auto has = [](const Parameter& p) {
+    return p.value.unsafeGetTensorImpl()->grad().defined() && !is_partial(p.value);
+  };
   const auto width = [](const Parameter& p) { return p.value.is_complex() ? 2 : 1; };
   std::vector<c10::ScalarType> done;
   for (const Parameter& first : parameters_) {

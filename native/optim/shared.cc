@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "optim/optimizer.h"
+#include "optim/partial_memory.h"
 #include "optim/tensor_view.h"
 
 namespace tc::optim {
@@ -63,13 +64,15 @@ std::pair<Range, std::vector<int64_t>> Optimizer::part(size_t parameter) const {
   return {{range.begin / width, range.end / width}, p.own ? p.layout : planner_.layout_of(p.value)};
 }
 
-void Optimizer::share(std::shared_ptr<Peers> peers, bool average, const std::string& signature) {
+void Optimizer::share(std::shared_ptr<Peers> peers, bool average, const std::string& signature,
+                      const std::vector<size_t>& blocks) {
   require_idle();
   const at::NoGradGuard no_grad;
   if (shared()) throw Error("ERR_STATE", "the optimizer is sharded already");
   pull();
   Print print;
   print.add(signature.data(), signature.size());
+  print.add_all(blocks);
   print.add(average);
   print.add(state_.counters.skipped);
   print.add(state_.counters.consecutive);
@@ -104,7 +107,7 @@ void Optimizer::share(std::shared_ptr<Peers> peers, bool average, const std::str
     state_.peers.reset();
     throw;
   }
-  state_.shares = Shares(state_.peers->size(), sizes, planner_.cuts());
+  state_.shares = Shares(state_.peers->size(), sizes, planner_.cuts(), blocks);
   for (size_t k = 0; k < parameters_.size(); ++k) {
     Parameter& p = parameters_[k];
     p.own = state_.shares.of(k, state_.peers->rank());
@@ -208,12 +211,14 @@ void Optimizer::average_gradients() {
   std::vector<c10::ScalarType> done;
   for (const size_t first : planner_.members()) {
     const c10::ScalarType dtype = parameters_[first].value.scalar_type();
+    if (!parameters_[first].mean.defined()) continue;
     if (std::find(done.begin(), done.end(), dtype) != done.end()) continue;
     done.push_back(dtype);
     Parts parts(size_t(state_.peers->size()));
     for (const size_t k : planner_.members()) {
       const Parameter& p = parameters_[k];
-      if (p.value.scalar_type() == dtype) add_parts(parts, state_.shares, k, Planner::gradient_of(p));
+      if (p.mean.defined() && p.value.scalar_type() == dtype)
+        add_parts(parts, state_.shares, k, Planner::gradient_of(p));
     }
     // The means of one dtype have a memory of their own, in which they lie one after the other.
     state_.peers->average(parts, dtype_of(dtype), parameters_[first].mean.storage().mutable_data());
@@ -222,7 +227,10 @@ void Optimizer::average_gradients() {
 
 void Optimizer::gather_parameters() {
   Parts parts(size_t(state_.peers->size()));
-  for (const size_t k : planner_.members()) add_parts(parts, state_.shares, k, Planner::value_of(parameters_[k]));
+  for (const size_t k : planner_.members()) {
+    // Where each process has its part, the others' are fetched when they are needed.
+    if (!is_partial(parameters_[k].value)) add_parts(parts, state_.shares, k, Planner::value_of(parameters_[k]));
+  }
   state_.peers->gather(parts);
 }
 

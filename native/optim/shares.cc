@@ -40,33 +40,50 @@ class Places {
 
 }  // namespace
 
-Shares::Shares(int processes, const std::vector<Size>& parameters, Cuts cuts) : offset_{0}, bound_{0} {
-  for (const Size& size : parameters) offset_.push_back(offset_.back() + size.reals);
-  const int64_t total = offset_.back();
-  for (int process = 1; process < processes; ++process) {
-    const int64_t target = total / processes * process + total % processes * process / processes;
-    const size_t k = size_t(std::upper_bound(offset_.begin(), offset_.end(), target) - offset_.begin()) - 1;
-    if (k >= parameters.size()) {
-      bound_.push_back(total);
-      continue;
+Shares::Shares(int processes, const std::vector<Size>& parameters, Cuts cuts, const std::vector<size_t>& blocks) {
+  std::vector<std::vector<Places>> places;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const size_t b = blocks.empty() ? 0 : blocks[i];
+    if (b >= blocks_.size()) {
+      blocks_.resize(b + 1);
+      places.resize(b + 1);
     }
-    const Places places(parameters[k], cuts);
-    const int64_t inside = target - offset_[k];
-    const int64_t before = places.before(inside), after = places.after(inside);
-    const int64_t nearest = inside - before <= after - inside ? before : after;
-    bound_.push_back(std::max(bound_.back(), offset_[k] + nearest));
+    std::vector<int64_t>& offset = blocks_[b].offset;
+    place_.emplace_back(b, offset.size() - 1);
+    offset.push_back(offset.back() + parameters[i].reals);
+    places[b].emplace_back(parameters[i], cuts);
   }
-  bound_.push_back(total);
+  for (size_t b = 0; b < blocks_.size(); ++b) {
+    auto& [offset, bound] = blocks_[b];
+    const int64_t total = offset.back();
+    for (int process = 1; process < processes; ++process) {
+      const int64_t target = total / processes * process + total % processes * process / processes;
+      const size_t k = size_t(std::upper_bound(offset.begin(), offset.end(), target) - offset.begin()) - 1;
+      if (k >= places[b].size()) {
+        bound.push_back(total);
+        continue;
+      }
+      const int64_t inside = target - offset[k];
+      const int64_t before = places[b][k].before(inside), after = places[b][k].after(inside);
+      const int64_t nearest = inside - before <= after - inside ? before : after;
+      bound.push_back(std::max(bound.back(), offset[k] + nearest));
+    }
+    bound.push_back(total);
+  }
 }
 
 Range Shares::of(size_t parameter, int process) const {
-  const int64_t first = offset_[parameter], reals = offset_[parameter + 1] - first;
-  const auto inside = [&](int64_t bound) { return std::clamp<int64_t>(bound - first, 0, reals); };
-  return {inside(bound_[size_t(process)]), inside(bound_[size_t(process) + 1])};
+  const auto& [block, k] = place_[parameter];
+  const auto& [offset, bound] = blocks_[block];
+  const int64_t first = offset[k], reals = offset[k + 1] - first;
+  const auto inside = [&](int64_t real) { return std::clamp<int64_t>(real - first, 0, reals); };
+  return {inside(bound[size_t(process)]), inside(bound[size_t(process) + 1])};
 }
 
 int Shares::owner(size_t parameter, int64_t real) const {
-  return int(std::upper_bound(bound_.begin(), bound_.end(), offset_[parameter] + real) - bound_.begin()) - 1;
+  const auto& [block, k] = place_[parameter];
+  const auto& [offset, bound] = blocks_[block];
+  return int(std::upper_bound(bound.begin(), bound.end(), offset[k] + real) - bound.begin()) - 1;
 }
 
 }  // namespace tc::optim

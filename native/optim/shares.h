@@ -1,8 +1,9 @@
-// How the elements of an optimizer's parameters are shared out among processes: a range of all reals for each, one
-// parameter after the other. Ranges end where chunks do in every plan, so that no chunk is shared.
+// How the elements of an optimizer's parameters are shared out among processes: of each block of parameters, taken one
+// after the other, a range of all reals for each. Ranges end where chunks do in every plan, so that no chunk is shared.
 #pragma once
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "optim/pass.h"
@@ -28,7 +29,8 @@ class Shares {
   };
 
   Shares() = default;
-  Shares(int processes, const std::vector<Size>& parameters, Cuts cuts);
+  // `blocks` has the block of each parameter, counted from 0; empty: one block.
+  Shares(int processes, const std::vector<Size>& parameters, Cuts cuts, const std::vector<size_t>& blocks = {});
 
   // The reals of a parameter that belong to a process.
   Range of(size_t parameter, int process) const;
@@ -37,7 +39,8 @@ class Shares {
   // Calls visit(process, range) for each process that has something of the parameter.
   template <class F>
   void for_owners(size_t parameter, const F& visit) const {
-    const int64_t reals = offset_[parameter + 1] - offset_[parameter];
+    const auto& [block, k] = place_[parameter];
+    const int64_t reals = blocks_[block].offset[k + 1] - blocks_[block].offset[k];
     for (int64_t at = 0; at < reals;) {
       const int process = owner(parameter, at);
       const Range range = of(parameter, process);
@@ -47,8 +50,12 @@ class Shares {
   }
 
  private:
-  std::vector<int64_t> offset_;  // of each parameter among all reals, then their number
-  std::vector<int64_t> bound_;   // where each process's range begins, then their number
+  struct Block {
+    std::vector<int64_t> offset{0};  // of each parameter among the block's reals, then their number
+    std::vector<int64_t> bound{0};   // where each process's range begins, then their number
+  };
+  std::vector<Block> blocks_;
+  std::vector<std::pair<size_t, size_t>> place_;  // the block of each parameter, and its index there
 };
 
 }  // namespace tc::optim

@@ -1,5 +1,6 @@
 // What is said where the ranks' modules do not go together.
-import { allGatherObject, getRank, type ProcessGroup } from '../../distributed/index.js';
+import { getRank, type ProcessGroup } from '../../distributed/group.js';
+import { allGatherObject } from '../../distributed/objects.js';
 import { TorchClipError } from '../../errors.js';
 import type { Parameter } from '../parameter.js';
 

@@ -3,8 +3,9 @@ import { native } from '../../binding/index.js';
 import { callable, check, flag, instance, kind, positive } from '../../check.js';
 import { full } from '../../creation/full.js';
 import type { NativeGroup } from '../../distributed/c10d.js';
-import { groupOf, member } from '../../distributed/group.js';
-import { allReduce, type GroupOption, getRank, type ProcessGroup } from '../../distributed/index.js';
+import { type GroupOption, getRank, groupOf, member, type ProcessGroup } from '../../distributed/group.js';
+import { allReduce } from '../../distributed/reductions.js';
+import { requireWhole } from '../../distributed/sharded-parameters.js';
 import { TorchClipError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
 import { tensor } from '../../kinds.js';
@@ -157,6 +158,10 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     if (trained.length === 0) {
       throw new TorchClipError('ERR_ARGUMENT', '"module" must have a parameter that requires gradients, got none');
     }
+    requireWhole(
+      'DistributedDataParallel needs whole parameters',
+      trained.map(([, p]) => p),
+    );
     const devices = new Set(trained.map(([, p]) => String(p.device)));
     if (devices.size > 1) {
       throw new TorchClipError(
@@ -290,7 +295,7 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
 
   #sendBuffers(): void {
     const buffers = this.module.buffers().map((t) => t.handle);
-    if (buffers.length > 0) native.broadcastCoalesced(this.processGroup.native, buffers, broadcastBytes, 0);
+    native.broadcastCoalesced(this.processGroup.native, buffers, broadcastBytes, 0);
   }
 
   /**

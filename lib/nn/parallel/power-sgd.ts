@@ -1,8 +1,9 @@
 // Gradients as products of two narrow matrices: PowerSGD, call for call what PyTorch's communication hook does.
 import { noGrad } from '../../autograd/index.js';
 import { check, finiteNonNegative, finitePositive, flag, instance, integer, kind } from '../../check.js';
+import type { ProcessGroup } from '../../distributed/group.js';
 import { type GroupOption, groupOf, member } from '../../distributed/group.js';
-import { allReduce, type ProcessGroup } from '../../distributed/index.js';
+import { allReduce } from '../../distributed/reductions.js';
 import { bfloat16, float16, int32 } from '../../dtype.js';
 import { TorchClipError } from '../../errors.js';
 import { Generator } from '../../generator.js';

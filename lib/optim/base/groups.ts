@@ -1,5 +1,6 @@
 import { native } from '../../binding/index.js';
 import type { Kind } from '../../check.js';
+import { requireWhole } from '../../distributed/sharded-parameters.js';
 import { describe, TorchClipError } from '../../errors.js';
 import { type Option, readAll } from '../../options.js';
 import { isTensor, type Tensor } from '../../tensor.js';
@@ -28,12 +29,13 @@ export class AddedGroups<G> {
     this.#assigned = free ? null : new AssignedOptions(definition);
   }
 
-  /** Completes and checks a group, and tells the engine of its parameters. */
-  add(optimizer: NativeOptimizer, group: GroupInput<G>): ParamGroup<G> {
+  /** Completes and checks a group, and tells the engine of its parameters; `needsWhole` where it is not the engine that takes the steps. */
+  add(optimizer: NativeOptimizer, group: GroupInput<G>, needsWhole: boolean): ParamGroup<G> {
     const owner = `a parameter group of ${this.definition.name}`;
     const { params, ...own } = readAll(owner, group) as GroupInput<G>;
     const { list, names } = parametersOf(params);
     const options = complete(this.definition, own, this.#defaults, { owner });
+    if (needsWhole) requireWhole(`${this.definition.name} needs whole parameters`, list);
     for (const param of list) {
       const problem = this.definition.parameter?.(param);
       if (problem !== undefined) throw new TorchClipError('ERR_ARGUMENT', problem);

@@ -4,6 +4,7 @@ import { callable, check, flag, type Kind } from '../../check.js';
 import { type Clipper, describeStage } from '../../clip/clipper.js';
 import { toNative } from '../../clip/native-stage.js';
 import type { ProcessGroup } from '../../distributed/group.js';
+import type { ShardedParameters } from '../../distributed/sharded-parameters.js';
 import { TorchClipError } from '../../errors.js';
 import { optionsOf, readAll } from '../../options.js';
 import type { HookHandle, Tensor } from '../../tensor.js';
@@ -146,7 +147,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
    */
   addParamGroup(group: GroupInput<G>): void {
     this.#groups.check(this.paramGroups);
-    this.paramGroups.push(this.#groups.add(this.#native, group));
+    const outside = this.#own !== null || this.#stepper !== null;
+    this.paramGroups.push(this.#groups.add(this.#native, group, outside));
     this.#steps.fit(this.paramGroups.length);
   }
 
@@ -331,8 +333,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return this.#sharedBy;
   }
 
-  /** @internal Shares the state out among the ranks of a group, which all call this. */
-  shareState(group: ProcessGroup, averageGradients: boolean): void {
+  /** @internal Shares the state out among the ranks of a group, which all call this; `modules` have some of the parameters. */
+  shareState(group: ProcessGroup, averageGradients: boolean, modules: readonly ShardedParameters[]): void {
     const { definition } = this.#groups;
     const wholeTensors = this.acceptedGroups.some((one) => definition.rule(one as unknown as Required<G>) === 'adopt');
     const why =
@@ -350,7 +352,8 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     }
     const stages = this.clip?.stages.map(describeStage);
     const signature = JSON.stringify([definition.name, stages, this.nonFinite]);
-    native.optimShare(this.#native, group.native, averageGradients, signature);
+    const parameters = modules.map((each) => each.native);
+    native.optimShare(this.#native, group.native, averageGradients, signature, parameters);
     this.#sharedBy = group;
   }
 

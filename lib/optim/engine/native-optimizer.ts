@@ -2,6 +2,7 @@
 import { native } from '../../binding/index.js';
 import type { NativeStage } from '../../clip/native-stage.js';
 import type { NativeGroup } from '../../distributed/c10d.js';
+import type { NativeShardedParameters } from '../../distributed/sharded-parameters.js';
 import { type Dtype, float64, int64 } from '../../dtype.js';
 import { type EngineRule, engine } from '../../engine.js';
 import { TorchClipError } from '../../errors.js';
@@ -116,7 +117,13 @@ declare module '../../binding/index.js' {
     optimStates(optimizer: NativeOptimizer, whole: boolean): Raw<ParameterState>[];
     optimParts(optimizer: NativeOptimizer): { begin: number; end: number; strides: number[] }[];
     /** Shares the state out among the ranks of a group, which all call this; not in a build without c10d. */
-    optimShare(optimizer: NativeOptimizer, group: NativeGroup, average: boolean, signature: string): void;
+    optimShare(
+      optimizer: NativeOptimizer,
+      group: NativeGroup,
+      average: boolean,
+      signature: string,
+      modules: readonly NativeShardedParameters[],
+    ): void;
     /** Lets the steps of the other ranks fail; see `optimShare`. */
     optimFail(optimizer: NativeOptimizer): void;
     optimSlot(optimizer: NativeOptimizer, parameter: number, slot: number): Handle | null;

@@ -1,7 +1,7 @@
 import { native } from '../../binding/index.js';
 import { check, flag, kind } from '../../check.js';
-import { groupOf, member } from '../../distributed/group.js';
-import type { ProcessGroup } from '../../distributed/index.js';
+import { groupOf, member, type ProcessGroup } from '../../distributed/group.js';
+import { ownerOf, ownersOf } from '../../distributed/sharded-parameters.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import { Optimizer } from '../base/optimizer.js';
@@ -31,6 +31,9 @@ const broadcastBytes = 250 * 2 ** 20;
  * Clipping is that of one process: a step has the bits of the unsharded one by the same mean gradients, with any number of ranks and
  * under every clipper. What the clippers of all ranks see, decide and remember is the same, so are skipped steps.
  *
+ * Where the parameters are those of modules under {@link fullyShard}, each rank keeps the state of its part of them, and a step sends
+ * norms only.
+ *
  * From then on `step`, `stateDict`, `loadStateDict`, `resetState` and `eval` are called by all ranks together, and block. State dicts are
  * those of the unsharded optimizer. {@link Optimizer.state} has this rank's parts, flat. `grad` is left as it is: every rank's own.
  *
@@ -50,8 +53,16 @@ export function shard<O extends Optimizer>(optimizer: O, options?: ShardOptions)
   if (group.busy !== undefined) {
     throw new TorchClipError('ERR_STATE', 'shard() cannot follow a collective that is under way: await that one first');
   }
-  optimizer.shareState(group, averageGradients);
-  const params = optimizer.addedGroups.flatMap(({ params }) => params.map((p) => p.handle));
-  native.broadcastCoalesced(group.native, params, broadcastBytes, 0);
+  const params = optimizer.addedGroups.flatMap((one) => one.params);
+  const modules = ownersOf(params);
+  optimizer.shareState(group, averageGradients, modules);
+  const whole = params.filter((p) => ownerOf(p) === undefined).map((p) => p.handle);
+  native.broadcastCoalesced(group.native, whole, broadcastBytes, 0);
+  // What was fetched before a step is from before it.
+  if (modules.length > 0) {
+    optimizer.registerStepPostHook(() => {
+      for (const each of modules) each.release();
+    });
+  }
   return optimizer;
 }

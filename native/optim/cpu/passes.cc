@@ -32,23 +32,28 @@ const Kernels& kernels() {
   return chosen;
 }
 
+template <class F>
+void for_run(const Plan& plan, Run run, const F& visit, bool whole_units) {
+  const int64_t count = run.last - run.first;
+  const int64_t before = plan.cost[run.first], total = plan.cost[run.last] - before;
+  const bool serial = total - kOverhead * count < kSerial;
+  const int64_t threads = serial ? 1 : std::min<int64_t>(at::get_num_threads(), count);
+  if (threads <= 1) return visit(run.first, run.last);
+  const auto cut = [&](int64_t thread) {
+    const double target = double(before) + double(total) * thread / threads;
+    const auto begin = plan.cost.begin() + run.first, end = plan.cost.begin() + run.last + 1;
+    int64_t c = std::lower_bound(begin, end, target) - plan.cost.begin();
+    while (whole_units && c > run.first && c < run.last && plan.chunks[c].unit == plan.chunks[c - 1].unit) ++c;
+    return c;
+  };
+  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) { visit(cut(begin), cut(end)); });
+}
+
 // Calls visit(first, last) for every thread's share of the chunks. Shares depend on the number of threads; what is
 // written for a chunk does not.
 template <class F>
 void for_chunks(const Plan& plan, const F& visit, bool whole_units = false) {
-  const int64_t count = plan.last - plan.first;
-  const int64_t before = plan.cost[plan.first], total = plan.cost[plan.last] - before;
-  const bool serial = total - kOverhead * count < kSerial;
-  const int64_t threads = serial ? 1 : std::min<int64_t>(at::get_num_threads(), count);
-  if (threads <= 1) return visit(plan.first, plan.last);
-  const auto cut = [&](int64_t thread) {
-    const double target = double(before) + double(total) * thread / threads;
-    const auto begin = plan.cost.begin() + plan.first, end = plan.cost.begin() + plan.last + 1;
-    int64_t c = std::lower_bound(begin, end, target) - plan.cost.begin();
-    while (whole_units && c > plan.first && c < plan.last && plan.chunks[c].unit == plan.chunks[c - 1].unit) ++c;
-    return c;
-  };
-  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) { visit(cut(begin), cut(end)); });
+  for (const Run& run : plan.visited) for_run(plan, run, visit, whole_units);
 }
 
 // Hands each kernel runs of consecutive chunks that use it.
