@@ -18,6 +18,7 @@ declare module '../binding/index.js' {
     shardedRelease(parameters: NativeShardedParameters): void;
     shardedTake(parameters: NativeShardedParameters): void;
     shardedReduce(parameters: NativeShardedParameters): void;
+    shardedSettle(parameters: NativeShardedParameters): void;
     shardedGive(parameters: NativeShardedParameters): void;
     shardedPart(parameters: NativeShardedParameters, index: number): [own: Handle, begin: number];
     shardedResident(parameters: NativeShardedParameters): number;

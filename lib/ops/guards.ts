@@ -93,6 +93,12 @@ const withoutLeast: Guard = (given) => {
   }
 };
 
+/** The power of an inverse is counted down from the opposite number, which does not fit. */
+const oppositeFits: Guard = (given) => {
+  const n = given('n');
+  if (n === least.int64) throw invalidArgument('n', `an integer above ${least.int64}`, n);
+};
+
 /** The targets that a length says are there; what is after them in a padded row is not read. */
 function* rowsOf(targets: Tensor, lengths: unknown): Iterable<Tensor> {
   const counts: unknown = isTensor(lengths) ? lengths.flatten().tolist() : lengths;
@@ -258,6 +264,8 @@ const guards: Readonly<Record<string, Guard>> = {
   concatenate: nonEmpty,
   ...Object.fromEntries(['tensor_split', 'hsplit', 'vsplit', 'dsplit'].map((name) => [name, boundedSections])),
   ...Object.fromEntries(divisions.map((overload) => [overload, fittingQuotient])),
+  matrix_power: oppositeFits,
+  linalg_matrix_power: oppositeFits,
   lcm: withoutLeast,
   lcm_: withoutLeast,
   ctc_loss: knownClasses,

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -79,6 +80,19 @@ class Stream {
   int64_t inside_ = 0;
 };
 
+c10::ScalarType type_of(optim::Dtype dtype) {
+  switch (dtype) {
+    case optim::Dtype::kDouble:
+      return at::kDouble;
+    case optim::Dtype::kHalf:
+      return at::kHalf;
+    case optim::Dtype::kBFloat16:
+      return at::kBFloat16;
+    default:
+      return at::kFloat;
+  }
+}
+
 const auto kBytes = at::TensorOptions().dtype(at::kByte);
 at::Tensor bytes(int64_t count) { return at::empty({count}, kBytes); }
 // Of which a piece that is shorter than the longest leaves the rest 0.
@@ -97,7 +111,7 @@ class GroupPeers : public optim::Peers {
     const auto live = group_->live();
     Stream own(parts[size_t(rank())]);
     std::vector<Stream> all(parts.begin(), parts.end());
-    buckets(parts, 1, [&](int64_t length) {
+    Buckets buckets(*this, parts, 1, [&](int64_t length) {
       const at::Tensor out = blank(length), in = bytes(length * size());
       own.read(data_of(out), length);
       at::Tensor target = in, source = out;
@@ -108,38 +122,13 @@ class GroupPeers : public optim::Peers {
                      }
                    }};
     });
+    buckets.finish();
   }
 
-  void average(const Parts& parts, optim::Dtype dtype, void* mean) override {
-    const auto live = group_->live();
-    const c10::ScalarType type = dtype == optim::Dtype::kDouble  ? at::kDouble
-                                 : dtype == optim::Dtype::kFloat ? at::kFloat
-                                 : dtype == optim::Dtype::kHalf  ? at::kHalf
-                                                                 : at::kBFloat16;
-    const int64_t size_of = int64_t(c10::elementSize(type));
-    const int64_t own = length_of(parts[size_t(rank())]);
-    std::vector<Stream> all(parts.begin(), parts.end());
-    int64_t done = 0;
-    buckets(parts, size_of, [&](int64_t length) {
-      const at::Tensor out = blank(length * size()), in = bytes(length * size());
-      for (int r = 0; r < size(); ++r) all[size_t(r)].read(data_of(out) + r * length, length);
-      at::Tensor target = in, source = out;
-      std::vector<int64_t> even;
-      const WorkPtr work = reported([&] { return live->alltoall_base(target, source, even, even); });
-      const int64_t begin = done;
-      done += length;
-      return Under{work, [this, in, out, length, begin, own, type, size_of, mean] {
-                     const int64_t count = std::min(length, own - begin) / size_of;
-                     if (count <= 0) return;
-                     // In the order of the ranks, so that a sum does not depend on whose it is.
-                     const at::Tensor from = in.view(type).view({size(), length / size_of});
-                     const auto wide = type == at::kDouble ? at::kDouble : at::kFloat;
-                     at::Tensor sum = from.select(0, 0).narrow(0, 0, count).to(wide, false, /*copy=*/true);
-                     for (int r = 1; r < size(); ++r) sum.add_(from.select(0, r).narrow(0, 0, count));
-                     sum.div_(size());
-                     at::from_blob(static_cast<char*>(mean) + begin, {count}, type).copy_(sum);
-                   }};
-    });
+  std::function<void()> average(Parts parts, optim::Dtype dtype, void* mean) override {
+    const auto mean_of = std::make_shared<Mean>(*this, std::move(parts), dtype, static_cast<char*>(mean));
+    mean_of->buckets.begin();
+    return [mean_of] { mean_of->buckets.finish(); };
   }
 
   void largest(std::vector<int32_t>& numbers) override {
@@ -160,19 +149,81 @@ class GroupPeers : public optim::Peers {
   };
 
   // Cuts what each process has into pieces of equal length, the longest's number of them, and keeps two under way.
-  template <class Issue>
-  void buckets(const Parts& parts, int64_t multiple, const Issue& issue) const {
-    int64_t longest = 0;
-    for (const auto& spans : parts) longest = std::max(longest, length_of(spans));
-    const int64_t most = std::max(kLeast, kBucket / size()) / multiple * multiple;
-    std::optional<Under> before;
-    for (int64_t at = 0; at < longest; at += most) {
-      std::optional<Under> next = issue(std::min(most, longest - at));
-      if (before) end(*before);
-      before = std::move(next);
+  class Buckets {
+   public:
+    Buckets(const GroupPeers& peers, const Parts& parts, int64_t multiple, std::function<Under(int64_t length)> issue)
+        : peers_(peers), issue_(std::move(issue)) {
+      for (const auto& spans : parts) longest_ = std::max(longest_, length_of(spans));
+      most_ = std::max(kLeast, kBucket / peers.size()) / multiple * multiple;
     }
-    if (before) end(*before);
-  }
+
+    void begin() {
+      for (; under_.size() < 2 && at_ < longest_; at_ += most_) {
+        under_.push_back(issue_(std::min(most_, longest_ - at_)));
+      }
+    }
+    void finish() {
+      for (begin(); !under_.empty(); begin()) {
+        const Under first = std::move(under_.front());
+        under_.pop_front();
+        peers_.end(first);
+      }
+    }
+
+   private:
+    const GroupPeers& peers_;
+    std::function<Under(int64_t)> issue_;
+    std::deque<Under> under_;
+    int64_t at_ = 0, longest_ = 0, most_ = 0;
+  };
+
+  // Numbers of all processes, which become the means of this one's.
+  struct Mean {
+    Mean(const GroupPeers& peers, Parts given, optim::Dtype dtype, char* into)
+        : parts(std::move(given)),
+          all(parts.begin(), parts.end()),
+          type(type_of(dtype)),
+          own(length_of(parts[size_t(peers.rank())])),
+          mean(into),
+          live(peers.group_->live()),
+          buckets(peers, parts, int64_t(c10::elementSize(type)),
+                  [this, &peers](int64_t length) { return issue(peers, length); }) {}
+    Mean(const Mean&) = delete;
+    Mean& operator=(const Mean&) = delete;
+
+    Under issue(const GroupPeers& peers, int64_t length) {
+      const int size = peers.size();
+      const at::Tensor out = blank(length * size), in = bytes(length * size);
+      for (int r = 0; r < size; ++r) all[size_t(r)].read(data_of(out) + r * length, length);
+      at::Tensor target = in, source = out;
+      std::vector<int64_t> even;
+      const WorkPtr work = peers.reported([&] { return live->alltoall_base(target, source, even, even); });
+      const int64_t begin = done;
+      done += length;
+      return {work, [this, size, in, out, length, begin] { add(size, in, length, begin); }};
+    }
+    void add(int size, const at::Tensor& in, int64_t length, int64_t begin) const {
+      const int64_t size_of = int64_t(c10::elementSize(type));
+      const int64_t count = std::min(length, own - begin) / size_of;
+      if (count <= 0) return;
+      // In the order of the ranks, so that a sum does not depend on whose it is.
+      const at::Tensor from = in.view(type).view({size, length / size_of});
+      const auto wide = type == at::kDouble ? at::kDouble : at::kFloat;
+      at::Tensor sum = from.select(0, 0).narrow(0, 0, count).to(wide, false, /*copy=*/true);
+      for (int r = 1; r < size; ++r) sum.add_(from.select(0, r).narrow(0, 0, count));
+      sum.div_(size);
+      at::from_blob(mean + begin, {count}, type).copy_(sum);
+    }
+
+    Parts parts;
+    std::vector<Stream> all;
+    c10::ScalarType type;
+    int64_t own, done = 0;
+    char* mean;
+    c10::intrusive_ptr<c10d::ProcessGroup> live;
+    Buckets buckets;
+  };
+
   void end(const Under& under) const {
     reported([&] { under.work->wait(); });
     under.finish();

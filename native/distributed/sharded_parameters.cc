@@ -153,65 +153,69 @@ void ShardedParameters::take() {
 
 void ShardedParameters::reduce() {
   const at::NoGradGuard no_grad;
+  settle();
   agree(kReduce);
   // A gradient that some ranks lack counts as zero there, as in a step of a sharded optimizer.
   std::vector<int32_t> present;
   for (const Member& member : members_) present.push_back(grad_of(member.value).defined());
   peers_->largest(present);
-  struct Arrived {
-    Member* member;
-    at::Tensor grad;
-    bool adds;
-  };
-  std::vector<at::Tensor> fresh;
-  std::vector<Arrived> arrived;
   for (size_t k = 0; k < members_.size(); ++k) {
     if (present[k] == 0) continue;
     Member& member = members_[k];
     at::Tensor grad = std::exchange(grad_of(member.value), at::Tensor());
     if (grad.defined() && grad.layout() != c10::kStrided) grad = grad.to_dense();
     grad = grad.defined() ? grad.detach().contiguous() : at::zeros_like(member.value).detach();
-    if (!member.mean.defined()) fresh.push_back(member.value);
-    arrived.push_back({&member, grad, member.mean.defined()});
+    arrived_.push_back({&member, grad, {}});
+  }
+  std::vector<c10::ScalarType> done;
+  for (const Arrived& first : arrived_) {
+    const c10::ScalarType dtype = first.grad.scalar_type();
+    if (std::find(done.begin(), done.end(), dtype) != done.end()) continue;
+    done.push_back(dtype);
+    Parts parts(size_t(peers_->size()));
+    std::vector<Arrived*> same;
+    int64_t count = 0;
+    for (Arrived& each : arrived_) {
+      if (each.grad.scalar_type() != dtype) continue;
+      same.push_back(&each);
+      add_parts(parts, each.member->ranges, each.grad);
+      count += elements(each.member->own(peers_->rank()), each.grad);
+    }
+    const at::Tensor means = at::empty({count}, first.grad.options());
+    int64_t begin = 0;
+    for (Arrived* each : same) {
+      each->mean = means.narrow(0, begin, elements(each->member->own(peers_->rank()), each->grad));
+      begin += each->mean.numel();
+    }
+    pending_.push_back(peers_->average(std::move(parts), optim::dtype_of(dtype), means.mutable_data_ptr()));
+  }
+}
+
+void ShardedParameters::settle() {
+  const at::NoGradGuard no_grad;
+  const std::vector<Arrived> arrived = std::exchange(arrived_, {});
+  for (const auto& end : std::exchange(pending_, {})) end();
+  std::vector<at::Tensor> fresh;
+  for (const Arrived& each : arrived) {
+    if (!each.member->mean.defined()) fresh.push_back(each.member->value);
   }
   const std::vector<at::Tensor> zeros = optim::partial_like(fresh);
   auto next = zeros.begin();
-  for (const Arrived& each : arrived) {
-    if (!each.adds) each.member->mean = *next++;
-  }
-  std::vector<c10::ScalarType> done;
-  for (const Arrived& first : arrived) {
-    const c10::ScalarType dtype = first.member->value.scalar_type();
-    if (std::find(done.begin(), done.end(), dtype) != done.end()) continue;
-    done.push_back(dtype);
-    std::vector<const Arrived*> same;
-    for (const Arrived& each : arrived) {
-      if (each.member->value.scalar_type() == dtype) same.push_back(&each);
-    }
-    Parts parts(size_t(peers_->size()));
-    int64_t count = 0;
-    for (const Arrived* each : same) {
-      add_parts(parts, each->member->ranges, each->grad);
-      count += elements(each->member->own(peers_->rank()), each->grad);
-    }
-    const at::Tensor means = at::empty({count}, first.grad.options());
-    peers_->average(parts, optim::dtype_of(dtype), means.mutable_data_ptr());
-    int64_t begin = 0;
-    for (const Arrived* each : same) {
-      const Range own = each->member->own(peers_->rank());
-      const at::Tensor mean = means.narrow(0, begin, elements(own, each->grad));
-      const at::Tensor into = optim::flat_part(each->member->mean, own.begin, own.end);
-      if (each->adds) {
-        into.add_(mean);
-      } else {
-        into.copy_(mean);
-      }
-      begin += mean.numel();
+  for (const auto& [member, grad, mean] : arrived) {
+    const bool adds = member->mean.defined();
+    if (!adds) member->mean = *next++;
+    const Range own = member->own(peers_->rank());
+    const at::Tensor into = optim::flat_part(member->mean, own.begin, own.end);
+    if (adds) {
+      into.add_(mean);
+    } else {
+      into.copy_(mean);
     }
   }
 }
 
 void ShardedParameters::give() {
+  settle();
   for (Member& member : members_) {
     if (member.mean.defined()) grad_of(member.value) = std::exchange(member.mean, at::Tensor());
   }
@@ -294,6 +298,7 @@ void register_sharded_parameters(napi_env env, napi_value exports) {
   define(env, exports, "shardedRelease", guarded<call<&ShardedParameters::release>>);
   define(env, exports, "shardedTake", guarded<call<&ShardedParameters::take>>);
   define(env, exports, "shardedReduce", guarded<call<&ShardedParameters::reduce>>);
+  define(env, exports, "shardedSettle", guarded<call<&ShardedParameters::settle>>);
   define(env, exports, "shardedGive", guarded<call<&ShardedParameters::give>>);
   define(env, exports, "shardedPart", guarded<part>);
   define(env, exports, "shardedResident", guarded<resident>);

@@ -43,8 +43,10 @@ class ShardedParameters {
   // Before gradients arrive in a backward pass: takes away the means of earlier ones, to which those of this pass are
   // added.
   void take();
-  // Averages the gradients that have arrived, of which this rank then has its part, and takes them away.
+  // Begins to average the gradients that have arrived, and takes them away.
   void reduce();
+  // Ends that: this rank has its part of the means.
+  void settle();
   // Gives the parameters their means, once no further gradients come.
   void give();
 
@@ -57,12 +59,19 @@ class ShardedParameters {
 
     optim::Range own(int rank) const { return ranges[size_t(rank)]; }
   };
+  // A gradient that is being averaged.
+  struct Arrived {
+    Member* member;
+    at::Tensor grad, mean;
+  };
   void require_place() const;
   void agree(int32_t what);
 
   std::shared_ptr<Group> group_;
   std::unique_ptr<optim::Peers> peers_;
   std::vector<Member> members_;
+  std::vector<Arrived> arrived_;
+  std::vector<std::function<void()>> pending_;
   int32_t number_;
   bool whole_ = false;
 };

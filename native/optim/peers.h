@@ -2,6 +2,7 @@
 // process makes the same calls in the same order; each call throws where another process has gone.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "optim/element.h"
@@ -23,9 +24,10 @@ class Peers {
   virtual int size() const = 0;
   // Sends what belongs to this process, and fills in what belongs to the others.
   virtual void gather(const Parts& parts) = 0;
-  // Every process has numbers of its own in all parts: writes the mean of those in this process's part to `mean`, one
-  // span after the other.
-  virtual void average(const Parts& parts, Dtype dtype, void* mean) = 0;
+  // Every process has numbers of its own in all parts: begins to write the mean of those in this process's part to
+  // `mean`, one span after the other. What it returns is called once, and ends it; until then all of that must be
+  // there.
+  virtual std::function<void()> average(Parts parts, Dtype dtype, void* mean) = 0;
   // Replaces each number by the largest that any process has.
   virtual void largest(std::vector<int32_t>& numbers) = 0;
 };

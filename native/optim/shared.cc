@@ -221,7 +221,7 @@ void Optimizer::average_gradients() {
         add_parts(parts, state_.shares, k, Planner::gradient_of(p));
     }
     // The means of one dtype have a memory of their own, in which they lie one after the other.
-    state_.peers->average(parts, dtype_of(dtype), parameters_[first].mean.storage().mutable_data());
+    state_.peers->average(parts, dtype_of(dtype), parameters_[first].mean.storage().mutable_data())();
   }
 }
 

@@ -65,6 +65,8 @@ interface Call {
 /** A backward pass, with the modules that it has reached. */
 interface Pass {
   readonly reached: Set<Unit>;
+  /** Whose gradients are being averaged: one module's at a time, while the pass goes on. */
+  averages: Unit | null;
   readonly ending: Ending;
 }
 let pass: Pass | null = null;
@@ -168,24 +170,27 @@ class Unit {
   }
 
   #gradient(parameter: Tensor): void {
-    if (currentPass()?.reached.has(this) !== true) {
+    const running = currentPass();
+    if (running?.reached.has(this) !== true) {
       throw new TorchClipError(
         'ERR_STATE',
         'a parameter of a fully sharded module was used outside of its forward pass, where it is not whole',
       );
     }
     this.#arrived.add(parameter);
-    if (this.parameters.parameters.every((p) => !p.requiresGrad || this.#arrived.has(p))) this.#reduce();
+    if (this.parameters.parameters.every((p) => !p.requiresGrad || this.#arrived.has(p))) this.#reduce(running);
   }
 
-  #reduce(): void {
+  #reduce(running: Pass | null): void {
     this.#arrived.clear();
+    if (running?.averages) native.shardedSettle(running.averages.parameters.native);
     native.shardedReduce(this.parameters.native);
+    if (running !== null) running.averages = this;
   }
 
   /** What is left to do when no further gradient comes. */
   finish(): void {
-    if (this.#arrived.size > 0) this.#reduce();
+    if (this.#arrived.size > 0) this.#reduce(null);
     this.leavePass();
   }
 
@@ -203,7 +208,7 @@ function begin(): Pass {
     pass = null;
     for (const unit of [...reached].sort((a, b) => a.parameters.number - b.parameters.number)) unit.finish();
   });
-  pass = { reached, ending };
+  pass = { reached, ending, averages: null };
   return pass;
 }
 
