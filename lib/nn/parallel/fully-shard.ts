@@ -249,7 +249,8 @@ export function fullyShard<M extends Module>(module: M, options?: FullyShardOpti
   requireOwnParameters(module);
   const named = module.namedParameters().filter(([, p]) => ownerOf(p) === undefined);
   native.requireShardable(named.map(([, p]) => p.handle));
-  checkSame(group, named);
+  // Other groups are of ranks without this package, which cannot take part in the passes either.
+  if (group.alike) checkSame(group, named);
   const state = [...named.map(([, p]) => p), ...module.buffers()].map((t) => t.handle);
   native.broadcastCoalesced(group.native, state, broadcastBytes, 0);
   const parameters = new ShardedParameters(

@@ -6,7 +6,10 @@ describe('the traffic of a step', function () {
   this.timeout(1_200_000);
 
   it('is that of the formulas, from 8 to 4,096 ranks', () => {
-    for (const { ranks: n, ddp, sharded, parameters, chunks, tensors } of measureCosts(4e6, [8, 64, 512, 4096])) {
+    for (const { ranks: n, ddp, sharded, fully, parameters, chunks, tensors } of measureCosts(
+      4e6,
+      [8, 64, 512, 4096],
+    )) {
       const near = (got: number, want: number, what: string) =>
         expect(got / want, `${what}, ${n} ranks`).closeTo(1, 0.02);
       const bytes = 4 * parameters;
@@ -21,6 +24,14 @@ describe('the traffic of a step', function () {
       };
       longest(sharded.allToAll![2], ((n - 1) * bytes) / n, `gradients of ${n} ranks`);
       longest(sharded.allGather![2], ((n - 1) * (bytes + 16 * chunks)) / n, `parameters of ${n} ranks`);
+      // Every layer is shared out for itself, and fetched twice.
+      const layers = tensors / 2;
+      const inPieces = (got: number, want: number, pieces: number, what: string) => {
+        expect(got, what).least(want * 0.98);
+        expect(got, what).most(want + pieces * (n - 1) * 65536 * 1.02);
+      };
+      inPieces(fully.allToAll![2], ((n - 1) * bytes) / n, layers, `gradients of layers of ${n} ranks`);
+      inPieces(fully.allGather![2], ((n - 1) * (2 * bytes + 16 * chunks)) / n, 2 * layers + 1, `layers of ${n} ranks`);
     }
   });
 });

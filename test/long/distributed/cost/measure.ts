@@ -10,9 +10,10 @@ export type Cost = [calls: number, messages: number, bytes: number, ring: number
 export type Costs = Record<string, Cost>;
 export interface Measured {
   ranks: number;
-  /** Of a step of DistributedDataParallel and of one of a sharded optimizer. */
+  /** Of a step of DistributedDataParallel, of one of a sharded optimizer, and of one of fully sharded layers under such an optimizer. */
   ddp: Costs;
   sharded: Costs;
+  fully: Costs;
   parameters: number;
   chunks: number;
   tensors: number;
@@ -56,19 +57,28 @@ const measured: Measured[] = sizes.map(Number).map((size) => {
   };
   const ddp = step(() => (model.forward(x) as Tensor).sum().backward());
 
+  const trained = (net: nn.Sequential) => {
+    const optimizer = optim.shard(new optim.AdamW(net.parameters(), { clip: clip.norm(1) }), { group });
+    const costs = step(() => {
+      optimizer.zeroGrad();
+      (net.forward(x) as Tensor).sum().backward();
+      optimizer.step();
+    });
+    if (optimizer.clipStats.skipped.item() !== 0) throw new Error('steps were skipped');
+    return costs;
+  };
   const plain = make();
   const params = plain.parameters();
-  const optimizer = optim.shard(new optim.AdamW(params, { clip: clip.norm(1) }), { group });
-  const sharded = step(() => {
-    optimizer.zeroGrad();
-    plain.forward(x).sum().backward();
-    optimizer.step();
-  });
-  if (optimizer.clipStats.skipped.item() !== 0) throw new Error('steps were skipped');
+  const sharded = trained(plain);
+  const layered = make();
+  for (const layer of layered.children())
+    torch.distributed.fsdp.fullyShard(layer, { group, reshardAfterForward: true });
+  const fully = trained(layered);
   return {
     ranks: size,
     ddp,
     sharded,
+    fully,
     parameters: params.reduce((sum, p) => sum + p.numel(), 0),
     chunks: params.reduce((sum, p) => sum + Math.ceil(p.numel() / 16384), 0),
     tensors: params.length,

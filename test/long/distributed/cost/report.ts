@@ -20,20 +20,21 @@ function total(costs: Costs): { megabytes: number; ring: number; best: number } 
   };
 }
 
-const rows = measureCosts(25e6, ranks).map(({ ranks, ddp, sharded }) => ({
+const rows = measureCosts(25e6, ranks).map(({ ranks, ddp, sharded, fully }) => ({
   ranks,
   ddp: total(ddp),
   sharded: total(sharded),
+  fully: total(fully),
 }));
 
 const show = (x: number) => (x < 10 ? x.toFixed(2) : x.toFixed(0));
 const lines = rows.map(
-  ({ ranks, ddp, sharded }) =>
-    `| ${ranks} | ${[ddp, sharded].map((one) => `${show(one.megabytes)} | ${show(one.ring)} | ${show(one.best)}`).join(' | ')} |`,
+  ({ ranks, ddp, sharded, fully }) =>
+    `| ${ranks} | ${[ddp, sharded, fully].map((one) => `${show(one.megabytes)} | ${show(one.ring)} | ${show(one.best)}`).join(' | ')} |`,
 );
 const table = [
-  '| ranks | DDP: MB | ms, ring | ms, best | sharded: MB | ms, ring | ms, best |',
-  '|---|---|---|---|---|---|---|',
+  '| ranks | DDP: MB | ms, ring | ms, best | sharded: MB | ms, ring | ms, best | fully: MB | ms, ring | ms, best |',
+  '|---|---|---|---|---|---|---|---|---|---|',
   ...lines,
 ].join('\n');
 const page = readFileSync(path('distributed.md'), 'utf8');
@@ -44,11 +45,12 @@ writeFileSync(
   page.replace(marked, (_, begin, end) => `${begin}\n${table}\n\n${end}`),
 );
 
-const values = rows.flatMap(({ ranks, ddp, sharded }) =>
+const values = rows.flatMap(({ ranks, ddp, sharded, fully }) =>
   (
     [
       ['DistributedDataParallel', ddp],
       ['sharded step', sharded],
+      ['fully sharded layers', fully],
     ] as const
   ).flatMap(([who, { ring, best }]) => [
     { ranks, milliseconds: ring, line: `${who}, rings` },
