@@ -4,7 +4,9 @@
 #include <ATen/Version.h>
 #include <ATen/native/verbose_wrapper.h>
 
+#include <algorithm>
 #include <string>
+#include <type_traits>
 
 #include "binding/modules.h"
 #include "binding/value.h"
@@ -113,9 +115,17 @@ napi_value backend_precision(napi_env env, Args& args) {
 template <class C>
 std::string depthwise_kernel(C& context, const std::string* wanted) {
   if constexpr (requires { context.cudnnDepthwiseKernel(); }) {
-    const std::string before = at::cudnn_depthwise2str(context.cudnnDepthwiseKernel());
-    if (wanted != nullptr) context.setCuDNNDepthwiseKernel(at::str2cudnn_depthwise(*wanted));
-    return before;
+    // The functions of `at` are found by their argument.
+    const auto before = context.cudnnDepthwiseKernel();
+    using Kernel = std::decay_t<decltype(before)>;
+    if (wanted != nullptr) {
+      const auto kernels = {Kernel::AUTO, Kernel::CUDNN, Kernel::NATIVE};
+      const auto chosen =
+          std::find_if(kernels.begin(), kernels.end(), [&](Kernel k) { return cudnn_depthwise2str(k) == *wanted; });
+      if (chosen == kernels.end()) throw Error("ERR_ARGUMENT", "there is no kernel of that name: " + *wanted);
+      context.setCuDNNDepthwiseKernel(*chosen);
+    }
+    return cudnn_depthwise2str(before);
   } else {
     if (wanted != nullptr && *wanted != "auto") {
       throw Error("ERR_OP_UNAVAILABLE", "this libtorch has no choice of kernels for depthwise convolutions");
