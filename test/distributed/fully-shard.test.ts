@@ -27,6 +27,18 @@ describe('distributed.fsdp.fullyShard', function () {
     });
   }
 
+  it('has the bits of one process under rules and clippers of every scope', async () => {
+    const settings = {
+      averages: false,
+      modules: true,
+      rules: ['AdamW', 'LAMB'],
+      clippers: ['norm', 'norm by row', 'spam', 'norm, then value of the update'],
+    };
+    for (const answers of await sentByAll(3, 'sharded', settings)) {
+      expect(answers.at(-1)).deep.equal({ cells: 8, failures: [] });
+    }
+  });
+
   it('refuses what it cannot share out, and what would see a part', async () => {
     const layer = () => new nn.Linear(3, 2);
     expect(refusalOf(() => d.fsdp.fullyShard(layer())).code).equal('ERR_STATE');

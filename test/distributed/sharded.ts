@@ -1,6 +1,6 @@
 // Optimizers whose state ranks share, beside the same ones alone: what must have the same bits.
 import { createHash } from 'node:crypto';
-import torch, { type Dtype, optim, type Tensor } from '../../lib/index.js';
+import torch, { type Dtype, nn, optim, type Tensor } from '../../lib/index.js';
 import { type ClipCase, clipperOf, gradient, initial, make, product, type RuleCase } from '../optim/support.js';
 
 /** Of several chunks, rows longer and shorter than one, and less than one for each rank; in groups. */
@@ -21,16 +21,22 @@ const layout = (t: Tensor): Tensor =>
       ? t.transpose(0, 1).contiguous().transpose(0, 1)
       : t;
 
-export function parameters(dtype: Dtype): Tensor[][] {
+export function parameters(dtype: Dtype, rowMajor = false): Tensor[][] {
   let next = 0;
   return shapes.map((group) =>
     group.map((shape) => {
       const values = Float64Array.from({ length: product(shape) }, () => initial(next++));
-      return layout(torch.tensor(values, { shape: [...shape], dtype }))
-        .detach()
-        .requiresGrad_();
+      const t = torch.tensor(values, { shape: [...shape], dtype });
+      return new nn.Parameter(rowMajor ? t : layout(t).detach());
     }),
   );
+}
+
+/** Fully sharded modules with some of the parameters each, across the optimizer's groups. */
+function modulesOf(groups: Tensor[][]): ReturnType<typeof torch.distributed.fsdp.fullyShard>[] {
+  const all = groups.flat() as nn.Parameter[];
+  const [first, second] = [all.filter((_, i) => i % 3 === 0), all.filter((_, i) => i % 3 === 1)];
+  return [first!, second!].map((list) => torch.distributed.fsdp.fullyShard(new nn.ParameterList(list)));
 }
 
 const made = new Map<string, Tensor[]>();
@@ -103,9 +109,17 @@ export function difference(
   rule: RuleCase,
   clipper: ClipCase,
   dtype: Dtype,
-  how: { rank: number; size: number; average: boolean; extra?: Record<string, unknown> },
+  how: { rank: number; size: number; average: boolean; modules?: boolean; extra?: Record<string, unknown> },
 ): string | null {
-  const [own, alone] = [parameters(dtype), parameters(dtype)];
+  const [own, alone] = [parameters(dtype, how.modules), parameters(dtype, how.modules)];
+  const modules = how.modules ? modulesOf(own) : [];
+  /** Looks at whole parameters. */
+  const seen = <T>(look: () => T): T => {
+    for (const each of modules) each.unshard();
+    const result = look();
+    for (const each of modules) each.reshard();
+    return result;
+  };
   const options = { clip: clipperOf(clipper), ...how.extra };
   const sharded = optim.shard(make(rule, own, options), { averageGradients: how.average });
   const whole = make(rule, alone, options);
@@ -114,16 +128,16 @@ export function difference(
     setGradients(alone, t);
     sharded.step();
     whole.step();
-    const at = own.flat().findIndex((p, i) => !same(p, alone.flat()[i]!));
+    const at = seen(() => own.flat().findIndex((p, i) => !same(p, alone.flat()[i]!)));
     if (at >= 0) return `parameter ${at} after step ${t}`;
   }
-  const at = apart(sharded, whole);
+  const at = seen(() => apart(sharded, whole));
   if (at !== null) return at;
   // What one saves the other loads, and both go on.
-  const resumed = [
+  const resumed = seen(() => [
     optim.shard(make(rule, copies(own), options), { averageGradients: false }),
     make(rule, copies(own), options),
-  ];
+  ]);
   resumed[0]!.loadStateDict(whole.stateDict());
   resumed[1]!.loadStateDict(sharded.stateDict());
   for (const optimizer of [whole, ...resumed]) {

@@ -56,9 +56,11 @@ let depth = 0;
 
 /** A call that autograd records. */
 interface Call {
-  /** Inputs whose gradients are still to come in this backward pass. */
+  /** How many of its inputs have gradients. */
+  inputs: number;
+  /** Those whose gradients are still to come in this backward pass. */
   waiting: number;
-  readonly inputs: number;
+  /** Whether the backward pass has reached its outputs. */
   entered: boolean;
 }
 
@@ -101,7 +103,7 @@ class Unit {
     depth += 1;
     try {
       this.parameters.gather();
-      const call: Call = { waiting: 0, inputs: 0, entered: false };
+      const call: Call = { inputs: 0, waiting: 0, entered: false };
       const args = records ? given.map((arg) => this.#input(call, arg)) : given;
       const output = Reflect.apply(forward, module, args);
       if (records) this.#output(call, output);
@@ -114,11 +116,11 @@ class Unit {
   }
 
   /** An input's place in the graph, which is reached when all of this call is through. */
-  #input(call: { inputs: number }, arg: unknown): unknown {
+  #input(call: Call, arg: unknown): unknown {
     if (!isTensor(arg) || !arg.requiresGrad) return arg;
     const input = arg.viewAs(arg);
     call.inputs += 1;
-    input.registerHook(() => this.#leave(call as Call));
+    input.registerHook(() => this.#leave(call));
     return input;
   }
 

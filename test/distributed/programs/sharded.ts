@@ -21,9 +21,13 @@ for (const name of names) {
       cells++;
       // Sums of numbers in 16 bits are rounded, and so are means over three.
       const average = settings.averages !== false && cells % 2 === 0 && dtype.itemsize >= 4;
+      const modules = settings.modules === true;
       try {
-        const found = torch.scope(() => difference(rule, clippers[way]!, dtype, { rank, size, average }));
-        if (found !== null) failures.push(`${name} / ${way}, ${dtypeName}${average ? ', averaged' : ''}: ${found}`);
+        const found = torch.scope(() => difference(rule, clippers[way]!, dtype, { rank, size, average, modules }));
+        if (found !== null)
+          failures.push(
+            `${name} / ${way}, ${dtypeName}${average ? ', averaged' : ''}${modules ? ', in modules' : ''}: ${found}`,
+          );
       } catch (error) {
         failures.push(`${name} / ${way}, ${dtypeName}: ${error}`);
         throw error;

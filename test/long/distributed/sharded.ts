@@ -19,4 +19,13 @@ describe('a sharded optimizer', function () {
       }
     });
   }
+
+  it('has them where fully sharded modules have some of the parameters', async () => {
+    const sent = await sentByAll(3, 'sharded', { dtypes: ['float32'], averages: false, modules: true });
+    for (const answers of sent) {
+      const { cells, failures } = answers.at(-1) as { cells: number; failures: string[] };
+      expect(failures).deep.equal([]);
+      expect(cells).least(800);
+    }
+  });
 });
