@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** Every code that a {@link TorchClipError} can carry. */
 export type ErrorCode =
   | 'ERR_ARGUMENT'
@@ -83,9 +85,8 @@ export function isCallable(value: unknown): value is (...args: never[]) => unkno
   return prototype?.writable !== false || !/^class\b/.test(Function.prototype.toString.call(value));
 }
 
-const AsyncFunction = (async () => {}).constructor;
-
-export const isAsync = (value: unknown): boolean => value instanceof AsyncFunction;
+/** Whether a value is an async function, of any realm. */
+export const isAsync = (value: unknown): boolean => types.isAsyncFunction(value);
 
 function className(value: object): string {
   try {

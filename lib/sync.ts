@@ -26,8 +26,10 @@ export function refuseLater<T>(name: string, result: T): T {
   );
 }
 
-const isThenable = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+/** Whether `await` would wait for a value: a promise of any realm, and what else has `then`. */
+export const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+  typeof (value as { then?: unknown }).then === 'function';
 
 /** Refuses a promise that a plain function returned: its rest would run after the scope has ended. */
 export function refusePromise<T>(name: string, result: T, argument = 'body'): T {

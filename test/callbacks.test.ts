@@ -89,6 +89,8 @@ const places: Record<string, (given: Given) => unknown> = {
     module.registerStateDictPreHook(f);
     module.stateDict();
   },
+  'profiler, onTraceReady': (f) => torch.profiler.profile(() => 1, { onTraceReady: f }),
+  'profiler, schedule': (f) => new torch.profiler.Profile({ schedule: f }).start(),
   'a loader in a plain loop, collate': (f) => [...new data.DataLoader([1, 2], { collate: f })],
 };
 

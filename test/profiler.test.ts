@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import torch, { nn } from '../lib/index.js';
@@ -206,6 +208,160 @@ describe('profiler', () => {
     profile.start();
     profile.stop();
     expect(profile.events()).an('array');
+  });
+
+  it('withFlops alone counts operations', () => {
+    const product = () => torch.ones([10, 5]).mm(torch.ones([5, 2]));
+    const { flops } = profiler
+      .profile(product, { withFlops: true })
+      .keyAverages()
+      .find(({ name }) => name === 'aten::mm')!;
+    expect(flops).equal(2 * 10 * 5 * 2);
+  });
+
+  it('waits for whatever has a then(): a promise of another realm, a query', async () => {
+    const later: Record<string, (value: unknown, act: () => void) => unknown> = {
+      'a promise of another realm': (value, act) =>
+        runInNewContext('(async () => { await null; act(); return value; })()', { value, act }),
+      'an object': (value, act) => ({
+        // biome-ignore lint/suspicious/noThenProperty: that is what the test is about.
+        then: (resolve: (value: unknown) => void) =>
+          setImmediate(() => {
+            act();
+            resolve(value);
+          }),
+      }),
+    };
+    for (const [what, make] of Object.entries(later)) {
+      const act = () => void torch.ones([2]).add(1);
+      const profile = await (profiler.profile(() => make(1, act)) as unknown as Promise<
+        InstanceType<typeof profiler.Profile>
+      >);
+      expect(
+        profile.keyAverages().map(({ name }) => name),
+        what,
+      ).include('aten::add');
+      const region = new profiler.Profile();
+      region.start();
+      expect(await profiler.recordFunction('region', () => make(7, act)), what).equal(7);
+      region.stop();
+      const { children } = region.events().find(({ isRegion }) => isRegion)!;
+      expect(
+        children.map(({ name }) => name),
+        what,
+      ).include('aten::add');
+    }
+  });
+
+  it('cannot be started, stepped or stopped by what it calls', () => {
+    for (const option of ['schedule', 'onTraceReady']) {
+      for (const call of ['start', 'step', 'stop'] as const) {
+        const again = () => {
+          if (profile !== undefined) profile[call]();
+          return 'recordAndSave';
+        };
+        let profile: InstanceType<typeof profiler.Profile> | undefined;
+        const made = new profiler.Profile({ [option]: again });
+        made.start();
+        profile = made;
+        const { code, message } = refusalOf(() => made[option === 'schedule' ? 'step' : 'stop']());
+        expect([code, message], `${call} in ${option}`).deep.equal([
+          'ERR_STATE',
+          `the profile cannot be started, stepped or stopped within its "${option}"`,
+        ]);
+        profile = undefined;
+        if (option === 'schedule') made.stop();
+        // The session is over: another can begin.
+        profiler.profile(pass);
+      }
+    }
+  });
+
+  it('goes on after a handler that throws, and the failure of the body is the one to hear of', () => {
+    let traces = 0;
+    const onTraceReady = () => {
+      traces++;
+      throw new Error(`trace ${traces}`);
+    };
+    const profile = new profiler.Profile({ schedule: () => 'recordAndSave', onTraceReady });
+    profile.start();
+    expect(() => profile.step()).throw('trace 1');
+    expect(() => profile.step()).throw('trace 2');
+    expect(() => profile.stop()).throw('trace 3');
+    const failing = () => {
+      throw new Error('body');
+    };
+    expect(() => profiler.profile(failing, { onTraceReady })).throw('body');
+    profiler.profile(pass);
+  });
+
+  it('ends regions with the session in which they began', () => {
+    const first = new profiler.Profile();
+    const second = new profiler.Profile();
+    first.start();
+    profiler.recordFunction('region', () => {
+      first.stop();
+      second.start();
+      torch.ones([2]).add(1);
+    });
+    second.stop();
+    expect(first.events().map(({ name }) => name)).include('region');
+    expect(second.events().map(({ name }) => name)).not.include('region');
+  });
+
+  it('schedule() refuses what is not a step', () => {
+    const actions = profiler.schedule({ wait: 1, warmup: 1, active: 1 });
+    for (const step of [NaN, -1, 0.5, Infinity, '1', undefined]) {
+      expect(refusalOf(() => actions(step as never)).message).match(/^"step" must be an integer >= 0, got /);
+    }
+  });
+
+  describe('that runs when its thread ends', () => {
+    const entry = JSON.stringify(new URL('../dist/index.js', import.meta.url).href);
+    const begin = `import * as torch from ${entry}; const p = new torch.profiler.Profile(); p.start(); torch.ones([1]).add(1);`;
+    const run = (script: string) =>
+      spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    const ends: [what: string, script: string, status: number][] = [
+      ['the program', begin, 0],
+      ['process.exit()', `${begin} process.exit(3);`, 3],
+      ['an error', `${begin} throw new Error('mine');`, 1],
+      [
+        'process.exit() in a body',
+        `import * as torch from ${entry}; torch.profiler.profile(() => torch.profiler.recordFunction('r', () => process.exit(4)));`,
+        4,
+      ],
+      [
+        'process.exit() when a trace is ready',
+        `${begin.replace('()', '({ onTraceReady: () => process.exit(5) })')} p.stop();`,
+        5,
+      ],
+    ];
+    for (const [what, script, status] of ends) {
+      it(`${what}: ends as without`, () => {
+        const result = run(script);
+        expect([result.status, result.signal], result.stderr).deep.equal([status, null]);
+      });
+    }
+
+    it('a worker: others profile after it', () => {
+      const result = run(`
+        import { Worker } from 'node:worker_threads';
+        import { once } from 'node:events';
+        import * as torch from ${entry};
+        const code = ${JSON.stringify(begin.replace(/^import .*?;/, ''))};
+        const load = "import(" + ${JSON.stringify(entry)} + ").then((torch) => { " + code;
+        for (const end of [' });', ' process.exit(); });', " throw new Error('mine'); });", ' setInterval(() => {}, 1e6); postMessage(1); });']) {
+          const worker = new Worker("const { parentPort } = require('node:worker_threads'); const postMessage = (m) => parentPort.postMessage(m); " + load + end, { eval: true });
+          worker.on('error', () => {});
+          const over = new Promise((resolve) => worker.on('exit', resolve));
+          worker.on('message', () => worker.terminate());
+          await over;
+          const profile = torch.profiler.profile(() => torch.ones([1]).add(1));
+          console.log(profile.events().some(({ name }) => name === 'aten::add'));
+        }`);
+      expect([result.status, result.signal], result.stderr).deep.equal([0, null]);
+      expect(result.stdout).equal('true\n'.repeat(4));
+    });
   });
 
   it('refuses what it does not know', () => {

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { native } from '../binding/index.js';
-import { arrayOf, callable, check, flag, oneOf, text } from '../check.js';
+import { arrayOf, callable, check, flag, oneOf, synchronous, text } from '../check.js';
 import { isAvailable } from '../cuda/device.js';
 import { TorchClipError } from '../errors.js';
 import { type PathLike, pathOf, replaceFile, writeAll } from '../io/file.js';
 import { optionsOf } from '../options.js';
+import { isThenable, refuseLater } from '../sync.js';
 import { averagesOf, type EventAverages } from './averages.js';
 import { eventsOf, type ProfilerEvent } from './events.js';
 import { ProfilerAction } from './schedule.js';
@@ -46,11 +47,11 @@ export interface ProfileOptions {
   recordShapes?: boolean;
   /** Whether allocations are counted; default false. */
   profileMemory?: boolean;
-  /** Whether additions and multiplications of matrix products and convolutions are counted; default false. */
+  /** Whether additions and multiplications of matrix products and convolutions are counted; it records shapes as well. Default false. */
   withFlops?: boolean;
   /** Which steps are recorded, as {@link schedule} says; default all. */
   schedule?: (step: number) => ProfilerAction;
-  /** Called with the profile when a trace is complete; default none. */
+  /** Called with the profile when a trace is complete, which it may read and not start, step or stop; default none. */
   onTraceReady?: (profile: Profile) => void;
 }
 
@@ -61,8 +62,8 @@ const readProfile = optionsOf('profiler.Profile', {
   recordShapes: [flag, false],
   profileMemory: [flag, false],
   withFlops: [flag, false],
-  schedule: [callable<(step: number) => ProfilerAction>(), undefined],
-  onTraceReady: [callable<(profile: Profile) => void>(), undefined],
+  schedule: [synchronous<(step: number) => ProfilerAction>(), undefined],
+  onTraceReady: [synchronous<(profile: Profile) => void>(), undefined],
 });
 
 /**
@@ -85,6 +86,8 @@ export class Profile implements Disposable {
   #running = false;
   /** Whether libtorch records for this profile now. */
   #session = false;
+  /** The option whose function is running. */
+  #calls: 'schedule' | 'onTraceReady' | null = null;
   #step = 0;
   #action: ProfilerAction = 'none';
   #region: NativeRegion | undefined;
@@ -98,6 +101,7 @@ export class Profile implements Disposable {
 
   /** @throws {TorchClipError} `ERR_STATE` where a session is running in this process. */
   start(): void {
+    this.#refuseWithin();
     if (this.#running) throw new TorchClipError('ERR_STATE', 'the profile is running already');
     const action = this.#actionOf(0);
     if (records(action)) this.#begin(0);
@@ -108,30 +112,39 @@ export class Profile implements Disposable {
 
   /** Ends a step of the {@link ProfileOptions.schedule}, and begins the next one. */
   step(): void {
+    this.#refuseWithin();
     this.#refuseStopped();
     const action = this.#actionOf(this.#step + 1);
     const [was, is] = [records(this.#action), records(action)];
     const ends = was && (!is || this.#action === 'recordAndSave');
     this.#step++;
     this.#action = action;
-    if (ends) this.#end();
-    else this.#endRegion();
-    if (!is) return;
-    if (this.#session) this.#beginRegion(this.#step);
-    else this.#begin(this.#step);
+    this.#endRegion();
+    try {
+      // Where an earlier trace could not begin, there is none to end.
+      if (ends && this.#session) this.#end();
+    } finally {
+      if (is && this.#session) this.#beginRegion(this.#step);
+      else if (is) this.#begin(this.#step);
+    }
   }
 
   #actionOf(step: number): ProfilerAction {
     const { schedule } = this.#options;
     return schedule === undefined
       ? 'record'
-      : check('schedule()', schedule(step), oneOf(...Object.values(ProfilerAction)));
+      : check(
+          'schedule()',
+          this.#call('schedule', () => schedule(step)),
+          oneOf(...Object.values(ProfilerAction)),
+        );
   }
 
   #begin(step: number): void {
     const { activities = [...supportedActivities()], recordShapes, profileMemory, withFlops } = this.#options;
     const cuda = activities.includes('cuda') && isAvailable();
-    native.profilerStart(activities.includes('cpu'), cuda, recordShapes, profileMemory, withFlops);
+    // The operations of a product follow from the shapes of its factors.
+    native.profilerStart(activities.includes('cpu'), cuda, recordShapes || withFlops, profileMemory, withFlops);
     this.#session = true;
     this.#trace = this.#events = this.#json = undefined;
     if (this.#options.schedule !== undefined) this.#beginRegion(step);
@@ -151,7 +164,25 @@ export class Profile implements Disposable {
     this.#session = false;
     this.#trace = native.profilerStop();
     this.#events = this.#json = undefined;
-    this.#options.onTraceReady?.(this);
+    const { onTraceReady } = this.#options;
+    if (onTraceReady !== undefined) this.#call('onTraceReady', () => onTraceReady(this));
+  }
+
+  #call<T>(option: 'schedule' | 'onTraceReady', body: () => T): T {
+    this.#calls = option;
+    try {
+      return refuseLater(option, body());
+    } finally {
+      this.#calls = null;
+    }
+  }
+
+  #refuseWithin(): void {
+    if (this.#calls === null) return;
+    throw new TorchClipError(
+      'ERR_STATE',
+      `the profile cannot be started, stepped or stopped within its "${this.#calls}"`,
+    );
   }
 
   #refuseStopped(): void {
@@ -160,6 +191,7 @@ export class Profile implements Disposable {
 
   /** Ends the session; the results can then be read. */
   stop(): void {
+    this.#refuseWithin();
     this.#refuseStopped();
     this.#running = false;
     this.#action = 'none';
@@ -237,12 +269,30 @@ export function profile(body: () => unknown, options: ProfileOptions = {}): Prof
   try {
     result = body();
   } catch (error) {
-    session.stop();
+    endAfterFailure(session);
     throw error;
   }
-  if (result instanceof Promise) return result.finally(() => session.stop()).then(() => session);
+  if (isThenable(result)) {
+    return Promise.resolve(result).then(
+      () => {
+        session.stop();
+        return session;
+      },
+      (error: unknown) => {
+        endAfterFailure(session);
+        throw error;
+      },
+    );
+  }
   session.stop();
   return session;
+}
+
+/** Ends a session whose body has failed: that failure is the one to hear of. */
+function endAfterFailure(session: Profile): void {
+  try {
+    session[Symbol.dispose]();
+  } catch {}
 }
 
 /**
@@ -265,7 +315,7 @@ export function recordFunction<T>(name: string, body: () => T): T {
     end();
     throw error;
   }
-  if (result instanceof Promise) return result.finally(end) as T;
+  if (isThenable(result)) return Promise.resolve(result).finally(end) as T;
   end();
   return result;
 }

@@ -1,4 +1,4 @@
-import { integer } from '../check.js';
+import { check, integer } from '../check.js';
 import { optionsOf } from '../options.js';
 
 /** What a profile does in a step: nothing, nothing yet, record, or record and end the trace after it. */
@@ -41,7 +41,7 @@ export function schedule(options: ScheduleOptions): (step: number) => ProfilerAc
   const { wait, warmup, active, repeat, skipFirst } = readSchedule(options);
   const round = wait + warmup + active;
   return (step) => {
-    const at = step - skipFirst;
+    const at = check('step', step, integer(0)) - skipFirst;
     if (at < 0 || (repeat > 0 && at >= repeat * round)) return 'none';
     const within = at % round;
     if (within < wait) return 'none';

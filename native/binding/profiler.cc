@@ -35,8 +35,66 @@ struct Trace {
 struct Region {
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x70726f662d726567};
   static constexpr const char* kNoun = "a region of the profiler";
+  ~Region() { end(); }
+  void begin(std::string name);
+  void end();
   at::RecordFunction function{at::RecordScope::USER_SCOPE};
 };
+
+// This thread's session. The destructor ends it with the thread, or with a process that calls exit() while it runs:
+// libtorch's own destructors would call into a Kineto that is no longer there, and no other thread could begin a
+// session.
+class Session {
+ public:
+  // What is made first is destroyed last: libtorch's own state of the thread, which the end of a session needs.
+  Session() {
+    static_cast<void>(torch::profiler::impl::profilerEnabled());
+    static_cast<void>(at::hasThreadLocalCallbacks());
+  }
+  ~Session() {
+    if (!live_) return;
+    try {
+      end();
+    } catch (...) {
+      // Nobody is left to hear of it.
+    }
+  }
+
+  void begin(const ProfilerConfig& config, const std::set<ActivityType>& activities) {
+    profiler::prepareProfiler(config, activities);
+    profiler::enableProfiler(config, activities);
+    live_ = true;
+  }
+
+  bool live() const { return live_; }
+
+  std::unique_ptr<profiler::ProfilerResult> end() {
+    // A region that ended later would write to what the session no longer has.
+    while (!regions_.empty()) (*regions_.begin())->end();
+    live_ = false;
+    profiles_memory = running = false;
+    return profiler::disableProfiler();
+  }
+
+  void add(Region* region) { regions_.insert(region); }
+  void remove(Region* region) { regions_.erase(region); }
+
+ private:
+  bool live_ = false;
+  std::set<Region*> regions_;
+};
+thread_local Session session;
+
+void Region::begin(std::string name) {
+  if (!function.isActive()) return;
+  function.before(std::move(name));
+  if (session.live()) session.add(this);
+}
+
+void Region::end() {
+  function.end();
+  if (session.live()) session.remove(this);
+}
 
 // Kineto writes a line to the standard error stream for each session unless its first one finds this variable.
 class Quiet {
@@ -71,8 +129,7 @@ napi_value start(napi_env env, Args& args) {
   try {
     const Quiet quiet;
     const ProfilerConfig config(ProfilerState::KINETO, shapes, memory, /*with_stack=*/false, flops);
-    profiler::prepareProfiler(config, activities);
-    profiler::enableProfiler(config, activities);
+    session.begin(config, activities);
     profiles_memory = memory;
   } catch (...) {
     running = false;
@@ -83,12 +140,9 @@ napi_value start(napi_env env, Args& args) {
 
 napi_value stop(napi_env env, Args&) {
   // Nor on this thread, if it runs on another one.
-  if (!torch::profiler::impl::profilerEnabled()) {
-    throw Error("ERR_STATE", "the profiler is not running");
-  }
+  if (!session.live()) throw Error("ERR_STATE", "the profiler is not running");
   auto trace = std::make_unique<Trace>();
-  trace->result = profiler::disableProfiler();
-  profiles_memory = running = false;
+  trace->result = session.end();
   return to_object(env, std::move(trace));
 }
 
@@ -154,11 +208,11 @@ napi_value save(napi_env env, Args& args) {
 napi_value region_begin(napi_env env, Args& args) {
   std::string name = to_string(env, args[0], "name");
   auto region = std::make_unique<Region>();
-  if (region->function.isActive()) region->function.before(std::move(name));
+  region->begin(std::move(name));
   return to_object(env, std::move(region));
 }
 napi_value region_end(napi_env env, Args& args) {
-  from_object<Region>(env, args[0]).function.end();
+  from_object<Region>(env, args[0]).end();
   return undefined(env);
 }
 
