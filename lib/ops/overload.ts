@@ -5,7 +5,8 @@ import { TorchClipError } from '../errors.js';
 import { dtypeToName } from '../runtime.js';
 import { type Handle, wrap } from '../tensor.js';
 import { converterOf, no, resultConverter } from './convert.js';
-import { type Guard, guardOf } from './guards.js';
+import type { Guard } from './guards/guard.js';
+import { guardOf } from './guards/index.js';
 import { argumentOrder } from './order.js';
 import type { Arg, Schema } from './types.js';
 

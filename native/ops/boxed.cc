@@ -16,6 +16,7 @@
 #include "binding/modules.h"
 #include "binding/random.h"
 #include "binding/value.h"
+#include "ops/checked_kernels.h"
 #include "ops/ivalue.h"
 #include "ops/op.h"
 #include "ops/undo.h"
@@ -304,6 +305,7 @@ Op::Op(c10::OperatorHandle h) : handle(std::move(h)) {
 }
 
 void register_ops(napi_env env, napi_value exports) {
+  install_checked_kernels();
   define(env, exports, "op", guarded<op>);
   define(env, exports, "opSchemas", guarded<op_schemas>);
 }

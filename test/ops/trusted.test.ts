@@ -1,6 +1,6 @@
 // What libtorch reads from memory without a look: indices of sparse tensors, offsets of segments, numbers of modes.
 import { expect } from 'chai';
-import torch, { optim, type Tensor } from '../../lib/index.js';
+import torch, { type Dtype, optim, type Tensor } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
 
 const int64 = (values: number[] | number[][]) => torch.tensor(values, { dtype: torch.int64 });
@@ -114,5 +114,58 @@ describe('modes by number', () => {
     expect(refusalOf(() => torch.gridSampler3d(...solid, 2, 0, false)).code).equal('ERR_ARGUMENT');
     expect(torch.gridSampler2d(...flat, 2, 2, false).shape).deep.equal([1, 1, 2, 2]);
     expect(torch.gridSampler3d(...solid, 1, 2, false).shape).deep.equal([1, 1, 2, 2, 2]);
+  });
+});
+
+describe('observers of quantization', () => {
+  const on = int64([1]);
+  const rows = torch.arange(12, { dtype: torch.float32 }).view([4, 3]);
+  const observe = (
+    counts: readonly number[],
+    perRow: boolean,
+    like: (count: number) => Tensor = (n) => torch.ones([n]),
+  ) => {
+    const [min, max, scale, zero] = counts.map(like) as [Tensor, Tensor, Tensor, Tensor];
+    const whole = zero.to({ dtype: torch.int32 });
+    const result = torch.fusedMovingAvgObsFakeQuant(rows, on, on, min, max, scale, whole, 0.5, 0, 255, 0, perRow);
+    return [result, min, max, scale, whole] as const;
+  };
+
+  it('have as many elements as there are rows, or one', () => {
+    for (const [perRow, count] of [
+      [true, 4],
+      [false, 1],
+    ] as const) {
+      for (let short = 0; short < 4; short++) {
+        for (const wrong of [0, count - 1, count + 1, 3]) {
+          if (perRow && short === 0 && wrong === 0) continue;
+          const counts = [0, 1, 2, 3].map((i) => (i === short ? wrong : count));
+          expect(refusalOf(() => observe(counts, perRow)).code, `${counts}`).equal('ERR_SHAPE');
+        }
+      }
+      const [, min] = observe([count, count, count, count], perRow);
+      expect(min.shape).deep.equal([count]);
+    }
+  });
+
+  it('have elements of their own', () => {
+    const expanded = (count: number) => torch.ones([1]).expand([count]);
+    expect(refusalOf(() => observe([4, 4, 4, 4], true, expanded)).code).equal('ERR_SHAPE');
+  });
+
+  it('grow where they are empty at first', () => {
+    const [result, ...observers] = observe([0, 0, 0, 0], true);
+    expect(result.shape).deep.equal([4, 3]);
+    for (const t of observers) expect(t.shape).deep.equal([4]);
+    expect(observers[1].tolist()).deep.equal([2, 5, 8, 11]);
+  });
+});
+
+describe('quantizePerChannel', () => {
+  it('takes zero points with fractions for 8 bits alone', () => {
+    const quantize = (dtype: Dtype) =>
+      torch.quantizePerChannel(torch.ones([2, 3]), torch.ones([2]), torch.ones([2]), 0, dtype);
+    expect(quantize(torch.quint8).dequantize().sum().item()).equal(6);
+    expect(refusalOf(() => quantize(torch.qint32)).code).equal('ERR_DTYPE');
   });
 });

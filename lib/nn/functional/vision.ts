@@ -99,6 +99,9 @@ const readGridSample = optionsOf('gridSample()', {
 /**
  * The values of `input` `[N, C, H, W]` at the points of `grid` `[N, h, w, 2]`, given as x and y from -1 to 1; or in three dimensions.
  *
+ * In two dimensions on the CPU, a NaN coordinate is the first pixel's with `'border'` and `'reflection'`, and its
+ * gradient is 0.
+ *
  * @example
  * F.gridSample(images, F.affineGrid(theta, images.shape, { alignCorners: false }), { alignCorners: false });
  */

@@ -1,0 +1,74 @@
+// Numbers, and values of tensors, on which an op ends the process or never ends.
+import { invalidArgument } from '../../errors.js';
+import { isTensor, type Tensor } from '../../tensor.js';
+import { type Guard, holds, isReadable } from './guard.js';
+
+const maxDegree = 100_000;
+
+/** The recurrences run as many times as the degree says. */
+export const boundedDegree: Guard = (argument) => {
+  const n = argument('n');
+  // Not the largest one: NaN would hide it.
+  const over = isReadable(n)
+    ? !n.dtype.isComplex && n.double().gt(maxDegree).any().item<boolean>()
+    : (typeof n === 'number' || typeof n === 'bigint') && n > maxDegree;
+  if (over) throw invalidArgument('n', `a degree of at most ${maxDegree}`, n);
+};
+
+/** LAPACK is given them unchecked here, and writes outside of its memory; `linalg.eig` checks. */
+export const finite: Guard = (argument) => {
+  const input = argument('self');
+  if (isReadable(input) && !holds(input.isfinite())) {
+    throw invalidArgument('input', 'a Tensor without NaN and infinities', input);
+  }
+};
+
+/** The sampler loops until a sum that never grows has grown. */
+export const binomial: Guard = (argument) => {
+  const [count, prob] = [argument('count'), argument('prob')];
+  if (isReadable(count) && !holds(count.isfinite()))
+    throw invalidArgument('count', 'a Tensor of finite numbers', count);
+  if (isReadable(prob) && !prob.dtype.isComplex && !holds(prob.ge(0).logicalAnd(prob.le(1)))) {
+    throw invalidArgument('prob', 'a Tensor of numbers from 0 to 1', prob);
+  }
+};
+
+const least: Readonly<Record<string, bigint>> = { int32: -(2n ** 31n), int64: -(2n ** 63n) };
+
+const hasLeast = (t: Tensor): boolean =>
+  Object.hasOwn(least, t.dtype.name) && t.eq(least[t.dtype.name]!).any().item<boolean>();
+
+/** The processor traps where the quotient of the least integer and -1 does not fit. */
+export const fittingQuotient: Guard = (given) => {
+  const [self, other] = [given('self'), given('other')];
+  if (given('roundingMode') !== 'trunc' || !isReadable(self) || !hasLeast(self)) return;
+  const negative = isReadable(other) ? other.eq(-1).any().item<boolean>() : other === -1 || other === -1n;
+  if (negative) throw invalidArgument('other', `other than -1 where "input" is ${least[self.dtype.name]}`, other);
+};
+
+/** Its division by the greatest common divisor, which may come out as -1, traps likewise. */
+export const withoutLeast: Guard = (given) => {
+  for (const key of ['self', 'other']) {
+    const t = given(key);
+    if (isReadable(t) && hasLeast(t))
+      throw invalidArgument(key, `a Tensor that does not contain ${least[t.dtype.name]}`, t);
+  }
+};
+
+/** The power of an inverse is counted down from the opposite number, which does not fit. */
+export const oppositeFits: Guard = (given) => {
+  const n = given('n');
+  if (n === least.int64) throw invalidArgument('n', `an integer above ${least.int64}`, n);
+};
+
+/** The range of a floating-point tensor is rounded in a loop that does not end at the edge of int64. */
+export const floatRange: Guard = (argument) => {
+  const input = argument('self');
+  if (!isTensor(input) || !input.dtype.isFloatingPoint) return;
+  for (const key of ['from', 'to']) {
+    const bound = argument(key);
+    if (typeof bound === 'bigint' && !Number.isSafeInteger(Number(bound))) {
+      throw invalidArgument(key, 'a safe integer for a floating-point Tensor', bound);
+    }
+  }
+};
