@@ -16,7 +16,8 @@ export function enroll(tensor: HandleOwner): void {
  * collector.
  *
  * Tensors in returned arrays, maps, sets and objects are kept; so is what {@link keep} is called with. Gradients and
- * optimizer state live in libtorch and are not touched. Scopes nest: what an inner one returns belongs to the outer one.
+ * optimizer state live in libtorch and are not touched. Scopes nest: what an inner one returns belongs to the outer one. An asynchronous
+ * function of the package, such as `saveAsync`, can be called inside and awaited outside.
  *
  * @param body a synchronous function; an async one is refused with `ERR_ASYNC_SCOPE`.
  * @returns what `body` returns.
@@ -41,6 +42,32 @@ export function scope<T>(body: () => T): T {
       else tensor.dispose();
     }
   }
+}
+
+/**
+ * @internal Runs what an asynchronous function does before its first `await`: it needs its tensors after that, when the scope in which it was
+ * called is over.
+ */
+export function unscoped<T>(body: () => T): T {
+  const outer = current;
+  current = undefined;
+  try {
+    return body();
+  } finally {
+    current = outer;
+  }
+}
+
+/** @internal An asynchronous iterator, each step of which is {@link unscoped}. */
+export function unscopedSteps<T>(steps: AsyncGenerator<T, void>): AsyncIterableIterator<T> {
+  return {
+    next: () => unscoped(() => steps.next()),
+    return: () => unscoped(() => steps.return()),
+    throw: (error) => unscoped(() => steps.throw(error)),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 /**

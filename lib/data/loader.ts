@@ -3,6 +3,7 @@ import { arrayOf, integer } from '../check.js';
 import { whyUnavailable } from '../cuda/available.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { Generator } from '../generator.js';
+import { unscopedSteps } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { type Collated, collate, defaultConvert } from './collate.js';
 import { checkDataset, type Dataset, gathered, settled } from './dataset.js';
@@ -132,7 +133,11 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
     this.#position.end();
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterableIterator<B> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<B> {
+    return unscopedSteps(this.#batches());
+  }
+
+  async *#batches(): AsyncGenerator<B, void> {
     if (this.numWorkers > 0) {
       yield* this.#parallel();
       return;

@@ -6,6 +6,7 @@ import { type Device, type DeviceLike, parseDevice } from '../device.js';
 import { TorchClipError } from '../errors.js';
 import { device as deviceKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
+import { unscopedSteps } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import type { LoaderState } from './loader-position.js';
 import { mapTensors } from './workers/pack.js';
@@ -104,7 +105,11 @@ export class Prefetcher<B> implements Iterable<B>, AsyncIterable<B> {
     this.#state = undefined;
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterableIterator<B> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<B> {
+    return unscopedSteps(this.#batches());
+  }
+
+  async *#batches(): AsyncGenerator<B, void> {
     const coming: Coming<B>[] = [];
     for await (const batch of this.loader) {
       coming.push(this.#send(batch));

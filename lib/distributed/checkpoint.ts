@@ -9,6 +9,7 @@ import { type Parted, partFile, TensorPart, writeIndex } from '../io/parts.js';
 import { saveSafetensors } from '../io/safetensors/save.js';
 import { toTagged } from '../io/tagged.js';
 import { optionsOf } from '../options.js';
+import { unscoped } from '../scope.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { type GroupOption, groupKind, groupOf, type ProcessGroup } from './group.js';
 import { allGatherObject, broadcastObjectList, type Json } from './objects.js';
@@ -126,7 +127,7 @@ export async function saveCheckpoint(
   if (group === null) return null;
   let content: Content | undefined;
   const all = await together(group, () => {
-    content = contentOf(object);
+    content = unscoped(() => contentOf(object));
     const parts = [...content.parts].map(([name, part]) => [name, [part.begin, part.tensor.numel()]] as const);
     return { hash: createHash('sha256').update(content.json).digest('hex'), parts: Object.fromEntries(parts) as never };
   });

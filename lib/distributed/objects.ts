@@ -6,6 +6,7 @@ import { uint8 } from '../dtype.js';
 import { describe, TorchClipError } from '../errors.js';
 import { zeros } from '../ops/generated/functions.js';
 import { isPlainObject, optionsOf } from '../options.js';
+import { unscoped } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { type CollectiveOptions, called, collectiveOptions, rankKind, rootIn } from './call.js';
 import { groupOf, type ProcessGroup } from './group.js';
@@ -225,7 +226,10 @@ export function scatterObjectList<const O extends CollectiveOptions & { src?: nu
 export async function sendObjectList(objects: readonly Json[], dst: number): Promise<void> {
   const bytes = toBytes('objects', objects);
   check('dst', dst, rankKind);
-  await send(fromTypedArray(new BigInt64Array([BigInt(bytes.length)])), dst);
+  await send(
+    unscoped(() => fromTypedArray(new BigInt64Array([BigInt(bytes.length)]))),
+    dst,
+  );
   await send(tensorOf(bytes), dst);
 }
 
@@ -239,7 +243,7 @@ export async function sendObjectList(objects: readonly Json[], dst: number): Pro
  */
 export async function recvObjectList(src: number): Promise<Json[]> {
   check('src', src, rankKind);
-  const count = fromTypedArray(new BigInt64Array([0n]));
+  const count = unscoped(() => fromTypedArray(new BigInt64Array([0n])));
   await recv(count, { src });
   const data = zeros([Number((count.toTypedArray() as BigInt64Array)[0])], { dtype: uint8 });
   await recv(data, { src });

@@ -2,6 +2,7 @@ import { native } from '../binding/index.js';
 import { check, flag, instance, integer, type Kind, kind, positive } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
+import { unscoped } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import type { NativeWork } from './c10d.js';
 import { called, checkDense, issue, Receiving, rankKind, rootIn, sending } from './call.js';
@@ -151,7 +152,10 @@ export function isend(tensor: Tensor, dst: number, options?: Omit<SendOptions, '
   const group = groupOf(given);
   if (group === null) return null;
   const root = checkPeer(group, 'dst', dst);
-  return work(issue({ name: 'send', group, inputs: [sending(tensor)], root, tag }, 'work'), group, () => {});
+  return unscoped(() => {
+    const started = issue({ name: 'send', group, inputs: [sending(tensor)], root, tag }, 'work');
+    return work(started, group, () => {});
+  });
 }
 
 const readIrecv = optionsOf('irecv', {
@@ -173,7 +177,7 @@ export function irecv(tensor: Tensor, options?: Omit<RecvOptions, 'wait'>): Work
   const group = groupOf(given);
   if (group === null) return null;
   const root = src === undefined ? -1 : checkPeer(group, 'src', src);
-  const target = new Receiving(tensor, false);
+  const target = unscoped(() => new Receiving(tensor, false));
   return work(issue({ name: 'recv', group, outputs: [[target.memory]], root, tag }, 'work'), group, () =>
     target.finish(),
   );

@@ -1,5 +1,6 @@
 // Calls, each of one or several collectives, that can be awaited or blocked on.
 import { TorchClipError } from '../errors.js';
+import { unscoped } from '../scope.js';
 
 /** One collective after the other: each yields what it is to wait for, which is a promise unless it blocks. */
 export type Sequence<T> = Generator<unknown, T, unknown>;
@@ -39,8 +40,8 @@ export function settle<T>(sequence: Sequence<T>, wait: boolean, turns: Turns | n
     while (next.done !== true) next = sequence.next(await next.value);
     return next.value;
   };
-  if (turns === null) return run();
-  const result = turns.busy === undefined ? run() : turns.busy.then(run);
+  if (turns === null) return unscoped(run);
+  const result = turns.busy === undefined ? unscoped(run) : turns.busy.then(run);
   if (!several) return result;
   // Free again before the caller sees the result.
   const settled = result.finally(() => {

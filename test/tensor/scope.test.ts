@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import torch, { type Tensor } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
@@ -81,6 +84,92 @@ describe('torch.scope', () => {
       });
     });
     expect(kept.isDisposed).to.equal(false);
+  });
+
+  describe('around a call that goes on after it', () => {
+    let folder: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'torch-clip-test-'));
+    });
+    after(() => rmSync(folder, { recursive: true }));
+
+    const x = torch.arange(6, { dtype: torch.float32 }).reshape([2, 3]);
+    const rows = {
+      *[Symbol.iterator]() {
+        for (let i = 0; i < 4; i++) yield torch.full([2], i);
+      },
+    };
+    const { data, io } = torch;
+    /** What begins a call, and what it gives in the end. */
+    const calls: Record<string, [begin: () => unknown, expected: unknown]> = {
+      'x.itemAsync': [() => x.sum().itemAsync(), 15],
+      'x.toTypedArrayAsync': [() => x.t().toTypedArrayAsync(), Float32Array.of(0, 3, 1, 4, 2, 5)],
+      'io.saveAsync': [
+        async () => {
+          const path = join(folder, 'a.pt');
+          const saved = { x, view: x.t(), numbers: Float64Array.of(1, 2) };
+          await torch.scope(() => ({ later: io.saveAsync(saved, path) })).later;
+          const loaded = io.load(path) as { x: Tensor; view: Tensor; numbers: Tensor };
+          return [loaded.x.tolist(), loaded.view.tolist(), loaded.numbers.tolist()];
+        },
+        [x.tolist(), x.t().tolist(), [1, 2]],
+      ],
+      'DataLoader of a dataset': [
+        () => batchesOf(new data.DataLoader(new data.TensorDataset(x), { batchSize: 1 })),
+        [[[[0, 1, 2]]], [[[3, 4, 5]]]],
+      ],
+      'DataLoader of samples': [() => batchesOf(new data.DataLoader([1, 2, 3], { batchSize: 2 })), [[1, 2], [3]]],
+      'DataLoader of a stream': [
+        () => batchesOf(new data.DataLoader(rows, { batchSize: 2 })),
+        [
+          [
+            [0, 0],
+            [1, 1],
+          ],
+          [
+            [2, 2],
+            [3, 3],
+          ],
+        ],
+      ],
+      'DataLoader with a collate of its own': [
+        () => batchesOf(new data.DataLoader(rows, { batchSize: 2, collate: (list: Tensor[]) => torch.cat(list) })),
+        [
+          [0, 0, 1, 1],
+          [2, 2, 3, 3],
+        ],
+      ],
+      Prefetcher: [
+        () => batchesOf(new data.Prefetcher(rows, { device: 'cpu', prefetchFactor: 1 })),
+        [
+          [0, 0],
+          [1, 1],
+          [2, 2],
+          [3, 3],
+        ],
+      ],
+    };
+
+    /** All batches, each step in a scope of its own. */
+    async function batchesOf(source: { [Symbol.asyncIterator](): AsyncIterator<unknown> }): Promise<unknown[]> {
+      const steps = source[Symbol.asyncIterator]();
+      const kept: unknown[] = [];
+      for (;;) {
+        const { done, value } = await torch.scope(() => ({ later: steps.next() })).later;
+        if (done) break;
+        kept.push(value);
+      }
+      const plain = (value: unknown): unknown =>
+        Array.isArray(value) ? value.map(plain) : value instanceof torch.Tensor ? value.tolist() : value;
+      return kept.map(plain);
+    }
+
+    for (const [name, [begin, expected]] of Object.entries(calls)) {
+      it(`leaves alone what it needs: ${name}`, async () => {
+        const { later } = torch.scope(() => ({ later: begin() }));
+        expect(await later).to.deep.equal(expected);
+      });
+    }
   });
 
   it('refuses async bodies', async () => {

@@ -1,4 +1,5 @@
 import { write as writeLater } from 'node:fs';
+import { unscoped } from '../../scope.js';
 import { isTensor } from '../../tensor.js';
 import { piecesOf, writeTensor } from '../bytes.js';
 import { type PathLike, pathOf, replaceFile, replaceFileAsync, writeAll } from '../file.js';
@@ -48,8 +49,7 @@ const running = new Map<string, Promise<void>>();
  */
 export async function saveAsync(object: unknown, path: PathLike): Promise<void> {
   const target = pathOf(path);
-  const content = saved(object);
-  const records = [...recordsOf(content)].map(copied);
+  const records = unscoped(() => [...recordsOf(saved(object))].map(copied));
   const before = running.get(target) ?? Promise.resolve();
   const mine = before.then(() => writeBehind(target, records));
   const settled = mine.catch(() => {});
