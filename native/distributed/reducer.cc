@@ -20,12 +20,79 @@ namespace {
 
 using Tensors = std::vector<at::Tensor>;
 
+// Tells whether a backward pass has failed, of which the reducer itself learns nothing: it would wait for the rest of
+// that pass in the next one.
+class PassWatch : public std::enable_shared_from_this<PassWatch> {
+ public:
+  PassWatch(std::shared_ptr<c10d::Reducer> reducer, const Tensors& parameters) : reducer_(std::move(reducer)) {
+    parameters_ = parameters;
+  }
+  PassWatch(const PassWatch&) = delete;
+  PassWatch& operator=(const PassWatch&) = delete;
+  ~PassWatch() {
+    for (size_t i = 0; i < hooks_.size(); ++i) {
+      try {
+        parameters_[i].remove_hook(hooks_[i]);
+      } catch (const c10::Error&) {
+        // The hooks of the parameter are gone already.
+      }
+    }
+  }
+
+  // Apart from the constructor: the hooks know this object without keeping it.
+  void begin() {
+    for (const at::Tensor& parameter : parameters_) {
+      hooks_.push_back(parameter.register_hook([watch = weak_from_this()](const at::Tensor&) {
+        if (const auto alive = watch.lock()) alive->gradient();
+      }));
+    }
+  }
+
+  // Whether the backward passes to come are the reducer's.
+  void expect(bool averages) { expects_ = averages; }
+  bool failed() const { return failed_; }
+
+ private:
+  // Queued callbacks run at the end of a pass that succeeds, and are destroyed with any pass.
+  struct Pass {
+    std::weak_ptr<PassWatch> watch;
+    bool ended = false;
+    ~Pass() {
+      const auto alive = ended ? nullptr : watch.lock();
+      if (alive != nullptr) alive->fail();
+    }
+  };
+
+  void gradient() {
+    if (!expects_ || !pass_.expired()) return;
+    const auto pass = std::make_shared<Pass>();
+    pass->watch = weak_from_this();
+    pass_ = pass;
+    auto& engine = torch::autograd::Engine::get_default_engine();
+    // Behind what the reducer queues itself, when the last gradient has come.
+    engine.queue_callback([pass, &engine] { engine.queue_callback([pass] { pass->ended = true; }); });
+  }
+
+  void fail() {
+    failed_ = true;
+    // Not to take part in passes that another reducer averages.
+    reducer_->reset_state();
+  }
+
+  std::shared_ptr<c10d::Reducer> reducer_;
+  Tensors parameters_;
+  std::vector<unsigned> hooks_;
+  std::weak_ptr<Pass> pass_;
+  std::atomic<bool> expects_ = false, failed_ = false;
+};
+
 struct ReducerObject {
   static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x633130645f726564};
   static constexpr const char* kNoun = "a reducer";
 
   std::shared_ptr<c10d::Reducer> reducer;
   std::shared_ptr<c10d::Logger> logger;
+  std::shared_ptr<PassWatch> watch;
   std::shared_ptr<Group> group;
 };
 
@@ -142,6 +209,8 @@ napi_value reducer_make(napi_env env, Args& args) {
                                                   static_cast<int64_t>(cap), find_unused, view, p.names,
                                                   static_cast<int64_t>(first), /*skip_all_reduce_unused_params=*/false,
                                                   /*use_python_reducer=*/false, std::vector<int64_t>{});
+  made->watch = std::make_shared<PassWatch>(made->reducer, p.tensors);
+  made->watch->begin();
   made->logger = std::make_shared<c10d::Logger>(made->reducer);
   made->reducer->set_logger(made->logger);
   made->logger->set_construction_data_and_log("DistributedDataParallel", {}, -1, true, false, fixed);
@@ -184,6 +253,7 @@ napi_value reducer_forward(napi_env env, Args& args) {
   const auto& r = from_object<ReducerObject>(env, args[0]);
   r.group->live();
   const bool synchronizes = to_bool(env, args[1], "synchronizes");
+  r.watch->expect(false);
   const auto [reducer, logger] = std::pair(r.reducer, r.logger);
   reporting("DistributedDataParallel of rank " + std::to_string(r.group->rank), r.group->timeout, [&] {
     if (synchronizes) {
@@ -193,6 +263,13 @@ napi_value reducer_forward(napi_env env, Args& args) {
     reducer->rebuild_buckets();
   });
   return undefined(env);
+}
+
+// reducerFailed(reducer): whether a backward pass that it was to average has failed. Such a reducer does nothing more.
+napi_value reducer_failed(napi_env env, Args& args) {
+  const auto& r = from_object<ReducerObject>(env, args[0]);
+  r.group->live();
+  return js(env, r.watch->failed());
 }
 
 // reducerDelay(reducer, outputs): the first backward pass of a static graph only learns which parameters take part, and
@@ -217,6 +294,7 @@ napi_value reducer_delay(napi_env env, Args& args) {
 napi_value reducer_backward(napi_env env, Args& args) {
   const auto& r = from_object<ReducerObject>(env, args[0]);
   r.reducer->prepare_for_backward(to_tensors(env, args[1], "outputs"));
+  r.watch->expect(true);
   return undefined(env);
 }
 
@@ -285,6 +363,7 @@ void register_reducer(napi_env env, napi_value exports) {
   define(env, exports, "reducerVerify", guarded<reducer_verify>);
   define(env, exports, "broadcastCoalesced", guarded<broadcast_coalesced>);
   define(env, exports, "reducerForward", guarded<reducer_forward>);
+  define(env, exports, "reducerFailed", guarded<reducer_failed>);
   define(env, exports, "reducerDelay", guarded<reducer_delay>);
   define(env, exports, "reducerBackward", guarded<reducer_backward>);
   define(env, exports, "reducerHook", guarded<reducer_hook>);

@@ -39,6 +39,11 @@ describe('DistributedDataParallel', function () {
         'the last backward pass gave no gradient to right.weight, right.bias: pass { findUnusedParameters: true }, or use every output in the loss',
       ]);
       expect(answers.hooked).deep.equal([true, true, true]);
+      expect(answers.failed).deep.equal([
+        'ERR_STATE',
+        'the last backward pass failed on this rank, and the others may have gone on: make a new DistributedDataParallel of the module on every rank',
+        true,
+      ]);
       const {
         apart: uneven,
         steps,
@@ -59,6 +64,78 @@ describe('DistributedDataParallel', function () {
         'ERR_ARGUMENT',
         '"module" must have the same parameters on all ranks, got as parameter 1 on rank 0 "bias", float32 [3], and on rank 1 no more',
       ]);
+    }
+  });
+
+  it('goes on after a backward pass that has thrown, where it is alone in its group', async () => {
+    const { distributed: d } = torch;
+    const { DistributedDataParallel } = nn.parallel;
+    await d.initProcessGroup({ store: new d.HashStore(), rank: 0, worldSize: 1, timeout: 20 });
+    try {
+      const settings = [
+        {},
+        { gradientAsBucketView: true },
+        { findUnusedParameters: true },
+        { staticGraph: true },
+        { bucketCapMb: 1e-5 },
+      ];
+      const places = [
+        'the first parameter',
+        'the last parameter',
+        'the output',
+        'the communication hook',
+        'after the last gradient',
+      ];
+      for (const options of settings) {
+        for (const place of places) {
+          for (const failsIn of [0, 2]) {
+            const what = `${JSON.stringify(options)}, ${place}, pass ${failsIn}`;
+            const [net, plain] = [0, 1].map(() => {
+              torch.manualSeed(3);
+              return new nn.Sequential(new nn.Linear(3, 5), new nn.Tanh(), new nn.Linear(5, 2));
+            }) as [nn.Sequential, nn.Sequential];
+            const model = new DistributedDataParallel(net, options);
+            let fails = false;
+            const mine = new Error('mine');
+            const maybe = (here: string) => {
+              if (fails && here === place) throw mine;
+            };
+            const parameters = net.parameters();
+            parameters[0]!.registerHook(() => maybe('the first parameter'));
+            parameters.at(-1)!.registerHook(() => maybe('the last parameter'));
+            parameters[0]!.registerPostAccumulateGradHook(() => maybe('after the last gradient'));
+            if (place === 'the communication hook') {
+              model.registerCommHook(({ buffer }) => {
+                maybe('the communication hook');
+                return buffer;
+              });
+            }
+            for (let pass = 0; pass < 5; pass++) {
+              const x = torch.randn([4, 3]);
+              for (const p of [...parameters, ...plain.parameters()]) p.grad = null;
+              fails = pass === failsIn;
+              const output = model.forward(x);
+              output.registerHook(() => maybe('the output'));
+              if (fails) {
+                expect(() => output.pow(2).sum().backward(), what).throw(mine);
+                continue;
+              }
+              output.pow(2).sum().backward();
+              plain.forward(x).pow(2).sum().backward();
+              for (const [i, p] of parameters.entries()) {
+                expect(p.grad!.sub(plain.parameters()[i]!.grad!).abs().max().item(), what).below(1e-5);
+              }
+            }
+            if (place === 'the communication hook') {
+              expect(refusalOf(() => model.registerCommHook('bf16')).message, what).match(
+                /register_comm_hook|can only be called once|once/,
+              );
+            }
+          }
+        }
+      }
+    } finally {
+      await d.destroyProcessGroup();
     }
   });
 

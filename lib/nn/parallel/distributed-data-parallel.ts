@@ -35,6 +35,7 @@ declare module '../../binding/index.js' {
       bucketView: boolean,
       staticGraph: boolean,
     ): NativeReducer;
+    reducerFailed(reducer: NativeReducer): boolean;
     reducerForward(reducer: NativeReducer, synchronizes: boolean): void;
     reducerBackward(reducer: NativeReducer, outputs: readonly Handle[]): void;
     reducerDelay(reducer: NativeReducer, outputs: readonly Handle[]): void;
@@ -115,9 +116,13 @@ const readJoin = optionsOf('join()', { divideByInitialWorldSize: [flag, true] })
  * bucket while earlier layers are still to come, so that every rank's optimizer makes the same step. The constructor, forward passes
  * (for buffers) and the end of backward passes block while they wait for the other ranks.
  *
+ * After a backward pass that has thrown, a process alone in its group goes on with the next forward pass, as without this class; of
+ * several ranks, some may have finished the pass, and each makes a new DistributedDataParallel of its module.
+ *
  * Names in the state dict begin with `module.`, as in PyTorch. Clipping inside the optimizer sees the averaged gradients.
  *
- * @throws {TorchClipError} `ERR_ARGUMENT` where the ranks' parameters differ; `ERR_DISTRIBUTED` and `ERR_TIMEOUT` as collectives do.
+ * @throws {TorchClipError} `ERR_ARGUMENT` where the ranks' parameters differ; `ERR_STATE` in a forward pass of several ranks after a backward
+ * pass that failed; `ERR_DISTRIBUTED` and `ERR_TIMEOUT` as collectives do.
  *
  * @example
  * await torch.distributed.initProcessGroup();
@@ -137,7 +142,8 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
   readonly findUnusedParameters: boolean;
   readonly gradientAsBucketView: boolean;
   readonly staticGraph: boolean;
-  readonly #reducer: NativeReducer;
+  readonly #makeReducer: () => NativeReducer;
+  #reducer: NativeReducer;
   readonly #names: readonly string[];
   /** Whether backward passes average: not in {@link noSync}. */
   #averages = true;
@@ -146,6 +152,8 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
   /** What {@link join} asks of forward passes, while it runs. */
   #join: { keepsSize: boolean } | null = null;
   #hook: ((bucket: GradBucket) => Tensor) | undefined;
+  /** How the reducer averages, if not in its own way. */
+  #averaging: Parameters<typeof native.reducerHook>[1] | undefined;
   /** Whether the first backward pass of a static graph is still to come. */
   #learns: boolean;
 
@@ -177,16 +185,19 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     const state = [...module.parameters(), ...(o.broadcastBuffers ? module.buffers() : [])].map((t) => t.handle);
     native.broadcastCoalesced(group.native, state, broadcastBytes, 0);
     const sparse = sparseParameters(module);
-    this.#reducer = native.reducerMake(
-      group.native,
-      handles,
-      trained.map(([, p]) => sparse.has(p)),
-      this.#names,
-      [Math.ceil(o.bucketCapMb * mebibyte), mebibyte],
-      o.findUnusedParameters,
-      o.gradientAsBucketView,
-      o.staticGraph,
-    );
+    const isSparse = trained.map(([, p]) => sparse.has(p));
+    this.#makeReducer = () =>
+      native.reducerMake(
+        group.native,
+        handles,
+        isSparse,
+        this.#names,
+        [Math.ceil(o.bucketCapMb * mebibyte), mebibyte],
+        o.findUnusedParameters,
+        o.gradientAsBucketView,
+        o.staticGraph,
+      );
+    this.#reducer = this.#makeReducer();
     this.module = module;
     this.processGroup = group;
     this.broadcastBuffers = o.broadcastBuffers;
@@ -197,6 +208,7 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
   }
 
   override forward(...args: Parameters<M['forward']>): ReturnType<M['forward']> {
+    if (native.reducerFailed(this.#reducer)) this.#recover();
     const records = isGradEnabled();
     const averages = records && this.#averages;
     if (this.#join !== null) native.reducerActive(this.#reducer, false, this.#join.keepsSize);
@@ -215,6 +227,20 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
       this.#learns = false;
     }
     return output;
+  }
+
+  /** Goes on after a backward pass that failed, of which the reducer still awaits the rest. */
+  #recover(): void {
+    if (this.processGroup.size > 1) {
+      throw new TorchClipError(
+        'ERR_STATE',
+        'the last backward pass failed on this rank, and the others may have gone on: make a new DistributedDataParallel of the module on every rank',
+      );
+    }
+    const reducer = this.#makeReducer();
+    if (this.#averaging !== undefined) native.reducerHook(reducer, this.#averaging);
+    this.#reducer = reducer;
+    this.#learns = this.staticGraph;
   }
 
   /**
@@ -315,6 +341,7 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     const checked = check('hook', hook, hookKind);
     if (typeof checked === 'string') {
       this.#worded(() => native.reducerHook(this.#reducer, checked));
+      this.#averaging = checked;
       return;
     }
     // The reducer keeps the function; this object, which it would keep with it, keeps the hook.
@@ -322,6 +349,7 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     const run = (index: number, isLast: boolean, buffer: Handle, gradients: readonly Handle[]): Handle =>
       self.deref()!.#reduced({ index, isLast, buffer: wrap(buffer), gradients: gradients.map((g) => wrap(g)) });
     this.#worded(() => native.reducerHook(this.#reducer, run));
+    this.#averaging = run;
     this.#hook = checked;
   }
 

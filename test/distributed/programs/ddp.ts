@@ -135,6 +135,31 @@ answers.fp16 = await train(torch.float32, {}, 'fp16');
   answers.hooked = [twice, last === 2 && buckets.length >= 2, message === 'no'];
 }
 
+// A backward pass that fails on all ranks, and another wrapper after it.
+{
+  const [net, alone] = [make(torch.float64), reference(torch.float64)];
+  const model = new DistributedDataParallel(net);
+  const [x, y] = data(torch.float64, 0);
+  const hook = net.fc2.weight.registerHook(() => {
+    throw new Error('mine');
+  });
+  const errors: string[] = [];
+  for (const call of [() => loss(model.forward(mine(x)), mine(y)).backward(), () => model.forward(mine(x))]) {
+    try {
+      call();
+    } catch (error) {
+      errors.push((error as TorchClipError).code, (error as Error).message);
+    }
+  }
+  hook.remove();
+  const next = new DistributedDataParallel(net);
+  for (const p of net.parameters()) p.grad = null;
+  loss(next.forward(mine(x)), mine(y)).backward();
+  loss(alone.forward(x), y).backward();
+  const apart = net.parameters().map((p, i) => p.grad!.sub(alone.parameters()[i]!.grad!).abs().max().item<number>());
+  answers.failed = [...errors.slice(2), Math.max(...apart) < 1e-12];
+}
+
 // Ranks with other numbers of batches: gradients over all ranks, then over those that are left, in one process.
 {
   const [model, alone] = [new DistributedDataParallel(make(torch.float64)), reference(torch.float64)];
