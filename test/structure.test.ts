@@ -64,6 +64,13 @@ const distributionFloors = [
   ['parameters.ts'],
 ];
 
+describe('folders', () => {
+  it('are made one by one: Node would try for ever where the system makes none', () => {
+    const recursive = filesOf('lib', '.ts').filter((file) => /mkdir\w*\([^;]*recursive/.test(textOf(file)));
+    expect(recursive).deep.equal([]);
+  });
+});
+
 describe('the files', () => {
   const files = ['lib', 'native', 'test', 'scripts', 'bench', 'examples'].flatMap((folder) =>
     filesOf(folder, '').filter((file) => /\.(ts|cts|mjs|cjs|py|cc|h|cu|cuh|inl)$/.test(file)),

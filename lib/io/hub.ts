@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { flag, kind, oneOf, text } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { peer } from '../optional-package.js';
 import { optionsOf } from '../options.js';
-import { pathOf, replaceFile, writeAll } from './file.js';
+import { makeFolders } from '../setup/files.js';
+import { fileError, pathOf, replaceFile, writeAll } from './file.js';
 
 /** Which files of the Hugging Face hub are meant, and where they are kept. */
 export interface HubOptions {
@@ -74,6 +75,11 @@ export async function hubDownload(repo: string, path: string, options: HubOption
   const endpoint = (read.endpoint ?? process.env.HF_ENDPOINT)?.replace(/\/+$/, '');
   const token = read.token ?? process.env.HF_TOKEN;
   try {
+    makeFolders(folder);
+  } catch (error) {
+    throw fileError(folder, 'written', error);
+  }
+  try {
     const found = await hub.downloadFileToCacheDir({
       repo: { type, name: repo },
       path,
@@ -128,6 +134,6 @@ function remember(folder: string, revision: string, found: string): void {
   const [commit] = relative(join(folder, 'snapshots'), found).split(sep);
   if (commit === undefined || commit === '..' || commit === revision) return;
   const ref = join(folder, 'refs', revision);
-  mkdirSync(dirname(ref), { recursive: true });
+  makeFolders(dirname(ref));
   replaceFile(ref, (fd) => writeAll(fd, Buffer.from(commit)));
 }

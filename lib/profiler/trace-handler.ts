@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { flag, orNull, text } from '../check.js';
 import { fileError, type PathLike, pathOf } from '../io/file.js';
 import { optionsOf } from '../options.js';
+import { makeFolders } from '../setup/files.js';
 import type { Profile } from './profile.js';
 
 /** Options of {@link tensorboardTraceHandler}. */
@@ -39,7 +39,7 @@ export function tensorboardTraceHandler(folder: PathLike, options?: TraceHandler
   let last = 0n;
   return (profile) => {
     try {
-      mkdirSync(path, { recursive: true });
+      makeFolders(path);
     } catch (error) {
       throw fileError(path, 'written', error);
     }

@@ -1,11 +1,11 @@
 // Archives (zip, and wheels, which are zips): downloading with resumption and checks, unpacking.
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createReadStream, createWriteStream, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
-import { textOf } from './files.js';
+import { makeFolders, textOf } from './files.js';
 import { identify, type Libtorch, libraryFile } from './libtorch.js';
 import { bar, megabytes, type Progress } from './progress.js';
 
@@ -123,10 +123,10 @@ export async function unpack(file: string, folder: string, progress: Progress): 
     progress.say(`unpacking ${bar(++done / archive.entryCount)}`);
     const path = join(folder, entry.fileName); // yauzl refuses names that lead out of the folder
     if (entry.fileName.endsWith('/')) {
-      mkdirSync(path, { recursive: true });
+      makeFolders(path);
       continue;
     }
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     const mode = entry.externalFileAttributes >>> 16;
     const content = await archive.openReadStreamPromise(entry);
     if ((mode & 0o170000) === 0o120000) {

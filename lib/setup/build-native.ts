@@ -1,9 +1,10 @@
 // The native build: done only when something that goes into it has changed.
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run, SetupError, tail } from './child-process.js';
+import { makeFolders } from './files.js';
 import type { Libtorch } from './libtorch.js';
 import { programPath } from './programs.js';
 import { bar, Progress } from './progress.js';
@@ -81,7 +82,7 @@ export async function buildNative(
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
   } catch (error) {
     throw new SetupError(`the folder ${folder} cannot be created: ${(error as NodeJS.ErrnoException).code}`, {
       fix: 'build as a user who may write there',

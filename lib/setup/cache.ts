@@ -59,7 +59,7 @@ export function openPartial(cache: string, label: string): string {
 
 /** Empties a partial folder but for its downloads. */
 export function clearPartial(folder: string): void {
-  mkdirSync(join(folder, 'download'), { recursive: true });
+  makeFolders(join(folder, 'download'));
   for (const name of readdirSync(folder)) {
     if (name !== 'download') rmSync(join(folder, name), { recursive: true, force: true });
   }

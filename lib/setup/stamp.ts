@@ -1,7 +1,8 @@
 // What an output was made from, kept beside it, so that it is made again only when that changes.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolders } from './files.js';
 
 /** A digest of the files (folders: of all files in them) and words that an output is made from. */
 export function digest(root: string, paths: string[], words: string[] = []): string {
@@ -35,7 +36,7 @@ export async function unlessStamped(
   if (fresh && !force) return false;
   rmSync(stamp, { force: true });
   await make();
-  mkdirSync(dirname(stamp), { recursive: true });
+  makeFolders(dirname(stamp));
   writeFileSync(stamp, key);
   return true;
 }

@@ -89,8 +89,16 @@ describe('paths', () => {
     'a name that is too long': () => f.path('x'.repeat(300)),
     'a link that leads to itself': () => f.path('loop'),
     'such a link for a folder': () => f.path('loop/x'),
+    // The kernel makes none there, and says that there is no such folder.
+    ...(fs.existsSync('/proc/self') && { 'a file system of the kernel': () => '/proc/torch-clip/x' }),
   };
-  for (const [name, call] of Object.entries(calls)) {
+  const makers: Calls = {
+    'io.hubDownload': (path) =>
+      io.hubDownload('a/b', 'c', { cacheDir: path as string, endpoint: 'http://127.0.0.1:9' }),
+    'profiler.tensorboardTraceHandler, at a trace': (path) =>
+      profiler.profile(() => t.add(1), { onTraceReady: profiler.tensorboardTraceHandler(path) }),
+  };
+  for (const [name, call] of Object.entries({ ...calls, ...makers })) {
     it(`of ${name} are refused in one sentence`, async () => {
       for (const [what, path] of Object.entries(bad)) {
         let error: unknown;

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { check, finite, integer, kind, oneOf, text as textKind } from '../../check.js';
@@ -7,6 +7,7 @@ import { fileError, type PathLike, pathOf, writeAll } from '../../io/file.js';
 import { isPlain } from '../../io/plain.js';
 import { tensor as tensorKind } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
+import { makeFolders } from '../../setup/files.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { histogramOf } from './histogram.js';
 import { type Layout, pixelsOf } from './image.js';
@@ -64,7 +65,7 @@ class EventFile {
     const own = `${hostname()}.${process.pid}.${opened++}${suffix}`;
     this.path = folder;
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolders(folder);
       this.path = join(folder, `events.out.tfevents.${Math.max(Math.floor(now), afterAll(folder))}.${own}`);
       this.#fd = openSync(this.path, 'wx');
     } catch (error) {
