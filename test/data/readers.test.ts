@@ -238,6 +238,12 @@ describe('data: readers of files', () => {
       expect([error.code, error.message]).to.satisfy(
         ([code, text]: string[]) => code === 'ERR_FILE' && /bad\.tar is not a proper tar file: [^\n]+$/.test(text!),
       );
+      const keyed = put('keyed.tar', await archive({ '1.cls': '3', '1.__key__': 'other' }));
+      const { code, message } = await failure(() => all(new data.WebDataset(keyed)));
+      expect([code, message]).to.deep.equal([
+        'ERR_FILE',
+        `${keyed} cannot be read: its file "1.__key__" would stand for the key of its sample`,
+      ]);
       const cut = await archive({ '1.cls': '3'.repeat(5000) });
       expect((await failure(() => all(new data.WebDataset(put('cut.tar', cut.subarray(0, 3000)))))).code).to.equal(
         'ERR_FILE',

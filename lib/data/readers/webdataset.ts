@@ -1,5 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { callable } from '../../check.js';
+import { describe, TorchClipError } from '../../errors.js';
+import { shown } from '../../io/file.js';
 import { setOwn } from '../../io/plain.js';
 import { peer } from '../../optional-package.js';
 import { optionsOf } from '../../options.js';
@@ -53,6 +55,7 @@ export class WebDataset<V = Uint8Array<ArrayBuffer>> extends IterableDataset<Web
         if (!byArchive && !part.takes()) continue;
         const sample = { __key__: files.key };
         for (const [extension, bytes] of files.contents) {
+          if (extension === '__key__') throw keyed(path, files.key);
           setOwn(sample, extension, this.#decode === undefined ? bytes : await this.#decode(extension, bytes));
         }
         yield sample as WebSample<V>;
@@ -60,6 +63,12 @@ export class WebDataset<V = Uint8Array<ArrayBuffer>> extends IterableDataset<Web
     }
   }
 }
+
+const keyed = (path: string, key: string): TorchClipError =>
+  new TorchClipError(
+    'ERR_FILE',
+    `${shown(path)} cannot be read: its file ${describe(`${key}.__key__`)} would stand for the key of its sample`,
+  );
 
 interface Files {
   key: string;
