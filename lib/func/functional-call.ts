@@ -18,7 +18,8 @@ type State = Readonly<Record<string, Tensor>>;
  * @param args the arguments of `forward`; a single one may stand alone.
  * @param options.tieWeights a tensor under one name of a tied parameter stands for all of them; default true.
  * @param options.strict whether all names must be given; default false.
- * @throws {TorchClipError} `ERR_ARGUMENT` for a name that the module does not have, or that is given twice.
+ * @throws {TorchClipError} `ERR_ARGUMENT` for a name that the module does not have, or that is given twice; `ERR_ASYNC_SCOPE` for a
+ * `forward` that is asynchronous.
  *
  * @example
  * const weights = Object.fromEntries(model.namedParameters());

@@ -4,6 +4,7 @@ import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { tensor as tensorKind } from '../../kinds.js';
 import { nativeOp } from '../../ops/overload.js';
 import { optionsOf } from '../../options.js';
+import { checkOwn, own } from '../../own.js';
 import { refuseAsync, refusePromise } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { ModuleDict, ModuleList } from '../containers.js';
@@ -23,6 +24,8 @@ export type Parametrization = Module & {
 
 /** Computed values, while {@link cached} runs. */
 let cache: Map<ParametrizationList, Tensor> | undefined;
+/** Those that are computing their value. */
+const computing = new WeakSet<ParametrizationList>();
 
 /**
  * What computes one parameter of a module: parametrizations one after the other, from `original`, or from `original0`, `original1`, ...
@@ -39,7 +42,8 @@ export class ParametrizationList extends ModuleList<Parametrization> {
   private unsafe: boolean;
 
   /** @internal */
-  constructor(modules: readonly Parametrization[], original: Tensor, unsafe: boolean) {
+  constructor(token: typeof own, modules: readonly Parametrization[], original: Tensor, unsafe: boolean) {
+    checkOwn(token, 'ParametrizationList', 'torch.nn.utils.parametrize.registerParametrization()');
     super(modules);
     const { shape } = original;
     this.unsafe = unsafe;
@@ -116,7 +120,7 @@ export class ParametrizationList extends ModuleList<Parametrization> {
 
   /** @internal The value, of the cache while there is one. */
   get value(): Tensor {
-    const compute = () => (this as { call(): Tensor }).call();
+    const compute = () => computed(this);
     if (cache === undefined) return compute();
     const known = cache.get(this) ?? compute();
     cache.set(this, known);
@@ -138,6 +142,18 @@ export class ParametrizationList extends ModuleList<Parametrization> {
     }
     this.append(module);
     this.unsafe ||= unsafe;
+  }
+}
+
+function computed(list: ParametrizationList): Tensor {
+  if (computing.has(list)) {
+    throw new TorchClipError('ERR_STATE', `${describe(list.at(0))} reads the value that it is to compute`);
+  }
+  computing.add(list);
+  try {
+    return (list as { call(): Tensor }).call();
+  } finally {
+    computing.delete(list);
   }
 }
 
@@ -251,6 +267,12 @@ export function registerParametrization<M extends Module>(
   checkModule(module);
   check('tensorName', tensorName, text);
   if (!(parametrization instanceof Module)) throw invalidArgument('parametrization', 'a Module', parametrization);
+  if (parametrization.modules().includes(module)) {
+    throw new TorchClipError(
+      'ERR_STATE',
+      `"parametrization" must not hold the module whose ${describe(tensorName)} it computes, got ${describe(parametrization)}`,
+    );
+  }
   const known = listOf(module, tensorName);
   if (known) {
     parametrization.train(module.training);
@@ -265,7 +287,7 @@ export function registerParametrization<M extends Module>(
     throw invalidArgument('tensorName', `the name of a parameter or buffer of ${module.constructor.name}`, tensorName);
   }
   parametrization.train(module.training);
-  const list = orAsBefore([original], () => new ParametrizationList([parametrization], original, unsafe));
+  const list = orAsBefore([original], () => new ParametrizationList(own, [parametrization], original, unsafe));
   list.train(module.training);
   Reflect.deleteProperty(module, tensorName);
   if (!isParametrized(module)) specialise(module);
@@ -336,7 +358,7 @@ export function removeParametrizations<M extends Module>(
  */
 export function cached<T>(body: () => T): T {
   refuseAsync('cached', body);
-  if (cache !== undefined) return body();
+  if (cache !== undefined) return refusePromise('cached', body());
   cache = new Map();
   try {
     return refusePromise('cached', body());

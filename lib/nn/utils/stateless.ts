@@ -1,6 +1,7 @@
 import { flag, withoutHoles } from '../../check.js';
 import { invalidArgument } from '../../errors.js';
 import { isPlainObject, optionsOf } from '../../options.js';
+import { refuseAsync, refusePromise } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import type { Module } from '../module.js';
 import { checkModule } from './computed.js';
@@ -15,7 +16,7 @@ const readCall = optionsOf('functionalCall()', { tieWeights: [flag, true], stric
  * @param options.tieWeights a tensor under one name of a tied parameter stands for all of them; default true.
  * @param options.strict whether all names must be given; default false.
  *
- * @throws {TorchClipError} `ERR_ARGUMENT` for a name that the module does not have.
+ * @throws {TorchClipError} `ERR_ARGUMENT` for a name that the module does not have; `ERR_ASYNC_SCOPE` for a `forward` that is asynchronous.
  *
  * @example
  * const weights = Object.fromEntries(model.namedParameters().map(([name, p]) => [name, p.mul(2)]));
@@ -29,6 +30,7 @@ export function functionalCall<M extends Module>(
 ): ReturnType<M['forward']> {
   const { tieWeights, strict } = readCall(options);
   checkModule(module);
+  refuseAsync('functionalCall', module.forward, 'forward');
   if (!isPlainObject(parametersAndBuffers)) {
     throw invalidArgument('parametersAndBuffers', 'a plain object of Tensors', parametersAndBuffers);
   }
@@ -51,18 +53,33 @@ export function functionalCall<M extends Module>(
   if (strict && missing.length > 0) {
     throw invalidArgument('parametersAndBuffers', `complete: it lacks ${missing.join(', ')}`, names);
   }
-  const before: [Module, string, PropertyDescriptor][] = [];
+  const before: [Module, string, PropertyDescriptor, wasReplaced: boolean][] = [];
   try {
     for (const [name, value] of replaced) {
       const { owner, key } = members.get(name)!;
-      before.push([owner, key, Object.getOwnPropertyDescriptor(owner, key)!]);
+      const keys = keysOfStandIns(owner);
+      before.push([owner, key, Object.getOwnPropertyDescriptor(owner, key)!, keys.has(key)]);
+      keys.add(key);
       Object.defineProperty(owner, key, { value, writable: true, enumerable: true, configurable: true });
     }
     const list = (Array.isArray(args) ? withoutHoles('args', args) : [args]) as Parameters<M['forward']>;
-    return (module as { call(...a: Parameters<M['forward']>): ReturnType<M['forward']> }).call(...list);
+    const { call } = module as { call(this: M, ...a: Parameters<M['forward']>): ReturnType<M['forward']> };
+    return refusePromise('functionalCall', call.apply(module, list), 'forward');
   } finally {
-    for (const [owner, key, descriptor] of before.reverse()) Object.defineProperty(owner, key, descriptor);
+    for (const [owner, key, descriptor, wasReplaced] of before.reverse()) {
+      Object.defineProperty(owner, key, descriptor);
+      if (!wasReplaced) keysOfStandIns(owner).delete(key);
+    }
   }
+}
+
+// What stands in for parameters and buffers is a plain property, and a call within the call replaces it like them.
+const standIns = new WeakMap<Module, Set<string>>();
+
+function keysOfStandIns(owner: Module): Set<string> {
+  const keys = standIns.get(owner) ?? new Set();
+  standIns.set(owner, keys);
+  return keys;
 }
 
 interface Member {
@@ -77,9 +94,10 @@ function membersOf(root: Module): Map<string, Member> {
   for (const [path, owner] of root.namedModules()) {
     const own = [...owner.namedParameters({ recurse: false }), ...owner.namedBuffers({ recurse: false })];
     const tensors = new Set<unknown>(own.map(([, tensor]) => tensor));
+    const replaced = standIns.get(owner);
     for (const key of Object.keys(owner)) {
       const value: unknown = Reflect.get(owner, key);
-      if (tensors.has(value))
+      if (tensors.has(value) || (replaced?.has(key) && isTensor(value)))
         members.set(path === '' ? key : `${path}.${key}`, { owner, key, tensor: value as Tensor });
     }
   }

@@ -139,6 +139,30 @@ describe('nn.utils.parametrize', () => {
     );
   });
 
+  it('refuses one that holds the module itself, and one that reads what it computes', () => {
+    const layer = new nn.Linear(2, 2);
+    const { weight } = layer;
+    for (const held of [layer, new nn.Sequential(layer), new nn.Sequential(new nn.ReLU(), new nn.Sequential(layer))]) {
+      for (const unsafe of [false, true]) {
+        const register = () => parametrize.registerParametrization(layer, 'weight', held as never, { unsafe });
+        refused(register, 'ERR_STATE', '"parametrization" must not hold the module whose "weight" it computes');
+      }
+    }
+    const other = new nn.Linear(2, 2);
+    parametrize.registerParametrization(layer, 'weight', other as never, { unsafe: true });
+    refused(() => parametrize.registerParametrization(other, 'weight', layer as never, { unsafe: true }), 'ERR_STATE');
+    parametrize.removeParametrizations(layer, 'weight', { leaveParametrized: false });
+    expect(layer.weight).to.equal(weight);
+    class Reader extends nn.Module {
+      override forward(x: Tensor): Tensor {
+        return x.add(layer.weight);
+      }
+    }
+    parametrize.registerParametrization(layer, 'weight', new Reader(), { unsafe: true });
+    for (let i = 0; i < 2; i++) refused(() => layer.weight, 'ERR_STATE', 'reads the value that it is to compute');
+    parametrize.cached(() => refused(() => layer.weight, 'ERR_STATE', 'reads the value that it is to compute'));
+  });
+
   it('refuses what cannot be parametrized, and changes nothing', () => {
     const layer = new nn.Linear(2, 2);
     const { weight } = layer;
@@ -335,6 +359,61 @@ describe('nn.utils: the rest', () => {
     refused(() => stateless.functionalCall(model, { '0.bias': bias }, x, { strict: true }), 'ERR_ARGUMENT', '0.weight');
     expect(() => stateless.functionalCall(model, { '0.weight': torch.ones([5, 5]) }, x)).to.throw();
     expect(model.parameters()).to.deep.equal(before);
+  });
+
+  it('functionalCall within functionalCall replaces what stands in already', () => {
+    const model = new nn.Sequential(new nn.Linear(2, 2), new nn.BatchNorm1d(2));
+    const layer = model.at(0) as nn.Linear;
+    const before = model.parameters();
+    const full = (value: number) => torch.full([2, 2], value);
+    const bias = torch.tensor([10, 20]);
+    class Outer extends nn.Module {
+      inner = layer;
+      override forward(x: Tensor): Tensor[] {
+        const first = stateless.functionalCall(layer, { weight: full(3), bias }, x);
+        const [deep] = [torch.func.functionalCall(layer, { weight: full(5) }, x)];
+        const own = layer.call(x) as Tensor;
+        expect(() => stateless.functionalCall(layer, { weight: full(1), other: bias }, x)).to.throw(/got "other"/);
+        return [first, deep, own];
+      }
+    }
+    const results = stateless.functionalCall(
+      new Outer(),
+      { 'inner.weight': full(7), 'inner.bias': bias },
+      torch.ones([1, 2]),
+    );
+    expect(results.map((t) => t.tolist())).to.deep.equal([[[16, 26]], [[20, 30]], [[24, 34]]]);
+    expect(model.parameters()).to.deep.equal(before);
+    // A plain property of another time is none of the module's tensors.
+    Object.defineProperty(layer, 'extra', { value: bias, enumerable: true, configurable: true });
+    refused(() => stateless.functionalCall(layer, { extra: bias }, torch.ones([1, 2])), 'ERR_ARGUMENT', 'extra');
+  });
+
+  it('functionalCall refuses a forward that is asynchronous', async () => {
+    class Later extends nn.Module {
+      weight = new nn.Parameter(torch.ones([1]));
+      override async forward(x: Tensor): Promise<Tensor> {
+        await null;
+        return x.mul(this.weight);
+      }
+    }
+    class Promising extends Later {
+      override forward(x: Tensor): Promise<Tensor> {
+        return super.forward(x);
+      }
+    }
+    for (const call of [stateless.functionalCall, torch.func.functionalCall]) {
+      for (const module of [new Later(), new Promising()]) {
+        const { weight } = module;
+        refused(
+          () => call(module, { weight: torch.zeros([1]) }, torch.ones([1])),
+          'ERR_ASYNC_SCOPE',
+          '"forward" of functionalCall must be a synchronous function',
+        );
+        expect(module.weight).to.equal(weight);
+        expect((await module.forward(torch.ones([1]))).tolist()).to.deep.equal([1]);
+      }
+    }
   });
 
   it('functionalCall replaces tied parameters together', () => {
