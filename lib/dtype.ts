@@ -1,4 +1,5 @@
 import { invalidArgument } from './errors.js';
+import { checkOwn, own } from './own.js';
 
 /**
  * An element type of a tensor. Compare with `===`: there is one object a type.
@@ -17,7 +18,8 @@ export class Dtype {
   readonly isComplex: boolean;
 
   /** @internal */
-  constructor(name: string, code: number, itemsize: number, kind: 'float' | 'complex' | 'integer') {
+  constructor(token: typeof own, name: string, code: number, itemsize: number, kind: 'float' | 'complex' | 'integer') {
+    checkOwn(token, 'Dtype', 'the package, as torch.float32 is');
     this.name = name;
     this.code = code;
     this.itemsize = itemsize;
@@ -43,7 +45,7 @@ export class Dtype {
 const byCode = new Map<number, Dtype>();
 
 function dtype(name: string, code: number, itemsize: number, kind: 'float' | 'complex' | 'integer'): Dtype {
-  const made = new Dtype(name, code, itemsize, kind);
+  const made = new Dtype(own, name, code, itemsize, kind);
   byCode.set(code, made);
   return made;
 }

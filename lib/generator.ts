@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { native } from './binding/index.js';
 import { kind } from './check.js';
 import { usable } from './cuda/available.js';
-import { Device, type DeviceLike, parseDevice } from './device.js';
+import { aDevice, Device, type DeviceLike, parseDevice } from './device.js';
 import { invalidArgument } from './errors.js';
 import { optionsOf } from './options.js';
 import { type Handle, handleOf, type Tensor, wrap } from './tensor.js';
@@ -31,10 +31,7 @@ export function checkSeed(seed: unknown): number | bigint {
 }
 
 const readGenerator = optionsOf('Generator', {
-  device: [
-    kind<DeviceLike>("a device such as 'cpu' or 'cuda:0'", (value) => parseDevice(value) !== undefined, 'ERR_DEVICE'),
-    'cpu',
-  ],
+  device: [kind<DeviceLike>(aDevice, (value) => parseDevice(value) !== undefined, 'ERR_DEVICE'), 'cpu'],
 });
 
 /** The index of the GPU that is asked for; undefined for the CPU. */
@@ -73,7 +70,7 @@ export class Generator {
   /** Where its numbers are drawn. */
   get device(): Device {
     const gpu = native.generatorDevice(this.handle);
-    return gpu < 0 ? new Device('cpu', null) : new Device('cuda', gpu);
+    return gpu < 0 ? new Device('cpu') : new Device('cuda', gpu);
   }
 
   /** Starts the stream at `seed`, an integer of 64 bits; returns this generator. */

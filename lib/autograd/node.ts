@@ -1,6 +1,7 @@
 import { native } from '../binding/index.js';
 import { elementsOf } from '../check.js';
 import { invalidArgument, isCallable } from '../errors.js';
+import { checkOwn, own } from '../own.js';
 import { refuseLater } from '../sync.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 import { type GraphHook, type HookHandle, removable } from './hook.js';
@@ -47,7 +48,8 @@ export class Node {
   readonly native: NativeNode;
 
   /** @internal */
-  constructor(native: NativeNode) {
+  constructor(token: typeof own, native: NativeNode) {
+    checkOwn(token, 'Node', 'an operation on tensors');
     this.native = native;
   }
 
@@ -58,7 +60,7 @@ export class Node {
 
   /** The nodes that its gradients go to, and which input each is there; null where none is needed. */
   get nextFunctions(): [node: Node | null, input: number][] {
-    return native.nodeNext(this.native).map(([node, input]) => [node && new Node(node), input]);
+    return native.nodeNext(this.native).map(([node, input]) => [node && new Node(own, node), input]);
   }
 
   /** Whether the other object is of the very same node. */
@@ -119,8 +121,10 @@ export class GradientEdge {
   readonly outputNr: number;
 
   /** @internal */
-  constructor([node, input]: NativeEdge) {
-    this.node = new Node(node);
+  constructor(token: typeof own, edge: NativeEdge) {
+    checkOwn(token, 'GradientEdge', 'torch.autograd.graph.getGradientEdge()');
+    const [node, input] = edge;
+    this.node = new Node(own, node);
     this.outputNr = input;
   }
 }
@@ -136,7 +140,7 @@ export class GradientEdge {
  */
 export function getGradientEdge(tensor: Tensor): GradientEdge {
   if (!isTensor(tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
-  return new GradientEdge(native.gradientEdge(tensor.handle));
+  return new GradientEdge(own, native.gradientEdge(tensor.handle));
 }
 
 /** @internal */

@@ -1,8 +1,10 @@
 // The groups of this process: the default one that initProcessGroup makes, and those made from it.
+
 import { native } from '../binding/index.js';
 import { arrayOf, check, instance, integer, type Kind, kind, positive, text } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
+import { checkOwn, own } from '../own.js';
 import { type NativeGroup, needDistributed } from './c10d.js';
 import { launchOf } from './environment.js';
 import { type Backends, backendsOf, joined, type Rendezvous, ranked, rendezvous } from './rendezvous.js';
@@ -49,9 +51,11 @@ export class ProcessGroup {
 
   /** @internal */
   constructor(
+    token: typeof own,
     native: NativeGroup,
     fields: Readonly<Pick<ProcessGroup, 'name' | 'ranks' | 'rank' | 'backend' | 'timeout' | 'alike'>>,
   ) {
+    checkOwn(token, 'ProcessGroup', 'torch.distributed.initProcessGroup() or newGroup()');
     this.native = native;
     this.name = fields.name;
     this.ranks = fields.ranks;
@@ -210,7 +214,7 @@ async function makeGroup(
     milliseconds(limit),
   );
   const alike = eager && backends[0]![1] === 'gloo' && (await store.check(ranks.map((_, i) => mark(i))));
-  return new ProcessGroup(made, { ...named, alike });
+  return new ProcessGroup(own, made, { ...named, alike });
 }
 
 const readNewGroup = optionsOf('newGroup', { timeout: [positive, undefined], backend: [text, undefined] });

@@ -1,8 +1,10 @@
 // Ranks in rows and columns, with a group along each dimension.
+
 import { anything, arrayOf, check, integer, type Kind, kind, oneOf, orNull, text } from '../check.js';
 import { fromTypedArray } from '../creation/index.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { isPlainObject, optionsOf } from '../options.js';
+import { checkOwn, own } from '../own.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { needDistributed } from './c10d.js';
 import {
@@ -110,9 +112,11 @@ export class DeviceMesh {
   readonly #groups: readonly ProcessGroup[];
 
   private constructor(
+    token: typeof own,
     layout: Omit<Layout, 'ranks'> & { ranks: Layout['ranks'] | undefined },
     groups: readonly ProcessGroup[],
   ) {
+    checkOwn(token, 'DeviceMesh', 'torch.distributed.initDeviceMesh()');
     this.deviceType = layout.deviceType;
     this.shape = layout.shape;
     this.meshDimNames = layout.names;
@@ -155,7 +159,7 @@ export class DeviceMesh {
         if (group !== null) groups.push(group);
       }
     }
-    return new DeviceMesh(layout, groups);
+    return new DeviceMesh(own, layout, groups);
   }
 
   /**
@@ -179,14 +183,18 @@ export class DeviceMesh {
     if (groups.length > 1 && (mesh === undefined || meshDimNames === null)) {
       throw new TorchClipError('ERR_ARGUMENT', '"mesh" and "meshDimNames" must be given for several groups');
     }
-    const own = getProcessGroupRanks(groups[0]);
-    const { shape, ranks } = mesh === undefined ? { shape: [own.length], ranks: own } : flat(mesh);
+    const whole = getProcessGroupRanks(groups[0]);
+    const { shape, ranks } = mesh === undefined ? { shape: [whole.length], ranks: whole } : flat(mesh);
     if (shape.length !== groups.length) {
       throw invalidArgument('mesh', `ranks in ${groups.length} dimensions, one per group`, mesh);
     }
-    if (groups.length === 1 && String(ranks) !== String(own))
-      throw invalidArgument('mesh', `the group's ranks ${describe(own)}`, mesh);
-    return new DeviceMesh({ deviceType: device, shape, ranks, names: checkNames(meshDimNames, shape.length) }, groups);
+    if (groups.length === 1 && String(ranks) !== String(whole))
+      throw invalidArgument('mesh', `the group's ranks ${describe(whole)}`, mesh);
+    return new DeviceMesh(
+      own,
+      { deviceType: device, shape, ranks, names: checkNames(meshDimNames, shape.length) },
+      groups,
+    );
   }
 
   /** How many dimensions it has. */
@@ -231,6 +239,7 @@ export class DeviceMesh {
     );
     const groups = dims.flatMap((dim) => this.#groups[dim] ?? []);
     return new DeviceMesh(
+      own,
       { deviceType: this.deviceType, shape, ranks: at === null ? undefined : ranks, names: [...names] },
       groups,
     );

@@ -2,6 +2,7 @@ import { native } from '../binding/index.js';
 import { check, flag, instance, integer, type Kind, kind, positive } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
+import { checkOwn, own } from '../own.js';
 import { unscoped } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import type { NativeWork } from './c10d.js';
@@ -107,7 +108,8 @@ export class Work {
   #finished = false;
 
   /** @internal */
-  constructor(native: NativeWork, promise: Promise<unknown>, timeout: number, finish: () => void) {
+  constructor(token: typeof own, native: NativeWork, promise: Promise<unknown>, timeout: number, finish: () => void) {
+    checkOwn(token, 'Work', 'torch.distributed.isend() or irecv()');
     this.#native = native;
     this.#timeout = timeout;
     this.#finish = finish;
@@ -185,7 +187,7 @@ export function irecv(tensor: Tensor, options?: Omit<RecvOptions, 'wait'>): Work
 
 function work(pair: unknown, group: ProcessGroup, finish: () => void): Work {
   const [made, promise] = pair as [NativeWork, Promise<unknown>];
-  return new Work(made, promise, group.timeout, finish);
+  return new Work(own, made, promise, group.timeout, finish);
 }
 
 const direction = kind<typeof isend | typeof irecv>('isend or irecv', (value) => value === isend || value === irecv);

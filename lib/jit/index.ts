@@ -8,6 +8,7 @@ import { type OpenFile, type PathLike, pathOf, readAll, readingFile } from '../i
 import { readArchive, type StoredRecord } from '../io/zip.js';
 import { device as deviceKind } from '../kinds.js';
 import { optionsOf } from '../options.js';
+import { own } from '../own.js';
 import type { Tensor } from '../tensor.js';
 import { type NativeScript, ScriptModule, type ScriptValue } from './script-module.js';
 
@@ -95,5 +96,5 @@ export function load<F extends (...args: never[]) => unknown = (...inputs: Scrip
       cause: error,
     });
   }
-  return new ScriptModule<F>(script);
+  return new ScriptModule<F>(own, script);
 }

@@ -4,6 +4,7 @@ import { check, flag, text } from '../check.js';
 import type { DeviceLike } from '../device.js';
 import { describe, TorchClipError } from '../errors.js';
 import { device as deviceKind } from '../kinds.js';
+import { checkOwn, type own } from '../own.js';
 import { type Handle, isTensor, type Tensor, wrap } from '../tensor.js';
 
 declare const brand: unique symbol;
@@ -43,11 +44,11 @@ function lend(value: unknown, depth = 0): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, lend(one, depth + 1)]));
 }
 
-function own(value: unknown): unknown {
+function inThisRealm(value: unknown): unknown {
   if (types.isExternal(value)) return wrap(value as Handle);
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(own);
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, own(one)]));
+  if (Array.isArray(value)) return value.map(inThisRealm);
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, inThisRealm(one)]));
 }
 
 /** The last line of what the interpreter says, without the lines of the program above it. */
@@ -68,7 +69,8 @@ export class ScriptModule<F extends (...args: never[]) => unknown = (...inputs: 
   readonly #native: NativeScript;
 
   /** @internal */
-  constructor(native: NativeScript) {
+  constructor(token: typeof own, native: NativeScript) {
+    checkOwn(token, 'ScriptModule', 'torch.jit.load()');
     this.#native = native;
   }
 
@@ -94,7 +96,7 @@ export class ScriptModule<F extends (...args: never[]) => unknown = (...inputs: 
     }
     const args = inputs.map((input) => lend(input));
     try {
-      return own(native.jitCall(this.#native, method, args));
+      return inThisRealm(native.jitCall(this.#native, method, args));
     } catch (error) {
       if (!(error instanceof TorchClipError)) throw error;
       throw new TorchClipError(error.code, `${method}() of the model failed: ${reasonOf(error.message)}`, {

@@ -1,6 +1,5 @@
 // `torch.distributions.constraints`: those without bounds are values, the others functions of their bounds; each has a class.
-import { check } from '../../check.js';
-import { type Parameter, parameter } from '../parameters.js';
+import type { Parameter } from '../parameters.js';
 import { Cat, IndependentConstraint, Stack } from './combined.js';
 import { type Constraint, Dependent } from './constraint.js';
 import {
@@ -68,8 +67,6 @@ export const positiveSemidefinite = new PositiveSemidefinite();
 /** Symmetric matrices with positive eigenvalues alone. */
 export const positiveDefinite = new PositiveDefinite();
 
-const bound = (name: string, value: Parameter): Parameter => check(name, value, parameter);
-
 /**
  * A constraint on each of the last `reinterpretedBatchNdims` dimensions, which together make one event.
  *
@@ -85,29 +82,28 @@ export const independent = (baseConstraint: Constraint, reinterpretedBatchNdims:
  * distributions.constraints.integerInterval(0, 9).check(torch.tensor([3, 10])); // [true, false]
  */
 export const integerInterval = (lowerBound: Parameter, upperBound: Parameter): IntegerInterval =>
-  new IntegerInterval(bound('lowerBound', lowerBound), bound('upperBound', upperBound));
+  new IntegerInterval(lowerBound, upperBound);
 /**
  * Numbers > `lowerBound`.
  *
  * @example
  * distributions.constraints.greaterThan(1).check(torch.tensor([1, 2])); // [false, true]
  */
-export const greaterThan = (lowerBound: Parameter): GreaterThan => new GreaterThan(bound('lowerBound', lowerBound));
+export const greaterThan = (lowerBound: Parameter): GreaterThan => new GreaterThan(lowerBound);
 /**
  * Numbers >= `lowerBound`.
  *
  * @example
  * distributions.constraints.greaterThanEq(1).check(torch.tensor([1, 2])); // [true, true]
  */
-export const greaterThanEq = (lowerBound: Parameter): GreaterThanEq =>
-  new GreaterThanEq(bound('lowerBound', lowerBound));
+export const greaterThanEq = (lowerBound: Parameter): GreaterThanEq => new GreaterThanEq(lowerBound);
 /**
  * Numbers < `upperBound`.
  *
  * @example
  * distributions.constraints.lessThan(1).check(torch.tensor([0, 1])); // [true, false]
  */
-export const lessThan = (upperBound: Parameter): LessThan => new LessThan(bound('upperBound', upperBound));
+export const lessThan = (upperBound: Parameter): LessThan => new LessThan(upperBound);
 /**
  * Numbers in [lowerBound, upperBound].
  *
@@ -115,7 +111,7 @@ export const lessThan = (upperBound: Parameter): LessThan => new LessThan(bound(
  * distributions.constraints.interval(-1, 1).check(torch.tensor([0, 2])); // [true, false]
  */
 export const interval = (lowerBound: Parameter, upperBound: Parameter): Interval =>
-  new Interval(bound('lowerBound', lowerBound), bound('upperBound', upperBound));
+  new Interval(lowerBound, upperBound);
 /**
  * Numbers in [lowerBound, upperBound).
  *
@@ -123,14 +119,14 @@ export const interval = (lowerBound: Parameter, upperBound: Parameter): Interval
  * distributions.constraints.halfOpenInterval(0, 1).check(torch.tensor([0, 1])); // [true, false]
  */
 export const halfOpenInterval = (lowerBound: Parameter, upperBound: Parameter): HalfOpenInterval =>
-  new HalfOpenInterval(bound('lowerBound', lowerBound), bound('upperBound', upperBound));
+  new HalfOpenInterval(lowerBound, upperBound);
 /**
  * Vectors of counts that add up to at most `upperBound`.
  *
  * @example
  * distributions.constraints.multinomial(3).check(torch.tensor([1, 2])); // true
  */
-export const multinomial = (upperBound: Parameter): Multinomial => new Multinomial(bound('upperBound', upperBound));
+export const multinomial = (upperBound: Parameter): Multinomial => new Multinomial(upperBound);
 /**
  * Constraints on neighbouring parts along a dimension, of `lengths` entries each (default 1).
  *

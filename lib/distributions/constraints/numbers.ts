@@ -1,5 +1,6 @@
+import { check } from '../../check.js';
 import type { Tensor } from '../../tensor.js';
-import type { Parameter } from '../parameters.js';
+import { type Parameter, parameter } from '../parameters.js';
 import { boundText, Constraint } from './constraint.js';
 
 /**
@@ -40,7 +41,7 @@ abstract class Above extends Constraint {
 
   constructor(lowerBound: Parameter) {
     super();
-    this.lowerBound = lowerBound;
+    this.lowerBound = check('lowerBound', lowerBound, parameter);
   }
   override toString(): string {
     return `${this.constructor.name}(lower_bound=${boundText(this.lowerBound, this.isDiscrete)})`;
@@ -53,7 +54,7 @@ abstract class Below extends Constraint {
 
   constructor(upperBound: Parameter) {
     super();
-    this.upperBound = upperBound;
+    this.upperBound = check('upperBound', upperBound, parameter);
   }
   override toString(): string {
     return `${this.constructor.name}(upper_bound=${boundText(this.upperBound, this.isDiscrete)})`;
@@ -67,8 +68,8 @@ abstract class Between extends Constraint {
 
   constructor(lowerBound: Parameter, upperBound: Parameter) {
     super();
-    this.lowerBound = lowerBound;
-    this.upperBound = upperBound;
+    this.lowerBound = check('lowerBound', lowerBound, parameter);
+    this.upperBound = check('upperBound', upperBound, parameter);
   }
   override toString(): string {
     const [low, high] = [this.lowerBound, this.upperBound].map((bound) => boundText(bound, this.isDiscrete));

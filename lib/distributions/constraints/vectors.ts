@@ -1,5 +1,6 @@
+import { check } from '../../check.js';
 import type { Tensor } from '../../tensor.js';
-import type { Parameter } from '../parameters.js';
+import { type Parameter, parameter } from '../parameters.js';
 import { Constraint } from './constraint.js';
 
 abstract class OfVectors extends Constraint {
@@ -47,7 +48,7 @@ export class Multinomial extends OfVectors {
 
   constructor(upperBound: Parameter) {
     super();
-    this.upperBound = upperBound;
+    this.upperBound = check('upperBound', upperBound, parameter);
   }
   override get isDiscrete(): boolean {
     return true;

@@ -77,10 +77,10 @@ function prepareConv(
   outChannels: number,
   { bias = true, device, dtype }: ConvOptions | ConvTransposeOptions,
 ) {
-  if (outChannels % layer.groups !== 0) {
+  if (check('outChannels', outChannels, integer(1)) % layer.groups !== 0) {
     throw invalidArgument('outChannels', `a multiple of groups (${layer.groups})`, outChannels);
   }
-  set(layer, { outChannels: check('outChannels', outChannels, integer(1)) });
+  set(layer, { outChannels });
   layer.weight = new UninitializedParameter({ device, dtype });
   if (check('bias', bias, flag)) layer.bias = new UninitializedParameter({ device, dtype });
 }

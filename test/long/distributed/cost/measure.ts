@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { native } from '../../../../lib/binding/index.js';
 import { ProcessGroup } from '../../../../lib/distributed/group.js';
 import torch, { clip, nn, optim, type Tensor } from '../../../../lib/index.js';
+import { own } from '../../../../lib/own.js';
 
 /** Calls, messages, bytes that this rank sends, and seconds around a ring and through a tree. */
 export type Cost = [calls: number, messages: number, bytes: number, ring: number, tree: number];
@@ -34,7 +35,7 @@ const measured: Measured[] = sizes.map(Number).map((size) => {
   const name = `cost ${size}`;
   backend.make(name, 0, size, latency, bandwidth);
   const ranks = Array.from({ length: size }, (_, rank) => rank);
-  const group = new ProcessGroup(native.groupRegistered(name, 1_800_000), {
+  const group = new ProcessGroup(own, native.groupRegistered(name, 1_800_000), {
     name,
     ranks,
     rank: 0,
