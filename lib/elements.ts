@@ -1,4 +1,5 @@
 // The elements of tensors as values of JavaScript.
+import { types } from 'node:util';
 import type { Dtype } from './dtype.js';
 import type { Complex } from './ops/types.js';
 
@@ -36,7 +37,7 @@ function elements(data: ElementArray, dtype: Dtype): Element[] {
     return Array.from({ length: pairs.length / 2 }, (_, i) => ({ re: pairs[2 * i]!, im: pairs[2 * i + 1]! }));
   }
   if (dtype.name === 'bool') return Array.from(data as Uint8Array, (v) => v !== 0);
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+  if (types.isBigInt64Array(data) || types.isBigUint64Array(data)) {
     return Array.from(data, (v) => (Number.isSafeInteger(Number(v)) ? Number(v) : v));
   }
   return Array.from(data as Float64Array);

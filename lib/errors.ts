@@ -104,6 +104,8 @@ export function invalidArgument(
   got: unknown,
   code: ErrorCode = 'ERR_ARGUMENT',
 ): TorchClipError {
+  // Nobody waits for it; its own failure would end the process.
+  if (types.isPromise(got)) got.catch(() => {});
   return new TorchClipError(code, `"${name}" must be ${expected}, got ${describe(got)}`);
 }
 

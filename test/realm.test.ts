@@ -1,10 +1,64 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
+import torch from '../lib/index.js';
 import { Fixture } from './setup/fixture.js';
+import { refusalOf } from './support.js';
 
 const fixture = fileURLToPath(new URL('fixtures/realm.mjs', import.meta.url));
 const entry = fileURLToPath(new URL('../dist/index.cjs', import.meta.url));
+
+describe('values of another realm', () => {
+  const foreign = (code: string): never => runInNewContext(code) as never;
+  const taken: Record<string, [got: () => unknown, expected: unknown]> = {
+    'an ArrayBuffer': [
+      () => torch.frombuffer(foreign('Uint8Array.of(1, 2).buffer'), { dtype: torch.uint8 }).tolist(),
+      [1, 2],
+    ],
+    'a SharedArrayBuffer': [
+      () => torch.frombuffer(foreign('new SharedArrayBuffer(2)'), { dtype: torch.uint8 }).tolist(),
+      [0, 0],
+    ],
+    'a Map, a Set and a plain object in a module that is copied': [
+      () => {
+        const module = Object.assign(new torch.nn.ReLU(), {
+          kept: foreign('({ map: new Map([[1, [2]]]), set: new Set([3]) })') as {
+            map: Map<number, number[]>;
+            set: Set<number>;
+          },
+        });
+        const copy = torch.nn.deepcopy(module);
+        copy.kept.map.get(1)!.push(4);
+        copy.kept.set.add(5);
+        return [module.kept, copy.kept].map(({ map, set }) => [...map.values(), ...set]);
+      },
+      [
+        [[2], 3],
+        [[2, 4], 3, 5],
+      ],
+    ],
+    'bytes in a store': [
+      async () => {
+        const store = new torch.distributed.HashStore();
+        await store.set('a', foreign('Uint8Array.of(7)'));
+        return [...(await store.get('a'))];
+      },
+      [7],
+    ],
+  };
+  for (const [what, [got, expected]] of Object.entries(taken)) {
+    it(`are taken as those of this one: ${what}`, async () => expect(await got()).to.deep.equal(expected));
+  }
+
+  it('are refused as those of this one: async functions and promises', () => {
+    for (const code of ['async () => 1', '() => Promise.resolve(1)']) {
+      for (const call of [torch.noGrad, torch.scope]) {
+        expect(refusalOf(() => call(foreign(code))).code).to.equal('ERR_ASYNC_SCOPE');
+      }
+    }
+  });
+});
 
 describe('the package in another realm', () => {
   let f: Fixture;

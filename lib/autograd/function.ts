@@ -166,7 +166,7 @@ function runForward(
     }
     const run = compute ?? (() => functionClass.forward(...inputs));
     const result = refusePromise(`${functionClass.name}.forward`, run());
-    functionClass.setupContext(ctx, [...inputs], result);
+    refusePromise(`${functionClass.name}.setupContext`, functionClass.setupContext(ctx, [...inputs], result));
     return result;
   } finally {
     inForward(ctx, false);
@@ -210,7 +210,10 @@ function jvpOf(functionClass: FunctionClass, ctx: FunctionContext, differentiabl
     let next = 0;
     const before = read(ctx, take(ctx).forForward);
     try {
-      const result = jvp.call(functionClass, ctx, ...differentiable.map((is) => (is ? given[next++]! : null)));
+      const result = refusePromise(
+        `${name}.jvp`,
+        jvp.call(functionClass, ctx, ...differentiable.map((is) => (is ? given[next++]! : null))),
+      );
       const list = Array.isArray(result) ? withoutHoles(`${name}.jvp()'s result`, result) : [result];
       return derivatives(
         `${name}.jvp()`,

@@ -2,6 +2,7 @@
 // that differentiates gets a node of its own.
 import { native } from '../binding/index.js';
 import { describe, TorchClipError } from '../errors.js';
+import { refusePromise } from '../sync.js';
 import { isTensor, type Tensor, wrap } from '../tensor.js';
 import type { FunctionContext } from './context.js';
 import { asSample, forAllSamples, randomnesses, samplesOf } from './vmap-rule.js';
@@ -94,6 +95,7 @@ export function applyInside(
 
 /** What a rule returned, as one sample sees it. */
 function ruled(name: string, result: unknown, level: number): unknown {
+  refusePromise(`${name}.vmap`, result);
   const [output, dims] = Array.isArray(result) && result.length === 2 ? (result as unknown[]) : [];
   const outputs: unknown[] = Array.isArray(output) ? output : [output];
   const list: unknown[] = Array.isArray(dims) ? dims : outputs.map(() => dims);

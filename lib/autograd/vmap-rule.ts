@@ -86,7 +86,8 @@ export function forAllSamples(single: Single, dims: readonly (number | null)[], 
       own.needsInputGrad = ctx.needsInputGrad;
       inForward(own, true);
       try {
-        single.setupContext!(own, ins, Array.isArray(output) ? outs : outs[0]);
+        const set = single.setupContext!(own, ins, Array.isArray(output) ? outs : outs[0]);
+        refusePromise(`${single.name}.setupContext`, set);
       } finally {
         inForward(own, false);
       }

@@ -1,4 +1,5 @@
 // Tensors over the memory of typed arrays and buffers, without a copy.
+import { types } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
 import { native } from '../binding/index.js';
 import { check, flag, integer, kind } from '../check.js';
@@ -32,7 +33,7 @@ function hold(name: string, view: ArrayBufferView): void {
       `"${name}" must have memory of a fixed size to be shared; copy it instead`,
     );
   }
-  if (buffer instanceof ArrayBuffer) {
+  if (types.isArrayBuffer(buffer)) {
     markAsUntransferable(buffer);
     for (const method of ['transfer', 'transferToFixedLength']) {
       const value = () => {
@@ -100,7 +101,7 @@ const readFromBuffer = optionsOf('frombuffer()', {
 
 const bytesKind = kind<Memory>(
   'an ArrayBuffer, a SharedArrayBuffer, a Buffer or a typed array',
-  (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer,
+  (value) => ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value),
 );
 
 /**

@@ -6,6 +6,7 @@ import { invalidArgument, TorchClipError } from '../errors.js';
 import { onesLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { keep } from '../scope.js';
+import { refuseLater } from '../sync.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { requireCuda } from './available.js';
 import { Graph } from './graph.js';
@@ -160,7 +161,10 @@ export function makeGraphedCallables(
   }
   requireCuda('cuda.makeGraphedCallables()');
 
-  const bodies = list.map((each): Callable => (isModule(each) ? each.forward.bind(each) : each));
+  const bodies = list.map((each): Callable => {
+    const body: Callable = isModule(each) ? each.forward.bind(each) : each;
+    return (...inputs) => refuseLater('callables', body(...inputs));
+  });
   const recordings = list.map((each, i): Omit<Recording, 'outputs' | 'single' | 'gradOutputs' | 'gradInputs'> => {
     const inputs = new StaticInputs(samples[i]!);
     inputs.tensors.forEach((own, k) => {

@@ -112,8 +112,7 @@ export class DataLoader<T, B = Collated<T>> implements Iterable<B>, AsyncIterabl
 
   *[Symbol.iterator](): IterableIterator<B> {
     const { dataset } = this;
-    if (dataset instanceof URL)
-      throw new TorchClipError('ERR_STATE', 'the dataset is a module: iterate with "for await"');
+    if (isUrl(dataset)) throw new TorchClipError('ERR_STATE', 'the dataset is a module: iterate with "for await"');
     if (!isIterableSource(dataset)) {
       for (const indices of this.#order()) yield this.#give(this.#made(dataset as Dataset<T>, indices));
     } else {

@@ -1,16 +1,19 @@
 // Checkpoints that all ranks write together.
+
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { types } from 'node:util';
 import { anything, check, integer, kind } from '../check.js';
 import { describe, TorchClipError } from '../errors.js';
 import { abandonFolder, beginFolder, finishFolder } from '../io/checkpoint.js';
 import { type PathLike, pathOf } from '../io/file.js';
 import { type Parted, partFile, TensorPart, writeIndex } from '../io/parts.js';
+import { isPlain } from '../io/plain.js';
 import { saveSafetensors } from '../io/safetensors/save.js';
 import { toTagged } from '../io/tagged.js';
 import { optionsOf } from '../options.js';
 import { unscoped } from '../scope.js';
-import { isTensor, type Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import { type GroupOption, groupKind, groupOf, type ProcessGroup } from './group.js';
 import { allGatherObject, broadcastObjectList, type Json } from './objects.js';
 
@@ -46,8 +49,7 @@ function contentOf(object: unknown): Content {
       return value.tensor;
     }
     if (Array.isArray(value)) return value.map(without);
-    const plain = typeof value === 'object' && value !== null && !isTensor(value);
-    if (!plain || ![Object.prototype, null].includes(Object.getPrototypeOf(value) as null)) return value;
+    if (!isPlain(value)) return value;
     return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, without(entry)]));
   };
   const { json, tensors } = toTagged(without(object));
@@ -85,7 +87,7 @@ async function together(group: ProcessGroup, said: Said | (() => Said)): Promise
     own = typeof said === 'function' ? said() : said;
   } catch (error) {
     failure = error;
-    own = { error: error instanceof Error ? error.message : describe(error) };
+    own = { error: types.isNativeError(error) ? error.message : describe(error) };
   }
   const all = (await allGatherObject(own as Json, { group })) as unknown as Said[];
   if (failure !== undefined) throw failure;

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { native } from '../binding/index.js';
 import { arrayOf, check, flag, instance, integer, type Kind, kind, positive, text } from '../check.js';
 import { type PathLike, pathOf } from '../io/file.js';
@@ -10,10 +11,7 @@ import { type NativeStore, needDistributed } from './c10d.js';
 /** What a key of a store can hold. */
 export type StoreValue = string | Uint8Array;
 
-const value: Kind<StoreValue> = kind(
-  'a string or a Uint8Array',
-  (v) => typeof v === 'string' || v instanceof Uint8Array,
-);
+const value: Kind<StoreValue> = kind('a string or a Uint8Array', (v) => typeof v === 'string' || types.isUint8Array(v));
 const key: Kind<string> = text;
 
 /** @internal Seconds as the addon's milliseconds; c10d hands them to functions that take an int. */

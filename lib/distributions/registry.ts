@@ -1,5 +1,6 @@
-import { check } from '../check.js';
+import { check, synchronous } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
+import { refuseLater } from '../sync.js';
 import { isTensor } from '../tensor.js';
 import { constraintKind } from './constraints/combined.js';
 import * as constraints from './constraints/index.js';
@@ -48,7 +49,7 @@ function registry(name: string): ConstraintRegistry {
   const transform = (constraint: constraints.Constraint): Transform => {
     const Class = check('constraint', constraint, constraintKind).constructor;
     const factory = factories.get(Class) as ((constraint: constraints.Constraint) => Transform) | undefined;
-    if (factory !== undefined) return factory(constraint);
+    if (factory !== undefined) return refuseLater('factory', factory(constraint));
     throw new TorchClipError('ERR_OP_UNAVAILABLE', `${name} has no transform to ${Class.name}`);
   };
   const register = (constraint: unknown, factory: unknown): void => {
@@ -56,7 +57,7 @@ function registry(name: string): ConstraintRegistry {
     if (!isClass && !(constraint instanceof constraints.Constraint)) {
       throw invalidArgument('constraint', 'a Constraint or a class of them', constraint);
     }
-    if (typeof factory !== 'function') throw invalidArgument('factory', 'a function', factory);
+    check('factory', factory, synchronous());
     factories.set(isClass ? constraint : (constraint as constraints.Constraint).constructor, factory as Factory);
   };
   return Object.assign(transform, { register }) as ConstraintRegistry;

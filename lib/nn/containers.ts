@@ -1,5 +1,6 @@
 import { check, elementsOf, instance, integer, listOf } from '../check.js';
 import { invalidArgument } from '../errors.js';
+import { refuseLater } from '../sync.js';
 import type { Tensor } from '../tensor.js';
 import { holdsItself, printOnce } from './circles.js';
 import { entriesOf, Module, type TensorModule } from './module.js';
@@ -117,7 +118,13 @@ export class Sequential<M extends readonly Module[] = Module[]> extends Listed<M
   override forward(...input: InputOf<M>): OutputOf<M> {
     let args: unknown[] = input;
     try {
-      for (const module of this.children_()) args = [(module as Callable).call(...args)];
+      let isFirst = true;
+      for (const module of this.children_()) {
+        // The last may be asynchronous.
+        if (!isFirst) refuseLater('forward', args[0]);
+        args = [(module as Callable).call(...args)];
+        isFirst = false;
+      }
     } catch (error) {
       // Calls without an end have filled the stack.
       if (error instanceof RangeError && this.modules().some((m) => m.children().includes(this))) {

@@ -1,5 +1,7 @@
+import { types } from 'node:util';
 import { requireWhole } from '../distributed/sharded-parameters.js';
 import { describe, TorchClipError } from '../errors.js';
+import { isPlain } from '../io/plain.js';
 import { keep } from '../scope.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { Buffer } from './buffer.js';
@@ -30,8 +32,8 @@ function copyOf(value: unknown, copies: Map<unknown, unknown>): unknown {
   if (copy === undefined) return value;
   copies.set(value, copy);
   if (isTensor(value)) return copy;
-  if (value instanceof Map) for (const [k, v] of value) (copy as Map<unknown, unknown>).set(k, copyOf(v, copies));
-  if (value instanceof Set) for (const v of value) (copy as Set<unknown>).add(copyOf(v, copies));
+  if (types.isMap(value)) for (const [k, v] of value) (copy as Map<unknown, unknown>).set(k, copyOf(v, copies));
+  if (types.isSet(value)) for (const v of value) (copy as Set<unknown>).add(copyOf(v, copies));
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(value))) {
     if ('value' in property) property.value = copyOf(property.value, copies);
     Object.defineProperty(copy, name, property);
@@ -45,10 +47,10 @@ function blank(value: object, copies: Map<unknown, unknown>): object | undefined
   if (value instanceof Module) return blankCopy(value);
   if (isTensor(value)) return tensorCopy(value, copies);
   if (Array.isArray(value)) return [];
-  if (value instanceof Map) return new Map();
-  if (value instanceof Set) return new Set();
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ? Object.create(prototype as object | null) : undefined;
+  if (types.isMap(value)) return new Map();
+  if (types.isSet(value)) return new Set();
+  // Of any realm.
+  return isPlain(value) ? (Object.create(Object.getPrototypeOf(value) as object | null) as object) : undefined;
 }
 
 function tensorCopy(tensor: Tensor, copies: Map<unknown, unknown>): Tensor {

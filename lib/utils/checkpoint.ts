@@ -6,11 +6,12 @@ import { refuseSavingInTransforms, savedTensorsHooks } from '../autograd/saved-t
 import { native } from '../binding/index.js';
 import { check, elementsOf, flag, integer, kind, oneOf, withoutHoles } from '../check.js';
 import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { tensor as tensorKind } from '../kinds.js';
 import { empty } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import { getRngState, setRngState } from '../random.js';
 import { keep } from '../scope.js';
-import { refuseAsync, refusePromise } from '../sync.js';
+import { refuseAsync, refuseLater, refusePromise } from '../sync.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
 declare module '../binding/index.js' {
@@ -258,7 +259,10 @@ export function checkpointSequential(
   if (!isTensor(input)) throw invalidArgument('input', 'a Tensor', input);
   const size = Math.floor(steps.length / segments);
   const run = (part: readonly Step[]) => (x: Tensor) =>
-    part.reduce((value, step) => (typeof step === 'function' ? step(value) : callOf(step)(value)), x);
+    part.reduce((value, step) => {
+      const next: unknown = refuseLater('functions', typeof step === 'function' ? step(value) : callOf(step)(value));
+      return check('the result of each of functions', next, tensorKind);
+    }, x);
   let x = input;
   for (let i = 0; i < segments - 1; i++) x = checkpoint(run(steps.slice(i * size, (i + 1) * size)), [x], options);
   return run(steps.slice((segments - 1) * size))(x);

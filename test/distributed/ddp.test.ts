@@ -163,7 +163,7 @@ describe('DistributedDataParallel', function () {
       for (const [make, message] of rows) expect(refusalOf(make).message).equal(message);
       const model = new DistributedDataParallel(new nn.Linear(2, 1));
       expect(refusalOf(() => model.registerCommHook('int8' as never)).message).equal(
-        '"hook" must be "bf16", "fp16" or a function, got "int8"',
+        '"hook" must be "bf16", "fp16" or a synchronous function, got "int8"',
       );
       expect(refusalOf(() => model.noSync(async () => 1)).code).equal('ERR_ASYNC_SCOPE');
       model

@@ -313,7 +313,7 @@ const refused: Record<string, [code: string, words: string, call: () => unknown]
   ],
   'no function': [
     'ERR_ARGUMENT',
-    '"divergence" must be a function, got 1',
+    '"divergence" must be a synchronous function, got 1',
     () => D.registerKl(D.Normal, D.Normal, 1 as never),
   ],
 

@@ -1,5 +1,6 @@
-import { check } from '../../check.js';
+import { check, synchronous } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
+import { refuseLater } from '../../sync.js';
 import type { Tensor } from '../../tensor.js';
 import { Distribution } from '../distribution.js';
 import { distributionKind } from '../independent.js';
@@ -36,7 +37,7 @@ export function registerKl<P extends Distribution, Q extends Distribution>(
   for (const [name, value] of Object.entries({ typeP, typeQ })) {
     if (!isClass(value)) throw invalidArgument(name, 'a class of distributions', value);
   }
-  if (typeof divergence !== 'function') throw invalidArgument('divergence', 'a function', divergence);
+  check('divergence', divergence, synchronous());
   const at = entries.findIndex(({ p, q }) => p === typeP && q === typeQ);
   const entry = { p: typeP, q: typeQ, divergence: divergence as Divergence };
   if (at < 0) entries.push(entry);
@@ -89,5 +90,5 @@ export function klDivergence(p: Distribution, q: Distribution): Tensor {
   const [a, b] = [check('p', p, distributionKind), check('q', q, distributionKind)];
   const divergence = find(a.constructor as DistributionClass, b.constructor as DistributionClass);
   if (divergence === undefined) throw noDivergence(a, b);
-  return divergence(a as never, b as never);
+  return refuseLater('divergence', divergence(a as never, b as never));
 }

@@ -1,11 +1,12 @@
 import { crc32 } from 'node:zlib';
-import { anything, flag, kind } from '../../check.js';
+import { anything, check, flag, kind, synchronous } from '../../check.js';
 import { type Device, type DeviceLike, parseDevice } from '../../device.js';
 import { uint8 } from '../../dtype.js';
 import { describe, TorchClipError } from '../../errors.js';
 import { Parameter } from '../../nn/parameter.js';
 import { empty } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
+import { refuseLater } from '../../sync.js';
 import type { Tensor } from '../../tensor.js';
 import { type Bad, badFile } from '../bad.js';
 import { crcOf, deviceOf, mapFile, moved, readTensor } from '../bytes.js';
@@ -79,8 +80,10 @@ function locator(mapLocation: MapLocation | undefined): (location: string) => De
     );
   };
   if (mapLocation === undefined) return saved;
-  if (typeof mapLocation === 'function')
-    return (location) => deviceOf('the result of mapLocation', mapLocation(location));
+  if (typeof mapLocation === 'function') {
+    check('mapLocation', mapLocation, synchronous());
+    return (location) => deviceOf('the result of mapLocation', refuseLater('mapLocation', mapLocation(location)));
+  }
   if (isPlain(mapLocation)) {
     const devices = new Map(
       Object.entries(mapLocation).map(([from, to]) => [

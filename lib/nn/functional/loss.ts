@@ -4,6 +4,7 @@ import { tensor } from '../../kinds.js';
 import * as ops from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
 import { sameShape, shapeText } from '../../shape.js';
+import { refuseLater } from '../../sync.js';
 import type { Tensor } from '../../tensor.js';
 import { codeOf, type LossOptions, type Reduction } from '../reduction.js';
 import {
@@ -428,9 +429,11 @@ export function tripletMarginWithDistanceLoss(
 ): Tensor {
   const { distanceFunction, margin, swap, reduction } = readTripletWithDistance(options);
   for (const [name, value] of Object.entries({ anchor, positive, negative })) check(name, value, tensor);
-  const near = check('the distance', distanceFunction(anchor, positive), tensor);
-  const far = check('the distance to the negative', distanceFunction(anchor, negative), tensor);
-  const least = swap ? far.minimum(distanceFunction(positive, negative)) : far;
+  const distance = (a: Tensor, b: Tensor, what: string) =>
+    check(what, refuseLater('distanceFunction', distanceFunction(a, b)), tensor);
+  const near = distance(anchor, positive, 'the distance');
+  const far = distance(anchor, negative, 'the distance to the negative');
+  const least = swap ? far.minimum(distance(positive, negative, 'the distance between the two')) : far;
   return reduce(near.sub(least).add(margin).clampMin(0), reduction);
 }
 

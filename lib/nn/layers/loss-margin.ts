@@ -1,4 +1,4 @@
-import { callable, check, finitePositive, flag, type Kind, kind, orNull } from '../../check.js';
+import { check, finitePositive, flag, type Kind, kind, orNull, synchronous } from '../../check.js';
 import { optionsOf } from '../../options.js';
 import type { Tensor } from '../../tensor.js';
 import * as F from '../functional/loss.js';
@@ -196,7 +196,10 @@ export class TripletMarginLoss extends Loss {
 /** How far two tensors are from each other: a function, or a module of two tensors. */
 export type Distance = ((a: Tensor, b: Tensor) => Tensor) | (Module & { forward(a: Tensor, b: Tensor): Tensor });
 
-const distance: Kind<Distance> = kind('a function or a Module', (v) => callable().accepts(v) || v instanceof Module);
+const distance: Kind<Distance> = kind(
+  'a synchronous function or a Module',
+  (v) => synchronous().accepts(v) || v instanceof Module,
+);
 const readWithDistance = optionsOf('TripletMarginWithDistanceLoss', {
   ...marginTable(1),
   swap: [flag, false],

@@ -1,5 +1,4 @@
 import {
-  callable,
   check,
   finiteNonNegative,
   flag,
@@ -8,10 +7,12 @@ import {
   kind,
   orNull,
   probability,
+  synchronous,
 } from '../../check.js';
 import { tensor } from '../../kinds.js';
 import { gelu, relu } from '../../ops/generated/functions.js';
 import { optionsOf } from '../../options.js';
+import { refuseLater } from '../../sync.js';
 import type { Tensor } from '../../tensor.js';
 import { checkParts, field } from '../fields.js';
 import { type FactoryOptions, Module } from '../module.js';
@@ -47,8 +48,8 @@ export interface TransformerLayerOptions extends FactoryOptions {
 }
 
 const activation: Kind<TransformerActivation> = kind(
-  '"relu", "gelu", a function or a Module',
-  (v) => v === 'relu' || v === 'gelu' || callable().accepts(v) || v instanceof Module,
+  '"relu", "gelu", a synchronous function or a Module',
+  (v) => v === 'relu' || v === 'gelu' || synchronous().accepts(v) || v instanceof Module,
 );
 
 /** @internal */
@@ -119,7 +120,7 @@ function activate(layer: object, x: Tensor): Tensor {
   const f = field(layer, 'activation', activation);
   if (f === 'relu') return relu(x);
   if (f === 'gelu') return gelu(x);
-  return f instanceof Module ? f.call(x) : f(x);
+  return refuseLater('activation', f instanceof Module ? f.call(x) : f(x));
 }
 
 function attend(attention: MultiheadAttention, x: Tensor, memory: Tensor, how: Attending): Tensor {

@@ -1,6 +1,6 @@
 import { isGradEnabled } from '../../autograd/index.js';
 import { native } from '../../binding/index.js';
-import { callable, check, flag, instance, kind, positive } from '../../check.js';
+import { callable, check, flag, instance, kind, positive, synchronous } from '../../check.js';
 import { full } from '../../creation/full.js';
 import type { NativeGroup } from '../../distributed/c10d.js';
 import { type GroupOption, getRank, groupOf, member, type ProcessGroup } from '../../distributed/group.js';
@@ -94,8 +94,8 @@ export interface GradBucket {
  */
 export type CommHook = 'bf16' | 'fp16' | ((bucket: GradBucket) => Tensor);
 const hookKind = kind<CommHook>(
-  '"bf16", "fp16" or a function',
-  (value) => value === 'bf16' || value === 'fp16' || typeof value === 'function',
+  '"bf16", "fp16" or a synchronous function',
+  (value) => value === 'bf16' || value === 'fp16' || synchronous().accepts(value),
 );
 
 /** Options of {@link DistributedDataParallel.join}. */

@@ -5,7 +5,7 @@ import { tensor as tensorKind } from '../../kinds.js';
 import { nativeOp } from '../../ops/overload.js';
 import { optionsOf } from '../../options.js';
 import { checkOwn, own } from '../../own.js';
-import { refuseAsync, refusePromise } from '../../sync.js';
+import { refuseAsync, refuseLater, refusePromise } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { ModuleDict, ModuleList } from '../containers.js';
 import { Module } from '../module.js';
@@ -87,7 +87,8 @@ export class ParametrizationList extends ModuleList<Parametrization> {
   /** The computed value. */
   override forward(): Tensor {
     const [first, ...rest] = [...this];
-    return rest.reduce((value, module) => module.call(value), first!.call(...this.originals()));
+    const now = (value: Tensor) => refuseLater('forward of a parametrization', value);
+    return rest.reduce((value, module) => now(module.call(value)), now(first!.call(...this.originals())));
   }
 
   /** Sets what it is computed from such that `value` comes out, as far as the parametrizations have a `rightInverse`. */

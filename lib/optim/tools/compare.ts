@@ -1,5 +1,5 @@
 import { noGrad } from '../../autograd/index.js';
-import { anything, callable, check, integer, kind } from '../../check.js';
+import { anything, check, integer, kind, synchronous } from '../../check.js';
 import { DataLoader } from '../../data/loader.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { checkSeed, Generator } from '../../generator.js';
@@ -89,7 +89,7 @@ export function compare<M extends Module, B, N extends string>(
       for (const [generator, state] of generators) generator.setState(state);
       const model = built(checked.model);
       model.loadStateDict(weights);
-      const optimizer = make(model.parameters());
+      const optimizer = refuseLater(`optimizers.${name}`, make(model.parameters()));
       if (!(optimizer instanceof Optimizer)) {
         throw invalidArgument(`optimizers.${name}`, 'a function that returns an Optimizer', optimizer);
       }
@@ -104,6 +104,12 @@ export function compare<M extends Module, B, N extends string>(
   }
 }
 
+function batchesOf<B>(data: Iterable<B> | (() => Iterable<B>)): Iterable<B> {
+  const batches = typeof data === 'function' ? refuseLater('data', data()) : data;
+  if (typeof (batches as Partial<Iterable<B>> | null)?.[Symbol.iterator] === 'function') return batches;
+  throw invalidArgument('the result of data()', 'an iterable of batches', batches);
+}
+
 function train<M extends Module, B>(
   name: string,
   model: M,
@@ -114,7 +120,7 @@ function train<M extends Module, B>(
   let refused = 0;
   for (let epoch = 0; epoch < epochs && run.losses.length < steps; epoch++) {
     const before = run.losses.length;
-    for (const batch of typeof data === 'function' ? data() : data) {
+    for (const batch of batchesOf(data)) {
       const started = performance.now();
       model.zeroGrad();
       const value: unknown = refuseLater('loss', loss(model, batch));
@@ -156,7 +162,7 @@ function evaluated<M extends Module>(model: M, optimizer: Optimizer, metric: (mo
   const averaging = optimizer as { train?(): unknown; eval?(): unknown };
   averaging.eval?.();
   model.eval();
-  const value = noGrad(() => metric(model));
+  const value = noGrad(() => refuseLater('metric', metric(model)));
   model.train();
   averaging.train?.();
   if (typeof value !== 'number') throw invalidArgument('metric', 'a function that returns a number', value);
@@ -167,18 +173,18 @@ const optimizersKind = kind<Record<string, unknown>>('an object of functions, on
 const batchesKind = kind(
   'an iterable of batches, or a function that returns one',
   (data) =>
-    typeof data === 'function' ||
+    synchronous().accepts(data) ||
     (typeof data === 'object' && data !== null && Symbol.iterator in data && !isTensor(data)),
 );
 const readOptions = optionsOf('compare()', {
-  model: [{ ...callable(), expected: 'a function that returns a Module' }],
+  model: [{ ...synchronous(), expected: 'a function that returns a Module' }],
   optimizers: [optimizersKind],
   data: [batchesKind],
-  loss: [callable()],
+  loss: [synchronous()],
   epochs: [integer(1), undefined],
   steps: [integer(1), undefined],
   seed: [anything, 0],
-  metric: [callable(), undefined],
+  metric: [synchronous(), undefined],
 });
 
 function parse<M extends Module, B>(options: CompareOptions<M, B>) {
@@ -186,7 +192,7 @@ function parse<M extends Module, B>(options: CompareOptions<M, B>) {
   const { optimizers, epochs, steps, seed } = given;
   const functions = Object.entries(optimizers);
   if (functions.length === 0) throw invalidArgument('optimizers', optimizersKind.expected, optimizers);
-  for (const [name, make] of functions) check(`optimizers.${name}`, make, callable());
+  for (const [name, make] of functions) check(`optimizers.${name}`, make, synchronous());
   alternative('compare()', { epochs, steps });
   return { ...given, optimizers: Object.fromEntries(functions), seed: checkSeed(seed) } as unknown as CompareOptions<
     M,
@@ -195,7 +201,7 @@ function parse<M extends Module, B>(options: CompareOptions<M, B>) {
 }
 
 function built<M extends Module>(make: () => M): M {
-  const model: unknown = make();
+  const model: unknown = refuseLater('model', make());
   if (model instanceof Module) return model as M;
   throw invalidArgument('model', 'a function that returns a Module', model);
 }

@@ -1,5 +1,5 @@
 import { enableGrad, grad, noGrad } from '../../autograd/index.js';
-import { anything, callable, finitePositive, kind, listOf } from '../../check.js';
+import { anything, finitePositive, kind, listOf, synchronous } from '../../check.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { Module } from '../../nn/module.js';
 import { getTotalNorm } from '../../nn/utils/clip-grad.js';
@@ -31,7 +31,7 @@ const iterable = kind<Iterable<unknown>>(
 const readOptions = optionsOf('estimateLipschitz()', {
   params: [anything],
   batches: [iterable],
-  closure: [callable()],
+  closure: [synchronous()],
   distance: [finitePositive, undefined],
 });
 

@@ -5,6 +5,7 @@ import { describe, invalidArgument } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import { keep } from '../../scope.js';
 import { sameShape, shapeText } from '../../shape.js';
+import { refuseLater } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { Optimizer } from '../base/optimizer.js';
 import { hasValues, mismatch, savedCount } from '../engine/saved.js';
@@ -121,7 +122,7 @@ export class Restarter {
       this.#steps = 0;
       // Last, so that it begins at the mean.
       this.optimizer.resetState();
-      this.#onRestart?.();
+      if (this.#onRestart !== null) refuseLater('onRestart', this.#onRestart());
     }
     return loss;
   }

@@ -251,7 +251,8 @@ export function updateBn(
         const input: unknown = Array.isArray(batch) ? batch[0] : batch;
         if (!isTensor(input))
           throw invalidArgument('a batch of loader', 'a Tensor, or an array that begins with one', batch);
-        (model as Module & { call(x: Tensor): unknown }).call(device === null ? input : input.to({ device }));
+        const { call } = model as Module & { call(x: Tensor): unknown };
+        refuseLater('model.forward', call.call(model, device === null ? input : input.to({ device })));
       }
     });
   } catch (error) {

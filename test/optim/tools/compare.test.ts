@@ -211,7 +211,7 @@ describe('optim.compare', () => {
     ['no model', { model: undefined }, /"model" must be a function that returns a Module, got undefined/],
     ['a model that is none', { model: () => 1 }, /"model" must be a function that returns a Module, got 1/],
     ['no optimizers', { optimizers: {} }, /"optimizers" must be an object of functions/],
-    ['an optimizer for its factory', { optimizers: { a: 1 } }, /"optimizers\.a" must be a function, got 1/],
+    ['an optimizer for its factory', { optimizers: { a: 1 } }, /"optimizers\.a" must be a synchronous function, got 1/],
     [
       'what makes no optimizer',
       { optimizers: { a: () => 1 } },
@@ -220,7 +220,7 @@ describe('optim.compare', () => {
     ['no data', { data: undefined }, /"data" must be an iterable of batches, or a function/],
     ['data that give nothing', { data: [] }, /got none in epoch 0 of "plain"/],
     ['data that can be read once', { data: once }, /got none in epoch 1 of "plain"/],
-    ['no loss', { loss: undefined }, /"loss" must be a function, got undefined/],
+    ['no loss', { loss: undefined }, /"loss" must be a synchronous function, got undefined/],
     ['no end', { epochs: undefined }, /compare\(\) needs "epochs" or "steps"/],
     ['two ends', { steps: 3 }, /"epochs" and "steps" of compare\(\) cannot be combined/],
     ['no epochs', { epochs: 0 }, /"epochs" must be an integer >= 1, got 0/],

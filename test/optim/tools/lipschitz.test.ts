@@ -114,7 +114,7 @@ describe('optim.estimateLipschitz', () => {
     ['no batches', { ...good, batches: undefined }, /"batches" must be an iterable of batches, got undefined/],
     ['an empty list', { ...good, batches: [] }, /"batches" must be batches, some with a gradient other than 0/],
     ['a flat loss', { ...good, closure: () => x.sum().mul(0) }, /some with a gradient other than 0/],
-    ['no closure', { ...good, closure: 1 }, /"closure" must be a function, got 1/],
+    ['no closure', { ...good, closure: 1 }, /"closure" must be a synchronous function, got 1/],
     ['a distance of 0', { ...good, distance: 0 }, /"distance" must be a finite number > 0, got 0/],
     ['an unknown option', { ...good, lr: 1 }, /unknown option "lr" of estimateLipschitz\(\); it takes params, batches/],
     ['NaN', { ...good, closure: () => x.mul(Number.NaN).sum() }, /holds NaN or inf/, 'ERR_NONFINITE'],
