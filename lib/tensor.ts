@@ -64,7 +64,7 @@ export interface BackwardOptions {
   retainGraph?: boolean;
   /** Record the gradients' own graph, for higher derivatives; default false. */
   createGraph?: boolean;
-  /** Accumulate into the `grad` of these leaves only; default all. */
+  /** Accumulate into the `grad` of these leaves only, at least one; default all. */
   inputs?: readonly Tensor[];
 }
 
@@ -229,7 +229,7 @@ export class Tensor {
    */
   backward(options: BackwardOptions = {}): void {
     const { gradient, createGraph, retainGraph = createGraph, inputs } = readBackward(options);
-    const leaves = inputs === undefined ? undefined : handlesOf('inputs', inputs as readonly Tensor[]);
+    const leaves = leavesOf(inputs);
     const seed = gradient === null ? null : gradient.handle;
     refuseBackwardInTransforms();
     runBackward(() => native.backward([this.handle], [seed], retainGraph, createGraph, leaves));
@@ -401,6 +401,18 @@ export function handlesOf(name: string, tensors: readonly Tensor[]): Handle[] {
     if (!isTensor(tensor)) throw invalidArgument(`${name}[${i}]`, 'a Tensor', tensor);
     return tensor.handle;
   });
+}
+
+/**
+ * The handles of the leaves that a backward pass is limited to; undefined for all.
+ *
+ * @throws {TorchClipError} `ERR_ARGUMENT` for an empty array, which libtorch would take for all of them.
+ */
+export function leavesOf(inputs: unknown): Handle[] | undefined {
+  if (inputs === undefined) return undefined;
+  const handles = handlesOf('inputs', inputs as readonly Tensor[]);
+  if (handles.length === 0) throw invalidArgument('inputs', 'an array of at least one Tensor', inputs);
+  return handles;
 }
 
 /** A promise of a value that lets the event loop turn. */

@@ -13,6 +13,7 @@ const phrases: readonly (readonly [pattern: RegExp, text: string])[] = [
   ],
   [/torch\.autograd\.set_detect_anomaly\(True\)/g, 'torch.autograd.setDetectAnomaly(true)'],
   [/\bwith torch\.(\w+)\(\):/g, 'torch.$1(() => ...)'],
+  [/functions with out=\.\.\. arguments/g, 'operators with an "out"'],
   [/internal error: (\w+)\.size\(\) must be (\d+)/g, '$1 must have $2 elements'],
 ];
 
@@ -41,6 +42,7 @@ const cures: readonly (readonly [pattern: RegExp, cure: string])[] = [
     /does not require grad and does not have a grad_fn/,
     'set requiresGrad: true where gradients are to flow to, and look for detach(), item() or torch.noGrad() on the way',
   ],
+  [/functions with out=/, 'leave "out" away, or call it inside torch.noGrad(() => ...)'],
   [
     /leaf Variable that requires grad is being used in an in-place operation/,
     'write to a parameter inside torch.noGrad(() => ...)',

@@ -3,7 +3,7 @@ import { anything, elementsOf, flag } from '../check.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { onesLike } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
-import { type Handle, handlesOf, isTensor, type Tensor, wrap } from '../tensor.js';
+import { type BackwardOptions, type Handle, handlesOf, isTensor, leavesOf, type Tensor, wrap } from '../tensor.js';
 import { refuseBackwardInTransforms, runBackward } from './anomaly.js';
 import { edgeOf, GradientEdge } from './node.js';
 
@@ -21,7 +21,7 @@ declare module '../binding/index.js' {
 }
 
 const graphTable = { createGraph: [flag, false], retainGraph: [flag, undefined] } as const;
-const readBackward = optionsOf('autograd.backward()', graphTable);
+const readBackward = optionsOf('autograd.backward()', { ...graphTable, inputs: [anything, undefined] });
 const readGrad = optionsOf('autograd.grad()', {
   gradOutputs: [anything, undefined],
   ...graphTable,
@@ -130,7 +130,7 @@ function seedsOf(name: string, tensors: unknown, count: number): (Handle | null)
   if (!Array.isArray(tensors) || tensors.length !== count) {
     throw invalidArgument(name, `an array of ${count} Tensors`, tensors);
   }
-  return tensors.map((t: unknown, i) => {
+  return elementsOf<unknown>(tensors).map((t, i) => {
     if (t !== null && !isTensor(t)) throw invalidArgument(`${name}[${i}]`, 'a Tensor or null', t);
     return t === null ? null : t.handle;
   });
@@ -141,6 +141,7 @@ function seedsOf(name: string, tensors: unknown, count: number): (Handle | null)
  *
  * @param tensors the outputs.
  * @param gradTensors one gradient per output, null for outputs of one element.
+ * @param options as those of {@link Tensor.backward}.
  *
  * @example
  * torch.autograd.backward([loss, penalty]);
@@ -148,11 +149,12 @@ function seedsOf(name: string, tensors: unknown, count: number): (Handle | null)
 export function backward(
   tensors: Tensor | readonly Tensor[],
   gradTensors?: readonly (Tensor | null)[] | null,
-  options?: { retainGraph?: boolean; createGraph?: boolean },
+  options?: Omit<BackwardOptions, 'gradient'>,
 ): void {
-  const { createGraph, retainGraph = createGraph } = readBackward(options);
+  const { createGraph, retainGraph = createGraph, inputs } = readBackward(options);
   const outputs = handlesOf('tensors', isTensor(tensors) ? [tensors] : tensors);
   const seeds = seedsOf('gradTensors', gradTensors, outputs.length);
+  const leaves = leavesOf(inputs);
   refuseBackwardInTransforms();
-  runBackward(() => native.backward(outputs, seeds, retainGraph, createGraph));
+  runBackward(() => native.backward(outputs, seeds, retainGraph, createGraph, leaves));
 }

@@ -28,6 +28,7 @@ constexpr Pattern kPatterns[] = {
     {"differentiated Tensors", "ERR_AUTOGRAD"},
     {"inference tensor", "ERR_AUTOGRAD"},
     {"requires grad", "ERR_AUTOGRAD"},
+    {"derivative for", "ERR_AUTOGRAD"},
     {"backward through the graph a second time", "ERR_AUTOGRAD"},
     {"modified by an inplace operation", "ERR_AUTOGRAD"},
     {"returned nan values", "ERR_NONFINITE"},

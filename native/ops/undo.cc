@@ -137,11 +137,8 @@ at::Tensor memory_from(const at::Tensor& t, int64_t most) {
   return rest <= 0 ? bytes : bytes.set_(t.storage(), start, {std::min(rest, most)}, {1});
 }
 
-// Whether an out is written by Apart. A draw of random numbers depends on how its tensor lies in memory.
 bool writes_apart(const Op& op, const at::Tensor& out) {
-  return op.checks_late && !op.random && out.defined() && innermost(out).is_same(out) &&
-         out.layout() == c10::kStrided && !out.is_quantized() && !out.is_conj() && !out.is_neg() && !out.is_meta() &&
-         !out.requires_grad() && out.has_storage() && out.storage().nbytes() > 0;
+  return op.checks_late && may_write_apart(op, out) && out.storage().nbytes() > 0;
 }
 
 const c10::IValue* argument(const Op& op, const torch::jit::Stack& stack, std::string_view name) {
@@ -169,6 +166,13 @@ bool takes_sparse(const torch::jit::Stack& stack) {
   return std::any_of(stack.begin(), stack.end(), [](const c10::IValue& value) {
     return value.isTensor() && value.toTensor().defined() && value.toTensor().layout() != c10::kStrided;
   });
+}
+
+// A draw of random numbers depends on how its tensor lies in memory.
+bool may_write_apart(const Op& op, const at::Tensor& out) {
+  return !op.random && out.defined() && innermost(out).is_same(out) && out.layout() == c10::kStrided &&
+         !out.is_quantized() && !out.is_conj() && !out.is_neg() && !out.is_meta() && !out.requires_grad() &&
+         out.has_storage();
 }
 
 void check_indices(const Op& op, const torch::jit::Stack& stack) {
@@ -267,17 +271,21 @@ void Undo::check_extents() const {
   }
 }
 
-Apart::Apart(const Op& op, torch::jit::Stack& stack) {
+Apart::Apart(const Op& op, torch::jit::Stack& stack, bool all) {
   for (size_t o : op.outs) {
     if (!stack[o].isTensor()) continue;
     const at::Tensor out = stack[o].toTensor();
-    if (!writes_apart(op, out)) continue;
+    if (!writes_apart(op, out) && !(all && may_write_apart(op, out))) continue;
     const at::Tensor own = out.is_non_overlapping_and_dense()
                                ? at::empty_strided(out.sizes(), out.strides(), out.options())
                                : at::empty(out.sizes(), out.options());
     stack[o] = own;
     pairs_.push_back({out, own});
   }
+}
+
+bool Apart::is_recorded() const {
+  return std::any_of(pairs_.begin(), pairs_.end(), [](const Pair& pair) { return pair.own.requires_grad(); });
 }
 
 void Apart::deliver() {

@@ -35,12 +35,17 @@ class Undo {
   std::vector<Before> before_;
 };
 
+// Whether another tensor can stand for an out.
+bool may_write_apart(const Op& op, const at::Tensor& out);
+
 // Tensors of their own for the outs of an operator that checks late: an out that shares memory with others, which it
 // would overwrite when it is given more elements, is written once the operator has returned.
 class Apart {
  public:
-  // Puts the new tensors in the places of the outs.
-  Apart(const Op& op, torch::jit::Stack& stack);
+  // Puts the new tensors in the places of the outs; also where the operator does not check late, if `all` says so.
+  Apart(const Op& op, torch::jit::Stack& stack, bool all);
+  // Whether the operator has recorded a graph for one of them.
+  bool is_recorded() const;
   // Gives the outs their shapes and elements. Where it throws, no element has been written.
   void deliver();
 

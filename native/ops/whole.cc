@@ -1,7 +1,9 @@
 #include "ops/whole.h"
 
 #include <ATen/ScalarOps.h>
+#include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/util/accumulate.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -14,6 +16,14 @@
 
 namespace tc {
 namespace {
+
+// In libtorch's words.
+[[noreturn]] void refuse_recorded(const Op& op) {
+  const std::string& name = op.handle.schema().name();
+  throw Error("ERR_AUTOGRAD", name.substr(name.find("::") + 2) +
+                                  "(): functions with out=... arguments don't support automatic differentiation, but "
+                                  "one of the arguments requires grad.");
+}
 
 // An operator may give its `out` another shape while it reads its inputs, so an input that is the same tensor is passed
 // as a view that keeps its own; two outs that are one tensor cannot both be right.
@@ -67,6 +77,38 @@ void check_inference(const Op& op, const torch::jit::Stack& stack) {
   }
 }
 
+bool requires_grad(const c10::IValue& value) {
+  if (value.isTensor()) return value.toTensor().defined() && value.toTensor().requires_grad();
+  if (!value.isTensorList()) return false;
+  const auto list = value.toTensorVector();
+  return std::any_of(list.begin(), list.end(), [](const at::Tensor& t) { return t.defined() && t.requires_grad(); });
+}
+
+// Whether a graph would be recorded, which cannot lead to an `out`.
+bool is_recorded(const Op& op, const torch::jit::Stack& stack) {
+  return !op.outs.empty() && c10::GradMode::is_enabled() && std::any_of(stack.begin(), stack.end(), requires_grad);
+}
+
+bool is_differentiable(const c10::IValue& value) {
+  const auto is = [](const at::Tensor& t) { return t.defined() && (t.is_floating_point() || t.is_complex()); };
+  if (value.isTensor()) return is(value.toTensor());
+  if (!value.isTensorList()) return false;
+  const auto list = value.toTensorVector();
+  return std::any_of(list.begin(), list.end(), is);
+}
+
+// Some operators record that they have no derivative, or that they copied: whether they do is seen from tensors that
+// stand for the outs, where there can be any.
+void check_recorded(const Op& op, const torch::jit::Stack& stack) {
+  const bool transformed = std::any_of(stack.begin(), stack.end(), [](const c10::IValue& value) {
+    return value.isTensor() && is_wrapped(value.toTensor());
+  });
+  for (size_t o : op.outs) {
+    const bool hidden = transformed || !stack[o].isTensor() || !may_write_apart(op, stack[o].toTensor());
+    if (requires_grad(stack[o]) || (hidden && is_differentiable(stack[o]))) refuse_recorded(op);
+  }
+}
+
 // libtorch says that the shapes do not fit, or writes nothing.
 void check_shared(const Op& op, const torch::jit::Stack& stack) {
   uint64_t all = 0;
@@ -80,6 +122,25 @@ void check_shared(const Op& op, const torch::jit::Stack& stack) {
                                  " cannot write what differs between the samples of vmap() to a tensor that they "
                                  "share; use the operator that makes a new tensor");
   }
+}
+
+constexpr std::string_view kRebinds[] = {"aten::set_", "aten::resize_as_", "aten::as_strided_", "aten::resize_"};
+
+// Without a word, libtorch leaves a batched tensor as it is, or takes the elements of one sample for another's.
+void check_batched(const Op& op, const torch::jit::Stack& stack) {
+  if (!op.reshapes || op.changed.empty() || !stack[op.changed[0]].isTensor()) return;
+  const at::Tensor& t = stack[op.changed[0]].toTensor();
+  const std::string& name = op.handle.schema().name();
+  if (!t.defined() || !is_batched(t)) return;
+  if (std::find(std::begin(kRebinds), std::end(kRebinds), name) == std::end(kRebinds)) return;
+  if (name == "aten::resize_" && stack[1].isIntList()) {
+    const auto sizes = stack[1].toIntVector();
+    const int64_t count = c10::multiply_integers(sizes);
+    if (t.numel() == 0 || t.numel() == count) return;
+  }
+  throw Error("ERR_STATE", name +
+                               " cannot give a tensor that vmap() maps over other memory or elements; use an operator "
+                               "that makes a new tensor");
 }
 
 // The dtype of the elements that a number is put into, if the operator says so.
@@ -141,6 +202,8 @@ bool is_filling(std::string_view name) {
 
 void call_whole(const Op& op, torch::jit::Stack& stack) {
   if (op.fills) check_filling(op, stack);
+  const bool recorded = is_recorded(op, stack);
+  if (recorded) check_recorded(op, stack);
   if (!op.outs.empty()) separate_outs(stack, op);
   for (size_t i : op.indices) {
     if (stack[i].isTensor() && stack[i].toTensor().defined()) stack[i] = stack[i].toTensor().clone();
@@ -159,12 +222,14 @@ void call_whole(const Op& op, torch::jit::Stack& stack) {
   }
   check_inference(op, stack);
   check_shared(op, stack);
+  check_batched(op, stack);
   if (op.writes_by_index) check_indices(op, stack);
   if (!may_be_half_done(op, stack)) return run();
   Undo undo(op, stack);
   try {
-    Apart apart(op, stack);
+    Apart apart(op, stack, recorded);
     run();
+    if (recorded && apart.is_recorded()) refuse_recorded(op);
     apart.deliver();
     undo.check_extents();
   } catch (...) {

@@ -41,6 +41,27 @@ describe('backward', () => {
     expect(x.grad!.tolist()).to.deep.equal([12]);
   });
 
+  it('needs an input where inputs are named', () => {
+    const x = leaf([1, 2]);
+    const message = '"inputs" must be an array of at least one Tensor, got []';
+    expect(refusalOf(() => x.sum().backward({ inputs: [] })).message).equal(message);
+    expect(refusalOf(() => torch.autograd.backward([x.sum()], null, { inputs: [] })).message).equal(message);
+    expect(x.grad).equal(null);
+  });
+
+  it('accumulates from several outputs into the named inputs only', () => {
+    const [x, y] = [leaf([2]), leaf([3])];
+    torch.autograd.backward([x.mul(y), x.mul(2)], null, { inputs: [x] });
+    expect([x.grad!.item(), y.grad]).deep.equal([5, null]);
+  });
+
+  it('names the element of an array that is missing', () => {
+    const holes = new Array(1) as never;
+    expect(refusalOf(() => torch.autograd.backward([leaf([2])], holes)).message).equal(
+      '"gradTensors[0]" must be a Tensor or null, got undefined',
+    );
+  });
+
   it('accumulates into the named inputs only', () => {
     const [x, y] = [leaf([2]), leaf([5])];
     x.mul(y)

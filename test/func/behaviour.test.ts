@@ -497,7 +497,8 @@ describe('what a transform refuses', () => {
   const any = <T>(value: unknown) => value as T;
   const cyclic: unknown[] = [];
   cyclic.push(cyclic);
-  const cases: [name: string, call: () => unknown, code: string, message: RegExp][] = [
+  type Case = [name: string, call: () => unknown, code: string, message: RegExp];
+  const cases: Case[] = [
     ['no function', () => grad!(any(5)), 'ERR_ARGUMENT', /^"func" of grad\(\) must be a function, got 5$/],
     [
       'an async function',
@@ -597,6 +598,22 @@ describe('what a transform refuses', () => {
     ['holes', () => vmap!(any(id))(any(new Array(2 ** 32 - 1))), 'ERR_ARGUMENT', /without holes/],
     ['disposed tensors', () => grad!(square)(disposed()), 'ERR_DISPOSED', /disposed/],
     ['writing to what is captured', () => vmap!((t: Tensor) => line([3]).add_(t))(line([4, 3])), 'ERR_STATE', /vmap/],
+    ...Object.entries({
+      set_: (t: Tensor) => t.set_(line([4])),
+      'set_ to what is mapped over': (t: Tensor) => t.set_(t.mul(2)),
+      'set_ to nothing': (t: Tensor) => t.set_(),
+      resize_: (t: Tensor) => t.resize_([7]),
+      'resize_ to less': (t: Tensor) => t.resize_([1]),
+      resizeAs_: (t: Tensor) => t.resizeAs_(torch.zeros([4])),
+      asStrided_: (t: Tensor) => t.asStrided_([1], [1]),
+    }).map(
+      ([name, rebind]): Case => [
+        `other memory by ${name} for a batch`,
+        () => vmap!((t: Tensor) => rebind(t.mul(1)))(line([3, 2])),
+        'ERR_STATE',
+        /cannot give a tensor that vmap\(\) maps over other memory/,
+      ],
+    ),
     [
       'a batch that begins a graph',
       () => vmap!((t: Tensor) => t.requiresGrad_())(a),
@@ -616,6 +633,21 @@ describe('what a transform refuses', () => {
       expect(error.code).equal(code);
     });
   }
+
+  it('but other sizes of a batch, and other memory of what it shares, are none', () => {
+    const flat = vmap!((t: Tensor) => t.mul(1).resize_([4]))(line([3, 2, 2]));
+    expect((flat as Tensor).tolist()).deep.equal(line([3, 4]).tolist());
+    const shared = vmap!((t: Tensor) =>
+      line([1])
+        .set_(line([2]))
+        .add(t),
+    )(line([3, 2]));
+    expect((shared as Tensor).tolist()).deep.equal(
+      line([3, 2])
+        .add(line([2]))
+        .tolist(),
+    );
+  });
 
   it('more than 48 transforms in each other', () => {
     let f: (t: Tensor) => unknown = (t) => t.sum();

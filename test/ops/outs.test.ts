@@ -188,3 +188,88 @@ describe('an out that cannot be trusted to be written at once', () => {
     expect([values.tolist(), vectors.flatten().tolist()]).deep.equal([[9, 9], new Array(8).fill(8)]);
   });
 });
+
+describe('an out and gradients', () => {
+  const { special } = torch;
+  const x = torch.rand([3, 3], { requiresGrad: true });
+  const plain = x.detach();
+  type Call = (x: Tensor, options: { out: Tensor }) => unknown;
+  const differentiable: Record<string, Call> = {
+    add: (t, o) => torch.add(t, t, o),
+    'add a number': (t, o) => torch.add(t, 1, o),
+    'sub a number': (t, o) => torch.sub(t, 1, o),
+    'mul by a number': (t, o) => torch.mul(t, 2, o as never),
+    'div by a number': (t, o) => torch.div(t, 2, o as never),
+    sum: (t, o) => torch.sum(t, [0], false, o),
+    prod: (t, o) => torch.prod(t, 0, false, o),
+    softmax: (t, o) => torch.softmax(t, 0, o),
+    relu: (t, o) => torch.relu(t, o as never),
+    roll: (t, o) => torch.roll(t, [1], [0], o as never),
+    flip: (t, o) => torch.flip(t, [0], o as never),
+    diag: (t, o) => torch.diag(t, 0, o),
+    repeat: (t, o) => (torch as never as { repeat: (...args: unknown[]) => unknown }).repeat(t, [2, 2], o),
+    cat: (t, o) => torch.cat([t, t], 0, o),
+    matmul: (t, o) => torch.matmul(t, t, o),
+    inner: (t, o) => torch.inner(t, t, o),
+    quantile: (t, o) => torch.quantile(t, 0.5, 0, false, o),
+    'linalg.norm': (t, o) => linalg.norm(t, o as never),
+    'linalg.cond': (t, o) => linalg.cond(t, null, o),
+    'linalg.inv': (t, o) => linalg.inv(t.add(torch.eye(3).mul(4)), o),
+    'special.ndtr': (t, o) => special.ndtr(t, o),
+    ceil: (t, o) => torch.ceil(t, o),
+  };
+  for (const [name, call] of Object.entries(differentiable)) {
+    it(`cannot be combined, and nothing is written: ${name}`, () => {
+      const outs: Record<string, () => Tensor> = {
+        empty: () => torch.empty([0]),
+        full: () => torch.full([3, 3], 7),
+        large: () => torch.full([9000], 7),
+        'part of another': () => torch.full([4, 3, 3], 7).at(1),
+      };
+      for (const [form, make] of Object.entries(outs)) {
+        const out = make();
+        const before = stateOf(out);
+        expect(refusalOf(() => call(x, { out })).code, form).equal('ERR_AUTOGRAD');
+        expect([stateOf(out), out.requiresGrad, out.gradFn], form).deep.equal([before, false, null]);
+      }
+      const out = torch.empty([0]);
+      torch.noGrad(() => call(x, { out }));
+      const same = torch.empty([0]);
+      call(plain, { out: same });
+      expect(out.tolist()).deep.equal(same.tolist());
+    });
+  }
+
+  it('an out that requires a gradient is refused, whatever the inputs', () => {
+    for (const call of Object.values(differentiable)) {
+      const out = torch.zeros([3], { requiresGrad: true });
+      expect(refusalOf(() => call(plain, { out })).code).equal('ERR_AUTOGRAD');
+      expect([out.isLeaf, out.tolist()]).deep.equal([true, [0, 0, 0]]);
+    }
+  });
+
+  it('go together where there is no derivative', () => {
+    const [flags, indices, likes] = [
+      torch.empty([0], { dtype: torch.bool }),
+      torch.empty([0], { dtype: int64 }),
+      torch.empty([0]),
+    ];
+    torch.gt(x, 2, { out: flags });
+    torch.argmax(x, 0, false, { out: indices });
+    torch.onesLike(x, { out: likes } as never);
+    expect([flags.any().item(), indices.shape, likes.sum().item()]).deep.equal([false, [3], 9]);
+    expect(likes.requiresGrad).equal(false);
+  });
+
+  it('inside of a transform, too', () => {
+    const f = (t: Tensor) => torch.softmax(t, 0, { out: torch.empty([0]) }).sum();
+    expect(refusalOf(() => torch.func.grad(f)(plain)).code).equal('ERR_AUTOGRAD');
+  });
+
+  it('are explained', () => {
+    expect(refusalOf(() => torch.flip(x, [0], { out: torch.empty([0]) } as never)).message).equal(
+      `flip(): operators with an "out" don't support automatic differentiation, but one of the arguments requires grad. ` +
+        '(leave "out" away, or call it inside torch.noGrad(() => ...))',
+    );
+  });
+});
