@@ -8,6 +8,7 @@ interface Golden {
   tensors: { tensor: Bytes; text: string }[];
   graph: { expression: string; text: string }[];
   sparse: { expression: string; text: string }[];
+  kinds: Record<string, string>;
   options: [{ tensor: Bytes }, ...{ options: Record<string, unknown>; text: string }[]];
   floats: string[];
 }
@@ -64,6 +65,44 @@ describe('printing', () => {
     const made: Record<string, Tensor> = { coo, csr, empty: none };
     for (const { expression, text } of expected.sparse) expect(String(made[expression]), expression).to.equal(text);
   });
+
+  const eye = torch.eye(2);
+  const matrix = torch.tensor([
+    [1, -2.5],
+    [3, 0.26],
+  ]);
+  const quantized = torch.quantizePerTensor;
+  const [scales, whole, half] = [torch.tensor([0.1, 0.25]), torch.tensor([0n, 1n]), torch.tensor([0, 0.5])];
+  const complex = () => torch.complex(torch.tensor([1]), torch.tensor([2]));
+  const kinds: Record<string, () => Tensor> = {
+    quint8: () => quantized(torch.tensor([1, 2]), 0.1, 0, torch.quint8),
+    qint8: () => quantized(matrix, 0.5, 3, torch.qint8),
+    qint32: () => quantized(matrix, 2, -1, torch.qint32),
+    'small scale': () => quantized(torch.tensor([1, 2]), 1e-7, 0, torch.quint8),
+    'quantized scalar': () => quantized(torch.tensor(1.5), 0.1, 3, torch.quint8),
+    'quantized, empty': () => quantized(torch.zeros([0]), 0.1, 0, torch.quint8),
+    'many quantized': () => quantized(torch.arange(1200).float().reshape([2, 600]), 10, 0, torch.quint8),
+    'per channel': () => torch.quantizePerChannel(matrix, scales, whole, 0, torch.qint8),
+    'per channel, fractions': () => torch.quantizePerChannel(matrix, scales, half, 1, torch.quint8),
+    csc: () => eye.toSparseCsc(),
+    bsr: () => eye.toSparseBsr([1, 1]),
+    'complex sparse': () => eye.to({ dtype: torch.complex64 }).toSparse(),
+    'sparse with a gradient': () => eye.toSparse().requiresGrad_(),
+    meta: () => torch.empty([2, 3], { device: 'meta', dtype: torch.int64 }),
+    'sparse meta': () => eye.toSparse().to({ device: 'meta' }),
+    'csr meta': () => eye.toSparseCsr().to({ device: 'meta' }),
+    conjugate: () => complex().conj(),
+    'negative view': () => torch.imag(complex().conj()),
+    float8_e4m3fn: () => eye.to({ dtype: torch.float8E4m3fn }),
+    float8_e5m2: () => eye.to({ dtype: torch.float8E5m2 }),
+    uint16: () => torch.tensor([1, 2], { dtype: torch.uint16 }),
+    complex32: () => complex().to({ dtype: torch.complex32 }),
+  };
+  for (const [name, text] of Object.entries(expected.kinds)) {
+    it(`prints what is more than elements as PyTorch does: ${name}`, () => {
+      expect([String(kinds[name]!()), inspect(kinds[name]!())]).deep.equal([text, text]);
+    });
+  }
 
   it('follows the print options', () => {
     const [{ tensor }, ...cases] = expected.options;

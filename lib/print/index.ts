@@ -8,6 +8,7 @@ import { getDefaultDtype } from '../runtime.js';
 import { type Handle, isTensor, Tensor, wrap } from '../tensor.js';
 import { formatterOf, type PrintOptions } from './formatter.js';
 import { layout, type Printed } from './layout.js';
+import { shortest } from './numbers.js';
 
 export type { PrintOptions };
 
@@ -124,10 +125,26 @@ function sparseContents(t: Tensor, indent: number): string {
   return parts
     .map(([name, part]) => {
       const prefix = `${name}=tensor(`;
-      const size = part.numel() === 0 ? `, size=${tuple(part.shape)}` : '';
-      return `${prefix}${contents(part.detach(), indent + prefix.length)}${size})`;
+      const hidden = part.device.type === 'meta';
+      const size = hidden || part.numel() === 0 ? `, size=${tuple(part.shape)}` : '';
+      return `${prefix}${hidden ? '...' : contents(part.detach(), indent + prefix.length)}${size})`;
     })
     .join(`,\n${' '.repeat(indent)}`);
+}
+
+/** By libtorch's numbers. */
+const schemes = ['per_tensor_affine', 'per_channel_affine', 'per_tensor_symmetric', 'per_channel_symmetric'] as const;
+const schemeNames = [...schemes, 'per_channel_affine_float_qparams'];
+
+/** What a quantized tensor's integers stand for. */
+function quantization(t: Tensor): string[] {
+  const op = (name: string) => nativeOp(name)(t.handle);
+  const scheme = schemeNames[Number(op('qscheme'))]!;
+  const numbers = (name: string) => format(wrap(op(`q_per_channel_${name}`) as Handle));
+  const parts = scheme.startsWith('per_tensor')
+    ? [`scale=${shortest(op('q_scale') as number)}`, `zero_point=${op('q_zero_point')}`]
+    : [`scale=${numbers('scales')}`, `zero_point=${numbers('zero_points')}`, `axis=${op('q_per_channel_axis')}`];
+  return [`quantization_scheme=torch.${scheme}`, ...parts];
 }
 
 function join(text: string, suffixes: readonly string[], indent: number, newline: boolean): string {
@@ -159,13 +176,17 @@ export function format(t: Tensor): string {
   let text: string;
   try {
     if (t.layout !== strided) {
-      suffixes.push(size, `nnz=${nativeOp('_nnz')(t.handle)}`);
+      suffixes.push(size);
+      if (device.type !== 'meta') suffixes.push(`nnz=${nativeOp('_nnz')(t.handle)}`);
       if (!usual) suffixes.push(`dtype=${dtype}`);
       text = sparseContents(t, indent);
     } else if (device.type === 'meta') {
       suffixes.push(size);
       if (dtype !== standard) suffixes.push(`dtype=${dtype}`);
       text = '...';
+    } else if (dtype.name.startsWith('q')) {
+      suffixes.push(size, `dtype=${dtype}`, ...quantization(t));
+      text = contents(wrap(nativeOp('dequantize', 'self')(t.handle) as Handle).detach(), indent);
     } else if (t.numel() === 0) {
       if (shape.length !== 1) suffixes.push(size);
       if (dtype !== standard) suffixes.push(`dtype=${dtype}`);

@@ -114,6 +114,39 @@ def sparse() -> list[dict]:
     return [{'expression': name, 'text': repr(t)} for name, t in {'coo': coo, 'csr': csr, 'empty': empty}.items()]
 
 
+def kinds() -> dict[str, str]:
+    """Tensors that are more than their elements."""
+    eye = torch.eye(2)
+    matrix = torch.tensor([[1.0, -2.5], [3.0, 0.26]])
+    scales, whole, half = torch.tensor([0.1, 0.25]), torch.tensor([0, 1]), torch.tensor([0.0, 0.5])
+    per_tensor = lambda t, scale, zero, dtype: torch.quantize_per_tensor(t, scale, zero, dtype)  # noqa: E731
+    made = {
+        'quint8': per_tensor(torch.tensor([1.0, 2.0]), 0.1, 0, torch.quint8),
+        'qint8': per_tensor(matrix, 0.5, 3, torch.qint8),
+        'qint32': per_tensor(matrix, 2.0, -1, torch.qint32),
+        'small scale': per_tensor(torch.tensor([1.0, 2.0]), 1e-7, 0, torch.quint8),
+        'quantized scalar': per_tensor(torch.tensor(1.5), 0.1, 3, torch.quint8),
+        'quantized, empty': per_tensor(torch.zeros(0), 0.1, 0, torch.quint8),
+        'many quantized': per_tensor(torch.arange(1200.0).reshape(2, 600), 10.0, 0, torch.quint8),
+        'per channel': torch.quantize_per_channel(matrix, scales, whole, 0, torch.qint8),
+        'per channel, fractions': torch.quantize_per_channel(matrix, scales, half, 1, torch.quint8),
+        'csc': eye.to_sparse_csc(),
+        'bsr': eye.to_sparse_bsr((1, 1)),
+        'complex sparse': eye.to(torch.complex64).to_sparse(),
+        'sparse with a gradient': eye.to_sparse().requires_grad_(),
+        'meta': torch.empty(2, 3, device='meta', dtype=torch.int64),
+        'sparse meta': eye.to_sparse().to('meta'),
+        'csr meta': eye.to_sparse_csr().to('meta'),
+        'conjugate': torch.tensor([1 + 2j]).conj(),
+        'negative view': torch.tensor([1 + 2j]).conj().imag,
+        'float8_e4m3fn': eye.to(torch.float8_e4m3fn),
+        'float8_e5m2': eye.to(torch.float8_e5m2),
+        'uint16': torch.tensor([1, 2], dtype=torch.uint16),
+        'complex32': torch.tensor([1 + 2j], dtype=torch.complex32),
+    }
+    return {name: repr(t) for name, t in made.items()}
+
+
 def options() -> list[dict]:
     t = torch.linspace(-1, 1, 13, dtype=torch.float64).reshape(1, 13) * 1234.5
     result = []
@@ -144,4 +177,5 @@ def floats() -> list[str]:
 
 def generate(out_dir: pathlib.Path) -> None:
     tensors = [{'tensor': tensor(t), 'text': repr(t)} for t in cases()]
-    write(out_dir / 'print.json', {'tensors': tensors, 'graph': with_graph(), 'sparse': sparse(), 'options': options(), 'floats': floats()})
+    parts = {'graph': with_graph(), 'sparse': sparse(), 'kinds': kinds(), 'options': options(), 'floats': floats()}
+    write(out_dir / 'print.json', {'tensors': tensors, **parts})
