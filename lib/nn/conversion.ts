@@ -12,7 +12,7 @@ import { emptyLike } from '../ops/generated/functions.js';
 import { isPlainObject, optionsOf } from '../options.js';
 import { keep } from '../scope.js';
 import { Tensor } from '../tensor.js';
-import { UninitializedBuffer } from './lazy.js';
+import { UninitializedBuffer, UninitializedParameter } from './lazy.js';
 import type { ModuleAccess } from './members.js';
 import { Parameter } from './parameter.js';
 import { type FactoryOptions, factoryTable } from './tables.js';
@@ -104,23 +104,50 @@ export function convert<M extends Convertible<M>>(of: ModuleAccess<M>, root: M, 
       const moves = ownerOf(parameter) !== undefined && fn(parameter).dataPtr() !== parameter.dataPtr();
       if (moves) requireWhole('convert or move a module before fullyShard()', [parameter]);
     }
+    const made = new Map<Tensor, Tensor>();
     for (const parameter of root.parameters()) {
-      const grad = parameter.grad;
-      setData(parameter, fn(parameter));
+      const { grad } = parameter;
+      const data = fn(parameter);
+      if (isMeta(data) && !isMeta(parameter)) {
+        const replacement = like(parameter, data);
+        if (grad) replacement.grad = fn(grad);
+        made.set(parameter, replacement);
+        continue;
+      }
+      setData(parameter, data);
       if (grad) setData(grad, fn(grad));
     }
+    replace(of, root.modules(), made);
     for (const module of root.modules()) {
-      for (const [name, buffer] of ownBuffers(of, module)) Reflect.set(module, name, converted(buffer, fn));
+      for (const [name, buffer] of ownBuffers(of, module)) Reflect.set(module, name, like(buffer, fn(buffer)));
     }
   });
 }
 
-/** A buffer after `fn`; one that waits for its shape still does. */
-function converted(buffer: Tensor, fn: (tensor: Tensor) => Tensor): Tensor {
-  const result = keep(fn(buffer));
-  return buffer instanceof UninitializedBuffer
-    ? new UninitializedBuffer({ device: result.device, dtype: result.dtype })
-    : result;
+const isMeta = ({ device }: Tensor) => device.type === 'meta';
+
+/** What `tensor` is, over other memory; what waits for its shape still does. */
+function like(tensor: Tensor, memory: Tensor): Tensor {
+  const { device, dtype } = memory;
+  const { requiresGrad } = tensor;
+  if (tensor instanceof UninitializedParameter) return new UninitializedParameter({ device, dtype, requiresGrad });
+  if (tensor instanceof UninitializedBuffer) return new UninitializedBuffer({ device, dtype });
+  return tensor instanceof Parameter ? new Parameter(memory, requiresGrad) : keep(memory);
+}
+
+/** Puts other tensors where modules hold those of `made`. */
+function replace<M extends object>(
+  of: ModuleAccess<M>,
+  modules: readonly M[],
+  made: ReadonlyMap<Tensor, Tensor>,
+): void {
+  if (made.size === 0) return;
+  for (const module of modules) {
+    for (const [name, tensor] of ownTensors(of, module)) {
+      const replacement = made.get(tensor);
+      if (replacement !== undefined) Reflect.set(module, name, replacement);
+    }
+  }
 }
 
 /** Gives a tensor other memory, of another dtype or device perhaps, while it stays the same object for autograd and optimizers. */
@@ -133,14 +160,10 @@ export function emptyTo<M extends object>(of: ModuleAccess<M>, modules: readonly
   const to = usable(parseDevice(device)!);
   // A member that is held twice stays one.
   const made = new Map<Tensor, Tensor>();
-  const empty = (t: Tensor): Tensor => {
-    const memory = keep(emptyLike(t.detach(), { device: to }));
-    return t instanceof Parameter ? new Parameter(memory, t.requiresGrad) : memory;
-  };
   for (const module of modules) {
-    for (const [name, tensor] of ownTensors(of, module)) {
-      if (!made.has(tensor)) made.set(tensor, empty(tensor));
-      Reflect.set(module, name, made.get(tensor));
+    for (const [, tensor] of ownTensors(of, module)) {
+      if (!made.has(tensor)) made.set(tensor, like(tensor, emptyLike(tensor.detach(), { device: to })));
     }
   }
+  replace(of, modules, made);
 }

@@ -359,7 +359,8 @@ export class Module {
   }
 
   /**
-   * Moves parameters, their gradients and buffers, in place: the optimizer's references stay good.
+   * Moves parameters, their gradients and buffers, in place: the optimizer's references stay good. On the device `meta`, parameters are
+   * new objects without memory.
    *
    * @param target a device, a dtype (for floating-point and complex members only), both, or a tensor that has them; an object may also
    * have `memoryFormat`, for members of four dimensions (five for `channelsLast3d`), and `nonBlocking`.

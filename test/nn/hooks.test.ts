@@ -196,6 +196,38 @@ describe('modules without memory', () => {
     expect(model.forward(torch.ones([3, 2])).shape).to.deep.equal([3, 2]);
   });
 
+  it('lose it by to(), as new parameters with their gradients, tied ones staying tied', () => {
+    const linear = new nn.Linear(2, 2);
+    const tied = new nn.Linear(2, 2);
+    tied.weight = linear.weight;
+    const model = new nn.Sequential(linear, new nn.BatchNorm1d(2), tied, new nn.LazyLinear(3));
+    const { weight } = linear;
+    weight.grad = torch.ones([2, 2]);
+    linear.bias!.requiresGrad_(false);
+    const types = () => [...model.namedParameters(), ...model.namedBuffers()].map(([name, t]) => [name, t.constructor]);
+    const before = types();
+    model.to('meta');
+    expect(types()).to.deep.equal(before);
+    for (const t of [...model.parameters(), ...model.buffers()]) expect(t.device.type).to.equal('meta');
+    expect([linear.weight === weight, tied.weight === linear.weight]).to.deep.equal([false, true]);
+    expect([weight.device.type, weight.grad!.device.type]).to.deep.equal(['cpu', 'cpu']);
+    expect([linear.weight.grad!.device.type, linear.weight.shape]).to.deep.equal(['meta', [2, 2]]);
+    expect(model.parameters().map((p) => p.requiresGrad)).to.deep.equal([true, false, true, true, true, true, true]);
+
+    const onMeta = linear.weight;
+    model.to({ device: 'meta', dtype: torch.float64 });
+    expect([linear.weight === onMeta, onMeta.dtype, onMeta.grad!.dtype]).to.deep.equal([
+      true,
+      torch.float64,
+      torch.float64,
+    ]);
+
+    model.toEmpty({ device: 'cpu' });
+    expect(types()).to.deep.equal(before);
+    expect(tied.weight).to.equal(linear.weight);
+    expect(model.forward(torch.ones([3, 2], { dtype: torch.float64 })).shape).to.deep.equal([3, 3]);
+  });
+
   it('or by assign, which shares the memory', () => {
     const model = new nn.Linear(2, 2, { device: 'meta' });
     model.weight.requiresGrad_(false);
