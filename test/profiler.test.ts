@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import torch, { nn } from '../lib/index.js';
+import torch, { nn, type Tensor } from '../lib/index.js';
 import { refusalOf } from './support.js';
 
 const { profiler } = torch;
@@ -307,6 +307,73 @@ describe('profiler', () => {
     second.stop();
     expect(first.events().map(({ name }) => name)).include('region');
     expect(second.events().map(({ name }) => name)).not.include('region');
+  });
+
+  it('neither starts nor stops in the middle of a backward pass or an operator', () => {
+    const x = torch.ones([4], { requiresGrad: true });
+    let act = () => {};
+    class Between extends torch.autograd.Function {
+      static forward(_: unknown, y: Tensor): Tensor {
+        return y.clone();
+      }
+      static backward(_: unknown, gradient: Tensor): Tensor {
+        act();
+        return gradient;
+      }
+    }
+    const places: Record<string, () => void> = {
+      'a function': () => (Between as unknown as { apply(y: Tensor): Tensor }).apply(x).sum().backward(),
+      'a hook': () => {
+        const y = x.mul(2);
+        y.registerHook(() => act());
+        y.sum().backward();
+      },
+      'a hook of several tensors': () => {
+        const handle = torch.autograd.graph.registerMultiGradHook([x], () => act());
+        x.mul(2).sum().backward();
+        handle.remove();
+      },
+      'a saved tensor': () => {
+        const pack = (t: Tensor) => {
+          act();
+          return t;
+        };
+        torch.autograd.graph.savedTensorsHooks(
+          pack,
+          (t) => t,
+          () => x.sin(),
+        );
+      },
+    };
+    for (const [place, run] of Object.entries(places)) {
+      const first = new profiler.Profile();
+      const refused = (call: () => unknown) => {
+        const { code, message } = refusalOf(call);
+        expect([code, message], place).deep.equal([
+          'ERR_STATE',
+          "a profile cannot start or stop within a backward pass, or whatever else of libtorch's calls a function",
+        ]);
+      };
+      let count = 0;
+      act = () => {
+        count++;
+        refused(() => first.stop());
+        refused(() => first.step());
+        refused(() => new profiler.Profile().start());
+        refused(() => profiler.profile(() => x.mul(2)));
+      };
+      first.start();
+      run();
+      first.stop();
+      expect(count, place).above(0);
+      expect(first.events(), place).not.deep.equal([]);
+      refused(() => {
+        act = () => first.start();
+        run();
+      });
+      act = () => {};
+      expect(profiler.profile(run).events(), place).not.deep.equal([]);
+    }
   });
 
   it('schedule() refuses what is not a step', () => {

@@ -70,7 +70,8 @@ const readProfile = optionsOf('profiler.Profile', {
  * A session of libtorch's profiler (Kineto): the operators that run on this thread between {@link start} and {@link stop}, with
  * their times, and the kernels that they start on GPUs. A process has one session at a time.
  *
- * It may last across an `await`; what else runs on this thread meanwhile is recorded as well.
+ * It may last across an `await`; what else runs on this thread meanwhile is recorded as well. It cannot start, step or stop within a hook
+ * or another function that libtorch calls in the middle of its work.
  *
  * @example
  * const profile = new torch.profiler.Profile({ recordShapes: true });
@@ -178,7 +179,10 @@ export class Profile implements Disposable {
   }
 
   #refuseWithin(): void {
-    if (this.#calls === null) return;
+    if (this.#calls === null) {
+      native.profilerCheck();
+      return;
+    }
     throw new TorchClipError(
       'ERR_STATE',
       `the profile cannot be started, stepped or stopped within its "${this.#calls}"`,

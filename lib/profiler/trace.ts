@@ -7,6 +7,8 @@ export type NativeRegion = { readonly [brand]: 'region' };
 declare module '../binding/index.js' {
   interface Native {
     profilerAvailable(): boolean;
+    /** Throws where a session can neither start nor stop. */
+    profilerCheck(): void;
     profilerStart(cpu: boolean, cuda: boolean, recordShapes: boolean, profileMemory: boolean, withFlops: boolean): void;
     profilerStop(): NativeTrace;
     /** Twelve numbers per event. */

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "binding/autograd/callback.h"
 #include "binding/env.h"
 #include "binding/modules.h"
 #include "binding/owning_object.h"
@@ -40,6 +41,7 @@ class Hook {
     if (state == nullptr || state->env != env) {
       throw Error("ERR_AUTOGRAD", "a hook was reached on another thread than the one that registered it");
     }
+    const Interruption interruption;
     napi_handle_scope scope;
     check(env, napi_open_handle_scope(env, &scope));
     const auto close = [env](napi_handle_scope* s) { napi_close_handle_scope(env, *s); };

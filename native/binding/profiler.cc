@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "binding/allocator.h"
+#include "binding/autograd/callback.h"
 #include "binding/modules.h"
 #include "binding/owning_object.h"
 
@@ -118,6 +119,20 @@ napi_value available(napi_env env, Args&) {
   return js(env, dlsym(RTLD_DEFAULT, "_ZN5torch18global_kineto_initEv") != nullptr);
 }
 
+// libtorch puts the state of the thread back after its work, a session included, and ends in the next session what
+// began in this one.
+void refuse_interruption() {
+  if (!Interruption::is_open()) return;
+  throw Error("ERR_STATE",
+              "a profile cannot start or stop within a backward pass, or whatever else of libtorch's calls a function");
+}
+
+// profilerCheck(): throws where a session can neither start nor stop.
+napi_value check_movable(napi_env env, Args&) {
+  refuse_interruption();
+  return undefined(env);
+}
+
 // profilerStart(cpu, cuda, recordShapes, profileMemory, withFlops)
 napi_value start(napi_env env, Args& args) {
   std::set<ActivityType> activities;
@@ -125,6 +140,7 @@ napi_value start(napi_env env, Args& args) {
   if (to_bool(env, args[1], "cuda")) activities.insert(ActivityType::CUDA);
   const bool shapes = to_bool(env, args[2], "recordShapes"), memory = to_bool(env, args[3], "profileMemory"),
              flops = to_bool(env, args[4], "withFlops");
+  refuse_interruption();
   if (running.exchange(true)) throw Error("ERR_STATE", "the profiler is running already, and a process has only one");
   try {
     const Quiet quiet;
@@ -141,6 +157,7 @@ napi_value start(napi_env env, Args& args) {
 napi_value stop(napi_env env, Args&) {
   // Nor on this thread, if it runs on another one.
   if (!session.live()) throw Error("ERR_STATE", "the profiler is not running");
+  refuse_interruption();
   auto trace = std::make_unique<Trace>();
   trace->result = session.end();
   return to_object(env, std::move(trace));
@@ -220,6 +237,7 @@ napi_value region_end(napi_env env, Args& args) {
 
 void register_profiler(napi_env env, napi_value exports) {
   define(env, exports, "profilerAvailable", guarded<available>);
+  define(env, exports, "profilerCheck", guarded<check_movable>);
   define(env, exports, "profilerStart", guarded<start>);
   define(env, exports, "profilerStop", guarded<stop>);
   define(env, exports, "profilerEvents", guarded<events>);

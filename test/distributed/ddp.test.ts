@@ -1,6 +1,6 @@
 // Two ranks under DistributedDataParallel, beside one process on the whole batch.
 import { expect } from 'chai';
-import torch, { nn } from '../../lib/index.js';
+import torch, { nn, type Tensor } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
 import { sentByAll } from './processes.js';
 
@@ -171,6 +171,15 @@ describe('DistributedDataParallel', function () {
         .sum()
         .backward();
       expect(model.module.weight.grad!.tolist()).deep.equal([[1, 1]]);
+      class Later extends nn.Linear {
+        override forward(x: Tensor): never {
+          return Promise.resolve(super.forward(x)) as never;
+        }
+      }
+      for (const options of [{ findUnusedParameters: true }, { staticGraph: true }]) {
+        const later = new DistributedDataParallel(new Later(2, 1), options);
+        expect(refusalOf(() => later.forward(torch.ones([1, 2]))).code).equal('ERR_ASYNC_SCOPE');
+      }
       // A hook is given sparse gradients as they are.
       const sparse = new DistributedDataParallel(new nn.Embedding(4, 2, { sparse: true }));
       sparse.registerCommHook(({ buffer, gradients }) => {

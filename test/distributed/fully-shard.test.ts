@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import torch, { nn, optim } from '../../lib/index.js';
+import torch, { nn, optim, type Tensor } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
 import { sentByAll } from './processes.js';
 
@@ -45,6 +45,17 @@ describe('distributed.fsdp.fullyShard', function () {
     await d.initProcessGroup({ store: new d.HashStore(), rank: 0, worldSize: 1, timeout: 20 });
     try {
       const { fullyShard } = d.fsdp;
+      class Later extends nn.Linear {
+        override forward(x: Tensor): never {
+          return Promise.resolve(super.forward(x)) as never;
+        }
+      }
+      const later = fullyShard(new Later(3, 2));
+      expect(refusalOf(() => later.forward(torch.ones([1, 3])))).include({
+        code: 'ERR_ASYNC_SCOPE',
+        message:
+          '"forward" of a fully sharded module must be a synchronous function, got an async one; await outside it, or call a fully sharded module between awaits',
+      });
       const once = fullyShard(layer());
       const tied = new nn.Sequential(layer(), layer());
       (tied.at(1) as nn.Linear).weight = (tied.at(0)! as nn.Linear).weight;

@@ -221,7 +221,10 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     this.#sendsBuffers = averages;
     if (averages) {
       const unused = this.findUnusedParameters && !this.staticGraph;
-      const outputs = unused || this.#learns ? tensorsIn(output).map((t) => t.handle) : [];
+      const looks = unused || this.#learns;
+      const outputs = looks
+        ? tensorsIn(refusePromise('DistributedDataParallel', output, 'forward')).map((t) => t.handle)
+        : [];
       this.#worded(() => native.reducerBackward(this.#reducer, unused ? outputs : []));
       if (this.#learns) native.reducerDelay(this.#reducer, outputs);
       this.#learns = false;

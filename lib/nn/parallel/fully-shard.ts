@@ -7,6 +7,7 @@ import { TorchClipError } from '../../errors.js';
 import type { TensorPart } from '../../io/parts.js';
 import { optionsOf } from '../../options.js';
 import { tensorsIn } from '../../scope.js';
+import { refusePromise } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
 import { Module } from '../module.js';
 import { checkSame } from './agreement.js';
@@ -105,7 +106,8 @@ class Unit {
       this.parameters.gather();
       const call: Call = { inputs: 0, waiting: 0, entered: false };
       const args = records ? given.map((arg) => this.#input(call, arg)) : given;
-      const output = Reflect.apply(forward, module, args);
+      // What comes after an `await` would find the parameters given back.
+      const output = refusePromise('a fully sharded module', Reflect.apply(forward, module, args), 'forward');
       if (records) this.#output(call, output);
       done = true;
       return output;

@@ -30,6 +30,21 @@ class Callback {
   std::shared_ptr<Graveyard> graveyard_;
 };
 
+// Open while libtorch, in the middle of its own work, calls a function of JavaScript.
+class Interruption {
+ public:
+  Interruption() { ++depth_; }
+  ~Interruption() { --depth_; }
+  Interruption(const Interruption&) = delete;
+  Interruption& operator=(const Interruption&) = delete;
+
+  // Whether there is one on this thread.
+  static bool is_open() { return depth_ > 0; }
+
+ private:
+  static inline thread_local int depth_ = 0;
+};
+
 // Open while libtorch calls JavaScript: what a call returns lives as long. Keeps the function, which may drop its last
 // owner while it runs.
 class CallScope {
@@ -44,6 +59,7 @@ class CallScope {
   napi_value call(std::initializer_list<napi_value> arguments) const;
 
  private:
+  const Interruption interruption_;
   std::shared_ptr<const Callback> callback_;
   napi_handle_scope scope_ = nullptr;
 };
