@@ -10,7 +10,7 @@ import { broadcastAll, common, named, type Parameter, parameter } from './parame
 const read = optionsOf('Poisson', { rate: [parameter], ...common });
 
 /**
- * How many events happen in a unit of time, at a `rate`.
+ * How many events happen in a unit of time, at a `rate`. On the CPU, `sample` takes rates up to 2^62.
  *
  * @example
  * new distributions.Poisson(4).sample([3]);

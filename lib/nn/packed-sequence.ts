@@ -3,7 +3,7 @@ import type { DeviceLike } from '../device.js';
 import { type Dtype, float16, float32, float64, int64 } from '../dtype.js';
 import { invalidArgument } from '../errors.js';
 import { device as deviceKind, dtype as dtypeKind, tensor } from '../kinds.js';
-import { arange, emptyLike } from '../ops/generated/functions.js';
+import { arange, emptyLike, equal, sort } from '../ops/generated/functions.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
 
@@ -12,14 +12,21 @@ const readTo = optionsOf('PackedSequence.to()', { device: [deviceKind, undefined
 /**
  * The permutation that undoes `permutation` `[n]` (int64); null for null.
  *
+ * @throws {TorchClipError} `ERR_ARGUMENT` on the CPU for what does not hold each of 0, 1, ..., n - 1 once.
+ *
  * @example
  * nn.utils.rnn.invertPermutation(torch.tensor([2n, 0n, 1n])); // [1, 2, 0]
  */
 export function invertPermutation(permutation: Tensor | null): Tensor | null {
   if (check('permutation', permutation, orNull(tensor)) === null) return null;
-  const output = emptyLike(permutation!);
-  const { device } = permutation!;
-  return output.scatter_(0, permutation!, arange(0, permutation!.numel(), { device, dtype: int64 }));
+  const { device, dtype, ndim } = permutation!;
+  const positions = arange(0, permutation!.numel(), { device, dtype: int64 });
+  // On a GPU, a look at the values would wait for it.
+  const known = dtype !== int64 || ndim !== 1 || device.type === 'cpu';
+  if (known && !(dtype === int64 && ndim === 1 && equal(sort(permutation!)[0], positions))) {
+    throw invalidArgument('permutation', 'an int64 Tensor of one dimension with each of 0, 1, ... once', permutation);
+  }
+  return emptyLike(permutation!).scatter_(0, permutation!, positions);
 }
 
 /**

@@ -495,7 +495,7 @@ const table = {
     'torch.normal(0, 1, [2]).shape',
   ],
   poisson: [
-    'Counts drawn from Poisson distributions whose rates the elements are.',
+    'Counts drawn from Poisson distributions whose rates, up to 2^62 on the CPU, the elements are.',
     'torch.poisson(torch.tensor([0, 0]))',
   ],
   rand: ['Numbers drawn evenly from [0, 1).', 'torch.rand([2]).shape'],

@@ -73,7 +73,7 @@ export function getTotalNorm(tensors: TensorOrTensors, options: NormOptions = {}
  * Clips the gradients of `parameters` in place as if their norm were `totalNorm`, as
  * `torch.nn.utils.clip_grads_with_norm_`.
  *
- * @param totalNorm a tensor of one element, such as {@link getTotalNorm} returns.
+ * @param totalNorm a tensor of one real element, such as {@link getTotalNorm} returns.
  *
  * @example
  * const norm = nn.utils.getTotalNorm(gradients);
@@ -82,8 +82,8 @@ export function getTotalNorm(tensors: TensorOrTensors, options: NormOptions = {}
 export function clipGradsWithNorm_(parameters: TensorOrTensors, maxNorm: number, totalNorm: Tensor): void {
   const params = list('parameters', parameters);
   check('maxNorm', maxNorm, nonNegative);
-  if (!isTensor(totalNorm) || totalNorm.numel() !== 1) {
-    throw invalidArgument('totalNorm', 'a Tensor of one element', totalNorm);
+  if (!isTensor(totalNorm) || totalNorm.numel() !== 1 || totalNorm.dtype.isComplex) {
+    throw invalidArgument('totalNorm', 'a Tensor of one real element', totalNorm);
   }
   native.clipGradsWithNorm(handlesOf(params), maxNorm, totalNorm.handle);
 }

@@ -1225,7 +1225,7 @@ export const pixelUnshuffle: {
 } = define('pixel_unshuffle');
 
 /**
- * Counts drawn from Poisson distributions whose rates the elements are.
+ * Counts drawn from Poisson distributions whose rates, up to 2^62 on the CPU, the elements are.
  *
  * `aten::poisson(Tensor self, Generator? generator=None) -> Tensor`
  * `aten::poisson.out(Tensor self, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
@@ -1235,7 +1235,7 @@ export const pixelUnshuffle: {
  */
 export const poisson: {
   /**
-   * Counts drawn from Poisson distributions whose rates the elements are.
+   * Counts drawn from Poisson distributions whose rates, up to 2^62 on the CPU, the elements are.
    * @param input the tensor
    * @param generator where the random numbers come from; by default the generator of the device
    * @param options.out a tensor to write the result to
@@ -1243,7 +1243,7 @@ export const poisson: {
    */
   (input: Tensor, generator: Generator | null, options?: { out?: Tensor }): Tensor;
   /**
-   * Counts drawn from Poisson distributions whose rates the elements are.
+   * Counts drawn from Poisson distributions whose rates, up to 2^62 on the CPU, the elements are.
    * @param input the tensor
    * @param options.generator where the random numbers come from; by default the generator of the device
    * @param options.out a tensor to write the result to

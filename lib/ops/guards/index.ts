@@ -15,7 +15,19 @@ import {
 import type { Guard } from './guard.js';
 import { boundedOffsets, knownClasses, withinData } from './indices.js';
 import { notQuantized, observers, wholeZeroPoints } from './quantized.js';
-import { binomial, boundedDegree, finite, fittingQuotient, floatRange, oppositeFits, withoutLeast } from './values.js';
+import {
+  binomial,
+  boundedDegree,
+  countableRates,
+  finite,
+  fittingQuotient,
+  floatRange,
+  legal,
+  oppositeFits,
+  spanOfColumns,
+  spanOfElements,
+  withoutLeast,
+} from './values.js';
 
 const polynomials = [
   ...['t', 'u', 'v', 'w'].flatMap((kind) => [`chebyshev_polynomial_${kind}`, `shifted_chebyshev_polynomial_${kind}`]),
@@ -45,6 +57,13 @@ const guards: Readonly<Record<string, Guard>> = {
   grid_sampler_2d: gridModes(2),
   grid_sampler_3d: gridModes(1),
   linalg_eigvals: finite,
+  linalg_lstsq: legal,
+  linalg_ldl_factor: legal,
+  linalg_ldl_factor_ex: legal,
+  poisson: countableRates,
+  histc: spanOfElements,
+  histogram: spanOfElements,
+  histogramdd: spanOfColumns,
   binomial,
   lstm: equalLayers,
   quantized_lstm: equalLayers,

@@ -180,7 +180,12 @@ const refused: [string, () => unknown, RegExp, ErrorCode?][] = [
   [
     'clipGradsWithNorm_ with two norms',
     () => utils.clipGradsWithNorm_!([p()], 1, p()),
-    /"totalNorm" must be a Tensor of one element/,
+    /"totalNorm" must be a Tensor of one real element/,
+  ],
+  [
+    'clipGradsWithNorm_ with a complex norm',
+    () => utils.clipGradsWithNorm_!([withGrad()], 1, torch.ones([1], { dtype: torch.complex64 })),
+    /"totalNorm" must be a Tensor of one real element/,
   ],
   [
     'getTotalNorm of integers',
