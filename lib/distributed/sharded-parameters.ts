@@ -10,31 +10,40 @@ import type { ProcessGroup } from './group.js';
 declare const brand: unique symbol;
 export type NativeShardedParameters = object & { readonly [brand]: 'sharded parameters' };
 
+export type NativePass = object & { readonly [brand]: 'pass' };
+
 declare module '../binding/index.js' {
   interface Native {
     requireShardable(parameters: readonly Handle[]): void;
     shardParameters(group: NativeGroup, parameters: readonly Handle[], number: number): NativeShardedParameters;
     shardedGather(parameters: NativeShardedParameters): void;
     shardedRelease(parameters: NativeShardedParameters): void;
-    shardedTake(parameters: NativeShardedParameters): void;
     shardedReduce(parameters: NativeShardedParameters): void;
     shardedSettle(parameters: NativeShardedParameters): void;
     shardedGive(parameters: NativeShardedParameters): void;
-    shardedPart(parameters: NativeShardedParameters, index: number): [own: Handle, begin: number];
+    /** Which modules of the group, by their numbers, have gradients left on any rank. */
+    shardedEnd(parameters: NativeShardedParameters, left: readonly boolean[]): boolean[];
+    shardedPart(parameter: Handle): [own: Handle, begin: number];
+    shardedClear(gradient: Handle): void;
+    isSharded(tensor: Handle): boolean;
     shardedResident(parameters: NativeShardedParameters): number;
+    shardedPass(ended: () => void): NativePass;
+    shardedPassRuns(pass: NativePass): boolean;
+    shardedReach(pass: NativePass, parameters: NativeShardedParameters): void;
   }
 }
 
 const owners = new WeakMap<Tensor, ShardedParameters>();
 /** How many a group has; the ranks make them in one order. */
 const counts = new WeakMap<ProcessGroup, number>();
+/** What sharded optimizers have that no module has sharded before. */
+const inOptimizers = new WeakSet<Tensor>();
 
 /** Parameters of which each rank keeps a part of the elements, and has the others between {@link gather} and {@link release}. */
 export class ShardedParameters {
   /** Their number among those of the group; that of the first is 0. */
   readonly number: number;
   readonly native: NativeShardedParameters;
-  #whole = false;
 
   /** @param parameters with equal values on all ranks. */
   constructor(
@@ -52,27 +61,30 @@ export class ShardedParameters {
   }
 
   /** Whether the other ranks' elements are here. */
-  get whole(): boolean {
-    return this.#whole;
-  }
+  whole = false;
+
   gather(): void {
     native.shardedGather(this.native);
-    this.#whole = true;
+    this.whole = true;
   }
   release(): void {
     native.shardedRelease(this.native);
-    this.#whole = false;
+    this.whole = false;
   }
   /** Bytes of memory that the parameters take now. */
   get residentBytes(): number {
     return native.shardedResident(this.native);
   }
-  /** The elements of a parameter that this rank keeps: a view of its memory. */
-  partOf(parameter: Tensor): TensorPart {
-    const [own, begin] = native.shardedPart(this.native, this.parameters.indexOf(parameter));
-    return new TensorPart(wrap(own), parameter.shape, parameter.stride(), begin);
-  }
 }
+
+/** The elements of a parameter that this rank keeps, as they are now. */
+export function partOf(parameter: Tensor): TensorPart {
+  const [own, begin] = native.shardedPart(parameter.handle);
+  return new TensorPart(wrap(own).clone(), parameter.shape, parameter.stride(), begin);
+}
+
+/** How many modules of a group have sharded parameters. */
+export const countOf = (group: ProcessGroup): number => counts.get(group) ?? 0;
 
 /** What has the parameter, undefined for one that is whole. */
 export const ownerOf = (parameter: Tensor): ShardedParameters | undefined => owners.get(parameter);
@@ -81,6 +93,20 @@ export const ownerOf = (parameter: Tensor): ShardedParameters | undefined => own
 export function ownersOf(parameters: readonly Tensor[]): ShardedParameters[] {
   const found = new Set(parameters.map(ownerOf).filter((owner) => owner !== undefined));
   return [...found].sort((a, b) => a.number - b.number);
+}
+
+/** Notes that a sharded optimizer has parameters, whose elements belong to ranks from then on. */
+export function noteShared(parameters: readonly Tensor[]): void {
+  for (const p of parameters) inOptimizers.add(p);
+}
+export const isShared = (parameter: Tensor): boolean => inOptimizers.has(parameter);
+
+/** Sets a parameter's gradient to zero, of a sharded one this rank's part. */
+export function clearGrad(parameter: Tensor): void {
+  const { grad } = parameter;
+  if (grad === null) return;
+  if (owners.has(parameter) && native.isSharded(grad.handle)) native.shardedClear(grad.handle);
+  else grad.detach().zero_();
 }
 
 /** Refuses what would work with this rank's part of a parameter and zeros; `rule` says what is right instead. */

@@ -101,8 +101,8 @@ function refuseMeta<M>(module: Convertible<M>): void {
 export function convert<M extends Convertible<M>>(of: ModuleAccess<M>, root: M, fn: (tensor: Tensor) => Tensor): void {
   noGrad(() => {
     for (const parameter of root.parameters()) {
-      const moves = ownerOf(parameter) !== undefined && fn(parameter).dataPtr() !== parameter.dataPtr();
-      if (moves) requireWhole('convert or move a module before fullyShard()', [parameter]);
+      if (ownerOf(parameter) === undefined || stays(parameter, fn)) continue;
+      requireWhole('convert or move a module before fullyShard()', [parameter]);
     }
     const made = new Map<Tensor, Tensor>();
     for (const parameter of root.parameters()) {
@@ -122,6 +122,15 @@ export function convert<M extends Convertible<M>>(of: ModuleAccess<M>, root: M, 
       for (const [name, buffer] of ownBuffers(of, module)) Reflect.set(module, name, like(buffer, fn(buffer)));
     }
   });
+}
+
+/** Whether a sharded parameter is left where it is; what reads it cannot do so. */
+function stays(parameter: Tensor, fn: (tensor: Tensor) => Tensor): boolean {
+  try {
+    return native.isSharded(fn(parameter).handle);
+  } catch {
+    return false;
+  }
 }
 
 const isMeta = ({ device }: Tensor) => device.type === 'meta';

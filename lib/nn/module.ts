@@ -1,5 +1,6 @@
 import { check, flag, instance, integer, kind, orNull, synchronous } from '../check.js';
 import type { DeviceLike } from '../device.js';
+import { clearGrad } from '../distributed/sharded-parameters.js';
 import { bfloat16, Dtype, float16, float32, float64 } from '../dtype.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
 import { tensor } from '../kinds.js';
@@ -453,7 +454,7 @@ export class Module {
     const { setToNone } = readZeroGrad(options);
     for (const parameter of this.parameters()) {
       if (setToNone) parameter.grad = null;
-      else parameter.grad?.detach().zero_();
+      else clearGrad(parameter);
     }
   }
 

@@ -180,7 +180,7 @@ export function format(t: Tensor): string {
       if (device.type !== 'meta') suffixes.push(`nnz=${nativeOp('_nnz')(t.handle)}`);
       if (!usual) suffixes.push(`dtype=${dtype}`);
       text = sparseContents(t, indent);
-    } else if (device.type === 'meta') {
+    } else if (device.type === 'meta' || native.isClosed(t.handle)) {
       suffixes.push(size);
       if (dtype !== standard) suffixes.push(`dtype=${dtype}`);
       text = '...';
@@ -223,6 +223,8 @@ function print(this: Tensor): string {
 
 declare module '../binding/index.js' {
   interface Native {
+    /** Whether it cannot be read now, as a parameter of a fully sharded module that is not whole. */
+    isClosed(t: Handle): boolean;
     /** What a tensor inside of a transform stands for; null for a plain one. */
     wrapperOf(t: Handle): [kind: 'batched' | 'tracked', level: number, dim: number | null, inside: Handle] | null;
   }

@@ -15,6 +15,7 @@
 #include "binding/handle.h"
 #include "binding/modules.h"
 #include "binding/value.h"
+#include "optim/partial_memory.h"
 
 namespace tc {
 namespace {
@@ -63,7 +64,8 @@ at::Tensor reals(const at::Tensor& grad) {
   if (grad.layout() != at::kStrided && grad.layout() != at::kSparse) {
     throw Error("ERR_ARGUMENT", "gradients must be dense or sparse in COO layout to be unscaled");
   }
-  at::Tensor values = grad.is_sparse() ? grad._values() : grad;
+  // Of a gradient of which this process has a part, that: whoever has the others unscales them.
+  at::Tensor values = grad.is_sparse() ? grad._values() : optim::is_partial(grad) ? optim::kept_part(grad) : grad;
   // A real factor leaves the conjugate's conjugate a conjugate.
   if (values.is_complex()) values = at::view_as_real(values.is_conj() ? values.conj() : values);
   if (values.scalar_type() == at::kHalf) throw Error("ERR_DTYPE", "Attempting to unscale FP16 gradients.");

@@ -18,6 +18,7 @@ struct Pattern {
   const char* code;
 };
 constexpr Pattern kPatterns[] = {
+    {"a fully sharded module", "ERR_STATE"},
     {"vmap", "ERR_STATE"},
     {"can't allocate memory", "ERR_OUT_OF_MEMORY"},
     {"out of memory", "ERR_OUT_OF_MEMORY"},

@@ -4,6 +4,7 @@
 #include "binding/env.h"
 #include "binding/modules.h"
 #include "binding/value.h"
+#include "optim/partial_memory.h"
 
 namespace tc {
 namespace {
@@ -55,6 +56,9 @@ napi_value is_disposed(napi_env env, Args& args) {
   return js(env, entry == nullptr || entry->kind == Kind::Disposed || entry->kind == Kind::Escaped);
 }
 
+// isClosed(tensor): whether nobody may read it now, as other processes have parts of it.
+napi_value is_closed(napi_env env, Args& args) { return js(env, optim::is_closed(unwrap(env, args[0]))); }
+
 }  // namespace
 
 void register_tensor(napi_env env, napi_value exports) {
@@ -70,6 +74,7 @@ void register_tensor(napi_env env, napi_value exports) {
   define(env, exports, "version", guarded<version>);
   define(env, exports, "dataPtr", guarded<data_ptr>);
   define(env, exports, "isSame", guarded<is_same>);
+  define(env, exports, "isClosed", guarded<is_closed>);
   define(env, exports, "dispose", guarded<release>);
   define(env, exports, "isDisposed", guarded<is_disposed>);
 }

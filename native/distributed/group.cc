@@ -155,7 +155,7 @@ napi_value group_registered(napi_env env, Args& args) {
 // groupDestroy(group, timeout): a promise. What is under way goes on until its own time-out.
 napi_value group_destroy(napi_env env, Args& args) {
   const auto group = group_of(env, args[0]);
-  group->live();
+  if (group->destroyed()) throw Error("ERR_STATE", "the process group has been destroyed");
   const milliseconds limit = group->timeout + milliseconds(1000);
   const std::string late =
       "the process group is still destroying itself after " + std::to_string(limit.count()) + " ms";
@@ -182,7 +182,20 @@ napi_value backends(napi_env env, Args&) {
 GroupPtr Group::live() const {
   const std::lock_guard lock(mutex_);
   if (!group_) throw Error("ERR_STATE", "the process group has been destroyed");
+  if (spoilt_) {
+    throw Error("ERR_DISTRIBUTED", "the process group cannot be used: its ranks have called different things before");
+  }
   return group_;
+}
+
+bool Group::destroyed() const {
+  const std::lock_guard lock(mutex_);
+  return !group_;
+}
+
+void Group::spoil() {
+  const std::lock_guard lock(mutex_);
+  spoilt_ = true;
 }
 
 GroupPtr Group::take() {

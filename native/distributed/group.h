@@ -14,7 +14,11 @@ namespace tc::distributed {
 // A group is destroyed only when JavaScript asks for it: the destructor of Gloo's waits for what is under way, which
 // neither a collection nor the end of an environment may do.
 struct Group {
-  c10::intrusive_ptr<c10d::ProcessGroup> live() const;  // throws ERR_STATE after it is destroyed
+  // Throws ERR_STATE after it is destroyed, and ERR_DISTRIBUTED after it is spoilt.
+  c10::intrusive_ptr<c10d::ProcessGroup> live() const;
+  bool destroyed() const;
+  // From here on every call fails: the ranks no longer do the same, and would take each other's data for their own.
+  void spoil();
   c10::intrusive_ptr<c10d::ProcessGroup> take();
 
   std::string name;
@@ -26,6 +30,7 @@ struct Group {
                                            std::chrono::milliseconds timeout);
   mutable std::mutex mutex_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
+  bool spoilt_ = false;
 };
 
 std::shared_ptr<Group> make_group(c10::intrusive_ptr<c10d::ProcessGroup> group, std::string name,

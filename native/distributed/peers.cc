@@ -106,6 +106,18 @@ class GroupPeers : public optim::Peers {
   int rank() const override { return group_->rank; }
   int size() const override { return group_->size; }
 
+  void meet(int32_t what) override {
+    if (size() == 1) return;
+    // Of one length whatever comes after it: Gloo ends processes whose messages have other lengths.
+    std::vector<int32_t> numbers{what, -what};
+    largest(numbers);
+    if (numbers[0] == -numbers[1]) return;
+    group_->spoil();
+    throw Error("ERR_DISTRIBUTED",
+                "the ranks do different things: the steps of sharded optimizers and the forward and backward passes of "
+                "fully sharded modules must be the same on all, in one order");
+  }
+
   void gather(const Parts& parts) override {
     if (size() == 1) return;
     const auto live = group_->live();
@@ -243,7 +255,7 @@ napi_value share(napi_env env, Args& args) {
   const auto group = group_of(env, args[1]);
   group->live();
   optim::Optimizer& shared = optimizer(env, args[0]);
-  const std::vector<ShardedParameters*> modules = to_sharded(env, args[4]);
+  const auto modules = to_sharded(env, args[4]);
   // The parameters of a module are a block, and all others are one.
   std::vector<size_t> blocks(shared.parameters(), modules.size());
   for (size_t m = 0; m < modules.size(); ++m) {
@@ -251,19 +263,20 @@ napi_value share(napi_env env, Args& args) {
       throw Error("ERR_ARGUMENT", "a sharded optimizer and its fully sharded modules must have the same group");
     }
     for (size_t k = 0; k < blocks.size(); ++k) {
-      if (modules[m]->index_of(shared.value(k))) blocks[k] = m;
+      if (modules[m]->has(shared.value(k))) blocks[k] = m;
     }
   }
+  const optim::Shares shares = shared.shares_of(group->size, blocks);
+  const RangeOf range_of = [&](const at::Tensor& value, int process) -> std::optional<optim::Range> {
+    for (size_t k = 0; k < blocks.size(); ++k) {
+      if (shared.value(k).is_same(value)) return shares.of(k, process);
+    }
+    return std::nullopt;
+  };
+  for (const auto& module : modules) module->require_movable(range_of);
   shared.share(peers_of(group, "the sharded optimizer"), to_bool(env, args[2], "average"),
                to_string(env, args[3], "signature"), blocks);
-  for (ShardedParameters* module : modules) {
-    module->take_over([&](const at::Tensor& value, int process) -> std::optional<optim::Range> {
-      for (size_t k = 0; k < blocks.size(); ++k) {
-        if (shared.value(k).is_same(value)) return shared.shares().of(k, process);
-      }
-      return std::nullopt;
-    });
-  }
+  for (const auto& module : modules) module->take_over(range_of);
   return undefined(env);
 }
 

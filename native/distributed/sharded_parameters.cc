@@ -4,18 +4,12 @@
 #include <ATen/ops/copy.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros_like.h>
-#include <torch/csrc/autograd/engine.h>
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
-#include "binding/autograd/callback.h"
-#include "binding/autograd/lists.h"
-#include "binding/handle.h"
-#include "binding/owning_object.h"
 #include "distributed/peers.h"
-#include "distributed/register.h"
+#include "error.h"
 #include "optim/partial_memory.h"
 #include "optim/tensor_view.h"
 
@@ -26,33 +20,17 @@ using optim::Parts;
 using optim::Range;
 using optim::Shares;
 
-// What ranks are about to do together.
-enum Together : int32_t { kGather, kReduce, kKinds };
+// What ranks are about to do together with a module.
+enum Together : int32_t { kGather, kReduce, kEnd, kKinds };
 
-void add_parts(Parts& parts, const std::vector<Range>& ranges, const at::Tensor& tensor) {
+void add_parts(Parts& parts, const std::vector<Range>& ranges, const at::Tensor& tensor, char* memory) {
   const int64_t size = int64_t(tensor.element_size()) / (tensor.is_complex() ? 2 : 1);
-  char* const data = static_cast<char*>(tensor.mutable_data_ptr());
   for (size_t r = 0; r < ranges.size(); ++r) {
-    if (ranges[r].length() > 0) parts[r].push_back({data + ranges[r].begin * size, ranges[r].length() * size});
+    if (ranges[r].length() > 0) parts[r].push_back({memory + ranges[r].begin * size, ranges[r].length() * size});
   }
 }
 
 int64_t elements(Range reals, const at::Tensor& of) { return reals.length() / (of.is_complex() ? 2 : 1); }
-
-// What must hold on every rank before they begin.
-void require_shardable(const std::vector<at::Tensor>& parameters) {
-  for (const at::Tensor& p : parameters) {
-    optim::dtype_of(p.scalar_type());
-    if (!p.is_cpu()) {
-      throw Error("ERR_DEVICE",
-                  "the parameters of a fully sharded module must lie on the CPU, got " + p.device().str());
-    }
-    if (!optim::is_plain(p) || !p.is_contiguous()) {
-      throw Error("ERR_ARGUMENT", "the parameters of a fully sharded module must be contiguous");
-    }
-    if (optim::is_partial(p)) throw Error("ERR_STATE", "a parameter belongs to another fully sharded module");
-  }
-}
 
 at::Tensor& grad_of(const at::Tensor& parameter) { return parameter.mutable_grad(); }
 
@@ -60,101 +38,115 @@ at::Tensor& grad_of(const at::Tensor& parameter) { return parameter.mutable_grad
 
 ShardedParameters::ShardedParameters(std::shared_ptr<Group> group, const std::vector<at::Tensor>& parameters,
                                      int32_t number)
-    : group_(std::move(group)), peers_(peers_of(group_, "a fully sharded module")), number_(number) {
+    : group_(std::move(group)),
+      peers_(peers_of(group_, "a fully sharded module")),
+      values_(parameters),
+      number_(number) {
   const at::NoGradGuard no_grad;
-  require_shardable(parameters);
   std::vector<Shares::Size> sizes;
   for (const at::Tensor& p : parameters) sizes.push_back({optim::reals(p), 1});
   const Shares shares(peers_->size(), sizes, {false, true});
-  const std::vector<at::Tensor> made = optim::partial_like(parameters);
+  std::vector<Range> kept;
+  for (size_t k = 0; k < parameters.size(); ++k) kept.push_back(shares.of(k, peers_->rank()));
+  const std::vector<at::Tensor> made = optim::partial_like(parameters, kept);
   for (size_t k = 0; k < parameters.size(); ++k) {
-    Member member{parameters[k], made[k].mutable_data_ptr(), {}, {}};
+    Member member{parameters[k], optim::memory_of(made[k]), {}, {}, {}};
     for (int r = 0; r < peers_->size(); ++r) member.ranges.push_back(shares.of(k, r));
-    const Range own = member.own(peers_->rank());
-    optim::flat_part(made[k], own.begin, own.end).copy_(optim::flat_part(parameters[k].detach(), own.begin, own.end));
+    optim::kept_part(made[k]).copy_(optim::flat_part(parameters[k].detach(), kept[k].begin, kept[k].end));
     members_.push_back(std::move(member));
   }
   for (size_t k = 0; k < parameters.size(); ++k) members_[k].value.set_data(made[k]);
 }
 
-std::optional<size_t> ShardedParameters::index_of(const at::Tensor& parameter) const {
-  for (size_t k = 0; k < members_.size(); ++k) {
-    if (members_[k].value.is_same(parameter)) return k;
-  }
-  return std::nullopt;
+bool ShardedParameters::has(const at::Tensor& parameter) const {
+  return std::any_of(values_.begin(), values_.end(), [&](const at::Tensor& each) { return each.is_same(parameter); });
 }
 
 int64_t ShardedParameters::resident() const {
+  require_place();
   int64_t bytes = 0;
   for (const Member& member : members_) bytes += optim::resident_bytes(member.value);
   return bytes;
 }
 
-std::pair<at::Tensor, int64_t> ShardedParameters::part(size_t index) const {
-  const Member& member = members_[index];
-  const Range own = member.own(peers_->rank());
-  return {optim::flat_part(member.value.detach(), own.begin, own.end), elements({0, own.begin}, member.value)};
-}
-
 // Their memory is read and written by its address.
 void ShardedParameters::require_place() const {
   for (const Member& member : members_) {
-    if (optim::is_partial(member.value) && member.value.mutable_data_ptr() == member.data) continue;
+    if (optim::is_partial(member.value) && optim::memory_of(member.value) == member.memory) continue;
     throw Error("ERR_STATE",
                 "the parameters of a fully sharded module must stay where they are: convert or move the module before "
                 "fullyShard()");
   }
 }
 
-// Whether all ranks are about to do the same with the same module: what a collective mixes up otherwise.
-void ShardedParameters::agree(int32_t what) {
-  const int32_t code = number_ * kKinds + what;
-  std::vector<int32_t> numbers{code, -code};
-  peers_->largest(numbers);
-  if (numbers[0] == -numbers[1]) return;
-  throw Error("ERR_DISTRIBUTED",
-              "the ranks use their fully sharded modules in different orders: the forward and backward passes of all "
-              "must reach the same modules, in one order");
-}
+int32_t ShardedParameters::code(int32_t what) const { return 1 + number_ * kKinds + what; }
 
 void ShardedParameters::gather() {
   if (whole_) return;
   require_place();
-  agree(kGather);
+  peers_->meet(code(kGather));
   Parts parts(size_t(peers_->size()));
-  for (const Member& member : members_) add_parts(parts, member.ranges, member.value);
+  for (const Member& member : members_) {
+    add_parts(parts, member.ranges, member.value, optim::memory_of(member.value));
+  }
   peers_->gather(parts);
+  for (const Member& member : members_) optim::open(member.value);
   whole_ = true;
 }
 
-void ShardedParameters::release() {
-  require_place();
+void ShardedParameters::give_back() {
   for (const Member& member : members_) optim::keep_only(member.value, member.own(peers_->rank()));
   whole_ = false;
 }
 
-void ShardedParameters::take_over(const std::function<std::optional<Range>(const at::Tensor&, int)>& range) {
+void ShardedParameters::release() {
+  require_place();
+  give_back();
+}
+
+void ShardedParameters::require_movable(const RangeOf& range_of) const {
+  for (const Member& member : members_) {
+    for (size_t r = 0; r < member.ranges.size(); ++r) {
+      const auto found = range_of(member.value, int(r));
+      if (!found || (found->begin == member.ranges[r].begin && found->end == member.ranges[r].end)) continue;
+      const at::Tensor& grad = grad_of(member.value);
+      if (grad.defined() && optim::is_partial(grad)) {
+        throw Error("ERR_STATE", "optim.shard() must come before the backward pass of a fully sharded module");
+      }
+      if (shared_out_) {
+        throw Error("ERR_STATE",
+                    "another optimizer has shared out the parameters of a fully sharded module, under clippers of "
+                    "other scopes: use clippers of the same scopes, or make the module anew");
+      }
+    }
+  }
+}
+
+void ShardedParameters::take_over(const RangeOf& range_of) {
   gather();
   for (Member& member : members_) {
     for (size_t r = 0; r < member.ranges.size(); ++r) {
-      if (const auto found = range(member.value, int(r))) member.ranges[r] = *found;
+      const auto found = range_of(member.value, int(r));
+      if (!found) continue;
+      member.ranges[r] = *found;
+      shared_out_ = true;
     }
   }
   release();
 }
 
-void ShardedParameters::take() {
+void ShardedParameters::begin() {
+  require_place();
   for (Member& member : members_) {
     at::Tensor& grad = grad_of(member.value);
-    member.mean = grad.defined() && optim::is_partial(grad) ? grad : at::Tensor();
-    if (member.mean.defined()) grad.reset();
+    if (grad.defined() && optim::is_partial(grad)) member.before = std::exchange(grad, at::Tensor());
   }
 }
 
 void ShardedParameters::reduce() {
   const at::NoGradGuard no_grad;
   settle();
-  agree(kReduce);
+  peers_->meet(code(kReduce));
   // A gradient that some ranks lack counts as zero there, as in a step of a sharded optimizer.
   std::vector<int32_t> present;
   for (const Member& member : members_) present.push_back(grad_of(member.value).defined());
@@ -178,7 +170,7 @@ void ShardedParameters::reduce() {
     for (Arrived& each : arrived_) {
       if (each.grad.scalar_type() != dtype) continue;
       same.push_back(&each);
-      add_parts(parts, each.member->ranges, each.grad);
+      add_parts(parts, each.member->ranges, each.grad, static_cast<char*>(each.grad.mutable_data_ptr()));
       count += elements(each.member->own(peers_->rank()), each.grad);
     }
     const at::Tensor means = at::empty({count}, first.grad.options());
@@ -196,16 +188,18 @@ void ShardedParameters::settle() {
   const std::vector<Arrived> arrived = std::exchange(arrived_, {});
   for (const auto& end : std::exchange(pending_, {})) end();
   std::vector<at::Tensor> fresh;
+  std::vector<Range> kept;
   for (const Arrived& each : arrived) {
-    if (!each.member->mean.defined()) fresh.push_back(each.member->value);
+    if (each.member->mean.defined()) continue;
+    fresh.push_back(each.member->value);
+    kept.push_back(each.member->own(peers_->rank()));
   }
-  const std::vector<at::Tensor> zeros = optim::partial_like(fresh);
+  const std::vector<at::Tensor> zeros = optim::partial_like(fresh, kept);
   auto next = zeros.begin();
   for (const auto& [member, grad, mean] : arrived) {
     const bool adds = member->mean.defined();
     if (!adds) member->mean = *next++;
-    const Range own = member->own(peers_->rank());
-    const at::Tensor into = optim::flat_part(member->mean, own.begin, own.end);
+    const at::Tensor into = optim::kept_part(member->mean);
     if (adds) {
       into.add_(mean);
     } else {
@@ -214,96 +208,29 @@ void ShardedParameters::settle() {
   }
 }
 
-void ShardedParameters::give() {
-  settle();
+void ShardedParameters::give() noexcept {
+  const at::NoGradGuard no_grad;
   for (Member& member : members_) {
-    if (member.mean.defined()) grad_of(member.value) = std::exchange(member.mean, at::Tensor());
+    at::Tensor mean = std::exchange(member.mean, {}), before = std::exchange(member.before, {});
+    if (mean.defined() && before.defined()) optim::kept_part(before).add_(optim::kept_part(mean));
+    if (mean.defined() || before.defined()) grad_of(member.value) = before.defined() ? before : mean;
   }
+  give_back();
 }
 
-std::vector<ShardedParameters*> to_sharded(napi_env env, napi_value array) {
-  std::vector<ShardedParameters*> list;
-  const uint32_t count = array_length(env, array, "modules");
-  for (uint32_t i = 0; i < count; ++i) list.push_back(&from_object<ShardedParameters>(env, element(env, array, i)));
-  return list;
+void ShardedParameters::abandon() noexcept {
+  arrived_.clear();
+  pending_.clear();
+  for (Member& member : members_) {
+    member.mean.reset();
+    grad_of(member.value) = std::exchange(member.before, {});
+  }
+  give_back();
 }
 
-namespace {
-
-// requireShardable(parameters)
-napi_value check_shardable(napi_env env, Args& args) {
-  require_shardable(to_tensors(env, args[0], "parameters"));
-  return undefined(env);
-}
-
-// shardParameters(group, parameters, number)
-napi_value shard_parameters(napi_env env, Args& args) {
-  const auto group = group_of(env, args[0]);
-  group->live();
-  const auto number = int32_t(to_int64(env, args[2], "number"));
-  return to_object(env, std::make_unique<ShardedParameters>(group, to_tensors(env, args[1], "parameters"), number));
-}
-
-template <void (ShardedParameters::*method)()>
-napi_value call(napi_env env, Args& args) {
-  (from_object<ShardedParameters>(env, args[0]).*method)();
-  return undefined(env);
-}
-
-// shardedPart(parameters, index): [the elements of this rank, flat; the index of the first]
-napi_value part(napi_env env, Args& args) {
-  const auto& parameters = from_object<ShardedParameters>(env, args[0]);
-  const int64_t index = to_int64(env, args[1], "index");
-  if (index < 0 || index >= parameters.size()) throw Error("ERR_INDEX", "no such parameter");
-  auto [own, begin] = parameters.part(size_t(index));
-  napi_value result;
-  check(env, napi_create_array_with_length(env, 2, &result));
-  check(env, napi_set_element(env, result, 0, wrap(env, std::move(own))));
-  check(env, napi_set_element(env, result, 1, js(env, begin)));
-  return result;
-}
-
-// shardedResident(parameters)
-napi_value resident(napi_env env, Args& args) {
-  return js(env, from_object<ShardedParameters>(env, args[0]).resident());
-}
-
-// What waits for the end of a backward pass; it is gone once that has come, or the pass has failed.
-struct Ending {
-  static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x656e642d6f662062};
-  static constexpr const char* kNoun = "what waits for the end of a backward pass";
-
-  std::weak_ptr<Callback> callback;
-};
-
-// atEndOfBackward(function): of the backward pass that runs now.
-napi_value at_end_of_backward(napi_env env, Args& args) {
-  auto callback = Callback::of(env, args[0]);
-  auto ending = std::make_unique<Ending>(Ending{callback});
-  torch::autograd::Engine::get_default_engine().queue_callback(
-      [callback = std::move(callback)] { CallScope(callback).call({}); });
-  return to_object(env, std::move(ending));
-}
-// awaitsEnd(what it returned)
-napi_value awaits_end(napi_env env, Args& args) {
-  return js(env, !from_object<Ending>(env, args[0]).callback.expired());
-}
-
-}  // namespace
-
-void register_sharded_parameters(napi_env env, napi_value exports) {
-  define(env, exports, "requireShardable", guarded<check_shardable>);
-  define(env, exports, "shardParameters", guarded<shard_parameters>);
-  define(env, exports, "shardedGather", guarded<call<&ShardedParameters::gather>>);
-  define(env, exports, "shardedRelease", guarded<call<&ShardedParameters::release>>);
-  define(env, exports, "shardedTake", guarded<call<&ShardedParameters::take>>);
-  define(env, exports, "shardedReduce", guarded<call<&ShardedParameters::reduce>>);
-  define(env, exports, "shardedSettle", guarded<call<&ShardedParameters::settle>>);
-  define(env, exports, "shardedGive", guarded<call<&ShardedParameters::give>>);
-  define(env, exports, "shardedPart", guarded<part>);
-  define(env, exports, "shardedResident", guarded<resident>);
-  define(env, exports, "atEndOfBackward", guarded<at_end_of_backward>);
-  define(env, exports, "awaitsEnd", guarded<awaits_end>);
+void ShardedParameters::end(std::vector<int32_t>& left) {
+  peers_->meet(code(kEnd) - number_ * kKinds);
+  peers_->largest(left);
 }
 
 }  // namespace tc::distributed

@@ -8,7 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "distributed/group.h"
@@ -17,45 +17,45 @@
 
 namespace tc::distributed {
 
+// What a process is to keep of a parameter; nothing for one that it knows nothing of.
+using RangeOf = std::function<std::optional<optim::Range>(const at::Tensor& parameter, int process)>;
+
 class ShardedParameters {
  public:
-  static constexpr napi_type_tag kTag = {0x746f7263682d636c, 0x6673647020706172};
-  static constexpr const char* kNoun = "the parameters of a fully sharded module";
-
   // All ranks call this with parameters that have equal values, which move into a memory of which each rank keeps its
   // part. `number` tells the modules of a group apart.
   ShardedParameters(std::shared_ptr<Group> group, const std::vector<at::Tensor>& parameters, int32_t number);
 
   const Group& group() const { return *group_; }
-  std::optional<size_t> index_of(const at::Tensor& parameter) const;
-  int64_t size() const { return int64_t(members_.size()); }
-  // A parameter's elements that this rank keeps, flat, and the index of the first.
-  std::pair<at::Tensor, int64_t> part(size_t index) const;
+  bool has(const at::Tensor& parameter) const;
+  const std::vector<at::Tensor>& values() const { return values_; }
   int64_t resident() const;  // bytes of the parameters that are in memory
 
   // Fetches what the other ranks have, unless it is there.
   void gather();
   // Gives it back.
   void release();
-  // The ranges of the parameters that `range` knows become these.
-  void take_over(const std::function<std::optional<optim::Range>(const at::Tensor&, int process)>& range);
+  // An optimizer shares the elements out in other ranges than before, which another one may be using.
+  void require_movable(const RangeOf& range_of) const;
+  void take_over(const RangeOf& range_of);
 
-  // Before gradients arrive in a backward pass: takes away the means of earlier ones, to which those of this pass are
-  // added.
-  void take();
-  // Begins to average the gradients that have arrived, and takes them away.
+  // A backward pass: begin; reduce any number of times, when gradients have arrived, which begins to average and takes
+  // them away; settle, which ends that; then give, or abandon, after which gradients are as before the pass.
+  void begin();
   void reduce();
-  // Ends that: this rank has its part of the means.
   void settle();
-  // Gives the parameters their means, once no further gradients come.
-  void give();
+  void give() noexcept;
+  void abandon() noexcept;
+  // Which of some modules have gradients left on any rank, by their numbers: called once at the end of a pass.
+  void end(std::vector<int32_t>& left);
 
  private:
   struct Member {
     at::Tensor value;
-    const void* data;                  // where it has to lie
+    const char* memory;                // where it has to lie
     std::vector<optim::Range> ranges;  // of each process
-    at::Tensor mean;                   // of the gradients so far, in a memory as the parameter's; undefined: of none
+    at::Tensor before;                 // the gradient when the pass began
+    at::Tensor mean;                   // what the pass has found so far
 
     optim::Range own(int rank) const { return ranges[size_t(rank)]; }
   };
@@ -65,18 +65,21 @@ class ShardedParameters {
     at::Tensor grad, mean;
   };
   void require_place() const;
-  void agree(int32_t what);
+  void give_back();
+  int32_t code(int32_t what) const;
 
   std::shared_ptr<Group> group_;
   std::unique_ptr<optim::Peers> peers_;
+  std::vector<at::Tensor> values_;
   std::vector<Member> members_;
   std::vector<Arrived> arrived_;
   std::vector<std::function<void()>> pending_;
   int32_t number_;
   bool whole_ = false;
+  bool shared_out_ = false;  // by an optimizer
 };
 
 // From an array of objects.
-std::vector<ShardedParameters*> to_sharded(napi_env env, napi_value array);
+std::vector<std::shared_ptr<ShardedParameters>> to_sharded(napi_env env, napi_value array);
 
 }  // namespace tc::distributed

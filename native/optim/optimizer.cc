@@ -114,17 +114,26 @@ void Optimizer::plan(const double* groups) {
 Taken Optimizer::step(const double* groups, const Request& request) {
   require_idle();
   const at::NoGradGuard no_grad;
+  Opened opened;
   if (shared()) {
+    for (const Parameter& p : parameters_) {
+      if (!is_partial(p.value)) continue;
+      opened.add(p.value);
+      const at::Tensor& grad = p.value.unsafeGetTensorImpl()->grad();
+      if (grad.defined()) opened.add(grad);
+    }
     meet(groups, request.scaled());
   } else {
     plan(groups);
   }
   if (request.scaled() && planner_.members().empty()) return {Outcome::kSkipped, {}};
-  const auto guarded = [this](const auto& ask) {
+  const auto guarded = [this, &opened](const auto& ask) {
     const auto idle = [this](bool*) { stepping_ = false; };
     const std::unique_ptr<bool, decltype(idle)> busy(&stepping_, idle);
     stepping_ = true;
+    opened.close();
     ask();
+    opened.reopen();
     // User code may have replaced tensors whose addresses the plans hold.
     if (!planner_.holds()) {
       planner_.forget();
@@ -204,7 +213,7 @@ void Optimizer::zero_grad(bool set_to_none) {
       } else {
         grad.set_requires_grad(false);
       }
-      grad.zero_();
+      (is_partial(grad) ? kept_part(grad) : grad).zero_();
     }
   }
 }

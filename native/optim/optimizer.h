@@ -47,7 +47,8 @@ class Optimizer {
   // Each block of parameters (by its number, for each parameter; none: all) is shared out for itself.
   void share(std::shared_ptr<Peers> peers, bool average, const std::string& signature,
              const std::vector<size_t>& blocks);
-  const Shares& shares() const { return state_.shares; }
+  // How it would share them out.
+  Shares shares_of(int processes, const std::vector<size_t>& blocks) const;
   bool shared() const { return state_.peers != nullptr; }
   // The part of a parameter's reals that belongs to this process, all without others.
   Range own(size_t parameter) const;

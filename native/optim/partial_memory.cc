@@ -1,6 +1,7 @@
 #include "optim/partial_memory.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -8,8 +9,10 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "error.h"
+#include "optim/tensor_view.h"
 
 namespace tc::optim {
 namespace {
@@ -41,33 +44,96 @@ class Region {
   char* data_ = nullptr;
 };
 
-// What tells a storage in a region from every other is the function that lets go of it.
 void let_go(void* region) { delete static_cast<std::shared_ptr<Region>*>(region); }
+
+constexpr const char* kClosed =
+    "a parameter or gradient of a fully sharded module is not whole here: use parameters in the module's forward pass, "
+    "or between unshard() and reshard()";
+
+class PartialStorage : public c10::StorageImpl {
+ public:
+  PartialStorage(const std::shared_ptr<Region>& region, char* data, int64_t bytes, Range range)
+      : c10::StorageImpl(
+            use_byte_size_t(), bytes,
+            c10::DataPtr(data, std::make_unique<std::shared_ptr<Region>>(region).release(), let_go, c10::kCPU), nullptr,
+            false),
+        kept(range),
+        region_(region),
+        memory_(data) {}
+
+  char* memory() const { return memory_; }
+  const std::shared_ptr<Region>& region() const { return region_; }
+  bool is_closed() const { return closed_; }
+  void close() {
+    if (closed_) return;
+    set_closed(*this);
+    closed_ = true;
+  }
+  void open() {
+    if (!closed_) return;
+    set_open(*this);
+    closed_ = false;
+  }
+
+  Range kept;
+
+ private:
+  // Before 2.13 libtorch's storages cannot be opened again, and stay open: what is not there then reads as zero.
+  template <class S>
+  static void set_closed(S& storage) {
+    if constexpr (requires { storage.clear_data_ptr_access_error_msg_(); }) {
+      storage.release_data_and_set_meta_custom_data_ptr_error_msg_(kClosed);
+    }
+  }
+  template <class S>
+  static void set_open(S& storage) {
+    if constexpr (requires { storage.clear_data_ptr_access_error_msg_(); }) storage.clear_data_ptr_access_error_msg_();
+  }
+
+  std::shared_ptr<Region> region_;
+  char* memory_;
+  bool closed_ = false;
+};
+
+PartialStorage* find(const at::Tensor& tensor) {
+  return tensor.has_storage() ? dynamic_cast<PartialStorage*>(tensor.storage().unsafeGetStorageImpl()) : nullptr;
+}
+PartialStorage& of(const at::Tensor& tensor) {
+  PartialStorage* const found = find(tensor);
+  if (found == nullptr) throw Error("ERR_INTERNAL", "a tensor does not lie in a partial memory");
+  return *found;
+}
+
+int64_t size_of_real(const at::Tensor& tensor) {
+  return int64_t(tensor.element_size()) / (tensor.is_complex() ? 2 : 1);
+}
 
 }  // namespace
 
-std::vector<at::Tensor> partial_like(const std::vector<at::Tensor>& tensors) {
+std::vector<at::Tensor> partial_like(const std::vector<at::Tensor>& tensors, const std::vector<Range>& kept) {
   int64_t bytes = 0;
   for (const at::Tensor& tensor : tensors) bytes += whole_pages(int64_t(tensor.nbytes()));
   const auto region = std::make_shared<Region>(bytes);
   std::vector<at::Tensor> partial;
   int64_t begin = 0;
-  for (const at::Tensor& tensor : tensors) {
-    auto owner = std::make_unique<std::shared_ptr<Region>>(region);
-    c10::DataPtr data(region->data() + begin, owner.get(), let_go, c10::kCPU);
-    static_cast<void>(owner.release());
-    const c10::Storage storage(c10::Storage::use_byte_size_t(), tensor.nbytes(), std::move(data), nullptr, false);
-    at::Tensor made = at::empty({0}, tensor.options().requires_grad(false));
-    made.unsafeGetTensorImpl()->set_storage_keep_dtype(storage);
-    made.unsafeGetTensorImpl()->set_sizes_contiguous(tensor.sizes());
+  for (size_t k = 0; k < tensors.size(); ++k) {
+    const at::Tensor& like = tensors[k];
+    auto storage = c10::make_intrusive<PartialStorage>(region, region->data() + begin, int64_t(like.nbytes()), kept[k]);
+    at::Tensor made = at::empty({0}, like.options().requires_grad(false));
+    made.unsafeGetTensorImpl()->set_storage_keep_dtype(c10::Storage(storage));
+    made.unsafeGetTensorImpl()->set_sizes_contiguous(like.sizes());
+    storage->close();
     partial.push_back(std::move(made));
-    begin += whole_pages(int64_t(tensor.nbytes()));
+    begin += whole_pages(int64_t(like.nbytes()));
   }
   return partial;
 }
 
-bool is_partial(const at::Tensor& tensor) {
-  return tensor.has_storage() && tensor.storage().data_ptr().get_deleter() == let_go;
+bool is_partial(const at::Tensor& tensor) { return find(tensor) != nullptr; }
+
+bool is_closed(const at::Tensor& tensor) {
+  const PartialStorage* const storage = find(tensor);
+  return storage != nullptr && storage->is_closed();
 }
 
 void require_whole(const at::Tensor& tensor) {
@@ -77,24 +143,56 @@ void require_whole(const at::Tensor& tensor) {
               "and clip inside of it");
 }
 
+at::Tensor kept_part(const at::Tensor& tensor) {
+  const PartialStorage& storage = of(tensor);
+  char* const data = storage.memory() + storage.kept.begin * size_of_real(tensor);
+  return at::from_blob(
+      data, {storage.kept.length() / (tensor.is_complex() ? 2 : 1)}, [region = storage.region()](void*) {},
+      tensor.options().requires_grad(false));
+}
+
+char* memory_of(const at::Tensor& tensor) { return of(tensor).memory(); }
+
+void open(const at::Tensor& tensor) { of(tensor).open(); }
+
 void keep_only(const at::Tensor& tensor, Range reals) {
-  const int64_t size = int64_t(tensor.element_size()) / (tensor.is_complex() ? 2 : 1);
-  char* const data = static_cast<char*>(tensor.mutable_data_ptr());
+  PartialStorage& storage = of(tensor);
+  storage.close();
+  storage.kept = reals;
+  char* const data = storage.memory();
   const auto give = [](char* begin, char* end) {
     // A refusal costs memory alone: nobody reads what is left there.
     if (begin < end) static_cast<void>(madvise(begin, size_t(end - begin), MADV_DONTNEED));
   };
   char* const end = data + whole_pages(int64_t(tensor.nbytes()));
   if (reals.length() == 0) return give(data, end);
-  give(data, down(data + reals.begin * size));
-  give(up(data + reals.end * size), end);
+  give(data, down(data + reals.begin * size_of_real(tensor)));
+  give(up(data + reals.end * size_of_real(tensor)), end);
 }
 
 int64_t resident_bytes(const at::Tensor& tensor) {
   const int64_t pages = whole_pages(int64_t(tensor.nbytes())) / page();
   std::vector<unsigned char> there(size_t(pages), 0);
-  if (pages == 0 || mincore(tensor.mutable_data_ptr(), size_t(pages * page()), there.data()) != 0) return 0;
+  if (pages == 0 || mincore(memory_of(tensor), size_t(pages * page()), there.data()) != 0) return 0;
   return page() * std::count_if(there.begin(), there.end(), [](unsigned char each) { return (each & 1) != 0; });
+}
+
+void Opened::add(const at::Tensor& tensor) {
+  PartialStorage* const storage = find(tensor);
+  if (storage == nullptr || !storage->is_closed()) return;
+  tensors_.push_back(tensor);
+  storage->open();
+}
+
+void Opened::close() const {
+  for (const at::Tensor& tensor : tensors_) {
+    if (PartialStorage* const storage = find(tensor)) storage->close();
+  }
+}
+void Opened::reopen() const {
+  for (const at::Tensor& tensor : tensors_) {
+    if (PartialStorage* const storage = find(tensor)) storage->open();
+  }
 }
 
 }  // namespace tc::optim

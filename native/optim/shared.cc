@@ -64,6 +64,14 @@ std::pair<Range, std::vector<int64_t>> Optimizer::part(size_t parameter) const {
   return {{range.begin / width, range.end / width}, p.own ? p.layout : planner_.layout_of(p.value)};
 }
 
+Shares Optimizer::shares_of(int processes, const std::vector<size_t>& blocks) const {
+  std::vector<Shares::Size> sizes;
+  for (const Parameter& p : parameters_) {
+    sizes.push_back({reals(p.value), p.value.dim() < 2 || p.value.numel() == 0 ? 1 : p.value.size(0)});
+  }
+  return Shares(processes, sizes, planner_.cuts(), blocks);
+}
+
 void Optimizer::share(std::shared_ptr<Peers> peers, bool average, const std::string& signature,
                       const std::vector<size_t>& blocks) {
   require_idle();
@@ -83,14 +91,12 @@ void Optimizer::share(std::shared_ptr<Peers> peers, bool average, const std::str
     print.add_all(memory.tap);
   }
   std::exception_ptr failure;
-  std::vector<Shares::Size> sizes;
   for (const Parameter& p : parameters_) {
     print.add(p.group);
     print.add(p.state.step);
     print.add(int32_t(p.value.scalar_type()));
     print.add_all(p.value.sizes());
     print.add_all(planner_.layout_of(p.value));
-    sizes.push_back({reals(p.value), p.value.dim() < 2 || p.value.numel() == 0 ? 1 : p.value.size(0)});
     if (!p.value.is_cpu() && failure == nullptr) {
       failure = std::make_exception_ptr(Error(
           "ERR_DEVICE", "the parameters of a sharded optimizer must lie on the CPU, got " + p.value.device().str()));
@@ -107,7 +113,7 @@ void Optimizer::share(std::shared_ptr<Peers> peers, bool average, const std::str
     state_.peers.reset();
     throw;
   }
-  state_.shares = Shares(state_.peers->size(), sizes, planner_.cuts(), blocks);
+  state_.shares = shares_of(state_.peers->size(), blocks);
   for (size_t k = 0; k < parameters_.size(); ++k) {
     Parameter& p = parameters_[k];
     p.own = state_.shares.of(k, state_.peers->rank());
@@ -123,6 +129,7 @@ void Optimizer::agree(std::vector<int32_t>& numbers, std::exception_ptr failure,
   const auto half = [](uint64_t x, int shift) { return int32_t(uint32_t(x >> shift) >> 1); };
   const int32_t low = half(print, 0), high = half(print, 32);
   const size_t count = numbers.size();
+  state_.peers->meet(kOptimizers);
   // The largest and the least of the fingerprint's halves are equal where all are.
   for (const int32_t number : {failure != nullptr ? state_.peers->rank() + 1 : 0, low, -low, high, -high}) {
     numbers.push_back(number);

@@ -27,6 +27,16 @@ describe('distributed.fsdp.fullyShard', function () {
     });
   }
 
+  it('has them for unusual modules and passes, and refuses what would see a part', async () => {
+    for (const size of [1, 2]) {
+      const sent = await sentByAll(size, 'fully-sharded-edges');
+      for (const [facts] of sent as Record<string, { got: unknown; want: unknown }>[][]) {
+        expect(Object.keys(facts!)).length.least(25);
+        for (const [name, { got, want }] of Object.entries(facts!)) expect(got, name).deep.equal(want);
+      }
+    }
+  });
+
   it('has the bits of one process under rules and clippers of every scope', async () => {
     const settings = {
       averages: false,

@@ -32,11 +32,20 @@ export function parameters(dtype: Dtype, rowMajor = false): Tensor[][] {
   );
 }
 
+class Holder extends nn.Module {
+  list: nn.ParameterList;
+  constructor(list: nn.Parameter[]) {
+    super();
+    this.list = new nn.ParameterList(list);
+  }
+  override forward(): void {}
+}
+
 /** Fully sharded modules with some of the parameters each, across the optimizer's groups. */
 function modulesOf(groups: Tensor[][]): ReturnType<typeof torch.distributed.fsdp.fullyShard>[] {
   const all = groups.flat() as nn.Parameter[];
   const [first, second] = [all.filter((_, i) => i % 3 === 0), all.filter((_, i) => i % 3 === 1)];
-  return [first!, second!].map((list) => torch.distributed.fsdp.fullyShard(new nn.ParameterList(list)));
+  return [first!, second!].map((list) => torch.distributed.fsdp.fullyShard(new Holder(list)));
 }
 
 const made = new Map<string, Tensor[]>();

@@ -1,26 +1,15 @@
-import { isGradEnabled } from '../../autograd/index.js';
 import { native } from '../../binding/index.js';
-import { check, flag, instance, kind, orNull } from '../../check.js';
+import { check, flag, instance, kind, orNull, text } from '../../check.js';
 import { groupOf, member, type ProcessGroup } from '../../distributed/group.js';
-import { ownerOf, ShardedParameters } from '../../distributed/sharded-parameters.js';
-import { TorchClipError } from '../../errors.js';
+import { isShared, ownerOf, partOf, ShardedParameters } from '../../distributed/sharded-parameters.js';
+import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import type { TensorPart } from '../../io/parts.js';
 import { optionsOf } from '../../options.js';
-import { tensorsIn } from '../../scope.js';
-import { refusePromise } from '../../sync.js';
-import { isTensor, type Tensor } from '../../tensor.js';
-import { Module } from '../module.js';
+import type { Tensor } from '../../tensor.js';
+import { isLazy } from '../lazy.js';
+import { entriesOf, Module } from '../module.js';
 import { checkSame } from './agreement.js';
-
-declare const brand: unique symbol;
-type Ending = object & { readonly [brand]: 'ending' };
-
-declare module '../../binding/index.js' {
-  interface Native {
-    atEndOfBackward(body: () => void): Ending;
-    awaitsEnd(ending: Ending): boolean;
-  }
-}
+import { type Method, Unit } from './sharded-unit.js';
 
 /** Options of {@link fullyShard}. */
 export interface FullyShardOptions {
@@ -52,170 +41,6 @@ const read = optionsOf('fullyShard()', {
 });
 
 const broadcastBytes = 250 * 2 ** 20;
-/** How many calls of fully sharded modules are under way. */
-let depth = 0;
-
-/** A call that autograd records. */
-interface Call {
-  /** How many of its inputs have gradients. */
-  inputs: number;
-  /** Those whose gradients are still to come in this backward pass. */
-  waiting: number;
-  /** Whether the backward pass has reached its outputs. */
-  entered: boolean;
-}
-
-/** A backward pass, with the modules that it has reached. */
-interface Pass {
-  readonly reached: Set<Unit>;
-  /** Whose gradients are being averaged: one module's at a time, while the pass goes on. */
-  averages: Unit | null;
-  readonly ending: Ending;
-}
-let pass: Pass | null = null;
-
-/** The pass that runs, if any: one that has failed does not come to its end. */
-function currentPass(): Pass | null {
-  if (pass !== null && !native.awaitsEnd(pass.ending)) {
-    const { reached } = pass;
-    pass = null;
-    for (const unit of reached) unit.leavePass();
-  }
-  return pass;
-}
-
-/** One module's own parameters in its passes. */
-class Unit {
-  readonly #calls = new Set<Call>();
-  readonly #arrived = new Set<Tensor>();
-  readonly #hooked = new WeakSet<Tensor>();
-
-  constructor(
-    readonly parameters: ShardedParameters,
-    readonly reshards: boolean | null,
-  ) {}
-
-  forward(module: Module, forward: (...args: never[]) => unknown, given: readonly unknown[]): unknown {
-    // A pass of activation checkpointing, inside of a backward pass that needs the parameters itself.
-    const again = currentPass() !== null;
-    const records = isGradEnabled();
-    const isOutermost = depth === 0;
-    let done = false;
-    depth += 1;
-    try {
-      this.parameters.gather();
-      const call: Call = { inputs: 0, waiting: 0, entered: false };
-      const args = records ? given.map((arg) => this.#input(call, arg)) : given;
-      // What comes after an `await` would find the parameters given back.
-      const output = refusePromise('a fully sharded module', Reflect.apply(forward, module, args), 'forward');
-      if (records) this.#output(call, output);
-      done = true;
-      return output;
-    } finally {
-      depth -= 1;
-      if (!again && (!done || (this.reshards ?? !isOutermost))) this.parameters.release();
-    }
-  }
-
-  /** An input's place in the graph, which is reached when all of this call is through. */
-  #input(call: Call, arg: unknown): unknown {
-    if (!isTensor(arg) || !arg.requiresGrad) return arg;
-    const input = arg.viewAs(arg);
-    call.inputs += 1;
-    input.registerHook(() => this.#leave(call));
-    return input;
-  }
-
-  #output(call: Call, output: unknown): void {
-    for (const owner of tensorsIn(output)) {
-      const tensor = owner as Tensor;
-      if (isTensor(tensor) && tensor.requiresGrad && !tensor.isLeaf) tensor.registerHook(() => this.#enter(call));
-    }
-  }
-
-  #enter(call: Call): void {
-    const running = currentPass() ?? begin();
-    if (call.entered) return;
-    if (!running.reached.has(this)) {
-      running.reached.add(this);
-      native.shardedTake(this.parameters.native);
-      this.#awaitGradients();
-    }
-    call.entered = true;
-    call.waiting = call.inputs;
-    this.#calls.add(call);
-    this.parameters.gather();
-  }
-
-  #leave(call: Call): void {
-    if (!call.entered) return;
-    call.waiting -= 1;
-    if (call.waiting > 0) return;
-    this.#forget(call);
-    if (this.#calls.size === 0) this.parameters.release();
-  }
-
-  #forget(call: Call): void {
-    this.#calls.delete(call);
-    call.entered = false;
-  }
-
-  #awaitGradients(): void {
-    // A parameter keeps its hooks, and this object its parameters.
-    const self = new WeakRef(this);
-    for (const p of this.parameters.parameters) {
-      if (!p.requiresGrad || this.#hooked.has(p)) continue;
-      p.registerPostAccumulateGradHook((param) => {
-        const unit = self.deref();
-        if (unit !== undefined) unit.#gradient(param);
-      });
-      this.#hooked.add(p);
-    }
-  }
-
-  #gradient(parameter: Tensor): void {
-    const running = currentPass();
-    if (running?.reached.has(this) !== true) {
-      throw new TorchClipError(
-        'ERR_STATE',
-        'a parameter of a fully sharded module was used outside of its forward pass, where it is not whole',
-      );
-    }
-    this.#arrived.add(parameter);
-    if (this.parameters.parameters.every((p) => !p.requiresGrad || this.#arrived.has(p))) this.#reduce(running);
-  }
-
-  #reduce(running: Pass | null): void {
-    this.#arrived.clear();
-    if (running?.averages) native.shardedSettle(running.averages.parameters.native);
-    native.shardedReduce(this.parameters.native);
-    if (running !== null) running.averages = this;
-  }
-
-  /** What is left to do when no further gradient comes. */
-  finish(): void {
-    if (this.#arrived.size > 0) this.#reduce(null);
-    this.leavePass();
-  }
-
-  leavePass(): void {
-    this.#arrived.clear();
-    for (const call of this.#calls) this.#forget(call);
-    native.shardedGive(this.parameters.native);
-    this.parameters.release();
-  }
-}
-
-function begin(): Pass {
-  const reached = new Set<Unit>();
-  const ending = native.atEndOfBackward(() => {
-    pass = null;
-    for (const unit of [...reached].sort((a, b) => a.parameters.number - b.parameters.number)) unit.finish();
-  });
-  pass = { reached, ending, averages: null };
-  return pass;
-}
-
 /**
  * Shares a module's parameters and gradients out among the ranks of a group (ZeRO-3), as `torch.distributed.fsdp.fully_shard`: each rank
  * keeps a part of the elements of each, fetches the others before the module's forward and backward passes, and gives them back after.
@@ -242,7 +67,13 @@ function begin(): Pass {
 export function fullyShard<M extends Module>(module: M, options?: FullyShardOptions): M & FullyShardedModule {
   const { group: given, reshardAfterForward } = read(options);
   check('module', module, instance(Module, 'a Module'));
-  if (sharded.has(module)) throw new TorchClipError('ERR_STATE', '"module" is fully sharded already');
+  if (units.has(module)) throw new TorchClipError('ERR_STATE', '"module" is fully sharded already');
+  if (module.forward === Module.prototype.forward) {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      `"module" must have a forward pass, in which its parameters are whole, got ${describe(module)}: shard its parts, or what holds it`,
+    );
+  }
   const group = check('group', groupOf(given), member);
   if (group.busy !== undefined) {
     throw new TorchClipError(
@@ -252,6 +83,17 @@ export function fullyShard<M extends Module>(module: M, options?: FullyShardOpti
   }
   requireOwnParameters(module);
   const named = module.namedParameters().filter(([, p]) => ownerOf(p) === undefined);
+  for (const [name, p] of named) {
+    if (isLazy(p)) {
+      throw new TorchClipError('ERR_STATE', `"${name}" has no shape yet: make a forward pass before fullyShard()`);
+    }
+    if (isShared(p)) {
+      throw new TorchClipError(
+        'ERR_STATE',
+        `"${name}" belongs to a sharded optimizer: call fullyShard() before optim.shard()`,
+      );
+    }
+  }
   native.requireShardable(named.map(([, p]) => p.handle));
   // Other groups are of ranks without this package, which cannot take part in the passes either.
   if (group.alike) checkSame(group, named);
@@ -261,28 +103,48 @@ export function fullyShard<M extends Module>(module: M, options?: FullyShardOpti
     group,
     named.map(([, p]) => p),
   );
-  const unit = new Unit(parameters, reshardAfterForward);
-  sharded.set(module, parameters);
-  const { forward } = module;
-  const added: FullyShardedModule & { forward: Module['forward'] } = {
-    forward: (...args: never[]) => unit.forward(module, forward, args),
+  units.set(module, new Unit(parameters, reshardAfterForward));
+  const added: FullyShardedModule = {
     unshard: () => parameters.gather(),
     reshard: () => parameters.release(),
     shardedStateDict: () => shardedState(module),
   };
-  for (const [name, value] of Object.entries(added)) {
-    Object.defineProperty(module, name, { value, configurable: true, writable: true, enumerable: false });
-  }
+  for (const [name, value] of Object.entries(added)) define(module, name, value);
+  registerFsdpForwardMethod(module, 'forward');
   withStates(module, parameters);
   return module as M & FullyShardedModule;
 }
 
-const sharded = new WeakMap<Module, ShardedParameters>();
+const units = new WeakMap<Module, Unit>();
+
+function define(module: Module, name: string, value: unknown): void {
+  Object.defineProperty(module, name, { value, configurable: true, writable: true, enumerable: false });
+}
+
+/**
+ * Has the parameters of a fully sharded module whole in another method than `forward`, as `generate` or `decode` may need it; as
+ * `torch.distributed.fsdp.register_fsdp_forward_method`.
+ *
+ * @param module on which {@link fullyShard} was called; others are left as they are, so that one script works with and without.
+ * @throws {TorchClipError} `ERR_ARGUMENT` where the module has no such method.
+ *
+ * @example
+ * registerFsdpForwardMethod(model.decoder, 'decode');
+ */
+export function registerFsdpForwardMethod(module: Module, methodName: string): void {
+  check('module', module, instance(Module, 'a Module'));
+  check('methodName', methodName, text);
+  const method: unknown = Reflect.get(module, methodName);
+  if (typeof method !== 'function') throw invalidArgument('methodName', 'the name of a method', methodName);
+  const unit = units.get(module);
+  if (unit === undefined) return;
+  define(module, methodName, (...args: unknown[]) => unit.forward(module, method as Method, args));
+}
 
 /** Refuses a parameter that a sharded module below has together with one outside of it, where it would not be whole. */
 function requireOwnParameters(module: Module): void {
   const outside = (at: Module): void => {
-    if (sharded.has(at)) return;
+    if (units.has(at)) return;
     for (const [name, p] of at.namedParameters({ recurse: false })) {
       if (ownerOf(p) === undefined) continue;
       throw new TorchClipError(
@@ -300,32 +162,39 @@ let wantsParts = false;
 
 /** State dicts with copies of whole parameters, or with parts. */
 function withStates(module: Module, parameters: ShardedParameters): void {
-  const own = new Set<Tensor>(parameters.parameters);
+  const own = new Set<unknown>(parameters.parameters);
+  // What a state dict fetches for itself it gives back.
+  let fetched = false;
   module.registerStateDictPreHook(() => {
-    if (!wantsParts) parameters.gather();
+    fetched = !wantsParts && !parameters.whole;
+    if (fetched) parameters.gather();
   });
   for (const holder of module.modules()) {
-    const held = holder.namedParameters({ recurse: false }).filter(([, p]) => own.has(p));
+    // A parameter may have several names.
+    const held = entriesOf(holder).filter((entry): entry is [string, Tensor] => own.has(entry[1]));
     if (held.length === 0) continue;
+    const requireSame = () => {
+      const replaced = held.find(([name, p]) => Reflect.get(holder, name) !== p);
+      if (replaced === undefined) return;
+      throw new TorchClipError(
+        'ERR_STATE',
+        `"${replaced[0]}" of ${describe(holder)} was replaced: the parameters of a fully sharded module stay its own; load without "assign"`,
+      );
+    };
     holder.registerStateDictPostHook((_module, stateDict: Record<string, Tensor | TensorPart>, prefix) => {
+      requireSame();
       const { whole } = parameters;
       if (!wantsParts) parameters.gather();
-      for (const [name, p] of held) {
-        stateDict[prefix + name] = wantsParts ? parameters.partOf(p) : p.detach().clone();
-      }
-      if (!whole) parameters.release();
+      for (const [name, p] of held) stateDict[prefix + name] = wantsParts ? partOf(p) : p.detach().clone();
+      if (!whole && !wantsParts) parameters.release();
     });
-    holder.registerLoadStateDictPostHook(() => {
-      if (held.some(([name, p]) => holder.getParameter(name) !== p)) {
-        throw new TorchClipError(
-          'ERR_STATE',
-          'the parameters of a fully sharded module cannot be replaced: load without "assign"',
-        );
-      }
-      parameters.release();
-    });
+    // What is loaded is whole, on all ranks, until the next pass ends.
+    holder.registerLoadStateDictPreHook(() => parameters.gather());
+    holder.registerLoadStateDictPostHook(requireSame);
   }
-  module.registerStateDictPostHook(() => parameters.release());
+  module.registerStateDictPostHook(() => {
+    if (fetched) parameters.release();
+  });
 }
 
 function shardedState(module: Module): Record<string, Tensor | TensorPart> {

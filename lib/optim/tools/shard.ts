@@ -1,7 +1,7 @@
 import { native } from '../../binding/index.js';
 import { check, flag, kind } from '../../check.js';
 import { groupOf, member, type ProcessGroup } from '../../distributed/group.js';
-import { ownerOf, ownersOf } from '../../distributed/sharded-parameters.js';
+import { noteShared, ownerOf, ownersOf } from '../../distributed/sharded-parameters.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import { Optimizer } from '../base/optimizer.js';
@@ -56,6 +56,7 @@ export function shard<O extends Optimizer>(optimizer: O, options?: ShardOptions)
   const params = optimizer.addedGroups.flatMap((one) => one.params);
   const modules = ownersOf(params);
   optimizer.shareState(group, averageGradients, modules);
+  noteShared(params);
   const whole = params.filter((p) => ownerOf(p) === undefined).map((p) => p.handle);
   native.broadcastCoalesced(group.native, whole, broadcastBytes, 0);
   // What was fetched before a step is from before it.

@@ -1,6 +1,6 @@
 // Trains modules whose parameters and gradients ranks share, beside the same ones alone with the gradients of all ranks; sends what differs.
 import { createHash } from 'node:crypto';
-import { ownerOf } from '../../../lib/distributed/sharded-parameters.js';
+import { ownerOf, partOf } from '../../../lib/distributed/sharded-parameters.js';
 import torch, { clip, io, nn, optim, type Tensor } from '../../../lib/index.js';
 import { distributed as d, init, leave, send, settings } from './_rank.js';
 
@@ -161,13 +161,10 @@ for (const [name, { path, reshards, passes = 1, frozen, optimizer = adam }] of O
   const before = resident();
   loss(net, 0, rank).backward();
   const after = resident();
-  const grads = net.parameters().map((p) => bits(p.grad!));
+  const partsOfGrads = () => net.parameters().map((p) => bits(partOf(p.grad!).tensor));
+  const grads = partsOfGrads();
   optimizer.step();
-  same(
-    'grad stays what it was',
-    net.parameters().map((p) => bits(p.grad!)),
-    grads,
-  );
+  same('grad stays what it was', partsOfGrads(), grads);
   const page = 4096;
   // What a part has at most: its share, up to a chunk of 16,384 elements, and a page for each parameter.
   const fits = (bytes: number[]) =>
@@ -201,18 +198,34 @@ for (const [name, { path, reshards, passes = 1, frozen, optimizer = adam }] of O
   averaged(alone, 0);
   for (const each of optimizers) each.step();
   same('after it', shot(net.stateDict()), shot(alone.stateDict()));
-  const used = torch.keep(net.head.weight.sum());
-  let refused = '';
-  try {
-    used.backward();
-  } catch (error) {
-    refused = (error as Error).message;
-  }
-  same(
-    'a use outside of the forward pass',
-    refused,
-    'a parameter of a fully sharded module was used outside of its forward pass, where it is not whole',
-  );
+  const refusal = (use: () => unknown): string => {
+    try {
+      use();
+      return '';
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  // Whatever reads what is not there is refused; what is there may be used, but its gradient would be this rank's alone.
+  const { weight } = net.head;
+  const x = torch.randn([3, width]);
+  const uses: Record<string, () => unknown> = {
+    'in a penalty': () => weight.pow(2).sum(),
+    'by another module': () => nn.functional.linear(x, weight),
+    'its gradient': () => weight.grad!.norm(),
+    'by a method that is no forward pass': () => blocksOf(net)[0]!.norm.forward(x),
+    whole: () => {
+      net.unshard();
+      try {
+        weight.sum().backward();
+      } finally {
+        net.reshard();
+      }
+    },
+    'in a pass that is recorded': () => loss(net, 0, rank).backward({ createGraph: true }),
+  };
+  for (const [how, use] of Object.entries(uses))
+    same(`a use outside of the forward pass: ${how}`, refusal(use), 'ERR_STATE');
   let step = '';
   try {
     adam(net.parameters()).step();
@@ -257,7 +270,11 @@ for (const [name, { path, reshards, passes = 1, frozen, optimizer = adam }] of O
   } catch (error) {
     refused = (error as Error).message;
   }
-  same('replaced', refused, 'the parameters of a fully sharded module cannot be replaced: load without "assign"');
+  same(
+    'replaced',
+    refused,
+    '"weight" of an Embedding was replaced: the parameters of a fully sharded module stay its own; load without "assign"',
+  );
 }
 
 // Ranks that go different ways.

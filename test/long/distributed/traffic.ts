@@ -15,8 +15,8 @@ describe('the traffic of a step', function () {
       const bytes = 4 * parameters;
       // Around a ring every rank sends each byte once to be added and once to be told, less its own part.
       near(ddp.allReduce![2], (2 * (n - 1) * bytes) / n, 'gradients');
-      // One question: five numbers and one per tensor.
-      near(sharded.allReduce![2], (2 * (n - 1) * 4 * (tensors + 5)) / n, 'the question');
+      // Two questions: two numbers, then five and one per tensor.
+      near(sharded.allReduce![2], (2 * (n - 1) * 4 * (2 + tensors + 5)) / n, 'the questions');
       // Pieces have the length of the longest part, which is at most a chunk longer than the mean.
       const longest = (got: number, want: number, what: string) => {
         expect(got, what).least(want * 0.98);
