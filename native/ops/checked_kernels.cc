@@ -46,10 +46,11 @@ using at::Tensor;
 
 // What a graph has saved is not always what it gets back: hooks may unpack other values, and JavaScript may write to
 // memory that it shares.
-[[noreturn]] void refuse(const std::string& what, int64_t size, int64_t got) {
+constexpr const char* kUnchanged = "nothing may change them after the forward pass";
+
+[[noreturn]] void refuse(const std::string& what, int64_t size, int64_t got, const char* rule) {
   throw Error("ERR_INDEX", "the " + what + " saved for the backward pass must be from 0 to " +
-                               std::to_string(size - 1) + ", got " + std::to_string(got) +
-                               "; nothing may change them after the forward pass");
+                               std::to_string(size - 1) + ", got " + std::to_string(got) + "; " + rule);
 }
 
 [[noreturn]] void refuse_sizes(const char* op) {
@@ -73,33 +74,41 @@ bool all_within(const int64_t* indices, int64_t count, int64_t size) {
       std::logical_and<>());
 }
 
-void check_range(const std::string& what, const Tensor& given, int64_t size) {
+void check_range(const std::string& what, const Tensor& given, int64_t size, const char* rule = kUnchanged) {
   if (given.numel() == 0 || !c10::isIntegralType(given.scalar_type(), false)) return;  // refused in time
   const Tensor wide = given.scalar_type() == at::kLong ? given : given.to(at::kLong);
   const Tensor dense = wide.is_non_overlapping_and_dense() ? wide : wide.contiguous();
   if (all_within(dense.const_data_ptr<int64_t>(), dense.numel(), size)) return;
   const auto [low, high] = at::aminmax(dense);
   const auto least = low.item<int64_t>();
-  refuse(what, size, least < 0 ? least : high.item<int64_t>());
+  refuse(what, size, least < 0 ? least : high.item<int64_t>(), rule);
 }
 
-void check_pooled(const char* op, const Tensor& grad, const Tensor& input, const Tensor& indices, int64_t dims) {
+void check_pooled(const char* op, const Tensor& grad, const Tensor& input, const Tensor& indices, int64_t dims,
+                  const char* rule = kUnchanged) {
   if (input.dim() < dims) return;  // refused in time
   if (indices.numel() != grad.numel()) refuse_sizes(op);
   int64_t size = 1;
   for (int64_t d = input.dim() - dims; d < input.dim(); ++d) size *= input.size(d);
-  check_range("indices of " + std::string(op) + "()", indices, size);
+  check_range("indices of " + std::string(op) + "()", indices, size, rule);
+}
+
+// Of a window whose positions are all in the padding, libtorch saves a place outside of the input.
+const char* window_rule(IntArrayRef dilation) {
+  const bool gaps = std::any_of(dilation.begin(), dilation.end(), [](int64_t d) { return d > 1; });
+  return gaps ? "no window may lie in the padding alone, and nothing may change them after the forward pass"
+              : kUnchanged;
 }
 
 Tensor max_pool2d_backward(const Tensor& grad, const Tensor& self, IntArrayRef kernel, IntArrayRef stride,
                            IntArrayRef padding, IntArrayRef dilation, bool ceil_mode, const Tensor& indices) {
-  check_pooled("maxPool2d", grad, self, indices, 2);
+  check_pooled("maxPool2d", grad, self, indices, 2, window_rule(dilation));
   return at::cpu::max_pool2d_with_indices_backward(grad, self, kernel, stride, padding, dilation, ceil_mode, indices);
 }
 
 Tensor max_pool3d_backward(const Tensor& grad, const Tensor& self, IntArrayRef kernel, IntArrayRef stride,
                            IntArrayRef padding, IntArrayRef dilation, bool ceil_mode, const Tensor& indices) {
-  check_pooled("maxPool3d", grad, self, indices, 3);
+  check_pooled("maxPool3d", grad, self, indices, 3, window_rule(dilation));
   return at::cpu::max_pool3d_with_indices_backward(grad, self, kernel, stride, padding, dilation, ceil_mode, indices);
 }
 

@@ -106,6 +106,19 @@ describe('indices saved for the backward pass', () => {
     );
   });
 
+  it('are outside of the input where dilation leads a window from padding to padding', () => {
+    const [flat, solid] = [leaf(1, 2, 1, 1), leaf(1, 2, 1, 1, 1)];
+    for (const pooled of [
+      torch.maxPool2d(flat, [2, 2], [1, 1], [1, 1], [2, 2]),
+      torch.maxPool3d(solid, [2, 2, 2], [1, 1, 1], [1, 1, 1], [2, 2, 2]),
+    ]) {
+      expect(pooled.flatten().tolist()).deep.equal([-Infinity, -Infinity]);
+      const { code, message } = refusalOf(() => pooled.sum().backward());
+      expect(code).equal('ERR_INDEX');
+      expect(message).match(/no window may lie in the padding alone/);
+    }
+  });
+
   it('may lie in memory that JavaScript has written since', () => {
     const shared: Record<string, (indices: Tensor) => Tensor> = {
       embedding: (indices) => torch.embedding(leaf(3, 4), indices),
