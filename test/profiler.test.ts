@@ -432,7 +432,21 @@ describe('profiler', () => {
   });
 
   it('refuses what it does not know', () => {
-    expect(refusalOf(() => new profiler.Profile({ activities: ['gpu' as never] })).code).equal('ERR_ARGUMENT');
+    for (const activities of [['gpu'], [], 'cpu', new Array(2 ** 32 - 1)]) {
+      expect(refusalOf(() => new profiler.Profile({ activities: activities as never })).message).match(
+        /^"activities" must be an array of one or more of "cpu" and "cuda", got /,
+      );
+    }
+    if (!torch.cuda.isAvailable()) {
+      const onGpu = new profiler.Profile({ activities: ['cuda'] });
+      expect(refusalOf(() => onGpu.start()).code).equal('ERR_CUDA_UNAVAILABLE');
+      expect(refusalOf(() => onGpu.stop()).code).equal('ERR_STATE');
+    }
+    for (const workerName of ['../up', 'a\\b', 'a\0']) {
+      expect(refusalOf(() => profiler.tensorboardTraceHandler('runs', { workerName })).message).match(
+        /^"workerName" must be a string without slashes or null, got /,
+      );
+    }
     expect(refusalOf(() => new profiler.Profile({ withStack: true } as never)).message).match(/withStack/);
     expect(refusalOf(() => profiler.profile(1 as never)).message).equal('"body" must be a function, got 1');
     expect(refusalOf(() => profiler.recordFunction(1 as never, () => 0)).code).equal('ERR_ARGUMENT');

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { native } from '../binding/index.js';
-import { arrayOf, callable, check, flag, oneOf, synchronous, text } from '../check.js';
+import { arrayOf, callable, check, flag, kind, oneOf, synchronous, text } from '../check.js';
+import { requireCuda } from '../cuda/available.js';
 import { isAvailable } from '../cuda/device.js';
 import { TorchClipError } from '../errors.js';
 import { type PathLike, pathOf, replaceFile, writeAll } from '../io/file.js';
@@ -41,7 +42,7 @@ export function kinetoAvailable(): boolean {
 
 /** Options of a {@link Profile}. */
 export interface ProfileOptions {
-  /** Default {@link supportedActivities}; `'cuda'` records nothing where there is no GPU. */
+  /** Default {@link supportedActivities}; where there is no GPU, `'cuda'` beside `'cpu'` records nothing, and alone is refused. */
   activities?: readonly ProfilerActivity[];
   /** Whether the shapes of arguments are kept; default false. */
   recordShapes?: boolean;
@@ -57,8 +58,12 @@ export interface ProfileOptions {
 
 const records = (action: ProfilerAction) => action === 'record' || action === 'recordAndSave';
 
+const activities = kind<readonly ProfilerActivity[]>(
+  'an array of one or more of "cpu" and "cuda"',
+  (value) => arrayOf(oneOf('cpu', 'cuda')).accepts(value) && value.length > 0,
+);
 const readProfile = optionsOf('profiler.Profile', {
-  activities: [arrayOf(oneOf('cpu', 'cuda')), undefined],
+  activities: [activities, undefined],
   recordShapes: [flag, false],
   profileMemory: [flag, false],
   withFlops: [flag, false],
@@ -143,9 +148,11 @@ export class Profile implements Disposable {
 
   #begin(step: number): void {
     const { activities = [...supportedActivities()], recordShapes, profileMemory, withFlops } = this.#options;
+    const cpu = activities.includes('cpu');
+    if (!cpu) requireCuda('a profile without "cpu"');
     const cuda = activities.includes('cuda') && isAvailable();
     // The operations of a product follow from the shapes of its factors.
-    native.profilerStart(activities.includes('cpu'), cuda, recordShapes || withFlops, profileMemory, withFlops);
+    native.profilerStart(cpu, cuda, recordShapes || withFlops, profileMemory, withFlops);
     this.#session = true;
     this.#trace = this.#events = this.#json = undefined;
     if (this.#options.schedule !== undefined) this.#beginRegion(step);

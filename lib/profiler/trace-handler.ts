@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { flag, orNull, text } from '../check.js';
+import { flag, kind, orNull, text } from '../check.js';
 import { fileError, type PathLike, pathOf } from '../io/file.js';
 import { optionsOf } from '../options.js';
 import { makeFolders } from '../setup/files.js';
@@ -14,8 +14,9 @@ export interface TraceHandlerOptions {
   useGzip?: boolean;
 }
 
+const name = kind<string>('a string without slashes', (value) => text.accepts(value) && !/[/\\\0]/.test(value));
 const readHandler = optionsOf('tensorboardTraceHandler()', {
-  workerName: [orNull(text), null],
+  workerName: [orNull(name), null],
   useGzip: [flag, false],
 });
 
