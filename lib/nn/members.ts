@@ -9,6 +9,8 @@ import { accessorOf, isIndex, type Registered, type RegisteredAs } from './regis
 export interface ModuleAccess<M extends object> {
   isModule(this: void, value: unknown): value is M;
   readonly registeredAs: RegisteredAs;
+  /** Whether a member is a parameter, or a tensor that stands in for one. */
+  isParameter(this: void, module: M, name: string, value: unknown): boolean;
   /** The own properties in the order in which they were named. */
   entries(this: void, module: M): [string, unknown][];
 }
@@ -37,6 +39,27 @@ export class Members<M extends object> {
     this.#registered ??= new Map();
     this.#registered.set(name, entry);
     Object.defineProperty(this.#owner, name, accessorOf(name, this.#access.registeredAs));
+  }
+
+  /** Whether a member is a parameter, or a tensor that stands in for one. */
+  isParameter(name: string, value: unknown): boolean {
+    if (value instanceof Parameter) return true;
+    const entry = this.#registered?.get(name);
+    return entry !== undefined && entry.persistent === undefined && value !== null && entry.value === value;
+  }
+
+  /** Puts a tensor of any kind in the place of a parameter or buffer; what it returns puts that back. */
+  standIn(name: string, tensor: Tensor): () => void {
+    const entry = this.#registered?.get(name);
+    if (entry === undefined) {
+      throw new TorchClipError('ERR_STATE', `"${name}" of ${describe(this.#owner)} cannot be replaced: it is frozen`);
+    }
+    const property = Object.getOwnPropertyDescriptor(this.#owner, name)!;
+    this.hold(name, { ...entry, value: tensor });
+    return () => {
+      this.#registered!.set(name, entry);
+      Object.defineProperty(this.#owner, name, property);
+    };
   }
 
   entries(): [string, unknown][] {

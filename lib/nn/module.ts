@@ -59,6 +59,10 @@ export type { FactoryOptions } from './tables.js';
 let access: ModuleAccess<Module>;
 /** @internal The own properties of a module, in the order in which they were named: JavaScript alone would sort '10' after '2'. */
 export let entriesOf: (module: Module) => [string, unknown][];
+/** @internal Whether an own member is a parameter, or a tensor that stands in for one. */
+export let isParameterOf: (module: Module, name: string, value: unknown) => value is Parameter;
+/** @internal Puts a tensor in the place of an own parameter or buffer; what it returns puts that back. */
+export let standIn: (module: Module, name: string, tensor: Tensor) => () => void;
 let hooksOf: (module: Module) => Hooks<Module> | undefined;
 
 /**
@@ -215,7 +219,7 @@ export class Module {
 
   /** The parameter of a dotted name; `ERR_ARGUMENT` where there is none. */
   getParameter(target: string): Parameter {
-    return parameterAt(this, target);
+    return parameterAt(access, this, target);
   }
 
   /** The buffer of a dotted name; `ERR_ARGUMENT` where there is none. */
@@ -488,9 +492,12 @@ export class Module {
     access = {
       isModule: (value) => value instanceof Module,
       registeredAs: (module, name) => (#members in module ? module.#members.registered(name) : undefined),
+      isParameter: (module, name, value) => module.#members.isParameter(name, value),
       entries: (module) => module.#members.entries(),
     };
     entriesOf = access.entries;
+    isParameterOf = (module, name, value): value is Parameter => access.isParameter(module, name, value);
+    standIn = (module, name, tensor) => module.#members.standIn(name, tensor);
     hooksOf = (module) => module.#hooks;
     blankCopy = (module) => {
       const copy = new Module();

@@ -2,11 +2,14 @@ import { check, integer, listOf } from '../check.js';
 import { invalidArgument } from '../errors.js';
 import { tensor } from '../kinds.js';
 import type { Tensor } from '../tensor.js';
-import { entriesOf, Module } from './module.js';
+import { entriesOf, isParameterOf, Module } from './module.js';
 import { namedEntries } from './named-entries.js';
 import { Parameter } from './parameter.js';
 
 const asParameter = (value: Tensor): Parameter => (value instanceof Parameter ? value : new Parameter(value));
+
+const ownEntries = (module: Module): [string, Parameter][] =>
+  entriesOf(module).filter((entry): entry is [string, Parameter] => isParameterOf(module, ...entry));
 
 /** A line of what is held, as PyTorch prints it. */
 function line(name: string | number, parameter: Parameter, type: string): string {
@@ -73,9 +76,7 @@ export class ParameterList extends Module {
 
   /** Unlike `parameters()`, one that is held twice comes twice. */
   private list(): Parameter[] {
-    return entriesOf(this)
-      .map(([, value]) => value)
-      .filter((value): value is Parameter => value instanceof Parameter);
+    return ownEntries(this).map(([, value]) => value);
   }
 }
 
@@ -120,7 +121,7 @@ export class ParameterDict extends Module {
   }
 
   has(name: string): boolean {
-    return typeof name === 'string' && Object.hasOwn(this, name) && Reflect.get(this, name) instanceof Parameter;
+    return typeof name === 'string' && Object.hasOwn(this, name) && isParameterOf(this, name, Reflect.get(this, name));
   }
 
   /** The parameter `name`; one that it does not hold is an `ERR_ARGUMENT`. */
@@ -179,7 +180,7 @@ export class ParameterDict extends Module {
   }
 
   entries(): [string, Parameter][] {
-    return entriesOf(this).filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter);
+    return ownEntries(this);
   }
 
   [Symbol.iterator](): IterableIterator<[string, Parameter]> {

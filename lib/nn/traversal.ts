@@ -3,7 +3,7 @@ import { check, text } from '../check.js';
 import { invalidArgument } from '../errors.js';
 import { Tensor } from '../tensor.js';
 import type { ModuleAccess } from './members.js';
-import { Parameter } from './parameter.js';
+import type { Parameter } from './parameter.js';
 
 /** Whether a member is asked for. */
 type Wanted<M> = (name: string, value: unknown, module: M) => boolean;
@@ -13,7 +13,10 @@ function members<M extends object>(of: ModuleAccess<M>, module: M, wanted: Wante
   return of.entries(module).filter(([name, value]) => wanted(name, value, module));
 }
 
-const isParameter = (_: string, value: unknown): boolean => value instanceof Parameter;
+const parameterIn =
+  <M extends object>(of: ModuleAccess<M>): Wanted<M> =>
+  (name, value, module) =>
+    of.isParameter(module, name, value);
 
 const bufferIn =
   <M extends object>(of: ModuleAccess<M>): Wanted<M> =>
@@ -32,14 +35,14 @@ export function ownBuffers<M extends object>(of: ModuleAccess<M>, module: M): [s
 
 /** A module's own parameters and buffers, in the order of assignment. */
 export function ownTensors<M extends object>(of: ModuleAccess<M>, module: M): [string, Tensor][] {
-  const isBuffer = bufferIn(of);
-  return members(of, module, (n, v, m) => isParameter(n, v) || isBuffer(n, v, m)) as [string, Tensor][];
+  const [isParameter, isBuffer] = [parameterIn(of), bufferIn(of)];
+  return members(of, module, (n, v, m) => isParameter(n, v, m) || isBuffer(n, v, m)) as [string, Tensor][];
 }
 
 /** A module's own parameters, then its own persistent buffers: what it saves. */
 export function savedTensors<M extends object>(of: ModuleAccess<M>, module: M): [string, Tensor][] {
   const persistent = ownBuffers(of, module).filter(([name]) => of.registeredAs(module, name)!.persistent === true);
-  return [...(members(of, module, isParameter) as [string, Parameter][]), ...persistent];
+  return [...(members(of, module, parameterIn(of)) as [string, Parameter][]), ...persistent];
 }
 
 /** The modules right below, each once. */
@@ -78,14 +81,15 @@ export function namedParametersOf<M extends object>(
   of: ModuleAccess<M>,
   modules: readonly [string, M][],
 ): [string, Parameter][] {
-  return collect(of, modules, isParameter) as [string, Parameter][];
+  return collect(of, modules, parameterIn(of)) as [string, Parameter][];
 }
 
 /** The parameters of modules, each once. */
 export function parametersOf<M extends object>(of: ModuleAccess<M>, modules: readonly M[]): Parameter[] {
   const found = new Set<Parameter>();
   for (const module of modules) {
-    for (const [, value] of of.entries(module)) if (value instanceof Parameter) found.add(value);
+    for (const [name, value] of of.entries(module))
+      if (of.isParameter(module, name, value)) found.add(value as Parameter);
   }
   return [...found];
 }
@@ -125,10 +129,15 @@ export function submoduleAt<M extends object>(of: ModuleAccess<M>, root: M, targ
 }
 
 /** The parameter of a dotted name. */
-export function parameterAt(root: { getSubmodule(target: string): object }, target: string): Parameter {
+export function parameterAt<M extends { getSubmodule(target: string): M }>(
+  of: ModuleAccess<M>,
+  root: M,
+  target: string,
+): Parameter {
   const [path, name] = splitName(target);
-  const value: unknown = Reflect.get(root.getSubmodule(path), name);
-  if (value instanceof Parameter) return value;
+  const module = root.getSubmodule(path);
+  const value: unknown = Reflect.get(module, name);
+  if (of.isParameter(module, name, value)) return value as Parameter;
   throw invalidArgument('target', `the name of a parameter in ${root.constructor.name}`, target);
 }
 

@@ -3,7 +3,7 @@ import { invalidArgument } from '../../errors.js';
 import { isPlainObject, optionsOf } from '../../options.js';
 import { refuseAsync, refusePromise } from '../../sync.js';
 import { isTensor, type Tensor } from '../../tensor.js';
-import type { Module } from '../module.js';
+import { type Module, standIn } from '../module.js';
 import { checkModule } from './computed.js';
 
 const readCall = optionsOf('functionalCall()', { tieWeights: [flag, true], strict: [flag, false] });
@@ -53,33 +53,18 @@ export function functionalCall<M extends Module>(
   if (strict && missing.length > 0) {
     throw invalidArgument('parametersAndBuffers', `complete: it lacks ${missing.join(', ')}`, names);
   }
-  const before: [Module, string, PropertyDescriptor, wasReplaced: boolean][] = [];
+  const putBack: (() => void)[] = [];
   try {
     for (const [name, value] of replaced) {
       const { owner, key } = members.get(name)!;
-      const keys = keysOfStandIns(owner);
-      before.push([owner, key, Object.getOwnPropertyDescriptor(owner, key)!, keys.has(key)]);
-      keys.add(key);
-      Object.defineProperty(owner, key, { value, writable: true, enumerable: true, configurable: true });
+      putBack.push(standIn(owner, key, value));
     }
     const list = (Array.isArray(args) ? withoutHoles('args', args) : [args]) as Parameters<M['forward']>;
     const { call } = module as { call(this: M, ...a: Parameters<M['forward']>): ReturnType<M['forward']> };
     return refusePromise('functionalCall', call.apply(module, list), 'forward');
   } finally {
-    for (const [owner, key, descriptor, wasReplaced] of before.reverse()) {
-      Object.defineProperty(owner, key, descriptor);
-      if (!wasReplaced) keysOfStandIns(owner).delete(key);
-    }
+    for (const back of putBack.reverse()) back();
   }
-}
-
-// What stands in for parameters and buffers is a plain property, and a call within the call replaces it like them.
-const standIns = new WeakMap<Module, Set<string>>();
-
-function keysOfStandIns(owner: Module): Set<string> {
-  const keys = standIns.get(owner) ?? new Set();
-  standIns.set(owner, keys);
-  return keys;
 }
 
 interface Member {
@@ -94,10 +79,9 @@ function membersOf(root: Module): Map<string, Member> {
   for (const [path, owner] of root.namedModules()) {
     const own = [...owner.namedParameters({ recurse: false }), ...owner.namedBuffers({ recurse: false })];
     const tensors = new Set<unknown>(own.map(([, tensor]) => tensor));
-    const replaced = standIns.get(owner);
     for (const key of Object.keys(owner)) {
       const value: unknown = Reflect.get(owner, key);
-      if (tensors.has(value) || (replaced?.has(key) && isTensor(value)))
+      if (tensors.has(value))
         members.set(path === '' ? key : `${path}.${key}`, { owner, key, tensor: value as Tensor });
     }
   }

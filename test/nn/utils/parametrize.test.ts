@@ -389,6 +389,64 @@ describe('nn.utils: the rest', () => {
     refused(() => stateless.functionalCall(layer, { extra: bias }, torch.ones([1, 2])), 'ERR_ARGUMENT', 'extra');
   });
 
+  it('functionalCall shows what stands in to lists of parameters and buffers', () => {
+    class Lists extends nn.Module {
+      weights = new nn.ParameterList([torch.ones([1]), torch.full([1], 2)]);
+      named = new nn.ParameterDict({ a: torch.full([1], 3) });
+      layer = new nn.BatchNorm1d(1);
+      override forward(): unknown[] {
+        const values = (list: readonly Tensor[]) => list.map((t) => t.item());
+        return [
+          values([...this.weights]),
+          this.weights.length,
+          [this.named.has('a'), this.named.size, this.named.get('a').item()],
+          this.namedParameters().map(([name, t]) => [name, t.item()]),
+          values(this.parameters()),
+          this.namedBuffers().map(([name, t]) => [name, t.item()]),
+          Object.entries(this.stateDict()).map(([name, t]) => [name, t.item()]),
+          this.getParameter('weights.1').item(),
+        ];
+      }
+    }
+    const lists = new Lists();
+    const before = lists.forward();
+    const state = {
+      'weights.1': torch.full([1], 7),
+      'named.a': torch.full([1], 8),
+      'layer.running_mean': torch.full([1], 9),
+    };
+    const parameters = [
+      ['weights.0', 1],
+      ['weights.1', 7],
+      ['named.a', 8],
+      ['layer.weight', 1],
+      ['layer.bias', 0],
+    ];
+    const buffers = [
+      ['layer.running_mean', 9],
+      ['layer.running_var', 1],
+      ['layer.num_batches_tracked', 0],
+    ];
+    const inside = stateless.functionalCall(lists, state, [] as never);
+    expect(inside).to.deep.equal([
+      [1, 7],
+      2,
+      [true, 1, 8],
+      parameters,
+      parameters.map(([, value]) => value),
+      buffers,
+      [...parameters, ...buffers],
+      7,
+    ]);
+    expect(lists.forward()).to.deep.equal(before);
+    expect(lists.parameters().every((p) => p instanceof nn.Parameter)).to.equal(true);
+    // A plain tensor under the name of a parameter that was deleted is none.
+    const layer = new nn.Linear(1, 1) as nn.Linear & { weight?: unknown };
+    Reflect.deleteProperty(layer, 'weight');
+    Object.assign(layer, { weight: torch.ones([1, 1]) });
+    expect(layer.namedParameters().map(([name]) => name)).to.deep.equal(['bias']);
+  });
+
   it('functionalCall refuses a forward that is asynchronous', async () => {
     class Later extends nn.Module {
       weight = new nn.Parameter(torch.ones([1]));
