@@ -32,7 +32,14 @@ if (cards.size > 0) {
   console.log(`${docs}/gpu-benchmarks.md from ${[...cards.values()].map(({ file }) => file).join(', ')}`);
 }
 
-const file = process.argv[2] ?? files.filter((path) => !isGpu(read(path))).at(-1);
+const processors = files.flatMap((path) => {
+  const results = read(path);
+  return isGpu(results) ? [] : [{ path, results }];
+});
+// Ranks are measured by themselves where the rest stands.
+const file = process.argv[2] ?? processors.filter(({ results }) => results.step.length > 0).at(-1)?.path;
+const withRanks = processors.filter(({ results }) => results.small.some((row) => row.section === 'distributed')).at(-1);
+const ranks = withRanks && { file: basename(withRanks.path), results: withRanks.results };
 if (file === undefined) {
   console.error(`nothing of a processor in ${folder}: npm run bench writes it`);
   process.exit(1);
@@ -45,5 +52,5 @@ mkdirSync(join(docs, 'pictures'), { recursive: true });
 for (const [name, theme] of Object.entries(themes)) {
   writeFileSync(join(docs, `pictures/ratios-${name}.svg`), barChart(barsOf(results.step), theme));
 }
-writeFileSync(join(docs, 'benchmarks.md'), page(results, basename(file), notes));
+writeFileSync(join(docs, 'benchmarks.md'), page(results, basename(file), notes, ranks));
 console.log(`${docs}/benchmarks.md from ${basename(file)}`);

@@ -98,16 +98,29 @@ function portsTable(rows: SmallRow[]): string {
   return `\n\n${table(['training step of', 'ours', 'in JavaScript', ...named], lines)}`;
 }
 
+/** Results with ranks, which may have been measured by themselves. */
+export interface Ranks {
+  file: string;
+  results: Results;
+}
+
+const rowsOf = ({ small }: Results, name: SmallRow['section']) => small.filter((row) => row.section === name);
+
 /** Two processes as ranks; nothing where they were not measured. */
-function ranksPart(rows: SmallRow[]): string {
-  if (rows.length === 0) return '';
+function ranksPart(ranks: Ranks | undefined, ownFile: string): string {
+  if (ranks === undefined) return '';
+  const { file, results } = ranks;
+  const apart =
+    file === ownFile
+      ? ''
+      : `\n\nMeasured on ${results.date}, commit ${results.commit}: [bench/results/${file}](../bench/results/${file}).`;
   return `## Two ranks
 
 Two processes on this machine form a group, over Gloo, with one thread each: ours run as users run them, and Python's on the same libtorch. All ranks are told at once, and the
 slowest one's time counts. *Awaited* is a promise per call, one after the other, where the others block as PyTorch's do. Each rank of the GPT has 2 rows of 64 characters, and of the
-MLP 64 rows; losses over both ranks must agree with PyTorch's within 1e-5 before anything is timed. \`fused\` is PyTorch with its fused optimizer.
+MLP 64 rows; losses over both ranks must agree with PyTorch's within 1e-5 before anything is timed. \`fused\` is PyTorch with its fused optimizer.${apart}
 
-${smallTable(rows)}
+${smallTable(rowsOf(results, 'distributed'))}
 
 `;
 }
@@ -152,11 +165,11 @@ function hugePages(rows: readonly StepRow[]): string {
 `;
 }
 
-export function page(results: Results, file: string, notes: string): string {
+export function page(results: Results, file: string, notes: string, ranks?: Ranks): string {
   const { machine, versions, threads, date, controls, step, small } = results;
   const groups = groupsOf(step);
   const about = Object.entries(rivals).map(([name, text]) => `- \`${name}\`: ${text}`);
-  const section = (name: SmallRow['section']) => small.filter((row) => row.section === name);
+  const section = (name: SmallRow['section']) => rowsOf(results, name);
   const rounds = [...step, ...small, ...results.scaling].map((row) => row.rounds);
   return `# Benchmarks
 
@@ -211,7 +224,7 @@ ${smallTable(section('networks'))}${portsTable(section('ports'))}
 
 ${smallTable(section('host'))}
 
-${ranksPart(section('distributed'))}## Growth
+${ranksPart(ranks, file)}## Growth
 
 ![Growth](benchmarks-growth.svg)
 ${cachesText(machine.cachesKB)}
