@@ -77,7 +77,7 @@ describe('printing', () => {
   const kinds: Record<string, () => Tensor> = {
     quint8: () => quantized(torch.tensor([1, 2]), 0.1, 0, torch.quint8),
     qint8: () => quantized(matrix, 0.5, 3, torch.qint8),
-    qint32: () => quantized(matrix, 2, -1, torch.qint32),
+    qint32: () => quantized(matrix, 0.5, -1, torch.qint32),
     'small scale': () => quantized(torch.tensor([1, 2]), 1e-7, 0, torch.quint8),
     'quantized scalar': () => quantized(torch.tensor(1.5), 0.1, 3, torch.quint8),
     'quantized, empty': () => quantized(torch.zeros([0]), 0.1, 0, torch.quint8),

@@ -123,7 +123,7 @@ def kinds() -> dict[str, str]:
     made = {
         'quint8': per_tensor(torch.tensor([1.0, 2.0]), 0.1, 0, torch.quint8),
         'qint8': per_tensor(matrix, 0.5, 3, torch.qint8),
-        'qint32': per_tensor(matrix, 2.0, -1, torch.qint32),
+        'qint32': per_tensor(matrix, 0.5, -1, torch.qint32),
         'small scale': per_tensor(torch.tensor([1.0, 2.0]), 1e-7, 0, torch.quint8),
         'quantized scalar': per_tensor(torch.tensor(1.5), 0.1, 3, torch.quint8),
         'quantized, empty': per_tensor(torch.zeros(0), 0.1, 0, torch.quint8),
