@@ -15,7 +15,7 @@ import { milliseconds } from './store.js';
 export interface SendOptions {
   /** Default: the default group. */
   group?: GroupOption | undefined;
-  /** Matches a message to its receiver; default 0. */
+  /** Matches a message to its receiver; below 2^30, default 0. */
   tag?: number;
   /** Whether to block instead of returning a promise; default false. */
   wait?: boolean;
@@ -23,7 +23,7 @@ export interface SendOptions {
 
 const table = {
   group: [groupKind as Kind<GroupOption | undefined>, undefined],
-  tag: [integer(0, 2 ** 31 - 1), 0],
+  tag: [integer(0, 2 ** 30 - 1), 0],
   wait: [flag, false],
 } as const;
 

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <utility>
 
 #include "binding/owning_object.h"
 
@@ -20,6 +21,8 @@ struct Group {
   // From here on every call fails: the ranks no longer do the same, and would take each other's data for their own.
   void spoil();
   c10::intrusive_ptr<c10d::ProcessGroup> take();
+  // The first of some channels for averages; all ranks reserve the same, in one order.
+  int32_t reserve(int32_t channels) { return std::exchange(channels_, channels_ + channels); }
 
   std::string name;
   int rank = 0, size = 0;
@@ -31,6 +34,7 @@ struct Group {
   mutable std::mutex mutex_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
   bool spoilt_ = false;
+  int32_t channels_ = 1;  // after optim::kModules
 };
 
 std::shared_ptr<Group> make_group(c10::intrusive_ptr<c10d::ProcessGroup> group, std::string name,

@@ -16,6 +16,7 @@
 #include <type_traits>
 
 #include "binding/optim/support.h"
+#include "distributed/exchange.h"
 #include "distributed/failure.h"
 #include "distributed/group.h"
 #include "distributed/register.h"
@@ -80,19 +81,6 @@ class Stream {
   int64_t inside_ = 0;
 };
 
-c10::ScalarType type_of(optim::Dtype dtype) {
-  switch (dtype) {
-    case optim::Dtype::kDouble:
-      return at::kDouble;
-    case optim::Dtype::kHalf:
-      return at::kHalf;
-    case optim::Dtype::kBFloat16:
-      return at::kBFloat16;
-    default:
-      return at::kFloat;
-  }
-}
-
 const auto kBytes = at::TensorOptions().dtype(at::kByte);
 at::Tensor bytes(int64_t count) { return at::empty({count}, kBytes); }
 // Of which a piece that is shorter than the longest leaves the rest 0.
@@ -123,7 +111,7 @@ class GroupPeers : public optim::Peers {
     const auto live = group_->live();
     Stream own(parts[size_t(rank())]);
     std::vector<Stream> all(parts.begin(), parts.end());
-    Buckets buckets(*this, parts, 1, [&](int64_t length) {
+    Buckets buckets(*this, parts, [&](int64_t length) {
       const at::Tensor out = blank(length), in = bytes(length * size());
       own.read(data_of(out), length);
       at::Tensor target = in, source = out;
@@ -137,11 +125,10 @@ class GroupPeers : public optim::Peers {
     buckets.finish();
   }
 
-  std::function<void()> average(Parts parts, optim::Dtype dtype, void* mean) override {
-    const auto mean_of = std::make_shared<Mean>(*this, std::move(parts), dtype, static_cast<char*>(mean));
-    mean_of->buckets.begin();
-    return [mean_of] { mean_of->buckets.finish(); };
+  std::unique_ptr<optim::Averaging> average(const Parts& parts, optim::Dtype dtype, int32_t channel) override {
+    return distributed::average(group_, what_, parts, dtype, channel);
   }
+  int32_t reserve(int32_t channels) override { return group_->reserve(channels); }
 
   void largest(std::vector<int32_t>& numbers) override {
     if (size() == 1 || numbers.empty()) return;
@@ -163,10 +150,10 @@ class GroupPeers : public optim::Peers {
   // Cuts what each process has into pieces of equal length, the longest's number of them, and keeps two under way.
   class Buckets {
    public:
-    Buckets(const GroupPeers& peers, const Parts& parts, int64_t multiple, std::function<Under(int64_t length)> issue)
+    Buckets(const GroupPeers& peers, const Parts& parts, std::function<Under(int64_t length)> issue)
         : peers_(peers), issue_(std::move(issue)) {
       for (const auto& spans : parts) longest_ = std::max(longest_, length_of(spans));
-      most_ = std::max(kLeast, kBucket / peers.size()) / multiple * multiple;
+      most_ = std::max(kLeast, kBucket / peers.size());
     }
 
     void begin() {
@@ -189,53 +176,6 @@ class GroupPeers : public optim::Peers {
     int64_t at_ = 0, longest_ = 0, most_ = 0;
   };
 
-  // Numbers of all processes, which become the means of this one's.
-  struct Mean {
-    Mean(const GroupPeers& peers, Parts given, optim::Dtype dtype, char* into)
-        : parts(std::move(given)),
-          all(parts.begin(), parts.end()),
-          type(type_of(dtype)),
-          own(length_of(parts[size_t(peers.rank())])),
-          mean(into),
-          live(peers.group_->live()),
-          buckets(peers, parts, int64_t(c10::elementSize(type)),
-                  [this, &peers](int64_t length) { return issue(peers, length); }) {}
-    Mean(const Mean&) = delete;
-    Mean& operator=(const Mean&) = delete;
-
-    Under issue(const GroupPeers& peers, int64_t length) {
-      const int size = peers.size();
-      const at::Tensor out = blank(length * size), in = bytes(length * size);
-      for (int r = 0; r < size; ++r) all[size_t(r)].read(data_of(out) + r * length, length);
-      at::Tensor target = in, source = out;
-      std::vector<int64_t> even;
-      const WorkPtr work = peers.reported([&] { return live->alltoall_base(target, source, even, even); });
-      const int64_t begin = done;
-      done += length;
-      return {work, [this, size, in, out, length, begin] { add(size, in, length, begin); }};
-    }
-    void add(int size, const at::Tensor& in, int64_t length, int64_t begin) const {
-      const int64_t size_of = int64_t(c10::elementSize(type));
-      const int64_t count = std::min(length, own - begin) / size_of;
-      if (count <= 0) return;
-      // In the order of the ranks, so that a sum does not depend on whose it is.
-      const at::Tensor from = in.view(type).view({size, length / size_of});
-      const auto wide = type == at::kDouble ? at::kDouble : at::kFloat;
-      at::Tensor sum = from.select(0, 0).narrow(0, 0, count).to(wide, false, /*copy=*/true);
-      for (int r = 1; r < size; ++r) sum.add_(from.select(0, r).narrow(0, 0, count));
-      sum.div_(size);
-      at::from_blob(mean + begin, {count}, type).copy_(sum);
-    }
-
-    Parts parts;
-    std::vector<Stream> all;
-    c10::ScalarType type;
-    int64_t own, done = 0;
-    char* mean;
-    c10::intrusive_ptr<c10d::ProcessGroup> live;
-    Buckets buckets;
-  };
-
   void end(const Under& under) const {
     reported([&] { under.work->wait(); });
     under.finish();
@@ -256,7 +196,8 @@ napi_value share(napi_env env, Args& args) {
   group->live();
   optim::Optimizer& shared = optimizer(env, args[0]);
   const auto modules = to_sharded(env, args[4]);
-  // The parameters of a module are a block, and all others are one.
+  // The parameters of a module are a block, and all others are one; or several, for gradients that are averaged while a
+  // backward pass goes on.
   std::vector<size_t> blocks(shared.parameters(), modules.size());
   for (size_t m = 0; m < modules.size(); ++m) {
     if (&modules[m]->group() != group.get()) {
@@ -266,6 +207,8 @@ napi_value share(napi_env env, Args& args) {
       if (modules[m]->has(shared.value(k))) blocks[k] = m;
     }
   }
+  const bool average = to_bool(env, args[2], "average");
+  if (average) shared.divide(group->size, blocks);
   const optim::Shares shares = shared.shares_of(group->size, blocks);
   const RangeOf range_of = [&](const at::Tensor& value, int process) -> std::optional<optim::Range> {
     for (size_t k = 0; k < blocks.size(); ++k) {
@@ -274,10 +217,23 @@ napi_value share(napi_env env, Args& args) {
     return std::nullopt;
   };
   for (const auto& module : modules) module->require_movable(range_of);
-  shared.share(peers_of(group, "the sharded optimizer"), to_bool(env, args[2], "average"),
-               to_string(env, args[3], "signature"), blocks);
+  shared.share(peers_of(group, "the sharded optimizer"), average, to_string(env, args[3], "signature"), blocks);
   for (const auto& module : modules) module->take_over(range_of);
   return undefined(env);
+}
+
+// optimArrived(optimizer, parameter): a backward pass has added to its gradient.
+napi_value arrived(napi_env env, Args& args) {
+  optim::Optimizer& shared = optimizer(env, args[0]);
+  shared.arrived(size_t(choice(env, args[1], "parameter", int64_t(shared.parameters()))));
+  return undefined(env);
+}
+
+// optimEarly(optimizer): [used, wasted], how many averages that backward passes have begun.
+napi_value early(napi_env env, Args& args) {
+  const auto [used, wasted] = optimizer(env, args[0]).early();
+  const int64_t counts[] = {used, wasted};
+  return make_array(env, 2, [&](size_t i) { return js(env, counts[i]); });
 }
 
 // optimFail(optimizer): instead of a step that the other ranks take.
@@ -294,6 +250,8 @@ std::unique_ptr<optim::Peers> peers_of(std::shared_ptr<Group> group, std::string
 
 void register_peers(napi_env env, napi_value exports) {
   define(env, exports, "optimShare", guarded<share>);
+  define(env, exports, "optimArrived", guarded<arrived>);
+  define(env, exports, "optimEarly", guarded<early>);
   define(env, exports, "optimFail", guarded<fail>);
 }
 

@@ -151,59 +151,58 @@ void ShardedParameters::reduce() {
   std::vector<int32_t> present;
   for (const Member& member : members_) present.push_back(grad_of(member.value).defined());
   peers_->largest(present);
+  std::vector<std::pair<Member*, at::Tensor>> arrived;
   for (size_t k = 0; k < members_.size(); ++k) {
     if (present[k] == 0) continue;
     Member& member = members_[k];
     at::Tensor grad = std::exchange(grad_of(member.value), at::Tensor());
     if (grad.defined() && grad.layout() != c10::kStrided) grad = grad.to_dense();
     grad = grad.defined() ? grad.detach().contiguous() : at::zeros_like(member.value).detach();
-    arrived_.push_back({&member, grad, {}});
+    arrived.push_back({&member, grad});
   }
   std::vector<c10::ScalarType> done;
-  for (const Arrived& first : arrived_) {
-    const c10::ScalarType dtype = first.grad.scalar_type();
+  for (const auto& [first, sample] : arrived) {
+    const c10::ScalarType dtype = sample.scalar_type();
     if (std::find(done.begin(), done.end(), dtype) != done.end()) continue;
     done.push_back(dtype);
     Parts parts(size_t(peers_->size()));
-    std::vector<Arrived*> same;
-    int64_t count = 0;
-    for (Arrived& each : arrived_) {
-      if (each.grad.scalar_type() != dtype) continue;
-      same.push_back(&each);
-      add_parts(parts, each.member->ranges, each.grad, static_cast<char*>(each.grad.mutable_data_ptr()));
-      count += elements(each.member->own(peers_->rank()), each.grad);
+    Means means{{}, dtype, {}};
+    for (const auto& [member, grad] : arrived) {
+      if (grad.scalar_type() != dtype) continue;
+      means.members.push_back(member);
+      add_parts(parts, member->ranges, grad, static_cast<char*>(grad.mutable_data_ptr()));
     }
-    const at::Tensor means = at::empty({count}, first.grad.options());
-    int64_t begin = 0;
-    for (Arrived* each : same) {
-      each->mean = means.narrow(0, begin, elements(each->member->own(peers_->rank()), each->grad));
-      begin += each->mean.numel();
-    }
-    pending_.push_back(peers_->average(std::move(parts), optim::dtype_of(dtype), means.mutable_data_ptr()));
+    means.averaging = peers_->average(parts, optim::dtype_of(dtype), optim::kModules);
+    means.averaging->aside();
+    pending_.push_back(std::move(means));
   }
 }
 
 void ShardedParameters::settle() {
   const at::NoGradGuard no_grad;
-  const std::vector<Arrived> arrived = std::exchange(arrived_, {});
-  for (const auto& end : std::exchange(pending_, {})) end();
-  std::vector<at::Tensor> fresh;
-  std::vector<Range> kept;
-  for (const Arrived& each : arrived) {
-    if (each.member->mean.defined()) continue;
-    fresh.push_back(each.member->value);
-    kept.push_back(each.member->own(peers_->rank()));
-  }
-  const std::vector<at::Tensor> zeros = optim::partial_like(fresh, kept);
-  auto next = zeros.begin();
-  for (const auto& [member, grad, mean] : arrived) {
-    const bool adds = member->mean.defined();
-    if (!adds) member->mean = *next++;
-    const at::Tensor into = optim::kept_part(member->mean);
-    if (adds) {
-      into.add_(mean);
-    } else {
-      into.copy_(mean);
+  for (const Means& means : std::exchange(pending_, {})) {
+    at::Tensor flat = means.averaging->finish();
+    if (c10::isComplexType(means.dtype)) flat = flat.view(means.dtype);
+    std::vector<at::Tensor> fresh;
+    std::vector<Range> kept;
+    for (const Member* member : means.members) {
+      if (member->mean.defined()) continue;
+      fresh.push_back(member->value);
+      kept.push_back(member->own(peers_->rank()));
+    }
+    const std::vector<at::Tensor> zeros = optim::partial_like(fresh, kept);
+    auto next = zeros.begin();
+    int64_t at = 0;
+    for (Member* member : means.members) {
+      const int64_t count = elements(member->own(peers_->rank()), member->value);
+      const at::Tensor mean = flat.narrow(0, at, count);
+      at += count;
+      if (member->mean.defined()) {
+        optim::kept_part(member->mean).add_(mean);
+      } else {
+        member->mean = *next++;
+        optim::kept_part(member->mean).copy_(mean);
+      }
     }
   }
 }
@@ -219,7 +218,6 @@ void ShardedParameters::give() noexcept {
 }
 
 void ShardedParameters::abandon() noexcept {
-  arrived_.clear();
   pending_.clear();
   for (Member& member : members_) {
     member.mean.reset();

@@ -59,10 +59,11 @@ class ShardedParameters {
 
     optim::Range own(int rank) const { return ranges[size_t(rank)]; }
   };
-  // A gradient that is being averaged.
-  struct Arrived {
-    Member* member;
-    at::Tensor grad, mean;
+  // Gradients that are being averaged.
+  struct Means {
+    std::vector<Member*> members;
+    c10::ScalarType dtype;
+    std::unique_ptr<optim::Averaging> averaging;
   };
   void require_place() const;
   void give_back();
@@ -72,8 +73,7 @@ class ShardedParameters {
   std::unique_ptr<optim::Peers> peers_;
   std::vector<at::Tensor> values_;
   std::vector<Member> members_;
-  std::vector<Arrived> arrived_;
-  std::vector<std::function<void()>> pending_;
+  std::vector<Means> pending_;
   int32_t number_;
   bool whole_ = false;
   bool shared_out_ = false;  // by an optimizer

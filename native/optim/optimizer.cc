@@ -114,6 +114,8 @@ void Optimizer::plan(const double* groups) {
 Taken Optimizer::step(const double* groups, const Request& request) {
   require_idle();
   const at::NoGradGuard no_grad;
+  const auto drop = [](Means* means) { means->drop(); };
+  const std::unique_ptr<Means, decltype(drop)> dropped(means_.get());
   Opened opened;
   if (shared()) {
     for (const Parameter& p : parameters_) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "optim/means.h"
 #include "optim/planner.h"
 
 namespace tc::optim {
@@ -47,6 +48,8 @@ class Optimizer {
   // Each block of parameters (by its number, for each parameter; none: all) is shared out for itself.
   void share(std::shared_ptr<Peers> peers, bool average, const std::string& signature,
              const std::vector<size_t>& blocks);
+  // Numbers the blocks whose gradients are averaged one after the other, for parameters that have none yet.
+  void divide(int processes, std::vector<size_t>& blocks) const;
   // How it would share them out.
   Shares shares_of(int processes, const std::vector<size_t>& blocks) const;
   bool shared() const { return state_.peers != nullptr; }
@@ -54,6 +57,11 @@ class Optimizer {
   Range own(size_t parameter) const;
   // The same in elements, and the strides that tell their order.
   std::pair<Range, std::vector<int64_t>> part(size_t parameter) const;
+  // A backward pass has added to a gradient, whose mean may be begun.
+  void arrived(size_t parameter) {
+    if (means_) means_->arrived(parameter);
+  }
+  std::pair<int64_t, int64_t> early() const { return means_ ? means_->early() : std::pair<int64_t, int64_t>(); }
   // Takes this process's part in a step of the others that it cannot take: theirs fail.
   void fail();
   // Before a graph takes steps that it has captured: they use these settings, unless those name other rules.
@@ -85,7 +93,6 @@ class Optimizer {
   uint64_t fingerprint(const double* groups, bool scaled) const;
   void together(const char* what, const std::function<void()>& body) const;
   void agree(std::vector<int32_t>& numbers, std::exception_ptr failure, uint64_t print, const char* what) const;
-  void average_gradients();
   void gather_parameters();
   at::Tensor whole_of(size_t parameter, const at::Tensor& own, Parts& parts) const;
   void publish();
@@ -95,6 +102,7 @@ class Optimizer {
   State state_;
   std::deque<Parameter> parameters_;
   Planner planner_;
+  std::unique_ptr<Means> means_;    // of a shared optimizer that averages gradients
   std::unique_ptr<Driver> driver_;  // null until the first step says where the parameters lie
   c10::Device device_ = c10::kCPU;  // its driver's
   // What graphs read and write in their replays, of plans that no longer exist.

@@ -2,7 +2,9 @@
 // process makes the same calls in the same order; each call throws where another process has gone.
 #pragma once
 
-#include <functional>
+#include <ATen/core/Tensor.h>
+
+#include <memory>
 #include <vector>
 
 #include "optim/element.h"
@@ -10,7 +12,7 @@
 namespace tc::optim {
 
 struct Span {
-  char* data;
+  char* data;  // null: zeros, where they are only read
   int64_t bytes;
 };
 // What belongs to each process, by its rank. All of it has a place in the memory of every process.
@@ -18,6 +20,18 @@ using Parts = std::vector<std::vector<Span>>;
 
 // What an optimizer says when it meets the others' optimizers.
 inline constexpr int32_t kOptimizers = 0;
+// The channel on which fully sharded modules average, one after the other.
+inline constexpr int32_t kModules = 0;
+
+// A mean of all processes' numbers that is being found.
+class Averaging {
+ public:
+  virtual ~Averaging() = default;
+  // Goes on beside this thread, which has other things to do.
+  virtual void aside() = 0;
+  // Called once: the means of the numbers in this process's part, one span after the other, flat.
+  virtual at::Tensor finish() = 0;
+};
 
 class Peers {
  public:
@@ -30,10 +44,11 @@ class Peers {
   virtual void meet(int32_t what) = 0;
   // Sends what belongs to this process, and fills in what belongs to the others.
   virtual void gather(const Parts& parts) = 0;
-  // Every process has numbers of its own in all parts: begins to write the mean of those in this process's part to
-  // `mean`, one span after the other. What it returns is called once, and ends it; until then all of that must be
-  // there.
-  virtual std::function<void()> average(Parts parts, Dtype dtype, void* mean) = 0;
+  // Every process has numbers of its own in all parts, which are read now: begins to find their means. Processes may
+  // begin averages of different channels in different orders.
+  virtual std::unique_ptr<Averaging> average(const Parts& parts, Dtype dtype, int32_t channel) = 0;
+  // The first of some channels that nobody else has. All processes reserve the same, in one order.
+  virtual int32_t reserve(int32_t channels) = 0;
   // Replaces each number by the largest that any process has.
   virtual void largest(std::vector<int32_t>& numbers) = 0;
 };

@@ -172,12 +172,15 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
     }
   }
 
-  p.dtype = p.value.scalar_type();
   std::vector<int64_t> layout = layout_of(p.value);
   // Other processes have the parameter's elements in the order that it had.
   if (p.own && layout != p.layout) {
     throw Error("ERR_STATE", "the memory layout of a parameter of a sharded optimizer cannot change");
   }
+  if (p.own && p.value.scalar_type() != p.dtype) {
+    throw Error("ERR_STATE", "the dtype of a parameter of a sharded optimizer cannot change");
+  }
+  p.dtype = p.value.scalar_type();
   p.layout = std::move(layout);
   p.strides = p.value.strides().vec();
   p.contiguous = p.value.is_contiguous();
@@ -263,42 +266,10 @@ Shares::Cuts Planner::cuts() const {
           })};
 }
 
-at::Tensor Planner::gradient_of(const Parameter& p) {
-  return p.grad_copy.defined() ? p.grad_copy : p.value.unsafeGetTensorImpl()->grad();
-}
-
-// One flat tensor per dtype for the means of all gradients, as they arrive. In a memory of which each process has its
-// part, gradients are means already.
-void Planner::make_means() {
-  for (Parameter& p : parameters_) p.mean.reset();
-  if (!means_) return;
-  const auto has = [](const Parameter& p) {
-    return p.value.unsafeGetTensorImpl()->grad().defined() && !is_partial(p.value);
-  };
-  const auto width = [](const Parameter& p) { return p.value.is_complex() ? 2 : 1; };
-  std::vector<c10::ScalarType> done;
-  for (const Parameter& first : parameters_) {
-    const c10::ScalarType dtype = first.value.scalar_type();
-    if (!has(first) || std::find(done.begin(), done.end(), dtype) != done.end()) continue;
-    done.push_back(dtype);
-    const auto same = [&](const Parameter& p) { return has(p) && p.value.scalar_type() == dtype; };
-    int64_t count = 0;
-    for (const Parameter& p : parameters_) count += same(p) ? p.own->length() / width(p) : 0;
-    const at::Tensor means = at::empty({count}, first.value.options());
-    int64_t at = 0;
-    for (Parameter& p : parameters_) {
-      if (!same(p)) continue;
-      p.mean = means.narrow(0, at, p.own->length() / width(p));
-      at += p.own->length() / width(p);
-    }
-  }
-}
-
 void Planner::rebuild() {
   planned_ = staged_ = false;
   members_.clear();
   ++state_.pipeline.generation;
-  make_means();
   Arena arenas[kMaxSlots];
   for (const Parameter& p : parameters_) {
     if (!p.value.unsafeGetTensorImpl()->grad().defined()) continue;

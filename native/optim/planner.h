@@ -32,7 +32,8 @@ struct Parameter {
   // If the elements are shared out among processes: the reals of this one, in the order of the layout. State and
   // intermediate results are then flat, and hold these alone.
   std::optional<Range> own;
-  at::Tensor mean;  // if defined: the mean of the processes' gradients, likewise, which is the gradient to visit
+  at::Tensor
+      mean;  // if defined: the mean of the processes' gradients, likewise, which a step visits instead of its own
 };
 
 class Planner {
@@ -56,11 +57,6 @@ class Planner {
 
   // The strides in which a parameter and its state are visited.
   std::vector<int64_t> layout_of(const at::Tensor& value) const;
-  // Has the processes' gradients averaged before they are visited.
-  void take_means() { means_ = true; }
-  bool takes_means() const { return means_; }
-  // Where the parameter's gradient lies in this process's memory, in that layout.
-  static at::Tensor gradient_of(const Parameter& parameter);
   // What a step visits of a parameter: the tensor or its copy.
   static const at::Tensor& value_of(const Parameter& parameter) {
     return parameter.value_copy.defined() ? parameter.value_copy : parameter.value;
@@ -80,7 +76,6 @@ class Planner {
   bool follow_copies(const Parameter& parameter, const at::Tensor& grad) const;
   bool untouched() const;
   Item prepare(Parameter& parameter, Arena* arenas);
-  void make_means();
   void cut(StagePlan& into, std::vector<Item> items);
 
   State& state_;
@@ -88,7 +83,6 @@ class Planner {
   std::vector<size_t> members_;
   bool planned_ = false;
   bool staged_ = false;
-  bool means_ = false;
   bool by_row_ = false;  // some stage's unit is a row, so that rows must lie together
 };
 

@@ -2,7 +2,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/copy.h>
 #include <ATen/ops/empty_strided.h>
-#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 
@@ -64,6 +63,10 @@ std::pair<Range, std::vector<int64_t>> Optimizer::part(size_t parameter) const {
   return {{range.begin / width, range.end / width}, p.own ? p.layout : planner_.layout_of(p.value)};
 }
 
+void Optimizer::divide(int processes, std::vector<size_t>& blocks) const {
+  Means::divide(parameters_, processes, blocks);
+}
+
 Shares Optimizer::shares_of(int processes, const std::vector<size_t>& blocks) const {
   std::vector<Shares::Size> sizes;
   for (const Parameter& p : parameters_) {
@@ -118,8 +121,12 @@ void Optimizer::share(std::shared_ptr<Peers> peers, bool average, const std::str
     Parameter& p = parameters_[k];
     p.own = state_.shares.of(k, state_.peers->rank());
     p.layout = planner_.layout_of(p.value);
+    p.dtype = p.value.scalar_type();
   }
-  if (average) planner_.take_means();
+  if (average) {
+    const auto count = int32_t(*std::max_element(blocks.begin(), blocks.end()) + 1);
+    means_ = std::make_unique<Means>(*state_.peers, state_.shares, parameters_, blocks, state_.peers->reserve(count));
+  }
   load(states, state_.counters, stages);
 }
 
@@ -171,7 +178,7 @@ uint64_t Optimizer::fingerprint(const double* groups, bool scaled) const {
   for (const Parameter& p : parameters_) {
     print.add(p.state.step);
     // Means are taken with zeros where a process has no gradient.
-    if (!planner_.takes_means()) print.add(p.value.unsafeGetTensorImpl()->grad().defined());
+    if (!means_) print.add(p.value.unsafeGetTensorImpl()->grad().defined());
   }
   return print.value();
 }
@@ -179,7 +186,8 @@ uint64_t Optimizer::fingerprint(const double* groups, bool scaled) const {
 constexpr const char* kBegin = "it cannot begin one";
 
 void Optimizer::fail() {
-  std::vector<int32_t> numbers(planner_.takes_means() ? parameters_.size() : 0);
+  std::vector<int32_t> numbers;
+  if (means_) numbers = means_->numbers();
   try {
     agree(numbers, std::make_exception_ptr(Error("ERR_STATE", "")), 0, kBegin);
   } catch (...) {
@@ -195,41 +203,14 @@ void Optimizer::meet(const double* groups, bool scaled) {
   } catch (...) {
     failure = std::current_exception();
   }
-  const auto has = [](const Parameter& p) { return p.value.unsafeGetTensorImpl()->grad().defined(); };
-  std::vector<int32_t> present;
-  if (planner_.takes_means()) {
-    for (const Parameter& p : parameters_) present.push_back(has(p));
-  }
-  agree(present, failure, fingerprint(groups, scaled), kBegin);
-  bool missing = false;
-  for (size_t k = 0; k < present.size(); ++k) {
-    Parameter& p = parameters_[k];
-    if (present[k] == 0 || has(p)) continue;
-    // As under DistributedDataParallel, whose buckets hold zeros for it.
-    p.value.mutable_grad() = at::zeros_like(p.value);
-    missing = true;
-  }
-  if (missing) plan(groups);
-  average_gradients();
-}
-
-void Optimizer::average_gradients() {
-  if (!planner_.takes_means()) return;
-  std::vector<c10::ScalarType> done;
-  for (const size_t first : planner_.members()) {
-    const c10::ScalarType dtype = parameters_[first].value.scalar_type();
-    if (!parameters_[first].mean.defined()) continue;
-    if (std::find(done.begin(), done.end(), dtype) != done.end()) continue;
-    done.push_back(dtype);
-    Parts parts(size_t(state_.peers->size()));
-    for (const size_t k : planner_.members()) {
-      const Parameter& p = parameters_[k];
-      if (p.mean.defined() && p.value.scalar_type() == dtype)
-        add_parts(parts, state_.shares, k, Planner::gradient_of(p));
-    }
-    // The means of one dtype have a memory of their own, in which they lie one after the other.
-    state_.peers->average(parts, dtype_of(dtype), parameters_[first].mean.storage().mutable_data())();
-  }
+  std::vector<int32_t> numbers;
+  if (means_) numbers = means_->numbers();
+  agree(numbers, failure, fingerprint(groups, scaled), kBegin);
+  if (!means_) return;
+  if (means_->fill(numbers)) plan(groups);
+  means_->take(numbers);
+  // The plan is to visit the means.
+  plan(groups);
 }
 
 void Optimizer::gather_parameters() {

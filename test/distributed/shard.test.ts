@@ -25,6 +25,17 @@ describe('optim.shard', function () {
     }
   });
 
+  it('averages gradients while backward passes go on, and uses what has not changed since', async () => {
+    const sent = (await sentByAll(3, 'early', { first: 1, count: 8 })) as [{ failures: string[]; early: number[] }][];
+    for (const [{ failures, early }] of sent) {
+      expect(failures).deep.equal([]);
+      // All ranks have used the same.
+      expect(early).deep.equal(sent[0]![0].early);
+      expect(early[0]).above(0);
+      expect(early[1]).above(0);
+    }
+  });
+
   it('is saved by all ranks, and goes on with another number of them, or alone', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'torch-clip-parts-'));
     try {

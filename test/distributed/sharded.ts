@@ -84,7 +84,7 @@ const bits = (t: Tensor): string => {
 };
 
 /** Whether two tensors have the same bits. */
-const same = (a: Tensor, b: Tensor): boolean => {
+export const same = (a: Tensor, b: Tensor): boolean => {
   const [x, y] = [a, b].map((t) => t.detach().reshape([-1]).view(torch.uint8));
   return x!.equal(y!);
 };

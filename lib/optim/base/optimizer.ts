@@ -8,6 +8,7 @@ import type { ShardedParameters } from '../../distributed/sharded-parameters.js'
 import { TorchClipError } from '../../errors.js';
 import { optionsOf, readAll } from '../../options.js';
 import type { HookHandle, Tensor } from '../../tensor.js';
+import { announceGradients } from '../engine/arrivals.js';
 import type { Definition } from '../engine/definition.js';
 import { type NativeOptimizer, slotOf, statesOf } from '../engine/native-optimizer.js';
 import type { OptimizerStateDict, ShardedStateDict } from '../state/state-dict.js';
@@ -333,6 +334,11 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     return this.#sharedBy;
   }
 
+  /** @internal How many averages that backward passes have begun steps have used, and could not use. */
+  get earlyAverages(): [used: number, wasted: number] {
+    return native.optimEarly(this.#native);
+  }
+
   /** @internal Shares the state out among the ranks of a group, which all call this; `modules` have some of the parameters. */
   shareState(group: ProcessGroup, averageGradients: boolean, modules: readonly ShardedParameters[]): void {
     const { definition } = this.#groups;
@@ -355,6 +361,12 @@ export abstract class Optimizer<G extends { lr?: number } = { lr?: number }> {
     const parameters = modules.map((each) => each.native);
     native.optimShare(this.#native, group.native, averageGradients, signature, parameters);
     this.#sharedBy = group;
+    if (averageGradients && group.size > 1) {
+      announceGradients(
+        this.#native,
+        this.addedGroups.flatMap((one) => one.params),
+      );
+    }
   }
 
   /**

@@ -124,6 +124,10 @@ declare module '../../binding/index.js' {
       signature: string,
       modules: readonly NativeShardedParameters[],
     ): void;
+    /** A backward pass has added to the gradient of a sharded optimizer's parameter. */
+    optimArrived(optimizer: NativeOptimizer, parameter: number): void;
+    /** How many averages that backward passes have begun steps have used, and could not use. */
+    optimEarly(optimizer: NativeOptimizer): [used: number, wasted: number];
     /** Lets the steps of the other ranks fail; see `optimShare`. */
     optimFail(optimizer: NativeOptimizer): void;
     optimSlot(optimizer: NativeOptimizer, parameter: number, slot: number): Handle | null;
