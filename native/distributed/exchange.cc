@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <future>
 #include <thread>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
@@ -42,10 +43,14 @@ c10::ScalarType type_of(optim::Dtype dtype) {
   }
 }
 
-at::Tensor packed(const std::vector<Span>& spans, c10::ScalarType type) {
+int64_t length_of(const std::vector<Span>& spans) {
   int64_t bytes = 0;
   for (const Span& span : spans) bytes += span.bytes;
-  at::Tensor copy = at::empty({bytes / int64_t(c10::elementSize(type))}, type);
+  return bytes;
+}
+
+at::Tensor packed(const std::vector<Span>& spans, c10::ScalarType type) {
+  at::Tensor copy = at::empty({length_of(spans) / int64_t(c10::elementSize(type))}, type);
   char* to = static_cast<char*>(copy.mutable_data_ptr());
   for (const Span& span : spans) {
     if (span.data == nullptr) {
@@ -91,109 +96,177 @@ AverageRange average_range_of(c10::ScalarType type) {
   }
 }
 
-// What is under way. A thread may outlive the one who asked, and whatever else there is.
-struct Transfer {
-  std::vector<c10::intrusive_ptr<c10d::Work>> works;
-  Tensors numbers;  // of each rank: those in this one's part
-
-  // A limit for each message.
-  void run(milliseconds limit, bool parallel) {
-    for (const auto& work : works) work->wait(limit);
-    works.clear();
-    const AverageRange average = average_range_of(numbers[0].scalar_type());
-    const int64_t count = numbers[0].numel();
-    if (parallel) {
-      at::parallel_for(0, count, kGrain, [&](int64_t begin, int64_t end) { average(numbers, begin, end); });
-    } else {
-      average(numbers, 0, count);
-    }
-    numbers.resize(1);
-  }
-};
-
-class Exchange : public optim::Averaging {
+// Messages under way. They are received to their end even where nobody asks for it, so that those after them are
+// understood.
+class Messages {
  public:
-  Exchange(std::shared_ptr<Group> group, std::string what, const Parts& parts, optim::Dtype dtype, int32_t channel)
-      : group_(std::move(group)), what_(std::move(what)), transfer_(std::make_shared<Transfer>()) {
-    const int rank = group_->rank, size = group_->size;
-    const c10::ScalarType type = type_of(dtype);
-    const int tag = kFirstExchangeTag + channel;
-    const at::Tensor own = packed(parts[size_t(rank)], type);
-    Tensors& numbers = transfer_->numbers;
-    for (int r = 0; r < size; ++r) numbers.push_back(r == rank ? own : at::empty_like(own));
-    bytes_ = int64_t(own.nbytes()) * size;
-    if (size == 1) return;
-    const auto live = group_->live();
-    // Each begins with the rank after its own, so that not all send to the same one.
-    for (int i = 1; i < size && own.numel() > 0; ++i) {
-      const int source = (rank + size - i) % size;
-      Tensors into{numbers[size_t(source)]};
-      transfer_->works.push_back(reported([&] { return live->recv(into, source, tag); }));
-    }
-    for (int i = 1; i < size; ++i) {
-      const int target = (rank + i) % size;
-      Tensors from{packed(parts[size_t(target)], type)};
-      if (from[0].numel() == 0) continue;
-      bytes_ += int64_t(from[0].nbytes());
-      transfer_->works.push_back(reported([&] { return live->send(from, target, tag); }));
-    }
+  Messages(std::shared_ptr<Group> group, const std::string& what, int32_t channel)
+      : group_(std::move(group)),
+        call_("a call of " + what + " of rank " + std::to_string(group_->rank)),
+        tag_(kFirstExchangeTag + channel),
+        works_(std::make_shared<Works>()) {
+    if (size() > 1) live_ = group_->live();
   }
-
-  // Messages are received to their end, so that those after them are understood.
-  ~Exchange() override {
-    if (transfer_->works.empty() || ended_.valid() || finished_) return;
+  ~Messages() {
+    if (ended_.valid() || works_->empty()) return;
     try {
-      start();
+      aside([] {});
     } catch (const std::exception&) {
       group_->spoil();
     }
   }
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
+  Messages(const Messages&) = delete;
+  Messages& operator=(const Messages&) = delete;
 
-  void aside() override {
-    if (bytes_ >= kWorthThread) start();
+  int rank() const { return group_->rank; }
+  int size() const { return group_->size; }
+  // The other ranks, each process beginning with another, so that not all send to the same one.
+  int target(int i) const { return (rank() + i) % size(); }
+  int source(int i) const { return (rank() + size() - i) % size(); }
+
+  void receive(const at::Tensor& into, int rank) {
+    if (into.numel() == 0) return;
+    Tensors tensors{into};
+    works_->push_back(reported([&] { return live_->recv(tensors, rank, tag_); }));
   }
-
-  at::Tensor finish() override {
-    finished_ = true;
-    reported([&] {
-      if (!ended_.valid()) return transfer_->run(std::min(group_->timeout, kLongest), true);
-      if (ended_.wait_for(std::min(group_->timeout, kLongest)) == std::future_status::timeout) {
-        group_->spoil();
-        throw Error("ERR_TIMEOUT", late_sentence(call(), group_->timeout));
-      }
-      ended_.get();
+  void send(const at::Tensor& from, int rank) {
+    if (from.numel() == 0) return;
+    Tensors tensors{from};
+    works_->push_back(reported([&] { return live_->send(tensors, rank, tag_); }));
+  }
+  // Has a thread wait for all of them and then call `after`, whatever becomes of this object.
+  void aside(std::function<void()> after) {
+    std::packaged_task<void()> task([works = works_, after = std::move(after)] {
+      wait(*works, kLongest);
+      after();
     });
-    return transfer_->numbers[0];
-  }
-
- private:
-  void start() {
-    std::packaged_task<void()> task([transfer = transfer_] { transfer->run(kLongest, false); });
     ended_ = task.get_future();
     std::thread(std::move(task)).detach();
   }
+  // Waits for that thread, or here.
+  void finish(const std::function<void()>& after) {
+    const milliseconds limit = std::min(group_->timeout, kLongest);
+    reported([&] {
+      if (!ended_.valid()) {
+        wait(*works_, limit);
+        return after();
+      }
+      if (ended_.wait_for(limit) == std::future_status::timeout) {
+        group_->spoil();
+        throw Error("ERR_TIMEOUT", late_sentence(call_, group_->timeout));
+      }
+      ended_.get();
+    });
+  }
 
-  std::string call() const { return "a call of " + what_ + " of rank " + std::to_string(group_->rank); }
+ private:
+  using Works = std::vector<c10::intrusive_ptr<c10d::Work>>;
+
+  // A limit for each.
+  static void wait(Works& works, milliseconds limit) {
+    for (const auto& work : std::exchange(works, {})) work->wait(limit);
+  }
   template <class Body>
   std::invoke_result_t<const Body&> reported(const Body& body) const {
-    return reporting(call(), group_->timeout, body);
+    return reporting(call_, group_->timeout, body);
   }
 
   std::shared_ptr<Group> group_;
-  std::string what_;
-  std::shared_ptr<Transfer> transfer_;
-  std::future<void> ended_;  // of a thread's
-  int64_t bytes_ = 0;
-  bool finished_ = false;
+  std::string call_;
+  int tag_;
+  c10::intrusive_ptr<c10d::ProcessGroup> live_;
+  std::shared_ptr<Works> works_;
+  std::future<void> ended_;
+};
+
+class Average : public optim::Averaging {
+ public:
+  Average(const std::shared_ptr<Group>& group, const std::string& what, const Parts& parts, optim::Dtype dtype,
+          int32_t channel)
+      : messages_(group, what, channel), numbers_(std::make_shared<Tensors>()) {
+    const c10::ScalarType type = type_of(dtype);
+    const int rank = messages_.rank(), size = messages_.size();
+    const at::Tensor own = packed(parts[size_t(rank)], type);
+    for (int r = 0; r < size; ++r) numbers_->push_back(r == rank ? own : at::empty_like(own));
+    for (int i = 1; i < size; ++i) messages_.receive((*numbers_)[size_t(messages_.source(i))], messages_.source(i));
+    bytes_ = int64_t(own.nbytes()) * size;
+    for (int i = 1; i < size; ++i) {
+      const at::Tensor from = packed(parts[size_t(messages_.target(i))], type);
+      bytes_ += int64_t(from.nbytes());
+      messages_.send(from, messages_.target(i));
+    }
+  }
+
+  void aside() override {
+    if (bytes_ < kWorthThread) return;
+    messages_.aside([numbers = numbers_] { average(*numbers, false); });
+  }
+  at::Tensor finish() override {
+    messages_.finish([this] { average(*numbers_, true); });
+    return numbers_->front();
+  }
+
+ private:
+  // Of which the first rank's become the means.
+  static void average(Tensors& numbers, bool parallel) {
+    const AverageRange range = average_range_of(numbers[0].scalar_type());
+    const int64_t count = numbers[0].numel();
+    if (parallel) {
+      at::parallel_for(0, count, kGrain, [&](int64_t begin, int64_t end) { range(numbers, begin, end); });
+    } else {
+      range(numbers, 0, count);
+    }
+    numbers.resize(1);
+  }
+
+  Messages messages_;
+  std::shared_ptr<Tensors> numbers_;  // of each rank: those in this one's part
+  int64_t bytes_ = 0;                 // of all messages
+};
+
+class Spread : public optim::Sending {
+ public:
+  Spread(const std::shared_ptr<Group>& group, const std::string& what, Parts parts, int32_t channel)
+      : messages_(group, what, channel), parts_(std::move(parts)), received_(parts_.size()) {
+    for (int i = 1; i < messages_.size(); ++i) {
+      const auto source = size_t(messages_.source(i));
+      received_[source] = at::empty({length_of(parts_[source])}, at::kByte);
+      messages_.receive(received_[source], int(source));
+    }
+    if (messages_.size() == 1) return;
+    const at::Tensor own = packed(parts_[size_t(messages_.rank())], at::kByte);
+    for (int i = 1; i < messages_.size(); ++i) messages_.send(own, messages_.target(i));
+  }
+
+  void finish() override {
+    messages_.finish([this] {
+      for (size_t r = 0; r < parts_.size(); ++r) {
+        if (!received_[r].defined()) continue;
+        const char* from = static_cast<const char*>(received_[r].const_data_ptr());
+        for (const Span& span : parts_[r]) {
+          std::memcpy(span.data, from, size_t(span.bytes));
+          from += span.bytes;
+        }
+      }
+    });
+  }
+
+ private:
+  Messages messages_;
+  Parts parts_;
+  Tensors received_;
 };
 
 }  // namespace
 
 std::unique_ptr<optim::Averaging> average(const std::shared_ptr<Group>& group, const std::string& what,
                                           const Parts& parts, optim::Dtype dtype, int32_t channel) {
-  return std::make_unique<Exchange>(group, what, parts, dtype, channel);
+  return std::make_unique<Average>(group, what, parts, dtype, channel);
+}
+
+std::unique_ptr<optim::Sending> spread(const std::shared_ptr<Group>& group, const std::string& what, Parts parts,
+                                       int32_t channel) {
+  return std::make_unique<Spread>(group, what, std::move(parts), channel);
 }
 
 }  // namespace tc::distributed

@@ -16,5 +16,7 @@ inline constexpr int32_t kFirstExchangeTag = int32_t{1} << 30;
 // `what` is who calls, in messages.
 std::unique_ptr<optim::Averaging> average(const std::shared_ptr<Group>& group, const std::string& what,
                                           const optim::Parts& parts, optim::Dtype dtype, int32_t channel);
+std::unique_ptr<optim::Sending> spread(const std::shared_ptr<Group>& group, const std::string& what, optim::Parts parts,
+                                       int32_t channel);
 
 }  // namespace tc::distributed

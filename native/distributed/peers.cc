@@ -128,6 +128,9 @@ class GroupPeers : public optim::Peers {
   std::unique_ptr<optim::Averaging> average(const Parts& parts, optim::Dtype dtype, int32_t channel) override {
     return distributed::average(group_, what_, parts, dtype, channel);
   }
+  std::unique_ptr<optim::Sending> spread(Parts parts, int32_t channel) override {
+    return distributed::spread(group_, what_, std::move(parts), channel);
+  }
   int32_t reserve(int32_t channels) override { return group_->reserve(channels); }
 
   void largest(std::vector<int32_t>& numbers) override {
@@ -196,8 +199,8 @@ napi_value share(napi_env env, Args& args) {
   group->live();
   optim::Optimizer& shared = optimizer(env, args[0]);
   const auto modules = to_sharded(env, args[4]);
-  // The parameters of a module are a block, and all others are one; or several, for gradients that are averaged while a
-  // backward pass goes on.
+  // The parameters of a module are a block; the others' are divided, so that one is sent while there is work for the
+  // next.
   std::vector<size_t> blocks(shared.parameters(), modules.size());
   for (size_t m = 0; m < modules.size(); ++m) {
     if (&modules[m]->group() != group.get()) {
@@ -208,7 +211,7 @@ napi_value share(napi_env env, Args& args) {
     }
   }
   const bool average = to_bool(env, args[2], "average");
-  if (average) shared.divide(group->size, blocks);
+  shared.divide(group->size, blocks);
   const optim::Shares shares = shared.shares_of(group->size, blocks);
   const RangeOf range_of = [&](const at::Tensor& value, int process) -> std::optional<optim::Range> {
     for (size_t k = 0; k < blocks.size(); ++k) {

@@ -27,6 +27,7 @@ struct Request {
   // Defined: a gradient scaler's step. Gradients are multiplied by this one number first, and no step is taken where
   // one of them is not finite.
   at::Tensor inverse;
+  Updated updated;  // may be empty
 
   bool scaled() const { return inverse.defined(); }
 };

@@ -102,15 +102,9 @@ std::unique_ptr<Averaging> Means::begin(size_t number) {
   for (const size_t k : block.parameters) {
     if (!progress_[k].present) continue;
     const Parameter& p = parameters_[k];
-    const int64_t size = int64_t(p.value.element_size()) / (p.value.is_complex() ? 2 : 1);
     const at::Tensor& grad = grad_of(p);
     // During a pass a copy is that of an earlier step.
-    char* const data = !grad.defined()           ? nullptr
-                       : lies_in(grad, p.layout) ? static_cast<char*>(address(grad))
-                                                 : static_cast<char*>(address(p.grad_copy));
-    shares_.for_owners(k, [&](int process, Range range) {
-      parts[size_t(process)].push_back({data == nullptr ? nullptr : data + range.begin * size, range.length() * size});
-    });
+    add_parts(parts, shares_, k, p, !grad.defined() ? nullptr : address(lies_in(grad, p.layout) ? grad : p.grad_copy));
   }
   const c10::ScalarType dtype = parameters_[block.parameters.front()].dtype;
   return peers_.average(parts, dtype_of(dtype), first_ + int32_t(number));

@@ -12,6 +12,7 @@
 #include "optim/clip/traits.h"
 #include "optim/partial_memory.h"
 #include "optim/rule/info.h"
+#include "optim/spreading.h"
 #include "optim/tensor_view.h"
 
 namespace tc::optim {
@@ -143,7 +144,7 @@ Taken Optimizer::step(const double* groups, const Request& request) {
                   "user code inside a step (a custom clipper, say) must not replace parameters or gradients");
     }
   };
-  Request inner{{}, {}, request.inverse};
+  Request inner{{}, {}, request.inverse, {}};
   inner.custom = [&](size_t stage, const Plan& plan) {
     std::vector<double> coefficients;
     const auto ask = [&] { guarded([&] { coefficients = request.custom(stage, plan); }); };
@@ -159,9 +160,14 @@ Taken Optimizer::step(const double* groups, const Request& request) {
     return coefficients;
   };
   if (request.outside) inner.outside = [&] { guarded(request.outside); };
+  std::optional<Spreading> spreading;
+  if (shared()) {
+    spreading.emplace(*state_.peers, state_.shares, parameters_, planner_.members(), blocks_, channel_);
+    inner.updated = [&](size_t members) { spreading->updated(members); };
+  }
   const Taken taken = driver_->step(state_, inner);
   if (taken.outcome != Outcome::kStepped) return taken;
-  if (shared()) gather_parameters();
+  if (spreading) spreading->finish();
   publish();
   return taken;
 }

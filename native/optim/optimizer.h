@@ -48,7 +48,7 @@ class Optimizer {
   // Each block of parameters (by its number, for each parameter; none: all) is shared out for itself.
   void share(std::shared_ptr<Peers> peers, bool average, const std::string& signature,
              const std::vector<size_t>& blocks);
-  // Numbers the blocks whose gradients are averaged one after the other, for parameters that have none yet.
+  // Numbers the blocks that are sent one after the other, for parameters that have none yet.
   void divide(int processes, std::vector<size_t>& blocks) const;
   // How it would share them out.
   Shares shares_of(int processes, const std::vector<size_t>& blocks) const;
@@ -93,7 +93,6 @@ class Optimizer {
   uint64_t fingerprint(const double* groups, bool scaled) const;
   void together(const char* what, const std::function<void()>& body) const;
   void agree(std::vector<int32_t>& numbers, std::exception_ptr failure, uint64_t print, const char* what) const;
-  void gather_parameters();
   at::Tensor whole_of(size_t parameter, const at::Tensor& own, Parts& parts) const;
   void publish();
   void require_idle() const;
@@ -102,7 +101,11 @@ class Optimizer {
   State state_;
   std::deque<Parameter> parameters_;
   Planner planner_;
-  std::unique_ptr<Means> means_;    // of a shared optimizer that averages gradients
+  // Of a shared optimizer: the block of each parameter, the first of their channels, and the means, unless gradients
+  // are means already.
+  std::vector<size_t> blocks_;
+  int32_t channel_ = 0;
+  std::unique_ptr<Means> means_;
   std::unique_ptr<Driver> driver_;  // null until the first step says where the parameters lie
   c10::Device device_ = c10::kCPU;  // its driver's
   // What graphs read and write in their replays, of plans that no longer exist.

@@ -33,6 +33,14 @@ class Averaging {
   virtual at::Tensor finish() = 0;
 };
 
+// Parts that are being sent to all processes.
+class Sending {
+ public:
+  virtual ~Sending() = default;
+  // Called once: the others' parts are there.
+  virtual void finish() = 0;
+};
+
 class Peers {
  public:
   virtual ~Peers() = default;
@@ -47,6 +55,9 @@ class Peers {
   // Every process has numbers of its own in all parts, which are read now: begins to find their means. Processes may
   // begin averages of different channels in different orders.
   virtual std::unique_ptr<Averaging> average(const Parts& parts, Dtype dtype, int32_t channel) = 0;
+  // Begins to send what belongs to this process, as it is now, and to receive what belongs to the others, which has a
+  // place until this ends. Unlike `gather`, in any order of the channels.
+  virtual std::unique_ptr<Sending> spread(Parts parts, int32_t channel) = 0;
   // The first of some channels that nobody else has. All processes reserve the same, in one order.
   virtual int32_t reserve(int32_t channels) = 0;
   // Replaces each number by the largest that any process has.

@@ -1,6 +1,7 @@
 // A plan cuts a list of gradients into chunks and keeps what the passes over them share.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "optim/pass.h"
@@ -17,6 +18,9 @@ inline constexpr int64_t kOverhead = 64;
 struct Run {
   int64_t first, last;
 };
+
+// Is told how many items, the first ones of a plan, have their new values, as far as they belong to this process.
+using Updated = std::function<void(size_t items)>;
 
 struct Plan {
   // Cuts the items into chunks and forgets the previous ones. The items' units must not decrease.

@@ -40,15 +40,6 @@ void add_memory(Print& print, const StageMemory& memory) {
   print.add(memory.clipped);
 }
 
-// The address ranges of a tensor, by the process that owns them.
-void add_parts(Parts& parts, const Shares& shares, size_t parameter, const at::Tensor& tensor) {
-  const int64_t size = int64_t(tensor.element_size()) / (tensor.is_complex() ? 2 : 1);
-  char* const data = static_cast<char*>(address(tensor));
-  shares.for_owners(parameter, [&](int process, Range range) {
-    parts[size_t(process)].push_back({data + range.begin * size, range.length() * size});
-  });
-}
-
 }  // namespace
 
 Range Optimizer::own(size_t parameter) const {
@@ -123,10 +114,10 @@ void Optimizer::share(std::shared_ptr<Peers> peers, bool average, const std::str
     p.layout = planner_.layout_of(p.value);
     p.dtype = p.value.scalar_type();
   }
-  if (average) {
-    const auto count = int32_t(*std::max_element(blocks.begin(), blocks.end()) + 1);
-    means_ = std::make_unique<Means>(*state_.peers, state_.shares, parameters_, blocks, state_.peers->reserve(count));
-  }
+  blocks_ = blocks;
+  const auto count = blocks.empty() ? 0 : int32_t(*std::max_element(blocks.begin(), blocks.end()) + 1);
+  channel_ = state_.peers->reserve(2 * count);
+  if (average) means_ = std::make_unique<Means>(*state_.peers, state_.shares, parameters_, blocks, channel_ + count);
   load(states, state_.counters, stages);
 }
 
@@ -213,22 +204,13 @@ void Optimizer::meet(const double* groups, bool scaled) {
   plan(groups);
 }
 
-void Optimizer::gather_parameters() {
-  Parts parts(size_t(state_.peers->size()));
-  for (const size_t k : planner_.members()) {
-    // Where each process has its part, the others' are fetched when they are needed.
-    if (!is_partial(parameters_[k].value)) add_parts(parts, state_.shares, k, Planner::value_of(parameters_[k]));
-  }
-  state_.peers->gather(parts);
-}
-
 // A tensor with the parameter's shape, of which this process has its part; `parts` then says who has which.
 at::Tensor Optimizer::whole_of(size_t parameter, const at::Tensor& own, Parts& parts) const {
   const Parameter& p = parameters_[parameter];
   const at::Tensor whole = empty_in(p.value, p.layout, own.scalar_type());
   flat_part(whole, p.own->begin, p.own->end).copy_(own);
   parts.resize(size_t(state_.peers->size()));
-  add_parts(parts, state_.shares, parameter, whole);
+  add_parts(parts, state_.shares, parameter, p, address(whole));
   return whole;
 }
 

@@ -137,7 +137,7 @@ void gather(Pipeline& pipeline, const Group* groups, const Intake& intake, const
   for (const Item& item : last.items) storing.resize(std::max(storing.size(), size_t(item.group) + 1));
   std::copy_n(groups, storing.size(), storing.begin());
   for (Group& group : storing) group.rule = rule_index<Gather>(Rules{});
-  cpu::update(last, storing.data(), intake, false);
+  cpu::update(last, storing.data(), intake, false, {});
   outside();
 }
 
@@ -204,9 +204,9 @@ Outcome take_step(State& state, const Request& request, at::Tensor& found) {
   counters.consecutive = 0;
 
   if (pipeline.updates().empty()) {
-    cpu::update(last, groups, intake, settings.write_back);
+    cpu::update(last, groups, intake, settings.write_back, request.updated);
   } else {
-    cpu::settle(pipeline.updates().back().plan, last, groups, intake);
+    cpu::settle(pipeline.updates().back().plan, last, groups, intake, request.updated);
     if (settings.write_back) cpu::clip(last, intake);
   }
   return Outcome::kStepped;

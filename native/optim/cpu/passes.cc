@@ -56,6 +56,14 @@ void for_chunks(const Plan& plan, const F& visit, bool whole_units = false) {
   for (const Run& run : plan.visited) for_run(plan, run, visit, whole_units);
 }
 
+template <class F>
+void for_chunks(const Plan& plan, const F& visit, const Updated& updated) {
+  for (const Run& run : plan.visited) {
+    for_run(plan, run, visit, false);
+    if (updated && run.last > run.first) updated(size_t(plan.chunks[size_t(run.last - 1)].item) + 1);
+  }
+}
+
 // Hands each kernel runs of consecutive chunks that use it.
 template <class Pick>
 void run(const Pass& pass, int64_t first, int64_t last, const Pick& pick) {
@@ -251,10 +259,10 @@ void advance(Plan& plan, const Group* groups) {
   }
 }
 
-void update(Plan& plan, const Group* groups, const Intake& intake, bool write_back) {
+void update(Plan& plan, const Group* groups, const Intake& intake, bool write_back, const Updated& updated) {
   measure(plan, groups, intake);
   const Update update(plan, groups, intake, write_back);
-  for_chunks(plan, [&](int64_t first, int64_t last) { update(first, last); });
+  for_chunks(plan, [&](int64_t first, int64_t last) { update(first, last); }, updated);
 }
 
 void update_by_units(Plan& plan, const Group* groups, const Intake& intake, bool write_back, const Visit& visit) {
@@ -297,15 +305,19 @@ void propose(Plan& plan, const Group* groups, const Intake& intake) {
   });
 }
 
-void settle(const Plan& updates, const Plan& gradients, const Group* groups, const Intake& intake) {
+void settle(const Plan& updates, const Plan& gradients, const Group* groups, const Intake& intake,
+            const Updated& updated) {
   Pass pass = pass_of(updates, groups);
   pass.source = intake;
   pass.moments = gradients.moments.empty() ? nullptr : gradients.moments.data();
   pass.counts = gradients.counts.data();
-  for_chunks(updates, [&](int64_t first, int64_t last) {
-    run(pass, first, last,
-        [&](const Item& item) { return proposal::kernels.settle[groups[item.group].rule][item.param_dtype]; });
-  });
+  for_chunks(
+      updates,
+      [&](int64_t first, int64_t last) {
+        run(pass, first, last,
+            [&](const Item& item) { return proposal::kernels.settle[groups[item.group].rule][item.param_dtype]; });
+      },
+      updated);
 }
 
 }  // namespace tc::optim::cpu

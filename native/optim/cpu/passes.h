@@ -29,8 +29,8 @@ void clip_elements(const Plan& plan, const Intake& intake, const Clipper& clippe
 // Advances the step count and the scalars of every parameter.
 void advance(Plan& plan, const Group* groups);
 // Clips every gradient on the way and updates its parameter and state; write_back also stores it, clipped, in
-// Item::out.
-void update(Plan& plan, const Group* groups, const Intake& intake, bool write_back);
+// Item::out. `updated`, if any, is told of each run of chunks how many items are done then.
+void update(Plan& plan, const Group* groups, const Intake& intake, bool write_back, const Updated& updated);
 // Does the work of `reduce`, `reduce_parameters`, a decision and `update`, a few units at a time while they are in the
 // cache.
 struct Visit {
@@ -43,6 +43,7 @@ void update_by_units(Plan& plan, const Group* groups, const Intake& intake, bool
 void propose(Plan& plan, const Group* groups, const Intake& intake);
 // Applies `updates`, whose gradients are proposals, clipping them on the way. They were made from `gradients` with
 // `intake`.
-void settle(const Plan& updates, const Plan& gradients, const Group* groups, const Intake& intake);
+void settle(const Plan& updates, const Plan& gradients, const Group* groups, const Intake& intake,
+            const Updated& updated);
 
 }  // namespace tc::optim::cpu
