@@ -6,6 +6,8 @@ describe('a rank that', function () {
 
   it('calls something else makes all fail where calls are compared', () =>
     fails({ fault: 'order', call: 'allReduce', culprit: 1, wait: false, timeout: 20 }));
+  it('stands still makes a step fail whose gradients are on their way', () =>
+    fails({ fault: 'stop', call: 'begunStep', culprit: 1, wait: false, timeout: 3 }));
   it('is killed makes the others of an allReduce fail at once', () =>
     fails({ fault: 'kill', call: 'allReduce', culprit: 2, wait: false, timeout: 20 }));
 });

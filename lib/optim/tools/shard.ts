@@ -11,7 +11,7 @@ export interface ShardOptions {
   /** Default: the default group. */
   group?: ProcessGroup;
   /**
-   * Whether a step averages the gradients of the ranks first; default true. False where they are equal already, as under
+   * Whether a step takes the mean of the ranks' gradients; default true. False where they are equal already, as under
    * `DistributedDataParallel`.
    */
   averageGradients?: boolean;
@@ -30,6 +30,9 @@ const broadcastBytes = 250 * 2 ** 20;
  *
  * Clipping is that of one process: a step has the bits of the unsharded one by the same mean gradients, with any number of ranks and
  * under every clipper. What the clippers of all ranks see, decide and remember is the same, so are skipped steps.
+ *
+ * Ranks exchange gradients while backward passes go on, and new parameters while the step updates others. What is in `grad` when a step is
+ * called counts: what has changed since its pass is exchanged again.
  *
  * Where the parameters are those of modules under {@link fullyShard}, each rank keeps the state of its part of them, and a step sends
  * norms only.

@@ -111,6 +111,8 @@ function differs(seed: number): string | null {
     const at = params.findIndex((p, i) => !same(p, twins[i]!));
     if (at >= 0) return `parameter ${at} after step ${t}`;
   }
+  // Averages that no step asks for, on some ranks or all.
+  if (alone() < 0.5) for (let k = 0; k < passes; k++) backward(params, alone);
   const [used, wasted] = own.earlyAverages;
   early[0] += used;
   early[1] += wasted;

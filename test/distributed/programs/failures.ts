@@ -19,11 +19,14 @@ const n = 100_000;
 const t = (length = n) => torch.ones([length]);
 const list = (length = n) => Array.from({ length: size }, () => t(length));
 
-const ofOptimizer = ['step', 'stateDict', 'saveCheckpoint'].includes(call);
+const ofOptimizer = ['step', 'begunStep', 'backwardStep', 'stateDict', 'saveCheckpoint'].includes(call);
 const params = [t(), t(40_000)].map((p) => p.requiresGrad_());
 const sharded = ofOptimizer ? optim.shard(new optim.AdamW(params, { clip: clip.norm(1) })) : undefined;
-for (const p of params) p.grad = torch.onesLike(p);
+const backward = () => torch.add(params[0]!.sum(), params[1]!.sum()).backward();
+if (ofOptimizer) backward();
 sharded?.step();
+// Averages are under way before one fails.
+if (call === 'begunStep') backward();
 const folder = join(tmpdir(), 'torch-clip-no-checkpoint');
 
 const calls: Record<string, (length?: number) => unknown> = {
@@ -41,6 +44,11 @@ const calls: Record<string, (length?: number) => unknown> = {
   monitoredBarrier: () => d.monitoredBarrier(how),
   allGatherObject: () => d.allGatherObject({ rank }, how),
   step: () => sharded!.step(),
+  begunStep: () => sharded!.step(),
+  backwardStep: () => {
+    backward();
+    sharded!.step();
+  },
   stateDict: () => sharded!.stateDict(),
   saveCheckpoint: () => d.saveCheckpoint(folder, { state: sharded!.shardedStateDict() }),
 };

@@ -16,6 +16,8 @@ const calls = [
   'monitoredBarrier',
   'allGatherObject',
   'step',
+  'begunStep',
+  'backwardStep',
   'stateDict',
   'saveCheckpoint',
 ];
@@ -26,7 +28,7 @@ const mistakes: Fault[] = ['shape', 'order'];
 describe('when one rank of three', function () {
   this.timeout(120_000);
   for (const call of calls) {
-    const possible = /arrier|Object|recv|allToAll|step|state|save/.test(call) ? faults : [...faults, ...mistakes];
+    const possible = /arrier|Object|recv|allToAll|[sS]tep|state|save/.test(call) ? faults : [...faults, ...mistakes];
     for (const fault of possible) {
       const wait = (call.length + fault.length) % 2 === 0;
       const culprit = (call.length + 2 * fault.length) % 3;

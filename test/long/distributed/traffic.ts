@@ -15,22 +15,23 @@ describe('the traffic of a step', function () {
       const bytes = 4 * parameters;
       // Around a ring every rank sends each byte once to be added and once to be told, less its own part.
       near(ddp.allReduce![2], (2 * (n - 1) * bytes) / n, 'gradients');
-      // Two questions: two numbers, then five and one per tensor.
-      near(sharded.allReduce![2], (2 * (n - 1) * 4 * (2 + tensors + 5)) / n, 'the questions');
-      // Pieces have the length of the longest part, which is at most a chunk longer than the mean.
+      // Two questions: two numbers, then five, one per tensor, and two of the one block.
+      near(sharded.allReduce![2], (2 * (n - 1) * 4 * (2 + tensors + 2 + 5)) / n, 'the questions');
+      // Parts are at most a chunk longer than the mean, in each of the blocks that are sent one after the other.
       const longest = (got: number, want: number, what: string) => {
         expect(got, what).least(want * 0.98);
         expect(got, what).most(want + (n - 1) * 65536 * 1.02);
       };
-      longest(sharded.allToAll![2], ((n - 1) * bytes) / n, `gradients of ${n} ranks`);
-      longest(sharded.allGather![2], ((n - 1) * (bytes + 16 * chunks)) / n, `parameters of ${n} ranks`);
+      longest(sharded.send![2], (2 * (n - 1) * bytes) / n, `gradients and parameters of ${n} ranks`);
+      longest(sharded.allGather![2], ((n - 1) * 16 * chunks) / n, `partial sums of ${n} ranks`);
       // Every layer is shared out for itself, and fetched twice.
       const layers = tensors / 2;
       const inPieces = (got: number, want: number, pieces: number, what: string) => {
         expect(got, what).least(want * 0.98);
         expect(got, what).most(want + pieces * (n - 1) * 65536 * 1.02);
       };
-      inPieces(fully.allToAll![2], ((n - 1) * bytes) / n, layers, `gradients of layers of ${n} ranks`);
+      // Of gradients a rank sends what is not its own.
+      inPieces(fully.send![2], ((n - 1) * bytes) / n - layers * 65536, layers, `gradients of layers of ${n} ranks`);
       inPieces(fully.allGather![2], ((n - 1) * (2 * bytes + 16 * chunks)) / n, 2 * layers + 1, `layers of ${n} ranks`);
     }
   });

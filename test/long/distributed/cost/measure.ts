@@ -31,14 +31,14 @@ const backend = createRequire(import.meta.url)(path) as Counting;
 /** Seconds per message, and bytes per second. */
 const [latency, bandwidth] = [5e-6, 25e9];
 
-const measured: Measured[] = sizes.map(Number).map((size) => {
-  const name = `cost ${size}`;
-  backend.make(name, 0, size, latency, bandwidth);
+function measure(size: number, rank: number): Measured {
+  const name = `cost ${size} ${rank}`;
+  backend.make(name, rank, size, latency, bandwidth);
   const ranks = Array.from({ length: size }, (_, rank) => rank);
   const group = new ProcessGroup(own, native.groupRegistered(name, 1_800_000), {
     name,
     ranks,
-    rank: 0,
+    rank,
     backend: 'cost',
     timeout: 1800,
     alike: false,
@@ -84,5 +84,17 @@ const measured: Measured[] = sizes.map(Number).map((size) => {
     chunks: params.reduce((sum, p) => sum + Math.ceil(p.numel() / 16384), 0),
     tensors: params.length,
   };
-});
+}
+
+const bytes = (costs: Costs) => Object.values(costs).reduce((sum, cost) => sum + cost[2], 0);
+/** Parts differ by a chunk: the costs of a rank with one of the largest. */
+function largest(size: number): Measured {
+  const firsts = [1, 4].map((layers) => Math.ceil((8192 * size * layers) / Number(count)) - 1);
+  const candidates = new Set([0, ...firsts].flatMap((rank) => [rank, rank + 1, rank + 2]));
+  const all = [...candidates].filter((rank) => rank >= 0 && rank < size).map((rank) => measure(size, rank));
+  const most = (of: (one: Measured) => Costs) => all.map(of).reduce((a, b) => (bytes(b) > bytes(a) ? b : a));
+  return { ...all[0]!, sharded: most((one) => one.sharded), fully: most((one) => one.fully) };
+}
+
+const measured = sizes.map((size) => largest(Number(size)));
 console.log(JSON.stringify(measured));
