@@ -104,7 +104,8 @@ std::unique_ptr<Averaging> Means::begin(size_t number) {
     const Parameter& p = parameters_[k];
     const at::Tensor& grad = grad_of(p);
     // During a pass a copy is that of an earlier step.
-    add_parts(parts, shares_, k, p, !grad.defined() ? nullptr : address(lies_in(grad, p.layout) ? grad : p.grad_copy));
+    add_parts(parts, shares_, k, p.dtype,
+              !grad.defined() ? nullptr : address(lies_in(grad, p.layout) ? grad : p.grad_copy));
   }
   const c10::ScalarType dtype = parameters_[block.parameters.front()].dtype;
   return peers_.average(parts, dtype_of(dtype), first_ + int32_t(number));

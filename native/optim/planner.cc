@@ -58,9 +58,9 @@ void start(at::Tensor& tensor, const Slot& slot, const at::Tensor& parameter, co
 
 }  // namespace
 
-void add_parts(Parts& parts, const Shares& shares, size_t number, const Parameter& parameter, void* data) {
-  const int64_t size = int64_t(c10::elementSize(parameter.dtype)) / (c10::isComplexType(parameter.dtype) ? 2 : 1);
-  shares.for_owners(number, [&](int process, Range range) {
+void add_parts(Parts& parts, const Shares& shares, size_t parameter, c10::ScalarType dtype, void* data) {
+  const int64_t size = int64_t(c10::elementSize(dtype)) / (c10::isComplexType(dtype) ? 2 : 1);
+  shares.for_owners(parameter, [&](int process, Range range) {
     char* const begin = data == nullptr ? nullptr : static_cast<char*>(data) + range.begin * size;
     parts[size_t(process)].push_back({begin, range.length() * size});
   });

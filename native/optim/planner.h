@@ -36,8 +36,9 @@ struct Parameter {
       mean;  // if defined: the mean of the processes' gradients, likewise, which a step visits instead of its own
 };
 
-// Adds, for each process, where its reals of a parameter lie in a memory that begins at `data`; null stands for zeros.
-void add_parts(Parts& parts, const Shares& shares, size_t number, const Parameter& parameter, void* data);
+// Adds, for each process, where its reals of a parameter lie in a memory of such elements that begins at `data`; null
+// stands for zeros.
+void add_parts(Parts& parts, const Shares& shares, size_t parameter, c10::ScalarType dtype, void* data);
 
 class Planner {
  public:

@@ -210,7 +210,7 @@ at::Tensor Optimizer::whole_of(size_t parameter, const at::Tensor& own, Parts& p
   const at::Tensor whole = empty_in(p.value, p.layout, own.scalar_type());
   flat_part(whole, p.own->begin, p.own->end).copy_(own);
   parts.resize(size_t(state_.peers->size()));
-  add_parts(parts, state_.shares, parameter, p, address(whole));
+  add_parts(parts, state_.shares, parameter, whole.scalar_type(), address(whole));
   return whole;
 }
 

@@ -27,7 +27,7 @@ Spreading::Spreading(Peers& peers, const Shares& shares, const std::deque<Parame
     Block& block = all[blocks[members[i]]];
     used[block.number] = true;
     block.last = i;
-    add_parts(block.parts, shares, members[i], p, address(Planner::value_of(p)));
+    add_parts(block.parts, shares, members[i], p.dtype, address(Planner::value_of(p)));
   }
   for (Block& block : all) {
     if (used[block.number]) blocks_.push_back(std::move(block));

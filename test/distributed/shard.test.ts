@@ -14,6 +14,7 @@ describe('optim.shard', function () {
     const sent = await sentByAll(3, 'sharded', {
       facts: true,
       averages: false,
+      dtypes: ['float32', 'bfloat16'],
       rules: ['AdamW', 'LAMB'],
       clippers: ['norm', 'norm by row', 'spam', 'norm, then value of the update'],
     });
@@ -21,7 +22,7 @@ describe('optim.shard', function () {
       for (const [name, { got, want }] of Object.entries(facts as Record<string, { got: unknown; want: unknown }>)) {
         expect(got, name).deep.equal(want);
       }
-      expect(answers.at(-1)).deep.equal({ cells: 8, failures: [] });
+      expect(answers.at(-1)).deep.equal({ cells: 16, failures: [] });
     }
   });
 
