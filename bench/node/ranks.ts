@@ -1,4 +1,4 @@
-// One rank of ours: collectives, and training steps under DistributedDataParallel. Our counterpart of python/ranks.py.
+// One rank of ours: collectives, and training steps under DistributedDataParallel or with a sharded optimizer. Our counterpart of python/ranks.py.
 import torch, { clip, nn, optim, type Tensor } from 'torch-clip';
 import { words } from '../../examples/ports/data.js';
 import { GPT, optimizerOf } from '../../examples/ports/gpt.js';
@@ -85,16 +85,18 @@ function mlp(): First {
   return { backward: losses('backward'), mlp: losses('mlp') };
 }
 
-function gpt(): First {
+/** With averages of DistributedDataParallel, or with shares of the optimizer's state. */
+function gpt(name: 'gpt' | 'sharded'): First {
   const config = { vocabulary: 64, block: 64, layers: 8, heads: 8, width: 512, dropout: 0 };
-  const model = seeded(0, () => new DistributedDataParallel(new GPT(config)));
+  const model = seeded(0, () => (name === 'gpt' ? new DistributedDataParallel(new GPT(config)) : new GPT(config)));
   const optimizer = optimizerOf(model);
+  if (name === 'sharded') optim.shard(optimizer);
   for (const group of optimizer.paramGroups) group.lr = 1e-4;
   const text = words(20_000, config.vocabulary);
   const rows = (shift: number) =>
     torch.stack([0, 1].map((i) => text.narrow(0, shift + (2 * place.rank + i) * config.block, config.block)));
   const [tokens, next] = [rows(0), rows(1).flatten()];
-  cases.gpt = {
+  cases[name] = {
     run() {
       optimizer.zeroGrad();
       const loss = F.crossEntropy((model.forward(tokens) as Tensor).flatten(0, 1), next);
@@ -103,10 +105,10 @@ function gpt(): First {
       return loss;
     },
   };
-  return { gpt: losses('gpt') };
+  return { [name]: losses(name) };
 }
 
-const makers = { collectives, mlp, gpt };
+const makers = { collectives, mlp, gpt: () => gpt('gpt'), sharded: () => gpt('sharded') };
 
 await serve({
   join: ({ path }: { path: string }) => d.initProcessGroup({ initMethod: `file://${path}`, ...place }).then(() => null),

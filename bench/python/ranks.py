@@ -1,4 +1,4 @@
-"""One rank of PyTorch's: collectives, and training steps under DistributedDataParallel, as in node/ranks.ts."""
+"""One rank of PyTorch's: collectives, and training steps, as in node/ranks.ts."""
 
 import os
 import pathlib
@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from serve import serve
 from torch import nn
+from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 
@@ -86,7 +87,8 @@ def mlp():
     return {name: losses(name) for name in ('backward', 'mlp', 'mlp, fused')}
 
 
-def gpt():
+def gpt(kind):
+    """With PyTorch's ordinary optimizer, or with shares of its state."""
     import data
     from gpt import GPT
 
@@ -100,11 +102,15 @@ def gpt():
         model = seeded(0, lambda: DistributedDataParallel(GPT(64, 64, 8, 8, 512, 0.0)))
         big, small = [[p for p in model.parameters() if (p.ndim >= 2) == wide] for wide in (True, False)]
         groups = [{'params': big, 'weight_decay': 0.1}, {'params': small, 'weight_decay': 0}]
-        optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.95), fused=fused)
-        cases[f'gpt{suffix}'] = training(
+        options = {'lr': 1e-4, 'betas': (0.9, 0.95), 'fused': fused}
+        if kind == 'gpt':
+            optimizer = torch.optim.AdamW(groups, **options)
+        else:
+            optimizer = ZeroRedundancyOptimizer(groups, torch.optim.AdamW, **options)
+        cases[f'{kind}{suffix}'] = training(
             model, optimizer, lambda model: cross_entropy(model(tokens).flatten(0, 1), target)
         )
-    return {name: losses(name) for name in ('gpt', 'gpt, fused')}
+    return {name: losses(name) for name in (kind, f'{kind}, fused')}
 
 
 def time_calls(name, iterations, untimed=1):
@@ -119,6 +125,11 @@ def time_calls(name, iterations, untimed=1):
 
 serve({
     'join': join,
-    'make': lambda what: {'collectives': collectives, 'mlp': mlp, 'gpt': gpt}[what](),
+    'make': lambda what: {
+        'collectives': collectives,
+        'mlp': mlp,
+        'gpt': lambda: gpt('gpt'),
+        'sharded': lambda: gpt('sharded'),
+    }[what](),
     'time': time_calls,
 })

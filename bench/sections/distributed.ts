@@ -17,6 +17,14 @@ const parts: Record<string, Omit<Row, 'section'>[]> = {
     { title: 'MLP 784-256-256-10 under DDP, training step', name: 'mlp', rivals: both('mlp') },
   ],
   gpt: [{ title: 'GPT of 25 million parameters under DDP, training step', name: 'gpt', rivals: both('gpt') }],
+  // The rival's gradients are averaged by DistributedDataParallel, as its page has it.
+  sharded: [
+    {
+      title: 'the same, its optimizer sharded (ours `optim.shard`, theirs `ZeroRedundancyOptimizer`), training step',
+      name: 'sharded',
+      rivals: both('sharded'),
+    },
+  ],
 };
 
 export async function distributed(options: SmallOptions): Promise<void> {
