@@ -17,6 +17,8 @@ declare module '../binding/index.js' {
     requireShardable(parameters: readonly Handle[]): void;
     shardParameters(group: NativeGroup, parameters: readonly Handle[], number: number): NativeShardedParameters;
     shardedGather(parameters: NativeShardedParameters): void;
+    /** Begins to fetch what is to be gathered soon. */
+    shardedPrefetch(parameters: NativeShardedParameters): void;
     shardedRelease(parameters: NativeShardedParameters): void;
     shardedReduce(parameters: NativeShardedParameters): void;
     shardedSettle(parameters: NativeShardedParameters): void;

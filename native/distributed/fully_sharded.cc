@@ -158,6 +158,7 @@ void register_sharded_parameters(napi_env env, napi_value exports) {
   define(env, exports, "requireShardable", guarded<require_shardable>);
   define(env, exports, "shardParameters", guarded<shard_parameters>);
   define(env, exports, "shardedGather", guarded<call<&ShardedParameters::gather>>);
+  define(env, exports, "shardedPrefetch", guarded<call<&ShardedParameters::prefetch>>);
   define(env, exports, "shardedRelease", guarded<call<&ShardedParameters::release>>);
   define(env, exports, "shardedReduce", guarded<call<&ShardedParameters::reduce>>);
   define(env, exports, "shardedSettle", guarded<call<&ShardedParameters::settle>>);

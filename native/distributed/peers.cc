@@ -94,12 +94,13 @@ class GroupPeers : public optim::Peers {
   int rank() const override { return group_->rank; }
   int size() const override { return group_->size; }
 
-  void meet(int32_t what) override {
-    if (size() == 1) return;
+  using optim::Peers::meet;
+  Facts meet(int32_t what, Facts here) override {
+    if (size() == 1) return here;
     // Of one length whatever comes after it: Gloo ends processes whose messages have other lengths.
-    std::vector<int32_t> numbers{what, -what};
+    std::vector<int32_t> numbers{what, -what, here.first, here.second};
     largest(numbers);
-    if (numbers[0] == -numbers[1]) return;
+    if (numbers[0] == -numbers[1]) return {numbers[2] != 0, numbers[3] != 0};
     group_->spoil();
     throw Error("ERR_DISTRIBUTED",
                 "the ranks do different things: the steps of sharded optimizers and the forward and backward passes of "

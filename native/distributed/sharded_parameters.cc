@@ -41,7 +41,8 @@ ShardedParameters::ShardedParameters(std::shared_ptr<Group> group, const std::ve
     : group_(std::move(group)),
       peers_(peers_of(group_, "a fully sharded module")),
       values_(parameters),
-      number_(number) {
+      number_(number),
+      channel_(peers_->reserve(1)) {
   const at::NoGradGuard no_grad;
   std::vector<Shares::Size> sizes;
   for (const at::Tensor& p : parameters) sizes.push_back({optim::reals(p), 1});
@@ -84,14 +85,37 @@ int32_t ShardedParameters::code(int32_t what) const { return 1 + number_ * kKind
 void ShardedParameters::gather() {
   if (whole_) return;
   require_place();
-  peers_->meet(code(kGather));
+  const bool changed = fetching_ != nullptr && fetched_ != versions();
+  const optim::Peers::Facts any = peers_->meet(code(kGather), {fetching_ != nullptr, changed});
+  // What one rank has begun all end.
+  if (any.first && fetching_ == nullptr) fetching_ = fetch();
+  if (const auto fetching = std::move(fetching_)) fetching->finish();
+  if (!any.first || any.second) fetch()->finish();
+  for (const Member& member : members_) optim::open(member.value);
+  whole_ = true;
+}
+
+void ShardedParameters::prefetch() {
+  if (whole_ || fetching_ != nullptr || peers_->size() == 1) return;
+  require_place();
+  fetched_ = versions();
+  fetching_ = fetch();
+}
+
+std::unique_ptr<optim::Sending> ShardedParameters::fetch() const {
   Parts parts(size_t(peers_->size()));
   for (const Member& member : members_) {
     add_parts(parts, member.ranges, member.value, optim::memory_of(member.value));
   }
-  peers_->gather(parts);
-  for (const Member& member : members_) optim::open(member.value);
-  whole_ = true;
+  return peers_->spread(std::move(parts), channel_);
+}
+
+std::vector<uint32_t> ShardedParameters::versions() const {
+  std::vector<uint32_t> versions;
+  for (const Member& member : members_) {
+    versions.push_back(member.value.unsafeGetTensorImpl()->version_counter().current_version());
+  }
+  return versions;
 }
 
 void ShardedParameters::give_back() {

@@ -33,6 +33,8 @@ class ShardedParameters {
 
   // Fetches what the other ranks have, unless it is there.
   void gather();
+  // Begins that, for a call that is to come soon: other ranks may do so later, or not.
+  void prefetch();
   // Gives it back.
   void release();
   // An optimizer shares the elements out in other ranges than before, which another one may be using.
@@ -67,6 +69,8 @@ class ShardedParameters {
   };
   void require_place() const;
   void give_back();
+  std::unique_ptr<optim::Sending> fetch() const;
+  std::vector<uint32_t> versions() const;
   int32_t code(int32_t what) const;
 
   std::shared_ptr<Group> group_;
@@ -74,7 +78,9 @@ class ShardedParameters {
   std::vector<at::Tensor> values_;
   std::vector<Member> members_;
   std::vector<Means> pending_;
-  int32_t number_;
+  std::unique_ptr<optim::Sending> fetching_;
+  std::vector<uint32_t> fetched_;  // the parameters' versions at that time
+  int32_t number_, channel_;
   bool whole_ = false;
   bool shared_out_ = false;  // by an optimizer
 };

@@ -48,8 +48,12 @@ class Peers {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   // Throws on every process where they do not all say the same number of what they are about to do; they cannot go on
-  // together then.
-  virtual void meet(int32_t what) = 0;
+  // together then. Returns which of two facts hold on some process.
+  struct Facts {
+    bool first = false, second = false;
+  };
+  virtual Facts meet(int32_t what, Facts here) = 0;
+  void meet(int32_t what) { meet(what, {}); }
   // Sends what belongs to this process, and fills in what belongs to the others.
   virtual void gather(const Parts& parts) = 0;
   // Every process has numbers of its own in all parts, which are read now: begins to find their means. Processes may

@@ -43,7 +43,8 @@ const read = optionsOf('fullyShard()', {
 const broadcastBytes = 250 * 2 ** 20;
 /**
  * Shares a module's parameters and gradients out among the ranks of a group (ZeRO-3), as `torch.distributed.fsdp.fully_shard`: each rank
- * keeps a part of the elements of each, fetches the others before the module's forward and backward passes, and gives them back after.
+ * keeps a part of the elements of each, fetches the others for the module's forward and backward passes (while the module before it is at
+ * work), and gives them back after.
  * Gradients are averaged as soon as all of the module are there, and each rank has its part of the mean.
  *
  * Call it on the layers of a model, the inner ones first, then on the model, which gets the parameters that are left; then make the

@@ -35,6 +35,7 @@ function currentPass(): Pass | null {
   if (pass !== null && !native.shardedPassRuns(pass.native)) {
     const { reached } = pass;
     pass = null;
+    backwards.end();
     for (const unit of reached) unit.forget();
   }
   return pass;
@@ -44,6 +45,27 @@ function currentPass(): Pass | null {
 const members = new WeakMap<ProcessGroup, Map<number, WeakRef<Unit>>>();
 /** How many calls of fully sharded modules are under way. */
 let depth = 0;
+
+/** In which order passes need modules, so that one is fetched while the one before is at work: that of the last pass. */
+class Order {
+  readonly #next = new WeakMap<Unit, WeakRef<Unit>>();
+  #last: Unit | null = null;
+
+  /** Fetches a module, and begins to fetch what came after it. */
+  gather(unit: Unit): void {
+    if (unit.parameters.whole) return;
+    unit.parameters.gather();
+    if (this.#last !== null) this.#next.set(this.#last, new WeakRef(unit));
+    this.#last = unit;
+    const next = this.#next.get(unit)?.deref();
+    if (next !== undefined && !next.parameters.whole) native.shardedPrefetch(next.parameters.native);
+  }
+  end(): void {
+    this.#last = null;
+  }
+}
+const forwards = new Order();
+const backwards = new Order();
 
 export class Unit {
   /** How many calls of this module are under way: it may call itself. */
@@ -74,7 +96,7 @@ export class Unit {
     depth += 1;
     this.#active += 1;
     try {
-      this.parameters.gather();
+      (again ? backwards : forwards).gather(this);
       const call: Call = { inputs: 0, waiting: 0, entered: false };
       const args = records ? given.map((arg) => this.#input(call, arg)) : given;
       const result = refusePromise('a fully sharded module', Reflect.apply(method, module, args), 'forward');
@@ -85,6 +107,7 @@ export class Unit {
       return output;
     } finally {
       depth -= 1;
+      if (depth === 0) forwards.end();
       this.#active -= 1;
       if (!again && this.#active === 0 && (!done || (this.reshards ?? !isOutermost))) this.parameters.release();
     }
@@ -119,7 +142,7 @@ export class Unit {
     call.entered = true;
     call.waiting = call.inputs;
     this.#calls.add(call);
-    this.parameters.gather();
+    backwards.gather(this);
   }
 
   #reach(running: Pass): void {
@@ -189,6 +212,7 @@ export class Unit {
     for (const unit of running.reached) native.shardedSettle(unit.parameters.native);
     // From here on nothing can fail.
     pass = null;
+    backwards.end();
     for (const unit of running.reached) {
       native.shardedGive(unit.parameters.native);
       unit.forget();

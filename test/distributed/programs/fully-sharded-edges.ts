@@ -1,5 +1,6 @@
 // Unusual modules and passes of fully sharded modules, beside the same ones alone; sends what differs.
 import { inspect } from 'node:util';
+import { native } from '../../../lib/binding/index.js';
 import { ownerOf, partOf } from '../../../lib/distributed/sharded-parameters.js';
 import torch, { clip, nn, optim, type Tensor } from '../../../lib/index.js';
 import { distributed as d, init, leave, send } from './_rank.js';
@@ -137,6 +138,42 @@ for (const name of Object.keys(stacks)) {
     for (const each of optimizers) each.step();
   }
   same(name, values(net), values(alone));
+}
+
+// Layers that come in another order each time, so that what was fetched ahead is not what is needed next; fetches that only
+// some ranks have begun, and of values that have changed since.
+{
+  let order = [0, 1, 2, 3];
+  const four = () => {
+    torch.manualSeed(6);
+    return new Stack([linear(), linear(), linear(), linear()], (layers, x) =>
+      through(
+        order.map((i) => layers[i]!),
+        x,
+      ),
+    );
+  };
+  const [net, alone] = [sharded(four()), four()];
+  const optimizers = [optim.shard(adam(net)), adam(alone)] as const;
+  const orders = [
+    [0, 1, 2, 3],
+    [0, 1, 2, 3],
+    [3, 1, 0, 2],
+    [2, 2, 1],
+    [3, 1, 0, 2],
+    [0, 1, 2, 3],
+  ];
+  for (const [step, one] of orders.entries()) {
+    order = one;
+    for (const each of optimizers) each.zeroGrad();
+    loss(net, step, rank).backward();
+    averaged(alone, step);
+    const layer = ownerOf((net.layers.at(step % 4) as nn.Linear).weight)!;
+    if (rank === step % size) native.shardedPrefetch(layer.native);
+    for (const each of optimizers) each.step();
+    if (rank === 0) native.shardedPrefetch(ownerOf((net.layers.at((step + 1) % 4) as nn.Linear).weight)!.native);
+  }
+  same('in changing orders', values(net), values(alone));
 }
 
 // A pass that fails leaves the gradients of those before it, and those of itself are gone.

@@ -15,8 +15,8 @@ describe('the traffic of a step', function () {
       const bytes = 4 * parameters;
       // Around a ring every rank sends each byte once to be added and once to be told, less its own part.
       near(ddp.allReduce![2], (2 * (n - 1) * bytes) / n, 'gradients');
-      // Two questions: two numbers, then five, one per tensor, and two of the one block.
-      near(sharded.allReduce![2], (2 * (n - 1) * 4 * (2 + tensors + 2 + 5)) / n, 'the questions');
+      // Two questions: four numbers, then five, one per tensor, and two of the one block.
+      near(sharded.allReduce![2], (2 * (n - 1) * 4 * (4 + tensors + 2 + 5)) / n, 'the questions');
       // Parts are at most a chunk longer than the mean, in each of the blocks that are sent one after the other.
       const longest = (got: number, want: number, what: string) => {
         expect(got, what).least(want * 0.98);
@@ -30,9 +30,9 @@ describe('the traffic of a step', function () {
         expect(got, what).least(want * 0.98);
         expect(got, what).most(want + pieces * (n - 1) * 65536 * 1.02);
       };
-      // Of gradients a rank sends what is not its own.
-      inPieces(fully.send![2], ((n - 1) * bytes) / n - layers * 65536, layers, `gradients of layers of ${n} ranks`);
-      inPieces(fully.allGather![2], ((n - 1) * (2 * bytes + 16 * chunks)) / n, 2 * layers + 1, `layers of ${n} ranks`);
+      const parts = (3 * (n - 1) * bytes) / n;
+      inPieces(fully.send![2], parts, 2 * layers, `layers and their gradients of ${n} ranks`);
+      longest(fully.allGather![2], ((n - 1) * 16 * chunks) / n, `partial sums under layers of ${n} ranks`);
     }
   });
 });
