@@ -267,15 +267,14 @@ napi_value collective(napi_env env, Args& args) {
   const std::string what = name + "() of rank " + std::to_string(group->rank);
   const bool receives = name == "recv";
   const bool writes_inputs = name == "allReduce" || name == "broadcast" || name == "reduce";
+  const bool only_reads = name == "send" || (name == "broadcast" && call.root == group->rank);
   const auto live = group->live();
   const bool streamed = on_streams(*live, call);
   const WorkPtr work = reporting(what, timeout, [&] { return found->issue(*live, call); });
-  for (const auto& list : call.outputs) {
-    for (const auto& tensor : list) note_written(tensor);
-  }
-  if (writes_inputs) {
-    for (const auto& tensor : call.inputs) note_written(tensor);
-  }
+  Tensors written;
+  for (const auto& list : call.outputs) written.insert(written.end(), list.begin(), list.end());
+  if (writes_inputs) written.insert(written.end(), call.inputs.begin(), call.inputs.end());
+  for (const at::Tensor& tensor : written) note_written(tensor);
   if (mode == "wait") {
     reporting(what, timeout, [&] { wait_for(*work, streamed, timeout); });
     return js(env, static_cast<int64_t>(source_of(work, receives)));
@@ -290,19 +289,22 @@ napi_value collective(napi_env env, Args& args) {
   handle->what = what;
   // The stream that is current when the promise is settled waits, so that what the program calls next comes after it.
   const WorkPtr joined = streamed ? work : WorkPtr();
-  when_done(work,
-            [deferred, joined, progress = handle->progress, work, what, timeout, receives](std::exception_ptr error) {
-              if (error != nullptr) error = failure_of(error, what, timeout);
-              progress->finish(error);
-              if (error != nullptr) {
-                deferred->reject(error);
-              } else {
-                deferred->resolve([rank = source_of(work, receives), joined](napi_env env) {
-                  if (joined) joined->wait();
-                  return js(env, static_cast<int64_t>(rank));
-                });
-              }
-            });
+  // What has looked at them meanwhile has not seen what they hold now.
+  if (streamed || only_reads) written.clear();
+  when_done(work, [deferred, joined, written = std::move(written), progress = handle->progress, work, what, timeout,
+                   receives](std::exception_ptr error) {
+    for (const at::Tensor& tensor : written) note_written(tensor);
+    if (error != nullptr) error = failure_of(error, what, timeout);
+    progress->finish(error);
+    if (error != nullptr) {
+      deferred->reject(error);
+    } else {
+      deferred->resolve([rank = source_of(work, receives), joined](napi_env env) {
+        if (joined) joined->wait();
+        return js(env, static_cast<int64_t>(rank));
+      });
+    }
+  });
   if (mode != "work") return promise;
   const napi_value pair = make_array(env, 2);
   set(env, pair, size_t{0}, to_object(env, std::move(handle)));
