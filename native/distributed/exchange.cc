@@ -8,6 +8,7 @@
 #include <cstring>
 #include <functional>
 #include <future>
+#include <system_error>
 #include <thread>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <type_traits>
@@ -112,8 +113,8 @@ class Messages {
     try {
       aside([] {});
     } catch (const std::exception&) {
-      group_->spoil();
     }
+    if (!ended_.valid()) group_->spoil();
   }
   Messages(const Messages&) = delete;
   Messages& operator=(const Messages&) = delete;
@@ -134,14 +135,20 @@ class Messages {
     Tensors tensors{from};
     works_->push_back(reported([&] { return live_->send(tensors, rank, tag_); }));
   }
-  // Has a thread wait for all of them and then call `after`, whatever becomes of this object.
+  // Has a thread wait for all of them and then call `after`, whatever becomes of this object. Without a thread `finish`
+  // waits.
   void aside(std::function<void()> after) {
     std::packaged_task<void()> task([works = works_, after = std::move(after)] {
       wait(*works, kLongest);
       after();
     });
-    ended_ = task.get_future();
-    std::thread(std::move(task)).detach();
+    std::future<void> ended = task.get_future();
+    try {
+      std::thread(std::move(task)).detach();
+    } catch (const std::system_error&) {
+      return;
+    }
+    ended_ = std::move(ended);
   }
   // Waits for that thread, or here.
   void finish(const std::function<void()>& after) {
@@ -188,13 +195,15 @@ class Average : public optim::Averaging {
     const int rank = messages_.rank(), size = messages_.size();
     const at::Tensor own = packed(parts[size_t(rank)], type);
     for (int r = 0; r < size; ++r) numbers_->push_back(r == rank ? own : at::empty_like(own));
-    for (int i = 1; i < size; ++i) messages_.receive((*numbers_)[size_t(messages_.source(i))], messages_.source(i));
     bytes_ = int64_t(own.nbytes()) * size;
+    // Before the first message, as all of them have to follow it.
+    Tensors others;
     for (int i = 1; i < size; ++i) {
-      const at::Tensor from = packed(parts[size_t(messages_.target(i))], type);
-      bytes_ += int64_t(from.nbytes());
-      messages_.send(from, messages_.target(i));
+      others.push_back(packed(parts[size_t(messages_.target(i))], type));
+      bytes_ += int64_t(others.back().nbytes());
     }
+    for (int i = 1; i < size; ++i) messages_.receive((*numbers_)[size_t(messages_.source(i))], messages_.source(i));
+    for (int i = 1; i < size; ++i) messages_.send(others[size_t(i - 1)], messages_.target(i));
   }
 
   void aside() override {
@@ -228,13 +237,15 @@ class Spread : public optim::Sending {
  public:
   Spread(const std::shared_ptr<Group>& group, const std::string& what, Parts parts, int32_t channel)
       : messages_(group, what, channel), parts_(std::move(parts)), received_(parts_.size()) {
+    if (messages_.size() == 1) return;
+    const at::Tensor own = packed(parts_[size_t(messages_.rank())], at::kByte);
     for (int i = 1; i < messages_.size(); ++i) {
       const auto source = size_t(messages_.source(i));
       received_[source] = at::empty({length_of(parts_[source])}, at::kByte);
-      messages_.receive(received_[source], int(source));
     }
-    if (messages_.size() == 1) return;
-    const at::Tensor own = packed(parts_[size_t(messages_.rank())], at::kByte);
+    for (int i = 1; i < messages_.size(); ++i) {
+      messages_.receive(received_[size_t(messages_.source(i))], messages_.source(i));
+    }
     for (int i = 1; i < messages_.size(); ++i) messages_.send(own, messages_.target(i));
   }
 

@@ -103,7 +103,7 @@ class GroupPeers : public optim::Peers {
     if (numbers[0] == -numbers[1]) return {numbers[2] != 0, numbers[3] != 0};
     group_->spoil();
     throw Error("ERR_DISTRIBUTED",
-                "the ranks do different things: the steps of sharded optimizers and the forward and backward passes of "
+                "the ranks do different things: the calls of sharded optimizers and the forward and backward passes of "
                 "fully sharded modules must be the same on all, in one order");
   }
 

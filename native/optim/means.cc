@@ -57,7 +57,7 @@ Means::~Means() = default;
 void Means::arrived(size_t parameter) {
   Progress& progress = progress_[parameter];
   Block& block = blocks_[progress.block];
-  if (++progress.seen != progress.expected || block.waiting == 0 || --block.waiting > 0) return;
+  if (++progress.seen != progress.expected || !progress.present || block.waiting == 0 || --block.waiting > 0) return;
   std::vector<Read> read;
   for (const size_t k : block.parameters) {
     if (!progress_[k].present) continue;
@@ -65,19 +65,24 @@ void Means::arrived(size_t parameter) {
     const at::Tensor& grad = grad_of(parameters_[k]);
     read.push_back({c10::weak_intrusive_ptr<c10::TensorImpl>(grad.getIntrusivePtr()),
                     c10::weak_intrusive_ptr<c10::StorageImpl>(grad.storage().getWeakStorageImpl()),
-                    grad.unsafeGetTensorImpl()->version_counter().current_version()});
+                    grad.const_data_ptr(), grad.unsafeGetTensorImpl()->version_counter().current_version()});
   }
-  block.begun = begin(progress.block);
-  block.begun->aside();
   block.read = std::move(read);
+  // A step says what is wrong with the other processes; a model whose group has gone still has its backward passes.
+  try {
+    block.begun = begin(progress.block);
+  } catch (const std::exception&) {
+    return;
+  }
+  block.begun->aside();
 }
 
 // Whether a step would read the gradient as it lies in memory, and whether changes of it are seen: memory that
 // something else has as well, an array of JavaScript's for one, changes unseen.
 bool Means::readable(const Parameter& p) const {
   const at::Tensor& grad = grad_of(p);
-  return grad.defined() && !grad.is_inference() && grad.scalar_type() == p.dtype && grad.sizes() == p.value.sizes() &&
-         lies_in(grad, p.layout) && grad.storage().resizable();
+  return grad.defined() && !grad.is_inference() && grad.scalar_type() == p.dtype &&
+         grad.sizes() == at::IntArrayRef(p.sizes) && lies_in(grad, p.layout) && grad.storage().resizable();
 }
 
 bool Means::unchanged(const Block& block) const {
@@ -88,7 +93,8 @@ bool Means::unchanged(const Block& block) const {
     const at::Tensor& grad = grad_of(parameters_[k]);
     if (!grad.defined() || grad.unsafeGetTensorImpl() != read.grad._unsafe_get_target() || !grad.has_storage() ||
         grad.storage().unsafeGetStorageImpl() != read.storage._unsafe_get_target() ||
-        grad.unsafeGetTensorImpl()->version_counter().current_version() != read.version || !readable(parameters_[k])) {
+        grad.unsafeGetTensorImpl()->version_counter().current_version() != read.version || !readable(parameters_[k]) ||
+        grad.const_data_ptr() != read.data) {
       return false;
     }
   }

@@ -49,6 +49,7 @@ class Means {
   struct Read {
     c10::weak_intrusive_ptr<c10::TensorImpl> grad;
     c10::weak_intrusive_ptr<c10::StorageImpl> storage;
+    const void* data;
     uint32_t version;
   };
   struct Block {

@@ -229,6 +229,7 @@ void Optimizer::zero_grad(bool set_to_none) {
 StageState Optimizer::stage_state(size_t k) const {
   StageState state{state_.memories[k], {}};
   if (!acts_on_elements(state_.settings.stages[k].clipper) || state_.memories[k].decisions == 0) return state;
+  if (shared()) meet_others(kStage);
   Parts parts;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& p = parameters_[i];

@@ -90,6 +90,9 @@ class Optimizer {
   void plan(const double* groups);
   void rebuild();
   void meet(const double* groups, bool scaled);
+  // What processes that share an optimizer are about to do together.
+  enum Together : int32_t { kStep, kState, kStage, kTogether };
+  void meet_others(Together what) const;
   uint64_t fingerprint(const double* groups, bool scaled) const;
   void together(const char* what, const std::function<void()>& body) const;
   void agree(std::vector<int32_t>& numbers, std::exception_ptr failure, uint64_t print, const char* what) const;

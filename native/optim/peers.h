@@ -18,8 +18,6 @@ struct Span {
 // What belongs to each process, by its rank. All of it has a place in the memory of every process.
 using Parts = std::vector<std::vector<Span>>;
 
-// What an optimizer says when it meets the others' optimizers.
-inline constexpr int32_t kOptimizers = 0;
 // The channel on which fully sharded modules average, one after the other.
 inline constexpr int32_t kModules = 0;
 
@@ -48,7 +46,8 @@ class Peers {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   // Throws on every process where they do not all say the same number of what they are about to do; they cannot go on
-  // together then. Returns which of two facts hold on some process.
+  // together then. Optimizers say negative numbers, modules positive ones. Returns which of two facts hold on some
+  // process.
   struct Facts {
     bool first = false, second = false;
   };

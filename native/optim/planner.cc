@@ -108,6 +108,7 @@ bool Planner::revalidate() {
     const size_t at = n++;
     Item& item = state_.pipeline.all.front().plan.items[at];
     if (p.value.scalar_type() != p.dtype || grad.scalar_type() != p.dtype || reals(p.value) != item.numel) return false;
+    if (p.own && p.value.sizes() != at::IntArrayRef(p.sizes)) return false;
     if (staged_ && (p.value_copy.defined() || p.grad_copy.defined())) {
       if (!follow_copies(p, grad)) return false;
     } else if (!is_plain(p.value) || !is_plain(grad) || grad.numel() != p.value.numel() || !same_layout(p, grad)) {
@@ -139,6 +140,17 @@ bool Planner::untouched() const {
     if (!p.grad_copy.defined() && !p.mean.defined() && grad.mutable_data_ptr() != item.grad) return false;
   }
   return n == members_.size();
+}
+
+// Other processes have the parameter's elements in the order that it had.
+void Planner::require_as_shared(const Parameter& p, at::IntArrayRef layout) {
+  if (!p.own) return;
+  const char* const changed = p.value.sizes() != at::IntArrayRef(p.sizes) ? "shape"
+                              : layout != at::IntArrayRef(p.layout)       ? "memory layout"
+                              : p.value.scalar_type() != p.dtype          ? "dtype"
+                                                                          : nullptr;
+  if (changed == nullptr) return;
+  throw Error("ERR_STATE", std::string("the ") + changed + " of a parameter of a sharded optimizer cannot change");
 }
 
 void Planner::keep_state(Parameter& p) {
@@ -181,13 +193,7 @@ Item Planner::prepare(Parameter& p, Arena* arenas) {
   }
 
   std::vector<int64_t> layout = layout_of(p.value);
-  // Other processes have the parameter's elements in the order that it had.
-  if (p.own && layout != p.layout) {
-    throw Error("ERR_STATE", "the memory layout of a parameter of a sharded optimizer cannot change");
-  }
-  if (p.own && p.value.scalar_type() != p.dtype) {
-    throw Error("ERR_STATE", "the dtype of a parameter of a sharded optimizer cannot change");
-  }
+  require_as_shared(p, layout);
   p.dtype = p.value.scalar_type();
   p.layout = std::move(layout);
   p.strides = p.value.strides().vec();

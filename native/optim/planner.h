@@ -25,6 +25,7 @@ struct Parameter {
   c10::ScalarType dtype = c10::ScalarType::Float;
   std::vector<int64_t> layout;       // the strides of everything the kernels see
   std::vector<int64_t> strides;      // the parameter's own
+  std::vector<int64_t> sizes;        // if the elements are shared out: those that all processes know
   bool contiguous = false;           // whether they are the row-major ones
   at::Tensor value_copy, grad_copy;  // stand-ins for tensors that have another layout
   at::Tensor clipped, update;        // intermediate results between stages
@@ -67,6 +68,8 @@ class Planner {
   }
   // By how much a plan of shared elements has to be cut.
   Shares::Cuts cuts() const;
+  // Refuses a parameter that is no longer what its elements were shared out for.
+  static void require_as_shared(const Parameter& parameter, at::IntArrayRef layout);
   // Allocates what the rule keeps of a parameter that is updated outside of the plans.
   void keep_state(Parameter& parameter);
 

@@ -112,14 +112,18 @@ void Optimizer::share(std::shared_ptr<Peers> peers, bool average, const std::str
     Parameter& p = parameters_[k];
     p.own = state_.shares.of(k, state_.peers->rank());
     p.layout = planner_.layout_of(p.value);
+    p.sizes = p.value.sizes().vec();
     p.dtype = p.value.scalar_type();
   }
   blocks_ = blocks;
   const auto count = blocks.empty() ? 0 : int32_t(*std::max_element(blocks.begin(), blocks.end()) + 1);
-  channel_ = state_.peers->reserve(2 * count);
+  channel_ = state_.peers->reserve(std::max(2 * count, 1));
   if (average) means_ = std::make_unique<Means>(*state_.peers, state_.shares, parameters_, blocks, channel_ + count);
   load(states, state_.counters, stages);
 }
+
+// An optimizer that is only being shared has no channels yet, and the others have no channel 0.
+void Optimizer::meet_others(Together what) const { state_.peers->meet(-1 - (channel_ * kTogether + what)); }
 
 // Throws on all processes where one has failed, or where `print` differs; replaces numbers by the largest.
 void Optimizer::agree(std::vector<int32_t>& numbers, std::exception_ptr failure, uint64_t print,
@@ -127,7 +131,7 @@ void Optimizer::agree(std::vector<int32_t>& numbers, std::exception_ptr failure,
   const auto half = [](uint64_t x, int shift) { return int32_t(uint32_t(x >> shift) >> 1); };
   const int32_t low = half(print, 0), high = half(print, 32);
   const size_t count = numbers.size();
-  state_.peers->meet(kOptimizers);
+  meet_others(kStep);
   // The largest and the least of the fingerprint's halves are equal where all are.
   for (const int32_t number : {failure != nullptr ? state_.peers->rank() + 1 : 0, low, -low, high, -high}) {
     numbers.push_back(number);
@@ -191,6 +195,10 @@ void Optimizer::meet(const double* groups, bool scaled) {
   std::exception_ptr failure;
   try {
     plan(groups);
+    // Another process may have a gradient for it.
+    for (const Parameter& p : parameters_) {
+      if (!p.value.unsafeGetTensorImpl()->grad().defined()) planner_.require_as_shared(p, planner_.layout_of(p.value));
+    }
   } catch (...) {
     failure = std::current_exception();
   }
@@ -207,7 +215,7 @@ void Optimizer::meet(const double* groups, bool scaled) {
 // A tensor with the parameter's shape, of which this process has its part; `parts` then says who has which.
 at::Tensor Optimizer::whole_of(size_t parameter, const at::Tensor& own, Parts& parts) const {
   const Parameter& p = parameters_[parameter];
-  const at::Tensor whole = empty_in(p.value, p.layout, own.scalar_type());
+  const at::Tensor whole = at::empty_strided(p.sizes, p.layout, own.options());
   flat_part(whole, p.own->begin, p.own->end).copy_(own);
   parts.resize(size_t(state_.peers->size()));
   add_parts(parts, state_.shares, parameter, whole.scalar_type(), address(whole));
@@ -216,6 +224,7 @@ at::Tensor Optimizer::whole_of(size_t parameter, const at::Tensor& own, Parts& p
 
 std::vector<ParameterState> Optimizer::whole_states() const {
   const at::NoGradGuard no_grad;
+  if (shared()) meet_others(kState);
   std::vector<ParameterState> states;
   Parts parts;
   for (size_t i = 0; i < parameters_.size(); ++i) {

@@ -37,6 +37,26 @@ describe('optim.shard', function () {
     }
   });
 
+  it('keeps to its ranks, parameters and group, whatever becomes of them', async () => {
+    const sent = (await sentByAll(2, 'early-edges')) as Record<string, string[]>[][];
+    const mixed = 'ERR_DISTRIBUTED: the ranks do different things';
+    for (const [rank, [said]] of sent.entries()) {
+      const refused = (what: string) =>
+        rank === 0
+          ? 'ERR_DISTRIBUTED: rank 1 of the group has stopped a step of all'
+          : `ERR_STATE: the ${what} of a parameter of a sharded optimizer cannot change`;
+      expect(said).deep.equal({
+        changes: ['', ''],
+        parameters: ['shape', 'shape', 'shape', 'memory layout', 'dtype'].flatMap((what) => [
+          refused(what),
+          refused(what),
+        ]),
+        orders: [mixed, mixed, mixed, mixed, mixed],
+        group: ['', '', 'ERR_STATE: the process group has been destroyed'],
+      });
+    }
+  });
+
   it('is saved by all ranks, and goes on with another number of them, or alone', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'torch-clip-parts-'));
     try {

@@ -10,9 +10,10 @@ export function announceGradients(optimizer: NativeOptimizer, params: readonly T
   for (const [i, p] of params.entries()) {
     // Those of fully sharded modules are averaged by these.
     if (!p.requiresGrad || ownerOf(p) !== undefined) continue;
-    p.registerPostAccumulateGradHook(() => {
+    const hook = p.registerPostAccumulateGradHook(() => {
       const here = self.deref();
-      if (here !== undefined) native.optimArrived(here, i);
+      if (here === undefined) hook.remove();
+      else native.optimArrived(here, i);
     });
   }
 }
