@@ -109,6 +109,12 @@ bool Planner::revalidate() {
     Item& item = state_.pipeline.all.front().plan.items[at];
     if (p.value.scalar_type() != p.dtype || grad.scalar_type() != p.dtype || reals(p.value) != item.numel) return false;
     if (p.own && p.value.sizes() != at::IntArrayRef(p.sizes)) return false;
+    if (by_row_) {
+      for (const StagePlan& each : state_.pipeline.all) {
+        const bool rows = each.stage != nullptr && each.stage->scope == Scope::kRow;
+        if (rows && each.plan.items[at].rows != rows_of(p.value)) return false;
+      }
+    }
     if (staged_ && (p.value_copy.defined() || p.grad_copy.defined())) {
       if (!follow_copies(p, grad)) return false;
     } else if (!is_plain(p.value) || !is_plain(grad) || grad.numel() != p.value.numel() || !same_layout(p, grad)) {

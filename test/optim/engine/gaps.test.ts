@@ -44,4 +44,27 @@ describe('optimizers: tensors that are visited as copies', () => {
       { numRuns: 60 },
     );
   });
+
+  it('clip the rows that a parameter has now, after it was given another shape in the same memory', () => {
+    const shape = fc.constantFrom([2, 6], [6, 2], [3, 4], [12], [2, 2, 3]);
+    const placements = fc.constantFrom('gradient', 'update');
+    fc.assert(
+      fc.property(fc.array(shape, { minLength: 2, maxLength: 5 }), placements, (shapes, placement) => {
+        const options = () => ({ lr: 1, clip: clip.norm(1, { scope: 'row', placement }) });
+        const p = torch.ones(shapes[0]!, { requiresGrad: true });
+        const optimizer = new optim.SGD([p], options());
+        for (const [t, to] of shapes.entries()) {
+          p.data = p.data.view(to);
+          const fresh = p.detach().clone().requiresGrad_();
+          const g = torch.linspace(t - 3, 5, 12).view(to);
+          p.grad = g.clone();
+          fresh.grad = g.clone();
+          optimizer.step();
+          new optim.SGD([fresh], options()).step();
+          expect(bits(p.detach())).equal(bits(fresh.detach()));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
 });
