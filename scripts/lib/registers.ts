@@ -114,8 +114,10 @@ function describe(symbol: string): Pick<Kernel, 'name' | 'of' | 'dtype'> {
   const [, name = plain, rest = ''] = /(\w+)((?:<.*>)?)\(/.exec(plain.replace(/\((\w+)\)(?=\d)/g, '$1 ')) ?? [];
   const args = rest.slice(1, -1).split(/, (?![^<]*>)/);
   const dtype = dtypes.includes(args.at(-1)!) ? args.pop()! : '-';
-  // What a rule computes in follows from the dtype.
-  const of = args.map((arg) => arg.replace(/<(float|double)(, )?/, '<').replace('<>', ''));
+  // What a rule computes in follows from the dtype, and most kernels have full blocks.
+  const of = args
+    .filter((arg) => arg !== 'BlockOf<256>')
+    .map((arg) => arg.replace(/<(float|double)(, )?/, '<').replace('<>', ''));
   return { name, of: of.join(', '), dtype };
 }
 

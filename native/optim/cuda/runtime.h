@@ -61,8 +61,9 @@ class Moment {
 };
 #endif
 inline int index_of(const Item& item) { return item.device; }
-// The number of threads in a block.
+// The number of threads in a block, and in a warp.
 inline constexpr int kThreads = 256;
+inline constexpr int kWarp = 32;
 
 // Whether work on the stream is being captured into a graph instead of running.
 inline bool capturing(cudaStream_t stream) {

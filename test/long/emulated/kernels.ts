@@ -135,6 +135,74 @@ describe('emulated kernels', () => {
     }
   });
 
+  it('nor whether a small unit is one of few, each with a block, or of many, each with a warp', () => {
+    const clippers = {
+      AGC: clip.agc({ clipping: 0.1 }),
+      'AGC of updates': clip.agc({ clipping: 0.01, placement: 'update' }),
+      ...Object.fromEntries(
+        [1, 2, 3.5, Infinity].map((normType) => [`norm ${normType}`, clip.norm(1, { scope: 'row', normType })]),
+      ),
+    };
+    const widths = [1, 31, 127, 128, 129, 768, 2047, 2048];
+    for (const dtype of dtypes) {
+      // The larger values overflow or underflow in fp32 at first.
+      for (const scale of dtype === torch.float16 ? [1] : [1, 1e25, 1e-25]) {
+        for (const [name, clipper] of Object.entries(clippers)) {
+          for (const nonFinite of ['skip', 'zero'] as const) {
+            if (scale !== 1 && (nonFinite === 'zero' || name === 'AGC of updates')) continue;
+            const run = (rows: number) => {
+              const params = widths.map((width) => waves([rows, width], dtype, scale).requiresGrad_());
+              const optimizer = new optim.AdamW(params, { clip: clipper, nonFinite });
+              const seen: string[] = [];
+              for (let t = 1; t <= 2; t++) {
+                for (const p of params) p.grad = waves([rows, p.shape[1]!], dtype, -0.7 * t * scale);
+                if (nonFinite === 'zero') params[2]!.grad!.select(0, 0).narrow(0, 3, 1).fill_(Number.NaN);
+                optimizer.step();
+                const { norm, coefficient } = optimizer.clipStats;
+                for (const [i, p] of params.entries()) {
+                  seen.push(...[norm, coefficient].map((t) => bits(t.narrow(0, i * rows, 1).clone())));
+                  seen.push(bits(p.detach().narrow(0, 0, 1).clone()));
+                }
+              }
+              return seen;
+            };
+            expect(run(9), `${dtype.name}, ${name} of ${scale}, ${nonFinite}`).deep.equal(run(1));
+          }
+        }
+      }
+    }
+  });
+
+  it('nor where small units begin, nor gaps between their elements', () => {
+    const gapped = (t: Tensor) => torch.stack([t, t], { dim: -1 }).select(-1, 1);
+    for (const dtype of dtypes) {
+      for (const clipper of [clip.agc({ clipping: 0.1 }), clip.norm(1, { scope: 'row' })]) {
+        for (const nonFinite of ['skip', 'propagate'] as const) {
+          for (const width of [1, 31, 127, 128]) {
+            const [weights, gradient] = [waves([9, width], dtype, 1), waves([9, width], dtype, -0.7)];
+            const run = (place: (t: Tensor) => Tensor, placeGradient = place) => {
+              const p = place(weights).detach().requiresGrad_();
+              const optimizer = new optim.AdamW([p], { clip: clipper, nonFinite, writeBack: true });
+              p.grad = placeGradient(gradient);
+              for (let t = 0; t < 2; t++) optimizer.step();
+              return [p.detach().clone(), p.grad.clone(), optimizer.clipStats.norm].map((t) => bits(t.contiguous()));
+            };
+            const want = run((t) => t.clone());
+            const others: [(t: Tensor) => Tensor, ((t: Tensor) => Tensor)?][] = [
+              [(t) => moved(t, 1)],
+              [(t) => moved(t, 3), (t) => moved(t, 6)],
+              [gapped],
+              [(t) => moved(t, 2), gapped],
+            ];
+            for (const [place, placeGradient] of others) {
+              expect(run(place, placeGradient), `${dtype.name}, ${width}, ${nonFinite}`).deep.equal(want);
+            }
+          }
+        }
+      }
+    }
+  });
+
   it('too many skips in a row are noticed by the step after', () => {
     const p = torch.tensor([1], { requiresGrad: true });
     const optimizer = new optim.SGD([p], { lr: 1, clip: clip.norm(1), maxConsecutiveSkips: 2 });

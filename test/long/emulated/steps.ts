@@ -56,6 +56,17 @@ describe('emulated: steps of the CUDA driver', () => {
     [[8, 5], [7]],
     [[40_000], [8, 5], [7]],
   ];
+  // Small ones that are more than the GPU takes blocks at once, here four, have launches of their own.
+  const [few, several] = [
+    [
+      [4, 5],
+      [9, 300],
+    ],
+    [
+      [5, 5],
+      [9, 300],
+    ],
+  ];
   const launched: [string, clip.Clipper, optim.NonFinite, number[][], number][] = [
     ['AGC: both norms in one, their sums, the decision, the update', clip.agc(), 'skip', small, 4],
     ['AGC, each unit in one visit', clip.agc(), 'propagate', small, 2],
@@ -63,6 +74,9 @@ describe('emulated: steps of the CUDA driver', () => {
     ['layer-wise, one unit of many chunks', clip.layerwise(1), 'propagate', large, 4],
     ['layer-wise under a tap', clip.tap(clip.layerwise(1)), 'propagate', large, 4],
     ['AGC of the update', clip.agc({ placement: 'update' }), 'propagate', small, 6],
+    ['AGC, few small units beside larger ones', clip.agc(), 'skip', few, 4],
+    ['AGC, more small units beside larger ones', clip.agc(), 'skip', several, 6],
+    ['AGC, each unit in one visit, more small units beside larger ones', clip.agc(), 'propagate', several, 3],
   ];
   for (const [name, clipper, nonFinite, shapes, count] of launched) {
     it(`launches of a step: ${name}`, () => {

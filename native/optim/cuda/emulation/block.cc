@@ -40,6 +40,7 @@ struct Fiber {
   jmp_buf at;
   bool started = false, ended = true;
   std::optional<std::source_location> waits;
+  Held held = Held::kBlock;  // by that barrier
 };
 
 std::mutex one_kernel;
@@ -120,27 +121,47 @@ class Order {
   uint64_t random_;
 };
 
-void run_block(std::vector<uint32_t>& turns, Order& order) {
-  for (const uint32_t t : turns) fibers[t]->ended = false;
-  for (size_t ended = 0; ended == 0;) {
-    order.arrange(turns);
-    const Fiber* waiting = nullptr;
-    for (const uint32_t t : turns) {
-      thread_index.x = t;
-      Fiber& fiber = *fibers[t];
-      fiber.waits.reset();
-      resume(fiber);
-      if (fiber.ended) {
-        ++ended;
-        continue;
-      }
-      if (waiting != nullptr && (waiting->waits->line() != fiber.waits->line() ||
-                                 std::string_view(waiting->waits->file_name()) != fiber.waits->file_name())) {
-        fail("another thread waits at another barrier than the one at", *fiber.waits);
-      }
-      waiting = &fiber;
+// Lets the threads of this range go on if all of them wait at one barrier, of this kind.
+bool release(uint32_t first, uint32_t last, Held held) {
+  const Fiber* waiting = nullptr;
+  bool ended = false, all = true;
+  for (uint32_t t = first; t < last; ++t) {
+    const Fiber& fiber = *fibers[t];
+    ended = ended || fiber.ended;
+    if (!fiber.waits || fiber.held != held) {
+      all = false;
+      continue;
     }
-    if (ended != 0 && waiting != nullptr) fail("a thread has ended where others wait", *waiting->waits);
+    if (waiting != nullptr && (waiting->waits->line() != fiber.waits->line() ||
+                               std::string_view(waiting->waits->file_name()) != fiber.waits->file_name())) {
+      fail("another thread waits at another barrier than the one at", *fiber.waits);
+    }
+    waiting = &fiber;
+  }
+  if (ended && waiting != nullptr) fail("a thread has ended where others wait", *waiting->waits);
+  if (!all) return false;
+  for (uint32_t t = first; t < last; ++t) fibers[t]->waits.reset();
+  return true;
+}
+
+void run_block(std::vector<uint32_t>& turns, Order& order) {
+  const uint32_t count = uint32_t(turns.size());
+  for (const uint32_t t : turns) fibers[t]->ended = false;
+  for (uint32_t ended = 0; ended < count;) {
+    order.arrange(turns);
+    for (const uint32_t t : turns) {
+      Fiber& fiber = *fibers[t];
+      if (fiber.ended || fiber.waits) continue;
+      thread_index.x = t;
+      resume(fiber);
+      if (fiber.ended) ++ended;
+    }
+    bool released = release(0, count, Held::kBlock);
+    for (uint32_t t = 0; t < count; t += kWarp)
+      released = release(t, std::min(t + kWarp, count), Held::kWarp) || released;
+    if (released || ended == count) continue;
+    const auto waits = [](const auto& fiber) { return fiber->waits.has_value(); };
+    fail("not all threads come to the barrier at", *(*std::find_if(fibers.begin(), fibers.end(), waits))->waits);
   }
 }
 
@@ -193,8 +214,9 @@ int64_t unknown() {
   return std::count_if(blocks.begin(), blocks.end(), [](const auto& block) { return block.second.count(stream) == 0; });
 }
 
-void barrier(std::source_location location) {
+void barrier(Held held, std::source_location location) {
   current->waits = location;
+  current->held = held;
   leave();
 }
 

@@ -14,6 +14,9 @@ struct Index {
 };
 extern Index thread_index, block_index, block_size, grid_size;
 
+// The threads of a warp; a block has as many warps as on a GPU.
+inline constexpr int kWarp = TORCH_CLIP_EMULATED_THREADS / 8;
+
 using Kernel = void (*)(const void* call);
 
 // Runs all blocks before it returns. Blocks and threads take turns in the order that the environment variable
@@ -39,7 +42,21 @@ extern uint64_t launches;
 extern bool capturing;
 extern std::vector<std::function<void()>> graph;
 
-// Ends the process with a message if the threads of a block do not all reach the same barrier.
-void barrier(std::source_location location = std::source_location::current());
+// Whom a barrier holds up: the threads of the block, or those of the warp.
+enum class Held { kBlock, kWarp };
+// Ends the process with a message if those threads do not all reach the same barrier.
+void barrier(Held held, std::source_location location = std::source_location::current());
+
+// The value of the thread of the warp whose number differs in these bits.
+template <class T>
+T exchange(T value, int bits) {
+  static std::vector<T> values;
+  values.resize(block_size.x);
+  values[thread_index.x] = value;
+  barrier(Held::kWarp);
+  const T other = values[thread_index.x ^ unsigned(bits)];
+  barrier(Held::kWarp);
+  return other;
+}
 
 }  // namespace tc::optim::cuda::emulation

@@ -16,9 +16,9 @@
 // Only one block runs at a time.
 #define __shared__ static
 #define __launch_bounds__(...)
-#define __syncthreads() ::tc::optim::cuda::emulation::barrier()
-// Only where all threads of the block come to it.
-#define __syncwarp() ::tc::optim::cuda::emulation::barrier()
+#define __syncthreads() ::tc::optim::cuda::emulation::barrier(::tc::optim::cuda::emulation::Held::kBlock)
+#define __syncwarp() ::tc::optim::cuda::emulation::barrier(::tc::optim::cuda::emulation::Held::kWarp)
+#define __shfl_xor_sync(mask, value, bits) ::tc::optim::cuda::emulation::exchange(value, bits)
 #define __threadfence() (void)0
 #define __threadfence_block() (void)0
 #define threadIdx (::tc::optim::cuda::emulation::thread_index)
@@ -74,6 +74,7 @@ inline constexpr bool kEmulated = true;
 inline c10::Device device_at(int) { return c10::kCPU; }
 inline int index_of(const Item& item) { return item.parameter % emulation::devices; }
 inline constexpr int kThreads = TORCH_CLIP_EMULATED_THREADS;
+inline constexpr int kWarp = emulation::kWarp;
 
 // As the CUDA build's; only tests ask what it has been told.
 class Streams {

@@ -4,8 +4,9 @@
 namespace tc::optim::cuda {
 namespace {
 
-template <class T>
-__global__ void __launch_bounds__(kThreads) clip_kernel(DevicePass pass, const Work* list, const Control* control) {
+template <class Team, class T>
+__global__ void __launch_bounds__(kThreadsOf<Team>)
+    clip_kernel(DevicePass pass, const Work* list, const Control* control) {
   await_previous();
   const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control != nullptr && control->skip != 0) return;
@@ -14,7 +15,7 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(DevicePass pass, const W
   const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
   T* const out = begin_of<T>(pass.moving.out, item.out, chunk);
   const int head = head_of(g);
-  for_elements<kVector<T>>(
+  for_elements<kVector<T>, Team>(
       chunk.length, aligned(out + head) ? head : chunk.length,
       [&](int i) {
         auto vector = reinterpret_cast<const Vector<T, kVector<T>>&>(g[i]);
@@ -25,8 +26,8 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(DevicePass pass, const W
 }
 
 // `numbers` are those that the clipper remembers of each unit.
-template <class C, class T>
-__global__ void __launch_bounds__(kThreads)
+template <class C, class Team, class T>
+__global__ void __launch_bounds__(kThreadsOf<Team>)
     elements_kernel(DevicePass pass, const Work* list, const Control* control, C clipper, const double* numbers) {
   await_previous();
   if (control->skip != 0) return;
@@ -50,7 +51,7 @@ __global__ void __launch_bounds__(kThreads)
   const auto clipped = [&](T x, X& kept) {
     return narrow<T>(clipper.template clip<X>(factor * widen(x), kept, prepared));
   };
-  for_elements<kWidth>(
+  for_elements<kWidth, Team>(
       chunk.length, agree ? head : chunk.length,
       [&](int i) {
         auto gs = reinterpret_cast<const Vector<T, kWidth>&>(g[i]);
@@ -66,7 +67,9 @@ __global__ void __launch_bounds__(kThreads)
 
 void clip(const Job& job, const Launch& launch) {
   for_dtype(launch.dtype, [&]<class T>() {
-    start(clip_kernel<T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts, job.control);
+    for_team(launch, [&]<class Team>() {
+      start(clip_kernel<Team, T>, launch.part_count, Team::kSize, job.stream, job.pass, launch.parts, job.control);
+    });
   });
 }
 
@@ -75,8 +78,10 @@ void clip_elements(const Job& job, const Launch& launch, const Clipper& clipper,
       [&]<class C>(const C& own) {
         if constexpr (C::kElements) {
           for_dtype(launch.dtype, [&]<class T>() {
-            start(elements_kernel<C, T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts, job.control,
-                  own, numbers);
+            for_team(launch, [&]<class Team>() {
+              start(elements_kernel<C, Team, T>, launch.part_count, Team::kSize, job.stream, job.pass, launch.parts,
+                    job.control, own, numbers);
+            });
           });
         }
       },

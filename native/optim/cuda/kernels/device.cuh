@@ -9,10 +9,32 @@
 
 namespace tc::optim::cuda {
 
+// The threads that share a chunk: those of a block, or, in kernels that say so, those of one of its warps.
+template <int kCount>
+struct BlockOf {
+  static constexpr int kSize = kCount, kInBlock = 1;
+  static __device__ int rank() { return int(threadIdx.x); }
+  static __device__ int number() { return int(blockIdx.x); }
+};
+using Block = BlockOf<kThreads>;
+struct Warp {
+  static constexpr int kSize = kWarp, kInBlock = 4;
+  static __device__ int rank() { return int(threadIdx.x) % kWarp; }
+  static __device__ int number() { return int(blockIdx.x) * kInBlock + int(threadIdx.x) / kWarp; }
+};
+template <class Team>
+inline constexpr int kThreadsOf = Team::kSize * Team::kInBlock;
+
+// Calls f.template operator()<Team>() for those that change a chunk of the launch, element by element.
+template <class F>
+void for_team(const Launch& launch, const F& f) {
+  launch.small ? f.template operator()<BlockOf<kThreads / 4>>() : f.template operator()<Block>();
+}
+
 // The least number of blocks per multiprocessor: 64 registers per thread, or 128 in fp64. Without it, the compiler aims
 // at more blocks, and spills.
-template <class T>
-inline constexpr int kBlocks = std::is_same_v<T, double> ? 2 : 4;
+template <class T, class Team = Block>
+inline constexpr int kBlocks = (std::is_same_v<T, double> ? 512 : 1024) / kThreadsOf<Team>;
 
 // The chunk's first element.
 template <class T>
@@ -62,34 +84,32 @@ __device__ int head_of(const T* p) {
   return int(-(reinterpret_cast<uintptr_t>(p) / sizeof(T)) % kVector<T>);
 }
 
-// Calls wide(i) for every whole vector of the block's chunk, by its first element, and each(i) for every other element.
+// Calls wide(i) for every whole vector of the team's chunk, by its first element, and each(i) for every other element.
 // Vectors begin after `head` elements; there are none if that is all of them.
-template <int kWidth, class Wide, class Each>
+template <int kWidth, class Team = Block, class Wide, class Each>
 __device__ void for_elements(int length, int head, const Wide& wide, const Each& each) {
   const int between = head < length ? (length - head) / kWidth * kWidth : 0;
-  for (int k = int(threadIdx.x); k < length - between; k += kThreads) each(k < head ? k : k + between);
+  for (int k = Team::rank(); k < length - between; k += Team::kSize) each(k < head ? k : k + between);
   // Counting down takes one register less.
   const int end = head + between;
-  for (int left = between - int(threadIdx.x) * kWidth; left > 0; left -= kThreads * kWidth) wide(end - left);
+  for (int left = between - Team::rank() * kWidth; left > 0; left -= Team::kSize * kWidth) wide(end - left);
 }
 
-// The rule of the block's parameter, which the decision has made.
-template <class Rule>
+// The rule of the chunk's parameter, which the decision has made.
+template <class Rule, class Team = Block>
 __device__ const Rule& shared_rule(const DevicePass& pass, const Chunk& chunk) {
   static_assert(std::is_trivially_copyable_v<Rule>);
   alignas(Rule) __shared__ unsigned char memory[sizeof(Rule)];
   const unsigned char* const made = pass.rules + chunk.item * kRuleBytes;
-  for (int i = int(threadIdx.x); i < int(sizeof(Rule)); i += kThreads) memory[i] = made[i];
+  for (int i = Team::rank(); i < int(sizeof(Rule)); i += Team::kSize) memory[i] = made[i];
   __syncthreads();
   Rule* const rule = reinterpret_cast<Rule*>(memory);
   if constexpr (moments_of<Rule>() > 0) {
-    if (threadIdx.x == 0) use_moments(*rule, pass, chunk);
+    if (Team::rank() == 0) use_moments(*rule, pass, chunk);
     __syncthreads();
   }
   return *rule;
 }
-
-inline constexpr int kWarp = 32;
 
 // Adds the values of the block's first kThreads in a tree of fixed shape; every thread gets the result.
 template <class T, class Add>

@@ -18,7 +18,11 @@ struct Launch {
   int32_t rule;
   Dtype dtype, param_dtype;
   bool visited;  // each chunk is a unit that one visit can measure, decide about and update
+  bool small;    // there are many chunks, of at most kSmall elements each
 };
+
+// The most elements of a small chunk.
+inline constexpr int kSmall = 8 * kThreads;
 
 // What Pass is to the CPU's kernels.
 struct Job {

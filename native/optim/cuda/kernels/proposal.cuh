@@ -5,15 +5,15 @@
 
 namespace tc::optim::cuda {
 
-template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+template <class Rule, class Team, class T>
+__global__ void __launch_bounds__(kThreadsOf<Team>, kBlocks<T, Team>)
     propose_kernel(DevicePass pass, const Work* list, const Control* control) {
   await_previous();
   const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control->skip != 0) return;
   using C = Compute<T>;
   const Item& item = pass.items[chunk.item];
-  const Rule rule = shared_rule<Rule>(pass, chunk);
+  const Rule rule = shared_rule<Rule, Team>(pass, chunk);
   const Clip<C> clip = clip_of<T>(pass, chunk, pass.groups[item.group].maximize);
   const C rate = hyper_of<Rule>(pass.groups[item.group]).lr;
   constexpr int kWidth = kVector<C>, kCount = Rule::kSlots.count;
@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     rule(x, clip(gradient), state);
     return update_of(before - x, rate);
   };
-  for_elements<kWidth>(
+  for_elements<kWidth, Team>(
       chunk.length, agree ? head : chunk.length,
       [&](int i) {
         const auto ps = reinterpret_cast<const Vector<T, kWidth>&>(p[i]);
@@ -55,15 +55,15 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
       });
 }
 
-template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+template <class Rule, class Team, class T>
+__global__ void __launch_bounds__(kThreadsOf<Team>, kBlocks<T, Team>)
     settle_kernel(DevicePass pass, const Work* list, const Control* control) {
   await_previous();
   const Chunk chunk = work_at(list + blockIdx.x).chunk;
   if (control->skip != 0) return;
   using C = Compute<T>;
   const Item& item = pass.items[chunk.item];
-  const Rule rule = shared_rule<Rule>(pass, chunk);
+  const Rule rule = shared_rule<Rule, Team>(pass, chunk);
   // The gradient has been clipped: only its sign is left.
   const Clip<C> clip = clip_of<C>(pass, chunk, false);
   const C sign = (pass.groups[item.group].maximize ? -1 : 1) * pass.source.factor();
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     s[k] = static_cast<C*>(item.state[k]) + chunk.begin;
     agree = agree && aligned(s[k] + head);
   }
-  for_elements<kWidth>(
+  for_elements<kWidth, Team>(
       chunk.length, agree ? head : chunk.length,
       [&](int i) {
         using Wide = Vector<C, kWidth>;
@@ -110,15 +110,19 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 template <class T>
 void propose_as(const Job& job, const Launch& launch) {
   for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
-    start(propose_kernel<Rule<Compute<T>>, T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts,
-          job.control);
+    for_team(launch, [&]<class Team>() {
+      start(propose_kernel<Rule<Compute<T>>, Team, T>, launch.part_count, Team::kSize, job.stream, job.pass,
+            launch.parts, job.control);
+    });
   });
 }
 template <class T>
 void settle_as(const Job& job, const Launch& launch) {
   for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
-    start(settle_kernel<Rule<Compute<T>>, T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts,
-          job.control);
+    for_team(launch, [&]<class Team>() {
+      start(settle_kernel<Rule<Compute<T>>, Team, T>, launch.part_count, Team::kSize, job.stream, job.pass,
+            launch.parts, job.control);
+    });
   });
 }
 

@@ -5,7 +5,7 @@
 
 namespace tc::optim::cuda {
 
-template <class Rule, class T>
+template <class Rule, class T, class Team>
 __device__ void update_chunk(const DevicePass& pass, const Chunk& chunk, const Item& item, const Rule rule) {
   using C = Compute<T>;
   constexpr int kCount = Rule::kSlots.count;
@@ -20,7 +20,7 @@ __device__ void update_chunk(const DevicePass& pass, const Chunk& chunk, const I
     s[k] = static_cast<C*>(item.state[k]) + chunk.begin;
     agree = agree && aligned(s[k] + head);
   }
-  for_elements<kWidth>(
+  for_elements<kWidth, Team>(
       chunk.length, agree ? head : chunk.length,
       [&](int i) {
         using Wide = Vector<C, kWidth>;
@@ -50,14 +50,14 @@ __device__ void update_chunk(const DevicePass& pass, const Chunk& chunk, const I
       });
 }
 
-template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+template <class Rule, class Team, class T>
+__global__ void __launch_bounds__(kThreadsOf<Team>, kBlocks<T, Team>)
     update_kernel(DevicePass pass, const Work* list, const Control* control) {
   await_previous();
   // In reverse: the gradients that the norm read last are still in the cache.
   const Chunk chunk = work_at(list + (gridDim.x - 1 - blockIdx.x)).chunk;
   if (control->skip != 0) return;
-  update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
+  update_chunk<Rule, T, Team>(pass, chunk, pass.items[chunk.item], shared_rule<Rule, Team>(pass, chunk));
 }
 
 // Sums what the rule needs to know of all elements before it changes any.
@@ -94,8 +94,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
 template <class T>
 void update_as(const Job& job, const Launch& launch) {
   for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
-    start(update_kernel<Rule<Compute<T>>, T>, launch.part_count, kThreads, job.stream, job.pass, launch.parts,
-          job.control);
+    for_team(launch, [&]<class Team>() {
+      start(update_kernel<Rule<Compute<T>>, Team, T>, launch.part_count, Team::kSize, job.stream, job.pass,
+            launch.parts, job.control);
+    });
   });
 }
 

@@ -5,13 +5,13 @@
 namespace tc::optim::cuda {
 namespace {
 
-template <class T>
+template <class Team, class T>
 __device__ void decide_unit(const DevicePass& pass, const Chunk& chunk, const Verdict& v, const UnitClip& clipper) {
   const Item& item = pass.items[chunk.item];
   const DevicePlan& plan = v.plan;
   const int u = chunk.unit;
   const auto keep_norm = [&](double* norms, const T* x, bool zero_nonfinite) {
-    const Partial partial = partial_of<Order::kTwo>(x, chunk.length, 2, zero_nonfinite);
+    const Partial partial = partial_of<Team, Order::kTwo>(x, chunk.length, 2, zero_nonfinite);
     if (threadIdx.x == 0) norms[u] = norm<Order::kTwo>(partial, 2);
   };
   keep_norm(plan.norms, begin_of<const T>(pass.moving.grad, item.grad, chunk), pass.intake.zero_nonfinite);
@@ -26,26 +26,30 @@ __device__ void decide_unit(const DevicePass& pass, const Chunk& chunk, const Ve
   }
 }
 
-template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+template <class Rule, class Team, class T>
+__global__ void __launch_bounds__(kThreadsOf<Team>, kBlocks<T, Team>)
     visit_kernel(DevicePass pass, const Work* list, Verdict v, UnitClip clipper) {
   await_previous();
   static_assert(moments_of<Rule>() == 0 && !has_level<Rule>(), "no other unit has a say");
-  decide_unit<T>(pass, work_at(list + blockIdx.x).chunk, v, clipper);
+  decide_unit<Team, T>(pass, work_at(list + blockIdx.x).chunk, v, clipper);
   __syncthreads();
   // Looked up again: the two halves of this kernel do not fit into the registers together.
   const Chunk chunk = list[blockIdx.x].chunk;
-  update_chunk<Rule, T>(pass, chunk, pass.items[chunk.item], shared_rule<Rule>(pass, chunk));
+  update_chunk<Rule, T, Team>(pass, chunk, pass.items[chunk.item], shared_rule<Rule, Team>(pass, chunk));
 }
 
 template <class T, template <class> class... Rule>
 void visit_as(RuleList<Rule...>, const Job& job, const Launch& launch, const Verdict& v, const UnitClip& clipper) {
-  const auto try_start = [&](auto kernel) {
-    start(kernel, launch.count, kThreads, job.stream, job.pass, launch.list, v, clipper);
+  const auto start_with = [&]<class Own, class Team>() {
+    start(visit_kernel<Own, Team, T>, launch.count, Team::kSize, job.stream, job.pass, launch.list, v, clipper);
     return true;
   };
+  const auto try_start = [&]<class Own>() {
+    if (launch.small) return start_with.template operator()<Own, BlockOf<kWarp>>();
+    return start_with.template operator()<Own, Block>();
+  };
   static_cast<void>(
-      ((rule_index<Rule>(Rules{}) == launch.rule && try_start(visit_kernel<Rule<Compute<T>>, T>)) || ...));
+      ((rule_index<Rule>(Rules{}) == launch.rule && try_start.template operator()<Rule<Compute<T>>>()) || ...));
 }
 
 }  // namespace

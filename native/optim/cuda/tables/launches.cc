@@ -1,5 +1,6 @@
 // How the chunks of a plan become launches.
 #include <algorithm>
+#include <functional>
 #include <tuple>
 #include <utility>
 
@@ -29,11 +30,18 @@ void divide(const Work& work, int64_t length, std::vector<Work>& parts) {
   }
 }
 
+// The chunks of a launch, by where they are in a list.
+struct Range {
+  size_t first, last;
+  bool small;
+};
+
 // Chunks by their indices in the plan, and what decides about their kernels.
 struct Chunks {
   const Plan& plan;
   const std::vector<Group>& groups;
   bool visits;
+  size_t at_once;  // the blocks that the GPU takes
 
   const Chunk& operator[](int32_t c) const { return plan.chunks[size_t(c)]; }
   const Item& item(int32_t c) const { return plan.items[size_t((*this)[c].item)]; }
@@ -44,18 +52,24 @@ struct Chunks {
   }
   auto key(int32_t c) const { return std::tuple(item(c).dtype, item(c).param_dtype, rule(c), visited(c)); }
 
-  // Sorts them so that those of one kernel follow one another, and returns where each launch begins, and the end.
-  std::vector<size_t> arrange(std::vector<int32_t>& list) const {
+  // Sorts them so that those of one launch follow one another: those of one kernel, or, if the small ones among them
+  // are more than the GPU takes blocks at once, the larger ones and then the small ones.
+  std::vector<Range> arrange(std::vector<int32_t>& list) const {
     std::stable_sort(list.begin(), list.end(), [&](int32_t a, int32_t b) { return key(a) < key(b); });
-    std::vector<size_t> starts;
+    std::vector<Range> launches;
+    const auto add = [&](auto first, auto last, bool small) {
+      if (first != last) launches.push_back({size_t(first - list.begin()), size_t(last - list.begin()), small});
+    };
     for (auto first = list.begin(); first != list.end();) {
-      const auto same = [&](int32_t c) { return key(c) == key(*first); };
-      const auto last = std::find_if_not(first, list.end(), same);
-      starts.push_back(size_t(first - list.begin()));
+      const auto last = std::find_if(first, list.end(), [&](int32_t c) { return key(c) != key(*first); });
+      const auto large = [&](int32_t c) { return (*this)[c].length > kSmall; };
+      const bool many = size_t(std::count_if(first, last, std::not_fn(large))) > at_once;
+      const auto middle = many ? std::stable_partition(first, last, large) : last;
+      add(first, middle, false);
+      add(middle, last, true);
       first = last;
     }
-    starts.push_back(list.size());
-    return starts;
+    return launches;
   }
 };
 
@@ -63,7 +77,7 @@ struct Chunks {
 
 void PlanTables::sort(const Plan& plan, const std::vector<Group>& groups, bool visits, c10::Device device,
                       const Share& share) {
-  const Chunks chunk{plan, groups, visits};
+  const Chunks chunk{plan, groups, visits, size_t(kResident * multiprocessors(device))};
   std::vector<int32_t> unvisited;
   for (size_t u = 0; u < plan.norms.size(); ++u) {
     if (!plan.present(u) || !chunk.visited(int32_t(plan.unit[u]))) unvisited.push_back(int32_t(u));
@@ -79,13 +93,12 @@ void PlanTables::sort(const Plan& plan, const std::vector<Group>& groups, bool v
     own = indices.to(device);
     own_at_home = indices.to(*share.home);
   }
-  const std::vector<size_t> starts = chunk.arrange(list);
+  const std::vector<Range> ranges = chunk.arrange(list);
   std::vector<Work> work, divided;
   for (const int32_t c : list) work.push_back({chunk[c], c});
   order.send(work, device);
   std::vector<size_t> begins;
-  for (size_t k = 0; k + 1 < starts.size(); ++k) {
-    const size_t first = starts[k], last = starts[k + 1];
+  for (const auto& [first, last, small] : ranges) {
     begins.push_back(divided.size());
     const int64_t length = part_of(int64_t(last - first), multiprocessors(device));
     for (size_t at = first; at < last; ++at) divide(work[at], length, divided);
@@ -93,6 +106,7 @@ void PlanTables::sort(const Plan& plan, const std::vector<Group>& groups, bool v
     launch.list = order.data() + first;
     launch.count = int32_t(last - first);
     launch.part_count = int32_t(divided.size() - begins.back());
+    launch.small = small;
     std::tie(launch.dtype, launch.param_dtype, launch.rule, launch.visited) = chunk.key(list[first]);
   }
   const bool whole = divided.size() == work.size();

@@ -1,0 +1,74 @@
+// The sum over one small chunk, by a warp: the same bits as a block's.
+#pragma once
+
+#include "optim/cuda/kernels/sum.cuh"
+
+namespace tc::optim::cuda {
+
+// The threads of a block that a lane plays: lane l is l, l + kWarp and so on.
+inline constexpr int kPlayed = kThreads / kWarp;
+
+// Adds what the lanes have in the order of `block_tree`; in every lane.
+template <class Add>
+__device__ double warp_tree(double (&own)[kPlayed], const Add& add) {
+#pragma unroll
+  for (int width = kPlayed / 2; width > 0; width /= 2) {
+#pragma unroll
+    for (int k = 0; k < width; ++k) own[k] = add(own[k], own[k + width]);
+  }
+  for (int width = kWarp / 2; width > 0; width /= 2) own[0] = add(own[0], __shfl_xor_sync(~0u, own[0], width));
+  return own[0];
+}
+
+// With kUnroll slots of each thread that a lane plays on their way, or, for 1, one element after another. In every
+// lane.
+template <Order kOrder, int kUnroll, class T, class F>
+__device__ double warp_sum(const T* g, int length, double p, const F& seen) {
+  using S = Compute<T>;
+  static_assert(kSmall <= 2 * kSlots<T> || std::is_same_v<S, double>, "two terms need no compensation");
+  const auto add = [](auto a, auto b) {
+    if constexpr (kOrder == Order::kInf) return larger_term(a, b);
+    return a + b;
+  };
+  const auto term = [&](T x) { return term_of<kOrder>(S(seen(widen(x))), p); };
+  double own[kPlayed] = {};
+  if constexpr (kUnroll == 1) {
+#pragma unroll 1
+    for (int played = 0; played < kPlayed; ++played) {
+      double total = 0;
+#pragma unroll 1
+      for (int slot = Warp::rank() + played * kWarp; slot < length && slot < kSlots<T>; slot += kThreads) {
+        S sum = 0;
+#pragma unroll 1
+        for (int i = slot; i < length; i += kSlots<T>) sum = add(sum, term(g[i]));
+        total = add(total, double(sum));
+      }
+      // An index that is computed would take it out of the registers.
+#pragma unroll
+      for (int k = 0; k < kPlayed; ++k) own[k] = k == played ? total : own[k];
+    }
+  } else {
+    constexpr int kAtOnce = kUnroll * kPlayed;
+    static_assert(kSlots<T> % (kAtOnce * kWarp) == 0);
+#pragma unroll 1
+    for (int first = 0; first < length && first < kSlots<T>; first += kAtOnce * kWarp) {
+      S sums[kAtOnce] = {};
+      int begin = first + Warp::rank();
+      do {
+        T x[kAtOnce] = {};
+#pragma unroll
+        for (int k = 0; k < kAtOnce; ++k) {
+          if (begin + k * kWarp < length) x[k] = g[begin + k * kWarp];
+        }
+#pragma unroll
+        for (int k = 0; k < kAtOnce; ++k) sums[k] = add(sums[k], term(x[k]));
+        begin += kSlots<T>;
+      } while (kSmall > kSlots<T> && begin < length);
+#pragma unroll
+      for (int k = 0; k < kAtOnce; ++k) own[k % kPlayed] = add(own[k % kPlayed], double(sums[k]));
+    }
+  }
+  return warp_tree(own, add);
+}
+
+}  // namespace tc::optim::cuda
