@@ -148,25 +148,28 @@ describe('emulated kernels', () => {
       // The larger values overflow or underflow in fp32 at first.
       for (const scale of dtype === torch.float16 ? [1] : [1, 1e25, 1e-25]) {
         for (const [name, clipper] of Object.entries(clippers)) {
-          for (const nonFinite of ['skip', 'zero'] as const) {
-            if (scale !== 1 && (nonFinite === 'zero' || name === 'AGC of updates')) continue;
-            const run = (rows: number) => {
-              const params = widths.map((width) => waves([rows, width], dtype, scale).requiresGrad_());
-              const optimizer = new optim.AdamW(params, { clip: clipper, nonFinite });
+          for (const [nonFinite, Rule] of [
+            ['skip', optim.AdamW],
+            ['zero', optim.AdamW],
+            ['skip', optim.LAMB],
+          ] as const) {
+            if (scale !== 1 && (nonFinite === 'zero' || name === 'AGC of updates' || Rule === optim.LAMB)) continue;
+            const run = (others: number) => {
+              const shapes = [...widths.map((width) => [1, width]), ...Array.from({ length: others }, () => [5, 9])];
+              const params = shapes.map((shape) => waves(shape, dtype, scale).requiresGrad_());
+              const optimizer = new Rule(params, { clip: clipper, nonFinite });
               const seen: string[] = [];
               for (let t = 1; t <= 2; t++) {
-                for (const p of params) p.grad = waves([rows, p.shape[1]!], dtype, -0.7 * t * scale);
-                if (nonFinite === 'zero') params[2]!.grad!.select(0, 0).narrow(0, 3, 1).fill_(Number.NaN);
+                for (const p of params) p.grad = waves([...p.shape], dtype, -0.7 * t * scale);
+                if (nonFinite === 'zero') params[2]!.grad!.narrow(1, 3, 1).fill_(Number.NaN);
                 optimizer.step();
                 const { norm, coefficient } = optimizer.clipStats;
-                for (const [i, p] of params.entries()) {
-                  seen.push(...[norm, coefficient].map((t) => bits(t.narrow(0, i * rows, 1).clone())));
-                  seen.push(bits(p.detach().narrow(0, 0, 1).clone()));
-                }
+                const units = [norm, coefficient].map((t) => t.narrow(0, 0, widths.length).clone());
+                seen.push(...[...units, ...params.slice(0, widths.length).map((p) => p.detach())].map(bits));
               }
               return seen;
             };
-            expect(run(9), `${dtype.name}, ${name} of ${scale}, ${nonFinite}`).deep.equal(run(1));
+            expect(run(2), `${Rule.name}, ${dtype.name}, ${name} of ${scale}, ${nonFinite}`).deep.equal(run(0));
           }
         }
       }

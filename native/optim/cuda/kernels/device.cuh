@@ -111,15 +111,15 @@ __device__ const Rule& shared_rule(const DevicePass& pass, const Chunk& chunk) {
   return *rule;
 }
 
-// Adds the values of the block's first kThreads in a tree of fixed shape; every thread gets the result.
-template <class T, class Add>
+// Adds the values of the block's first kCount threads in a tree of fixed shape; every thread gets the result.
+template <int kCount = kThreads, class T, class Add>
 __device__ T block_tree(T value, const Add& add) {
-  alignas(T) __shared__ unsigned char memory[sizeof(T) * kThreads];
+  alignas(T) __shared__ unsigned char memory[sizeof(T) * kCount];
   T* const slot = reinterpret_cast<T*>(memory);
   __syncthreads();
-  if (int(threadIdx.x) < kThreads) slot[threadIdx.x] = value;
+  if (int(threadIdx.x) < kCount) slot[threadIdx.x] = value;
   __syncthreads();
-  for (int width = kThreads / 2; width > 0; width /= 2) {
+  for (int width = kCount / 2; width > 0; width /= 2) {
     if (int(threadIdx.x) < width) slot[threadIdx.x] = add(slot[threadIdx.x], slot[threadIdx.x + width]);
     // From here on the first warp adds what it has written itself.
     if (width > kWarp) {
@@ -130,6 +130,20 @@ __device__ T block_tree(T value, const Add& add) {
   }
   __syncthreads();
   return slot[0];
+}
+
+// How many threads of a full block a thread of a smaller team plays: itself, itself + Team::kSize and so on.
+template <class Team>
+inline constexpr int kPlayed = kThreads / Team::kSize;
+
+// Adds the values of those in the order of the same tree, down to one value per thread of the team, in values[0].
+template <class Team, class T, class Add>
+__device__ void add_played(T (&values)[kPlayed<Team>], const Add& add) {
+#pragma unroll
+  for (int width = kPlayed<Team> / 2; width > 0; width /= 2) {
+#pragma unroll
+    for (int k = 0; k < width; ++k) values[k] = add(values[k], values[k + width]);
+  }
 }
 
 // Picks the instantiation for a run-time rule: f.template operator()<Rule>().

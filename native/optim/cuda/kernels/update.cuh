@@ -61,8 +61,8 @@ __global__ void __launch_bounds__(kThreadsOf<Team>, kBlocks<T, Team>)
 }
 
 // Sums what the rule needs to know of all elements before it changes any.
-template <class Rule, class T>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>)
+template <class Rule, class Team, class T>
+__global__ void __launch_bounds__(kThreadsOf<Team>, kBlocks<T, Team>)
     measure_kernel(DevicePass pass, const Work* list, const Control* control) {
   await_previous();
   const Work work = work_at(list + blockIdx.x);
@@ -71,22 +71,29 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
   using C = Compute<T>;
   constexpr int kMoments = moments_of<Rule>();
   const Item& item = pass.items[chunk.item];
-  const Rule rule = shared_rule<Rule>(pass, chunk);
+  const Rule rule = shared_rule<Rule, Team>(pass, chunk);
   const Clip<C> clip = clip_of<T>(pass, chunk, pass.groups[item.group].maximize);
   const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
-  double total[kMoments] = {};
+  double total[kMoments][kPlayed<Team>] = {};
   // Element by element, in the order in which a thread adds them up, but with several on their way.
-#pragma unroll 4
-  for (int i = int(threadIdx.x); i < chunk.length; i += kThreads) {
-    const int64_t at = chunk.begin + i;
-    C state[kMaxSlots];
-    for (int k = 0; k < Rule::kSlots.count; ++k) state[k] = static_cast<const C*>(item.state[k])[at];
-    double term[kMoments];
-    rule.measure(widen(static_cast<const T*>(item.param)[at]), clip(widen(g[i])), state, term);
-    for (int m = 0; m < kMoments; ++m) total[m] += term[m];
+#pragma unroll(4 / kPlayed<Team>)
+  for (int first = Team::rank(); first < chunk.length; first += kThreads) {
+#pragma unroll
+    for (int k = 0; k < kPlayed<Team>; ++k) {
+      const int i = first + k * Team::kSize;
+      if (k > 0 && i >= chunk.length) continue;
+      const int64_t at = chunk.begin + i;
+      C state[kMaxSlots];
+      for (int n = 0; n < Rule::kSlots.count; ++n) state[n] = static_cast<const C*>(item.state[n])[at];
+      double term[kMoments];
+      rule.measure(widen(static_cast<const T*>(item.param)[at]), clip(widen(g[i])), state, term);
+      for (int m = 0; m < kMoments; ++m) total[m][k] += term[m];
+    }
   }
   for (int m = 0; m < kMoments; ++m) {
-    const double sum = block_tree(total[m], [](double a, double b) { return a + b; });
+    const auto add = [](double a, double b) { return a + b; };
+    add_played<Team>(total[m], add);
+    const double sum = block_tree<Team::kSize>(total[m][0], add);
     if (threadIdx.x == 0) pass.terms[work.index * int64_t{kMaxMoments} + m] = sum;
   }
 }
@@ -105,8 +112,10 @@ template <class T>
 void measure_as(const Job& job, const Launch& launch) {
   for_rule(Rules{}, launch.rule, [&]<template <class> class Rule>() {
     if constexpr (moments_of<Rule<Compute<T>>>() > 0) {
-      start(measure_kernel<Rule<Compute<T>>, T>, launch.count, kThreads, job.stream, job.pass, launch.list,
-            job.control);
+      for_team(launch, [&]<class Team>() {
+        start(measure_kernel<Rule<Compute<T>>, Team, T>, launch.count, Team::kSize, job.stream, job.pass, launch.list,
+              job.control);
+      });
     }
   });
 }

@@ -5,17 +5,36 @@
 namespace tc::optim::cuda {
 namespace {
 
+// The norms of the unit; where a small block has two warps, those of the gradient and of the parameter at once.
+template <class Team, class T>
+__device__ void weigh_unit(const DevicePass& pass, const Chunk& chunk, const DevicePlan& plan, bool weights) {
+  const Item& item = pass.items[chunk.item];
+  const T* const g = begin_of<const T>(pass.moving.grad, item.grad, chunk);
+  const T* const p = begin_of<const T>(nullptr, item.param, chunk);
+  const auto keep_norm = [&]<class Summing>(double* norms, const T* x, bool zero_nonfinite) {
+    const Partial partial = partial_of<Summing, Order::kTwo>(x, chunk.length, 2, zero_nonfinite);
+    if (Summing::rank() == 0) norms[chunk.unit] = norm<Order::kTwo>(partial, 2);
+  };
+  const bool zero_nonfinite = pass.intake.zero_nonfinite;
+  if constexpr (std::is_same_v<Team, Block>) {
+    keep_norm.template operator()<Block>(plan.norms, g, zero_nonfinite);
+    if (weights) keep_norm.template operator()<Block>(plan.weight_norms, p, false);
+  } else {
+    static_assert(Team::kSize == 2 * kWarp);
+    const bool second = int(threadIdx.x) >= kWarp;
+    if (!second || weights) {
+      keep_norm.template operator()<Warp>(second ? plan.weight_norms : plan.norms, second ? p : g,
+                                          zero_nonfinite && !second);
+    }
+    __syncthreads();
+  }
+}
+
 template <class Team, class T>
 __device__ void decide_unit(const DevicePass& pass, const Chunk& chunk, const Verdict& v, const UnitClip& clipper) {
-  const Item& item = pass.items[chunk.item];
   const DevicePlan& plan = v.plan;
   const int u = chunk.unit;
-  const auto keep_norm = [&](double* norms, const T* x, bool zero_nonfinite) {
-    const Partial partial = partial_of<Team, Order::kTwo>(x, chunk.length, 2, zero_nonfinite);
-    if (threadIdx.x == 0) norms[u] = norm<Order::kTwo>(partial, 2);
-  };
-  keep_norm(plan.norms, begin_of<const T>(pass.moving.grad, item.grad, chunk), pass.intake.zero_nonfinite);
-  if (clipper.weights()) keep_norm(plan.weight_norms, begin_of<const T>(nullptr, item.param, chunk), false);
+  weigh_unit<Team, T>(pass, chunk, plan, clipper.weights());
   if (threadIdx.x != 0) return;
   plan.limits[u] = INFINITY;
   // The decision about the other units has advanced the coin.
@@ -40,13 +59,11 @@ __global__ void __launch_bounds__(kThreadsOf<Team>, kBlocks<T, Team>)
 
 template <class T, template <class> class... Rule>
 void visit_as(RuleList<Rule...>, const Job& job, const Launch& launch, const Verdict& v, const UnitClip& clipper) {
-  const auto start_with = [&]<class Own, class Team>() {
-    start(visit_kernel<Own, Team, T>, launch.count, Team::kSize, job.stream, job.pass, launch.list, v, clipper);
-    return true;
-  };
   const auto try_start = [&]<class Own>() {
-    if (launch.small) return start_with.template operator()<Own, BlockOf<kWarp>>();
-    return start_with.template operator()<Own, Block>();
+    for_team(launch, [&]<class Team>() {
+      start(visit_kernel<Own, Team, T>, launch.count, Team::kSize, job.stream, job.pass, launch.list, v, clipper);
+    });
+    return true;
   };
   static_cast<void>(
       ((rule_index<Rule>(Rules{}) == launch.rule && try_start.template operator()<Rule<Compute<T>>>()) || ...));

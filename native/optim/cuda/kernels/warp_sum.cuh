@@ -5,20 +5,8 @@
 
 namespace tc::optim::cuda {
 
-// The threads of a block that a lane plays: lane l is l, l + kWarp and so on.
-inline constexpr int kPlayed = kThreads / kWarp;
-
-// Adds what the lanes have in the order of `block_tree`; in every lane.
-template <class Add>
-__device__ double warp_tree(double (&own)[kPlayed], const Add& add) {
-#pragma unroll
-  for (int width = kPlayed / 2; width > 0; width /= 2) {
-#pragma unroll
-    for (int k = 0; k < width; ++k) own[k] = add(own[k], own[k + width]);
-  }
-  for (int width = kWarp / 2; width > 0; width /= 2) own[0] = add(own[0], __shfl_xor_sync(~0u, own[0], width));
-  return own[0];
-}
+// How many threads of a block a lane plays.
+inline constexpr int kOwn = kPlayed<Warp>;
 
 // With kUnroll slots of each thread that a lane plays on their way, or, for 1, one element after another. In every
 // lane.
@@ -31,10 +19,10 @@ __device__ double warp_sum(const T* g, int length, double p, const F& seen) {
     return a + b;
   };
   const auto term = [&](T x) { return term_of<kOrder>(S(seen(widen(x))), p); };
-  double own[kPlayed] = {};
+  double own[kOwn] = {};
   if constexpr (kUnroll == 1) {
 #pragma unroll 1
-    for (int played = 0; played < kPlayed; ++played) {
+    for (int played = 0; played < kOwn; ++played) {
       double total = 0;
 #pragma unroll 1
       for (int slot = Warp::rank() + played * kWarp; slot < length && slot < kSlots<T>; slot += kThreads) {
@@ -45,10 +33,10 @@ __device__ double warp_sum(const T* g, int length, double p, const F& seen) {
       }
       // An index that is computed would take it out of the registers.
 #pragma unroll
-      for (int k = 0; k < kPlayed; ++k) own[k] = k == played ? total : own[k];
+      for (int k = 0; k < kOwn; ++k) own[k] = k == played ? total : own[k];
     }
   } else {
-    constexpr int kAtOnce = kUnroll * kPlayed;
+    constexpr int kAtOnce = kUnroll * kOwn;
     static_assert(kSlots<T> % (kAtOnce * kWarp) == 0);
 #pragma unroll 1
     for (int first = 0; first < length && first < kSlots<T>; first += kAtOnce * kWarp) {
@@ -65,10 +53,12 @@ __device__ double warp_sum(const T* g, int length, double p, const F& seen) {
         begin += kSlots<T>;
       } while (kSmall > kSlots<T> && begin < length);
 #pragma unroll
-      for (int k = 0; k < kAtOnce; ++k) own[k % kPlayed] = add(own[k % kPlayed], double(sums[k]));
+      for (int k = 0; k < kAtOnce; ++k) own[k % kOwn] = add(own[k % kOwn], double(sums[k]));
     }
   }
-  return warp_tree(own, add);
+  add_played<Warp>(own, add);
+  for (int width = kWarp / 2; width > 0; width /= 2) own[0] = add(own[0], __shfl_xor_sync(~0u, own[0], width));
+  return own[0];
 }
 
 }  // namespace tc::optim::cuda
