@@ -19,7 +19,7 @@ template <class Team, Order kOrder, class T>
 __device__ Partial partial_of(const T* g, int length, double p, bool zero_nonfinite) {
   using C = Compute<T>;
   // As many loads in flight as there are registers for; sums are rarely computed again.
-  constexpr int kUnroll = kOrder == Order::kAny ? 1 : std::is_same_v<Team, Warp> ? 2 : 4;
+  constexpr int kUnroll = kOrder == Order::kAny ? 1 : std::is_same_v<Team, Warp> ? 3 : 4;
   double total = sum<Team, kOrder, kUnroll>(g, length, p, [](C x) { return double(x); });
   double scale = 1;
   // fp32 sums lose terms below 1e-38.
