@@ -89,6 +89,8 @@ bool Means::unchanged(const Block& block) const {
   size_t next = 0;
   for (const size_t k : block.parameters) {
     if (!progress_[k].present) continue;
+    // Of what a step that failed has begun for the others' sake nothing was noted.
+    if (next == block.read.size()) return false;
     const Read& read = block.read[next++];
     const at::Tensor& grad = grad_of(parameters_[k]);
     if (!grad.defined() || grad.unsafeGetTensorImpl() != read.grad._unsafe_get_target() || !grad.has_storage() ||

@@ -41,7 +41,7 @@ void Spreading::advance(size_t members) {
       under_way_.front()->finish();
       under_way_.pop_front();
     }
-    under_way_.push_back(peers_.spread(blocks_[next_].parts, first_ + int32_t(blocks_[next_].number)));
+    under_way_.push_back(peers_.spread(std::move(blocks_[next_].parts), first_ + int32_t(blocks_[next_].number)));
   }
 }
 
