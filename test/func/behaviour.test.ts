@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import torch, { nn, type Tensor } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
 import { line } from './functions.js';
-import { depth } from './support.js';
+import { depth, expectOutside } from './support.js';
 
 const { func, vmap } = torch;
 const { grad, gradAndValue, hessian, jacfwd, jacrev, jvp, linearize, vjp } = func;
@@ -11,10 +11,7 @@ const f64 = { dtype: torch.float64 };
 const x = line([3]);
 const square = (t: Tensor) => t.square().sum();
 
-afterEach(() => {
-  expect(depth()).equal(0);
-  expect(torch.isGradEnabled()).equal(true);
-});
+afterEach(expectOutside);
 
 describe('a transform whose function throws', () => {
   const mine = new Error('mine');

@@ -3,16 +3,13 @@ import { expect } from 'chai';
 import torch, { nn, type Tensor } from '../../lib/index.js';
 import { refusalOf } from '../support.js';
 import { line } from './functions.js';
-import { depth } from './support.js';
+import { expectOutside } from './support.js';
 
 const { func } = torch;
 const x = line([3]);
 const square = (t: Tensor) => t.square().sum();
 
-afterEach(() => {
-  expect(depth()).equal(0);
-  expect(torch.isGradEnabled()).equal(true);
-});
+afterEach(expectOutside);
 
 describe('what a transform refuses', () => {
   const a = line([3, 2]);

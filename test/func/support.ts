@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { native } from '../../lib/binding/index.js';
-import { isTensor, type Tensor } from '../../lib/index.js';
+import { isGradEnabled, isTensor, type Tensor } from '../../lib/index.js';
 import { type Bytes, decode } from '../support.js';
 import type { Nested } from './functions.js';
 
@@ -31,3 +31,9 @@ export function expectNested(got: unknown, want: Nested, what: string, tolerance
 
 /** How many transforms this thread is inside of. */
 export const depth = (): number => native.layers().length;
+
+/** Expects that a test has left no transform, and no mode of one. */
+export function expectOutside(): void {
+  expect(depth()).equal(0);
+  expect(isGradEnabled()).equal(true);
+}

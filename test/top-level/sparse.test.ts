@@ -31,23 +31,28 @@ describe('torch.sparse', () => {
   });
 });
 
+/** Four steps, by gradients that stay sparse. */
+function train(e: nn.Embedding, w: nn.Parameter, optimizer: optim.Optimizer): void {
+  for (let t = 0; t < 4; t++) {
+    optimizer.zeroGrad();
+    e.forward(torch.tensor([BigInt(t), BigInt((2 * t) % 6), 1n]))
+      .mul(w)
+      .pow(2)
+      .sum()
+      .backward();
+    expect(e.weight.grad!.isSparse).to.equal(true);
+    optimizer.step();
+    expect(e.weight.grad!.isSparse).to.equal(true);
+  }
+}
+
 describe('sparse gradients under SGD', () => {
   for (const { options, weight, dense } of expected.embedding.runs) {
     it(JSON.stringify(options), () => {
       const e = nn.Embedding.fromPretrained(decode(expected.embedding.start), { freeze: false, sparse: true });
       const w = new nn.Parameter(decode(expected.embedding.dense));
       const optimizer = new optim.SGD([e.weight, w], { lr: 0.1, ...options });
-      for (let t = 0; t < 4; t++) {
-        optimizer.zeroGrad();
-        e.forward(torch.tensor([BigInt(t), BigInt((2 * t) % 6), 1n]))
-          .mul(w)
-          .pow(2)
-          .sum()
-          .backward();
-        expect(e.weight.grad!.isSparse).to.equal(true);
-        optimizer.step();
-        expect(e.weight.grad!.isSparse).to.equal(true);
-      }
+      train(e, w, optimizer);
       expectClose(e.weight, weight, 'embedding', 1e-14);
       expectClose(w, dense, 'dense', 1e-14);
     });
@@ -76,16 +81,7 @@ describe('sparse gradients under SGD with momentum, and Adagrad', () => {
       const e = nn.Embedding.fromPretrained(decode(start), { freeze: false, sparse: true });
       const w = new nn.Parameter(decode(other));
       const optimizer = run(name, e.weight, w, options);
-      for (let t = 0; t < 4; t++) {
-        optimizer.zeroGrad();
-        e.forward(torch.tensor([BigInt(t), BigInt((2 * t) % 6), 1n]))
-          .mul(w)
-          .pow(2)
-          .sum()
-          .backward();
-        optimizer.step();
-        expect(e.weight.grad!.isSparse).to.equal(true);
-      }
+      train(e, w, optimizer);
       expectClose(e.weight, weight, 'embedding', 1e-14);
       expectClose(w, dense, 'dense', 1e-14);
       const own = optimizer.stateDict().state[0]!;
