@@ -19,6 +19,9 @@ export type ElementArray =
 /** One element. */
 export type Element = number | bigint | boolean | Complex;
 
+/** What is read where `T` is asked for: an integer comes as a bigint only where a number does not hold it exactly. */
+export type Read<T extends Element> = T | (T extends bigint ? number : never);
+
 /** Arrays as deep as a tensor has dimensions; a bare element for none. */
 export type Nested<T> = T | Nested<T>[];
 

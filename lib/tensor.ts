@@ -6,7 +6,7 @@ import { anything, check, elementsOf, flag, kind, orNull } from './check.js';
 import { copied } from './cuda/copy.js';
 import { type Device, parseDevice } from './device.js';
 import { type Dtype, dtypeOf } from './dtype.js';
-import { type Element, type ElementArray, type Nested, nested } from './elements.js';
+import { type Element, type ElementArray, type Nested, nested, type Read } from './elements.js';
 import { invalidArgument, isCallable, TorchClipError } from './errors.js';
 import type { Handle } from './handle.js';
 import { contiguousFormat, type Layout, layoutOf, MemoryFormat } from './layout.js';
@@ -16,7 +16,7 @@ import { enroll } from './scope.js';
 import { refuseAsync, refuseLater, refusePromise } from './sync.js';
 
 export type { HookHandle } from './autograd/hook.js';
-export type { ElementArray, Nested } from './elements.js';
+export type { Element, ElementArray, Nested, Read } from './elements.js';
 export type { Handle } from './handle.js';
 
 declare module './binding/index.js' {
@@ -278,18 +278,19 @@ export class Tensor {
 
   /**
    * The value of a tensor of one element: a number, a boolean for bool, `{ re, im }` for complex, and a bigint for an
-   * integer outside JavaScript's safe range. Waits for the device.
+   * integer outside JavaScript's safe range, whatever the tensor's dtype: `BigInt(t.item<bigint>())` is always one. Waits
+   * for the device.
    */
-  item<T extends Element = number>(): T {
-    return local(native.item(this.handle)) as T;
+  item<T extends Element = number>(): Read<T> {
+    return local(native.item(this.handle)) as Read<T>;
   }
   /**
    * {@link Tensor.item} as of this call, whatever is written to the tensor afterwards. The event loop goes on while a GPU
    * works; from the host's memory the value is read at once.
    */
-  itemAsync<T extends Element = number>(): Promise<T> {
+  itemAsync<T extends Element = number>(): Promise<Read<T>> {
     const { handle, device } = this;
-    return (device.type === 'cuda' ? copied(handle, true) : later(local(native.item(handle)))) as Promise<T>;
+    return (device.type === 'cuda' ? copied(handle, true) : later(local(native.item(handle)))) as Promise<Read<T>>;
   }
   /** The elements in row-major order, copied to the host; complex ones as pairs. Waits for the device. */
   toTypedArray<T extends ElementArray = ElementArray>(): T {
@@ -304,8 +305,8 @@ export class Tensor {
     return (device.type === 'cuda' ? copied(handle, false) : later(local(native.toTyped(handle)))) as Promise<T>;
   }
   /** The elements as nested arrays; a bare element for a tensor without dimensions. */
-  tolist<T extends Element = number>(): Nested<T> {
-    return nested(this.toTypedArray(), this.dtype, this.shape) as Nested<T>;
+  tolist<T extends Element = number>(): Nested<Read<T>> {
+    return nested(this.toTypedArray(), this.dtype, this.shape) as Nested<Read<T>>;
   }
 
   /**

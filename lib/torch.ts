@@ -110,10 +110,12 @@ export * as signal from './signal/index.js';
 export * as sparse from './sparse/index.js';
 export {
   type BackwardOptions,
+  type Element,
   type ElementArray,
   type HookHandle,
   isTensor,
   type Nested,
+  type Read,
   Tensor,
 } from './tensor.js';
 export { type FloatInfo, finfo, type IntegerInfo, iinfo } from './type-info.js';

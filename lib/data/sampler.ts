@@ -205,7 +205,8 @@ function weightsOf(weights: unknown): Tensor {
 
 /** A seed from `generator` or the global one, as PyTorch draws it. */
 export function drawSeed(generator?: Generator): bigint {
-  return empty([], { dtype: int64 }).random_({ generator }).item<bigint>();
+  // One in 1,024 of them is a safe integer, which item() gives as a number.
+  return BigInt(empty([], { dtype: int64 }).random_({ generator }).item<bigint>());
 }
 
 /** 0 to n - 1 in random order; from the global generator by default. */

@@ -6,7 +6,7 @@ declare const t: Tensor;
 const shape: number[] = t.shape;
 const size: number = t.size(-1);
 const number: number = t.item();
-const big: bigint = t.item<bigint>();
+const big: number | bigint = t.item<bigint>();
 const pending: Promise<number> = t.itemAsync();
 const grad: Tensor | null = t.grad;
 const doubles: Float64Array<ArrayBuffer> = t.toTypedArray<Float64Array<ArrayBuffer>>();
@@ -16,6 +16,9 @@ const pair: Tensor[] = torch.autograd.grad(t, [t, t]);
 const some: (Tensor | null)[] = torch.autograd.grad(t, t, { allowUnused: true });
 const self: Tensor = t.requiresGrad_();
 export const used = [shape, size, number, big, pending, grad, doubles, scoped, plain, pair, some, self];
+
+// @ts-expect-error An integer that a number holds is a number.
+export const tooSure: bigint = t.item<bigint>();
 
 torch.tensor([
   [1, 2],
