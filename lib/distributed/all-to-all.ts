@@ -1,4 +1,6 @@
 import { arrayOf, integer, type Kind } from '../check.js';
+import { tensor } from '../creation/index.js';
+import { int64 } from '../dtype.js';
 import { TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
 import type { Tensor } from '../tensor.js';
@@ -10,11 +12,12 @@ import {
   checkDenseList,
   checkPerRank,
   collectiveOptions,
+  issue,
   Receiving,
   sending,
 } from './call.js';
 import { groupOf, type ProcessGroup } from './group.js';
-import { finished, nothing, type Sequence, type Settled } from './sequence.js';
+import { finished, nothing, type Sequence, type Settled, settle } from './sequence.js';
 
 const readAllToAll = optionsOf('allToAll', collectiveOptions);
 
@@ -53,7 +56,7 @@ export function allToAll<const O extends CollectiveOptions = object>(
   }
   // Lists of unequal sizes are beyond Gloo's function for lists, the one that ranks of Python call.
   return group.alike
-    ? finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputList, inputList, false, wait), wait, group)
+    ? exchange({ name: 'allToAllSingle', group, timeout }, outputList, inputList, false, wait)
     : finished(exchangedLists({ name: 'allToAll', group, timeout }, outputList, inputList, wait), wait, group);
 }
 
@@ -68,6 +71,22 @@ function* exchangedLists(
   for (const target of targets) target.finish();
 }
 
+const exchange = <O>(
+  call: Call,
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  even: boolean,
+  wait: boolean,
+): Settled<O> => {
+  const { group } = call;
+  return settle(
+    exchanged(call, outputs, inputs, even, wait),
+    wait,
+    group,
+    group.checks || (group.alike && !even),
+  ) as Settled<O>;
+};
+
 /** As one tensor each way. */
 function* exchanged(
   call: Call,
@@ -81,8 +100,10 @@ function* exchanged(
   const lengths = targets.map(({ memory }) => memory.numel());
   const input = joinedFlat(flat);
   const output = input.newEmpty([lengths.reduce((sum, n) => sum + n, 0)]);
+  const sent = flat.map((t) => t.numel());
+  if (!even && call.group.alike) yield* sharesCompared(call, lengths, sent, wait);
   // Gloo sends equal shares in another way than given ones, and all ranks must choose the same.
-  const splits = even ? ([[], []] as const) : ([lengths, flat.map((t) => t.numel())] as const);
+  const splits = even ? ([[], []] as const) : ([lengths, sent] as const);
   yield* called({ ...call, outputs: [[output]], inputs: [input], splits }, wait);
   let start = 0;
   targets.forEach((target, i) => {
@@ -90,6 +111,47 @@ function* exchanged(
     start += lengths[i]!;
     target.finish();
   });
+}
+
+/** A number of 32 bits for a share: its sum over all that is sent is that over all that is expected, where they match. */
+function markOf(from: number, to: number, size: number): number {
+  let h = Math.imul(from + 1, 0x9e3779b1) ^ Math.imul(to + 1, 0x85ebca6b);
+  h ^= Math.imul(size % 2 ** 32, 0xc2b2ae35) ^ Math.trunc(size / 2 ** 32);
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** Gloo ends a process that is sent more than it expects: refuses shares on all ranks where some do not match. */
+function* sharesCompared(
+  { group, timeout }: Call,
+  expected: readonly number[],
+  sent: readonly number[],
+  wait: boolean,
+): Sequence<void> {
+  const how = wait ? 'wait' : 'promise';
+  const rank = group.rank;
+  const difference = group.ranks.reduce(
+    (sum, _, other) => sum + markOf(rank, other, sent[other]!) - markOf(other, rank, expected[other]!),
+    0,
+  );
+  const total = tensor([difference], { dtype: int64, device: 'cpu' });
+  yield issue({ name: 'allReduce', group, inputs: [total], timeout }, how);
+  if (total.item() === 0) return;
+  const own = tensor([...expected, ...sent], { dtype: int64, device: 'cpu' });
+  const all = own.newEmpty([group.size * own.numel()]);
+  yield issue({ name: 'allGatherIntoTensor', group, outputs: [[all]], inputs: [own], timeout }, how);
+  const sizes = all.view([group.size, 2, group.size]).tolist() as number[][][];
+  for (const [to, [wanted]] of sizes.entries()) {
+    for (const [from, size] of wanted!.entries()) {
+      const given = sizes[from]![1]![to]!;
+      if (size === given) continue;
+      throw new TorchClipError(
+        'ERR_DISTRIBUTED',
+        `rank ${group.ranks[from]} sends ${given} elements to rank ${group.ranks[to]}, which expects ${size}`,
+      );
+    }
+  }
 }
 
 function joinedFlat(list: readonly Tensor[]): Tensor {
@@ -150,7 +212,7 @@ export function allToAllSingle<const O extends AllToAllSingleOptions = object>(
   const outputs = sharesOf('output', output, outputSplitSizes, group);
   const inputs = sharesOf('input', input, inputSplitSizes, group);
   const even = outputSplitSizes === undefined && inputSplitSizes === undefined;
-  return finished(exchanged({ name: 'allToAllSingle', group, timeout }, outputs, inputs, even, wait), wait, group);
+  return exchange({ name: 'allToAllSingle', group, timeout }, outputs, inputs, even, wait);
 }
 
 function sharesOf(name: string, t: Tensor, sizes: readonly number[] | undefined, { size }: ProcessGroup): Tensor[] {

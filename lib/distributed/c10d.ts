@@ -50,6 +50,7 @@ declare module '../binding/index.js' {
     distributedBackends(): string[];
     /** For tests: a group that another addon has registered with c10d. */
     groupRegistered(name: string, timeout: number): NativeGroup;
+    groupCompare(group: NativeGroup): void;
     groupDestroy(group: NativeGroup): Promise<void>;
     collective(
       group: NativeGroup,

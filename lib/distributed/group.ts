@@ -36,9 +36,9 @@ export class ProcessGroup {
   readonly backend: string;
   /** Seconds that a call may take. */
   readonly timeout: number;
-  /** @internal Whether every rank runs this package, so that calls may be made of several. */
+  /** @internal Whether every rank runs this package, so that calls may be made of several, and are compared where they take long. */
   readonly alike: boolean;
-  /** @internal Whether every call begins with a comparison of the ranks' calls. */
+  /** @internal Whether every call begins with such a comparison. */
   get checks(): boolean {
     return this.alike && process.env.TORCH_DISTRIBUTED_DEBUG === 'DETAIL';
   }
@@ -214,6 +214,7 @@ async function makeGroup(
     milliseconds(limit),
   );
   const alike = eager && backends[0]![1] === 'gloo' && (await store.check(ranks.map((_, i) => mark(i))));
+  if (alike) native.groupCompare(made);
   return new ProcessGroup(own, made, { ...named, alike });
 }
 

@@ -6,6 +6,7 @@
 
 #include "binding/handle.h"
 #include "binding/value.h"
+#include "distributed/checked_gloo.h"
 #include "distributed/deferred.h"
 #include "distributed/failure.h"
 #include "distributed/group.h"
@@ -60,13 +61,26 @@ bool on_streams(const c10d::ProcessGroup& group, const Call& call) {
   return call.outputs.empty() || call.outputs[0].empty() || !call.outputs[0][0].is_cpu();
 }
 
+// Waits; what the group knows of ranks that differ comes before what Gloo says, and is why it aborts messages.
+void await(c10d::Work& work, milliseconds timeout, const c10d::ProcessGroup& group) {
+  const auto* gloo = CheckedGloo::of(group);
+  bool done = false;
+  try {
+    done = work.wait(timeout);
+  } catch (const std::exception&) {
+    if (gloo != nullptr) gloo->require_same();
+    throw;
+  }
+  if (!done && gloo != nullptr) gloo->require_same();
+}
+
 // Gloo's time-out is that of each of a collective's messages; this bounds them together. With a limit, works of NCCL
 // would hold the host.
-void wait_for(c10d::Work& work, bool streamed, milliseconds timeout) {
+void wait_for(c10d::Work& work, bool streamed, milliseconds timeout, const c10d::ProcessGroup& group) {
   if (streamed) {
     work.wait();
   } else {
-    work.wait(std::min(timeout, kLongest) + kGrace);
+    await(work, std::min(timeout, kLongest) + kGrace, group);
   }
 }
 
@@ -230,7 +244,7 @@ int source_of(const WorkPtr& work, bool receives) {
 
 // Calls `done` once, on a thread of the backend or on one that waits.
 template <class Done>
-void when_done(const WorkPtr& work, Done done) {
+void when_done(const WorkPtr& work, const c10::intrusive_ptr<c10d::ProcessGroup>& group, Done done) {
   c10::intrusive_ptr<c10::ivalue::Future> future;
   try {
     future = work->getFuture();
@@ -242,10 +256,10 @@ void when_done(const WorkPtr& work, Done done) {
         [done](c10::ivalue::Future& f) { done(f.hasError() ? f.exception_ptr() : std::exception_ptr()); });
     return;
   }
-  std::thread([work, done] {
+  std::thread([work, group, done] {
     std::exception_ptr error;
     try {
-      work->wait();
+      await(*work, kNoTimeout, *group);
     } catch (...) {
       error = std::current_exception();
     }
@@ -276,7 +290,7 @@ napi_value collective(napi_env env, Args& args) {
   if (writes_inputs) written.insert(written.end(), call.inputs.begin(), call.inputs.end());
   for (const at::Tensor& tensor : written) note_written(tensor);
   if (mode == "wait") {
-    reporting(what, timeout, [&] { wait_for(*work, streamed, timeout); });
+    reporting(what, timeout, [&] { wait_for(*work, streamed, timeout, *live); });
     return js(env, static_cast<int64_t>(source_of(work, receives)));
   }
 
@@ -291,20 +305,21 @@ napi_value collective(napi_env env, Args& args) {
   const WorkPtr joined = streamed ? work : WorkPtr();
   // What has looked at them meanwhile has not seen what they hold now.
   if (streamed || only_reads) written.clear();
-  when_done(work, [deferred, joined, written = std::move(written), progress = handle->progress, work, what, timeout,
-                   receives](std::exception_ptr error) {
-    for (const at::Tensor& tensor : written) note_written(tensor);
-    if (error != nullptr) error = failure_of(error, what, timeout);
-    progress->finish(error);
-    if (error != nullptr) {
-      deferred->reject(error);
-    } else {
-      deferred->resolve([rank = source_of(work, receives), joined](napi_env env) {
-        if (joined) joined->wait();
-        return js(env, static_cast<int64_t>(rank));
-      });
-    }
-  });
+  when_done(work, live,
+            [deferred, joined, written = std::move(written), progress = handle->progress, work, what, timeout,
+             receives](std::exception_ptr error) {
+              for (const at::Tensor& tensor : written) note_written(tensor);
+              if (error != nullptr) error = failure_of(error, what, timeout);
+              progress->finish(error);
+              if (error != nullptr) {
+                deferred->reject(error);
+              } else {
+                deferred->resolve([rank = source_of(work, receives), joined](napi_env env) {
+                  if (joined) joined->wait();
+                  return js(env, static_cast<int64_t>(rank));
+                });
+              }
+            });
   if (mode != "work") return promise;
   const napi_value pair = make_array(env, 2);
   set(env, pair, size_t{0}, to_object(env, std::move(handle)));

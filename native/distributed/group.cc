@@ -2,7 +2,6 @@
 
 #include <torch/csrc/distributed/c10d/GroupRegistry.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
-#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #ifdef USE_C10D_NCCL
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
@@ -13,6 +12,7 @@
 #include <unordered_set>
 
 #include "binding/foreign_error.h"
+#include "distributed/checked_gloo.h"
 #include "distributed/deferred.h"
 #include "distributed/failure.h"
 #include "distributed/register.h"
@@ -63,7 +63,7 @@ c10::intrusive_ptr<c10d::Backend> make_backend(const GroupSettings& settings, co
   if (name == "gloo") {
     auto options = c10d::ProcessGroupGloo::Options::create_default(settings.timeout);
     options->group_name = settings.name;
-    return c10::make_intrusive<c10d::ProcessGroupGloo>(store, settings.rank, settings.size, options);
+    return c10::make_intrusive<CheckedGloo>(store, settings.rank, settings.size, options);
   }
 #ifdef USE_C10D_NCCL
   if (name == "nccl") {
@@ -152,7 +152,13 @@ napi_value group_registered(napi_env env, Args& args) {
   return to_object(env, std::move(made));
 }
 
-// groupDestroy(group, timeout): a promise. What is under way goes on until its own time-out.
+// groupCompare(group): all of its ranks run this package, and compare what they call.
+napi_value group_compare(napi_env env, Args& args) {
+  if (auto* gloo = CheckedGloo::of(*group_of(env, args[0])->live())) gloo->compare();
+  return undefined(env);
+}
+
+// groupDestroy(group): a promise. What is under way goes on until its own time-out.
 napi_value group_destroy(napi_env env, Args& args) {
   const auto group = group_of(env, args[0]);
   if (group->destroyed()) throw Error("ERR_STATE", "the process group has been destroyed");
@@ -161,7 +167,11 @@ napi_value group_destroy(napi_env env, Args& args) {
       "the process group is still destroying itself after " + std::to_string(limit.count()) + " ms";
   return run_aside(env, limit, late, [group]() -> Value {
     GroupPtr taken = group->take();
-    if (taken) taken->shutdown();
+    if (!taken) return {};
+    taken->shutdown();
+    const auto* gloo = CheckedGloo::of(*taken);
+    // Its destructor would wait for calls that nobody answers.
+    if (gloo != nullptr && gloo->differs()) static_cast<void>(taken.release());
     taken.reset();
     return {};
   });
@@ -222,6 +232,7 @@ void register_group(napi_env env, napi_value exports) {
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = c10::GLOG_FATAL;
   define(env, exports, "groupMake", guarded<group_make>);
   define(env, exports, "groupRegistered", guarded<group_registered>);
+  define(env, exports, "groupCompare", guarded<group_compare>);
   define(env, exports, "groupDestroy", guarded<group_destroy>);
   define(env, exports, "distributedBackends", guarded<backends>);
 }

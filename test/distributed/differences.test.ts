@@ -1,0 +1,49 @@
+// Ranks that call different things without a comparison of each call: they are told what differs, and none crashes.
+import { expect } from 'chai';
+import { sentByAll } from './processes.js';
+
+const expected: Record<string, [string, string]> = {
+  'sizes of an allReduce': ['allReduce of 4 elements of float32, sum', 'allReduce of 8000 elements of float32, sum'],
+  'operations of an allReduce': [
+    'allReduce of 4 elements of float32, sum',
+    'allReduce of 4 elements of float32, product',
+  ],
+  'dtypes of an allReduce': ['allReduce of 4 elements of float32, sum', 'allReduce of 4 elements of int32, sum'],
+  'roots of a broadcast': ['broadcast of 16 bytes from rank 0', 'broadcast of 16 bytes from rank 1'],
+  'the order of calls that are under way together': [
+    'allReduce of 4 elements of float32, sum',
+    'allReduce of 6 elements of float32, sum',
+  ],
+  'the second call': ['barrier', 'allGather of 8 bytes'],
+  'sizes of a message': ['a message of 40 bytes', 'a message of 16 bytes'],
+  'sizes of a second message': ['a message of 16 bytes', 'a message of 40 bytes'],
+  'a backward pass and a barrier': ['allReduce of 4 elements of float32, sum', 'barrier'],
+};
+
+describe('two ranks that differ in', function () {
+  this.timeout(60_000);
+  let sent: unknown[][];
+  before(async () => {
+    sent = await sentByAll(2, 'differences');
+  });
+
+  for (const [what, [first, second]] of Object.entries(expected)) {
+    it(`${what} are told what, at that call and at the next`, () => {
+      const sentence = `the ranks of the process group call different things: ${first} on rank 0, and ${second} on rank 1; all must make the same calls in the same order`;
+      for (const [told] of sent) {
+        expect((told as Record<string, unknown>)[what]).deep.equal([
+          ['ERR_DISTRIBUTED', sentence],
+          ['ERR_DISTRIBUTED', sentence],
+        ]);
+      }
+    });
+  }
+  it('the shares of an exchange are told which, and go on', () => {
+    for (const [, refused] of sent) {
+      expect(refused).deep.equal(['ERR_DISTRIBUTED', 'rank 0 sends 4 elements to rank 1, which expects 3']);
+    }
+  });
+  it('when they call it only are not told anything', () => {
+    expect(sent.map(([, , late]) => late)).deep.equal([2, 2]);
+  });
+});

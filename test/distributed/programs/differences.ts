@@ -1,0 +1,110 @@
+// Two ranks that call different things, each time in a group of its own: what they are told, and that neither crashes.
+import torch, { type distributed, nn, TorchClipError } from '../../../lib/index.js';
+import { distributed as d, leave, send } from './_rank.js';
+
+const [rank, worldSize] = [Number(process.env.RANK), Number(process.env.WORLD_SIZE)];
+const met = await d.FileStore.open(process.env.MEET!.replace('file://', ''));
+const server =
+  rank === 0
+    ? await d.TCPStore.connect('127.0.0.1', 0, { isServer: true, worldSize, waitForWorkers: false })
+    : undefined;
+if (server) await met.set('port', String(server.port));
+const store = server ?? (await d.TCPStore.connect('127.0.0.1', Number(await met.getText('port'))));
+await d.initProcessGroup({ store, rank, worldSize, timeout: 30 });
+
+const ones = (length: number, dtype: torch.Dtype = torch.float32) => torch.ones([length], { dtype });
+type Call = (group: distributed.ProcessGroup) => unknown;
+const differences: Record<string, readonly [Call, Call]> = {
+  'sizes of an allReduce': [(group) => d.allReduce(ones(4), { group }), (group) => d.allReduce(ones(8000), { group })],
+  'operations of an allReduce': [
+    (group) => d.allReduce(ones(4), { group }),
+    (group) => d.allReduce(ones(4), { group, op: 'product' }),
+  ],
+  'dtypes of an allReduce': [
+    (group) => d.allReduce(ones(4), { group }),
+    (group) => d.allReduce(ones(4, torch.int32), { group }),
+  ],
+  'roots of a broadcast': [
+    (group) => d.broadcast(ones(4), { group, src: 0 }),
+    (group) => d.broadcast(ones(4), { group, src: 1 }),
+  ],
+  'the order of calls that are under way together': [
+    (group) => Promise.all([d.allReduce(ones(4), { group }), d.allReduce(ones(6), { group }), d.barrier({ group })]),
+    (group) => Promise.all([d.allReduce(ones(6), { group }), d.allReduce(ones(4), { group }), d.barrier({ group })]),
+  ],
+  'the second call': [
+    async (group) => {
+      await d.barrier({ group });
+      await d.barrier({ group });
+    },
+    async (group) => {
+      await d.barrier({ group });
+      await d.allGatherObject('a', { group });
+    },
+  ],
+  'sizes of a message': [
+    (group) => d.send(ones(10), 1, { group, tag: 3 }),
+    (group) => d.recv(ones(4), { group, src: 0, tag: 3 }),
+  ],
+  'sizes of a second message': [
+    async (group) => {
+      await d.send(ones(4), 1, { group });
+      await d.send(ones(4), 1, { group });
+    },
+    async (group) => {
+      await d.recv(ones(4), { group, src: 0 });
+      await d.recv(ones(10), { group, src: 0 });
+    },
+  ],
+  'a backward pass and a barrier': [
+    (group) => {
+      const model = new nn.parallel.DistributedDataParallel(new nn.Linear(3, 1), { processGroup: group });
+      model.forward(ones(3)).sum().backward();
+    },
+    (group) => {
+      const model = new nn.parallel.DistributedDataParallel(new nn.Linear(3, 1), { processGroup: group });
+      model.forward(ones(3));
+      return d.barrier({ group });
+    },
+  ],
+};
+
+const said = async (call: () => unknown): Promise<string[]> => {
+  try {
+    await call();
+    return ['nothing'];
+  } catch (error) {
+    return error instanceof TorchClipError ? [error.code, error.message] : [String(error)];
+  }
+};
+
+const groups = new Map<string, distributed.ProcessGroup>();
+for (const name of Object.keys(differences)) groups.set(name, (await d.newGroup([0, 1]))!);
+const told: Record<string, string[][]> = {};
+await Promise.all(
+  Object.entries(differences).map(async ([name, calls]) => {
+    const group = groups.get(name)!;
+    told[name] = [await said(() => calls[rank]!(group)), await said(() => d.barrier({ group }))];
+    await d.destroyProcessGroup(group);
+  }),
+);
+await send(told);
+
+// Shares are compared before they are sent, so that the group lives.
+const shares = (outputSplitSizes: number[], inputSplitSizes: number[]) =>
+  d.allToAllSingle(ones(6), ones(6), { outputSplitSizes, inputSplitSizes });
+const refused = await said(() => (rank === 0 ? shares([2, 4], [2, 4]) : shares([3, 3], [4, 2])));
+await shares(rank === 0 ? [2, 4] : [4, 2], rank === 0 ? [2, 4] : [4, 2]);
+await send(refused);
+
+// A call that waits long is no difference, and leaves nothing behind.
+const slow = (await d.newGroup([0, 1]))!;
+const key = `${slow.name}//cpu//call/0`;
+const inner = new d.PrefixStore('0/', store);
+if (rank === 1) await inner.wait([key]);
+const late = ones(1);
+await d.allReduce(late, { group: slow });
+while (await inner.check([key])) await new Promise(setImmediate);
+await d.barrier({ group: slow });
+await send(late.item());
+await leave();
