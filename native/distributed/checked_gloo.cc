@@ -56,7 +56,9 @@ void CheckedGloo::require_same() const {
   if (comparison_) comparison_->require_same();
 }
 
-void CheckedGloo::compare() { comparison_ = Comparison::begin(meeting_, getRank(), getSize(), getOptions()->timeout); }
+void CheckedGloo::compare() {
+  if (getSize() > 1) comparison_ = Comparison::begin(meeting_, getRank(), getSize(), getOptions()->timeout);
+}
 
 void CheckedGloo::choose_channel(uint64_t place, std::string_view call) {
   // Calls under way at once have different places; two that differ in one place share a channel once in a million.

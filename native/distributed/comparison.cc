@@ -128,12 +128,18 @@ std::exception_ptr Comparison::error() const {
 }
 
 Comparison::WorkPtr Comparison::follow(std::string call, const WorkPtr& work, bool on_host) {
-  const std::lock_guard lock(mutex_);
-  const uint64_t place = places_++;
   const FuturePtr future = on_host ? future_of(*work) : FuturePtr();
-  if (!future) return work;
-  auto followed = c10::make_intrusive<Followed>(work, future);
-  add("call/" + std::to_string(place), std::move(call), false, followed);
+  const auto followed = future ? c10::make_intrusive<Followed>(work, future) : c10::intrusive_ptr<Followed>();
+  bool told = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const uint64_t place = places_++;
+    if (!followed) return work;
+    add("call/" + std::to_string(place), std::move(call), false, followed);
+    told = told_;
+  }
+  if (told) followed->end(error_, std::nullopt);
+  // At once, where it has ended.
   future->addCallback([followed, self = weak_from_this()](c10::ivalue::Future& f) {
     if (f.hasError()) {
       const auto comparison = self.lock();
@@ -143,7 +149,6 @@ Comparison::WorkPtr Comparison::follow(std::string call, const WorkPtr& work, bo
       followed->end(nullptr, f.constValue());
     }
   });
-  if (told_) followed->end(error_, std::nullopt);
   return followed;
 }
 
