@@ -152,9 +152,11 @@ describe('an out that cannot be trusted to be written at once', () => {
       }
     });
 
-    it(`${name}: holds the result when it is not`, function () {
-      // torch 2.14 has no aten::cholesky any more.
-      if (lacks(c)) this.skip();
+    if (lacks(c)) {
+      it.skip(`${name}: holds the result when it is not (skipped: this libtorch has no such operator any more)`);
+      continue;
+    }
+    it(`${name}: holds the result when it is not`, () => {
       const want = c.results();
       for (const [formed, form] of Object.entries(forms)) {
         const given = places(c, form);
