@@ -42,7 +42,7 @@ export async function fails(failing: Failing): Promise<void> {
     expect(told.length).above(0);
     for (const { code, message, took } of told) {
       if (mistake) {
-        expect([code, message]).deep.equal(['ERR_DISTRIBUTED', answers[0]!.message]);
+        expect([code, message]).deep.equal(['ERR_DISTRIBUTED', told[0]!.message]);
         expect(message).match(
           failing.detail
             ? /^all ranks of a group must make the same calls in the same order, got on rank \d .* on rank \d/
