@@ -41,7 +41,8 @@ export async function fails(failing: Failing): Promise<void> {
     if (failing.detail || !['broadcast', 'reduce', 'gather'].includes(call)) expect(told).length(2);
     expect(told.length).above(0);
     for (const { code, message, took } of told) {
-      if (mistake) {
+      // A rank that needs nobody's answer ends before, and is missed.
+      if (mistake && told.length === 2) {
         expect([code, message]).deep.equal(['ERR_DISTRIBUTED', told[0]!.message]);
         expect(message).match(
           failing.detail
