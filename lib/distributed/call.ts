@@ -4,7 +4,7 @@ import { arrayOf, check, flag, integer, type Kind, kind, positive } from '../che
 import { fromTypedArray } from '../creation/index.js';
 import * as dtypes from '../dtype.js';
 import { uint8 } from '../dtype.js';
-import { invalidArgument, TorchClipError } from '../errors.js';
+import { describe, invalidArgument, TorchClipError } from '../errors.js';
 import { tensor as tensorKind } from '../kinds.js';
 import { contiguousFormat, strided } from '../layout.js';
 import { viewAsReal } from '../ops/generated/functions.js';
@@ -177,7 +177,7 @@ export class Receiving {
   }
 }
 
-/** @internal Refuses tensors that do not have the elements of the first. */
+/** @internal Refuses tensors that do not have the dtype and shape of another. */
 export function checkAlike(name: string, list: readonly Tensor[], like: Tensor, what: string): void {
   list.forEach((t, i) => {
     if (t.dtype !== like.dtype) {
@@ -186,10 +186,10 @@ export function checkAlike(name: string, list: readonly Tensor[], like: Tensor, 
         `"${name}[${i}]" must have the dtype of "${what}", ${like.dtype.name}, got ${t.dtype.name}`,
       );
     }
-    if (t.numel() !== like.numel()) {
+    if (t.shape.join() !== like.shape.join()) {
       throw new TorchClipError(
         'ERR_SHAPE',
-        `"${name}[${i}]" must have as many elements as "${what}", ${like.numel()}, got ${t.numel()}`,
+        `"${name}[${i}]" must have the shape of "${what}", ${describe(like.shape)}, got ${describe(t.shape)}`,
       );
     }
   });

@@ -61,6 +61,45 @@ function contentOf(object: unknown): Content {
   return { json, tensors, parts };
 }
 
+/** What all ranks must have alike: the values of an object, and of its tensors the dtypes and shapes, by their paths. */
+type Leaves = readonly (readonly [path: string, value: string])[];
+
+function leavesOf({ json, tensors, parts }: Content): Leaves {
+  const leaves: [string, string][] = [];
+  const walk = (value: unknown, path: string): void => {
+    if (typeof value !== 'object' || value === null) {
+      leaves.push([path, JSON.stringify(value)]);
+      return;
+    }
+    const entries = Object.entries(value);
+    if (!Array.isArray(value) && entries.length === 1 && entries[0]![0] === '$tensor') {
+      const name = entries[0]![1] as string;
+      const tensor = tensors.get(name)!;
+      const { shape } = parts.get(name) ?? tensor;
+      leaves.push([path, `a ${tensor.dtype.name} tensor of shape [${shape.join(', ')}]`]);
+      return;
+    }
+    if (entries.length === 0) leaves.push([path, Array.isArray(value) ? '[]' : '{}']);
+    for (const [key, inner] of entries) walk(inner, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`);
+  };
+  walk(JSON.parse(json), 'object');
+  return leaves;
+}
+
+/** Names the first leaf that two ranks do not have alike. */
+function differing(one: Leaves, other: Leaves, oneRank: number, otherRank: number): string {
+  const ofOne = new Map(one);
+  const ofOther = new Map(other);
+  const path = [...ofOne.keys(), ...ofOther.keys()].find((key) => ofOne.get(key) !== ofOther.get(key));
+  const said = (leaves: ReadonlyMap<string, string>) => {
+    const value = leaves.get(path!) ?? 'nothing';
+    return value.length > 60 ? `${value.slice(0, 60)}...` : value;
+  };
+  // The same keys in another order, say, in which each rank would write other tensors.
+  if (path === undefined) return `the same in another arrangement on rank ${otherRank} than on rank ${oneRank}`;
+  return `${said(ofOne)} in "${path}" on rank ${oneRank}, and ${said(ofOther)} on rank ${otherRank}`;
+}
+
 /** The tensors that a rank writes: its parts, and of those that all ranks have as many bytes as the others. */
 function ownTensors({ tensors, parts }: Content, { rank, size }: ProcessGroup): Map<string, Tensor> {
   const written = Array<number>(size).fill(0);
@@ -109,7 +148,8 @@ async function together(group: ProcessGroup, said: Said | (() => Said)): Promise
  * `io.save(io.loadCheckpoint(path), 'all.pt')` makes one file of it.
  *
  * @param folder on a file system that all ranks share.
- * @param object as `io.saveCheckpoint` takes it, with the same structure on all ranks.
+ * @param object as `io.saveCheckpoint` takes it, with the same structure, values, shapes and dtypes on all ranks. Of a tensor whose
+ * elements differ between ranks, such as a random state, the checkpoint has that of one rank: gather them into one that all have.
  * @returns the path of the checkpoint.
  * @throws {TorchClipError} rejects on all ranks where one fails; there is no new checkpoint then, and the old ones stay.
  *
@@ -131,14 +171,19 @@ export async function saveCheckpoint(
   const all = await together(group, () => {
     content = unscoped(() => contentOf(object));
     const parts = [...content.parts].map(([name, part]) => [name, [part.begin, part.tensor.numel()]] as const);
-    return { hash: createHash('sha256').update(content.json).digest('hex'), parts: Object.fromEntries(parts) as never };
+    const alike = JSON.stringify(leavesOf(content));
+    return {
+      hash: createHash('sha256').update(content.json).update(alike).digest('hex'),
+      parts: Object.fromEntries(parts) as never,
+    };
   });
   const said = all as Exclude<Said, { error: string }>[];
   const other = said.findIndex(({ hash }) => hash !== said[0]!.hash);
   if (other >= 0) {
+    const leaves = (await allGatherObject(leavesOf(content!), { group })) as unknown as Leaves[];
     throw new TorchClipError(
       'ERR_DISTRIBUTED',
-      `"object" must have the same structure and numbers on all ranks, got something else on rank ${group.ranks[other]} than on rank ${group.ranks[0]}`,
+      `"object" must have the same structure, values, shapes and dtypes on all ranks, got ${differing(leaves[0]!, leaves[other]!, group.ranks[0]!, group.ranks[other]!)}`,
     );
   }
   const isFirst = group.rank === 0;

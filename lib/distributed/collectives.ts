@@ -56,7 +56,7 @@ const readAllGather = optionsOf('allGather', collectiveOptions);
 /**
  * Fills a list with the tensors of all ranks, as `torch.distributed.all_gather`.
  *
- * @param tensorList one tensor per rank, each with as many elements as `tensor`, which are written.
+ * @param tensorList one tensor per rank, each of the shape and dtype of `tensor`, which are written.
  * @param tensor this rank's, of the same shape on all ranks.
  *
  * @example
@@ -115,7 +115,7 @@ const readGather = optionsOf('gather', { ...collectiveOptions, dst: [rankKind, 0
 /**
  * {@link allGather} for rank `dst` alone, as `torch.distributed.gather`.
  *
- * @param gatherList one tensor per rank on rank `dst`, null on the others.
+ * @param gatherList one tensor per rank on rank `dst`, each of the shape and dtype of `tensor`; null on the others.
  *
  * @example
  * const all = torch.distributed.getRank() === 0 ? [torch.empty([1]), torch.empty([1])] : null;
@@ -168,7 +168,7 @@ const readScatter = optionsOf('scatter', { ...collectiveOptions, src: [rankKind,
  * Gives each rank one of the tensors of rank `src`, as `torch.distributed.scatter`.
  *
  * @param tensor what is written.
- * @param scatterList one tensor per rank on rank `src`, null on the others.
+ * @param scatterList one tensor per rank on rank `src`, each of the shape and dtype of `tensor`; null on the others.
  *
  * @example
  * const shares = torch.distributed.getRank() === 0 ? [torch.zeros([1]), torch.ones([1])] : null;

@@ -36,6 +36,12 @@ export function checkReducible(name: string, tensor: Tensor, op: ReduceOp): void
   if (dtype.isComplex && op !== 'sum' && op !== 'avg') {
     throw new TorchClipError('ERR_DTYPE', `"op" must be "sum" or "avg" for a complex "${name}", got ${describe(op)}`);
   }
+  if (op === 'avg' && !dtype.isFloatingPoint && !dtype.isComplex) {
+    throw new TorchClipError(
+      'ERR_DTYPE',
+      `"${name}" must have a floating-point or complex dtype for the op "avg", got ${dtype.name}`,
+    );
+  }
   if (bitwise.includes(op) && (dtype.isFloatingPoint || dtype.isComplex)) {
     throw new TorchClipError(
       'ERR_DTYPE',

@@ -96,8 +96,8 @@ const readReduceScatter = optionsOf('reduceScatter', { ...collectiveOptions, op:
 /**
  * Reduces a list of tensors over all ranks and leaves each rank the one of its number, as `torch.distributed.reduce_scatter`.
  *
- * @param output what is written, of as many elements as each input.
- * @param inputList one tensor per rank.
+ * @param output what is written.
+ * @param inputList one tensor per rank, each of the shape and dtype of `output`.
  *
  * @example
  * const mine = torch.empty([2]);

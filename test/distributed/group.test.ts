@@ -183,8 +183,37 @@ describe('a process group', () => {
       [
         () => d.allGather([torch.ones([3])], t),
         'ERR_SHAPE',
-        '"tensorList[0]" must have as many elements as "tensor", 2, got 3',
+        '"tensorList[0]" must have the shape of "tensor", [2], got [3]',
       ],
+      // As many elements are not enough for Gloo.
+      ...(
+        [
+          [() => d.allGather([torch.ones([2, 1])], t), 'tensorList', 'tensor'],
+          [() => d.gather(t, [torch.ones([2, 1])]), 'gatherList', 'tensor'],
+          [() => d.scatter(t, [torch.ones([2, 1])]), 'scatterList', 'tensor'],
+          [() => d.reduceScatter(t, [torch.ones([2, 1])]), 'inputList', 'output'],
+        ] as const
+      ).map(([call, list, like]): [() => unknown, string, string] => [
+        call,
+        'ERR_SHAPE',
+        `"${list}[0]" must have the shape of "${like}", [2], got [2, 1]`,
+      ]),
+      ...([torch.int64, torch.int8, torch.bool] as const).flatMap((dtype) => {
+        const whole = t.to(dtype);
+        const calls: [() => unknown, string][] = [
+          [() => d.allReduce(whole, { op: 'avg' }), 'tensor'],
+          [() => d.reduce(whole, { op: 'avg' }), 'tensor'],
+          [() => d.reduceScatter(whole, [whole], { op: 'avg' }), 'output'],
+          [() => d.reduceScatterTensor(whole, whole, { op: 'avg' }), 'output'],
+          [() => d.functional.allReduce(whole, { op: 'avg' }), 'input'],
+          [() => d.functional.reduceScatterSingle(whole, { op: 'avg' }), 'input'],
+        ];
+        return calls.map(([call, name]): [() => unknown, string, string] => [
+          call,
+          'ERR_DTYPE',
+          `"${name}" must have a floating-point or complex dtype for the op "avg", got ${dtype.name}`,
+        ]);
+      }),
       [
         () => d.allGather([t.to(torch.int32)], t),
         'ERR_DTYPE',

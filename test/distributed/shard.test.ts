@@ -61,17 +61,27 @@ describe('optim.shard', function () {
     const folder = mkdtempSync(join(tmpdir(), 'torch-clip-parts-'));
     try {
       const written = await sentByAll(2, 'checkpoint', { folder, write: true });
-      const first = written[0]![0] as { parameters: number[]; refused: string[] };
-      for (const [rank, [answer]] of (written as { parameters: number[]; refused: string[] }[][]).entries()) {
+      const first = written[0]![0] as { parameters: number[]; refused: [string, string, string[]] };
+      for (const [rank, [answer]] of (
+        written as { parameters: number[]; refused: [string, string, string[]] }[][]
+      ).entries()) {
         expect(answer!.parameters).deep.equal(first.parameters);
-        const [path, failed, other] = answer!.refused;
+        const [path, failed, others] = answer!.refused;
         expect(path).equal(join(folder, 'checkpoint-00000002'));
         const why = /"object.f" must be a tensor or plain data, got a function/;
         expect(failed).match(
           rank === 1 ? why : new RegExp(`rank 1 cannot write its part of the checkpoint: ${why.source}`),
         );
-        expect(other).match(
-          /"object" must have the same structure and numbers on all ranks, got something else on rank 1 than on rank 0/,
+        const alike =
+          'TorchClipError: "object" must have the same structure, values, shapes and dtypes on all ranks, got ';
+        expect(others).deep.equal(
+          [
+            '0 in "object.rank" on rank 0, and 1 on rank 1',
+            'a float32 tensor of shape [4] in "object.list[0].rng" on rank 0, and a float32 tensor of shape [5] on rank 1',
+            'a float32 tensor of shape [2] in "object.rng" on rank 0, and a float64 tensor of shape [2] on rank 1',
+            'nothing in "object.b" on rank 0, and {} on rank 1',
+            'the same in another arrangement on rank 1 than on rank 0',
+          ].map((what) => alike + what),
         );
       }
       expect(readdirSync(folder).sort()).deep.equal(['checkpoint-00000001', 'checkpoint-00000002']);

@@ -30,8 +30,18 @@ if (settings.write === true) {
   // One rank's failure is one of all, and leaves no trace.
   const bad = { ...state(), ...(rank === 1 && { f: () => 1 }) };
   const failed = await d.saveCheckpoint(folder, bad).catch((error: unknown) => String(error));
-  const other = await d.saveCheckpoint(folder, { ...state(), rank }).catch((error: unknown) => String(error));
-  refused = [paths.at(-1), failed, other];
+  const differing: object[] = [
+    { ...state(), rank },
+    { ...state(), list: [{ rng: torch.zeros([4 + rank]) }] },
+    { rng: torch.zeros([2], { dtype: rank === 0 ? torch.float32 : torch.float64 }) },
+    rank === 0 ? { a: 1 } : { a: 1, b: {} },
+    rank === 0 ? { a: 1, b: 2 } : { b: 2, a: 1 },
+  ];
+  const messages: string[] = [];
+  for (const object of differing) {
+    messages.push((await d.saveCheckpoint(folder, object).catch((error: unknown) => String(error))) as string);
+  }
+  refused = [paths.at(-1), failed, messages];
 } else {
   const saved = io.loadCheckpoint<{ model: never; optimizer: never; step: number }>(io.latest(folder)!);
   model.loadStateDict(saved.model);
