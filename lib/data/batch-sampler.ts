@@ -1,4 +1,5 @@
-import { check, flag, integer } from '../check.js';
+import { check, flag, integer, type Kind } from '../check.js';
+import { getRank, getWorldSize } from '../distributed/group.js';
 import { invalidArgument } from '../errors.js';
 import { Generator } from '../generator.js';
 import { optionsOf } from '../options.js';
@@ -38,8 +39,8 @@ export class BatchSampler implements Iterable<number[]> {
 }
 
 const readDistributed = optionsOf('DistributedSampler', {
-  numReplicas: [integer(1)],
-  rank: [integer(0)],
+  numReplicas: [integer(1) as Kind<number | undefined>, undefined],
+  rank: [integer(0) as Kind<number | undefined>, undefined],
   shuffle: [flag, true],
   seed: [integer(0), 0],
   dropLast: [flag, false],
@@ -48,18 +49,19 @@ const readDistributed = optionsOf('DistributedSampler', {
 /**
  * One process's share of the indices where several train together, the same as PyTorch's.
  *
- * Each process passes its own rank, and calls {@link setEpoch} before each epoch for another order. Indices that do not come out even are repeated
- * from the start, or left out with `dropLast`.
+ * Each process calls {@link setEpoch} before each epoch for another order. Indices that do not come out even are repeated from the start, or left
+ * out with `dropLast`.
  *
  * @param source what is sampled; only its length is read.
- * @param options.numReplicas how many processes there are.
- * @param options.rank which of them this is, from 0.
+ * @param options.numReplicas how many processes there are; default the size of the default process group.
+ * @param options.rank which of them this is, from 0; default its rank in that group.
  * @param options.shuffle default true.
  * @param options.seed the same in all processes; default 0.
  * @param options.dropLast default false.
+ * @throws {TorchClipError} `ERR_STATE` where one of the two is left out and there is no process group.
  *
  * @example
- * const sampler = new data.DistributedSampler(dataset, { numReplicas: 4, rank });
+ * const sampler = new data.DistributedSampler(dataset);
  * const loader = new data.DataLoader(dataset, { batchSize: 32, sampler });
  * for (let epoch = 0; epoch < 10; epoch++) {
  *   sampler.setEpoch(epoch);
@@ -76,10 +78,16 @@ export class DistributedSampler implements Sampler {
 
   constructor(
     readonly source: { readonly length: number },
-    options: { numReplicas: number; rank: number; shuffle?: boolean; seed?: number; dropLast?: boolean },
+    options?: { numReplicas?: number; rank?: number; shuffle?: boolean; seed?: number; dropLast?: boolean },
   ) {
     checkSource('source', source);
-    const { numReplicas, rank, shuffle, seed, dropLast } = readDistributed(options, new.target.name);
+    const {
+      numReplicas = getWorldSize(),
+      rank = getRank(),
+      shuffle,
+      seed,
+      dropLast,
+    } = readDistributed(options, new.target.name);
     if (rank >= numReplicas) throw invalidArgument('rank', `an integer from 0 to ${numReplicas - 1}`, rank);
     this.numReplicas = numReplicas;
     this.rank = rank;

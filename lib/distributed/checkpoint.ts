@@ -15,7 +15,7 @@ import { optionsOf } from '../options.js';
 import { unscoped } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { type GroupOption, groupKind, groupOf, type ProcessGroup } from './group.js';
-import { allGatherObject, broadcastObjectList, type Json } from './objects.js';
+import { allGatherObject, broadcastObjectList } from './objects.js';
 
 /** Options of {@link saveCheckpoint}. */
 export interface SharedCheckpointOptions {
@@ -128,7 +128,7 @@ async function together(group: ProcessGroup, said: Said | (() => Said)): Promise
     failure = error;
     own = { error: types.isNativeError(error) ? error.message : describe(error) };
   }
-  const all = (await allGatherObject(own as Json, { group })) as unknown as Said[];
+  const all = await allGatherObject(own, { group });
   if (failure !== undefined) throw failure;
   const bad = all.findIndex((one) => 'error' in one);
   if (bad < 0) return all;
@@ -180,7 +180,7 @@ export async function saveCheckpoint(
   const said = all as Exclude<Said, { error: string }>[];
   const other = said.findIndex(({ hash }) => hash !== said[0]!.hash);
   if (other >= 0) {
-    const leaves = (await allGatherObject(leavesOf(content!), { group })) as unknown as Leaves[];
+    const leaves = await allGatherObject(leavesOf(content!), { group });
     throw new TorchClipError(
       'ERR_DISTRIBUTED',
       `"object" must have the same structure, values, shapes and dtypes on all ranks, got ${differing(leaves[0]!, leaves[other]!, group.ranks[0]!, group.ranks[other]!)}`,
@@ -208,7 +208,7 @@ export async function saveCheckpoint(
       unfinished = '';
       return done;
     });
-    return (await broadcastObjectList([path], { src: root, group }))[0] as string;
+    return (await broadcastObjectList([path], { src: root, group }))[0]!;
   } catch (error) {
     if (unfinished !== '') abandonFolder(unfinished);
     throw error;

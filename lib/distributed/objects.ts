@@ -16,6 +16,21 @@ import { type Sequence, type Settled, settle } from './sequence.js';
 /** A value that JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/**
+ * A type as it stands where JSON can hold its values, which come out as they went in; `never` where it cannot. Functions that pass values on
+ * take `value: V & Jsonable<V>`.
+ */
+export type Jsonable<V> = V extends Json
+  ? V
+  : V extends object
+    ? V extends (...args: never) => unknown
+      ? never
+      : { [K in keyof V]: Jsonable<V[K]> }
+    : never;
+
+/** Null where the group of the options may be one that this process is not a member of. */
+type IfMember<O, T> = O extends { readonly group: infer G } ? (null extends G ? T | null : T) : T;
+
 /** Refuses what would come out of JSON as something else. */
 function checkJson(name: string, value: unknown, above: readonly unknown[] = []): void {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return;
@@ -79,10 +94,10 @@ const readAll = optionsOf('allGatherObject', collectiveOptions);
  * @example
  * const names = await torch.distributed.allGatherObject(os.hostname());
  */
-export function allGatherObject<const O extends CollectiveOptions = object>(
-  object: Json,
+export function allGatherObject<V, const O extends CollectiveOptions = object>(
+  object: V & Jsonable<V>,
   options?: O,
-): Settled<O, Json[]> {
+): Settled<O, V[]> {
   const { group: given, wait, timeout } = readAll(options);
   const group = groupOf(given);
   const bytes = toBytes('object', object);
@@ -93,7 +108,7 @@ export function allGatherObject<const O extends CollectiveOptions = object>(
     wait,
     group,
     true,
-  ) as Settled<O, Json[]>;
+  ) as Settled<O, V[]>;
 }
 
 const readGather = optionsOf('gatherObject', { ...collectiveOptions, dst: [rankKind, 0] });
@@ -108,10 +123,10 @@ const readGather = optionsOf('gatherObject', { ...collectiveOptions, dst: [rankK
  * @example
  * const all = await torch.distributed.gatherObject({ loss: 0.5 }, { dst: 0 }); // null on the other ranks
  */
-export function gatherObject<const O extends CollectiveOptions & { dst?: number } = object>(
-  object: Json,
+export function gatherObject<V, const O extends CollectiveOptions & { dst?: number } = object>(
+  object: V & Jsonable<V>,
   options?: O,
-): Settled<O, Json[] | null> {
+): Settled<O, V[] | null> {
   const { group: given, wait, timeout, dst } = readGather(options);
   const group = groupOf(given);
   const root = group === null ? -1 : rootIn(group, 'dst', dst);
@@ -124,7 +139,7 @@ export function gatherObject<const O extends CollectiveOptions & { dst?: number 
     wait,
     group,
     true,
-  ) as Settled<O, Json[] | null>;
+  ) as Settled<O, V[] | null>;
 }
 
 function* sharedBytes(
@@ -155,10 +170,10 @@ const readBroadcast = optionsOf('broadcastObjectList', { ...collectiveOptions, s
  * @example
  * const [config] = await torch.distributed.broadcastObjectList([{ lr: 1e-3 }]);
  */
-export function broadcastObjectList<const O extends CollectiveOptions & { src?: number } = object>(
-  objects: readonly Json[],
+export function broadcastObjectList<V, const O extends CollectiveOptions & { src?: number } = object>(
+  objects: readonly (V & Jsonable<V>)[],
   options?: O,
-): Settled<O, Json[]> {
+): Settled<O, V[]> {
   const { group: given, wait, timeout, src } = readBroadcast(options);
   const group = groupOf(given);
   const root = group === null ? -1 : rootIn(group, 'src', src);
@@ -172,7 +187,7 @@ export function broadcastObjectList<const O extends CollectiveOptions & { src?: 
     wait,
     group,
     true,
-  ) as Settled<O, Json[]>;
+  ) as Settled<O, V[]>;
 }
 
 const readScatter = optionsOf('scatterObjectList', { ...collectiveOptions, src: [rankKind, 0] });
@@ -183,14 +198,15 @@ const readScatter = optionsOf('scatterObjectList', { ...collectiveOptions, src: 
  * `options.src`: a rank of the default group; default 0.
  *
  * @param objects one value per rank on rank `src`; read there alone.
+ * @returns null with a group that this process is not a member of.
  *
  * @example
  * const own = await torch.distributed.scatterObjectList(rank === 0 ? ['a', 'b'] : null);
  */
-export function scatterObjectList<const O extends CollectiveOptions & { src?: number } = object>(
-  objects: readonly Json[] | null,
+export function scatterObjectList<V, const O extends CollectiveOptions & { src?: number } = object>(
+  objects: readonly (V & Jsonable<V>)[] | null,
   options?: O,
-): Settled<O, Json> {
+): Settled<O, IfMember<O, V>> {
   const { group: given, wait, timeout, src } = readScatter(options);
   const group = groupOf(given);
   const root = group === null ? -1 : rootIn(group, 'src', src);
@@ -212,7 +228,7 @@ export function scatterObjectList<const O extends CollectiveOptions & { src?: nu
     wait,
     group,
     true,
-  ) as Settled<O, Json>;
+  ) as Settled<O, IfMember<O, V>>;
 }
 
 /**
@@ -223,7 +239,7 @@ export function scatterObjectList<const O extends CollectiveOptions & { src?: nu
  * @example
  * await torch.distributed.sendObjectList([{ epoch: 3 }], 1);
  */
-export async function sendObjectList(objects: readonly Json[], dst: number): Promise<void> {
+export async function sendObjectList<V>(objects: readonly (V & Jsonable<V>)[], dst: number): Promise<void> {
   const bytes = toBytes('objects', objects);
   check('dst', dst, rankKind);
   await send(
@@ -239,13 +255,13 @@ export async function sendObjectList(objects: readonly Json[], dst: number): Pro
  * @param src the sender's rank in the default group.
  *
  * @example
- * const [state] = await torch.distributed.recvObjectList(0);
+ * const [state] = await torch.distributed.recvObjectList<{ epoch: number }>(0);
  */
-export async function recvObjectList(src: number): Promise<Json[]> {
+export async function recvObjectList<V = Json>(src: number): Promise<V[]> {
   check('src', src, rankKind);
   const count = unscoped(() => fromTypedArray(new BigInt64Array([0n])));
   await recv(count, { src });
   const data = zeros([Number((count.toTypedArray() as BigInt64Array)[0])], { dtype: uint8 });
   await recv(data, { src });
-  return fromBytes(data) as Json[];
+  return fromBytes(data) as V[];
 }

@@ -150,7 +150,8 @@ describe('BatchSampler', () => {
 
   it('refuses processes that there are not', () => {
     refused(() => new data.DistributedSampler(range(3), { numReplicas: 2, rank: 2 }), 'ERR_ARGUMENT', 'rank');
-    refused(() => new data.DistributedSampler(range(3), {} as never), 'ERR_ARGUMENT', 'numReplicas');
+    for (const options of [undefined, {}, { numReplicas: 2 }, { rank: 0 }])
+      refused(() => new data.DistributedSampler(range(3), options), 'ERR_STATE', 'there is no process group');
     refused(
       () => new data.DistributedSampler(range(3), { numReplicas: 1, rank: 0 }).setEpoch(-1),
       'ERR_ARGUMENT',

@@ -1,5 +1,5 @@
 // The collectives as data: what every rank calls, and what must come of it.
-import torch, { type Dtype, type distributed, type Tensor } from '../../lib/index.js';
+import torch, { type Dtype, data, type distributed, type Tensor } from '../../lib/index.js';
 
 export interface Place {
   readonly rank: number;
@@ -429,12 +429,22 @@ const others: Case[] = [
     },
   },
   {
+    name: "a DistributedSampler's share is that of the group's rank",
+    async run() {
+      const source = { length: 8 };
+      const first = (options?: { numReplicas?: number; rank?: number }) =>
+        [...new data.DistributedSampler(source, { shuffle: false, ...options })].slice(0, 2);
+      return [first(), first({ rank: 0 }), first({ numReplicas: 8 })];
+    },
+    expected: ({ rank, size }) => [[rank, rank + size], [0, size], [rank]],
+  },
+  {
     name: 'values of many calls at once, with reductions among them',
     async run(d, { rank }) {
       const t = zeros([1]).add(rank);
       const calls = Array.from({ length: 8 }, (_, i) => d.allGatherObject({ i, rank, text: 'x'.repeat(i * rank) }));
       const [lists] = await Promise.all([Promise.all(calls), d.allReduce(t)]);
-      return [lists.map((list) => list.map((one) => (one as { i: number }).i)), t.item()];
+      return [lists.map((list) => list.map(({ i }) => i)), t.item()];
     },
     expected: (place) => [Array.from({ length: 8 }, (_, i) => ranksOf(place).map(() => i)), sum(ranksOf(place))],
   },

@@ -22,7 +22,7 @@ const refusal = (body: () => unknown): [string, string] | string => {
     return [(error as TorchClipError).code, (error as Error).message];
   }
 };
-const all = async <T extends distributed.Json>(value: T): Promise<T[]> => (await d.allGatherObject(value)) as T[];
+const all = <T>(value: T & distributed.Jsonable<T>): Promise<T[]> => d.allGatherObject<T>(value);
 
 // The norm is that of all elements of the mean gradient: of no rank's own gradient, of no rank's part, not divided by √n.
 {

@@ -7,7 +7,7 @@ import type { Parameter } from '../parameter.js';
 /** Refuses on all ranks where one has other parameters than rank 0. */
 export function checkSame(group: ProcessGroup, trained: readonly (readonly [string, Parameter])[]): void {
   const own = trained.map(([name, p]) => [name, `${p.dtype.name} [${p.shape.join(', ')}]`] as const);
-  const all = allGatherObject(own, { group, wait: true }) as unknown as (readonly [string, string])[][];
+  const all = allGatherObject(own, { group, wait: true });
   const first = all[0]!;
   for (const [rank, list] of all.entries()) {
     const at = first.findIndex(([name, what], i) => name !== list[i]?.[0] || what !== list[i]?.[1]);

@@ -185,7 +185,7 @@ answers.fp16 = await train(torch.float32, {}, 'fp16');
     }
     optimizers[1]!.step();
   }
-  const all = (await d.allGatherObject(steps)) as number[];
+  const all = await d.allGatherObject(steps);
   answers.joined = { apart: distance(model.module, alone), steps: all, alike: await alike(model) };
 }
 
