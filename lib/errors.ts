@@ -113,3 +113,16 @@ export function invalidArgument(
 export function mustHave(name: string, property: string, got: unknown, code: ErrorCode = 'ERR_SHAPE'): TorchClipError {
   return new TorchClipError(code, `"${name}" must have ${property}, got ${describe(got)}`);
 }
+
+/**
+ * @internal What a promise comes to that other threads than JavaScript's settle. Its error was made where there is no stack of JavaScript:
+ * it gets that of those who await this, so that it names their lines.
+ */
+export async function awaited<T>(promise: PromiseLike<T> | T): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error instanceof TorchClipError) Error.captureStackTrace(error);
+    throw error;
+  }
+}

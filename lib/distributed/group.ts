@@ -2,7 +2,7 @@
 
 import { native } from '../binding/index.js';
 import { arrayOf, check, instance, integer, type Kind, kind, positive, text } from '../check.js';
-import { describe, invalidArgument, TorchClipError } from '../errors.js';
+import { awaited, describe, invalidArgument, TorchClipError } from '../errors.js';
 import { optionsOf } from '../options.js';
 import { checkOwn, own } from '../own.js';
 import { type NativeGroup, needDistributed } from './c10d.js';
@@ -204,14 +204,8 @@ async function makeGroup(
   // A group that connects later proves nothing of its other ranks.
   const eager = !/^(1|true|y(es)?|on)$/i.test(process.env.TORCH_GLOO_LAZY_INIT ?? '');
   if (eager) await store.set(mark(rank), '1');
-  const made = await native.groupMake(
-    store.native,
-    name,
-    rank,
-    ranks.length,
-    backends,
-    milliseconds(timeout),
-    milliseconds(limit),
+  const made = await awaited(
+    native.groupMake(store.native, name, rank, ranks.length, backends, milliseconds(timeout), milliseconds(limit)),
   );
   const alike = eager && backends[0]![1] === 'gloo' && (await store.check(ranks.map((_, i) => mark(i))));
   if (alike) native.groupCompare(made);
@@ -278,7 +272,7 @@ export async function destroyProcessGroup(group?: GroupOption): Promise<void> {
   }
   if (given === world?.group) world = undefined;
   try {
-    await Promise.all(all.map((one) => native.groupDestroy(one.native)));
+    await Promise.all(all.map((one) => awaited(native.groupDestroy(one.native))));
   } finally {
     opened?.close();
   }

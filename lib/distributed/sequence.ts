@@ -1,5 +1,5 @@
 // Calls, each of one or several collectives, that can be awaited or blocked on.
-import { TorchClipError } from '../errors.js';
+import { awaited, TorchClipError } from '../errors.js';
 import { unscoped } from '../scope.js';
 
 /** One collective after the other: each yields what it is to wait for, which is a promise unless it blocks. */
@@ -35,21 +35,30 @@ export function settle<T>(sequence: Sequence<T>, wait: boolean, turns: Turns | n
     while (next.done !== true) next = sequence.next(next.value);
     return next.value;
   }
+  const before = turns?.busy;
+  let free = (): void => {};
+  // One asynchronous function, whose promise is the caller's alone: an error's stack then names who awaits it.
   const run = async (): Promise<T> => {
-    let next = sequence.next();
-    while (next.done !== true) next = sequence.next(await next.value);
-    return next.value;
+    try {
+      if (before !== undefined) await before;
+      let next = sequence.next();
+      while (next.done !== true) next = sequence.next(await awaited(next.value));
+      return next.value;
+    } finally {
+      // Before the caller sees the result.
+      free();
+    }
   };
-  if (turns === null) return unscoped(run);
-  const result = turns.busy === undefined ? unscoped(run) : turns.busy.then(run);
-  if (!several) return result;
-  // Free again before the caller sees the result.
-  const settled = result.finally(() => {
-    if (turns.busy === mark) turns.busy = undefined;
-  });
-  const mark = settled.catch(() => {});
-  turns.busy = mark;
-  return settled;
+  if (turns !== null && several) {
+    const mark = new Promise<void>((resolve) => {
+      free = () => {
+        if (turns.busy === mark) turns.busy = undefined;
+        resolve();
+      };
+    });
+    turns.busy = mark;
+  }
+  return unscoped(run);
 }
 
 /** {@link settle} of a collective that gives nothing. */

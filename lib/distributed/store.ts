@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { native } from '../binding/index.js';
 import { arrayOf, check, flag, instance, integer, type Kind, kind, positive, text } from '../check.js';
+import { awaited } from '../errors.js';
 import { type PathLike, pathOf } from '../io/file.js';
 import { present } from '../memory.js';
 import { optionsOf } from '../options.js';
@@ -117,7 +118,7 @@ export abstract class Store {
     amount = 0,
     timeout = this.#timeout,
   ): Promise<unknown> {
-    return native.storeCall(this.native, method, keys, values, amount, milliseconds(timeout));
+    return awaited(native.storeCall(this.native, method, keys, values, amount, milliseconds(timeout)));
   }
 }
 
@@ -184,7 +185,7 @@ export class TCPStore extends Store {
     const { isServer, worldSize, waitForWorkers, multiTenant, timeout } = readTcp(options);
     const wait = waitForWorkers && worldSize > 0;
     const made = native.storeTcp(host, port_, isServer, worldSize, wait, multiTenant, milliseconds(timeout));
-    return new TCPStore(own, await made, host, timeout);
+    return new TCPStore(own, await awaited(made), host, timeout);
   }
 }
 
@@ -214,7 +215,12 @@ export class FileStore extends Store {
     needDistributed();
     const target = pathOf(path);
     const { worldSize, timeout } = readFile(options);
-    return new FileStore(own, await native.storeFile(target, worldSize, milliseconds(timeout)), target, timeout);
+    return new FileStore(
+      own,
+      await awaited(native.storeFile(target, worldSize, milliseconds(timeout))),
+      target,
+      timeout,
+    );
   }
 }
 

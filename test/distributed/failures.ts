@@ -19,10 +19,11 @@ interface Answer {
   ended?: string;
   code: string;
   message: string;
+  stack: string;
   took: number;
 }
 
-/** Runs it and checks what every other rank says: a named error, in one sentence, within the time-out and a second. */
+/** Runs it and checks what every other rank says: a named error of its own line, in one sentence, within the time-out and a second. */
 export async function fails(failing: Failing): Promise<void> {
   const { culprit, call, timeout } = failing;
   const mistake = failing.fault === 'shape' || failing.fault === 'order';
@@ -40,7 +41,8 @@ export async function fails(failing: Failing): Promise<void> {
     const told = answers.filter((answer) => answer.ended === undefined);
     if (failing.detail || !['broadcast', 'reduce', 'gather'].includes(call)) expect(told).length(2);
     expect(told.length).above(0);
-    for (const { code, message, took } of told) {
+    for (const { code, message, stack, took } of told) {
+      expect(stack).match(/ at (async )?(file:.*|.*\()?.*programs\/failures\.ts:\d+/);
       // A rank that needs nobody's answer ends before, and is missed.
       if (mistake && told.length === 2) {
         expect([code, message]).deep.equal(['ERR_DISTRIBUTED', told[0]!.message]);

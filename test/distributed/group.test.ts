@@ -149,6 +149,27 @@ describe('a process group', () => {
     await alone();
   });
 
+  it('names the line that awaits what fails in another thread', async () => {
+    const store = new d.HashStore();
+    const waits = async function waitsForKey() {
+      await store.wait(['never'], 0.05);
+    };
+    const meets = async function meetsNobody() {
+      await d.initProcessGroup({ store, rank: 0, worldSize: 2, timeout: 0.2 });
+    };
+    const connects = async function connectsToNobody() {
+      await d.TCPStore.connect('127.0.0.1', 9, { timeout: 0.2 });
+    };
+    for (const call of [waits, meets, connects]) {
+      const error = await call().then(
+        () => new Error('it has ended well'),
+        (reason: unknown) => reason as Error,
+      );
+      expect(error).instanceOf(TorchClipError);
+      expect(error.stack).match(new RegExp(`at async (Context\\.)?${call.name} .*group\\.test\\.ts`));
+    }
+  });
+
   it('refuses arguments of collectives in a sentence', async () => {
     await alone();
     const t = torch.ones([2]);

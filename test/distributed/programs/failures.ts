@@ -88,6 +88,7 @@ try {
   answer = {
     code: known ? error.code : String(error),
     message: (error as Error).message,
+    stack: (error as Error).stack,
     took: performance.now() - began,
   };
 }
