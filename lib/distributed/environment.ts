@@ -140,5 +140,14 @@ export function launchOf(env: Env): Launch | undefined {
   return undefined;
 }
 
-/** @internal The names of the variables that {@link launchOf} looks for, for its error. */
-export const rankVariables = dialects.map(({ rank, worldSize }) => `${rank[0]} and ${worldSize[0]}`).join('; ');
+const rankVariables = dialects.map(({ rank, worldSize }) => `${rank[0]} and ${worldSize[0]}`).join('; ');
+
+/** @internal What {@link launchOf} has missed in an environment in which it has found no launcher, for the error. */
+export function missedIn(env: Env): string {
+  const isSet = (name: string) => env[name] !== undefined && env[name] !== '';
+  for (const { rank, worldSize } of dialects) {
+    const one = [...rank, ...worldSize].find(isSet);
+    if (one !== undefined) return `${one} in the environment, but not ${rank.includes(one) ? worldSize[0] : rank[0]}`;
+  }
+  return `no launcher's variables in the environment (${rankVariables})`;
+}

@@ -3,7 +3,7 @@ import { native } from '../binding/index.js';
 import { check, integer } from '../check.js';
 import { requireCuda, whyUnavailable } from '../cuda/available.js';
 import { invalidArgument, TorchClipError } from '../errors.js';
-import { launchOf, rankVariables } from './environment.js';
+import { launchOf, missedIn } from './environment.js';
 import { FileStore, type Store, TCPStore } from './store.js';
 
 /** @internal A store in which all ranks are, and who this process is among them. */
@@ -112,15 +112,16 @@ export async function rendezvous(
     who = ranked(own.rank, own.worldSize, '"tcp://"');
     [host, port] = [at.hostname.replace(/^\[(.*)\]$/, '$1'), Number(at.port)];
   } else {
-    const launch = launchOf({
+    const env = {
       ...process.env,
       ...(own.rank === undefined ? {} : { RANK: String(own.rank) }),
       ...(own.worldSize === undefined ? {} : { WORLD_SIZE: String(own.worldSize) }),
-    });
+    };
+    const launch = launchOf(env);
     if (launch === undefined) {
       throw new TorchClipError(
         'ERR_STATE',
-        `initProcessGroup() found no launcher's variables in the environment (${rankVariables}); start the script with npx torch-clip run, or pass "initMethod", "rank" and "worldSize"`,
+        `initProcessGroup() found ${missedIn(env)}; start the script with npx torch-clip run, or pass "initMethod", "rank" and "worldSize"`,
       );
     }
     ({ host, port } = launch);
@@ -134,6 +135,17 @@ export async function rendezvous(
     waitForWorkers: !agent,
     multiTenant: !agent,
     timeout,
+  }).catch((error: unknown) => {
+    if (!(error instanceof TorchClipError) || error.code !== 'ERR_TIMEOUT') throw error;
+    const missing = [
+      ...(agent ? ["the launcher's store does not answer"] : mine > 0 ? ['rank 0 does not answer'] : []),
+      ...(agent ? [] : [`not all of the ${size} ranks have come`]),
+    ].join(', or ');
+    throw new TorchClipError(
+      'ERR_TIMEOUT',
+      `initProcessGroup() of rank ${mine} timed out after ${timeout} s at ${host}:${port}: ${missing}`,
+      { cause: error },
+    );
   });
   return { store: opened, opened, rank: mine, worldSize: size };
 }

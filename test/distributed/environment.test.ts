@@ -1,6 +1,6 @@
 // What the variables of launchers come to.
 import { expect } from 'chai';
-import { firstHost, launchOf } from '../../lib/distributed/environment.js';
+import { firstHost, launchOf, missedIn } from '../../lib/distributed/environment.js';
 import { refusalOf } from '../support.js';
 
 type Env = Record<string, string>;
@@ -103,6 +103,19 @@ describe("a launcher's environment", () => {
       expect([error.code, error.message]).deep.equal(['ERR_ARGUMENT', message]);
     });
   }
+  it('is missed in a sentence where half of it is there', () => {
+    const halves: [Env, string][] = [
+      [{ RANK: '0' }, 'RANK in the environment, but not WORLD_SIZE'],
+      [{ WORLD_SIZE: '2', RANK: '' }, 'WORLD_SIZE in the environment, but not RANK'],
+      [{ SLURM_NPROCS: '2' }, 'SLURM_NPROCS in the environment, but not SLURM_PROCID'],
+      [{ VC_TASK_INDEX: '2' }, 'VC_TASK_INDEX in the environment, but not WORLD_SIZE'],
+    ];
+    for (const [env, message] of halves) {
+      expect(launchOf(env)).equal(undefined);
+      expect(missedIn(env)).equal(message);
+    }
+    expect(missedIn({})).match(/^no launcher's variables in the environment \(RANK and WORLD_SIZE; OMPI_/);
+  });
   it('names the first of the hosts that Slurm lists', () => {
     const lists = { n1: 'n1', 'n[1-3]': 'n1', 'n[007,9]-ib,m2': 'n007-ib', 'a-b-3,c': 'a-b-3', '': undefined };
     for (const [list, host] of Object.entries(lists)) expect(firstHost(list), list).equal(host);

@@ -149,6 +149,19 @@ describe('a process group', () => {
     await alone();
   });
 
+  it('says who does not come to an address', async () => {
+    const lacks = ['not all of the 2 ranks have come', 'rank 0 does not answer, or not all of the 2 ranks have come'];
+    for (const [rank, what] of lacks.entries()) {
+      const server = await d.TCPStore.connect('127.0.0.1', 0, { isServer: true });
+      server.close();
+      const initMethod = `tcp://127.0.0.1:${server.port}`;
+      expect(await rejectionOf(d.initProcessGroup({ initMethod, rank, worldSize: 2, timeout: 0.3 }))).deep.equal([
+        'ERR_TIMEOUT',
+        `initProcessGroup() of rank ${rank} timed out after 0.3 s at 127.0.0.1:${server.port}: ${what}`,
+      ]);
+    }
+  });
+
   it('names the line that awaits what fails in another thread', async () => {
     const store = new d.HashStore();
     const waits = async function waitsForKey() {
