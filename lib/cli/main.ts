@@ -75,7 +75,7 @@ program
   .option('--force', 'build even if nothing has changed')
   .action((variant: 'cpu' | 'cuda' | undefined, options) => build(root, variant, options));
 
-program
+const runCommand = program
   .command('run')
   .description('start the processes of a job that trains together (torch.distributed), and end all when one fails')
   .argument('<script>', 'a script of Node.js, or another program')
@@ -89,6 +89,7 @@ program
   .option('--grace <seconds>', 'between SIGTERM and SIGKILL for processes that are to end', '10')
   .option('--exec', 'run <script> as a program of its own, also where its name ends like a script of Node.js')
   .option('--no-prefix', "write the processes' lines without their rank in front")
+  .addOption(new Option('--standalone').hideHelp().conflicts(['nnodes', 'nodeRank', 'rdzvEndpoint']))
   .passThroughOptions()
   .addHelpText(
     'after',
@@ -101,6 +102,17 @@ program
   .action(async (script: string, args: string[], options: RunOptions) => {
     process.exitCode = await run(script, args, options);
   });
+
+/** An option in torchrun's other spelling, which is that of most scripts: `--nproc_per_node`. */
+class Underscored extends Option {
+  override attributeName(): string {
+    return new Option(this.flags.replaceAll('_', '-')).attributeName();
+  }
+}
+for (const { flags, negate } of [...runCommand.options]) {
+  const underscored = flags.replace(/(?<=\w)-(?=\w)/g, '_');
+  if (underscored !== flags && !negate) runCommand.addOption(new Underscored(underscored).hideHelp());
+}
 
 const cache = program.command('cache').description('list or delete the copies of libtorch in the cache');
 cache

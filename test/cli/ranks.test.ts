@@ -31,15 +31,22 @@ describe('torch-clip run', function () {
       `console.log(JSON.stringify(['${names.replaceAll(' ', "', '")}'].map((n) => e[n]).concat(process.argv.slice(2))));
        if (!(e.MASTER_PORT > 0)) throw new Error(e.MASTER_PORT);`,
     );
-    const ended = await run('--nproc-per-node', '3', print, '--nproc-per-node', 'x').ended;
     const threads = process.env.OMP_NUM_THREADS ?? String(Math.max(1, Math.floor(availableParallelism() / 3)));
-    expect(ended.status, ended.stderr).equal(0);
-    expect(lines(ended)).deep.equal(
-      ['0', '1', '2'].map((rank) => {
-        const values = [rank, rank, '3', '3', '0', '127.0.0.1', 'True', threads, '--nproc-per-node', 'x'];
-        return `[rank ${rank}] ${JSON.stringify(values)}`;
-      }),
-    );
+    // As torchrun takes them, too: each spelling is left alone behind the script.
+    const spellings = [
+      ['--nproc-per-node', '3'],
+      ['--standalone', '--nproc_per_node=3', '--max_restarts', '0'],
+    ];
+    for (const options of spellings) {
+      const ended = await run(...options, print, '--nproc_per_node', 'x').ended;
+      expect(ended.status, ended.stderr).equal(0);
+      expect(lines(ended)).deep.equal(
+        ['0', '1', '2'].map((rank) => {
+          const values = [rank, rank, '3', '3', '0', '127.0.0.1', 'True', threads, '--nproc_per_node', 'x'];
+          return `[rank ${rank}] ${JSON.stringify(values)}`;
+        }),
+      );
+    }
   });
 
   it('ends all when one fails, with its exit code and its last lines', async () => {
@@ -127,6 +134,11 @@ describe('torch-clip run', function () {
       const { status, stderr } = await run(...args).ended;
       expect([status, stderr]).deep.equal([1, `torch-clip: ${message}\n`]);
     }
+  });
+  it('is one machine or several', async () => {
+    const { status, stderr } = await run('--standalone', '--nnodes', '2', 'a.js').ended;
+    expect(status).equal(1);
+    expect(stderr).match(/^error: option '--standalone' cannot be used with option '--nnodes <n>'/);
   });
   it('says that a program cannot be started', async () => {
     const { status, stderr } = await run('--exec', join(folder, 'nothing')).ended;
