@@ -54,7 +54,7 @@ const broadcastBytes = 250 * 2 ** 20;
  * A tensor keeps its shape: elements of other ranks read as zero where they are not there. Use parameters within the module's forward pass
  * only. `stateDict()` and `loadStateDict()` are those of the whole module; all ranks call them.
  *
- * @returns the module.
+ * @returns the module itself, with the type of its new methods.
  * @throws {TorchClipError} `ERR_ARGUMENT` where the ranks' parameters differ or one is not contiguous, `ERR_DEVICE` for parameters on a GPU,
  * `ERR_STATE` for a module that is sharded already or a parameter that a sharded module shares with one outside of it.
  * @see Rajbhandari, Rasley, Ruwase & He, "ZeRO: memory optimizations toward training trillion parameter models", 2020; Zhao et al.,
@@ -62,8 +62,8 @@ const broadcastBytes = 250 * 2 ** 20;
  *
  * @example
  * for (const block of model.blocks) fullyShard(block);
- * fullyShard(model);
- * const optimizer = optim.shard(new optim.AdamW(model.parameters(), { clip: clip.norm(1) }));
+ * const sharded = fullyShard(model);
+ * const optimizer = optim.shard(new optim.AdamW(sharded.parameters(), { clip: clip.norm(1) }));
  */
 export function fullyShard<M extends Module>(module: M, options?: FullyShardOptions): M & FullyShardedModule {
   const { group: given, reshardAfterForward } = read(options);
