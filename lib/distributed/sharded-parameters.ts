@@ -103,6 +103,27 @@ export function noteShared(parameters: readonly Tensor[]): void {
 }
 export const isShared = (parameter: Tensor): boolean => inOptimizers.has(parameter);
 
+/** Whose gradients the steps of sharded optimizers average; undefined while there are none, or who clips them has been warned. */
+let averagedLater: WeakSet<Tensor> | undefined;
+let isWarned = false;
+
+/** Notes that a step of a sharded optimizer takes the mean of a parameter's gradients, which until then are each rank's own. */
+export function noteAveraged(parameter: Tensor): void {
+  if (isWarned) return;
+  averagedLater ??= new WeakSet();
+  averagedLater.add(parameter);
+}
+
+/** Warns, once, where gradients are clipped that are this rank's own until a step averages them. */
+export function warnOfOwn(name: string, parameters: readonly Tensor[]): void {
+  if (averagedLater === undefined || !parameters.some((p) => averagedLater!.has(p))) return;
+  isWarned = true;
+  averagedLater = undefined;
+  process.emitWarning(
+    `${name} clips the gradients of this rank alone, and the step of the sharded optimizer averages them after that: clip in the optimizer, as by { clip: clip.norm(1) }`,
+  );
+}
+
 /** Sets a parameter's gradient to zero, of a sharded one this rank's part. */
 export function clearGrad(parameter: Tensor): void {
   const { grad } = parameter;

@@ -244,6 +244,21 @@ const stopped = (who: number, why: string) => [
     alone.forward(x).pow(2).mean().backward();
     for (const optimizer of optimizers) optimizer.step();
   }
+  // Gradients that are the same on all ranks may be clipped by hand; those that a step averages may not.
+  const warnings: string[] = [];
+  const listener = ({ message }: Error) => warnings.push(message.slice(0, 53));
+  process.on('warning', listener);
+  nn.utils.clipGradNorm_(model.parameters(), 1);
+  const p = param([2]);
+  sgd([p]);
+  spread(p, 1);
+  for (let n = 0; n < 2; n++) nn.utils.clipGradNorm_([model.module.weight!, p], 1);
+  await new Promise(setImmediate);
+  process.off('warning', listener);
+  facts['clipping by hand is warned of, once'] = {
+    got: warnings,
+    want: ['clipGradNorm_ clips the gradients of this rank alone,'],
+  };
   const apart = model.module.weight!.sub(alone.weight!).abs().max().item<number>();
   facts['with DistributedDataParallel'] = { got: apart < 1e-12, want: true };
 }

@@ -1,5 +1,6 @@
 import { native } from '../../binding/index.js';
 import { check, flag, listOf, nonNegative, positive } from '../../check.js';
+import { warnOfOwn } from '../../distributed/sharded-parameters.js';
 import { describe, invalidArgument, TorchClipError } from '../../errors.js';
 import { tensor } from '../../kinds.js';
 import { optionsOf } from '../../options.js';
@@ -34,7 +35,8 @@ const readClipGradNorm = optionsOf('clipGradNorm_()', normTable);
  * Clips the gradients of `parameters` in place, so that their norm taken together is at most `maxNorm`: each is multiplied by
  * min(1, maxNorm / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_`.
  *
- * To step right after, prefer an optimizer's `clip: clip.norm(maxNorm)`, which reads and writes the gradients less often.
+ * To step right after, prefer an optimizer's `clip: clip.norm(maxNorm)`, which reads and writes the gradients less often. With
+ * {@link optim.shard} that is the only way: what this function sees is one rank's gradients, of which the step takes the mean.
  *
  * @param parameters those without a gradient are passed over.
  * @returns the norm before clipping, without dimensions: float32, or float64 where some gradient is; 0 without gradients.
@@ -49,6 +51,7 @@ export function clipGradNorm_(parameters: TensorOrTensors, maxNorm: number, opti
   const { normType, errorIfNonfinite } = readClipGradNorm(options);
   const params = list('parameters', parameters);
   check('maxNorm', maxNorm, nonNegative);
+  warnOfOwn('clipGradNorm_', params);
   return result(native.clipGradNorm(handlesOf(params), maxNorm, normType, errorIfNonfinite), normType);
 }
 
@@ -98,6 +101,7 @@ export function clipGradsWithNorm_(parameters: TensorOrTensors, maxNorm: number,
 export function clipGradValue_(parameters: TensorOrTensors, clipValue: number): void {
   const params = list('parameters', parameters);
   check('clipValue', clipValue, nonNegative);
+  warnOfOwn('clipGradValue_', params);
   native.clipGradValue(handlesOf(params), clipValue);
 }
 

@@ -1,5 +1,5 @@
 import { native } from '../../binding/index.js';
-import { ownerOf } from '../../distributed/sharded-parameters.js';
+import { noteAveraged, ownerOf } from '../../distributed/sharded-parameters.js';
 import type { Tensor } from '../../tensor.js';
 import type { NativeOptimizer } from './native-optimizer.js';
 
@@ -10,6 +10,7 @@ export function announceGradients(optimizer: NativeOptimizer, params: readonly T
   for (const [i, p] of params.entries()) {
     // Those of fully sharded modules are averaged by these.
     if (!p.requiresGrad || ownerOf(p) !== undefined) continue;
+    noteAveraged(p);
     const hook = p.registerPostAccumulateGradHook(() => {
       const here = self.deref();
       if (here === undefined) hook.remove();
