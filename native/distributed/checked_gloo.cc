@@ -1,10 +1,8 @@
 #include "distributed/checked_gloo.h"
 
 #include <c10/core/ScalarType.h>
-#include <c10/util/ScopeExit.h>
 
 #include <array>
-#include <utility>
 
 #include "distributed/exchange.h"
 
@@ -21,7 +19,8 @@ uint64_t hash_of(std::string_view text) {
 }
 
 std::string size_of(const at::Tensor& t) {
-  return std::to_string(t.numel()) + " elements of " + std::string(c10::getDtypeNames(t.scalar_type()).first);
+  return std::to_string(t.numel()) + (t.numel() == 1 ? " element of " : " elements of ") +
+         std::string(c10::getDtypeNames(t.scalar_type()).first);
 }
 // What only moves memory may take it for something else.
 std::string memory_of(const at::Tensor& t) { return std::to_string(t.nbytes()) + " bytes"; }
@@ -72,9 +71,7 @@ CheckedGloo::WorkPtr CheckedGloo::collective(bool on_host, const Say& say, const
   const uint64_t place = comparison_->place();
   std::string call = outer_.empty() ? say() : std::string(outer_);
   choose_channel(place, call);
-  const auto outer = std::exchange(outer_, call);
-  const auto back = c10::make_scope_exit([&] { outer_ = outer; });
-  const WorkPtr work = issue();
+  const WorkPtr work = named(call, issue);
   // What is made of others ends with them.
   return comparison_->place() == place ? comparison_->follow(std::move(call), work, on_host) : work;
 }

@@ -1,10 +1,13 @@
 // Gloo for ranks that all run this package.
 #pragma once
 
+#include <c10/util/ScopeExit.h>
+
 #include <string>
 #include <string_view>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <utility>
 #include <vector>
 
 #include "distributed/comparison.h"
@@ -30,6 +33,14 @@ class CheckedGloo : public c10d::ProcessGroupGloo {
   void require_same() const;
   // Whether ranks have been found to call different things; what they wait for goes on until its time-out.
   bool differs() const { return comparison_ != nullptr && comparison_->error() != nullptr; }
+
+  // Issues a collective that goes by that name where ranks are told what they call; all ranks give it the same.
+  template <class Issue>
+  WorkPtr named(std::string_view name, const Issue& issue) {
+    const auto outer = std::exchange(outer_, name);
+    const auto back = c10::make_scope_exit([&] { outer_ = outer; });
+    return issue();
+  }
 
   WorkPtr broadcast(Tensors& tensors, const c10d::BroadcastOptions& opts) override;
   WorkPtr allreduce(Tensors& tensors, const c10d::AllreduceOptions& opts) override;
@@ -57,7 +68,7 @@ class CheckedGloo : public c10d::ProcessGroupGloo {
 
   const c10::intrusive_ptr<c10d::Store> meeting_;
   std::shared_ptr<Comparison> comparison_;
-  std::string_view outer_;  // a collective that is made of others
+  std::string_view outer_;  // what the next collective goes by: one that is made of others, or a given name
 };
 
 }  // namespace tc::distributed

@@ -16,6 +16,7 @@
 #include <type_traits>
 
 #include "binding/optim/support.h"
+#include "distributed/checked_gloo.h"
 #include "distributed/exchange.h"
 #include "distributed/failure.h"
 #include "distributed/group.h"
@@ -140,7 +141,12 @@ class GroupPeers : public optim::Peers {
     Tensors tensors{at::from_blob(numbers.data(), {int64_t(numbers.size())}, at::kInt)};
     c10d::AllreduceOptions options;
     options.reduceOp = c10d::ReduceOp::MAX;
-    const WorkPtr work = reported([&] { return live->allreduce(tensors, options); });
+    const auto issue = [&]() -> WorkPtr { return live->allreduce(tensors, options); };
+    // Ranks that do something else meanwhile are told what this is part of.
+    const std::string name =
+        "a call of a sharded optimizer or module, of " + std::to_string(numbers.size()) + " numbers";
+    CheckedGloo* const gloo = CheckedGloo::of(*live);
+    const WorkPtr work = reported([&] { return gloo != nullptr ? gloo->named(name, issue) : issue(); });
     reported([&] { work->wait(); });
   }
 

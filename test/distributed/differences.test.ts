@@ -17,6 +17,14 @@ const expected: Record<string, [string, string]> = {
   'the second call': ['barrier', 'allGather of 8 bytes'],
   'sizes of a message': ['a message of 40 bytes', 'a message of 16 bytes'],
   'sizes of a second message': ['a message of 16 bytes', 'a message of 40 bytes'],
+  'a step of a sharded optimizer and an allReduce as large': [
+    'a call of a sharded optimizer or module, of 4 numbers',
+    'allReduce of 4 elements of int32, max',
+  ],
+  'a pass of a fully sharded module and an allReduce': [
+    'allReduce of 1 element of float32, sum',
+    'a call of a sharded optimizer or module, of 4 numbers',
+  ],
   'a backward pass and a barrier': ['allReduce of 4 elements of float32, sum', 'barrier'],
 };
 

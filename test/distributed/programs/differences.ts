@@ -1,5 +1,5 @@
 // Two ranks that call different things, each time in a group of its own: what they are told, and that neither crashes.
-import torch, { type distributed, nn, TorchClipError } from '../../../lib/index.js';
+import torch, { type distributed, nn, optim, TorchClipError } from '../../../lib/index.js';
 import { distributed as d, leave, send } from './_rank.js';
 
 const [rank, worldSize] = [Number(process.env.RANK), Number(process.env.WORLD_SIZE)];
@@ -13,6 +13,8 @@ const store = server ?? (await d.TCPStore.connect('127.0.0.1', Number(await met.
 await d.initProcessGroup({ store, rank, worldSize, timeout: 30 });
 
 const ones = (length: number, dtype: torch.Dtype = torch.float32) => torch.ones([length], { dtype });
+const sharded = (group: distributed.ProcessGroup) =>
+  optim.shard(new optim.SGD([ones(3).requiresGrad_()], { lr: 1 }), { group });
 type Call = (group: distributed.ProcessGroup) => unknown;
 const differences: Record<string, readonly [Call, Call]> = {
   'sizes of an allReduce': [(group) => d.allReduce(ones(4), { group }), (group) => d.allReduce(ones(8000), { group })],
@@ -55,6 +57,20 @@ const differences: Record<string, readonly [Call, Call]> = {
       await d.recv(ones(4), { group, src: 0 });
       await d.recv(ones(10), { group, src: 0 });
     },
+  ],
+  'a step of a sharded optimizer and an allReduce as large': [
+    (group) => sharded(group).step(),
+    (group) => {
+      sharded(group);
+      return d.allReduce(ones(4, torch.int32), { group, op: 'max' });
+    },
+  ],
+  'a pass of a fully sharded module and an allReduce': [
+    (group) => {
+      d.fsdp.fullyShard(new nn.Linear(3, 1), { group });
+      return d.allReduce(ones(1), { group });
+    },
+    (group) => d.fsdp.fullyShard(new nn.Linear(3, 1), { group }).forward(ones(3)),
   ],
   'a backward pass and a barrier': [
     (group) => {
