@@ -55,6 +55,10 @@ describe('DistributedDataParallel', function () {
       const [normalized, sameNames] = answers.normalized as [number, boolean];
       expect(normalized).below(1e-12);
       expect(sameNames).equal(true);
+      expect(answers.joinedNormalized).deep.equal([
+        'ERR_STATE',
+        'join() cannot run a module with a SyncBatchNorm: its forward passes are calls of all ranks, and a rank that is through makes none',
+      ]);
       expect(answers.names).deep.equal(['module.0.weight', 'module.0.bias', 'module.1.weight']);
       expect(answers.shape).deep.equal([
         'ERR_ARGUMENT',

@@ -1,5 +1,5 @@
 // Compiled, never run: what the declarations of torch.distributed accept and refuse.
-import torch, { data, type distributed } from '../../lib/index.js';
+import torch, { data, type distributed, nn } from '../../lib/index.js';
 
 const d = torch.distributed;
 
@@ -54,19 +54,42 @@ const perhaps: { from: number } = await d.scatterObjectList([{ from: 0 }], { gro
 new data.DistributedSampler([1, 2, 3]);
 new data.DistributedSampler([1, 2, 3], { shuffle: false, numReplicas: 2, rank: 1 });
 
+// A conversion keeps the type of what holds the layers, and a wrapped module its forward pass.
+class Net extends nn.Module {
+  norm = new nn.BatchNorm1d(2);
+  override forward(x: torch.Tensor, scale: number): torch.Tensor {
+    return this.norm.forward(x).mul(scale);
+  }
+}
+const model = new nn.parallel.DistributedDataParallel(nn.SyncBatchNorm.convertSyncBatchnorm(new Net()));
+const output: torch.Tensor = model.forward(torch.ones([2, 2]), 3);
+const layer: nn.SyncBatchNorm = nn.SyncBatchNorm.convertSyncBatchnorm(new nn.BatchNorm2d(3));
+// @ts-expect-error: the forward pass takes a scale
+model.forward(torch.ones([2, 2]));
+
+// What fullyShard returns has its methods, and the module's.
+const whole = d.fsdp.fullyShard(new Net());
+whole.unshard();
+const parts: Record<string, unknown> = whole.shardedStateDict();
+const result: torch.Tensor = whole.forward(torch.ones([2, 2]), 3);
+
 export {
   blocking,
   configs,
+  layer,
   losses,
   lr,
   numbers,
   ofMember,
   onOne,
+  output,
   own,
   pairs,
+  parts,
   passed,
   perhaps,
   plain,
   received,
   reports,
+  result,
 };

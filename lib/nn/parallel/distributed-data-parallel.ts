@@ -17,6 +17,7 @@ import { Embedding, EmbeddingBag } from '../layers/index.js';
 import { Module } from '../module.js';
 import type { Parameter } from '../parameter.js';
 import { checkSame, worded } from './agreement.js';
+import { SyncBatchNorm } from './sync-batch-norm.js';
 
 declare const brand: unique symbol;
 type NativeReducer = object & { readonly [brand]: 'reducer' };
@@ -282,6 +283,8 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
    * Every rank calls it, once per pass over the data; what else is called by all ranks together, such as a step of a sharded optimizer or
    * a collective, must not be called in it.
    *
+   * @throws {TorchClipError} rejects with `ERR_STATE` for several ranks' module with a {@link SyncBatchNorm} that trains.
+   *
    * @param body makes the forward and backward passes and the steps; it may be asynchronous.
    * @returns what `body` returns.
    *
@@ -294,6 +297,12 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     const { divideByInitialWorldSize: keepsSize } = readJoin(options);
     check('body', body, callable());
     if (this.#join !== null) throw new TorchClipError('ERR_STATE', 'join() cannot be called within join()');
+    if (this.processGroup.size > 1 && this.module.modules().some((m) => m instanceof SyncBatchNorm && m.training)) {
+      throw new TorchClipError(
+        'ERR_STATE',
+        'join() cannot run a module with a SyncBatchNorm: its forward passes are calls of all ranks, and a rank that is through makes none',
+      );
+    }
     this.#join = { keepsSize };
     let result: T;
     try {

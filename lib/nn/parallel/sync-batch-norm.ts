@@ -81,9 +81,12 @@ export class SyncBatchNorm extends NormBase {
    *
    * @param processGroup default the default group.
    */
-  static convertSyncBatchnorm(module: Module, processGroup?: ProcessGroup): Module {
+  static convertSyncBatchnorm<M extends Module>(
+    module: M,
+    processGroup?: ProcessGroup,
+  ): M extends BatchNorm ? SyncBatchNorm : M {
     check('module', module, instance(Module, 'a Module'));
-    return converted(module, processGroup, new Set());
+    return converted(module, processGroup, new Set()) as M extends BatchNorm ? SyncBatchNorm : M;
   }
 }
 

@@ -1,5 +1,5 @@
 // Models under DistributedDataParallel beside the same model on the whole batch in one process; sends how far they are apart.
-import torch, { clip, type Dtype, nn, optim, type Tensor, type TorchClipError } from '../../../lib/index.js';
+import torch, { clip, type Dtype, nn, optim, type Tensor, TorchClipError } from '../../../lib/index.js';
 import { distributed as d, init, leave, send } from './_rank.js';
 
 const { DistributedDataParallel } = nn.parallel;
@@ -231,7 +231,7 @@ answers.fp16 = await train(torch.float32, {}, 'fp16');
   torch.manualSeed(1);
   const alone = layers().to(torch.float64);
   torch.manualSeed(1);
-  const converted = nn.SyncBatchNorm.convertSyncBatchnorm(layers().to(torch.float64)) as nn.Sequential;
+  const converted = nn.SyncBatchNorm.convertSyncBatchnorm(layers().to(torch.float64));
   const model = new DistributedDataParallel(converted, { broadcastBuffers: false });
   const apart: number[] = [];
   const note = (a: Tensor, b: Tensor) => apart.push(a.sub(b).abs().max().item<number>());
@@ -244,6 +244,9 @@ answers.fp16 = await train(torch.float32, {}, 'fp16');
   }
   model.parameters().forEach((p, i) => void note(p.grad!, alone.parameters()[i]!.grad!));
   model.buffers().forEach((b, i) => void note(b, alone.buffers()[i]!));
+  // A rank that is through would leave the others' batches alone.
+  const refusal = await model.join(() => 'ran').catch((error: unknown) => error as TorchClipError);
+  answers.joinedNormalized = refusal instanceof TorchClipError ? [refusal.code, refusal.message] : refusal;
   model.eval();
   alone.eval();
   const [x] = data(torch.float64, 9);
