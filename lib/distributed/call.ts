@@ -25,7 +25,7 @@ export interface CollectiveOptions {
   timeout?: number;
 }
 
-/** @internal */
+/** @internal A call's own options come before these, so that what Python takes by position is taken for one of them. */
 export const collectiveOptions = {
   group: [groupKind as Kind<GroupOption | undefined>, undefined],
   wait: [flag, false],

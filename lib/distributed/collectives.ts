@@ -26,7 +26,7 @@ export interface BroadcastOptions extends CollectiveOptions {
   src?: number;
 }
 
-const readBroadcast = optionsOf('broadcast', { ...collectiveOptions, src: [rankKind, 0] });
+const readBroadcast = optionsOf('broadcast', { src: [rankKind, 0], ...collectiveOptions });
 
 /**
  * Replaces a tensor on every rank by that of rank `src`, as `torch.distributed.broadcast`.
@@ -110,7 +110,7 @@ export interface GatherOptions extends CollectiveOptions {
   dst?: number;
 }
 
-const readGather = optionsOf('gather', { ...collectiveOptions, dst: [rankKind, 0] });
+const readGather = optionsOf('gather', { dst: [rankKind, 0], ...collectiveOptions });
 
 /**
  * {@link allGather} for rank `dst` alone, as `torch.distributed.gather`.
@@ -162,7 +162,7 @@ export interface ScatterOptions extends CollectiveOptions {
   src?: number;
 }
 
-const readScatter = optionsOf('scatter', { ...collectiveOptions, src: [rankKind, 0] });
+const readScatter = optionsOf('scatter', { src: [rankKind, 0], ...collectiveOptions });
 
 /**
  * Gives each rank one of the tensors of rank `src`, as `torch.distributed.scatter`.

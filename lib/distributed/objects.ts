@@ -111,7 +111,7 @@ export function allGatherObject<V, const O extends CollectiveOptions = object>(
   ) as Settled<O, V[]>;
 }
 
-const readGather = optionsOf('gatherObject', { ...collectiveOptions, dst: [rankKind, 0] });
+const readGather = optionsOf('gatherObject', { dst: [rankKind, 0], ...collectiveOptions });
 
 /**
  * {@link allGatherObject} for rank `dst` alone, as `torch.distributed.gather_object`.
@@ -157,7 +157,7 @@ function* sharedBytes(
   return fromBytes(data);
 }
 
-const readBroadcast = optionsOf('broadcastObjectList', { ...collectiveOptions, src: [rankKind, 0] });
+const readBroadcast = optionsOf('broadcastObjectList', { src: [rankKind, 0], ...collectiveOptions });
 
 /**
  * The values of rank `src` on every rank, as `torch.distributed.broadcast_object_list`.
@@ -190,7 +190,7 @@ export function broadcastObjectList<V, const O extends CollectiveOptions & { src
   ) as Settled<O, V[]>;
 }
 
-const readScatter = optionsOf('scatterObjectList', { ...collectiveOptions, src: [rankKind, 0] });
+const readScatter = optionsOf('scatterObjectList', { src: [rankKind, 0], ...collectiveOptions });
 
 /**
  * One of the values of rank `src` for each rank, as `torch.distributed.scatter_object_list`.

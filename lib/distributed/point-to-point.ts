@@ -66,7 +66,7 @@ export interface RecvOptions extends SendOptions {
   src?: number;
 }
 
-const readRecv = optionsOf('recv', { ...table, src: [rankKind as Kind<number | undefined>, undefined] });
+const readRecv = optionsOf('recv', { src: [rankKind as Kind<number | undefined>, undefined], ...table });
 
 /**
  * Receives a tensor, as `torch.distributed.recv`.
@@ -161,9 +161,9 @@ export function isend(tensor: Tensor, dst: number, options?: Omit<SendOptions, '
 }
 
 const readIrecv = optionsOf('irecv', {
+  src: [rankKind as Kind<number | undefined>, undefined],
   group: table.group,
   tag: table.tag,
-  src: [rankKind as Kind<number | undefined>, undefined],
 });
 
 /**

@@ -27,7 +27,7 @@ export interface AllReduceOptions extends CollectiveOptions {
   op?: ReduceOp;
 }
 
-const readAllReduce = optionsOf('allReduce', { ...collectiveOptions, op: [reduceOp, 'sum'] });
+const readAllReduce = optionsOf('allReduce', { op: [reduceOp, 'sum'], ...collectiveOptions });
 
 /**
  * Replaces a tensor on every rank by the sum (or another reduction) of all ranks' tensors, as `torch.distributed.all_reduce`.
@@ -71,7 +71,7 @@ export interface ReduceOptions extends AllReduceOptions {
   dst?: number;
 }
 
-const readReduce = optionsOf('reduce', { ...collectiveOptions, op: [reduceOp, 'sum'], dst: [rankKind, 0] });
+const readReduce = optionsOf('reduce', { dst: [rankKind, 0], op: [reduceOp, 'sum'], ...collectiveOptions });
 
 /**
  * {@link allReduce} for rank `dst` alone, as `torch.distributed.reduce`. What the tensors of other ranks hold afterwards is left open.
@@ -91,7 +91,7 @@ export function reduce<const O extends ReduceOptions = object>(tensor: Tensor, o
   return finished(reduced(call, tensor, wait, root === group.rank), wait, group);
 }
 
-const readReduceScatter = optionsOf('reduceScatter', { ...collectiveOptions, op: [reduceOp, 'sum'] });
+const readReduceScatter = optionsOf('reduceScatter', { op: [reduceOp, 'sum'], ...collectiveOptions });
 
 /**
  * Reduces a list of tensors over all ranks and leaves each rank the one of its number, as `torch.distributed.reduce_scatter`.
@@ -129,7 +129,7 @@ function* scatteredInOrder(call: Call, output: Tensor, inputs: readonly Tensor[]
   sent[call.group.rank]!.restore(arrived, output.detach());
 }
 
-const readScatterTensor = optionsOf('reduceScatterTensor', { ...collectiveOptions, op: [reduceOp, 'sum'] });
+const readScatterTensor = optionsOf('reduceScatterTensor', { op: [reduceOp, 'sum'], ...collectiveOptions });
 
 /**
  * Reduces a tensor over all ranks and leaves each rank its share of it, as `torch.distributed.reduce_scatter_tensor`.

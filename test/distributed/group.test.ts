@@ -189,6 +189,26 @@ describe('a process group', () => {
     const sparse = torch.eye(2).toSparse();
     const rows: [() => unknown, string, string][] = [
       [() => d.allReduce(1 as never), 'ERR_ARGUMENT', '"tensor" must be a Tensor, got 1'],
+      // Where Python takes it by position.
+      ...(
+        [
+          [() => d.broadcast(t, 1 as never), 'broadcast', '1: write { src: 1 }'],
+          [() => d.reduce(t, 1 as never), 'reduce', '1: write { dst: 1 }'],
+          [() => d.allReduce(t, 'max' as never), 'allReduce', '"max": write { op: "max" }'],
+          [() => d.allReduce(t, d.getRank as never), 'allReduce', 'a function'],
+          [() => d.gather(t, [t], 1 as never), 'gather', '1: write { dst: 1 }'],
+          [() => d.scatter(t, [t], 1 as never), 'scatter', '1: write { src: 1 }'],
+          [() => d.recv(t, 1 as never), 'recv', '1: write { src: 1 }'],
+          [() => d.irecv(t, 1 as never), 'irecv', '1: write { src: 1 }'],
+          [() => d.gatherObject(t.tolist() as never, 1 as never), 'gatherObject', '1: write { dst: 1 }'],
+          [() => d.broadcastObjectList([1], 1 as never), 'broadcastObjectList', '1: write { src: 1 }'],
+          [() => d.scatterObjectList([1], 1 as never), 'scatterObjectList', '1: write { src: 1 }'],
+        ] as const
+      ).map(([call, name, got]): [() => unknown, string, string] => [
+        call,
+        'ERR_ARGUMENT',
+        `"options" of ${name} must be a plain object, got ${got}`,
+      ]),
       [
         () => d.allReduce(t, { op: 'mean' as never }),
         'ERR_ARGUMENT',
