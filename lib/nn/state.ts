@@ -81,6 +81,31 @@ export interface LoadOptions {
   assign: boolean;
 }
 
+/** Says what to do where the names differ by a prefix, that of a wrapper for example. */
+function prefixed(missing: readonly string[], unexpected: readonly string[]): string[] {
+  /** What stands before all names of one list in the other. */
+  const before = (plain: readonly string[], longer: readonly string[]): string | undefined => {
+    const [first] = plain;
+    const names = new Set(longer);
+    return longer
+      .filter((name) => first !== undefined && name.endsWith(`.${first}`))
+      .map((name) => name.slice(0, -first!.length))
+      .find((prefix) => plain.every((name) => names.has(prefix + name)));
+  };
+  const inState = before(missing, unexpected);
+  if (inState !== undefined) {
+    return [
+      `Names in the state dict begin with "${inState}": nn.utils.consumePrefixInStateDictIfPresent(stateDict, "${inState}") takes that away.`,
+    ];
+  }
+  const inModule = before(unexpected, missing);
+  return inModule === undefined
+    ? []
+    : [
+        `Names in the module begin with "${inModule}": load the state dict into its submodule "${inModule.slice(0, -1)}".`,
+      ];
+}
+
 /** Copies `source` into a module and those below, or throws one error that lists everything wrong and copies nothing. */
 export function loadState<M extends Stateful & object>(
   of: StateOf<M>,
@@ -111,6 +136,7 @@ export function loadState<M extends Stateful & object>(
   if (strict && unexpectedKeys.length > 0) {
     problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `);
   }
+  if (strict) problems.push(...prefixed(missingKeys, unexpectedKeys));
   for (const target of found) problems.push(...mismatch(target, state[target.path], assign));
   if (problems.length > 0) {
     const message = `Error(s) in loading state_dict for ${root.constructor.name}:\n\t${problems.join('\n\t')}`;

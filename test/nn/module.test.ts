@@ -259,6 +259,42 @@ describe('state dicts', () => {
     refused(() => model.loadStateDict(null as unknown as nn.StateDict), 'ERR_ARGUMENT', 'stateDict');
   });
 
+  it('whose names differ by a prefix are refused with what to do, which helps', () => {
+    const plain = make();
+    const wrapper = new nn.Sequential({ inner: new nn.Sequential({ module: make() }) });
+    const state = wrapper.stateDict();
+    const names = Object.keys(plain.stateDict());
+    refused(
+      () => plain.loadStateDict(state),
+      'ERR_STATE',
+      'Unexpected key(s) in state_dict: "inner.module.a.weight"',
+      '\n\tNames in the state dict begin with "inner.module.": nn.utils.consumePrefixInStateDictIfPresent(stateDict, "inner.module.") takes that away.',
+    );
+    refused(
+      () => wrapper.loadStateDict(plain.stateDict()),
+      'ERR_STATE',
+      '\n\tNames in the module begin with "inner.module.": load the state dict into its submodule "inner.module".',
+    );
+    nn.utils.consumePrefixInStateDictIfPresent(state, 'inner.module.');
+    expect(Object.keys(state)).to.deep.equal(names);
+    plain.loadStateDict(state);
+    (wrapper.getSubmodule('inner.module') as nn.Module).loadStateDict(state);
+    // Names without it, and other prefixes, stay.
+    const mixed = {
+      b: torch.zeros([1]),
+      'module.a': torch.ones([1]),
+      modulea: torch.ones([1]),
+      'x.module.c': torch.ones([1]),
+    };
+    nn.utils.consumePrefixInStateDictIfPresent(mixed, 'module.');
+    expect(Object.keys(mixed)).to.deep.equal(['b', 'a', 'modulea', 'x.module.c']);
+    nn.utils.consumePrefixInStateDictIfPresent(mixed, '');
+    nn.utils.consumePrefixInStateDictIfPresent(mixed, 'module.');
+    expect(Object.keys(mixed)).to.deep.equal(['b', 'a', 'modulea', 'x.module.c']);
+    refused(() => nn.utils.consumePrefixInStateDictIfPresent([] as never, 'a'), 'ERR_ARGUMENT', 'stateDict');
+    refused(() => nn.utils.consumePrefixInStateDictIfPresent({}, 1 as never), 'ERR_ARGUMENT', 'prefix');
+  });
+
   it('may differ in their names when not strict, but not in their shapes', () => {
     const model = make();
     const state = { 'a.bias': torch.ones([3]), other: torch.zeros([1]) };

@@ -6,6 +6,7 @@ export {
   type NormOptions,
   type TensorOrTensors,
 } from './clip-grad.js';
+export { consumePrefixInStateDictIfPresent } from './consume-prefix.js';
 export { parametersToVector, vectorToParameters } from './convert-parameters.js';
 export { fuseConvBnEval, fuseConvBnWeights, fuseLinearBnEval, fuseLinearBnWeights } from './fusion.js';
 export { skipInit } from './init.js';
