@@ -85,8 +85,8 @@ export const member: Kind<ProcessGroup> = instance(ProcessGroup, 'a ProcessGroup
 interface World {
   readonly group: ProcessGroup;
   readonly store: Store;
-  /** What {@link destroyProcessGroup} closes, where initProcessGroup opened it. */
-  readonly opened: Store | undefined;
+  /** What {@link destroyProcessGroup} closes: what initProcessGroup opened and made from it. */
+  readonly opened: readonly Store[];
   readonly groups: Set<ProcessGroup>;
   /** How many groups there have been: PyTorch names them by it. */
   count: number;
@@ -94,6 +94,8 @@ interface World {
 
 let world: World | undefined;
 let beginning = false;
+/** How many default groups have met in a store that outlived them: the next must not read what they have left there. */
+const before = new WeakMap<object, number>();
 
 function theWorld(): World {
   if (world !== undefined) return world;
@@ -169,23 +171,30 @@ export async function initProcessGroup(options?: InitOptions): Promise<ProcessGr
   }
   beginning = true;
   const started = performance.now();
-  let met: Rendezvous | undefined;
+  const opened: Store[] = [];
   try {
-    met =
+    const met: Rendezvous =
       store === undefined
         ? await rendezvous(initMethod ?? 'env://', rank, worldSize, timeout)
-        : { store, opened: undefined, ...ranked(rank, worldSize, '"store"') };
+        : { store, opened: undefined, lasting: store, ...ranked(rank, worldSize, '"store"') };
+    if (met.opened !== undefined) opened.push(met.opened);
     const left = timeout - (performance.now() - started) / 1000;
     const ranks = Array.from({ length: met.worldSize }, (_, i) => i);
-    const shared = store === undefined ? new PrefixStore('default_pg', met.store) : met.store;
+    const times = (met.lasting && before.get(met.lasting)) ?? 0;
+    const prefix = [...(store === undefined ? ['default_pg'] : []), ...(times > 0 ? [`again/${times}`] : [])].join('/');
+    const shared = prefix === '' ? met.store : new PrefixStore(prefix, met.store);
+    if (shared !== store) opened.push(shared);
     const named = { name: '0', ranks, rank: met.rank, backend: backend ?? joined(backends), timeout };
     const group = await makeGroup(shared, named, backends, left);
     // Other groups meet below the default one's prefix, as PyTorch's do.
     const inner = new PrefixStore(`${group.name}/`, shared);
-    world = { group, store: inner, opened: met.opened, groups: new Set([group]), count: 1 };
+    opened.push(inner);
+    // Ranks of Python do not count along.
+    if (met.lasting && group.alike) before.set(met.lasting, times + 1);
+    world = { group, store: inner, opened, groups: new Set([group]), count: 1 };
     return group;
   } catch (error) {
-    met?.opened?.close();
+    for (const one of opened) one.close();
     throw error;
   } finally {
     beginning = false;
@@ -265,7 +274,7 @@ export async function destroyProcessGroup(group?: GroupOption): Promise<void> {
   const given = check('group', group === undefined ? theWorld().group : group, groupKind);
   if (given === null || given.destroyed) return;
   const all = given === world?.group ? [...world.groups] : [given];
-  const opened = given === world?.group ? world.opened : undefined;
+  const opened = given === world?.group ? world.opened : [];
   for (const one of all) {
     one.destroyed = true;
     world?.groups.delete(one);
@@ -274,7 +283,8 @@ export async function destroyProcessGroup(group?: GroupOption): Promise<void> {
   try {
     await Promise.all(all.map((one) => awaited(native.groupDestroy(one.native))));
   } finally {
-    opened?.close();
+    // All of them: a server ends with the last, and its port is free.
+    for (const one of opened) one.close();
   }
 }
 

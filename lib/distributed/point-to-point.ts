@@ -274,5 +274,6 @@ export function monitoredBarrier<
   const sequence = (function* (): Sequence<void> {
     yield native.monitoredBarrier(group.native, milliseconds(timeout ?? group.timeout), waitAllRanks, wait);
   })();
-  return settle(sequence, wait, group, false) as Settled<O>;
+  // It takes its channels on a thread of its own, when other calls may not take theirs.
+  return settle(sequence, wait, group, true) as Settled<O>;
 }

@@ -10,6 +10,8 @@ import { FileStore, type Store, TCPStore } from './store.js';
 export interface Rendezvous {
   readonly store: Store;
   readonly opened: Store | undefined;
+  /** Where the store outlives the group, and what its ranks leave there: the same object for the same store. */
+  readonly lasting: object | undefined;
   readonly rank: number;
   readonly worldSize: number;
 }
@@ -77,6 +79,9 @@ export function ranked(
   return { rank, worldSize };
 }
 
+/** That of the launcher. */
+const agentStore = {};
+
 /** @internal Opens the store that an URL names. */
 export async function rendezvous(
   method: string,
@@ -104,7 +109,7 @@ export async function rendezvous(
     const who = ranked(own.rank, own.worldSize, '"file://"');
     if (path === '' || path === '/') throw invalidArgument('initMethod', 'a "file://" with a path', method);
     const opened = await FileStore.open(path, { worldSize: who.worldSize, timeout });
-    return { store: opened, opened, ...who };
+    return { store: opened, opened, lasting: undefined, ...who };
   }
   let { host, port, agent, who } = { host: '', port: 0, agent: false, who: own as { rank: number; worldSize: number } };
   if (protocol === 'tcp') {
@@ -147,5 +152,5 @@ export async function rendezvous(
       { cause: error },
     );
   });
-  return { store: opened, opened, rank: mine, worldSize: size };
+  return { store: opened, opened, lasting: agent ? agentStore : undefined, rank: mine, worldSize: size };
 }

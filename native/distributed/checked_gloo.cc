@@ -55,6 +55,12 @@ void CheckedGloo::require_same() const {
   if (comparison_) comparison_->require_same();
 }
 
+void CheckedGloo::leave() {
+  if (!comparison_) return;
+  comparison_->settle();
+  if (comparison_->leave()) meeting_->let_go();
+}
+
 void CheckedGloo::compare() {
   if (getSize() > 1) comparison_ = Comparison::begin(meeting_, getRank(), getSize(), getOptions()->timeout);
 }
@@ -187,8 +193,11 @@ CheckedGloo::WorkPtr CheckedGloo::recv(Tensors& tensors, int from, int tag) {
 }
 
 CheckedGloo::WorkPtr CheckedGloo::recvAnysource(Tensors& tensors, int tag) {
+  const int channel = channel_of(tensors, tag);
   require_same();
-  return ProcessGroupGloo::recvAnysource(tensors, channel_of(tensors, tag));
+  WorkPtr work = ProcessGroupGloo::recvAnysource(tensors, channel);
+  if (comparison_) comparison_->follow_any(work);
+  return work;
 }
 
 }  // namespace tc::distributed

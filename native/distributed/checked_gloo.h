@@ -3,8 +3,11 @@
 
 #include <c10/util/ScopeExit.h>
 
+#include <exception>
 #include <string>
 #include <string_view>
+#include <torch/csrc/distributed/c10d/HashStore.hpp>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <utility>
@@ -14,6 +17,14 @@
 
 namespace tc::distributed {
 
+// A group's part of a store, which Gloo keeps as long as it has calls under way.
+class Meeting : public c10d::PrefixStore {
+ public:
+  using PrefixStore::PrefixStore;
+  // When nobody asks for anything any more.
+  void let_go() { store_ = c10::make_intrusive<c10d::HashStore>(); }
+};
+
 // Gloo ends the process of a rank whose tensor is smaller than what another one sends. Here a call's channel is made
 // from what all ranks must say of it, so that calls that differ never meet, and `Comparison` tells that they do.
 class CheckedGloo : public c10d::ProcessGroupGloo {
@@ -21,7 +32,7 @@ class CheckedGloo : public c10d::ProcessGroupGloo {
   using WorkPtr = c10::intrusive_ptr<c10d::Work>;
   using Tensors = std::vector<at::Tensor>;
 
-  CheckedGloo(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size, c10::intrusive_ptr<Options> options)
+  CheckedGloo(const c10::intrusive_ptr<Meeting>& store, int rank, int size, c10::intrusive_ptr<Options> options)
       : ProcessGroupGloo(store, rank, size, std::move(options)), meeting_(store) {}
 
   // That of a group, or null: NCCL's, and groups that other code has made, have none.
@@ -29,10 +40,12 @@ class CheckedGloo : public c10d::ProcessGroupGloo {
 
   // From here on, on all ranks before their first call. PyTorch's own ranks use the channels of c10d.
   void compare();
-  // Throws where ranks have been found to call different things.
+  // Throws where this rank has been told that the ranks call different things.
   void require_same() const;
-  // Whether ranks have been found to call different things; what they wait for goes on until its time-out.
-  bool differs() const { return comparison_ != nullptr && comparison_->error() != nullptr; }
+  // What they have been found to call, or null; what waits goes on until its time-out.
+  std::exception_ptr difference() const { return comparison_ ? comparison_->error() : nullptr; }
+  // Ends what is under way, if only because ranks differ, and lets go of the store.
+  void leave();
 
   // Issues a collective that goes by that name where ranks are told what they call; all ranks give it the same.
   template <class Issue>
@@ -66,7 +79,7 @@ class CheckedGloo : public c10d::ProcessGroupGloo {
   void choose_channel(uint64_t place, std::string_view call);
   int channel_of(const Tensors& tensors, int tag) const;
 
-  const c10::intrusive_ptr<c10d::Store> meeting_;
+  const c10::intrusive_ptr<Meeting> meeting_;
   std::shared_ptr<Comparison> comparison_;
   std::string_view outer_;  // what the next collective goes by: one that is made of others, or a given name
 };

@@ -64,14 +64,18 @@ bool on_streams(const c10d::ProcessGroup& group, const Call& call) {
 // Waits; what the group knows of ranks that differ comes before what Gloo says, and is why it aborts messages.
 void await(c10d::Work& work, milliseconds timeout, const c10d::ProcessGroup& group) {
   const auto* gloo = CheckedGloo::of(group);
+  const auto require_same = [&] {
+    const auto difference = gloo == nullptr ? std::exception_ptr() : gloo->difference();
+    if (difference) std::rethrow_exception(difference);
+  };
   bool done = false;
   try {
     done = work.wait(timeout);
   } catch (const std::exception&) {
-    if (gloo != nullptr) gloo->require_same();
+    require_same();
     throw;
   }
-  if (!done && gloo != nullptr) gloo->require_same();
+  if (!done) require_same();
 }
 
 // Gloo's time-out is that of each of a collective's messages; this bounds them together. With a limit, works of NCCL

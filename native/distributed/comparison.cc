@@ -6,7 +6,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <optional>
+#include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "error.h"
@@ -119,7 +121,7 @@ uint64_t Comparison::place() const {
 
 void Comparison::require_same() const {
   const std::lock_guard lock(mutex_);
-  if (error_) std::rethrow_exception(error_);
+  if (told_) std::rethrow_exception(error_);
 }
 
 std::exception_ptr Comparison::error() const {
@@ -161,6 +163,50 @@ void Comparison::follow_message(int from, int to, int tag, std::string call, con
   if (told_) work->abort();
 }
 
+void Comparison::follow_any(const WorkPtr& work) {
+  const std::lock_guard lock(mutex_);
+  add({}, {}, true, work);
+  if (told_) work->abort();
+}
+
+void Comparison::settle() {
+  std::vector<WorkPtr> works;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Under& under : under_) {
+      if (WorkPtr work = under.is_message ? WorkPtr() : under.work.lock()) works.push_back(std::move(work));
+    }
+  }
+  for (const WorkPtr& work : works) {
+    try {
+      work->wait();
+    } catch (const std::exception&) {
+      // Whoever made the call is told.
+    }
+  }
+}
+
+bool Comparison::leave() {
+  // For a moment: the store may not answer any more.
+  const std::unique_lock looking(looking_, kTick);
+  c10::intrusive_ptr<c10d::Store> store;
+  std::vector<std::string> done;
+  {
+    const std::lock_guard lock(mutex_);
+    store = std::move(store_);
+    if (!store || !looking) return false;
+    forget();
+    done.swap(done_);
+    if (error_) done.clear();
+  }
+  try {
+    for (const std::string& key : done) store->deleteKey(key);
+  } catch (const std::exception&) {
+    // It has gone, with its keys.
+  }
+  return true;
+}
+
 void Comparison::add(std::string key, std::string call, bool is_message, const WorkPtr& work) {
   if (under_.size() >= most_) {
     forget();
@@ -181,9 +227,9 @@ void Comparison::forget() {
 }
 
 // What all ranks are to be told, or nothing.
-std::string Comparison::compare(Under& under) {
+std::string Comparison::compare(c10d::Store& store, Under& under) const {
   const std::string mine = std::to_string(rank_) + "\n" + under.call;
-  const std::string there = text_of(store_->compareSet(under.key, {}, bytes_of(mine)));
+  const std::string there = text_of(store.compareSet(under.key, {}, bytes_of(mine)));
   under.compared = true;
   under.written = there == mine;
   const size_t end = there.find('\n');
@@ -193,40 +239,49 @@ std::string Comparison::compare(Under& under) {
   const bool first = std::stoi(there.substr(0, end)) < rank_;
   const std::string sentence = "the ranks of the process group call different things: " + (first ? other : own) +
                                ", and " + (first ? own : other);
-  return text_of(store_->compareSet(kDifference, {}, bytes_of(sentence)));
+  return text_of(store.compareSet(kDifference, {}, bytes_of(sentence)));
 }
 
 void Comparison::look() {
+  const std::lock_guard looking(looking_);
+  c10::intrusive_ptr<c10d::Store> store;
   std::vector<Under> due;
   std::vector<std::string> done;
   {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
-    if (told_ || now < next_) return;
+    if (told_ || !store_ || now < next_) return;
     next_ = now + interval_;
+    store = store_;
     if (!error_) {
       forget();
       done.swap(done_);
       // Of collectives, the first: the others wait for it.
       bool had = false;
       for (const Under& under : under_) {
-        if (!under.is_message && std::exchange(had, true)) continue;
+        if (under.key.empty() || (!under.is_message && std::exchange(had, true))) continue;
         if (now >= under.due) due.push_back(under);
       }
     }
   }
   if (error()) return tell();
   try {
-    for (const std::string& key : done) store_->deleteKey(key);
+    for (const std::string& key : done) store->deleteKey(key);
+    std::unordered_map<std::string_view, bool> compared;
     for (Under& under : due) {
-      if (under.compared) continue;
-      if (const std::string difference = compare(under); !difference.empty()) return found(difference);
+      // A collective once more: the rank that wrote it may have come to its end, and have taken it back.
+      if (under.written || (under.is_message && under.compared)) continue;
+      if (const std::string difference = compare(*store, under); !difference.empty()) return found(difference);
+      compared.emplace(under.key, under.written);
+    }
+    if (!compared.empty()) {
       const std::lock_guard lock(mutex_);
-      for (Under& one : under_) {
-        if (one.key == under.key) one.compared = true, one.written = under.written;
+      for (Under& under : under_) {
+        const auto one = compared.find(under.key);
+        if (one != compared.end()) under.compared = true, under.written = one->second;
       }
     }
-    if (!due.empty() && store_->check({kDifference})) found(text_of(store_->get(kDifference)));
+    if (!due.empty() && store->check({kDifference})) found(text_of(store->get(kDifference)));
   } catch (const std::exception&) {
     // The store has gone, with the rank that keeps it: calls end by themselves.
   }

@@ -26,14 +26,22 @@ class Comparison : public std::enable_shared_from_this<Comparison> {
 
   // How many collectives there have been: the same on all ranks.
   uint64_t place() const;
-  // Throws ERR_DISTRIBUTED where the ranks have differed.
+  // Throws ERR_DISTRIBUTED where this rank has been told that they differ.
   void require_same() const;
   // Takes that place. The work that it returns ends with an error where the ranks differ; `work` may go on. Works of
   // GPUs are returned as they are, because their streams are waited for as well.
   WorkPtr follow(std::string call, const WorkPtr& work, bool on_host);
   // The same for a message, whose work is aborted.
   void follow_message(int from, int to, int tag, std::string call, const WorkPtr& work);
+  // Of a message from any rank: it is not compared, as nobody knows which one it is to be.
+  void follow_any(const WorkPtr& work);
   std::exception_ptr error() const;
+
+  // Waits for the collectives that are under way, until the ranks are found to differ.
+  void settle();
+  // Asks the store nothing more; false where an answer has not come yet. What this rank has written is gone afterwards,
+  // unless others are to read it.
+  bool leave();
 
   // From time to time, on a thread of its own.
   void look();
@@ -51,13 +59,14 @@ class Comparison : public std::enable_shared_from_this<Comparison> {
   Comparison(c10::intrusive_ptr<c10d::Store> store, int rank, int size, std::chrono::milliseconds timeout);
   void add(std::string key, std::string call, bool is_message, const WorkPtr& work);
   void forget();
-  std::string compare(Under& under);
+  std::string compare(c10d::Store& store, Under& under) const;
   void found(const std::string& difference);
   void tell();
 
-  const c10::intrusive_ptr<c10d::Store> store_;
+  c10::intrusive_ptr<c10d::Store> store_;
   const int rank_;
   const std::chrono::milliseconds patience_, interval_;
+  std::timed_mutex looking_;
   mutable std::mutex mutex_;
   uint64_t places_ = 0;
   std::map<std::tuple<int, int, int>, uint64_t> messages_;

@@ -59,7 +59,9 @@ struct GroupSettings {
 };
 
 c10::intrusive_ptr<c10d::Backend> make_backend(const GroupSettings& settings, const std::string& name,
-                                               const c10::intrusive_ptr<c10d::Store>& store) {
+                                               const std::string& prefix,
+                                               const c10::intrusive_ptr<c10d::Store>& group) {
+  const auto store = c10::make_intrusive<Meeting>(prefix, group);
   if (name == "gloo") {
     auto options = c10d::ProcessGroupGloo::Options::create_default(settings.timeout);
     options->group_name = settings.name;
@@ -95,7 +97,7 @@ GroupPtr build(const GroupSettings& settings) {
     // One backend for all devices has the prefix of the first.
     if (!alike || !backend) {
       const std::string prefix = c10::DeviceTypeName(device, /*lower_case=*/true) + "/";
-      backend = make_backend(settings, name, c10::make_intrusive<c10d::PrefixStore>(prefix, store));
+      backend = make_backend(settings, name, prefix, store);
     }
     group->setBackend(device, type_of_backend(name), backend);
   }
@@ -169,9 +171,11 @@ napi_value group_destroy(napi_env env, Args& args) {
     GroupPtr taken = group->take();
     if (!taken) return {};
     taken->shutdown();
-    const auto* gloo = CheckedGloo::of(*taken);
-    // Its destructor would wait for calls that nobody answers.
-    if (gloo != nullptr && gloo->differs()) static_cast<void>(taken.release());
+    if (auto* gloo = CheckedGloo::of(*taken)) {
+      gloo->leave();
+      // Its destructor would wait for calls that nobody answers.
+      if (gloo->difference()) static_cast<void>(c10::intrusive_ptr<CheckedGloo>::reclaim_copy(gloo).release());
+    }
     taken.reset();
     return {};
   });

@@ -25,6 +25,7 @@ const expected: Record<string, [string, string]> = {
     'allReduce of 1 element of float32, sum',
     'a call of a sharded optimizer or module, of 4 numbers',
   ],
+  'a call beside a message from any rank': ['barrier', 'allReduce of 4 elements of float32, sum'],
   'a backward pass and a barrier': ['allReduce of 4 elements of float32, sum', 'barrier'],
 };
 
@@ -53,5 +54,21 @@ describe('two ranks that differ in', function () {
   });
   it('when they call it only are not told anything', () => {
     expect(sent.map(([, , late]) => late)).deep.equal([2, 2]);
+  });
+  it('a call of a group that is being destroyed, or that follows another on its port, are told what', () => {
+    const sentence =
+      'the ranks of the process group call different things: allReduce of 4 elements of float32, sum on rank 0, and barrier on rank 1; all must make the same calls in the same order';
+    for (const [, , , under, , , again] of sent) {
+      expect([under, again]).deep.equal([
+        ['ERR_DISTRIBUTED', sentence],
+        ['ERR_DISTRIBUTED', sentence],
+      ]);
+    }
+  });
+  it('when they call it only leave nothing in the store', () => {
+    expect(sent.map(([, , , , left]) => left)).deep.equal([false, false]);
+  });
+  it('when a monitoredBarrier ends still call the same behind it', () => {
+    expect(sent.map(([, , , , , doubled]) => doubled)).deep.equal([42, 42]);
   });
 });

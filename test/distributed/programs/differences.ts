@@ -72,6 +72,13 @@ const differences: Record<string, readonly [Call, Call]> = {
     },
     (group) => d.fsdp.fullyShard(new nn.Linear(3, 1), { group }).forward(ones(3)),
   ],
+  'a call beside a message from any rank': [
+    (group) => d.barrier({ group }),
+    (group) => {
+      void said(() => d.allReduce(ones(4), { group }));
+      return d.recv(ones(4), { group });
+    },
+  ],
   'a backward pass and a barrier': [
     (group) => {
       const model = new nn.parallel.DistributedDataParallel(new nn.Linear(3, 1), { processGroup: group });
@@ -123,4 +130,52 @@ await d.allReduce(late, { group: slow });
 while (await inner.check([key])) await new Promise(setImmediate);
 await d.barrier({ group: slow });
 await send(late.item());
+
+// A group that is destroyed meanwhile compares what is under way to its end.
+const closed = (await d.newGroup([0, 1]))!;
+const under = said(() => (rank === 0 ? d.allReduce(ones(4), { group: closed }) : d.barrier({ group: closed })));
+await d.destroyProcessGroup(closed);
+await send(await under);
+
+// It takes back what it has written when a call has come late.
+const brief = (await d.newGroup([0, 1]))!;
+const written = `${brief.name}//cpu//call/0`;
+if (rank === 1) await inner.wait([written]);
+await d.barrier({ group: brief });
+await d.destroyProcessGroup(brief);
+await d.barrier();
+await send(await inner.check([written]));
+
+// Calls take channels of their own while a monitoredBarrier does on its thread.
+const [first, second] = [ones(4), ones(4)];
+for (let i = 0; i < 40; i++) {
+  await Promise.all([d.monitoredBarrier(), d.allReduce(first, { op: 'max' }), d.allReduce(second)]);
+}
+await send(Math.log2(second.sum().item() as number));
+await d.destroyProcessGroup();
+
+// Groups that meet again where the last have met read nothing that these have left: in the same store,
+for (let i = 0; i < 3; i++) {
+  await d.initProcessGroup({ store, rank, worldSize, timeout: 10 });
+  await d.destroyProcessGroup();
+}
+// and on the same port, also after a difference.
+if (rank === 0) {
+  const free = await d.TCPStore.connect('127.0.0.1', 0, { isServer: true });
+  free.close();
+  await store.set('free', String(free.port));
+}
+const initMethod = `tcp://127.0.0.1:${await store.getText('free')}`;
+await d.initProcessGroup({ initMethod, rank, worldSize, timeout: 10 });
+await send(await said(() => (rank === 0 ? d.allReduce(ones(4)) : d.barrier())));
+await d.destroyProcessGroup();
+if (rank === 0) {
+  // Its server has gone.
+  const free = await d.TCPStore.connect('127.0.0.1', Number(initMethod.split(':')[2]), { isServer: true });
+  free.close();
+}
+await store.add('destroyed', 1);
+while ((await store.add('destroyed', 0)) < worldSize) await new Promise(setImmediate);
+await d.initProcessGroup({ initMethod, rank, worldSize, timeout: 10 });
+await d.barrier();
 await leave();
