@@ -163,13 +163,15 @@ StorePtr with_keys(const Call& call) {
   for (;;) {
     const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
     const milliseconds slice = std::clamp(left, milliseconds(1), kSlice);
+    const auto begun = std::chrono::steady_clock::now();
     try {
       own->setTimeout(slice);
       own->wait(call.keys, slice);
       break;
-    } catch (const c10::DistError&) {
+    } catch (const c10::Error&) {
+      // Every store has an error of its own for a time that is up.
       if (own->check(call.keys)) break;
-      if (left <= kSlice) throw;
+      if (left <= kSlice || std::chrono::steady_clock::now() < begun + slice / 2) throw;
     }
   }
   own->setTimeout(call.timeout);
