@@ -258,7 +258,16 @@ export async function joinGroup(
   const { group: parent, store } = theWorld();
   const rank = named.ranks.indexOf(parent.rank);
   if (rank < 0) return null;
-  const group = await makeGroup(store, { ...named, rank }, backendsOf(named.backend), named.timeout);
+  const group = await makeGroup(store, { ...named, rank }, backendsOf(named.backend), named.timeout).catch(
+    (error: unknown) => {
+      if (!(error instanceof TorchClipError) || error.code !== 'ERR_TIMEOUT') throw error;
+      throw new TorchClipError(
+        'ERR_TIMEOUT',
+        `${error.message}; all ranks of the default group make the same groups in the same order, also those that are not in them`,
+        { cause: error },
+      );
+    },
+  );
   world?.groups.add(group);
   return group;
 }

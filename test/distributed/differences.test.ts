@@ -52,6 +52,13 @@ describe('two ranks that differ in', function () {
       expect(refused).deep.equal(['ERR_DISTRIBUTED', 'rank 0 sends 4 elements to rank 1, which expects 3']);
     }
   });
+  it('the groups that they make are told so, after the time-out', () => {
+    const [code, message] = sent[0]![7] as [string, string];
+    expect(code).equal('ERR_TIMEOUT');
+    expect(message).match(
+      /^the process group of rank 0 of 2 was not made within 500 ms: .*; all ranks of the default group make the same groups in the same order, also those that are not in them$/,
+    );
+  });
   it('when they call it only are not told anything', () => {
     expect(sent.map(([, , late]) => late)).deep.equal([2, 2]);
   });

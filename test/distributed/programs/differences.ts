@@ -178,4 +178,7 @@ await store.add('destroyed', 1);
 while ((await store.add('destroyed', 0)) < worldSize) await new Promise(setImmediate);
 await d.initProcessGroup({ initMethod, rank, worldSize, timeout: 10 });
 await d.barrier();
+
+// A group that one rank makes, and the other does not.
+await send(rank === 0 ? await said(() => d.newGroup([0, 1], { timeout: 0.5 })) : null);
 await leave();
