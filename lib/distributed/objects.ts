@@ -9,7 +9,7 @@ import { isPlainObject, optionsOf } from '../options.js';
 import { unscoped } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { type CollectiveOptions, called, collectiveOptions, rankKind, rootIn } from './call.js';
-import { groupOf, type ProcessGroup } from './group.js';
+import { type GroupOption, groupOf, type ProcessGroup } from './group.js';
 import { recv, send } from './point-to-point.js';
 import { type Sequence, type Settled, settle } from './sequence.js';
 
@@ -231,6 +231,15 @@ export function scatterObjectList<V, const O extends CollectiveOptions & { src?:
   ) as Settled<O, IfMember<O, V>>;
 }
 
+/** Options of {@link sendObjectList} and {@link recvObjectList}. */
+export interface ObjectMessageOptions {
+  /** Default: the default group. */
+  group?: GroupOption | undefined;
+}
+
+const readSend = optionsOf('sendObjectList', { group: collectiveOptions.group });
+const readRecv = optionsOf('recvObjectList', { group: collectiveOptions.group });
+
 /**
  * Sends values to one rank, as `torch.distributed.send_object_list`; {@link recvObjectList} receives them.
  *
@@ -239,29 +248,38 @@ export function scatterObjectList<V, const O extends CollectiveOptions & { src?:
  * @example
  * await torch.distributed.sendObjectList([{ epoch: 3 }], 1);
  */
-export async function sendObjectList<V>(objects: readonly (V & Jsonable<V>)[], dst: number): Promise<void> {
+export async function sendObjectList<V>(
+  objects: readonly (V & Jsonable<V>)[],
+  dst: number,
+  options?: ObjectMessageOptions,
+): Promise<void> {
+  const { group } = readSend(options);
   const bytes = toBytes('objects', objects);
   check('dst', dst, rankKind);
   await send(
     unscoped(() => fromTypedArray(new BigInt64Array([BigInt(bytes.length)]))),
     dst,
+    { group },
   );
-  await send(tensorOf(bytes), dst);
+  await send(tensorOf(bytes), dst, { group });
 }
 
 /**
  * Receives what {@link sendObjectList} sends, as `torch.distributed.recv_object_list`.
  *
  * @param src the sender's rank in the default group.
+ * @returns an empty array with a group that this process is not a member of.
  *
  * @example
  * const [state] = await torch.distributed.recvObjectList<{ epoch: number }>(0);
  */
-export async function recvObjectList<V = Json>(src: number): Promise<V[]> {
+export async function recvObjectList<V = Json>(src: number, options?: ObjectMessageOptions): Promise<V[]> {
+  const { group } = readRecv(options);
   check('src', src, rankKind);
+  if (groupOf(group) === null) return [];
   const count = unscoped(() => fromTypedArray(new BigInt64Array([0n])));
-  await recv(count, { src });
+  await recv(count, { src, group });
   const data = zeros([Number((count.toTypedArray() as BigInt64Array)[0])], { dtype: uint8 });
-  await recv(data, { src });
+  await recv(data, { src, group });
   return fromBytes(data) as V[];
 }

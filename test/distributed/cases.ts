@@ -333,15 +333,21 @@ const others: Case[] = [
       const [given] = await d.broadcastObjectList(rank === size - 1 ? [value] : [], { src: size - 1, ...how });
       const share = await d.scatterObjectList(rank === 0 ? all.map((_, i) => ({ i })) : null, how);
       if (size === 1) return [all, gathered, given, share];
-      if (rank === 0) await d.sendObjectList(['a', { b: 1 }], size - 1);
+      const ends = await d.newGroup([0, size - 1]);
+      if (rank === 0) {
+        await d.sendObjectList([{ c: 2 }], size - 1, { group: ends });
+        await d.sendObjectList(['a', { b: 1 }], size - 1);
+      }
+      const inGroup = rank > 0 ? await d.recvObjectList<{ c: number }>(0, { group: ends }) : [{ c: 2 }];
       const received = rank === size - 1 ? await d.recvObjectList(0) : ['a', { b: 1 }];
-      return [all, gathered, given, share, ...(received as object[])];
+      return [all, gathered, given, share, ...received, inGroup];
     },
     expected: ({ rank, size }) => {
       const value = (r: number) => ({ rank: r, text: 'ä'.repeat(r * 3), list: [null, true, -0.5] });
       const ranks = Array.from({ length: size }, (_, r) => r);
       const common = [ranks.map(value), rank === size - 1 ? ranks : null, value(size - 1), { i: rank }];
-      return size === 1 ? common : [...common, 'a', { b: 1 }];
+      const inGroup = rank === 0 || rank === size - 1 ? [{ c: 2 }] : [];
+      return size === 1 ? common : [...common, 'a', { b: 1 }, inGroup];
     },
   },
   {
