@@ -84,6 +84,12 @@ describe('distributed.fsdp.fullyShard', function () {
           '"reshardAfterForward" must be true, false or null, got 1',
         ],
         [() => fullyShard(once), '"module" is fully sharded already'],
+        ...[(m: nn.Module) => m, (m: nn.Module) => new nn.Sequential(m as never)].map(
+          (held): [() => unknown, string] => [
+            () => fullyShard(held(new nn.parallel.DistributedDataParallel(layer()))),
+            '"module" must hold no DistributedDataParallel, which needs whole gradients: shard a module that none wraps',
+          ],
+        ),
         [
           () => fullyShard(tied),
           'the parameter "weight" of Linear belongs to a module that is fully sharded: shard one that holds both instead',

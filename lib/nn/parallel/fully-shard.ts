@@ -9,6 +9,7 @@ import type { Tensor } from '../../tensor.js';
 import { isLazy } from '../lazy.js';
 import { entriesOf, Module } from '../module.js';
 import { checkSame } from './agreement.js';
+import { DistributedDataParallel } from './distributed-data-parallel.js';
 import { type Method, Unit } from './sharded-unit.js';
 
 /** Options of {@link fullyShard}. */
@@ -73,6 +74,12 @@ export function fullyShard<M extends Module>(module: M, options?: FullyShardOpti
     throw new TorchClipError(
       'ERR_ARGUMENT',
       `"module" must have a forward pass, in which its parameters are whole, got ${describe(module)}: shard its parts, or what holds it`,
+    );
+  }
+  if (module.modules().some((one) => one instanceof DistributedDataParallel)) {
+    throw new TorchClipError(
+      'ERR_ARGUMENT',
+      '"module" must hold no DistributedDataParallel, which needs whole gradients: shard a module that none wraps',
     );
   }
   const group = check('group', groupOf(given), member);
