@@ -156,6 +156,10 @@ export async function run(script: string, args: readonly string[], options: RunO
     1,
   );
   const plain = options.exec === true || !/^\.[cm]?[jt]s$/.test(extname(script));
+  const late = args.find((arg) => /^--(nproc[-_]per[-_]node|nnodes|max[-_]restarts)(=|$)/.test(arg));
+  if (late !== undefined) {
+    console.error(`torch-clip run: ${late} is the script's own behind its name; what the launcher takes comes before`);
+  }
   const command = plain ? [script, ...args] : [process.execPath, ...process.execArgv, script, ...args];
   const nodes = await meet(options);
   const worldSize = nodes.count * localSize;

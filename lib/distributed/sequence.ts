@@ -28,7 +28,7 @@ export function settle<T>(sequence: Sequence<T>, wait: boolean, turns: Turns | n
     if (turns?.busy !== undefined) {
       throw new TorchClipError(
         'ERR_STATE',
-        'a call with { wait: true } cannot follow one of several collectives that is under way: await that one first',
+        'a call with { wait: true } cannot follow one that is under way and made of several collectives, such as allGatherObject(): await that one first',
       );
     }
     let next = sequence.next();

@@ -39,7 +39,10 @@ describe('torch-clip run', function () {
     ];
     for (const options of spellings) {
       const ended = await run(...options, print, '--nproc_per_node', 'x').ended;
-      expect(ended.status, ended.stderr).equal(0);
+      expect([ended.status, ended.stderr]).deep.equal([
+        0,
+        "torch-clip run: --nproc_per_node is the script's own behind its name; what the launcher takes comes before\n",
+      ]);
       expect(lines(ended)).deep.equal(
         ['0', '1', '2'].map((rank) => {
           const values = [rank, rank, '3', '3', '0', '127.0.0.1', 'True', threads, '--nproc_per_node', 'x'];

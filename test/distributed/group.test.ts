@@ -354,7 +354,7 @@ describe('a process group', () => {
     const error = refusalOf(() => d.barrier({ wait: true }));
     expect([error.code, error.message]).deep.equal([
       'ERR_STATE',
-      'a call with { wait: true } cannot follow one of several collectives that is under way: await that one first',
+      'a call with { wait: true } cannot follow one that is under way and made of several collectives, such as allGatherObject(): await that one first',
     ]);
     expect(await values).deep.equal([1]);
     d.barrier({ wait: true });
