@@ -7,7 +7,16 @@ import { optionsOf } from '../options.js';
 import { checkOwn, own } from '../own.js';
 import { type NativeGroup, needDistributed } from './c10d.js';
 import { launchOf } from './environment.js';
-import { type Backends, backendsOf, joined, type Rendezvous, ranked, rendezvous } from './rendezvous.js';
+import {
+  type Backends,
+  backendsOf,
+  defaultPrefix,
+  joined,
+  markOf,
+  type Rendezvous,
+  ranked,
+  rendezvous,
+} from './rendezvous.js';
 import { milliseconds, PrefixStore, type Store, store as storeKind } from './store.js';
 
 /** Which library carries a group's tensors: one for all devices, or one per device. */
@@ -181,7 +190,9 @@ export async function initProcessGroup(options?: InitOptions): Promise<ProcessGr
     const left = timeout - (performance.now() - started) / 1000;
     const ranks = Array.from({ length: met.worldSize }, (_, i) => i);
     const times = (met.lasting && before.get(met.lasting)) ?? 0;
-    const prefix = [...(store === undefined ? ['default_pg'] : []), ...(times > 0 ? [`again/${times}`] : [])].join('/');
+    const prefix = [...(store === undefined ? [defaultPrefix] : []), ...(times > 0 ? [`again/${times}`] : [])].join(
+      '/',
+    );
     const shared = prefix === '' ? met.store : new PrefixStore(prefix, met.store);
     if (shared !== store) opened.push(shared);
     const named = { name: '0', ranks, rank: met.rank, backend: backend ?? joined(backends), timeout };
@@ -209,14 +220,17 @@ async function makeGroup(
   limit: number,
 ): Promise<ProcessGroup> {
   const { name, ranks, rank, timeout } = named;
-  const mark = (i: number) => `torch-clip/${name}/${i}`;
   // A group that connects later proves nothing of its other ranks.
   const eager = !/^(1|true|y(es)?|on)$/i.test(process.env.TORCH_GLOO_LAZY_INIT ?? '');
-  if (eager) await store.set(mark(rank), '1');
+  if (eager) await store.set(markOf(name, rank), '1');
   const made = await awaited(
     native.groupMake(store.native, name, rank, ranks.length, backends, milliseconds(timeout), milliseconds(limit)),
-  );
-  const alike = eager && backends[0]![1] === 'gloo' && (await store.check(ranks.map((_, i) => mark(i))));
+  ).catch((error: unknown) => {
+    // It may come again, and is no member yet. Nobody waits for a store that has gone.
+    if (eager) native.storeCall(store.native, 'deleteKey', [markOf(name, rank)], [], 0, 1000).catch(() => {});
+    throw error;
+  });
+  const alike = eager && backends[0]![1] === 'gloo' && (await store.check(ranks.map((_, i) => markOf(name, i))));
   if (alike) native.groupCompare(made);
   return new ProcessGroup(own, made, { ...named, alike });
 }

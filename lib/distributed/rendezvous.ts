@@ -82,6 +82,15 @@ export function ranked(
 /** That of the launcher. */
 const agentStore = {};
 
+/** @internal Below what the default group meets in a store of its own, as PyTorch's. */
+export const defaultPrefix = 'default_pg';
+/** @internal What a rank of this package leaves in the store before it joins a group. */
+export const markOf = (group: string, rank: number) => `torch-clip/${group}/${rank}`;
+
+/** Whether the rank has joined a group in this store before, whose rank 0 has not left it yet or is about to. */
+const hasJoined = (store: Store, rank: number): Promise<boolean> =>
+  store.check([`${defaultPrefix}/${markOf('0', rank)}`]).catch(() => true);
+
 /** @internal Opens the store that an URL names. */
 export async function rendezvous(
   method: string,
@@ -134,23 +143,35 @@ export async function rendezvous(
     who = launch;
   }
   const { rank: mine, worldSize: size } = who;
-  const opened = await TCPStore.connect(host, port, {
-    isServer: mine === 0 && !agent,
-    worldSize: size,
-    waitForWorkers: !agent,
-    multiTenant: !agent,
-    timeout,
-  }).catch((error: unknown) => {
-    if (!(error instanceof TorchClipError) || error.code !== 'ERR_TIMEOUT') throw error;
-    const missing = [
-      ...(agent ? ["the launcher's store does not answer"] : mine > 0 ? ['rank 0 does not answer'] : []),
-      ...(agent ? [] : [`not all of the ${size} ranks have come`]),
-    ].join(', or ');
-    throw new TorchClipError(
+  const late = (missing: string, cause?: unknown) =>
+    new TorchClipError(
       'ERR_TIMEOUT',
       `initProcessGroup() of rank ${mine} timed out after ${timeout} s at ${host}:${port}: ${missing}`,
-      { cause: error },
+      { cause },
     );
-  });
+  const end = performance.now() + 1000 * timeout;
+  const connect = (limit: number) =>
+    TCPStore.connect(host, port, {
+      isServer: mine === 0 && !agent,
+      worldSize: size,
+      waitForWorkers: !agent,
+      multiTenant: !agent,
+      timeout: limit,
+    }).catch((error: unknown) => {
+      if (!(error instanceof TorchClipError) || error.code !== 'ERR_TIMEOUT') throw error;
+      const missing = [
+        ...(agent ? ["the launcher's store does not answer"] : mine > 0 ? ['rank 0 does not answer'] : []),
+        ...(agent ? [] : [`not all of the ${size} ranks have come`]),
+      ];
+      throw late(missing.join(', or '), error);
+    });
+  let opened = await connect(timeout);
+  while (!agent && mine > 0 && (await hasJoined(opened, mine))) {
+    opened.close();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const left = (end - performance.now()) / 1000;
+    if (left <= 0) throw late('rank 0 has not left the last group that met there');
+    opened = await connect(left);
+  }
   return { store: opened, opened, lasting: agent ? agentStore : undefined, rank: mine, worldSize: size };
 }
