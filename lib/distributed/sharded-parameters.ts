@@ -103,6 +103,13 @@ export function noteShared(parameters: readonly Tensor[]): void {
 }
 export const isShared = (parameter: Tensor): boolean => inOptimizers.has(parameter);
 
+/** What a DistributedDataParallel has, whose backward passes average the gradients. */
+const inReducers = new WeakSet<Tensor>();
+export function noteReduced(parameters: readonly Tensor[]): void {
+  for (const p of parameters) inReducers.add(p);
+}
+export const isReduced = (parameter: Tensor): boolean => inReducers.has(parameter);
+
 /** Whose gradients the steps of sharded optimizers average; undefined while there are none, or who clips them has been warned. */
 let averagedLater: WeakSet<Tensor> | undefined;
 let isWarned = false;

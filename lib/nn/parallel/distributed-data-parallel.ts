@@ -5,7 +5,7 @@ import { full } from '../../creation/full.js';
 import type { NativeGroup } from '../../distributed/c10d.js';
 import { type GroupOption, getRank, groupOf, member, type ProcessGroup } from '../../distributed/group.js';
 import { allReduce } from '../../distributed/reductions.js';
-import { requireWhole } from '../../distributed/sharded-parameters.js';
+import { noteReduced, requireWhole } from '../../distributed/sharded-parameters.js';
 import { TorchClipError } from '../../errors.js';
 import type { Handle } from '../../handle.js';
 import { tensor } from '../../kinds.js';
@@ -199,6 +199,7 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
         o.staticGraph,
       );
     this.#reducer = this.#makeReducer();
+    noteReduced(trained.map(([, p]) => p));
     this.module = module;
     this.processGroup = group;
     this.broadcastBuffers = o.broadcastBuffers;

@@ -1,7 +1,7 @@
 import { native } from '../../binding/index.js';
-import { check, flag, kind } from '../../check.js';
+import { check, flag, type Kind, kind } from '../../check.js';
 import { groupOf, member, type ProcessGroup } from '../../distributed/group.js';
-import { noteShared, ownerOf, ownersOf } from '../../distributed/sharded-parameters.js';
+import { isReduced, noteShared, ownerOf, ownersOf } from '../../distributed/sharded-parameters.js';
 import { invalidArgument, TorchClipError } from '../../errors.js';
 import { optionsOf } from '../../options.js';
 import { Optimizer } from '../base/optimizer.js';
@@ -12,14 +12,14 @@ export interface ShardOptions {
   group?: ProcessGroup;
   /**
    * Whether a step takes the mean of the ranks' gradients; default true. False where they are equal already, as under
-   * `DistributedDataParallel`.
+   * `DistributedDataParallel`, where leaving it out is warned of.
    */
   averageGradients?: boolean;
 }
 
 const read = optionsOf('shard()', {
   group: [kind<ProcessGroup | undefined>(member.expected, member.accepts), undefined],
-  averageGradients: [flag, true],
+  averageGradients: [flag as Kind<boolean | undefined>, undefined],
 });
 const broadcastBytes = 250 * 2 ** 20;
 
@@ -50,7 +50,7 @@ const broadcastBytes = 250 * 2 ** 20;
  * const optimizer = optim.shard(new optim.AdamW(model.parameters(), { lr: 1e-3, clip: clip.norm(1) }));
  */
 export function shard<O extends Optimizer>(optimizer: O, options?: ShardOptions): O {
-  const { group: given, averageGradients } = read(options);
+  const { group: given, averageGradients: averages } = read(options);
   if (!(optimizer instanceof Optimizer)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
   const group = check('group', groupOf(given), member);
   if (group.busy !== undefined) {
@@ -58,7 +58,12 @@ export function shard<O extends Optimizer>(optimizer: O, options?: ShardOptions)
   }
   const params = optimizer.addedGroups.flatMap((one) => one.params);
   const modules = ownersOf(params);
-  optimizer.shareState(group, averageGradients, modules);
+  optimizer.shareState(group, averages ?? true, modules);
+  if (averages === undefined && group.size > 1 && params.some(isReduced)) {
+    process.emitWarning(
+      'optim.shard() averages gradients that DistributedDataParallel has averaged already: pass { averageGradients: false }, or leave the module unwrapped',
+    );
+  }
   noteShared(params);
   const whole = params.filter((p) => ownerOf(p) === undefined).map((p) => p.handle);
   native.broadcastCoalesced(group.native, whole, broadcastBytes, 0);
