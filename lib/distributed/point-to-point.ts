@@ -146,7 +146,7 @@ const readIsend = optionsOf('isend', { group: table.group, tag: table.tag });
  *
  * @example
  * const work = torch.distributed.isend(x, 1);
- * await work?.wait();
+ * await work?.done; // or work?.wait(), which blocks
  */
 export function isend(tensor: Tensor, dst: number, options?: Omit<SendOptions, 'wait'>): Work | null {
   const { group: given, tag } = readIsend(options);
@@ -171,7 +171,7 @@ const readIrecv = optionsOf('irecv', {
  *
  * @example
  * const work = torch.distributed.irecv(x, { src: 0 });
- * await work?.wait();
+ * await work?.done; // or work?.wait(), which blocks
  */
 export function irecv(tensor: Tensor, options?: Omit<RecvOptions, 'wait'>): Work | null {
   const { group: given, tag, src } = readIrecv(options);
