@@ -189,21 +189,21 @@ void Comparison::settle() {
 bool Comparison::leave() {
   // For a moment: the store may not answer any more.
   const std::unique_lock looking(looking_, kTick);
-  c10::intrusive_ptr<c10d::Store> store;
   std::vector<std::string> done;
   {
     const std::lock_guard lock(mutex_);
-    store = std::move(store_);
-    if (!store || !looking) return false;
+    store_.reset();
+    if (!looking) return false;
     forget();
     done.swap(done_);
     if (error_) done.clear();
   }
   try {
-    for (const std::string& key : done) store->deleteKey(key);
+    for (const std::string& key : done) asked_->deleteKey(key);
   } catch (const std::exception&) {
     // It has gone, with its keys.
   }
+  asked_.reset();
   return true;
 }
 
@@ -266,12 +266,14 @@ void Comparison::look() {
   }
   if (error()) return tell();
   try {
-    for (const std::string& key : done) store->deleteKey(key);
+    if (due.empty() && done.empty()) return;
+    if (!asked_) asked_ = store->clone();
+    for (const std::string& key : done) asked_->deleteKey(key);
     std::unordered_map<std::string_view, bool> compared;
     for (Under& under : due) {
       // A collective once more: the rank that wrote it may have come to its end, and have taken it back.
       if (under.written || (under.is_message && under.compared)) continue;
-      if (const std::string difference = compare(*store, under); !difference.empty()) return found(difference);
+      if (const std::string difference = compare(*asked_, under); !difference.empty()) return found(difference);
       compared.emplace(under.key, under.written);
     }
     if (!compared.empty()) {
@@ -281,7 +283,7 @@ void Comparison::look() {
         if (one != compared.end()) under.compared = true, under.written = one->second;
       }
     }
-    if (!due.empty() && store->check({kDifference})) found(text_of(store->get(kDifference)));
+    if (!due.empty() && asked_->check({kDifference})) found(text_of(asked_->get(kDifference)));
   } catch (const std::exception&) {
     // The store has gone, with the rank that keeps it: calls end by themselves.
   }

@@ -64,9 +64,11 @@ class Comparison : public std::enable_shared_from_this<Comparison> {
   void tell();
 
   c10::intrusive_ptr<c10d::Store> store_;
+  // The same, whose connection no rank blocks that waits for another one; made for the first question.
+  c10::intrusive_ptr<c10d::Store> asked_;
   const int rank_;
   const std::chrono::milliseconds patience_, interval_;
-  std::timed_mutex looking_;
+  std::timed_mutex looking_;  // for asked_
   mutable std::mutex mutex_;
   uint64_t places_ = 0;
   std::map<std::tuple<int, int, int>, uint64_t> messages_;

@@ -136,6 +136,12 @@ const closed = (await d.newGroup([0, 1]))!;
 const under = said(() => (rank === 0 ? d.allReduce(ones(4), { group: closed }) : d.barrier({ group: closed })));
 await d.destroyProcessGroup(closed);
 await send(await under);
+// Nor does a store stand in its way that waits for the ranks of another group.
+const crowded = (await d.newGroup([0, 1]))!;
+const beside = said(() => (rank === 0 ? d.allReduce(ones(4), { group: crowded }) : d.barrier({ group: crowded })));
+if (rank === 1) await beside;
+await d.newGroup([0, 1]);
+await send(await beside);
 
 // It takes back what it has written when a call has come late.
 const brief = (await d.newGroup([0, 1]))!;
