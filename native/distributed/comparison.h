@@ -64,7 +64,7 @@ class Comparison : public std::enable_shared_from_this<Comparison> {
   void tell();
 
   c10::intrusive_ptr<c10d::Store> store_;
-  // The same, whose connection no rank blocks that waits for another one; made for the first question.
+  // The same over a connection of its own, which no other call keeps busy; made for the first question.
   c10::intrusive_ptr<c10d::Store> asked_;
   const int rank_;
   const std::chrono::milliseconds patience_, interval_;
