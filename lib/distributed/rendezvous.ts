@@ -87,6 +87,10 @@ export const defaultPrefix = 'default_pg';
 /** @internal What a rank of this package leaves in the store before it joins a group. */
 export const markOf = (group: string, rank: number) => `torch-clip/${group}/${rank}`;
 
+/** Milliseconds for which the store of the last group may be closing, and take connections that it then drops. */
+const closing = 2000;
+const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
+
 /** Whether the rank has joined a group in this store before, whose rank 0 has not left it yet or is about to. */
 const hasJoined = (store: Store, rank: number): Promise<boolean> =>
   store.check([`${defaultPrefix}/${markOf('0', rank)}`]).catch(() => true);
@@ -150,28 +154,38 @@ export async function rendezvous(
       { cause },
     );
   const end = performance.now() + 1000 * timeout;
-  const connect = (limit: number) =>
-    TCPStore.connect(host, port, {
-      isServer: mine === 0 && !agent,
-      worldSize: size,
-      waitForWorkers: !agent,
-      multiTenant: !agent,
-      timeout: limit,
-    }).catch((error: unknown) => {
-      if (!(error instanceof TorchClipError) || error.code !== 'ERR_TIMEOUT') throw error;
+  const left = () => Math.max((end - performance.now()) / 1000, 0.001);
+  const connect = async (began: number): Promise<TCPStore> => {
+    try {
+      return await TCPStore.connect(host, port, {
+        isServer: mine === 0 && !agent,
+        worldSize: size,
+        waitForWorkers: !agent,
+        multiTenant: !agent,
+        timeout: left(),
+      });
+    } catch (error) {
+      if (!(error instanceof TorchClipError)) throw error;
+      // A store that closes later, while ranks wait in it, has lost rank 0.
+      const isClosing = performance.now() - began < closing && /closed its connection/.test(error.message);
+      if (!agent && mine > 0 && isClosing) {
+        await pause();
+        return connect(began);
+      }
+      if (error.code !== 'ERR_TIMEOUT') throw error;
       const missing = [
         ...(agent ? ["the launcher's store does not answer"] : mine > 0 ? ['rank 0 does not answer'] : []),
         ...(agent ? [] : [`not all of the ${size} ranks have come`]),
       ];
       throw late(missing.join(', or '), error);
-    });
-  let opened = await connect(timeout);
+    }
+  };
+  let opened = await connect(performance.now());
   while (!agent && mine > 0 && (await hasJoined(opened, mine))) {
     opened.close();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const left = (end - performance.now()) / 1000;
-    if (left <= 0) throw late('rank 0 has not left the last group that met there');
-    opened = await connect(left);
+    await pause();
+    if (performance.now() >= end) throw late('rank 0 has not left the last group that met there');
+    opened = await connect(performance.now());
   }
   return { store: opened, opened, lasting: agent ? agentStore : undefined, rank: mine, worldSize: size };
 }

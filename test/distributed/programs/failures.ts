@@ -12,6 +12,7 @@ const { culprit, fault, call, timeout, wait } = settings as {
   timeout: number;
   wait: boolean;
 };
+Error.stackTraceLimit = 30;
 await init({ timeout });
 const [rank, size] = [d.getRank(), d.getWorldSize()];
 const how = wait ? ({ wait: true } as const) : {};
