@@ -88,7 +88,7 @@ export const defaultPrefix = 'default_pg';
 export const markOf = (group: string, rank: number) => `torch-clip/${group}/${rank}`;
 
 /** Milliseconds for which the store of the last group may be closing, and take connections that it then drops. */
-const closing = 2000;
+const closing = 5000;
 const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
 
 /** Whether the rank has joined a group in this store before, whose rank 0 has not left it yet or is about to. */
