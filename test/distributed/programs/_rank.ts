@@ -13,6 +13,19 @@ export const init = (options: { timeout?: number } = {}) =>
     ...options,
   });
 
+/** A TCP store of rank 0, for programs that look into it; the other ranks learn its port from the file. */
+export async function meet() {
+  const [rank, worldSize] = [Number(process.env.RANK), Number(process.env.WORLD_SIZE)];
+  const met = await distributed.FileStore.open(process.env.MEET!.replace('file://', ''));
+  const server =
+    rank === 0
+      ? await distributed.TCPStore.connect('127.0.0.1', 0, { isServer: true, worldSize, waitForWorkers: false })
+      : undefined;
+  if (server) await met.set('port', String(server.port));
+  const store = server ?? (await distributed.TCPStore.connect('127.0.0.1', Number(await met.getText('port'))));
+  return { store, rank, worldSize };
+}
+
 /** Tells the test, and waits until it is told. */
 export const send = (message: unknown): Promise<void> =>
   new Promise((resolve, reject) => {

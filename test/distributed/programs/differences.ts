@@ -1,15 +1,8 @@
 // Two ranks that call different things, each time in a group of its own: what they are told, and that neither crashes.
 import torch, { type distributed, nn, optim, TorchClipError } from '../../../lib/index.js';
-import { distributed as d, leave, send } from './_rank.js';
+import { distributed as d, leave, meet, send } from './_rank.js';
 
-const [rank, worldSize] = [Number(process.env.RANK), Number(process.env.WORLD_SIZE)];
-const met = await d.FileStore.open(process.env.MEET!.replace('file://', ''));
-const server =
-  rank === 0
-    ? await d.TCPStore.connect('127.0.0.1', 0, { isServer: true, worldSize, waitForWorkers: false })
-    : undefined;
-if (server) await met.set('port', String(server.port));
-const store = server ?? (await d.TCPStore.connect('127.0.0.1', Number(await met.getText('port'))));
+const { store, rank, worldSize } = await meet();
 await d.initProcessGroup({ store, rank, worldSize, timeout: 30 });
 
 const ones = (length: number, dtype: torch.Dtype = torch.float32) => torch.ones([length], { dtype });

@@ -1,15 +1,8 @@
 // Four ranks, of which two have finished a broadcast when the last calls something else, and one still passes it on.
 import torch, { TorchClipError } from '../../../lib/index.js';
-import { distributed as d, leave, send } from './_rank.js';
+import { distributed as d, leave, meet, send } from './_rank.js';
 
-const [rank, worldSize] = [Number(process.env.RANK), Number(process.env.WORLD_SIZE)];
-const met = await d.FileStore.open(process.env.MEET!.replace('file://', ''));
-const server =
-  rank === 0
-    ? await d.TCPStore.connect('127.0.0.1', 0, { isServer: true, worldSize, waitForWorkers: false })
-    : undefined;
-if (server) await met.set('port', String(server.port));
-const store = server ?? (await d.TCPStore.connect('127.0.0.1', Number(await met.getText('port'))));
+const { store, rank, worldSize } = await meet();
 await d.initProcessGroup({ store, rank, worldSize, timeout: 30 });
 const pair = await d.newGroup([1, 2]);
 
